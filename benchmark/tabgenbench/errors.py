@@ -1,0 +1,70 @@
+"""Every error that a user of TabGenBench can meet.
+
+A message is one sentence that says where, what was got, what was expected and what to do. The command line prints it
+without a traceback and exits with 2.
+
+    TabGenBenchError
+    ├── DataError          a table, file or card that cannot be used
+    ├── ConfigError        an option, suite or name that does not fit
+    ├── StoreError         a store that cannot be read or written
+    ├── DeviceError        a device that is not there
+    ├── PluginError        a plugin that breaks the contract
+    └── Unsupported        a plugin declines: not a failure, the cell or metric is skipped with this reason
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "DeviceError",
+    "PluginError",
+    "StoreError",
+    "TabGenBenchError",
+    "Unsupported",
+    "did_you_mean",
+]
+
+
+class TabGenBenchError(Exception):
+    """The base of all errors that are the user's to mend."""
+
+
+class DataError(TabGenBenchError):
+    """A table, file or card cannot be used as it is."""
+
+
+class ConfigError(TabGenBenchError):
+    """An option, a suite or a name does not fit."""
+
+
+class StoreError(TabGenBenchError):
+    """A store cannot be read or written."""
+
+
+class DeviceError(TabGenBenchError):
+    """The device asked for is not on this machine."""
+
+
+class PluginError(TabGenBenchError):
+    """A plugin breaks the contract of its kind."""
+
+
+class Unsupported(TabGenBenchError):
+    """A plugin declines this table or task; the reason is recorded and nothing counts as failed."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the closest known name, else the known names.
+
+    >>> did_you_mean("cvea", ["cvae", "shuffled"])
+    "; did you mean 'cvae'?"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""

@@ -1,0 +1,177 @@
+"""Loading plugins, and looking them up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pluggy
+
+from tabgenbench import hookspecs
+from tabgenbench.errors import ConfigError, PluginError, did_you_mean
+from tabgenbench.lazy import Lazy
+
+__all__ = ["Entry", "Kind", "Plugins", "SetAside", "make_manager"]
+
+Kind = Literal["generators", "metrics", "datasets"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered generator, metric or dataset source: its name, and who registered it."""
+
+    name: str
+    summary: str
+    plugin: str
+    target: type | Lazy
+
+    @property
+    def module(self) -> str:
+        """The module that holds the class."""
+        return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
+
+    def load(self) -> Any:
+        """Return the class, imported now where it was not yet."""
+        return self.target.load() if isinstance(self.target, Lazy) else self.target
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A plugin that is not used, and why."""
+
+    plugin: str
+    reason: str
+
+
+@dataclass
+class Plugins:
+    """All plugins of a process; made by `make_manager`."""
+
+    manager: pluggy.PluginManager
+    set_aside: list[SetAside] = field(default_factory=list)
+    _entries: dict[Kind, dict[str, Entry]] = field(default_factory=dict)
+
+    def entries(self, kind: Kind) -> dict[str, Entry]:
+        """Return the registered plugins of a kind by name, sorted.
+
+        Raises:
+            PluginError: two plugins have one name; names both distributions.
+        """
+        if kind not in self._entries:
+            found: dict[str, Entry] = {}
+            for plugin, targets in self._ask(f"register_{kind}"):
+                for target in targets:
+                    entry = Entry(target.name, _summary(target), plugin, target)
+                    if entry.name in found:
+                        raise PluginError(
+                            f"two {kind} are named {entry.name!r}: one of {found[entry.name].plugin}, one of {plugin}; "
+                            "uninstall or rename one of them"
+                        )
+                    found[entry.name] = entry
+            self._entries[kind] = dict(sorted(found.items()))
+        return self._entries[kind]
+
+    def find(self, kind: Kind, name: str) -> Entry:
+        """Return the plugin of this name.
+
+        Raises:
+            ConfigError: there is none; suggests a close name.
+        """
+        entries = self.entries(kind)
+        if name not in entries:
+            raise ConfigError(f"unknown {kind.removesuffix('s')} {name!r}{did_you_mean(name, entries)}")
+        return entries[name]
+
+    def suites(self) -> dict[str, Path]:
+        """Return the registered suites by file stem."""
+        return {path.stem: path for _, paths in self._ask("register_suites") for path in sorted(paths)}
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an observer hook of every plugin; one that raises is set aside and the rest go on."""
+        for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
+            self._call(impl, hook, arguments)
+
+    def add_commands(self, cli: Any) -> None:
+        """Let every plugin add its commands to the command line."""
+        self.notify("register_commands", cli=cli)
+
+    def _ask(self, hook: str) -> Iterable[tuple[str, list[Any]]]:
+        for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
+            answer = self._call(impl, hook, {})
+            if answer:
+                yield impl.plugin_name, answer
+
+    def _call(self, impl: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
+        try:
+            return impl.function(*(arguments[name] for name in impl.argnames))
+        except Exception as error:  # a stranger's code: whatever it raises must not take the rest down
+            self.put_aside(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
+            return None
+
+    def put_aside(self, plugin: object, reason: str) -> None:
+        """Stop using a plugin and keep the reason."""
+        name = self.manager.get_name(plugin) or repr(plugin)
+        self.manager.unregister(plugin)
+        self.set_aside.append(SetAside(name, reason))
+
+
+def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
+    """Build a manager with every installed plugin.
+
+    Args:
+        extra: further plugins: modules, objects, or classes that are instantiated.
+        points: entry points to load; by default those of the group ``tabgenbench``.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    for point in sorted(points or entry_points(group=hookspecs.PROJECT), key=_load_order):
+        _register_guarded(plugins, _point_name(point), point.load)
+    for plugin in extra:
+        _register_guarded(plugins, getattr(plugin, "__name__", type(plugin).__name__), partial(_identity, plugin))
+    _check_hooks(plugins)
+    return plugins
+
+
+def _load_order(point: EntryPoint) -> tuple[bool, str]:
+    own = point.dist is not None and point.dist.name == hookspecs.PROJECT
+    return (not own, _point_name(point))
+
+
+def _point_name(point: EntryPoint) -> str:
+    return f"{point.dist.name if point.dist is not None else 'unknown'}:{point.name}"
+
+
+def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -> None:
+    try:
+        loaded = load()
+        plugin = loaded() if isinstance(loaded, type) else loaded
+        plugins.manager.register(plugin, name=name)
+    except Exception as error:  # importing a stranger's module may raise anything
+        plugins.set_aside.append(SetAside(name, f"does not load: {type(error).__name__}: {error}"))
+
+
+def _identity(plugin: object) -> object:
+    return plugin
+
+
+def _check_hooks(plugins: Plugins) -> None:
+    while True:
+        try:
+            plugins.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            plugins.put_aside(error.plugin, str(error).replace("\n", " "))
+        else:
+            return
+
+
+def _summary(target: type | Lazy) -> str:
+    if isinstance(target, Lazy):
+        return target.summary
+    card = getattr(target, "card", None)
+    text = getattr(card, "summary", None) or (target.__doc__ or "").strip().partition("\n")[0]
+    return cast(str, text)

@@ -1,0 +1,110 @@
+"""Tables as h5ad files: written whole, read through a memory map."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tabgenbench.errors import DataError
+from tabgenbench.schema import Schema
+from tabgenbench.table import Matrix, Source, Table, as_categorical
+from tabgenbench.transform import Transform
+
+__all__ = ["from_anndata", "read_table", "read_transform", "to_anndata", "write_table"]
+
+KEY = "tabgenbench"
+
+
+def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
+    """Return the table as an `anndata.AnnData`; with a transform, its statistics are kept in ``var``."""
+    var = pd.DataFrame(index=pd.Index(table.features, dtype=object))
+    meaning: dict[str, Any] = {
+        "schema": table.schema.model_dump(mode="json"),
+        "scale": table.scale,
+        "log2p1": table.log2p1,
+        "source": {"name": table.source.name, "options": dict(table.source.options), "note": table.source.note},
+    }
+    if transform is not None:
+        var["mean"], var["std"] = transform.mean, transform.std
+        meaning["own_scale"] = transform.own_scale
+    obs = table.obs.copy()
+    obs.index = obs.index.astype(str).astype(object)
+    return anndata.AnnData(X=table.X, obs=obs, var=var, uns={KEY: json.dumps(meaning)})
+
+
+def write_table(table: Table, path: Path, *, transform: Transform | None = None) -> None:
+    """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename."""
+    to_anndata(table, transform).write_h5ad(path)
+
+
+def read_table(path: Path) -> Table:
+    """Read a table that `write_table` wrote; the values stay on disk, mapped read-only, until they are used."""
+    with h5py.File(path, "r") as handle:
+        obs = anndata.io.read_elem(handle["obs"])
+        var = handle["var"]
+        features = tuple(anndata.io.read_elem(var[var.attrs["_index"]]).astype(str))
+        meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
+        values = _mapped_matrix(handle["X"], path)
+    table = Table(X=values, obs=obs, features=features, schema=Schema(**meaning["schema"]), scale=meaning["scale"])
+    return replace(table, log2p1=meaning["log2p1"], source=Source(**meaning["source"]))
+
+
+def read_transform(path: Path) -> Transform:
+    """Read the statistics that `write_table` kept in ``var``."""
+    with h5py.File(path, "r") as handle:
+        meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
+        mean, std = handle["var/mean"][()], handle["var/std"][()]
+    return Transform(mean, std, meaning["own_scale"], meaning["log2p1"])
+
+
+def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
+    """Build a table from an `anndata.AnnData`; what ``uns['tabgenbench']`` says holds unless given here."""
+    kept: dict[str, Any] = {}
+    if KEY in adata.uns:
+        stored = json.loads(adata.uns[KEY])
+        kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": Source(**stored["source"])}
+        schema = schema or Schema(**stored["schema"])
+    schema = schema or Schema()
+    source = meaning.get("source", kept.get("source", Source()))
+    features = tuple(str(name) for name in adata.var_names)
+    schema.check(columns=adata.obs.columns, features=features, where=f"dataset {source.name!r}")
+    columns = [c for c in adata.obs.columns if c in {*schema.obs_columns(), *schema.targets}]
+    obs = adata.obs.loc[:, columns].apply(as_categorical)
+    obs.index = obs.index.astype(str)
+    values = adata.X
+    if values is None:
+        raise DataError(f"dataset {source.name!r}: the h5ad file has no X, expected a matrix of values")
+    values = sparse.csr_matrix(values, dtype=np.float32) if sparse.issparse(values) else np.asarray(values, np.float32)
+    return Table(X=values, obs=obs, features=features, schema=schema, **{**kept, **meaning})
+
+
+def _meaning(uns: dict[str, Any], path: Path) -> dict[str, Any]:
+    if KEY not in uns:
+        raise DataError(f"{path}: uns has no {KEY!r}, expected a table written by this program; load it as a dataset")
+    meaning: dict[str, Any] = json.loads(uns[KEY])
+    return meaning
+
+
+def _mapped_matrix(item: h5py.Dataset | h5py.Group, path: Path) -> Matrix:
+    if isinstance(item, h5py.Dataset):
+        return _mapped(item, path)
+    data, indices, indptr = (_mapped(item[name], path) for name in ("data", "indices", "indptr"))
+    matrix: Any = sparse.csr_matrix(tuple(item.attrs["shape"]), dtype=np.float32)
+    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
+    return matrix
+
+
+def _mapped(dataset: h5py.Dataset, path: Path) -> NDArray[Any]:
+    offset = dataset.id.get_offset()  # None for an empty or a chunked dataset, which has no one place in the file
+    if offset is None:
+        return np.asarray(dataset[()])
+    return np.memmap(path, dtype=dataset.dtype, mode="r", offset=offset, shape=dataset.shape)

@@ -1,0 +1,45 @@
+"""The generators and metrics that ship with TabGenBench: ordinary plugins, named here and imported when used."""
+
+from __future__ import annotations
+
+from tabgenbench import Lazy, hookimpl
+
+_GENERATORS = "tabgenbench_plugins.generators"
+_METRICS = "tabgenbench_plugins.metrics"
+
+
+@hookimpl
+def register_generators() -> list[Lazy]:
+    """Name the generators."""
+    return [
+        Lazy("cvae", f"{_GENERATORS}.cvae:CVAE", "conditional variational autoencoder (Bong & Oh 2023)"),
+        Lazy("real-resample", f"{_GENERATORS}.real_resample:RealResample", "control: training rows of the condition"),
+        Lazy("condition-mean", f"{_GENERATORS}.condition_mean:ConditionMean", "control: the condition's mean row"),
+        Lazy(
+            "condition-gaussian",
+            f"{_GENERATORS}.condition_gaussian:ConditionGaussian",
+            "control: independent Gaussian features within the condition",
+        ),
+        Lazy(
+            "condition-mvn",
+            f"{_GENERATORS}.condition_mvn:ConditionMVN",
+            "control: condition mean + Ledoit-Wolf covariance of residuals",
+        ),
+        Lazy("shuffled", f"{_GENERATORS}.shuffled:Shuffled", "control: every feature permuted over training rows"),
+    ]
+
+
+@hookimpl
+def register_metrics() -> list[Lazy]:
+    """Name the metrics."""
+    return [
+        Lazy("gamma", f"{_METRICS}.gamma:Gamma", "agreement of the feature-feature correlation matrices"),
+        Lazy("gamma-within", f"{_METRICS}.gamma_within:GammaWithin", "gamma after removing each condition's mean"),
+        Lazy(
+            "gamma-by-condition",
+            f"{_METRICS}.gamma_by_condition:GammaByCondition",
+            "mean of gamma inside each condition with at least 20 test rows",
+        ),
+        Lazy("dendrogram", f"{_METRICS}.dendrogram:Dendrogram", "agreement of gene dendrograms (S_dend, S_sdcc)"),
+        Lazy("moments", f"{_METRICS}.moments:Moments", "errors of means and variances, variance ratios"),
+    ]

@@ -1,0 +1,1 @@
+"""The generators that ship with TabGenBench, one a file."""

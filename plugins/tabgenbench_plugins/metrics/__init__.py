@@ -1,0 +1,1 @@
+"""The metrics that ship with TabGenBench, one a file."""
