@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tabgenbench.conditions import ConditionCodes
 from tabgenbench.errors import DeviceError
 from tabgenbench.table import Table
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["DeviceSplit", "resolve_device", "upload"]
 
@@ -38,14 +41,14 @@ def resolve_device(name: str) -> str:
     Raises:
         DeviceError: the device is not there or the name is none.
     """
-    if name == "auto":
-        return "cuda:0" if torch.cuda.is_available() else "cpu"
     if name == "cpu":
         return "cpu"
     kind, _, index = name.partition(":")
-    if kind != "cuda" or (index and not index.isdigit()):
+    if name != "auto" and (kind != "cuda" or (index and not index.isdigit())):
         raise DeviceError(f"--device: got {name!r}, expected auto, cpu, cuda or cuda:INDEX")
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = _cuda_devices()
+    if name == "auto":
+        return "cuda:0" if count else "cpu"
     if int(index or 0) >= count:
         raise DeviceError(
             f"--device: {name!r} is not on this machine, which has {count} CUDA devices; use --device cpu"
@@ -53,8 +56,18 @@ def resolve_device(name: str) -> str:
     return f"cuda:{int(index or 0)}"
 
 
+def _cuda_devices() -> int:
+    if not Path("/dev/nvidiactl").exists():  # spares the import of torch where there is no driver
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
     """Copy a split to the device."""
+    import torch
+
     codes = ConditionCodes.fit(train.conditions)
     if validation is None:
         validation = train.take([])

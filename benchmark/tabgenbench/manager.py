@@ -15,9 +15,10 @@ from tabgenbench import hookspecs
 from tabgenbench.errors import ConfigError, PluginError, did_you_mean
 from tabgenbench.lazy import Lazy
 
-__all__ = ["Entry", "Kind", "Plugins", "SetAside", "make_manager"]
+__all__ = ["KINDS", "Entry", "Kind", "Plugins", "SetAside", "SuiteEntry", "make_manager"]
 
 Kind = Literal["generators", "metrics", "datasets"]
+KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Entry:
     def load(self) -> Any:
         """Return the class, imported now where it was not yet."""
         return self.target.load() if isinstance(self.target, Lazy) else self.target
+
+
+@dataclass(frozen=True)
+class SuiteEntry:
+    """A registered suite: its file, and who registered it."""
+
+    path: Path
+    plugin: str
 
 
 @dataclass(frozen=True)
@@ -86,9 +95,13 @@ class Plugins:
             raise ConfigError(f"unknown {kind.removesuffix('s')} {name!r}{did_you_mean(name, entries)}")
         return entries[name]
 
-    def suites(self) -> dict[str, Path]:
-        """Return the registered suites by file stem."""
-        return {path.stem: path for _, paths in self._ask("register_suites") for path in sorted(paths)}
+    def suites(self) -> dict[str, SuiteEntry]:
+        """Return the registered suites by file stem; of two with one name the first registered counts."""
+        found: dict[str, SuiteEntry] = {}
+        for plugin, paths in self._ask("register_suites"):
+            for path in paths:
+                found.setdefault(path.stem, SuiteEntry(path, plugin))
+        return dict(sorted(found.items()))
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer hook of every plugin; one that raises is set aside and the rest go on."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import anndata
 import h5py
@@ -26,6 +27,29 @@ KEY = "tabgenbench"
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
     """Return the table as an `anndata.AnnData`; with a transform, its statistics are kept in ``var``."""
+    return _annotated(table, transform, values=table.X)
+
+
+def write_table(
+    table: Table, path: Path, *, transform: Transform | None = None, layers: Mapping[str, Matrix] | None = None
+) -> None:
+    """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename.
+
+    Args:
+        table: what to write.
+        path: the file.
+        transform: the way from the table's scale back to its dataset's own; its statistics are kept in ``var``.
+        layers: further values of the same rows and features, such as ``own``: those on the dataset's own scale.
+    """
+    _annotated(table, transform, values=None).write_h5ad(path)
+    with h5py.File(path, "r+") as handle:  # anndata writes sparse values in chunks, which cannot be mapped
+        handle.pop("X", None)
+        _write_matrix(handle, "X", table.X)
+        for name, values in (layers or {}).items():
+            _write_matrix(handle.require_group("layers"), name, values)
+
+
+def _annotated(table: Table, transform: Transform | None, *, values: Matrix | None) -> anndata.AnnData:
     var = pd.DataFrame(index=pd.Index(table.features, dtype=object))
     meaning: dict[str, Any] = {
         "schema": table.schema.model_dump(mode="json"),
@@ -38,23 +62,30 @@ def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnD
         meaning["own_scale"] = transform.own_scale
     obs = table.obs.copy()
     obs.index = obs.index.astype(str).astype(object)
-    return anndata.AnnData(X=table.X, obs=obs, var=var, uns={KEY: json.dumps(meaning)})
+    return anndata.AnnData(X=values, obs=obs, var=var, uns={KEY: json.dumps(meaning)})
 
 
-def write_table(table: Table, path: Path, *, transform: Transform | None = None) -> None:
-    """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename."""
-    to_anndata(table, transform).write_h5ad(path)
+def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
+    """Read a table that `write_table` wrote; the values stay on disk, mapped read-only, until they are used.
 
+    Args:
+        path: the file.
+        layer: ``own`` for the values on the dataset's own scale, exactly as the dataset gave them.
 
-def read_table(path: Path) -> Table:
-    """Read a table that `write_table` wrote; the values stay on disk, mapped read-only, until they are used."""
+    Raises:
+        DataError: the file has no such layer, or was not written by this program.
+    """
     with h5py.File(path, "r") as handle:
         obs = anndata.io.read_elem(handle["obs"])
         var = handle["var"]
         features = tuple(anndata.io.read_elem(var[var.attrs["_index"]]).astype(str))
         meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
-        values = _mapped_matrix(handle["X"], path)
-    table = Table(X=values, obs=obs, features=features, schema=Schema(**meaning["schema"]), scale=meaning["scale"])
+        place = "X" if layer is None else f"layers/{layer}"
+        if place not in handle:
+            raise DataError(f"{path}: no {place}, expected a file that keeps the values on the dataset's own scale")
+        values = _mapped_matrix(handle[place], path)
+    scale = meaning["scale"] if layer is None else meaning["own_scale"]
+    table = Table(X=values, obs=obs, features=features, schema=Schema(**meaning["schema"]), scale=scale)
     return replace(table, log2p1=meaning["log2p1"], source=Source(**meaning["source"]))
 
 
@@ -92,6 +123,18 @@ def _meaning(uns: dict[str, Any], path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: uns has no {KEY!r}, expected a table written by this program; load it as a dataset")
     meaning: dict[str, Any] = json.loads(uns[KEY])
     return meaning
+
+
+def _write_matrix(parent: h5py.Group, name: str, values: Matrix) -> None:
+    """Write values as anndata's on-disk format has them, each array in one piece."""
+    if not sparse.issparse(values):
+        dataset = parent.create_dataset(name, data=np.ascontiguousarray(values))
+        dataset.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        return
+    group = parent.create_group(name)
+    group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": values.shape})
+    for part in ("data", "indices", "indptr"):
+        group.create_dataset(part, data=getattr(values, part))
 
 
 def _mapped_matrix(item: h5py.Dataset | h5py.Group, path: Path) -> Matrix:

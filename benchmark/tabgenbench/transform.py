@@ -17,6 +17,8 @@ __all__ = ["Transform"]
 class Transform:
     """An invertible map between a dataset's own scale and the evaluation scale, ``standardized``.
 
+    A dataset that is standardized already is on the evaluation scale as it is: the map is then the identity.
+
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) where taken), shape (n_features,), float64.
         std: standard deviation likewise (population form); 1 for a feature that is constant in training rows.
@@ -34,6 +36,11 @@ class Transform:
         """Learn mean and standard deviation of every feature from training rows alone."""
         if train.n_rows == 0:
             raise DataError("the training side of the split has no row, expected at least one")
+        if train.scale == "standardized":
+            if train.log2p1:
+                raise DataError("got log2p1 for values that are standardized already; set log2p1 = false")
+            ones = np.ones(train.n_features)
+            return cls(np.zeros_like(ones), ones, train.scale, train.log2p1)
         values = _log2p1(train.dense()) if train.log2p1 else train.dense()
         mean = values.mean(axis=0, dtype=np.float64)
         variance = np.zeros_like(mean)
@@ -49,7 +56,7 @@ class Transform:
 
         Values below 0 under log2(x + 1) count as 0.
         """
-        if table.scale == "standardized" and self.own_scale != "standardized":
+        if table.scale == "standardized":
             return table
         return replace(table, X=self.apply_array(table.dense()), scale="standardized")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tabgenbench import Lazy, hookimpl
 
 _GENERATORS = "tabgenbench_plugins.generators"
@@ -43,3 +45,9 @@ def register_metrics() -> list[Lazy]:
         Lazy("dendrogram", f"{_METRICS}.dendrogram:Dendrogram", "agreement of gene dendrograms (S_dend, S_sdcc)"),
         Lazy("moments", f"{_METRICS}.moments:Moments", "errors of means and variances, variance ratios"),
     ]
+
+
+@hookimpl
+def register_suites() -> list[Path]:
+    """Name the suites: the TOML files beside this module."""
+    return sorted((Path(__file__).parent / "suites").glob("*.toml"))

@@ -1,0 +1,47 @@
+# `make run` and `make test` do all their set-up themselves; the other targets likewise.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STORE ?= store
+BOARD ?= board
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint type docs perf clean
+
+help: ## show the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TabGenBench needs Python 3.11 or newer; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+run: $(VENV)/.installed ## train and score the quickstart suite on embedded data, print its board and write it to board/
+	$(BIN)/tabgenbench run quickstart --store $(STORE)
+	$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) --quiet
+
+test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev type ## check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+type: $(VENV)/.installed-dev ## check types
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed-dev ## write docs/command-line.md from the --help texts
+	$(BIN)/python docs/write_command_line.py
+
+perf: $(VENV)/.installed-dev ## print the benchmarks of speed and memory, as ratios measured side by side
+	@set -e; for script in tests/perf/bench_*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## remove what the targets made, but no store
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,59 @@
+"""The command line: a group that plugins fill with commands."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tabgenbench import __version__
+from tabgenbench.errors import TabGenBenchError
+from tabgenbench.manager import make_manager
+
+__all__ = ["EXIT_BAD_INPUT", "EXIT_INTERRUPTED", "EXIT_NOT_OK", "main", "make_cli"]
+
+EXIT_NOT_OK = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def make_cli() -> click.Group:
+    """Build the command line with the commands of all installed plugins; `Plugins` is in the context's ``obj``."""
+    plugins = make_manager()
+
+    @click.group(
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        epilog="Start with: tabgenbench run quickstart",
+    )
+    @click.version_option(__version__, prog_name="tabgenbench")
+    @click.pass_context
+    def cli(context: click.Context) -> None:
+        """Train every generator of tables on one shared split, score the samples beside controls, publish a board.
+
+        Results go to standard output, progress to standard error. Exit status: 0 all is well, 1 something asked for
+        did not succeed, 2 bad input.
+        """
+        context.obj = plugins
+
+    plugins.add_commands(cli)
+    return cli
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of the user's is one sentence and exit status 2."""
+    try:
+        make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except TabGenBenchError as error:
+        click.echo(f"tabgenbench: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("tabgenbench: interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(0)

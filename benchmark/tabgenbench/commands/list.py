@@ -1,0 +1,52 @@
+"""``tabgenbench list``: what is installed."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from tabgenbench.commands.shared import json_option, print_rows
+from tabgenbench.manager import Plugins
+
+__all__ = ["list_plugins"]
+
+KINDS = ("generators", "metrics", "datasets", "suites")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS), required=False)
+@json_option
+@click.pass_obj
+def list_plugins(plugins: Plugins, kind: str | None, as_json: bool) -> None:
+    """List the generators, metrics, datasets and suites that are installed.
+
+    Nothing is imported for it: names and summaries come from the plugins' registrations.
+    """
+    found = {one: _rows(plugins, one) for one in ([kind] if kind else KINDS)}
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+        return
+    for one, rows in found.items():
+        click.echo(f"{one}:")
+        print_rows(["  name", "summary", "from"], [[f"  {r['name']}", r["summary"], r["plugin"]] for r in rows])
+        click.echo()
+    if plugins.set_aside:
+        names = ", ".join(one.plugin for one in plugins.set_aside)
+        click.echo(f"set aside: {names} (the reasons: tabgenbench plugin doctor)", err=True)
+
+
+def _rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:
+    if kind == "suites":
+        return [
+            {"name": name, "summary": _suite_summary(suite.path.read_text(encoding="utf-8")), "plugin": suite.plugin}
+            for name, suite in plugins.suites().items()
+        ]
+    entries = plugins.entries(kind)  # type: ignore[arg-type]
+    return [{"name": one.name, "summary": one.summary, "plugin": one.plugin} for one in entries.values()]
+
+
+def _suite_summary(text: str) -> str:
+    import tomllib
+
+    return str(tomllib.loads(text).get("summary", ""))

@@ -1,0 +1,73 @@
+"""``tabgenbench score``: score a table made elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from tabgenbench.commands.shared import json_option, print_rows
+from tabgenbench.manager import Plugins
+
+__all__ = ["score"]
+
+file_type = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--train", type=file_type, required=True, help="Rows the model was trained on (CSV, Parquet or h5ad).")
+@click.option("--test", type=file_type, required=True, help="Held-out real rows.")
+@click.option("--synthetic", type=file_type, required=True, help="Rows the model made, for the conditions of --test.")
+@click.option("--conditions", default="", metavar="A,B", help="Columns that are conditions and no features.")
+@click.option("--ignore", default="", metavar="A,B", help="Columns to leave out.")
+@click.option("--log2p1", is_flag=True, help="Take log2(x + 1) before standardising by the training rows.")
+@click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME[:k=v,...]", help="Metric.  [default: all]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of metrics that draw.")
+@json_option
+@click.pass_obj
+def score(
+    plugins: Plugins,
+    *,
+    train: Path,
+    test: Path,
+    synthetic: Path,
+    conditions: str,
+    ignore: str,
+    log2p1: bool,
+    metrics: tuple[str, ...],
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Score synthetic rows that another program made, with the metrics of a run.
+
+    The three files have the same feature columns; a first column of unique text is taken as sample ids. Without
+    --conditions all rows are of one condition. Scores need rows in no particular order.
+    """
+    from tabgenbench.score_files import ScoreRequest, score_files
+
+    request = ScoreRequest(
+        train=train,
+        test=test,
+        synthetic=synthetic,
+        conditions=_names(conditions),
+        ignore=_names(ignore),
+        log2p1=log2p1,
+        metrics=metrics,
+        seed=seed,
+    )
+    rows = score_files(request, plugins)
+    if as_json:
+        click.echo(json.dumps([vars(row) for row in rows], indent=1))
+    else:
+        shown = [
+            [row.metric, row.score, "-" if row.value is None else f"{row.value:.6f}", row.direction, row.reason]
+            for row in rows
+        ]
+        print_rows(["metric", "score", "value", "better", "why not"], shown)
+    if any(row.status not in ("ok", "skipped") for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,0 +1,219 @@
+"""Which rows to hold out: a share of every stratum, with all rows of a donor on one side.
+
+Everything here works on integer codes. ``strata`` says which condition a row belongs to and ``units`` which rows must
+stay together; where rows are free, each row is a unit of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Needs", "hold_out", "hold_out_both_sides", "nested_order"]
+
+Codes = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+ATTEMPTS = 10  # orders of the donors tried before a condition that lacks a side is pooled
+FORCED = 1e12  # cost of leaving a needed side of a stratum empty, beyond any imbalance
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which strata must have a row on which side, each of shape (n_strata,)."""
+
+    held: Mask
+    kept: Mask
+
+
+def hold_out_both_sides(
+    strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, forced: Mask
+) -> tuple[Mask, Mask]:
+    """Hold out a share of the rows such that every stratum has a row on both sides.
+
+    Strata where that is impossible, such as those of one unit, are pooled into one stratum that need not have both.
+
+    Args:
+        strata: codes, shape (n_rows,).
+        units: codes of what stays together, shape (n_rows,).
+        fraction: share of the rows to hold out.
+        rng: source of all randomness.
+        forced: rows of units that are held out whatever the balance, shape (n_rows,).
+
+    Returns:
+        The rows held out, shape (n_rows,), and the strata that were pooled, shape (n_strata,).
+    """
+    n_strata = int(strata.max(initial=-1)) + 1
+    pooled = _n_choices(strata, units, forced, n_strata) < 2
+    attempt = 0
+    while True:
+        merged, needs = _pool(strata, pooled)
+        held = hold_out(merged, units, fraction, rng=rng, needs=needs, forced=forced)
+        lacking = _lacking(strata, held, n_strata) & ~pooled
+        attempt += 1
+        if not lacking.any():
+            return held, pooled
+        if attempt % ATTEMPTS == 0:
+            pooled = pooled | lacking
+
+
+def hold_out(
+    strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
+) -> Mask:
+    """Hold out a share of every stratum; a need is met where the units allow it.
+
+    Units of several rows come first, in random order, each on the side that keeps the share held of its strata nearest
+    to ``fraction``; units of one row then fill every stratum to its target, at random.
+
+    Returns:
+        The rows held out, shape (n_rows,).
+    """
+    held = np.zeros(len(strata), dtype=bool) if forced is None else forced.copy()
+    free = ~held
+    unit_rows = np.bincount(units, minlength=1)
+    single = free & (unit_rows[units] == 1)
+    targets = _targets(np.bincount(strata, minlength=len(needs.held)), fraction, rng=rng, needs=needs)
+    multiple = free & ~single
+    if multiple.any():
+        _place_units(strata, units, fraction, rng=rng, needs=needs, held=held, multiple=multiple)
+    _fill_with_singles(strata, targets, rng=rng, needs=needs, held=held, single=single)
+    return held
+
+
+def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
+    """Return an order of the rows of which every beginning is a stratified sample.
+
+    One row of each stratum comes first, the largest stratum leading; the rest follows by Webster's divisor method,
+    whose shares stay within about a row of proportional and never shrink as the sample grows.
+
+    Returns:
+        Row positions, shape (n_rows,).
+    """
+    rank, size = _random_ranks(strata, rng), np.bincount(strata, minlength=1)[strata]
+    priority = np.where(rank == 0, -size.astype(float), (rank + 0.5) / size)
+    return np.lexsort((rng.random(len(strata)), priority)).astype(np.int64)
+
+
+def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
+    """Count the units of each stratum that can be placed; units held from the start count as one."""
+    pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
+    free = np.bincount(pairs[0], minlength=n_strata)
+    started = np.bincount(strata[forced], minlength=n_strata) > 0
+    return np.where(free > 0, free + started, 0)
+
+
+def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
+    """Merge the pooled strata into one; it needs both sides only when there is no other."""
+    if not pooled.any():
+        needed = np.ones(len(pooled), dtype=bool)
+        return strata, Needs(needed, needed)
+    codes = np.empty(len(pooled), dtype=np.int64)
+    codes[~pooled] = np.arange(int((~pooled).sum()))
+    codes[pooled] = int((~pooled).sum())
+    needed = np.append(np.ones(int((~pooled).sum()), dtype=bool), bool(pooled.all()))
+    return codes[strata], Needs(needed, needed)
+
+
+def _lacking(strata: Codes, held: Mask, n_strata: int) -> Mask:
+    n_held = np.bincount(strata[held], minlength=n_strata)
+    n_kept = np.bincount(strata[~held], minlength=n_strata)
+    lacking: Mask = (n_held == 0) | (n_kept == 0)
+    return lacking
+
+
+def _targets(sizes: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs) -> Codes:
+    """Round ``fraction * sizes`` so that the sum is rounded, too: largest remainders go up, equal ones by chance."""
+    exact = fraction * sizes
+    targets = np.floor(exact).astype(np.int64)
+    missing = round(float(exact.sum())) - int(targets.sum())
+    order = np.lexsort((rng.random(len(sizes)), -(exact - targets)))
+    targets[order[:missing]] += 1
+    bounded: Codes = np.clip(targets, needs.held.astype(np.int64), np.maximum(sizes - needs.kept, 0))
+    return bounded
+
+
+def _place_units(
+    strata: Codes,
+    units: Codes,
+    fraction: float,
+    *,
+    rng: np.random.Generator,
+    needs: Needs,
+    held: Mask,
+    multiple: Mask,
+) -> None:
+    """Place units of several rows one after another; sets their rows in ``held``.
+
+    With ``d`` the rows held of a stratum beyond ``fraction`` of those placed, holding ``c`` more changes d^2 by
+    c (1 - f) (2 d + c (1 - f)) and keeping them by -c f (2 d - c f); their difference is c (2 d + c (1 - 2 f)).
+    """
+    n_strata = len(needs.held)
+    sizes = np.bincount(strata, minlength=n_strata).tolist()
+    n_held = np.bincount(strata[held], minlength=n_strata).tolist()
+    n_kept = [0] * n_strata
+    left = _units_left(strata, units, held, n_strata)
+    beyond = [n - fraction * n for n in n_held]  # rows held beyond the fraction of the rows placed so far
+    beyond_all, n_rows = sum(beyond), len(strata)
+    needs_held, needs_kept = needs.held.tolist(), needs.kept.tolist()
+    counts = _counts_of_units(strata[multiple], units[multiple], n_strata)
+    order = rng.permutation(np.array(sorted(counts), dtype=np.int64)).tolist()
+    coins = rng.random(len(order)).tolist()
+    chosen = []
+    for unit, coin in zip(order, coins, strict=True):
+        rows = sum(count for _, count in counts[unit])
+        cost = rows * (2 * beyond_all + rows * (1 - 2 * fraction)) / n_rows
+        for k, count in counts[unit]:
+            cost += count * (2 * beyond[k] + count * (1 - 2 * fraction)) / sizes[k]
+            left[k] -= 1
+            if left[k] == 0:
+                cost -= FORCED * (needs_held[k] and n_held[k] == 0)
+                cost += FORCED * (needs_kept[k] and n_kept[k] == 0)
+        hold = cost < -1e-12 or (cost <= 1e-12 and coin < 0.5)
+        for k, count in counts[unit]:
+            (n_held if hold else n_kept)[k] += count
+            beyond[k] += count * (hold - fraction)
+        beyond_all += rows * (hold - fraction)
+        if hold:
+            chosen.append(unit)
+    held |= multiple & np.isin(units, np.array(chosen, dtype=np.int64))
+
+
+def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[int]:
+    pairs = np.unique(strata[~held] * (int(units.max(initial=0)) + 1) + units[~held])
+    left: list[int] = np.bincount(pairs // (int(units.max(initial=0)) + 1), minlength=n_strata).tolist()
+    return left
+
+
+def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
+    """Return for each unit its strata and how many rows it has in each."""
+    pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
+    found: dict[int, list[tuple[int, int]]] = {}
+    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+        found.setdefault(pair // n_strata, []).append((pair % n_strata, count))
+    return found
+
+
+def _fill_with_singles(
+    strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
+) -> None:
+    """Hold as many units of one row as each stratum still lacks; sets them in ``held``."""
+    n_strata = len(targets)
+    n_single = np.bincount(strata[single], minlength=n_strata)
+    n_held = np.bincount(strata[held], minlength=n_strata)
+    n_kept = np.bincount(strata[~held & ~single], minlength=n_strata)
+    low = np.minimum((needs.held & (n_held == 0)).astype(np.int64), n_single)
+    high = np.maximum(n_single - (needs.kept & (n_kept == 0)), 0)
+    wanted = np.minimum(np.maximum(targets - n_held, low), high)
+    rows = np.flatnonzero(single)
+    held[rows[_random_ranks(strata[rows], rng) < wanted[strata[rows]]]] = True
+
+
+def _random_ranks(strata: Codes, rng: np.random.Generator) -> Codes:
+    """Return each row's place in a random order of its stratum, from 0, shape (n_rows,)."""
+    order = np.lexsort((rng.random(len(strata)), strata))
+    sizes = np.bincount(strata, minlength=1)
+    starts = np.cumsum(sizes) - sizes
+    ranks = np.empty(len(strata), dtype=np.int64)
+    ranks[order] = np.arange(len(strata)) - starts[strata[order]]
+    return ranks

@@ -1,0 +1,111 @@
+"""The progress display: bars on a terminal, plain lines elsewhere. A plugin that observes a run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from tabgenbench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from tabgenbench.generator import Progress
+    from tabgenbench.plan import Cell
+    from tabgenbench.record import CellRecord
+    from tabgenbench.runner import Run
+
+__all__ = ["ProgressDisplay"]
+
+LINE_SECONDS = 15.0  # a plain line a cell at most this often
+
+
+class ProgressDisplay:
+    """Shows on standard error which cells train, their epoch, loss and the time left."""
+
+    def __init__(self) -> None:
+        self._total = self._done = 0
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+        self._last_line: dict[str, float] = {}
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        """Begin the display."""
+        self._total, self._done = len(run.todo), 0
+        ready = run.n_cells - self._total
+        self._say(f"suite {run.plan.suite.name}: {run.n_cells} cells, {ready} done before, {self._total} to do")
+        if self._total and sys.stderr.isatty():
+            self._bars = _bars()
+            self._bars.start()
+            self._tasks["all"] = self._bars.add_task("all cells", total=self._total, detail="")
+
+    @hookimpl
+    def cell_started(self, cell: Cell) -> None:
+        """Show that a cell is under way."""
+        self._started[cell.key] = time.monotonic()
+        if self._bars is not None:
+            self._tasks[cell.key] = self._bars.add_task(cell.title, total=None, detail="")
+
+    @hookimpl
+    def cell_progress(self, cell: Cell, progress: Progress) -> None:
+        """Show epoch, losses and, in plain lines, the time left."""
+        losses = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
+        if self._bars is not None:
+            task = self._tasks[cell.key]
+            self._bars.update(task, completed=progress.epoch, total=progress.of, detail=losses)
+            return
+        now, started = time.monotonic(), self._started[cell.key]
+        if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
+            self._last_line[cell.key] = now
+            left = (now - started) / max(progress.epoch, 1) * (progress.of - progress.epoch)
+            self._say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {_duration(left)} left")
+
+    @hookimpl
+    def cell_finished(self, record: CellRecord) -> None:
+        """Count a cell as done and say how it went."""
+        self._done += 1
+        one = record.cell
+        seconds = sum(phase.seconds or 0.0 for phase in record.phases.values())
+        outcome = _duration(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
+        line = (
+            f"[{self._done}/{self._total}] {one.label} · {one.dataset} · split {one.split} · seed {one.seed}: {outcome}"
+        )
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.remove_task(self._tasks.pop(record.key))
+            self._bars.advance(self._tasks["all"])
+        else:
+            self._say(line)
+
+    @hookimpl
+    def run_finished(self, run: Run) -> None:
+        """End the display."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,129 @@
+"""A split on disk: written once, memory-mapped by every process that trains on it or scores with it.
+
+split.json        ids of every side, kind, seed, fingerprint
+train.h5ad        training rows on the evaluation scale; layer ``own`` holds the dataset's own values
+validation.h5ad   rows to choose by, likewise; only where the split has some
+test.h5ad         test rows on the evaluation scale
+conditions.json   ids and conditions of the test rows: all that a fitting process is given of them
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.errors import DataError
+from tabgenbench.split import Split, SplitSide
+from tabgenbench.table import Matrix, Table
+from tabgenbench.table_io import read_table, read_transform, write_table
+from tabgenbench.transform import Transform
+
+__all__ = ["read_evaluation_tables", "read_fit_tables", "read_split", "read_transform", "write_split"]
+
+
+def write_split(folder: Path, table: Table, split: Split) -> None:
+    """Write all files of a split into a folder that exists. Not atomic: write beside and rename.
+
+    The transform is learned from training rows alone, without validation rows.
+
+    Args:
+        folder: an empty folder.
+        table: the whole table, on the dataset's own scale.
+        split: its split.
+
+    Raises:
+        DataError: the split is of another table.
+    """
+    train = table.take(split.rows(table, "train"))
+    transform = Transform.fit(train)
+    _write_side(folder / "train.h5ad", train, transform, keep_own=True)
+    if split.validation:
+        _write_side(folder / "validation.h5ad", _side(table, split, "validation"), transform, keep_own=True)
+    test = _side(table, split, "test")
+    _write_side(folder / "test.h5ad", test, transform, keep_own=False)
+    (folder / "conditions.json").write_text(_conditions_to_json(test.conditions), encoding="utf-8")
+    (folder / "split.json").write_text(split.to_json(), encoding="utf-8")
+
+
+def read_split(folder: Path) -> Split:
+    """Read the ids of a split.
+
+    Raises:
+        DataError: the file does not hold a split, or not the one of its fingerprint.
+    """
+    return Split.from_json((folder / "split.json").read_text(encoding="utf-8"))
+
+
+def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
+    """Return what a generator is given; the file of the test rows is not opened.
+
+    Args:
+        folder: the split's folder.
+        scale: what the generator is fitted on; ``own`` gives the dataset's values bit for bit.
+
+    Returns:
+        Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions).
+    """
+    train = _read_side(folder / "train.h5ad", scale)
+    path = folder / "validation.h5ad"
+    validation = _read_side(path, scale) if path.exists() else None
+    return train, validation, _conditions_from_json((folder / "conditions.json").read_text(encoding="utf-8"))
+
+
+def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
+    """Return what a metric is given: training with validation rows, test rows, and the way to the dataset's own scale.
+
+    The tables are on the evaluation scale. Validation rows follow training rows; where there are none, the training
+    rows stay mapped from the disk.
+    """
+    train = read_table(folder / "train.h5ad")
+    if (folder / "validation.h5ad").exists():
+        validation = read_table(folder / "validation.h5ad")
+        obs = pd.concat([train.obs, validation.obs])
+        train = replace(train, X=np.concatenate([train.dense(), validation.dense()]), obs=obs)
+    return train, read_table(folder / "test.h5ad"), read_transform(folder / "train.h5ad")
+
+
+def _side(table: Table, split: Split, side: SplitSide) -> Table:
+    return table.take(split.rows(table, side))
+
+
+def _write_side(path: Path, table: Table, transform: Transform, *, keep_own: bool) -> None:
+    evaluated = transform.apply(table)
+    layers: Mapping[str, Matrix] = {"own": table.X} if keep_own and table.scale != evaluated.scale else {}
+    write_table(evaluated, path, transform=transform, layers=layers)
+
+
+def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
+    table = read_table(path)
+    if scale == "own" and read_transform(path).own_scale != table.scale:
+        return read_table(path, layer="own")
+    return table
+
+
+def _conditions_to_json(conditions: pd.DataFrame) -> str:
+    """Return ids, and for each column its categories and each row's code; the categories are those of all rows."""
+    columns: dict[str, Any] = {}
+    for name in conditions.columns:
+        column = conditions[name].astype("category")
+        columns[str(name)] = {"categories": list(column.cat.categories), "codes": column.cat.codes.tolist()}
+    return json.dumps({"ids": [str(name) for name in conditions.index], "columns": columns}) + "\n"
+
+
+def _conditions_from_json(text: str) -> pd.DataFrame:
+    try:
+        kept = json.loads(text)
+        index = pd.Index(kept["ids"], dtype=object)
+        columns = {
+            name: pd.Categorical.from_codes(column["codes"], categories=column["categories"])
+            for name, column in kept["columns"].items()
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"conditions.json: not the conditions of a split ({type(error).__name__}: {error})") from None
+    return pd.DataFrame(columns, index=index)

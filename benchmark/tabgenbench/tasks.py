@@ -1,0 +1,300 @@
+"""What the processes of a cell do: one trains and samples and is given no test row, one scores."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.errors import PluginError, Unsupported
+from tabgenbench.evaluation import Evaluation, Shared
+from tabgenbench.executor import Send
+from tabgenbench.generator import Context, FitContext, Generator, Progress, SampleContext
+from tabgenbench.keys import seed_of
+from tabgenbench.metric import Metric, MetricContext, Result
+from tabgenbench.record import DrawScores
+from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, read_transform
+from tabgenbench.table import Table
+from tabgenbench.table_io import read_table, write_table
+from tabgenbench.transform import Transform
+
+__all__ = ["FitPayload", "MetricJob", "ScorePayload", "check_result", "fit_cell", "score_cell", "score_draw"]
+
+REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
+TAIL_CHARACTERS = 4000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitPayload:
+    """What the fitting process is given: paths, no row of the test side.
+
+    Attributes:
+        target: the generator's class, as ``module:Class``.
+        options: its options that were given.
+        split_folder: folder with the training rows and the test conditions.
+        out_folder: where the synthetic tables go.
+        draws: number of samples.
+        seed: seed of the cell.
+        device: where to compute.
+        timeout: wall-clock limit in seconds, for the generator's deadline, or None.
+    """
+
+    target: str
+    options: dict[str, Any]
+    split_folder: Path
+    out_folder: Path
+    draws: int
+    seed: int
+    device: str
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricJob:
+    """One metric to compute: its label, its class as ``module:Class``, its options."""
+
+    label: str
+    target: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScorePayload:
+    """What the scoring process is given."""
+
+    split_folder: Path
+    draws: tuple[Path, ...]
+    metrics: tuple[MetricJob, ...]
+    seed: int
+    device: str
+    memory: int | None = None
+
+
+@dataclass
+class _MetricState:
+    metric: Metric
+    draws: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: dict[str, str] | None = None
+
+
+def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
+    """Train a generator and write its samples; return what the record keeps.
+
+    Sends ``("phase", name)`` as each phase begins and a `Progress` now and then.
+    """
+    kind = _load(payload.target)
+    generator: Generator = kind(kind.Config.model_validate(payload.options))
+    train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
+    transform = read_transform(payload.split_folder / "train.h5ad")
+    kind.supports(train.schema, train.n_rows, train.n_features)
+    deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
+
+    @lru_cache(maxsize=1)
+    def device_split() -> Any:
+        from tabgenbench.device import upload
+
+        return upload(train, validation, payload.device)
+
+    common: dict[str, Any] = {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
+    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common)
+    send(("phase", "fit"))
+    started = time.perf_counter()
+    generator.fit(train, validation, fit_context)
+    _synchronize(payload.device)
+    fit_seconds = time.perf_counter() - started
+
+    send(("phase", "sample"))
+    contexts: list[Context] = [fit_context]
+    sample_seconds = 0.0
+    for draw in range(payload.draws):
+        context = SampleContext(seed=seed_of(payload.seed, "sample", draw), draw=draw, **common)
+        started = time.perf_counter()
+        synthetic = generator.sample(conditions.copy(), context)
+        _synchronize(payload.device)
+        sample_seconds += time.perf_counter() - started
+        checked = _check_sample(synthetic, conditions, like=train, plugin=kind.name)
+        evaluated = _on_evaluation_scale(checked, transform, context)
+        write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
+        contexts.append(context)
+    return {
+        "fit_seconds": fit_seconds,
+        "sample_seconds": sample_seconds,
+        "peak_gpu_bytes": _gpu_peak(payload.device),
+        "losses": _curves(fit_context.curve),
+        # Every draw asks for the same conditions: the fallbacks of one draw tell of all.
+        "fallbacks": [asdict(one) for one in [*fit_context.fallbacks, *contexts[1].fallbacks]],
+        "notes": list(dict.fromkeys(note for context in contexts for note in context.notes)),
+    }
+
+
+def score_cell(payload: ScorePayload, send: Send) -> None:
+    """Compute metrics on every draw of a cell.
+
+    Sends ``("metric", label)`` before each computation, so that a crash can be put down to its metric, and
+    ``("scored", label, result)`` for each metric at the end.
+    """
+    train, test, transform = read_evaluation_tables(payload.split_folder)
+    context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
+    states: dict[str, _MetricState] = {}
+    for job in payload.metrics:
+        kind = _load(job.target)
+        states[job.label] = _MetricState(kind(kind.Config.model_validate(job.options)))
+    shared = Shared()
+    for draw, path in enumerate(payload.draws):
+        shared.next_draw()
+        evaluation = Evaluation(train, test, read_table(path), transform, shared)
+        for label, state in states.items():
+            if state.failure is None:
+                send(("metric", label))
+                _compute(state, evaluation, context, draw)
+    for label, state in states.items():
+        send(("scored", label, _summary(state)))
+
+
+def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
+    """Compute one metric on one draw and check what it returns.
+
+    Raises:
+        Unsupported: the metric declines, or needs what is not here.
+        PluginError: it returned something that is no result.
+    """
+    evaluation.check_requirements(metric)
+    result = metric.compute(evaluation, context)
+    check_result(metric, result)
+    return result
+
+
+def check_result(metric: Metric, result: Result) -> None:
+    """Raise `PluginError` unless every declared score is either finite and in its range or undefined with a reason."""
+    where = f"metric {metric.name!r}"
+    declared = {spec.name: spec for spec in metric.scores}
+    returned = {*result.scores, *result.undefined}
+    if returned != set(declared):
+        raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
+    for name, value in result.scores.items():
+        spec = declared[name]
+        slack = 1e-6  # rounding may pass the end of a closed range
+        low = -np.inf if spec.low is None else spec.low - slack
+        high = np.inf if spec.high is None else spec.high + slack
+        if not (np.isfinite(value) and low <= value <= high):
+            expected = f"a finite number in [{spec.low}, {spec.high}]"
+            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}, or undefined with a reason")
+
+
+def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext, draw: int) -> None:
+    started = time.perf_counter()
+    try:
+        result = score_draw(state.metric, evaluation, context)
+    except Unsupported as error:
+        state.failure = {"status": "skipped", "reason": str(error)}
+    except MemoryError as error:
+        state.failure = {"status": "out_of_memory", "reason": str(error) or "an allocation failed"}
+    except Exception as error:  # a plugin may raise anything; the record says what
+        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+        tail = traceback.format_exc()[-TAIL_CHARACTERS:]
+        state.failure = {"status": "failed", "reason": f"draw {draw}: {reason}", "traceback": tail}
+    else:
+        scores = {name: float(value) for name, value in sorted(result.scores.items())}
+        found = DrawScores(draw=draw, scores=scores, undefined=dict(result.undefined), notes=list(result.notes))
+        state.draws.append(found.model_dump())
+        for name, frame in result.artifacts.items():
+            state.artifacts.setdefault(name, []).append(frame.assign(draw=draw))
+    state.seconds += time.perf_counter() - started
+
+
+def _summary(state: _MetricState) -> dict[str, Any]:
+    return {
+        "seconds": state.seconds,
+        "draws": state.draws,
+        "artifacts": {name: pd.concat(frames, ignore_index=True) for name, frames in state.artifacts.items()},
+        **(state.failure or {"status": "ok"}),
+    }
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    found = import_module(module)
+    for part in name.split("."):  # a class defined inside another, as in a test, has a dotted name
+        found = getattr(found, part)
+    return found
+
+
+def _throttled(send: Send) -> Callable[[Progress], None]:
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_SECONDS or progress.epoch >= progress.of:
+            last = now
+            send(progress)
+
+    return report
+
+
+def _check_sample(synthetic: Table, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
+    where = f"plugin {plugin!r}: sample()"
+    if not isinstance(synthetic, Table):
+        raise PluginError(f"{where} returned {type(synthetic).__name__}, expected a Table; use train.like()")
+    if synthetic.n_rows != len(conditions):
+        raise PluginError(f"{where} returned {synthetic.n_rows} rows for {len(conditions)} conditions")
+    if synthetic.features != like.features:
+        raise PluginError(f"{where} returned other features than the training rows have; use train.like(X, conditions)")
+    if synthetic.scale != like.scale:
+        raise PluginError(f"{where} returned scale {synthetic.scale!r}, expected {like.scale!r}, which it declares")
+    values = synthetic.dense()
+    if not np.isfinite(values).all():
+        row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
+        place = f"row {row}, feature {like.features[column]!r}"
+        raise PluginError(f"{where} returned {values[row, column]} in {place}, expected finite numbers")
+    for column in conditions.columns:
+        if column not in synthetic.obs:
+            raise PluginError(f"{where} returned no column {column!r}, expected the conditions asked for")
+        other = synthetic.obs[column].astype(str).to_numpy() != conditions[column].astype(str).to_numpy()
+        if other.any():
+            row = int(other.argmax())
+            got, asked = synthetic.obs[column].iloc[row], conditions[column].iloc[row]
+            raise PluginError(f"{where} returned {column}={got!r} in row {row}, asked was {asked!r}")
+    return replace(synthetic.like(values, conditions.copy()), scale=synthetic.scale)
+
+
+def _on_evaluation_scale(synthetic: Table, transform: Transform, context: Context) -> Table:
+    if transform.log2p1 and synthetic.scale != "standardized":
+        negative = int((synthetic.dense() < 0).sum())
+        if negative:
+            context.note(f"{negative:,} of {synthetic.X.size:,} values of a draw were negative and counted as 0")
+    return transform.apply(synthetic)
+
+
+def _curves(curve: list[Progress]) -> dict[str, list[float | None]]:
+    names = dict.fromkeys(name for progress in curve for name in progress.losses)
+    curves: dict[str, list[float | None]] = {"epoch": [float(progress.epoch) for progress in curve]} if names else {}
+    for name in names:
+        values = (progress.losses.get(name, np.nan) for progress in curve)
+        curves[name] = [value if np.isfinite(value) else None for value in values]
+    return curves
+
+
+def _synchronize(device: str) -> None:
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def _gpu_peak(device: str) -> int | None:
+    if device == "cpu":
+        return None
+    import torch
+
+    return int(torch.cuda.max_memory_allocated(device))

@@ -1,0 +1,245 @@
+"""Pinned files: where they lie, how they are verified, and how they are downloaded.
+
+A file is pinned by its git blob SHA-1, the hash that git itself gives a file's content, so that a commit of a public
+repository pins every byte. Nothing here knows a dataset.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+
+import httpx
+
+from tabgenbench.dataset import FetchProgress, FileStatus
+from tabgenbench.errors import DataError
+
+__all__ = ["Downloader", "PinnedFile", "blob_sha1", "data_root", "file_status"]
+
+CHUNK = 1 << 18  # bytes read at a time: 256 KiB
+OnProgress: TypeAlias = Callable[[FetchProgress], None]
+RETRIED = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class PinnedFile:
+    """One file of a dataset.
+
+    Attributes:
+        path: where it lies below the data root, such as ``rnaseqdb/lung-rsem-fpkm-gtex.txt.gz``.
+        blob: git blob SHA-1 of its content, in hex.
+        url: where it is downloaded from.
+    """
+
+    path: str
+    blob: str
+    url: str = ""
+
+    @property
+    def name(self) -> str:
+        """The file's own name, without folders."""
+        return self.path.rpartition("/")[2]
+
+
+def data_root(data_dir: Path | None) -> Path:
+    """Return the root folder of downloaded data.
+
+    It is ``data_dir`` where given, else ``$TABGENBENCH_DATA``, else ``tabgenbench`` below ``$XDG_CACHE_HOME``, which
+    is ``~/.cache`` by default.
+    """
+    if data_dir is not None:
+        return data_dir
+    named = os.environ.get("TABGENBENCH_DATA")
+    if named:
+        return Path(named).expanduser()
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "tabgenbench"
+
+
+def blob_sha1(content: bytes) -> str:
+    r"""Return the git blob SHA-1 of a file's content: the hash of ``blob <bytes>\0`` and the content, in hex.
+
+    >>> blob_sha1(b"")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def file_status(file: PinnedFile, root: Path) -> FileStatus:
+    """Compare one file with its pinned hash."""
+    path = root / file.path
+    try:
+        got = _blob_of_file(path)
+    except FileNotFoundError:
+        return FileStatus(file.path, "missing")
+    except OSError as error:
+        return FileStatus(file.path, "wrong", f"cannot be read: {error.strerror}")
+    if got == file.blob:
+        return FileStatus(file.path, "ok")
+    size = path.stat().st_size
+    return FileStatus(file.path, "wrong", f"git blob SHA-1 {got} of its {size:,} bytes, expected {file.blob}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Downloader:
+    """Downloads pinned files over a few connections; what was interrupted goes on where it was.
+
+    A download is written to ``<name>.part``, verified, and only then moved to its name in one step.
+
+    Attributes:
+        connections: how many files are downloaded at the same time.
+        attempts: how often one file is tried before it is given up.
+        backoff: seconds before the second attempt; doubled before every further one, at most 30.
+        timeout: seconds without a byte after which an attempt counts as failed.
+    """
+
+    connections: int = 4
+    attempts: int = 5
+    backoff: float = 1.0
+    timeout: float = 30.0
+
+    def fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
+        """Download every file that is not there with the right content.
+
+        Args:
+            files: what to have.
+            root: the data root; made where it is missing.
+            on_progress: called from one thread at a time; a file that is there already is not reported.
+
+        Returns:
+            The status of every file, in the order of ``files``; what could not be had says why.
+
+        Raises:
+            DataError: the folder cannot be written, or another download is writing to it.
+        """
+        with _sole_writer(root), httpx.Client(timeout=self.timeout, follow_redirects=True) as client:
+            transfer = _Transfer(self, client, root, on_progress)
+            with ThreadPoolExecutor(self.connections) as pool:
+                futures = [pool.submit(transfer.have, file) for file in files]
+                try:
+                    return [future.result() for future in futures]
+                except BaseException:  # an interrupt ends the threads too; the .part files stay for the next time
+                    transfer.stop.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+
+@dataclass
+class _Transfer:
+    """One call of `Downloader.fetch`, shared by its threads."""
+
+    settings: Downloader
+    client: httpx.Client
+    root: Path
+    on_progress: OnProgress
+    stop: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def have(self, file: PinnedFile) -> FileStatus:
+        """Download a file unless it is there already."""
+        before = file_status(file, self.root)
+        if before.status == "ok":
+            return before
+        problem = ""
+        for attempt in range(self.settings.attempts):
+            if attempt and self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0)):
+                break
+            try:
+                problem = self._attempt(file)
+            except httpx.HTTPStatusError as error:
+                problem = f"HTTP {error.response.status_code}"
+                if error.response.status_code not in RETRIED:
+                    break
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                problem = f"{type(error).__name__}: {error}".rstrip(": ")
+            except OSError as error:
+                place = (self.root / file.path).parent
+                raise DataError(f"{place}: cannot be written ({error.strerror}); free space or name another") from None
+            if not problem:
+                return FileStatus(file.path, "ok")
+        return FileStatus(file.path, before.status, f"{file.url}: {problem}; run the same command again to go on")
+
+    def _attempt(self, file: PinnedFile) -> str:
+        """Download, verify and put in place; return what is wrong with the content, or an empty text."""
+        path = self.root / file.path
+        part = path.with_name(path.name + ".part")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._download(file, part)
+        got = _blob_of_file(part)
+        if got == file.blob:
+            os.replace(part, path)
+            return ""
+        problem = f"git blob SHA-1 {got} of {part.stat().st_size:,} bytes, expected {file.blob}"
+        part.unlink()
+        return problem
+
+    def _download(self, file: PinnedFile, part: Path) -> None:
+        """Write to ``part`` what it lacks."""
+        have = part.stat().st_size if part.exists() else 0
+        # identity: a server that compresses on the way would give other bytes than the pinned ones
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+        with self.client.stream("GET", file.url, headers=headers) as response:
+            if response.status_code == 416:  # nothing lies beyond the piece: it is whole, or a piece of another file
+                if _blob_of_file(part) == file.blob:
+                    return
+                part.unlink()
+            response.raise_for_status()
+            resumed = response.status_code == 206
+            if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                part.unlink(missing_ok=True)
+                raise httpx.RemoteProtocolError("the server sent another range than the one asked for")
+            with part.open("ab" if resumed else "wb") as handle:
+                self._receive(response, handle, name=file.name, have=have if resumed else 0)
+
+    def _receive(self, response: httpx.Response, handle: BinaryIO, *, name: str, have: int) -> None:
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length is not None else None
+        done = have
+        self._tell(FetchProgress(name, done, total))
+        for chunk in response.iter_raw(CHUNK):
+            handle.write(chunk)
+            done += len(chunk)
+            self._tell(FetchProgress(name, done, total))
+            if self.stop.is_set():
+                raise httpx.ReadError("interrupted")
+        handle.flush()
+        os.fsync(handle.fileno())
+
+    def _tell(self, progress: FetchProgress) -> None:
+        with self.lock:
+            self.on_progress(progress)
+
+
+def _blob_of_file(path: Path) -> str:
+    with path.open("rb") as handle:
+        size = os.fstat(handle.fileno()).st_size
+        digest = hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
+        while chunk := handle.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _sole_writer(root: Path) -> Iterator[None]:
+    lock = root / ".fetch.lock"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("wb")
+    except OSError as error:
+        raise DataError(
+            f"{root}: cannot be written ({error.strerror}); name a folder of yours with --data-dir"
+        ) from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DataError(f"{root}: another download is writing there; wait for it, or end it") from None
+        yield

@@ -1,0 +1,219 @@
+"""RNAseqDB: expression of GTEx and TCGA samples in 15 tissues, made comparable by Wang et al. (2018)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench.dataset import DatasetCard, DatasetSource, FetchProgress, FileStatus, describe_table, load_card
+from tabgenbench.errors import DataError
+from tabgenbench.options import Options
+from tabgenbench.schema import Schema
+from tabgenbench.table import Source, Table, as_categorical
+from tabgenbench_datasets.fetching import Downloader, PinnedFile, data_root, file_status
+from tabgenbench_datasets.rnaseqdb_files import (
+    FIX,
+    EsophagusSite,
+    ExpressionFile,
+    Manifest,
+    common_genes,
+    donor_of,
+    load_manifest,
+    read_landmark_symbols,
+    read_pinned,
+    study_and_source,
+    tissue_of,
+)
+
+__all__ = ["RNAseqDB"]
+
+N_COMMON = 18_154  # symbols common to all 52 files
+SOURCES = ("gtex", "tcga", "tcga-t")
+STATUS = {
+    2: {"gtex": "normal", "tcga": "normal", "tcga-t": "cancer"},
+    3: {"gtex": "normal-donor", "tcga": "normal-adjacent", "tcga-t": "tumour"},
+}
+
+
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """What the files gave: the table, and how many genes there were to choose from."""
+
+    table: Table
+    n_common: int
+    n_files: int
+
+
+class RNAseqDB(DatasetSource):
+    """RNAseqDB, normalised FPKM: one row a sample, one feature a gene that every file present has.
+
+    Rows are ordered by file name, then as in the file; genes by symbol. Sample ids are the barcodes. A folder with some
+    of the files serves; the note says how many there were. Files of other names in the folder are left alone.
+
+    With two-level status the source and the status overlap (only ``tcga-t`` is cancer), so that a correction for batch
+    would take biology with it.
+
+    Args:
+        config: options; defaults where None.
+        data_dir: the data root, whose ``rnaseqdb`` and ``l1000`` folders are read; see `data_root` for the default.
+        manifest: pinned files; those of the card by default.
+        downloader: how files are downloaded.
+    """
+
+    name: ClassVar[str] = "rnaseqdb"
+
+    class Config(Options):
+        """Options of RNAseqDB."""
+
+        genes: Literal["landmark", "all"] = Field(
+            "landmark", description="the L1000 landmark genes (969 by symbol), or all genes common to the files"
+        )
+        status: Literal[2, 3] = Field(
+            2,
+            description="levels of status: 2 is normal / cancer; 3 is normal-donor (GTEx) / normal-adjacent / tumour",
+        )
+        esca: EsophagusSite = Field(
+            "mus", description="oesophagus site that TCGA's esca samples count to: gas, muc or mus (as in Vinas et al.)"
+        )
+
+    def __init__(
+        self,
+        config: Options | None = None,
+        *,
+        data_dir: Path | None = None,
+        manifest: Manifest | None = None,
+        downloader: Downloader | None = None,
+    ) -> None:
+        super().__init__(config, data_dir=data_dir)
+        self.options = cast("RNAseqDB.Config", self.config)
+        self.root = data_root(data_dir)
+        self.manifest = manifest if manifest is not None else load_manifest()
+        self.downloader = downloader if downloader is not None else Downloader()
+
+    @property
+    def card(self) -> DatasetCard:
+        """The card, with the pinned commits."""
+        return load_card("tabgenbench_datasets", "rnaseqdb")
+
+    def load(self) -> Table:
+        """Return the table; every file is verified before it is read."""
+        return self._read().table
+
+    def identity(self) -> str:
+        """Return a hash of the options and of the files present, each verified; nothing is parsed.
+
+        Raises:
+            DataError: a file is missing that must be there, or one has a wrong hash.
+        """
+        used = [*self._present(), *([self._landmark()] if self.options.genes == "landmark" else [])]
+        for file in used:
+            read_pinned(self.root / file.path, file.blob)
+        facts = [self.name, self.config.model_dump(), [(file.path, file.blob) for file in used]]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Return the facts of the table and of the files."""
+        reading = self._read()
+        table = reading.table
+        counts = pd.crosstab(table.obs["tissue"].astype(str), table.obs["source"].astype(str))
+        counts = counts.reindex(columns=list(SOURCES), fill_value=0)
+        counts["rows"] = counts.sum(axis=1)
+        landmark = {"landmark_genes": table.n_features} if self.options.genes == "landmark" else {}
+        return describe_table(table) | {
+            "files": f"{reading.n_files} of {len(self.manifest.expression)}",
+            "common_genes": reading.n_common,
+            **landmark,
+            "donors": int(table.obs["donor"].nunique()),
+            "tissue_by_source": [
+                {"tissue": str(tissue)} | {str(source): int(n) for source, n in row.items()}
+                for tissue, row in counts.iterrows()
+            ],
+        }
+
+    def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
+        """Download what is missing or wrong; return the status of every file."""
+        return self.downloader.fetch(self.manifest.all, self.root, on_progress)
+
+    def verify(self) -> list[FileStatus]:
+        """Compare every file with its pinned hash."""
+        return [file_status(file, self.root) for file in self.manifest.all]
+
+    def _present(self) -> list[PinnedFile]:
+        folder = self.root / "rnaseqdb"
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder, expected files of RNAseqDB in it; {FIX}, or name --data-dir")
+        present = [file for file in self.manifest.expression if (self.root / file.path).exists()]
+        if not present:
+            total = len(self.manifest.expression)
+            raise DataError(f"{folder}: none of the {total} files of RNAseqDB is there; {FIX}, or name --data-dir")
+        return sorted(present, key=lambda file: file.name)
+
+    def _landmark(self) -> PinnedFile:
+        path = self.root / self.manifest.landmark.path
+        if not path.exists():
+            raise DataError(
+                f"{path}: the table of landmark genes is missing; {FIX}, or take all genes with rnaseqdb:genes=all"
+            )
+        return self.manifest.landmark
+
+    def _read(self) -> _Reading:
+        present = self._present()
+        wanted = self._landmark_symbols() if self.options.genes == "landmark" else None
+        tables = [ExpressionFile.open(self.root / file.path, file.blob, keep=wanted) for file in present]
+        obs = _sample_obs(tables, self.options)
+        common = common_genes(tables)
+        genes = [gene for gene in common if wanted is None or gene in wanted]
+        if not genes:
+            raise DataError(f"{self.root / 'rnaseqdb'}: the files share no gene of those asked for; {FIX}")
+        note = f"{len(tables)} of {len(self.manifest.expression)} files, {len(obs):,} rows"
+        if len(common) != N_COMMON:  # another choice of genes than the benchmark's: whoever compares must know
+            note += f", {len(common):,} genes common to the files present"
+        schema = Schema(conditions=("tissue", "status"), batch="source", group="donor", targets=("tissue", "status"))
+        source = Source(self.name, self.config.model_dump(mode="json"), note)
+        values = _stacked_values(tables, genes)
+        table = Table(values, obs, tuple(genes), schema, scale="linear", log2p1=True, source=source)
+        return _Reading(table, len(common), len(present))
+
+    def _landmark_symbols(self) -> frozenset[str]:
+        file = self._landmark()
+        return read_landmark_symbols(self.root / file.path, file.blob)
+
+
+def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[np.float32]:
+    """Return the values of all files below each other; the list is emptied on the way, to free the text."""
+    values = np.empty((sum(len(table.samples) for table in tables), len(genes)), dtype=np.float32)
+    start = 0
+    while tables:
+        block = tables.pop(0).values(genes)
+        values[start : start + len(block)] = block
+        start += len(block)
+    return values
+
+
+def _sample_obs(tables: list[ExpressionFile], options: RNAseqDB.Config) -> pd.DataFrame:
+    """Return tissue, status, source, donor and study of every sample, indexed by barcode."""
+    file_of: dict[str, Path] = {}
+    rows: list[tuple[str, str, str, str, str]] = []
+    for table in tables:
+        study, source = study_and_source(table.path.name)
+        tissue, status = tissue_of(study, options.esca), STATUS[options.status][source]
+        for sample in table.samples:
+            if sample in file_of:
+                places = f"{file_of[sample].name} and {table.path.name}"
+                raise DataError(
+                    f"{table.path}: sample {sample!r} occurs twice, in {places}, expected unique barcodes; {FIX}"
+                )
+            file_of[sample] = table.path
+            rows.append((tissue, status, source, donor_of(sample), study))
+    index = pd.Index(list(file_of), dtype=object)
+    frame = pd.DataFrame(rows, index=index, columns=["tissue", "status", "source", "donor", "study"])
+    return frame.apply(as_categorical)

@@ -1,0 +1,243 @@
+"""The files of RNAseqDB: what their names say, and how one is read.
+
+A file ``<code>-rsem-fpkm-<source>.txt.gz`` holds tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one
+column a sample. Genes are joined by symbol, which is unique in a file; Entrez ids are not.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tomllib
+import zlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench.errors import DataError
+from tabgenbench_datasets.fetching import PinnedFile, blob_sha1
+
+__all__ = [
+    "EsophagusSite",
+    "ExpressionFile",
+    "Manifest",
+    "common_genes",
+    "donor_of",
+    "load_manifest",
+    "read_landmark_symbols",
+    "study_and_source",
+    "tissue_of",
+]
+
+URL_VARIABLE = "TABGENBENCH_RNASEQDB_URL"
+PUBLIC_URL = "https://raw.githubusercontent.com"
+FIX = "run: tabgenbench dataset fetch rnaseqdb"
+N_LEADING = 2  # columns before the samples: symbol and Entrez id
+
+EsophagusSite = Literal["gas", "muc", "mus"]
+
+TISSUE_OF_CODE = {
+    code: tissue
+    for tissue, codes in {
+        "bladder": "bladder blca",
+        "breast": "breast brca",
+        "cervix": "cervix cesc",
+        "colon": "colon coad read",
+        "esophagus_gas": "esophagus_gas",
+        "esophagus_muc": "esophagus_muc",
+        "esophagus_mus": "esophagus_mus",
+        "kidney": "kidney kich kirc kirp",
+        "liver": "liver chol lihc",
+        "lung": "lung luad lusc",
+        "prostate": "prostate prad",
+        "salivary": "salivary hnsc",
+        "stomach": "stomach stad",
+        "thyroid": "thyroid thca",
+        "uterus": "uterus ucec ucs",
+    }.items()
+    for code in codes.split()
+}
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The pinned files: expression tables by name, and the table that marks landmark genes."""
+
+    expression: tuple[PinnedFile, ...]
+    landmark: PinnedFile
+
+    @property
+    def all(self) -> tuple[PinnedFile, ...]:
+        """Every file, the landmark table first: it is small and the rest is of no use without it."""
+        return (self.landmark, *self.expression)
+
+
+def load_manifest() -> Manifest:
+    """Read the pinned files; ``$TABGENBENCH_RNASEQDB_URL`` takes the place of https://raw.githubusercontent.com."""
+    text = files("tabgenbench_datasets").joinpath("cards", "rnaseqdb_files.toml").read_text(encoding="utf-8")
+    pins = tomllib.loads(text)
+    base = os.environ.get(URL_VARIABLE, PUBLIC_URL).rstrip("/")
+
+    def pinned(part: str, here: str) -> list[PinnedFile]:
+        there = f"{base}/{pins[part]['repository']}/{pins[part]['commit']}/{pins[part]['folder']}"
+        return [
+            PinnedFile(f"{here}/{name}", blob, f"{there}/{name}") for name, blob in sorted(pins[part]["files"].items())
+        ]
+
+    return Manifest(tuple(pinned("expression", "rnaseqdb")), pinned("landmark", "l1000")[0])
+
+
+def study_and_source(name: str) -> tuple[str, str]:
+    """Return what a file's name says: ``("kich", "tcga-t")`` for ``kich-rsem-fpkm-tcga-t.txt.gz``.
+
+    The source is ``gtex`` (normal donor), ``tcga`` (normal tissue beside a tumour) or ``tcga-t`` (tumour).
+    """
+    study, _, source = name.removesuffix(".txt.gz").partition("-rsem-fpkm-")
+    return study, source
+
+
+def tissue_of(study: str, esca: EsophagusSite) -> str:
+    """Return the tissue of a study code; ``esca`` says to which site TCGA's oesophageal samples count."""
+    return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
+
+
+def donor_of(barcode: str) -> str:
+    """Return the donor of a sample: two parts of a GTEx barcode, three of a TCGA one.
+
+    >>> donor_of("GTEX-13NYB-1726-SM-5N9G2"), donor_of("TCGA-KN-8436-11A-01R-2315-07")
+    ('GTEX-13NYB', 'TCGA-KN-8436')
+    """
+    return "-".join(barcode.split("-")[: 2 if barcode.startswith("GTEX") else 3])
+
+
+@dataclass(frozen=True, eq=False)
+class ExpressionFile:
+    """One verified expression table, split into lines and not parsed yet.
+
+    Attributes:
+        path: the file, for messages.
+        samples: barcodes, in the order of the columns.
+        genes: the symbols of all rows.
+        lines: line by gene symbol, of the genes that were kept.
+    """
+
+    path: Path
+    samples: tuple[str, ...]
+    genes: frozenset[str]
+    lines: dict[str, bytes]
+
+    @classmethod
+    def open(cls, path: Path, blob: str, *, keep: Collection[str] | None = None) -> ExpressionFile:
+        """Read and verify a file.
+
+        Args:
+            path: the file.
+            blob: its pinned git blob SHA-1.
+            keep: genes whose values may be asked for; all where None.
+
+        Raises:
+            DataError: it cannot be read, its hash is not the pinned one, or it is no table of genes.
+        """
+        content = gunzip(read_pinned(path, blob), path)
+        header, _, body = content.partition(b"\n")
+        names = header.decode("ascii", errors="replace").rstrip("\r").split("\t")
+        if names[:N_LEADING] != ["Hugo_Symbol", "Entrez_Gene_Id"] or len(names) == N_LEADING:
+            raise DataError(
+                f"{path}: begins with the columns {names[:3]}, expected Hugo_Symbol, Entrez_Gene_Id and samples; {FIX}"
+            )
+        genes: set[str] = set()
+        lines: dict[str, bytes] = {}
+        for line in body.split(b"\n"):
+            if line.strip():
+                symbol = line.partition(b"\t")[0].decode("ascii", errors="replace")
+                if symbol in genes:
+                    raise DataError(f"{path}: gene {symbol!r} has two rows, expected one; {FIX}")
+                genes.add(symbol)
+                if keep is None or symbol in keep:
+                    lines[symbol] = line
+        return cls(path, tuple(names[N_LEADING:]), frozenset(genes), lines)
+
+    def values(self, genes: Iterable[str]) -> NDArray[np.float32]:
+        """Return the values of these genes, shape (n_samples, n_genes), float32.
+
+        Raises:
+            DataError: a value is missing, text, infinite or negative; names gene and sample.
+        """
+        wanted = list(genes)
+        columns = range(N_LEADING, N_LEADING + len(self.samples))
+        text = io.BytesIO(b"\n".join(self.lines[gene] for gene in wanted))
+        try:
+            frame = pd.read_csv(text, sep="\t", header=None, usecols=columns, dtype=np.float32, na_filter=False)
+        except ValueError:  # includes a line of another length, which is a ParserError
+            self._explain(wanted)
+            raise
+        values = frame.to_numpy()
+        if values.shape[0] != len(wanted) or not (np.isfinite(values) & (values >= 0)).all():
+            self._explain(wanted)
+        return np.ascontiguousarray(values.T)
+
+    def _explain(self, genes: Iterable[str]) -> None:
+        expected = "expected a number >= 0"
+        for gene in genes:
+            cells = self.lines[gene].decode("ascii", errors="replace").rstrip("\r").split("\t")[N_LEADING:]
+            if len(cells) != len(self.samples):
+                raise DataError(f"{self.path}: gene {gene!r} has {len(cells)} values for {len(self.samples)} samples")
+            for sample, cell in zip(self.samples, cells, strict=True):
+                try:
+                    good = 0 <= float(cell) <= np.finfo(np.float32).max
+                except ValueError:
+                    good = False
+                if not good:
+                    raise DataError(f"{self.path}: gene {gene!r}, sample {sample!r}: got {cell!r}, {expected}; {FIX}")
+
+
+def common_genes(tables: Collection[ExpressionFile]) -> list[str]:
+    """Return the symbols that every file has, sorted."""
+    return sorted(frozenset.intersection(*(table.genes for table in tables)))
+
+
+def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
+    """Return the symbols of the landmark genes: the rows of a GCT 1.3 table whose ``pr_is_lmark`` is 1.
+
+    Raises:
+        DataError: the file cannot be read, its hash is wrong, or it lacks a column.
+    """
+    lines = read_pinned(path, blob).decode("utf-8", errors="replace").split("\n")
+    names = lines[2].rstrip("\r").split("\t") if len(lines) > 2 else []
+    for column in ("pr_gene_symbol", "pr_is_lmark"):
+        if column not in names:
+            raise DataError(f"{path}: no column {column!r}, expected a GCT 1.3 table of genes; {FIX}")
+    symbol, flag = names.index("pr_gene_symbol"), names.index("pr_is_lmark")
+    rows = [line.split("\t", max(symbol, flag) + 1) for line in lines[3:] if line]
+    return frozenset(row[symbol] for row in rows if len(row) > max(symbol, flag) and row[flag] == "1")
+
+
+def read_pinned(path: Path, blob: str) -> bytes:
+    """Return a file's bytes once their git blob SHA-1 is the pinned one.
+
+    Raises:
+        DataError: it cannot be read or has another hash; names both.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {FIX}") from None
+    got = blob_sha1(content)
+    if got != blob:
+        raise DataError(f"{path}: git blob SHA-1 {got} of its {len(content):,} bytes, expected {blob}; {FIX}")
+    return content
+
+
+def gunzip(content: bytes, path: Path) -> bytes:
+    """Return the content of a gzip file, or raise `DataError`."""
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: is not a whole gzip file ({error}); {FIX}") from None

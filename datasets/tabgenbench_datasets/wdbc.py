@@ -1,0 +1,45 @@
+"""The Wisconsin diagnostic breast-cancer table, which ships with scikit-learn: small, real, offline."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.dataset import DatasetCard, DatasetSource, load_card
+from tabgenbench.schema import Schema
+from tabgenbench.table import Source, Table
+
+__all__ = ["WDBC"]
+
+
+class WDBC(DatasetSource):
+    """569 masses, 30 measurements of their cell nuclei; the condition is the diagnosis, malignant or benign.
+
+    The table names no patient, so rows cannot be kept together by donor.
+    """
+
+    name: ClassVar[str] = "wdbc"
+
+    @property
+    def card(self) -> DatasetCard:
+        """The card."""
+        return load_card("tabgenbench_datasets", "wdbc")
+
+    def load(self) -> Table:
+        """Return the table, rows in scikit-learn's order."""
+        from sklearn.datasets import load_breast_cancer
+
+        data: Any = load_breast_cancer()
+        labels = [str(data.target_names[code]) for code in data.target]
+        index = pd.Index([f"mass-{i:03d}" for i in range(1, len(labels) + 1)], dtype=object)
+        return Table(
+            X=np.ascontiguousarray(data.data, dtype=np.float32),
+            obs=pd.DataFrame({"diagnosis": pd.Categorical(labels)}, index=index),
+            features=tuple(str(name) for name in data.feature_names),
+            schema=Schema(conditions=("diagnosis",), targets=("diagnosis",)),
+            scale="linear",
+            log2p1=False,
+            source=Source(self.name, {}, f"{len(labels)} rows"),
+        )

@@ -1,0 +1,176 @@
+"""Reading the records of a suite, each once, and keeping of each only what a board shows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tabgenbench.record import (
+    CellIdentity,
+    CellRecord,
+    DrawScores,
+    Environment,
+    FallbackRecord,
+    ScoreRecord,
+    SpecRecord,
+    Status,
+    SuiteRecord,
+    SuiteRow,
+)
+from tabgenbench.store import Store
+from tabgenbench_leaderboard.board import Curve
+from tabgenbench_leaderboard.statistics import mean
+
+__all__ = ["CellFacts", "MetricFacts", "collect_cells"]
+
+MAX_POINTS = 150
+"""Points kept of a loss curve: more than a figure of half a page can show."""
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What a metric gave on a cell.
+
+    Attributes:
+        values: mean over draws by score.
+        missing: reason by score that has no value in some draw.
+        specs: what its scores mean.
+        seconds: time for all draws, where it is known.
+    """
+
+    status: Status | Literal["waiting"]
+    reason: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    specs: tuple[SpecRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """What a board keeps of a cell: `identity` and all below it are there only once it has a record."""
+
+    row: SuiteRow
+    status: Status | Literal["waiting"]
+    reason: str = ""
+    phase: str = "fit"
+    identity: CellIdentity | None = None
+    fit_seconds: float | None = None
+    sample_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    peak_gpu_bytes: int | None = None
+    metrics: dict[str, MetricFacts] = field(default_factory=dict)
+    fallbacks: tuple[FallbackRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    environment: Environment | None = None
+    curve: Curve | None = None
+
+
+def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
+    """Read every record that the suite names.
+
+    Returns:
+        One entry a row of the suite, a row that is listed twice once, sorted by dataset, label, split and seed, so
+        that the order of the suite's rows does not matter.
+
+    Raises:
+        StoreError: a record cannot be read; names the file.
+    """
+    rows = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}
+    return [_read_cell(store, rows[place]) for place in sorted(rows)]
+
+
+def _read_cell(store: Store, row: SuiteRow) -> CellFacts:
+    record = store.read_cell(row.key)
+    if record is None:
+        return CellFacts(row, "waiting")
+    fit, sample = record.phases.get("fit"), record.phases.get("sample")
+    ended_well = record.status == "ok"
+    return CellFacts(
+        row,
+        record.status,
+        reason=_one_line(record.reason),
+        phase=next((name for name, phase in record.phases.items() if phase.status != "ok"), "fit"),
+        identity=record.cell,
+        fit_seconds=fit.seconds if fit and ended_well else None,
+        sample_seconds=sample.seconds if sample and ended_well else None,
+        peak_memory_bytes=_largest([phase.peak_memory_bytes for phase in record.phases.values()]),
+        peak_gpu_bytes=_largest([phase.peak_gpu_bytes for phase in record.phases.values()]),
+        metrics={name: _read_metric(store, record, key) for name, key in row.scores.items()} if ended_well else {},
+        fallbacks=tuple(record.fallbacks),
+        notes=tuple(_one_line(note) for note in record.notes),
+        environment=record.environment,
+        curve=_thin_curve(record),
+    )
+
+
+def _read_metric(store: Store, cell: CellRecord, key: str) -> MetricFacts:
+    record = store.read_score(cell.key, key)
+    if record is None:
+        return MetricFacts("waiting")
+    info = store.read_info(cell.key, key)
+    values, missing = _average_draws(record, cell.cell.draws) if record.status == "ok" else ({}, {})
+    return MetricFacts(
+        record.status,
+        reason=_one_line(record.reason),
+        values=values,
+        missing=missing,
+        specs=tuple(record.specs),
+        notes=tuple(dict.fromkeys(_one_line(note) for draw in record.draws for note in draw.notes)),
+        seconds=info.seconds if info else None,
+    )
+
+
+def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
+    """Average over draws; a score without a value in some draw has none for the cell."""
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for spec in record.specs:
+        if len(record.draws) < asked:
+            missing[spec.name] = f"scored on {len(record.draws)} of {asked} draws"
+            continue
+        found = [draw.scores.get(spec.name, math.nan) for draw in record.draws]
+        lacking = [draw for draw, value in zip(record.draws, found, strict=True) if not _has_value(draw, spec, value)]
+        if lacking or not found:
+            reasons = dict.fromkeys(_one_line(draw.undefined.get(spec.name, "not a finite number")) for draw in lacking)
+            missing[spec.name] = f"undefined in {len(lacking)} of {len(found)} draws: {'; '.join(reasons)}"
+        else:
+            values[spec.name] = mean(found)
+    return values, missing
+
+
+def _has_value(draw: DrawScores, spec: SpecRecord, value: float) -> bool:
+    return spec.name not in draw.undefined and math.isfinite(value)
+
+
+def _thin_curve(record: CellRecord) -> Curve | None:
+    losses = {name: values for name, values in record.losses.items() if name != "epoch" and values}
+    length = min((len(values) for values in losses.values()), default=0)
+    epochs = record.losses.get("epoch") or []
+    if length < 2:
+        return None
+    xs = [float(x) if x is not None else i + 1.0 for i, x in enumerate(epochs)]
+    if len(xs) < length:
+        xs = [i + 1.0 for i in range(length)]
+    kept = sorted({round(i * (length - 1) / (MAX_POINTS - 1)) for i in range(MAX_POINTS)})
+    return Curve(
+        split=record.cell.split,
+        seed=record.cell.seed,
+        epochs=tuple(xs[i] for i in kept),
+        losses={name: tuple(_finite(values[i]) for i in kept) for name, values in sorted(losses.items())},
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _largest(values: Sequence[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,317 @@
+"""CVAE: a conditional variational autoencoder of expression rows.
+
+Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
+size, batch norm and loss MSE + KL. It leaves open, and we settle: Linear - batch norm - ReLU in each hidden layer and
+nothing after the heads; prior N(0, I); the loss below, whose sum over features is the Gaussian likelihood of variance 1
+(a mean over features would weigh the KL term by half their number more, and the latent collapses).
+
+    x_NF ─┐
+          ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
+    c_NK ─┴─────────────────────────────────────────────────────────────┴─ decoder ─► mean_NF
+
+    loss = ½ Σ_F (x - mean)² + beta · Σ_Z KL(N(mu, e^logvar) ‖ N(0, 1)),  mean over the batch
+
+    N rows   F features   K one-hot codes of the conditions   Z latent
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+import pandas as pd
+import torch
+from pydantic import Field, PositiveInt, model_validator
+from torch import nn
+
+from tabgenbench import (
+    Card,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+)
+from tabgenbench.device import DeviceSplit
+from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.nn import linear, minibatches, mlp, one_hot
+
+__all__ = ["CVAE", "ConditionalVAE", "ElboTerms"]
+
+WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # of the paper's search over depth
+CHUNK = 4096  # rows that go through the network together where no gradient is kept
+
+
+class ElboTerms(NamedTuple):
+    """The two terms of the negative evidence lower bound, scalars, mean over rows.
+
+    Attributes:
+        reconstruction: half the squared error, summed over features.
+        kl: divergence of the posterior from the prior, summed over latents, in nats.
+    """
+
+    reconstruction: torch.Tensor
+    kl: torch.Tensor
+
+
+class ConditionalVAE(nn.Module):
+    """The network.
+
+    Args:
+        n_features: F.
+        n_codes: K, 0 for a model without conditions.
+        n_latent: Z.
+        hidden: widths of the encoder; the decoder has them in reverse.
+        generator: draws the initial weights.
+        batch_norm: whether hidden layers have batch norm.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_codes: int,
+        n_latent: int,
+        hidden: tuple[int, ...],
+        generator: torch.Generator,
+        *,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.n_latent = n_latent
+        self.encoder = mlp((n_features + n_codes, *hidden), generator, batch_norm=batch_norm)
+        self.to_posterior = linear(hidden[-1], 2 * n_latent, generator)
+        self.decoder = mlp((n_latent + n_codes, *reversed(hidden)), generator, batch_norm=batch_norm)
+        self.to_mean = linear(hidden[0], n_features, generator)
+
+    def posterior(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and log-variance of q(z | x, c), each of shape (N, Z)."""
+        mu_NZ, logvar_NZ = self.to_posterior(self.encoder(torch.cat([x_NF, c_NK], dim=1))).chunk(2, dim=1)
+        return mu_NZ, logvar_NZ
+
+    def decode(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
+        """Return the mean of p(x | z, c), shape (N, F)."""
+        mean_NF: torch.Tensor = self.to_mean(self.decoder(torch.cat([z_NZ, c_NK], dim=1)))
+        return mean_NF
+
+    def elbo(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> ElboTerms:
+        """Return the terms of -ELBO, estimated with one posterior draw a row and without its constant F/2 · log 2π.
+
+        KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ (mu² + e^logvar - 1 - logvar).
+        """
+        mu_NZ, logvar_NZ = self.posterior(x_NF, c_NK)
+        mean_NF = self.decode(reparameterise(mu_NZ, logvar_NZ, noise_NZ), c_NK)
+        reconstruction = 0.5 * nn.functional.mse_loss(mean_NF, x_NF, reduction="sum") / len(x_NF)
+        kl = 0.5 * (mu_NZ.square() + logvar_NZ.exp() - 1.0 - logvar_NZ).sum() / len(x_NF)
+        return ElboTerms(reconstruction, kl)
+
+
+def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
+    """Return a draw from N(mu, e^logvar) as a differentiable function of standard normal noise, shape (N, Z)."""
+    return mu_NZ + torch.exp(0.5 * logvar_NZ) * noise_NZ
+
+
+class CVAE(Generator):
+    """A generator that trains `ConditionalVAE` and decodes draws from the prior.
+
+    A row is the decoder's mean, so spread within a condition is too small unless ``output_noise`` adds what the decoder
+    leaves. A rare condition needs no rule, as all conditions share the network; a new combination of known values is
+    served by the model; a value that no training row has takes the nearest known condition.
+    """
+
+    name = "cvae"
+    card = Card(
+        summary="Conditional variational autoencoder with a Gaussian decoder.",
+        citation="Bong & Oh, Journal of Broadcast Engineering 28(3), 2023",
+        url="https://doi.org/10.5909/JBE.2023.28.3.275",
+    )
+
+    class Config(Options):
+        """Options of `CVAE`; the defaults are the paper's."""
+
+        epochs: int = Field(1400, ge=1, description="passes over the training rows")
+        batch_size: int = Field(50, ge=2, description="rows a step; a last batch of one row joins the one before")
+        learning_rate: float = Field(1e-4, gt=0, description="step size of Adam")
+        depth: Literal[2, 3, 4] | None = Field(
+            None, description="shortcut for hidden: 2 is [1000, 512], 3 the paper's choice, 4 [1000, 512, 256, 128]"
+        )
+        hidden: tuple[PositiveInt, ...] = Field(
+            WIDTHS[3], min_length=1, description="widths of the encoder's hidden layers; the decoder mirrors them"
+        )
+        latent: int = Field(50, ge=1, description="dimensions of the latent space")
+        batch_norm: bool = Field(True, description="batch norm in each hidden layer")
+        beta: float = Field(1.0, ge=0, description="weight of the KL term")
+        output_noise: Literal["none", "residual"] = Field(
+            "none",
+            description="what is added to the decoder's mean: nothing, or independent noise with each feature's "
+            "residual standard deviation on training rows",
+        )
+        weights: Literal["last", "best"] = Field(
+            "last", description="sample from the last epoch's weights or those of lowest validation loss"
+        )
+
+        @model_validator(mode="before")
+        @classmethod
+        def _hidden_of_depth(cls, values: Any) -> Any:
+            depth = values.get("depth") if isinstance(values, dict) else None
+            if not isinstance(depth, int) or depth not in WIDTHS:
+                return values
+            if values.get("hidden", WIDTHS[depth]) not in (WIDTHS[depth], list(WIDTHS[depth])):
+                raise ValueError(f"depth {depth} stands for hidden {list(WIDTHS[depth])}; give one of the two")
+            return {**values, "hidden": WIDTHS[depth]}
+
+    config: Config
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Decline tables of fewer than two rows, from which batch norm can learn nothing."""
+        if n_rows < 2:
+            raise Unsupported(f"generator 'cvae': {n_rows} training rows, expected at least 2 for batch norm")
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        """Return bytes: parameters, gradients, Adam's moments and the best weights; rows; activations of a batch.
+
+        Counts 32 values a condition column, and the rows twice (the host's copy and the device's). The libraries
+        themselves, about 0.3 GB, are not counted.
+        """
+        config = self.config
+        n_codes = 32 * len(schema.conditions)
+        encoder = (n_features + n_codes, *config.hidden, 2 * config.latent)
+        decoder = (config.latent + n_codes, *reversed(config.hidden), n_features)
+        parameters = sum(a * b + 3 * b for w in (encoder, decoder) for a, b in pairwise(w))
+        # Linear, batch norm and the gradient of each: four numbers a unit and row.
+        activations = 4 * min(config.batch_size, n_rows) * (sum(encoder) + sum(decoder))
+        without_gradient = min(CHUNK, n_rows) * (3 * n_features + 2 * max(config.hidden))
+        return 4 * (5 * parameters + 2 * n_rows * n_features + max(activations, without_gradient))
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Minimise the loss with Adam; report losses an epoch, validation loss where there are validation rows."""
+        self.supports(train.schema, train.n_rows, train.n_features)
+        split = context.device_split
+        if self.config.weights == "best" and len(split.validation) == 0:
+            raise ConfigError(
+                "generator 'cvae': weights='best' needs validation rows and the split has none; "
+                "set validation_fraction above 0 or weights='last'"
+            )
+        self._template = train.take([])
+        self._conditions = TrainingConditions.of(train)
+        self._codes = split.codes
+        self._model = self._new_model(train.n_features, context)
+        self._train(split, context)
+        self._model.eval()
+        x_NF, c_NK = split.train, one_hot(split.train_codes, split.codes.n_categories)
+        self._noise_sd_F = self._residual_sd(x_NF, c_NK, context) if self.config.output_noise == "residual" else None
+
+    def _new_model(self, n_features: int, context: FitContext) -> ConditionalVAE:
+        # Weights are drawn on the CPU so that every device starts from the same.
+        generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+        config, n_codes = self.config, sum(self._codes.n_categories)
+        model = ConditionalVAE(
+            n_features, n_codes, config.latent, config.hidden, generator, batch_norm=config.batch_norm
+        )
+        return model.to(context.device)
+
+    def _train(self, split: DeviceSplit, context: FitContext) -> None:
+        config, model = self.config, self._model
+        train = split.train, one_hot(split.train_codes, split.codes.n_categories)
+        held_out = split.validation, one_hot(split.validation_codes, split.codes.n_categories)
+        # The same noise each epoch: validation losses then differ by the weights alone.
+        fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
+        noise_NZ = torch.randn(len(held_out[0]), config.latent, generator=fixed, device=context.device)
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+        best_loss, best_epoch, best_weights = math.inf, 0, copy.deepcopy(model.state_dict())
+        for epoch in range(1, config.epochs + 1):
+            terms = self._epoch(*train, optimizer, context)
+            if len(noise_NZ):
+                terms = torch.cat([terms, self._validation_loss(*held_out, noise_NZ)])
+            losses = self._read(terms, epoch)  # the one moment an epoch at which the host waits for the device
+            context.report(epoch, config.epochs, **losses)
+            if losses.get("validation", math.inf) < best_loss:
+                best_loss, best_epoch = losses["validation"], epoch
+                for kept, new in zip(best_weights.values(), model.state_dict().values(), strict=True):
+                    kept.copy_(new)
+        if best_epoch:
+            context.note(
+                f"lowest validation loss {best_loss:.6g} at epoch {best_epoch} of {config.epochs}; "
+                f"the {config.weights} weights sample"
+            )
+        if config.weights == "best":
+            model.load_state_dict(best_weights)
+
+    def _epoch(
+        self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
+    ) -> torch.Tensor:
+        """Take one step a batch; return reconstruction and KL, mean over rows, shape (2,), on the device."""
+        self._model.train()
+        sums = torch.zeros(2, device=x_NF.device)
+        for rows in minibatches(len(x_NF), self.config.batch_size, context.torch):
+            noise_NZ = torch.randn(len(rows), self.config.latent, generator=context.torch, device=x_NF.device)
+            terms = self._model.elbo(x_NF[rows], c_NK[rows], noise_NZ)
+            optimizer.zero_grad()
+            (terms.reconstruction + self.config.beta * terms.kl).backward()  # type: ignore[no-untyped-call]  # torch's
+            optimizer.step()
+            sums += torch.stack(terms).detach() * len(rows)
+        return sums / len(x_NF)
+
+    @torch.no_grad()
+    def _validation_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
+        """Return the loss on validation rows, shape (1,), on the device."""
+        self._model.eval()
+        total = torch.zeros(1, device=x_NF.device)
+        for rows in chunks(len(x_NF)):
+            terms = self._model.elbo(x_NF[rows], c_NK[rows], noise_NZ[rows])
+            total += (terms.reconstruction + self.config.beta * terms.kl) * len(noise_NZ[rows])
+        return total / len(x_NF)
+
+    def _read(self, terms: torch.Tensor, epoch: int) -> dict[str, float]:
+        reconstruction, kl, *validation = terms.tolist()
+        loss = reconstruction + self.config.beta * kl
+        if not math.isfinite(loss):
+            raise ConfigError(
+                f"generator 'cvae': the loss is {loss} at epoch {epoch}, expected a finite number; "
+                f"lower learning_rate ({self.config.learning_rate})"
+            )
+        losses = {"loss": loss, "reconstruction": reconstruction, "kl": kl}
+        return {**losses, "validation": validation[0]} if validation else losses
+
+    @torch.no_grad()
+    def _residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, context: FitContext) -> torch.Tensor:
+        """Return each feature's root mean squared error over training rows, shape (F,).
+
+        One posterior draw a row: the standard deviation at which the decoder's Gaussian likelihood is greatest.
+        """
+        total_F = torch.zeros(x_NF.shape[1], device=x_NF.device)
+        for rows in chunks(len(x_NF)):
+            x, c = x_NF[rows], c_NK[rows]
+            mu, logvar = self._model.posterior(x, c)
+            noise = torch.randn(mu.shape, generator=context.torch, device=x.device)
+            total_F += (x - self._model.decode(reparameterise(mu, logvar, noise), c)).square().sum(dim=0)
+        return (total_F / len(x_NF)).sqrt()
+
+    @torch.no_grad()
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Decode z ~ N(0, I) with each row's condition, by the running statistics of batch norm."""
+        used = with_known_values(conditions, self._conditions, self._codes, context)
+        codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
+        out_NF = torch.empty(len(codes), self._template.n_features)
+        for rows in chunks(len(codes)):
+            c_NK = one_hot(codes[rows], self._codes.n_categories)
+            z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+            x_NF = self._model.decode(z_NZ, c_NK)
+            if self._noise_sd_F is not None:
+                noise_NF = torch.randn(x_NF.shape, generator=context.torch, device=context.device)
+                x_NF += self._noise_sd_F * noise_NF
+            out_NF[rows] = x_NF.cpu()
+        return self._template.like(out_NF.numpy(), conditions)
+
+
+def chunks(n_rows: int) -> Iterator[slice]:
+    """Yield slices of at most `CHUNK` rows."""
+    for start in range(0, n_rows, CHUNK):
+        yield slice(start, start + CHUNK)

@@ -1,0 +1,249 @@
+"""Agreement of two sets of feature-feature correlations, with or without forming them.
+
+Letters: ``n`` rows, ``p`` features, ``R`` a (p, p) correlation matrix, ``Z`` the (n, p) centred columns of length one,
+so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``: its correlation with every other is 0.
+
+Three routes give the same sums over the pairs of features i < j, all in float64:
+
+- `gram_sums` never forms ``R``: sum over all i, j of R_A R_B is the squared Frobenius norm of ``Z_A Z_B'``, a matrix of
+  rows by rows, and sum of R_A the squared length of ``Z_A 1``; the diagonal is known and taken off. For n < p.
+- `streamed_sums` goes through ``R`` in tiles, for n >= p or where entries are clipped first.
+- `triangle` forms the upper triangle, and `pearson` compares two; for tables that are not wide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
+
+from tabgenbench import Result, ScoreSpec
+
+__all__ = [
+    "MAX_TRIANGLE_FEATURES",
+    "MIN_ROWS",
+    "Floats",
+    "PairSums",
+    "Undefined",
+    "check_shapes",
+    "collect",
+    "correlation_agreement",
+    "gram_sums",
+    "pearson",
+    "streamed_sums",
+    "triangle",
+    "undefined_result",
+    "unit_columns",
+]
+
+Floats: TypeAlias = NDArray[np.float64]
+
+MAX_TRIANGLE_FEATURES = 4000  # 64 MB a triangle; wider tables are streamed
+MIN_ROWS = 3  # two rows give correlations of 1 and -1 alone
+MIN_FEATURES = 3  # two features give one pair, which has no correlation with anything
+TILE = 512  # a tile of 2 MB stays in the processor's cache
+EQUAL = 1e-12  # share of the mean square below which a variance is rounding
+
+
+class Undefined(Exception):
+    """A score has no value here; the message is the reason for the record."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairSums:
+    """Sums over the pairs of features i < j of correlations ``a`` (real) and ``b`` (synthetic).
+
+    Attributes:
+        n_pairs: number of pairs.
+        a: sum of a.
+        b: sum of b.
+        aa: sum of a squared.
+        bb: sum of b squared.
+        ab: sum of a times b.
+        scale_a: size of the terms that ``aa`` was made of; a variance far below it is rounding.
+        scale_b: likewise for ``bb``.
+    """
+
+    n_pairs: int
+    a: float
+    b: float
+    aa: float
+    bb: float
+    ab: float
+    scale_a: float
+    scale_b: float
+
+    def pearson(self) -> float:
+        """Return the Pearson correlation of a and b over the pairs.
+
+        Raises:
+            Undefined: all a, or all b, are equal.
+        """
+        return _ratio(
+            covariance=self.ab - self.a * self.b / self.n_pairs,
+            variance_a=self.aa - self.a**2 / self.n_pairs,
+            variance_b=self.bb - self.b**2 / self.n_pairs,
+            scales=(self.scale_a, self.scale_b),
+        )
+
+
+def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -> Floats:
+    """Centre every column and scale it to length one; a constant column becomes zeros.
+
+    The first row is taken off before the mean, so that a constant column gives zeros to the bit and a large offset
+    costs no digits.
+
+    Args:
+        values: shape (n, p), n >= 1.
+        floor: standard deviation (population form) up to which a column is constant, shape (p,) or one number.
+
+    Returns:
+        A new array, shape (n, p).
+    """
+    z: Floats = values - values[0].astype(np.float64)
+    z -= z.mean(axis=0)
+    length = np.sqrt(np.einsum("ij,ij->j", z, z))
+    constant = length / math.sqrt(len(z)) <= floor
+    z /= np.where(constant, 1.0, length)
+    z[:, constant] = 0.0
+    return z
+
+
+def gram_sums(za: Floats, zb: Floats) -> PairSums:
+    """Return the sums over pairs in O(rows^2 p) time and O(rows^2) memory, without any (p, p) matrix.
+
+    Args:
+        za: unit columns of the real rows, shape (n_a, p).
+        zb: unit columns of the synthetic rows, shape (n_b, p).
+    """
+    diagonal_a, diagonal_b = (np.einsum("ij,ij->j", z, z) for z in (za, zb))
+    all_aa, all_bb, all_ab = (_square(x @ y.T) for x, y in ((za, za), (zb, zb), (za, zb)))
+    return PairSums(
+        n_pairs=_n_pairs(za.shape[1]),
+        a=(_square(za.sum(axis=1)) - float(diagonal_a.sum())) / 2,
+        b=(_square(zb.sum(axis=1)) - float(diagonal_b.sum())) / 2,
+        aa=(all_aa - _square(diagonal_a)) / 2,
+        bb=(all_bb - _square(diagonal_b)) / 2,
+        ab=(all_ab - float(diagonal_a @ diagonal_b)) / 2,
+        scale_a=all_aa,
+        scale_b=all_bb,
+    )
+
+
+def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TILE) -> PairSums:
+    """Return the sums over pairs by going through the upper triangle in square tiles.
+
+    Takes O(n p^2) time and, beside its input, memory for a few tiles.
+
+    Args:
+        za: unit columns of the real rows, shape (n_a, p).
+        zb: unit columns of the synthetic rows, shape (n_b, p).
+        clip: whether negative correlations count as 0.
+        tile: features on a side of a tile.
+    """
+    p = za.shape[1]
+    sums = np.zeros(5)
+    for i in range(0, p, tile):
+        for j in range(i, p, tile):
+            tiles = []
+            for z in (za, zb):
+                part = z[:, i : i + tile].T @ z[:, j : j + tile]
+                if i == j:
+                    part = np.triu(part, 1)
+                if clip:
+                    np.maximum(part, 0.0, out=part)
+                tiles.append(part.ravel())
+            a, b = tiles
+            sums += (a.sum(), b.sum(), a @ a, b @ b, a @ b)
+    sum_a, sum_b, aa, bb, ab = sums.tolist()
+    return PairSums(n_pairs=_n_pairs(p), a=sum_a, b=sum_b, aa=aa, bb=bb, ab=ab, scale_a=aa + p, scale_b=bb + p)
+
+
+def triangle(z: Floats) -> Floats:
+    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from unit columns, shape (n, p)."""
+    pairs: Floats = squareform(z.T @ z, checks=False)  # takes the upper triangle and leaves the diagonal out
+    return np.clip(pairs, -1.0, 1.0, out=pairs)
+
+
+def pearson(a: Floats, b: Floats) -> float:
+    """Return the Pearson correlation of two vectors over pairs of features.
+
+    Raises:
+        Undefined: all values of ``a`` (real), or all of ``b`` (synthetic), are equal.
+    """
+    x, y = a - a.mean(), b - b.mean()
+    return _ratio(
+        covariance=float(x @ y),
+        variance_a=float(x @ x),
+        variance_b=float(y @ y),
+        scales=(_square(a) + math.sqrt(2 * len(a)), _square(b) + math.sqrt(2 * len(b))),  # p is about sqrt(2 pairs)
+    )
+
+
+def correlation_agreement(za: Floats, zb: Floats) -> float:
+    """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
+
+    It equals that of the distances 1 - r. The cheapest route for the shapes is taken.
+
+    Args:
+        za: unit columns of the real rows, shape (n_a, p).
+        zb: unit columns of the synthetic rows, shape (n_b, p).
+
+    Raises:
+        Undefined: fewer than 3 rows or features, or all correlations of a table are equal.
+    """
+    check_shapes(za, zb)
+    p = za.shape[1]
+    if max(len(za), len(zb)) < p:
+        return gram_sums(za, zb).pearson()
+    if p <= MAX_TRIANGLE_FEATURES:
+        return pearson(triangle(za), triangle(zb))
+    return streamed_sums(za, zb).pearson()
+
+
+def check_shapes(za: Floats, zb: Floats) -> None:
+    """Raise `Undefined` where rows or features are too few for correlations to be compared."""
+    for z, side in ((za, "real test"), (zb, "synthetic")):
+        if len(z) < MIN_ROWS:
+            raise Undefined(f"{len(z)} {side} rows, and correlations need at least {MIN_ROWS}")
+    if za.shape[1] < MIN_FEATURES:
+        raise Undefined(f"{za.shape[1]} features vary in the real test rows, and gamma needs at least {MIN_FEATURES}")
+    if not zb.any():
+        raise Undefined("every feature is constant in the synthetic rows")
+
+
+def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
+    """Compute scores one by one and return the values by name, and the reasons of those that are undefined."""
+    scores: dict[str, float] = {}
+    undefined: dict[str, str] = {}
+    for name, compute in parts.items():
+        try:
+            scores[name] = compute()
+        except Undefined as reason:
+            undefined[name] = str(reason)
+    return scores, undefined
+
+
+def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
+    """Return a result in which every score is undefined for one reason."""
+    return Result({}, {spec.name: str(reason) for spec in scores})
+
+
+def _ratio(*, covariance: float, variance_a: float, variance_b: float, scales: tuple[float, float]) -> float:
+    for variance, scale, side in ((variance_a, scales[0], "real test"), (variance_b, scales[1], "synthetic")):
+        if variance <= EQUAL * scale:
+            raise Undefined(f"all pairs of features of the {side} rows have the same value, so nothing varies with it")
+    return min(1.0, max(-1.0, covariance / math.sqrt(variance_a * variance_b)))
+
+
+def _square(values: Floats) -> float:
+    return float(np.vdot(values, values))
+
+
+def _n_pairs(n_features: int) -> int:
+    return n_features * (n_features - 1) // 2

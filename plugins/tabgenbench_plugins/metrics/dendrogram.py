@@ -1,0 +1,120 @@
+"""Agreement of the dendrograms of features: are they grouped, step by step, as in the real rows?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+from scipy.cluster.hierarchy import cophenet, linkage
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.metrics.correlation import (
+    MAX_TRIANGLE_FEATURES,
+    MIN_FEATURES,
+    Floats,
+    Undefined,
+    collect,
+    pearson,
+    undefined_result,
+)
+from tabgenbench_plugins.metrics.pooled import feature_notes, pooled_triangle, pooled_units
+
+__all__ = ["Dendrogram"]
+
+CITATION = "S_dend and S_sdcc of Viñas et al., Bioinformatics 38(3), 2022"
+
+
+class Dendrogram(Metric):
+    """Complete-linkage dendrograms of the features on D = 1 - r, compared by their cophenetic distances T.
+
+    ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features; ``s-sdcc`` is
+    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2: whether both dendrograms fit their distances equally
+    well. Constant features are treated as in `gamma`. Equal distances, such as those of constant synthetic features,
+    are joined in the order of the features.
+    """
+
+    name: ClassVar[str] = "dendrogram"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="s-dend",
+            direction="higher",
+            low=-1.0,
+            high=1.0,
+            description="agreement of the cophenetic distances of complete-linkage dendrograms of the features",
+            blind_to=(
+                "Complete linkage turns small differences between correlations into other trees: even real rows score "
+                "low, and draws of one generator differ by as much as generators do. Show it, never rank by it. It is "
+                "blind to whatever gamma is blind to"
+            ),
+            floor="shuffled",
+            citation=CITATION,
+            ranked=False,
+        ),
+        ScoreSpec(
+            name="s-sdcc",
+            direction="lower",
+            low=0.0,
+            high=4.0,
+            description="squared difference of how well the real and the synthetic dendrogram fit their own distances",
+            blind_to=(
+                "Whether the two dendrograms have anything in common: two unlike trees that fit their distances "
+                "equally well score a perfect 0. It inherits the noise of s-dend"
+            ),
+            floor="shuffled",
+            citation=CITATION,
+            ranked=False,
+        ),
+    )
+
+    class Config(Options):
+        """Options of `Dendrogram`."""
+
+        max_features: int = Field(
+            MAX_TRIANGLE_FEATURES,
+            ge=MIN_FEATURES,
+            description="most features to accept; memory and time grow with its square",
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw.
+
+        Raises:
+            Unsupported: the table has more features than option ``max_features``.
+        """
+        n_features, most = evaluation.test.n_features, self.config.max_features
+        if n_features > most:
+            raise Unsupported(
+                f"metric 'dendrogram': got {n_features:,} features, expected at most {most:,}, since memory grows with "
+                "their square; choose fewer features or raise max_features"
+            )
+        try:
+            real, synthetic = pooled_units(evaluation)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        r_real = pooled_triangle(evaluation, "test", real)
+        r_synthetic = pooled_triangle(evaluation, "synthetic", synthetic)
+        t_real = evaluation.shared.once(("cophenetic", "test"), lambda: _cophenetic(r_real), scope="split")
+        t_synthetic = evaluation.shared.once(("cophenetic", "synthetic"), lambda: _cophenetic(r_synthetic))
+        parts = {
+            "s-dend": lambda: pearson(t_real, t_synthetic),
+            # r falls as the distance grows, hence the sign of each fit is turned; their difference is squared anyway
+            "s-sdcc": lambda: (_fit(r_real, t_real, "real test") - _fit(r_synthetic, t_synthetic, "synthetic")) ** 2,
+        }
+        scores, undefined = collect(parts)
+        return Result(scores, undefined, notes=feature_notes(evaluation))
+
+
+def _cophenetic(r: Floats) -> Floats:
+    distances: Floats = np.asarray(cophenet(linkage(1.0 - r, method="complete")), dtype=np.float64)
+    return distances
+
+
+def _fit(r: Floats, t: Floats, side: str) -> float:
+    """Return gamma(1 - r, t)."""
+    try:
+        return -pearson(r, t)
+    except Undefined:
+        raise Undefined(f"all distances between features of the {side} rows are equal") from None

@@ -1,0 +1,80 @@
+"""Gamma: do the features of the synthetic rows correlate with each other as those of the real rows do?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
+from tabgenbench_plugins.metrics.correlation import (
+    MAX_TRIANGLE_FEATURES,
+    Undefined,
+    collect,
+    correlation_agreement,
+    pearson,
+    streamed_sums,
+    undefined_result,
+)
+from tabgenbench_plugins.metrics.pooled import feature_notes, pooled_triangle, pooled_units
+
+__all__ = ["Gamma"]
+
+CITATION = "Viñas et al., Bioinformatics 38(3), 2022; Bong & Oh, JBE 28(3), 2023, doi 10.5909/JBE.2023.28.3.275"
+BLIND_TO = (
+    "Differences between conditions dominate it: one mean row a condition, without any noise, scores nearly as high as "
+    "real rows, and so does noise that is independent between features. Location and scale of a feature do not enter. "
+    "Its ceiling, real rows against real rows, grows with the number of test rows"
+)
+
+
+class Gamma(Metric):
+    """Pearson correlation between the strict upper triangles of the real and the synthetic distance matrix 1 - r.
+
+    r is the Pearson correlation of two features over rows, on the evaluation scale. Features that are constant (largest
+    value equals smallest) in the real test rows are left out and counted; one that is constant in the synthetic rows
+    alone counts r = 0 with every other, since leaving it out would reward collapse. Everything is computed in float64.
+    Tables of more than 4,000 features are streamed: memory grows with rows times features, never features squared.
+    """
+
+    name: ClassVar[str] = "gamma"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="gamma",
+            direction="higher",
+            low=-1.0,
+            high=1.0,
+            description="agreement of the feature-feature correlation matrices of synthetic and real test rows",
+            blind_to=BLIND_TO,
+            floor="shuffled",
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="gamma-clipped",
+            direction="higher",
+            low=-1.0,
+            high=1.0,
+            description="gamma with every distance 1 - r clipped to [0, 1]: negative correlations count as 0",
+            blind_to=f"What gamma is blind to, and how negative any correlation is. {BLIND_TO}",
+            floor="shuffled",
+            citation="variant in the public code of Viñas et al., Bioinformatics 38(3), 2022",
+        ),
+    )
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; undefined for fewer than 3 rows or features, or where all correlations of a table are equal."""
+        try:
+            real, synthetic = pooled_units(evaluation)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        parts: dict[str, Callable[[], float]]
+        if real.shape[1] <= MAX_TRIANGLE_FEATURES:
+            a = pooled_triangle(evaluation, "test", real)
+            b = pooled_triangle(evaluation, "synthetic", synthetic)
+            parts = {"gamma": lambda: pearson(a, b), "gamma-clipped": lambda: pearson(a.clip(0.0), b.clip(0.0))}
+        else:
+            parts = {
+                "gamma": lambda: correlation_agreement(real, synthetic),
+                "gamma-clipped": lambda: streamed_sums(real, synthetic, clip=True).pearson(),
+            }
+        scores, undefined = collect(parts)
+        return Result(scores, undefined, notes=feature_notes(evaluation))

@@ -1,0 +1,123 @@
+"""Gamma inside each condition: are the correlations right in this tissue, and in that one?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench_plugins.metrics.correlation import (
+    MIN_ROWS,
+    Floats,
+    Undefined,
+    correlation_agreement,
+    undefined_result,
+    unit_columns,
+)
+from tabgenbench_plugins.metrics.pooled import finite_values
+from tabgenbench_plugins.metrics.within import CONSTANT_SHARE, condition_rows, spread
+
+__all__ = ["GammaByCondition"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    values: NDArray[np.float32]
+    rows: dict[str, NDArray[np.intp]]
+    floor: Floats
+
+    def units(self, condition: str) -> Floats:
+        return unit_columns(self.values[self.rows[condition]], floor=self.floor)
+
+
+class GammaByCondition(Metric):
+    """Mean of gamma inside each condition with enough real test rows, conditions in sorted order, equally weighted.
+
+    Inside a condition a feature counts as constant when its standard deviation there is at most 1e-5 of that over all
+    rows of the same table. Constant in the real rows of the condition: left out there. Constant in the synthetic ones
+    alone: r = 0 with every other. A condition whose synthetic rows do not vary, or are fewer than 3, counts 0. A
+    condition in which the real rows give no gamma is left out and named.
+    """
+
+    name: ClassVar[str] = "gamma-by-condition"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="gamma-by-condition",
+            direction="higher",
+            low=-1.0,
+            high=1.0,
+            description="mean of gamma inside each condition with at least 20 test rows (option min_rows)",
+            blind_to=(
+                "Whether the conditions differ as they should, how much rows vary within a condition, and every "
+                "condition with fewer test rows. With few rows a condition its ceiling is far below 1: compare with "
+                "real-resample, not with 1"
+            ),
+            floor="condition-gaussian",
+            citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, inside conditions",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `GammaByCondition`."""
+
+        min_rows: int = Field(20, ge=MIN_ROWS, description="fewest real test rows of a condition that is scored")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; the artifact ``conditions`` gives gamma and numbers of rows of each condition scored."""
+        try:
+            table, notes = self._by_condition(evaluation)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        return Result({self.name: float(table["gamma"].mean())}, artifacts={"conditions": table}, notes=notes)
+
+    def _by_condition(self, evaluation: Evaluation) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        real, synthetic = _side(evaluation, "test"), _side(evaluation, "synthetic")
+        large = [condition for condition, rows in real.rows.items() if len(rows) >= self.config.min_rows]
+        if not large:
+            most = max(len(rows) for rows in real.rows.values())
+            raise Undefined(f"no condition has {self.config.min_rows} real test rows; the largest has {most}")
+        found = []
+        left_out: dict[str, list[str]] = {}  # conditions by reason
+        zero: dict[str, list[str]] = {}
+        for condition in large:
+            z = real.units(condition)
+            usable = np.asarray(z.any(axis=0))
+            try:
+                correlation_agreement(z[:, usable], z[:, usable])
+            except Undefined as reason:
+                left_out.setdefault(str(reason), []).append(condition)
+                continue
+            gamma, problem = _inside(z[:, usable], synthetic, condition, usable)
+            if problem:
+                zero.setdefault(problem, []).append(condition)
+            n_synthetic = len(synthetic.rows.get(condition, ()))
+            found.append((condition, gamma, len(z), n_synthetic, int(usable.sum())))
+        notes = [f"left out, since {reason}: {'; '.join(names)}" for reason, names in left_out.items()]
+        if not found:
+            raise Undefined(f"no condition gives a gamma; {'; '.join(notes)}")
+        notes += [f"counts 0, since {reason}: {'; '.join(names)}" for reason, names in zero.items()]
+        columns = ["condition", "gamma", "test_rows", "synthetic_rows", "features"]
+        return pd.DataFrame(found, columns=columns), tuple(notes)
+
+
+def _side(evaluation: Evaluation, side: Literal["test", "synthetic"]) -> _Side:
+    values = finite_values(evaluation, side)
+    return _Side(values, condition_rows(evaluation.side(side).conditions), CONSTANT_SHARE * spread(values))
+
+
+def _inside(real: Floats, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
+    """Return gamma inside a condition whose real rows are sound, or 0 with the reason."""
+    n_rows = len(synthetic.rows.get(condition, ()))
+    if n_rows < MIN_ROWS:
+        return 0.0, f"there are {n_rows} synthetic rows"
+    try:
+        return correlation_agreement(real, synthetic.units(condition)[:, usable]), ""
+    except Undefined as reason:
+        return 0.0, str(reason)

@@ -1,0 +1,136 @@
+"""Moments: is every feature where it should be, and does it vary as much as it should?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench_plugins.metrics.correlation import Floats, Undefined, collect
+from tabgenbench_plugins.metrics.pooled import SIDES, RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.within import residuals, spread
+
+__all__ = ["Moments"]
+
+
+class Moments(Metric):
+    """Means and variances of single features, on the evaluation scale, so that every feature weighs the same.
+
+    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, averages and sums over
+    all features, constant ones included:
+
+    - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
+    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is sound where a synthetic feature does not vary
+    - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
+    - ``within-variance-ratio``: the same of the variance inside conditions, pooled over them: squared residuals from
+      each condition's own mean, over rows less conditions; rows that are alone in their condition are left out
+    """
+
+    name: ClassVar[str] = "moments"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="mean-error",
+            direction="lower",
+            low=0.0,
+            unit="train sd",
+            description="mean over features of the absolute difference of the synthetic and the real test mean",
+            blind_to=(
+                "Everything but the mean over all rows: a table whose features are permuted independently, and one "
+                "that repeats each condition's mean, both score as well as real rows"
+            ),
+        ),
+        ScoreSpec(
+            name="sd-error",
+            direction="lower",
+            low=0.0,
+            unit="train sd",
+            description="mean over features of the absolute difference of synthetic and real standard deviation",
+            blind_to="How features belong together and to the conditions: independently permuted features score well",
+            floor="condition-mean",
+        ),
+        ScoreSpec(
+            name="variance-ratio",
+            direction="one",
+            low=0.0,
+            description="total variance of the synthetic rows over that of the real test rows",
+            blind_to=(
+                "Which features vary, since too much in one makes up for too little in another, and whether rows vary "
+                "between conditions or inside them"
+            ),
+            floor="condition-mean",
+        ),
+        ScoreSpec(
+            name="within-variance-ratio",
+            direction="one",
+            low=0.0,
+            description="variance inside conditions, pooled, of the synthetic rows over that of the real test rows",
+            blind_to=(
+                "Which features or conditions vary, whether the conditions differ, and whether what varies is "
+                "correlated as it should be: independent noise of the right size scores 1"
+            ),
+            floor="condition-mean",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `Moments`."""
+
+        per_feature: bool = Field(False, description="keep each feature's means and standard deviations as an artifact")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; with option ``per_feature`` the artifact ``features`` holds what the scores are made of."""
+        parts = {
+            "mean-error": lambda: _mean_error(evaluation),
+            "sd-error": lambda: _sd_error(evaluation),
+            "variance-ratio": lambda: _ratio(*(float((_sd(evaluation, side) ** 2).sum()) for side in SIDES)),
+            "within-variance-ratio": lambda: _ratio(*(_variance_within(evaluation, side) for side in SIDES)),
+        }
+        scores, undefined = collect(parts)
+        wanted = self.config.per_feature and "sd-error" in scores
+        return Result(scores, undefined, artifacts={"features": _per_feature(evaluation)} if wanted else {})
+
+
+def _mean(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
+    values: NDArray[np.float32] = finite_values(evaluation, side)
+    return np.asarray(values.mean(axis=0, dtype=np.float64))
+
+
+def _sd(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
+    values = finite_values(evaluation, side)
+    if len(values) < 2:
+        raise Undefined(f"one {SIDES[side]} row, and a standard deviation needs at least two")
+    return np.asarray(spread(values) * np.sqrt(len(values) / (len(values) - 1)))
+
+
+def _mean_error(evaluation: Evaluation) -> float:
+    return float(np.abs(_mean(evaluation, "synthetic") - _mean(evaluation, "test")).mean())
+
+
+def _sd_error(evaluation: Evaluation) -> float:
+    return float(np.abs(_sd(evaluation, "synthetic") - _sd(evaluation, "test")).mean())
+
+
+def _variance_within(evaluation: Evaluation, side: RealOrSynthetic) -> float:
+    """Return the sum over features of the variance inside conditions."""
+    left = residuals(finite_values(evaluation, side), evaluation.side(side).conditions)
+    return float(np.vdot(left.values, left.values)) / left.degrees_of_freedom
+
+
+def _ratio(real: float, synthetic: float) -> float:
+    if real == 0.0:
+        raise Undefined("the real test rows do not vary, so there is no variance to compare with")
+    return synthetic / real
+
+
+def _per_feature(evaluation: Evaluation) -> pd.DataFrame:
+    columns: dict[str, object] = {"feature": list(evaluation.test.features)}
+    for side in SIDES:
+        columns[f"mean_{side}"] = _mean(evaluation, side)
+        columns[f"sd_{side}"] = _sd(evaluation, side)
+    return pd.DataFrame(columns)

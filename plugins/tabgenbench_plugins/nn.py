@@ -1,0 +1,67 @@
+"""Pieces of networks that several generators use.
+
+Nothing here reads torch's global random state: whoever calls hands over a `torch.Generator`, so that equal seeds give
+equal bits whatever ran before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+__all__ = ["linear", "minibatches", "mlp", "one_hot"]
+
+
+def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+    """Return a linear layer whose weights and biases are uniform within ±1/√n_in, as torch has it, from ``generator``."""
+    layer = nn.Linear(n_in, n_out, device="meta").to_empty(device=generator.device)
+    bound = max(1, n_in) ** -0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
+
+
+def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
+    """Return a stack of Linear, batch norm and ReLU, one for each step from a width to the next.
+
+    Args:
+        widths: width of the input, then of each hidden layer.
+        generator: draws the initial weights.
+        batch_norm: whether batch norm stands between Linear and ReLU.
+    """
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        layers.append(linear(n_in, n_out, generator))
+        if batch_norm:
+            layers.append(nn.BatchNorm1d(n_out))
+        layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor:
+    """Return the one-hot codes of several columns side by side, shape (N, sum of n_categories), float32.
+
+    Args:
+        codes_NC: integer codes, one column a condition; no column gives a matrix without columns.
+        n_categories: number of values of each column.
+    """
+    columns = [functional.one_hot(codes_NC[:, j], n).float() for j, n in enumerate(n_categories)]
+    return torch.cat([codes_NC.new_zeros((len(codes_NC), 0), dtype=torch.float32), *columns], dim=1)
+
+
+def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
+    """Return the positions of one epoch's batches, in random order, on the generator's device.
+
+    A last batch of one row is merged with the one before: batch norm cannot use a single row.
+    """
+    order = torch.randperm(n_rows, generator=generator, device=generator.device)
+    starts = list(range(0, n_rows, batch_size))
+    if len(starts) > 1 and n_rows - starts[-1] == 1:
+        starts.pop()
+    ends = [*starts[1:], n_rows]
+    return [order[start:end] for start, end in zip(starts, ends, strict=True)]
