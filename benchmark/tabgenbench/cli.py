@@ -42,9 +42,8 @@ def make_cli() -> click.Group:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one sentence and exit status 2."""
     try:
-        make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(EXIT_BAD_INPUT)

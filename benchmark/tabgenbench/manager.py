@@ -72,7 +72,7 @@ class Plugins:
         """
         if kind not in self._entries:
             found: dict[str, Entry] = {}
-            for plugin, targets in self._ask(f"register_{kind}"):
+            for plugin, targets in self._ask(f"register_{kind}", _is_target, "classes with a name, or Lazy"):
                 for target in targets:
                     entry = Entry(target.name, _summary(target), plugin, target)
                     if entry.name in found:
@@ -98,7 +98,7 @@ class Plugins:
     def suites(self) -> dict[str, SuiteEntry]:
         """Return the registered suites by file stem; of two with one name the first registered counts."""
         found: dict[str, SuiteEntry] = {}
-        for plugin, paths in self._ask("register_suites"):
+        for plugin, paths in self._ask("register_suites", _is_path, "paths of suite files"):
             for path in paths:
                 found.setdefault(path.stem, SuiteEntry(path, plugin))
         return dict(sorted(found.items()))
@@ -112,16 +112,21 @@ class Plugins:
         """Let every plugin add its commands to the command line."""
         self.notify("register_commands", cli=cli)
 
-    def _ask(self, hook: str) -> Iterable[tuple[str, list[Any]]]:
+    def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
+        """Yield what each plugin registers; one that returns something else is set aside."""
         for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
             answer = self._call(impl, hook, {})
-            if answer:
-                yield impl.plugin_name, answer
+            if answer is None:
+                continue
+            if isinstance(answer, list | tuple) and all(fits(item) for item in answer):
+                yield impl.plugin_name, list(answer)
+            else:
+                self.put_aside(impl.plugin, f"{hook} returned {answer!r}, expected a list of {expected}")
 
     def _call(self, impl: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
         try:
             return impl.function(*(arguments[name] for name in impl.argnames))
-        except Exception as error:  # a stranger's code: whatever it raises must not take the rest down
+        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not take the rest down
             self.put_aside(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
             return None
 
@@ -142,7 +147,9 @@ def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] |
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     plugins = Plugins(manager)
-    for point in sorted(points or entry_points(group=hookspecs.PROJECT), key=_load_order):
+    if points is None:
+        points = entry_points(group=hookspecs.PROJECT)
+    for point in sorted(points, key=_load_order):
         _register_guarded(plugins, _point_name(point), point.load)
     for plugin in extra:
         _register_guarded(plugins, getattr(plugin, "__name__", type(plugin).__name__), partial(_identity, plugin))
@@ -160,11 +167,14 @@ def _point_name(point: EntryPoint) -> str:
 
 
 def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -> None:
+    plugin: object | None = None
     try:
         loaded = load()
         plugin = loaded() if isinstance(loaded, type) else loaded
         plugins.manager.register(plugin, name=name)
-    except Exception as error:  # importing a stranger's module may raise anything
+    except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
+        if plugins.manager.get_plugin(name) is plugin is not None:  # half registered when a signature did not fit
+            plugins.manager.unregister(plugin)
         plugins.set_aside.append(SetAside(name, f"does not load: {type(error).__name__}: {error}"))
 
 
@@ -180,6 +190,14 @@ def _check_hooks(plugins: Plugins) -> None:
             plugins.put_aside(error.plugin, str(error).replace("\n", " "))
         else:
             return
+
+
+def _is_target(item: Any) -> bool:
+    return isinstance(item, Lazy) or (isinstance(item, type) and isinstance(getattr(item, "name", None), str))
+
+
+def _is_path(item: Any) -> bool:
+    return isinstance(item, Path)
 
 
 def _summary(target: type | Lazy) -> str:

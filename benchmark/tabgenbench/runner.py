@@ -48,9 +48,15 @@ class RunOptions:
 class Problem:
     """Something that is not ok: a cell, or a metric on a cell."""
 
-    title: str
+    cell: str
+    metric: str | None
     status: Status
     reason: str
+
+    @property
+    def title(self) -> str:
+        """What is not ok, as a person calls it."""
+        return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 @dataclass
@@ -130,16 +136,16 @@ def _collect_problems(run: Run) -> None:
     for cell in run.plan.cells:
         record = run.store.read_cell(cell.key)
         if record is None:
-            run.problems.append(Problem(cell.title, "failed", "has no record yet"))
+            run.problems.append(Problem(cell.title, None, "failed", "has no record yet"))
         elif record.status != "ok":
             found = run.skipped if record.status == "skipped" else run.problems
-            found.append(Problem(cell.title, record.status, record.reason))
+            found.append(Problem(cell.title, None, record.status, record.reason))
         else:
             for label, key in cell.metric_keys.items():
                 score = run.store.read_score(cell.key, key)
                 if score is not None and score.status != "ok":
                     found = run.skipped if score.status == "skipped" else run.problems
-                    found.append(Problem(f"{cell.title} · metric {label}", score.status, score.reason))
+                    found.append(Problem(cell.title, label, score.status, score.reason))
 
 
 class _Engine:

@@ -149,10 +149,11 @@ def make_split(table: Table, config: SplitConfig | None = None, *, seed: int, fi
     units = _units(table, config)
     test, pooled = _test_rows(table, config, strata, units, rng=_stream(seed, TEST))
     if not test.any() or test.all():
-        kind = "donors" if config.grouped else "rows"
+        side = "test" if not test.any() else "training"
+        donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
         raise DataError(
-            f"{where}: {table.n_rows} rows in {len(np.unique(units))} {kind} leave no row for the "
-            f"{'test' if not test.any() else 'training'} side of the split; give more rows or another split"
+            f"{where}: {table.n_rows} row(s){donors} leave no row for the {side} side of the split, expected at least "
+            f"one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
         )
     validation = _validation_rows(config, strata, units, ~test, rng=_stream(seed, VALIDATION))
     train = ~test & ~validation

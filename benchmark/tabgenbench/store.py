@@ -8,11 +8,14 @@ suites/<name>.json        what the last run of a suite asked for
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +28,7 @@ from tabgenbench.record import CellRecord, RunInfo, ScoreRecord, SuiteRecord
 __all__ = ["DONE", "Store"]
 
 DONE = ("ok", "skipped")
+FOREIGN_SECONDS = 86_400  # how long the temporary files of another machine are left alone
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
@@ -47,14 +51,15 @@ class Store:
         try:
             for name in ("splits", "cells", "datasets", "suites", "tmp"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
-            (self.root / "tmp" / f".probe-{os.getpid()}").touch()
-            (self.root / "tmp" / f".probe-{os.getpid()}").unlink()
+            with self.replacing(self.root / "tmp" / ".probe") as probe:
+                probe.touch()
+            (self.root / "tmp" / ".probe").unlink(missing_ok=True)
         except OSError as error:
             raise StoreError(
                 f"--store: cannot write to {self.root} ({error.strerror}); name a folder that you may write to"
             ) from None
         for path in (self.root / "tmp").iterdir():
-            if not _owner_lives(path.name):
+            if not _owner_lives(path):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
@@ -67,7 +72,7 @@ class Store:
 
     def new_folder(self) -> Path:
         """Return an empty folder below ``tmp`` that belongs to this process."""
-        path = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(6)}"
+        path = self.root / "tmp" / _temporary_name()
         path.mkdir()
         return path
 
@@ -86,11 +91,19 @@ class Store:
     def publish_folder(self, folder: Path, final: Path) -> None:
         """Move a finished folder to its place in one step; one that is there already is replaced."""
         final.parent.mkdir(parents=True, exist_ok=True)
-        if final.exists():
-            grave = self.new_folder()
-            os.replace(final, grave / final.name)
-            shutil.rmtree(grave, ignore_errors=True)
-        os.replace(folder, final)
+        while True:
+            if final.exists():
+                grave = self.new_folder()
+                with suppress(FileNotFoundError):  # another runner of this store may move it at the same time
+                    os.replace(final, grave / final.name)
+                shutil.rmtree(grave, ignore_errors=True)
+            try:
+                os.replace(folder, final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return
 
     def read_cell(self, key: str) -> CellRecord | None:
         """Return the record of a cell, or None."""
@@ -143,7 +156,7 @@ class Store:
     def replacing(self, path: Path) -> Iterator[Path]:
         """Give a temporary path to write to, and move it to ``path`` when the block ends well."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.root / "tmp" / f"{os.getpid()}-{secrets.token_hex(6)}{path.suffix}"
+        temporary = self.root / "tmp" / f"{_temporary_name()}{path.suffix}"
         try:
             yield temporary
             os.replace(temporary, path)
@@ -164,6 +177,15 @@ class Store:
             ) from None
 
 
-def _owner_lives(name: str) -> bool:
-    pid = name.lstrip(".").removeprefix("probe-").partition("-")[0]
-    return pid.isdigit() and psutil.pid_exists(int(pid))
+def _temporary_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
+
+
+def _owner_lives(path: Path) -> bool:
+    """Whether the process that made a temporary file may still use it."""
+    host, _, pid = path.name.rpartition("-")[0].rpartition("-")
+    if host == socket.gethostname():
+        return pid.isdigit() and psutil.pid_exists(int(pid))
+    with suppress(FileNotFoundError):  # nothing is known of processes elsewhere: age decides
+        return time.time() - path.stat().st_mtime < FOREIGN_SECONDS
+    return True

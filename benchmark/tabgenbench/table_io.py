@@ -78,7 +78,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
     with h5py.File(path, "r") as handle:
         obs = anndata.io.read_elem(handle["obs"])
         var = handle["var"]
-        features = tuple(anndata.io.read_elem(var[var.attrs["_index"]]).astype(str))
+        features = tuple(str(name) for name in anndata.io.read_elem(var[var.attrs["_index"]]))
         meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
         place = "X" if layer is None else f"layers/{layer}"
         if place not in handle:

@@ -187,8 +187,9 @@ def check_result(metric: Metric, result: Result) -> None:
         low = -np.inf if spec.low is None else spec.low - slack
         high = np.inf if spec.high is None else spec.high + slack
         if not (np.isfinite(value) and low <= value <= high):
-            expected = f"a finite number in [{spec.low}, {spec.high}]"
-            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}, or undefined with a reason")
+            bounds = "" if spec.low is None and spec.high is None else f" from {spec.low} to {spec.high}"
+            expected = f"a finite number{bounds}, or undefined with a reason"
+            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}")
 
 
 def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext, draw: int) -> None:

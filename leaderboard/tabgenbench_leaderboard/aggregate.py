@@ -162,13 +162,12 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
             states.add("undefined")
             why[f"{where}: {facts.missing[name]}"] = None
         else:
-            status = cell.status if cell.status != "ok" else facts.status if facts is not None else "waiting"
-            state = _state(status)
+            state = _state(cell, column.metric)
             states.add(state)
             why[f"{where}: {state}"] = None
     values = {split: mean(seeds) for split, seeds in sorted(by_split.items())}
     interval = t_interval(list(values.values()))
-    priority: tuple[State, ...] = ("undefined", "failed", "skipped", "waiting")
+    priority: tuple[State, ...] = ("undefined", "failed", "skipped", "waiting", "not asked")
     return ScoreValue(
         state="value" if values else next((state for state in priority if state in states), "waiting"),
         mean=interval.mean,
@@ -181,8 +180,12 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
     )
 
 
-def _state(status: str) -> State:
-    if status == "ok":  # scored, but this metric's record does not name the score: made by another version of it
+def _state(cell: CellFacts, metric: str) -> State:
+    """Say why a cell has no value of a metric, where the metric's own record does not."""
+    if metric not in cell.row.scores:
+        return "not asked"
+    status = cell.metrics[metric].status if cell.status == "ok" else cell.status
+    if status == "ok":  # scored, but the record does not name this score: made by another version of the metric
         return "undefined"
     return "skipped" if status == "skipped" else "waiting" if status == "waiting" else "failed"
 

@@ -30,7 +30,7 @@ __all__ = [
 
 BOARD_VERSION = 1
 
-State = Literal["value", "undefined", "failed", "skipped", "waiting"]
+State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
 Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped", "waiting"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 
 from tabgenbench_leaderboard.board import Comparison, ScoreColumn, ScoreValue
 
@@ -79,7 +80,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return the decimals that show a column: three digits of its largest value, more where intervals are narrower."""
+    """Return the decimals that show a column: three digits of its largest value, one more where intervals are narrow."""
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:
@@ -88,7 +89,7 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
         decimals = min(_MOST_DECIMALS, 2 - math.floor(math.log10(largest)))
     halves = [half for value in values if (half := _half_width(value))]
     if halves:
-        first_digit = -math.floor(math.log10(min(halves)))
+        first_digit = -math.floor(math.log10(median(halves)))
         decimals = min(max(decimals, first_digit), decimals + 1, _MOST_DECIMALS)
     return decimals
 
@@ -108,7 +109,7 @@ def number_text(value: float, decimals: int) -> str:
 def score_text(value: ScoreValue, decimals: int) -> str:
     """Format a score: mean ± half the interval, with ``n`` where splits are missing, or the reason's name."""
     if value.state != "value" or value.mean is None:
-        return value.state
+        return "-" if value.state == "not asked" else value.state
     text = number_text(value.mean, decimals)
     half = _half_width(value)
     if half is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 
 from tabgenbench_leaderboard.board import Board, DatasetBoard, Note
 from tabgenbench_leaderboard.compare import comparison_sentences
@@ -20,8 +20,9 @@ from tabgenbench_leaderboard.tables import (
     shown_columns,
 )
 
-__all__ = ["facts_sentence", "figure_name", "full_page", "gaps", "problem_parts", "waiting_sentence"]
+__all__ = ["FigureNames", "facts_sentence", "figure_name", "full_page", "gaps", "problem_parts", "waiting_sentence"]
 
+FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
 MAX_NOTES = 20
 
@@ -38,12 +39,12 @@ _READING = (
 )
 
 
-def full_page(board: Board, *, figures: Sequence[str]) -> list[Block]:
+def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     """Return the whole page.
 
     Args:
         board: the board.
-        figures: names of the figures that were drawn; one that was not is left out.
+        figures: stems of the figures that were drawn, by dataset and kind (``scores``, ``losses``).
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -116,7 +117,7 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
     return f"Waiting, without a record yet: {', '.join(parts)}." if parts else ""
 
 
-def _dataset_blocks(dataset: DatasetBoard, figures: Sequence[str]) -> list[Block]:
+def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
     return [
         *blocks,
@@ -129,7 +130,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: Sequence[str]) -> list[Block
     ]
 
 
-def _score_blocks(dataset: DatasetBoard, figures: Sequence[str]) -> list[Block]:
+def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     columns = shown_columns(dataset)
     blocks: list[Block] = [Heading(3, "Scores")]
     if not columns:
@@ -138,20 +139,16 @@ def _score_blocks(dataset: DatasetBoard, figures: Sequence[str]) -> list[Block]:
     missing = list(gaps(dataset))
     if missing:
         blocks += [Paragraph("Without a value in some split:"), Bullets(tuple(missing))]
-    name = _matching(dataset, figures, "scores")
+    name = figures.get((dataset.dataset, "scores"))
     if name:
         alt = f"Dot plot of every score on {dataset.dataset}; the numbers are in the tables above."
         caption = (
             "Dot: mean over splits; bar: 95 % interval; small marks: single splits; line: the best value there is, "
-            "where a panel reaches it. Controls are grey. The last panel is the time to fit."
+            "where a panel reaches it; an arrow with a number: a row far outside the panel. Controls are grey squares. "
+            "The last panel is the time to fit."
         )
         blocks.append(Figure(name, alt, caption))
     return blocks
-
-
-def _matching(dataset: DatasetBoard, figures: Sequence[str], kind: str) -> str | None:
-    wanted = f"{dataset.dataset}\n{kind}"
-    return next((name.partition("\t")[0] for name in figures if name.partition("\t")[2] == wanted), None)
 
 
 def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
@@ -161,7 +158,10 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
         grid = control_grid(dataset, model)
         if grid is not None:
             if not blocks:
-                text = "Differences are model minus control, paired by split; bold where they are distinguishable."
+                text = (
+                    "Differences are model minus control, paired by split (of the distances from 1 for a score that "
+                    "is best at 1); bold where they are distinguishable."
+                )
                 blocks += [Heading(3, "Against the controls"), Paragraph(text)]
             blocks += [Bullets(sentences.controls[model.label]), grid]
     if sentences.models:
@@ -208,8 +208,8 @@ def _note(note: Note, dataset: DatasetBoard) -> str:
     return f"{what}{quote(note.text)} ({who})"
 
 
-def _curve_blocks(dataset: DatasetBoard, figures: Sequence[str]) -> list[Block]:
-    name = _matching(dataset, figures, "losses")
+def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    name = figures.get((dataset.dataset, "losses"))
     if not name:
         return []
     alt = f"Loss curves on {dataset.dataset}, one panel a generator."

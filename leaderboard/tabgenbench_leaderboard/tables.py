@@ -92,7 +92,8 @@ def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
     titles = list(dict.fromkeys(title for title, _ in found))
     if not titles:
         return None
-    controls = dataset.controls
+    judges = {judge for _, judge in found}
+    controls = [control for control in dataset.controls if control.label in judges]
     by_title = {column.title: column for column in dataset.columns}
     rows = tuple(
         (
@@ -101,7 +102,7 @@ def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
         )
         for title in titles
     )
-    header = ("score", *(f"`{quote(model.label)}` against `{quote(control.label)}`" for control in controls))
+    header = (f"`{quote(model.label)}` against", *(f"`{quote(control.label)}`" for control in controls))
     return Grid(header, rows, f"{model.label} against the controls on {dataset.dataset}")
 
 

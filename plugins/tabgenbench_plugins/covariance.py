@@ -44,7 +44,7 @@ class ShrunkCovariance:
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))
-        mean_variance = float((factor.astype(np.float64) ** 2).sum() / max(1, factor.shape[1]))
+        mean_variance = float(np.einsum("rf,rf->", factor, factor, dtype=np.float64)) / factor.shape[1]
         if factor.shape[0] > factor.shape[1]:
             # The triangle of a QR decomposition has the same AᵀA in fewer rows: fewer numbers to draw and keep.
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
@@ -71,6 +71,8 @@ def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
     smaller side, as |XᵀX| = |XXᵀ|, and in blocks.
     """
     n, n_features = residuals_NF.shape
+    if n_features == 1:
+        return 0.0  # one variance: nothing to shrink it towards
     row_squares = np.einsum("nf,nf->n", residuals_NF, residuals_NF, dtype=np.float64)
     mean_variance = row_squares.sum() / (n * n_features)
     squared_norm = _squared_norm_of_gram(residuals_NF) / n**2  # |S|²

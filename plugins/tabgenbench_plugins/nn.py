@@ -17,7 +17,7 @@ __all__ = ["linear", "minibatches", "mlp", "one_hot"]
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
-    """Return a linear layer whose weights and biases are uniform within ±1/√n_in, as torch has it, from ``generator``."""
+    """Return a linear layer, weights and biases uniform within ±1/√n_in (torch's rule), drawn from ``generator``."""
     layer = nn.Linear(n_in, n_out, device="meta").to_empty(device=generator.device)
     bound = max(1, n_in) ** -0.5
     with torch.no_grad():

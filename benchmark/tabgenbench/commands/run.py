@@ -162,11 +162,12 @@ def _conclude(current: Run) -> None:
     for kind, problems in (("skipped", current.skipped), ("not ok", current.problems)):
         for problem in problems:
             click.echo(f"{kind}: {problem.title}: {problem.status}: {problem.reason}", err=True)
-    cells = {problem.title.partition(" · metric ")[0] for problem in [*current.problems, *current.skipped]}
+    skipped = {problem.cell for problem in current.skipped if problem.metric is None}
+    bad = {problem.cell for problem in current.problems}
     click.echo(
-        f"{current.n_cells - len(cells)} of {current.n_cells} cells ok"
-        + (f", {len(current.skipped)} skipped" if current.skipped else "")
-        + (f", {len(current.problems)} not ok" if current.problems else "")
+        f"{current.n_cells - len(skipped | bad)} of {current.n_cells} cells ok"
+        + (f", {len(skipped)} skipped" if skipped else "")
+        + (f", {len(bad)} not ok" if bad else "")
         + f"; store: {current.store.root}",
         err=True,
     )

@@ -237,7 +237,7 @@ def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
 def _ratio(*, covariance: float, variance_a: float, variance_b: float, scales: tuple[float, float]) -> float:
     for variance, scale, side in ((variance_a, scales[0], "real test"), (variance_b, scales[1], "synthetic")):
         if variance <= EQUAL * scale:
-            raise Undefined(f"all pairs of features of the {side} rows have the same value, so nothing varies with it")
+            raise Undefined(f"all pairs of features are equally close in the {side} rows")
     return min(1.0, max(-1.0, covariance / math.sqrt(variance_a * variance_b)))
 
 

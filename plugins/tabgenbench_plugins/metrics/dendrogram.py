@@ -117,4 +117,4 @@ def _fit(r: Floats, t: Floats, side: str) -> float:
     try:
         return -pearson(r, t)
     except Undefined:
-        raise Undefined(f"all distances between features of the {side} rows are equal") from None
+        raise Undefined(f"all pairs of features are equally close in the {side} rows") from None

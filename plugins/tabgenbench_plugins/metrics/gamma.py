@@ -61,7 +61,7 @@ class Gamma(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; undefined for fewer than 3 rows or features, or where all correlations of a table are equal."""
+        """Score one draw; undefined for fewer than 3 rows or features, or where a table has equal correlations only."""
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:

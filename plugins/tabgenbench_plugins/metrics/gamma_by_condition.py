@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from tabgenbench_plugins.metrics.correlation import (
     undefined_result,
     unit_columns,
 )
-from tabgenbench_plugins.metrics.pooled import finite_values
+from tabgenbench_plugins.metrics.pooled import RealOrSynthetic, finite_values
 from tabgenbench_plugins.metrics.within import CONSTANT_SHARE, condition_rows, spread
 
 __all__ = ["GammaByCondition"]
@@ -107,7 +107,7 @@ class GammaByCondition(Metric):
         return pd.DataFrame(found, columns=columns), tuple(notes)
 
 
-def _side(evaluation: Evaluation, side: Literal["test", "synthetic"]) -> _Side:
+def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
     values = finite_values(evaluation, side)
     return _Side(values, condition_rows(evaluation.side(side).conditions), CONSTANT_SHARE * spread(values))
 

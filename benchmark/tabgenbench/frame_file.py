@@ -1,0 +1,197 @@
+"""Reading CSV, tab-separated text and Parquet into a frame with sample ids.
+
+What is wrong with a file is said in one sentence that names the file, the column and the row. Cells are taken as they
+stand: an empty cell is a missing value, while ``NA``, ``nan`` or ``None`` are text and fail in a column of numbers.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.errors import DataError, did_you_mean
+
+__all__ = ["ID_NAMES", "TABLE_SUFFIXES", "is_text", "known_suffix", "read_frame", "readable", "suffix_of"]
+
+DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
+TABLE_SUFFIXES = (*DELIMITERS, *(suffix + ".gz" for suffix in DELIMITERS), ".parquet", ".h5ad")
+ID_NAMES = frozenset({"", "id", "index", "sample", "sample_id", "sampleid", "barcode", "row", "row_id"})
+
+
+def suffix_of(path: Path) -> str:
+    """Return the suffix that says how a file is read, in lower case: ``.csv``, ``.csv.gz``; empty for another one."""
+    name = path.name.lower()
+    return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), "")
+
+
+def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a CSV, tab-separated or Parquet file.
+
+    The sample ids are the column ``ids`` where given; else the first column if it has no name, one of `ID_NAMES`, or
+    holds text that never repeats; else rows are numbered from 1.
+
+    Args:
+        path: the file; its suffix says what it is (``.csv``, ``.tsv``, ``.txt``, each also ``.gz``; ``.parquet``).
+        ids: name of the column of sample ids.
+        text: columns that are kept as text even where they look like numbers, so that ``01`` stays ``01``.
+
+    Returns:
+        One row a sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
+
+    Raises:
+        DataError: the file is missing, empty, broken, of another kind, or has a sample id or a column name twice.
+    """
+    suffix = known_suffix(path)
+    if suffix == ".h5ad":
+        raise DataError(f"{path}: is an h5ad file, expected CSV, tab-separated text or Parquet; use read_table_file")
+    with readable(path):
+        frame = _read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix, ids=ids, text=text)
+    if frame.shape[0] == 0:
+        raise DataError(f"{path}: has column names and no row, expected at least one row")
+    return _indexed(frame, path, ids=ids, text=text)
+
+
+def is_text(column: pd.Series) -> bool:
+    """Return whether a column holds something other than numbers; true and false count as text."""
+    return bool(pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column))
+
+
+def known_suffix(path: Path) -> str:
+    """Return `suffix_of` a file that is there, or raise `DataError`."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file; check the path")
+    if path.is_dir():
+        raise DataError(f"{path}: is a folder, expected a file")
+    suffix = suffix_of(path)
+    if not suffix:
+        raise DataError(f"{path}: unknown kind of file, expected one of {', '.join(TABLE_SUFFIXES)}")
+    if path.stat().st_size == 0:
+        raise DataError(f"{path}: is empty, expected a table with column names")
+    return suffix
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Turn what libraries raise on a broken file into one sentence."""
+    try:
+        yield
+    except DataError:
+        raise
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: is not UTF-8 text; convert the file to UTF-8") from None
+    except (OSError, EOFError, zlib.error, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+        raise DataError(f"{path}: cannot be read ({reason}), expected a whole file; get it again") from None
+    except (ValueError, csv.Error, KeyError) as error:  # pandas' ParserError and pyarrow's ArrowInvalid are ValueErrors
+        reason = str(error).strip().partition("\n")[0].removeprefix("Error tokenizing data. C error: ")
+        raise DataError(f"{path}: cannot be read as a table ({reason}); mend the file") from None
+
+
+def _open_text(path: Path, suffix: str) -> IO[str]:
+    if suffix.endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _read_text(path: Path, suffix: str, *, ids: str | None, text: Collection[str]) -> pd.DataFrame:
+    delimiter = DELIMITERS[suffix.removesuffix(".gz")]
+    names, lines = _column_names(path, suffix, delimiter)
+    kept_as_text = {j for j, name in enumerate(names) if name in text or name == ids}
+    if ids is None and names[0].strip().lower() in ID_NAMES:
+        kept_as_text.add(0)
+    frame: pd.DataFrame = pd.read_csv(
+        path,
+        sep=delimiter,
+        header=None,
+        names=range(len(names)),
+        skiprows=lines,
+        dtype=dict.fromkeys(kept_as_text, str),
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",
+        low_memory=False,
+    )
+    frame.columns = pd.Index(names, dtype=object)
+    return frame
+
+
+def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], int]:
+    """Return the column names and the number of lines they take.
+
+    Where the first row has one cell more than there are names, the ids' column was left without one.
+    """
+    with _open_text(path, suffix) as handle:
+        reader = csv.reader(handle, delimiter=delimiter)
+        names = next(reader, [])
+        lines = reader.line_num
+        first = next(reader, [])
+    if not any(name.strip() for name in names):
+        raise DataError(f"{path}: the first line is empty, expected column names")
+    if len(first) == len(names) + 1:
+        names = ["", *names]
+    if first and len(first) != len(names):
+        raise DataError(f"{path}: the first row has {len(first)} cells for {len(names)} column names; mend the file")
+    for position, name in enumerate(names[1:], start=2):
+        if not name.strip():
+            raise DataError(f"{path}: column {position} has no name, expected one; name it or remove the column")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: column {twice[0]!r} occurs more than once, expected unique names; rename one")
+    return names, lines
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        import pyarrow  # noqa: F401 - only to say what is missing
+    except ImportError:
+        raise DataError(f"{path}: reading Parquet needs pyarrow; run: pip install 'tabgenbench[parquet]'") from None
+    frame = pd.read_parquet(path, engine="pyarrow")
+    frame.columns = frame.columns.astype(str)
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=str(frame.index.name or ""))
+        frame[frame.columns[0]] = frame.iloc[:, 0].astype(str)
+    return frame
+
+
+def _indexed(frame: pd.DataFrame, path: Path, *, ids: str | None, text: Collection[str]) -> pd.DataFrame:
+    column = ids if ids is not None else _id_column(frame, text)
+    if column is None:
+        return frame.set_axis(pd.RangeIndex(1, len(frame) + 1).astype(str).astype(object), axis=0)
+    if column not in frame.columns:
+        raise DataError(f"{path}: no column {column!r} of sample ids{did_you_mean(column, frame.columns)}")
+    labels = frame[column]
+    if labels.isna().any():
+        raise DataError(f"{path}: row {int(labels.isna().to_numpy().argmax()) + 1} has no sample id; give it one")
+    repeated = labels.duplicated().to_numpy()
+    if repeated.any():
+        value = labels.iloc[int(repeated.argmax())]
+        rows = " and ".join(str(i + 1) for i in np.nonzero((labels == value).to_numpy())[0][:2])
+        where = f"column {column!r}, " if column else ""
+        raise DataError(
+            f"{path}: {where}sample id {str(value)!r} occurs in rows {rows}, expected unique ids; rename one"
+        )
+    frame = frame.drop(columns=[column])
+    return frame.set_axis(pd.Index(labels.astype(str), dtype=object, name=None), axis=0)
+
+
+def _id_column(frame: pd.DataFrame, text: Collection[str]) -> str | None:
+    name = str(frame.columns[0])
+    if name in text:
+        return None
+    first = frame.iloc[:, 0]
+    if name.strip().lower() in ID_NAMES:
+        return name
+    return name if len(frame) > 1 and is_text(first) and first.is_unique and _holds_no_number(first) else None
+
+
+def _holds_no_number(column: pd.Series) -> bool:
+    return bool(pd.to_numeric(column, errors="coerce").isna().all())

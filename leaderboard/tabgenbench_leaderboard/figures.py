@@ -1,0 +1,249 @@
+"""Figures of a board: a dot plot of every score, and loss curves. Needs no display."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+from tabgenbench_leaderboard.board import BoardRow, DatasetBoard, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.formatting import direction_text, number_text, score_text
+from tabgenbench_leaderboard.tables import shown_columns
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["CONTROL", "INK", "LINE", "MODEL", "PAPER", "SOFT", "drawing", "loss_figure", "score_figure"]
+
+# Each colour stands for one role, so that a page may exchange it for its own (see svg.inline_svg).
+PAPER, INK, SOFT, LINE, MODEL, CONTROL = "#ffffff", "#1b1f24", "#57606a", "#d0d7de", "#0067a8", "#6e7781"
+# Okabe and Ito's colours, told apart by colour-blind readers and visible on white and on black.
+_CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_WIDTH = 8.0
+_MOST_COLUMNS = 4
+_LABEL_WIDTH = 30
+_SHORTEST = 1e-3
+_FAR = 10.0
+
+_STYLE: Any = {  # matplotlib types its settings by a list of every name
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": PAPER,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 8.5,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": SOFT,
+    "xtick.labelsize": 7.5,
+    "ytick.color": LINE,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "svg.hashsalt": "tabgenbench",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw and save inside this block: settings are those of a board, whatever the caller's are."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def score_figure(dataset: DatasetBoard) -> Figure | None:
+    """Draw one panel a score and one for the time to fit; generators share the vertical axis.
+
+    Returns:
+        None where no row has a value.
+    """
+    chosen = [i for i in shown_columns(dataset) if any(row.scores[i].by_split for row in dataset.rows)]
+    if not chosen:
+        return None
+    rows = [row for row in dataset.rows if row.cells_ok]
+    heights = _heights(rows)
+    n_lines = math.ceil((len(chosen) + 1) / _MOST_COLUMNS)
+    n_columns = math.ceil((len(chosen) + 1) / n_lines)
+    figure = Figure(figsize=(_WIDTH, n_lines * (0.85 + 0.2 * (heights[-1] + 1))), layout="constrained")
+    axes = figure.subplots(n_lines, n_columns, sharey=True, squeeze=False)
+    panels: list[Axes] = list(axes.flat)
+    for axis, i in zip(panels, chosen, strict=False):
+        _score_panel(axis, dataset.columns[i], [(row, height) for row, height in zip(rows, heights, strict=True)], i)
+    _time_panel(panels[len(chosen)], rows, heights)
+    for axis in panels[len(chosen) + 1 :]:
+        axis.set_visible(False)
+    panels[0].set_yticks(heights, [_short(row.label) for row in rows])
+    panels[0].set_ylim(heights[-1] + 0.7, -0.7)
+    figure.suptitle(dataset.dataset, fontsize=9.5, fontweight="bold")
+    return figure
+
+
+def _heights(rows: Sequence[BoardRow]) -> list[float]:
+    """Place models on top and controls below a gap."""
+    models = sum(not row.is_control for row in rows)
+    gap = 0.6 if 0 < models < len(rows) else 0.0
+    return [i + (gap if row.is_control else 0.0) for i, row in enumerate(rows)]
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LABEL_WIDTH else label[: _LABEL_WIDTH - 1] + "…"
+
+
+def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRow, float]], index: int) -> None:
+    far = _far_off([row for row, _ in places], index)
+    ends: list[float] = []
+    for (row, height), outside in zip(places, far, strict=True):
+        score = row.scores[index]
+        colour = CONTROL if row.is_control else MODEL
+        if score.mean is None:
+            _write(axis, "left", height, score_text(score, 0))
+        elif outside:
+            low = outside < 0
+            text = number_text(score.mean, 2)
+            _write(axis, "left" if low else "right", height, f"◂ {text}" if low else f"{text} ▸", colour)
+        else:
+            ends += _draw_score(axis, score, height, colour, marker="s" if row.is_control else "o")
+    _set_limits(axis, column, ends)
+    axis.set_title("\n".join([*textwrap.wrap(column.title, 26), direction_text(column)]))
+    axis.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
+    _tidy(axis)
+
+
+def _far_off(rows: Sequence[BoardRow], index: int) -> list[int]:
+    """Say which controls lie so far below (-1) or above (1) that showing them would flatten all the others."""
+    means = [row.scores[index].mean for row in rows]
+    known = [mean for mean in means if mean is not None]
+    centre = median(known)
+    spread = median(abs(mean - centre) for mean in known)
+    shown = [
+        mean
+        for row, mean in zip(rows, means, strict=True)
+        if mean is not None and (not row.is_control or spread == 0 or abs(mean - centre) <= _FAR * spread)
+    ]
+    low, high = min(shown), max(shown)
+    signs = [0 if mean is None else (mean > high) - (mean < low) for mean in means]
+    return signs if 3 * sum(sign != 0 for sign in signs) <= len(known) else [0] * len(signs)
+
+
+def _write(axis: Axes, side: str, height: float, text: str, colour: str = SOFT) -> None:
+    x = 0.02 if side == "left" else 0.98
+    where: Any = ("axes fraction", "data")
+    box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+    axis.annotate(text, (x, height), xycoords=where, ha=side, va="center", color=colour, fontsize=7, bbox=box)
+
+
+def _draw_score(axis: Axes, score: ScoreValue, height: float, colour: str, *, marker: str) -> list[float]:
+    """Draw mean, interval and single splits; return what the panel has to reach."""
+    values = list(score.by_split.values())
+    axis.plot(values, [height + 0.36] * len(values), "|", color=colour, ms=3.4, mew=0.9)
+    ends = list(values)
+    if score.ci_low is not None and score.ci_high is not None:
+        ends += [score.ci_low, score.ci_high]
+        axis.plot([score.ci_low, score.ci_high], [height, height], "-", color=colour, lw=1.4, solid_capstyle="butt")
+    axis.plot([score.mean or 0.0], [height], marker, color=colour, ms=4.2)
+    return ends
+
+
+def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
+    """Show all values and intervals, but of an interval nothing that the score cannot take; mark the best value."""
+    spec = column.spec
+    low, high = min(ends), max(ends)
+    low = low if spec.low is None else max(low, spec.low)
+    high = high if spec.high is None else min(high, spec.high)
+    best = {"higher": spec.high, "lower": spec.low, "one": 1.0}[spec.direction]
+    if spec.direction == "one":
+        low, high = min(low, 1.0), max(high, 1.0)
+    margin = 0.06 * (high - low) or 0.05 * max(abs(high), 1e-6)
+    axis.set_xlim(low - margin, high + margin)
+    if best is not None and low - margin <= best <= high + margin:
+        axis.axvline(best, color=SOFT, lw=0.8, ls=":", zorder=0)
+
+
+def _time_panel(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
+    for row, height in zip(rows, heights, strict=True):
+        fit = row.costs.fit_seconds
+        if fit is None:
+            continue
+        colour = CONTROL if row.is_control else MODEL
+        low, middle, high = (max(value, _SHORTEST) for value in (fit.low, fit.mean, fit.high))
+        axis.plot([low, high], [height, height], "-", color=colour, lw=1.4, solid_capstyle="butt")
+        axis.plot([middle], [height], "s" if row.is_control else "o", color=colour, ms=4.2)
+    axis.set_xscale("log")
+    low, high = axis.get_xlim()
+    axis.set_xlim(low / 1.5, max(high * 1.5, low * 100))
+    axis.xaxis.set_major_locator(LogLocator(10, numticks=5))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_title("seconds to fit (log)\nmean, smallest, largest")
+    _tidy(axis)
+
+
+def _tidy(axis: Axes) -> None:
+    axis.grid(axis="both")
+    axis.set_axisbelow(True)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+
+
+def loss_figure(dataset: DatasetBoard) -> Figure | None:
+    """Draw the loss curves that generators reported, one panel a generator, one line a cell and curve.
+
+    Returns:
+        None where no generator reported any.
+    """
+    rows = [row for row in dataset.rows if row.curves]
+    if not rows:
+        return None
+    n_columns = min(2, len(rows))
+    n_lines = math.ceil(len(rows) / n_columns)
+    figure = Figure(figsize=(_WIDTH if n_columns == 2 else 5.0, 2.7 * n_lines), layout="constrained")
+    panels: list[Axes] = list(figure.subplots(n_lines, n_columns, squeeze=False).flat)
+    for axis, row in zip(panels, rows, strict=False):
+        _loss_panel(axis, row)
+    for axis in panels[len(rows) :]:
+        axis.set_visible(False)
+    figure.suptitle(f"{dataset.dataset}: loss curves", fontsize=9.5, fontweight="bold")
+    return figure
+
+
+def _loss_panel(axis: Axes, row: BoardRow) -> None:
+    names = sorted({name for curve in row.curves for name in curve.losses})
+    values: list[float] = []
+    for i, name in enumerate(names):
+        colour, style = _CURVES[i % len(_CURVES)], "-" if i < len(_CURVES) else "--"
+        shown = name
+        for curve in row.curves:
+            ys = [math.nan if value is None else value for value in curve.losses.get(name, ())]
+            if ys:
+                axis.plot(curve.epochs, ys, style, color=colour, lw=1, alpha=0.85, label=shown)
+                shown = "_"  # one entry in the legend for all cells
+                values += [y for y in ys if math.isfinite(y)]
+    if values and min(values) > 0 and max(values) > 20 * min(values):
+        axis.set_yscale("log")
+        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_title(_short(row.label))
+    axis.set_xlabel("epoch")
+    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axis.set_ylabel("loss")
+    axis.tick_params(axis="y", labelsize=7.5, labelcolor=SOFT)
+    axis.grid(axis="y")
+    axis.set_axisbelow(True)
+    axis.legend(fontsize=7.5)

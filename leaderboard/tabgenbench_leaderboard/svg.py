@@ -1,0 +1,49 @@
+"""Figures as bytes: PNG, SVG files, and SVG that takes the colours of the page it stands in."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from matplotlib.figure import Figure
+
+from tabgenbench_leaderboard.figures import CONTROL, INK, LINE, MODEL, PAPER, SOFT
+
+__all__ = ["inline_svg", "png_bytes", "svg_text"]
+
+DOTS_PER_INCH = 160
+_ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model", CONTROL: "control"}
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Return a PNG; equal figures give equal bytes. Call inside `figures.drawing`."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def svg_text(figure: Figure) -> str:
+    """Return an SVG file without a date; equal figures give equal text. Call inside `figures.drawing`."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def inline_svg(text: str, prefix: str) -> str:
+    """Turn an SVG file into an element for an HTML page.
+
+    Args:
+        text: what `svg_text` gave.
+        prefix: put before every id, so that the figures of one page do not share any.
+
+    Returns:
+        The element, its colours named by CSS variables such as ``--ink``.
+    """
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r'\bid="', f'id="{prefix}-', element)
+    element = re.sub(r'href="#', f'href="#{prefix}-', element)
+    element = re.sub(r"url\(#", f"url(#{prefix}-", element)
+    for colour, role in _ROLES.items():
+        element = element.replace(colour, f"var(--{role})")
+    return element

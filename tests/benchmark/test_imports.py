@@ -1,0 +1,93 @@
+"""Imports point one way: plugins, datasets and leaderboard know the harness, the harness knows none of them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HOMES = {
+    "tabgenbench": ROOT / "benchmark",
+    "tabgenbench_plugins": ROOT / "plugins",
+    "tabgenbench_datasets": ROOT / "datasets",
+    "tabgenbench_leaderboard": ROOT / "leaderboard",
+}
+HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "sklearn", "torch"}
+
+
+def imported(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the line and the top-level name of every import, those by name (``import_module("x")``) among them."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.lineno, (node.module or "").partition(".")[0]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value.partition(":")[0]
+            if all(part.isidentifier() for part in name.split(".")):
+                yield node.lineno, name.partition(".")[0]
+
+
+def offences(package: str, forbidden: set[str]) -> list[str]:
+    found = []
+    for path in sorted((HOMES[package] / package).rglob("*.py")):
+        found += [f"{path.name}:{line} {name}" for line, name in imported(path) if name in forbidden]
+    return found
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the top-level modules that a fresh process has after running code."""
+    script = f"{code}\nimport sys\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("package", sorted(HOMES))
+def test_a_package_imports_only_itself_and_the_harness(package: str) -> None:
+    assert (HOMES[package] / package / "__init__.py").exists()
+    assert offences(package, set(HOMES) - {package, "tabgenbench"}) == []
+
+
+def test_the_board_never_imports_torch() -> None:
+    assert offences("tabgenbench_leaderboard", {"torch"}) == []
+    everything = (
+        "import importlib, pkgutil, tabgenbench_leaderboard as board\n"
+        "for module in pkgutil.walk_packages(board.__path__, 'tabgenbench_leaderboard.'):\n"
+        "    importlib.import_module(module.name)\n"
+    )
+    assert "torch" not in modules_after(everything)
+
+
+@pytest.mark.parametrize(
+    "module", ["tabgenbench", "tabgenbench_plugins", "tabgenbench_datasets", "tabgenbench_leaderboard"]
+)
+def test_a_module_that_an_entry_point_names_imports_nothing_heavy(module: str) -> None:
+    assert modules_after(f"import {module}") & HEAVY == set()
+
+
+def test_every_entry_point_of_ours_is_light_and_loads() -> None:
+    code = (
+        "from tabgenbench.manager import make_manager\n"
+        "plugins = make_manager()\n"
+        "assert not plugins.set_aside, plugins.set_aside\n"
+        "assert plugins.entries('generators') and plugins.entries('metrics') and plugins.entries('datasets')\n"
+    )
+    assert modules_after(code) & HEAVY == set()
+
+
+def test_the_public_names_are_all_there() -> None:
+    import tabgenbench
+
+    assert all(getattr(tabgenbench, name) is not None for name in tabgenbench.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        tabgenbench.Nothing  # noqa: B018 - to look it up is the test
+
+
+@pytest.mark.parametrize("folder", sorted(home.name for home in HOMES.values()))
+def test_no_package_init_stands_in_a_top_level_folder(folder: str) -> None:
+    assert not (ROOT / folder / "__init__.py").exists()

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from tabgenbench import DataError, Schema
+
+FULL = Schema(
+    conditions=("tissue", "status"),
+    batch="site",
+    group="donor",
+    targets=("status", "G1"),
+    categorical_features=("sex", "tissue"),
+)
+
+
+def test_columns_with_a_role_come_once_and_in_order() -> None:
+    assert FULL.obs_columns() == ("tissue", "status", "site", "donor", "sex")
+    assert Schema().obs_columns() == ()
+
+
+def test_a_target_may_be_a_column_or_a_feature() -> None:
+    columns = ["tissue", "status", "site", "donor", "sex"]
+    FULL.check(columns=columns, features=["G1"], where="here")
+    with pytest.raises(DataError, match="here: target 'G1' is neither an obs column nor a feature"):
+        FULL.check(columns=columns, features=["G2"], where="here")
+
+
+@pytest.mark.parametrize("lost", ["tissue", "site", "donor", "sex"])
+def test_a_missing_column_is_named(lost: str) -> None:
+    columns = [name for name in ("tissue", "status", "site", "donor", "sex") if name != lost]
+    with pytest.raises(DataError, match=f"^here: no column '{lost}', which the schema names"):
+        FULL.check(columns=columns, features=["G1"], where="here")
+
+
+def test_a_close_column_is_suggested() -> None:
+    with pytest.raises(DataError, match="did you mean 'tissue'"):
+        Schema(conditions=("tisue",)).check(columns=["tissue", "status"], features=[], where="here")
+
+
+def test_a_schema_is_frozen_and_knows_its_fields() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        FULL.batch = "other"  # type: ignore[misc]  # that is what is tested
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        Schema(donor="x")  # type: ignore[call-arg]  # that is what is tested
+    assert Schema(**FULL.model_dump(mode="json")) == FULL

@@ -1,0 +1,90 @@
+"""Small tables, and a way to fit and sample a generator on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgenbench import FitContext, Generator, SampleContext, Schema, Table, Transform
+from tabgenbench.device import upload
+from tabgenbench.lazy import Lazy
+from tabgenbench.options import make_options
+from tabgenbench_plugins import register_generators
+
+# A small network learns a small table within a second.
+QUICK = {"cvae": {"epochs": 3, "hidden": [16, 8], "latent": 4}}
+
+
+@pytest.fixture(params=register_generators(), ids=lambda lazy: lazy.name)
+def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
+    """Every generator that ships, one after the other."""
+    lazy: Lazy = request.param
+    return lazy.load()
+
+
+@pytest.fixture
+def make_table() -> Callable[..., Table]:
+    """Make a standardised table with rows of each (tissue, status), far apart and correlated inside.
+
+    ``sizes`` maps conditions to numbers of rows. The last feature is constant.
+    """
+
+    def make(sizes: dict[Sequence[str], int] | None = None, *, n_features: int = 10, seed: int = 0) -> Table:
+        sizes = sizes or {("lung", "normal"): 30, ("lung", "cancer"): 12, ("liver", "normal"): 20, ("skin", "normal"): 1}
+        rng = np.random.default_rng(seed)
+        conditions = [condition for condition, n in sizes.items() for _ in range(n)]
+        columns = ["tissue", "status"][: len(conditions[0])]
+        obs = pd.DataFrame(conditions, columns=columns, index=[f"row{i}" for i in range(len(conditions))])
+        centres = {c: rng.normal(scale=4.0, size=n_features) for c in sorted({tuple(c) for c in conditions})}
+        loadings = rng.normal(size=(3, n_features))
+        noise = rng.normal(size=(len(obs), 3)) @ loadings + 0.5 * rng.normal(size=(len(obs), n_features))
+        values = (noise + np.stack([centres[tuple(c)] for c in conditions])).astype(np.float32)
+        values[:, -1] = 3.0
+        features = tuple(f"gene{j}" for j in range(n_features))
+        table = Table(X=values, obs=obs.astype("category"), features=features, schema=Schema(conditions=tuple(columns)))
+        return Transform.fit(table).apply(table)
+
+    return make
+
+
+@pytest.fixture
+def fit() -> Callable[..., tuple[Generator, FitContext]]:
+    """Fit a generator class with options; returns it and the context with what it recorded."""
+
+    def run(
+        cls: type[Generator], train: Table, validation: Table | None = None, *, seed: int = 1, **options: Any
+    ) -> tuple[Generator, FitContext]:
+        options = {**QUICK.get(cls.name, {}), **options}
+        generator = cls(make_options(cls.Config, options, where=cls.name))
+        split = upload(train, validation, "cpu")
+        context = FitContext(device="cpu", seed=seed, make_device_split=lambda: split)
+        generator.fit(train, validation, context)
+        return generator, context
+
+    return run
+
+
+@pytest.fixture
+def sample() -> Callable[..., tuple[Table, SampleContext]]:
+    """Sample a fitted generator; returns the table and the context with what it recorded."""
+
+    def run(generator: Generator, conditions: pd.DataFrame, *, seed: int = 2) -> tuple[Table, SampleContext]:
+        context = SampleContext(device="cpu", seed=seed)
+        return generator.sample(conditions, context), context
+
+    return run
+
+
+@pytest.fixture
+def conditions() -> Callable[..., pd.DataFrame]:
+    """Make a frame of conditions to ask for from (tissue, status) pairs."""
+
+    def make(*rows: Sequence[str]) -> pd.DataFrame:
+        index = [f"asked{i}" for i in range(len(rows))]
+        return pd.DataFrame(list(rows), columns=["tissue", "status"], index=index).astype("category")
+
+    return make

@@ -1,0 +1,165 @@
+"""What every generator that ships has to keep, on small tables with all that goes wrong in large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tabgenbench import Generator, Table
+
+Make = Callable[..., Any]
+LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")
+
+
+def check_table(made: Table, asked: pd.DataFrame, train: Table) -> None:
+    assert made.X.shape == (len(asked), train.n_features)
+    assert made.X.dtype == np.float32
+    assert np.isfinite(made.dense()).all()
+    assert made.features == train.features
+    assert made.scale == "standardized"
+    pd.testing.assert_frame_equal(made.conditions, asked, check_categorical=False)
+
+
+def test_rows_come_in_the_order_asked(
+    generator_class: type[Generator], make_table: Make, conditions: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    asked = conditions(LIVER, LUNG, LIVER, TUMOUR, SKIN, LUNG, LIVER)
+    made, _ = sample(fit(generator_class, train)[0], asked)
+    check_table(made, asked, train)
+
+
+def test_each_row_lies_nearest_to_the_condition_asked(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    if generator_class.name == "shuffled":
+        pytest.skip("ignores the condition")
+    options = {"epochs": 80, "learning_rate": 1e-2} if generator_class.name == "cvae" else {}
+    train = make_table({LUNG: 40, TUMOUR: 40, LIVER: 40})
+    asked = train.conditions.sample(frac=1.0, random_state=5)
+    made, _ = sample(fit(generator_class, train, **options)[0], asked)
+    labels = train.conditions.agg(" ".join, axis=1).to_numpy(dtype=str)
+    centres = {label: train.X[labels == label].mean(axis=0) for label in np.unique(labels)}
+    distances = np.stack([((made.X - centre) ** 2).sum(axis=1) for centre in centres.values()])
+    nearest = np.array(list(centres))[distances.argmin(axis=0)]
+    assert (nearest == asked.agg(" ".join, axis=1).to_numpy(dtype=str)).mean() > 0.95
+
+
+def test_equal_seeds_give_equal_bytes_whatever_the_global_state(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train, asked = make_table(), make_table(seed=3).conditions
+    first, _ = sample(fit(generator_class, train)[0], asked)
+    torch.manual_seed(99)
+    np.random.seed(99)  # noqa: NPY002
+    state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    second, _ = sample(fit(generator_class, train)[0], asked)
+    assert first.X.tobytes() == second.X.tobytes()
+    assert torch.equal(state, torch.get_rng_state())
+    assert np.array_equal(numpy_state, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_another_seed_gives_other_rows(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    generator, _ = fit(generator_class, train)
+    first, other = (sample(generator, train.conditions, seed=seed)[0] for seed in (2, 3))
+    assert np.array_equal(first.X, other.X) == (generator_class.name == "condition-mean")
+
+
+def test_training_rows_stay_as_they_were(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    before = train.fingerprint()
+    made, _ = sample(fit(generator_class, train)[0], train.conditions)
+    made.X[:] = 0.0
+    assert train.fingerprint() == before
+
+
+def test_an_unseen_value_is_served_by_the_nearest_condition_and_recorded(
+    generator_class: type[Generator], make_table: Make, conditions: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    asked = conditions(LUNG, ("brain", "cancer"), ("brain", "cancer"))
+    made, context = sample(fit(generator_class, train)[0], asked)
+    check_table(made, asked, train)
+    recorded = [(f.condition, f.rows, f.rule) for f in context.fallbacks]
+    nearest = "nearest known condition: tissue=lung, status=cancer"
+    expected = [] if generator_class.name == "shuffled" else [("tissue=brain, status=cancer", 2, nearest)]
+    assert [r for r in recorded if r[0].startswith("tissue=brain")] == expected
+
+
+def test_an_unseen_combination_of_known_values(
+    generator_class: type[Generator], make_table: Make, conditions: Make, fit: Make, sample: Make
+) -> None:
+    train, asked = make_table(), conditions(("liver", "cancer"), LUNG)
+    made, context = sample(fit(generator_class, train)[0], asked)
+    check_table(made, asked, train)
+    if generator_class.is_control:
+        assert len(context.fallbacks) == (generator_class.name != "shuffled")
+    else:
+        assert not context.fallbacks
+        assert [n for n in context.notes if "tissue=liver, status=cancer" in n]
+
+
+@pytest.mark.parametrize("sizes", [{LUNG: 30}, {LUNG: 2}, {LUNG: 1, LIVER: 1, TUMOUR: 1}], ids=["one", "two", "single"])
+def test_small_training_tables(
+    sizes: dict[Any, int], generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table(sizes)
+    asked = train.conditions.iloc[np.arange(40) % train.n_rows].set_axis([f"asked{i}" for i in range(40)])
+    made, _ = sample(fit(generator_class, train)[0], asked)
+    check_table(made, asked, train)
+
+
+def test_a_table_without_condition_columns(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    table = make_table({LUNG: 12, LIVER: 12})
+    schema = table.schema.model_copy(update={"conditions": ()})
+    train = Table(X=table.X, obs=table.obs, features=table.features, schema=schema, scale="standardized")
+    made, context = sample(fit(generator_class, train)[0], train.conditions.iloc[:7])
+    check_table(made, train.conditions.iloc[:7], train)
+    assert not context.fallbacks
+
+
+def test_no_row_asked_gives_no_row(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    made, context = sample(fit(generator_class, train)[0], train.conditions.iloc[:0])
+    assert made.X.shape == (0, train.n_features)
+    assert not context.fallbacks
+
+
+def test_a_constant_feature_stays_constant_in_controls(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table()
+    made, _ = sample(fit(generator_class, train)[0], train.conditions)
+    spread = made.X[:, -1].std()
+    limit = {"cvae": 1.0, "condition-mvn": 0.5}.get(generator_class.name, 0.0)  # shrinkage gives it a little variance
+    assert spread <= limit
+
+
+def test_validation_rows_of_new_conditions_do_no_harm(
+    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
+) -> None:
+    train, validation = make_table(), make_table({("brain", "normal"): 4, LUNG: 3}, seed=1)
+    made, _ = sample(fit(generator_class, train, validation)[0], train.conditions)
+    check_table(made, train.conditions, train)
+
+
+def test_card_options_and_memory_are_stated(generator_class: type[Generator], make_table: Make) -> None:
+    assert generator_class.card.summary.endswith(".")
+    assert all(f.description for f in generator_class.Config.model_fields.values())
+    assert generator_class.is_control == (generator_class.name != "cvae")
+    memory = generator_class().estimate_memory(make_table().schema, 800, 1000)
+    assert memory is None or 1e6 < memory < 1e9

@@ -1,0 +1,54 @@
+"""Golden scores: what each generator reaches on one tiny table. Maths unchanged means scores unchanged.
+
+Scores are computed here, by plain NumPy. The tolerance leaves room for another machine's rounding, not for another
+rule. To renew after a change of the maths, run with ``-rP`` and copy what the test prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tabgenbench import Generator, Table
+
+# generator: (correlation of correlations, within-condition variance ratio, error of condition means, sum of |x|)
+GOLDEN: dict[str, tuple[float, float, float, float]] = {}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "cvae": {"epochs": 20, "learning_rate": 2e-3, "hidden": [32, 16], "latent": 4, "batch_size": 10, "beta": 0.1},
+    "real-resample": {"replace": True},
+}
+SIZES = {("lung", "normal"): 40, ("lung", "cancer"): 25, ("liver", "normal"): 31}
+
+
+def scores(real: Table, made: Table) -> tuple[float, float, float, float]:
+    labels = real.conditions.agg(" ".join, axis=1).to_numpy(dtype=str)
+    a, b = real.X[:, :-1].astype(np.float64), made.X[:, :-1].astype(np.float64)  # the last feature is constant
+    upper = np.triu_indices(a.shape[1], k=1)
+    gamma = np.corrcoef(np.corrcoef(a.T)[upper], np.corrcoef(b.T)[upper])[0, 1]
+
+    def means(x: NDArray[Any]) -> NDArray[Any]:
+        return np.stack([x[labels == label].mean(axis=0) for label in np.unique(labels)])
+
+    def within(x: NDArray[Any]) -> float:
+        return float(sum(((x[labels == c] - x[labels == c].mean(axis=0)) ** 2).sum() for c in np.unique(labels)))
+
+    error = np.abs(means(a) - means(b)).mean()
+    return float(gamma), within(b) / within(a), float(error), float(np.abs(b).sum())
+
+
+def test_scores_are_those_of_the_golden_table(
+    generator_class: type[Generator],
+    make_table: Callable[..., Table],
+    fit: Callable[..., Any],
+    sample: Callable[..., Any],
+) -> None:
+    train = make_table(SIZES, seed=11)
+    generator, _ = fit(generator_class, train, **OPTIONS.get(generator_class.name, {}))
+    made, _ = sample(generator, train.conditions)
+    found = scores(train, made)
+    print(f'    "{generator_class.name}": ({", ".join(f"{x:.5g}" for x in found)}),')
+    assert found == pytest.approx(GOLDEN[generator_class.name], rel=2e-3, abs=2e-4)
