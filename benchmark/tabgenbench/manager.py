@@ -134,7 +134,7 @@ class Plugins:
         """Stop using a plugin and keep the reason."""
         name = self.manager.get_name(plugin) or repr(plugin)
         self.manager.unregister(plugin)
-        self.set_aside.append(SetAside(name, reason))
+        self.set_aside.append(SetAside(name, _one_line(reason)))
 
 
 def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
@@ -175,7 +175,8 @@ def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -
     except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
         if plugins.manager.get_plugin(name) is plugin is not None:  # half registered when a signature did not fit
             plugins.manager.unregister(plugin)
-        plugins.set_aside.append(SetAside(name, f"does not load: {type(error).__name__}: {error}"))
+        reason = f"does not load: {type(error).__name__}: {error}"
+        plugins.set_aside.append(SetAside(name, _one_line(reason)))
 
 
 def _identity(plugin: object) -> object:
@@ -187,9 +188,13 @@ def _check_hooks(plugins: Plugins) -> None:
         try:
             plugins.manager.check_pending()
         except pluggy.PluginValidationError as error:
-            plugins.put_aside(error.plugin, str(error).replace("\n", " "))
+            plugins.put_aside(error.plugin, str(error))
         else:
             return
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _is_target(item: Any) -> bool:

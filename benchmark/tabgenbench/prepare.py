@@ -109,7 +109,7 @@ def prepare_dataset(
         table = source.load().validate()
         index = _fresh_index(index, table, label)
         for i, request in enumerate(requests):
-            split = make_split(table, config, seed=i)
+            split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
             new.append(split)
             index.splits[request] = _info(split, i)
         say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features" + _in_brackets(table.source.note))

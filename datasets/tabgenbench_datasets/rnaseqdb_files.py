@@ -11,7 +11,7 @@ import io
 import os
 import tomllib
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -164,26 +164,29 @@ class ExpressionFile:
                     lines[symbol] = line
         return cls(path, tuple(names[N_LEADING:]), frozenset(genes), lines)
 
-    def values(self, genes: Iterable[str]) -> NDArray[np.float32]:
+    def values(self, genes: Sequence[str]) -> NDArray[np.float32]:
         """Return the values of these genes, shape (n_samples, n_genes), float32.
 
         Raises:
             DataError: a value is missing, text, infinite or negative; names gene and sample.
         """
-        wanted = list(genes)
+        lines = [self.lines[gene] for gene in genes]
         columns = range(N_LEADING, N_LEADING + len(self.samples))
-        text = io.BytesIO(b"\n".join(self.lines[gene] for gene in wanted))
+        if any(line.count(b"\t") != columns.stop - 1 for line in lines):  # the parser would drop what is too much
+            self._explain(genes)
+        text = io.BytesIO(b"\n".join(lines))
         try:
             frame = pd.read_csv(text, sep="\t", header=None, usecols=columns, dtype=np.float32, na_filter=False)
-        except ValueError:  # includes a line of another length, which is a ParserError
-            self._explain(wanted)
+        except ValueError:
+            self._explain(genes)
             raise
         values = frame.to_numpy()
-        if values.shape[0] != len(wanted) or not (np.isfinite(values) & (values >= 0)).all():
-            self._explain(wanted)
+        if not (np.isfinite(values) & (values >= 0)).all():
+            self._explain(genes)
         return np.ascontiguousarray(values.T)
 
     def _explain(self, genes: Iterable[str]) -> None:
+        """Raise `DataError` for the first value that is no number >= 0."""
         expected = "expected a number >= 0"
         for gene in genes:
             cells = self.lines[gene].decode("ascii", errors="replace").rstrip("\r").split("\t")[N_LEADING:]

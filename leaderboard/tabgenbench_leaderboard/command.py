@@ -73,6 +73,7 @@ def load_board(store: Store, name: str | None = None) -> Board:
         ConfigError: this suite was not run in this store; suggests a close name.
     """
     from tabgenbench_leaderboard.aggregate import build_board
+    from tabgenbench_leaderboard.formatting import count_text
 
     suite = _find_suite(store, name)
     board = build_board(store, suite)
@@ -81,8 +82,8 @@ def load_board(store: Store, name: str | None = None) -> Board:
         score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores
     ):
         raise StoreError(
-            f"{store.root}: nothing of suite {suite.name!r} is scored yet ({len(suite.rows)} cells are asked for); "
-            "run it first"
+            f"{store.root}: nothing of suite {suite.name!r} is scored yet "
+            f"({count_text(len(suite.rows), 'cell')} asked for); run it first"
         )
     return board
 

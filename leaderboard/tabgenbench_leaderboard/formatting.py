@@ -80,7 +80,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return the decimals that show a column: three digits of its largest value, one more where intervals are narrow."""
+    """Return the decimals of a column: three digits of its largest value, one more for narrow intervals."""
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:

@@ -16,18 +16,22 @@ from torch.nn import functional
 __all__ = ["linear", "minibatches", "mlp", "one_hot"]
 
 
-def linear(n_in: int, n_out: int, generator: torch.Generator) -> nn.Linear:
+def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = True) -> nn.Linear:
     """Return a linear layer, weights and biases uniform within ±1/√n_in (torch's rule), drawn from ``generator``."""
-    layer = nn.Linear(n_in, n_out, device="meta").to_empty(device=generator.device)
+    layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device=generator.device)
     bound = max(1, n_in) ** -0.5
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
-        layer.bias.uniform_(-bound, bound, generator=generator)
+        if bias:
+            layer.bias.uniform_(-bound, bound, generator=generator)
     return layer
 
 
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
     """Return a stack of Linear, batch norm and ReLU, one for each step from a width to the next.
+
+    Batch norm takes a constant out of each unit, so a Linear before it has no bias: its gradient would be rounding
+    noise, which Adam scales up to full steps.
 
     Args:
         widths: width of the input, then of each hidden layer.
@@ -36,7 +40,7 @@ def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool =
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers.append(linear(n_in, n_out, generator))
+        layers.append(linear(n_in, n_out, generator, bias=not batch_norm))
         if batch_norm:
             layers.append(nn.BatchNorm1d(n_out))
         layers.append(nn.ReLU(inplace=True))

@@ -215,7 +215,7 @@ def test_an_unknown_name_is_told_with_a_suggestion() -> None:
     assert plugins.find("generators", "quiet").load() is Quiet
     with pytest.raises(ConfigError, match="unknown generator 'quite'; did you mean 'quiet'"):
         plugins.find("generators", "quite")
-    with pytest.raises(ConfigError, match="^unknown metric 'gamma'$"):
+    with pytest.raises(ConfigError, match=r"^unknown metric 'gamma'$"):
         plugins.find("metrics", "gamma")
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,8 @@ def test_split_does_not_depend_on_the_hash_seed_of_the_process() -> None:
         "from tabgenbench.split import make_split\n"
         "obs = pd.DataFrame({'c': list('abc') * 20, 'd': [f'd{i // 2}' for i in range(60)]}).astype('category')\n"
         "obs.index = obs.index.astype(str)\n"
-        "t = Table(X=np.zeros((60, 1), np.float32), obs=obs, features=('g',), schema=Schema(conditions=('c',), group='d'))\n"
+        "schema = Schema(conditions=('c',), group='d')\n"
+        "t = Table(X=np.zeros((60, 1), np.float32), obs=obs, features=('g',), schema=schema)\n"
         "print(make_split(t, seed=0).fingerprint)\n"
     )
     printed = {
@@ -126,7 +128,7 @@ def test_invariants_hold_for_any_table(rows: list[tuple[str, int]], fraction: fl
     assert len(split.test) > 0
     if grouped:
         donors = [{rows[i][1] for i in side} for side in positions]
-        assert not (donors[0] & donors[1] or donors[0] & donors[2] or donors[1] & donors[2])
+        assert all(one.isdisjoint(other) for one, other in combinations(donors, 2))
     for label in {c for c, _ in rows}:
         on = [sum(rows[i][0] == label for i in side) for side in positions]
         if f"c={label}" not in split.pooled:
@@ -171,7 +173,7 @@ def test_train_rows_are_nested_and_stratified(make_table: MakeTable) -> None:
     sizes = (6, 20, 80, len(whole.train))
     splits = [make_split(table, SplitConfig(train_rows=n), seed=4) for n in sizes]
     assert [len(split.train) for split in splits] == list(sizes)
-    for smaller, larger in zip(splits, splits[1:], strict=False):
+    for smaller, larger in pairwise(splits):
         assert set(smaller.train) < set(larger.train)
         assert set(smaller.validation) <= set(larger.validation)
     assert splits[-1].train == whole.train

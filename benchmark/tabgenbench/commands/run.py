@@ -44,7 +44,7 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.pass_obj
 def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
-    r"""Train every generator of SUITE on shared splits, score the samples, print the board.
+    """Train every generator of SUITE on shared splits and score the samples.
 
     SUITE is a name (tabgenbench list suites) or the path of a TOML file; -d, -g and -m replace its lists. What the
     store has already is not done again, so the same command goes on where an interrupted one was.
@@ -56,7 +56,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
     Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input.
-    """
+    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.runner import Run
 
     chosen = _suite(suite, plugins, options)

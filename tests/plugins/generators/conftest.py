@@ -34,7 +34,12 @@ def make_table() -> Callable[..., Table]:
     """
 
     def make(sizes: dict[Sequence[str], int] | None = None, *, n_features: int = 10, seed: int = 0) -> Table:
-        sizes = sizes or {("lung", "normal"): 30, ("lung", "cancer"): 12, ("liver", "normal"): 20, ("skin", "normal"): 1}
+        sizes = sizes or {
+            ("lung", "normal"): 30,
+            ("lung", "cancer"): 12,
+            ("liver", "normal"): 20,
+            ("skin", "normal"): 1,
+        }
         rng = np.random.default_rng(seed)
         conditions = [condition for condition, n in sizes.items() for _ in range(n)]
         columns = ["tissue", "status"][: len(conditions[0])]

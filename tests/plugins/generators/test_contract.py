@@ -130,9 +130,7 @@ def test_a_table_without_condition_columns(
     assert not context.fallbacks
 
 
-def test_no_row_asked_gives_no_row(
-    generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
-) -> None:
+def test_no_row_asked_gives_no_row(generator_class: type[Generator], make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table()
     made, context = sample(fit(generator_class, train)[0], train.conditions.iloc[:0])
     assert made.X.shape == (0, train.n_features)

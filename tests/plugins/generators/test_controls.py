@@ -44,9 +44,7 @@ def test_training_conditions_are_sorted_and_counted(make_table: Make) -> None:
     assert found.rows(0).tolist() == [3, 4]
 
 
-def test_resample_without_replacement_returns_every_row_once(
-    make_table: Make, fit: Make, sample: Make
-) -> None:
+def test_resample_without_replacement_returns_every_row_once(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({LUNG: 30, LIVER: 20})
     made, context = sample(fit(RealResample, train)[0], train.conditions)
     assert sorted(map(tuple, made.X)) == sorted(map(tuple, train.X))
@@ -156,9 +154,7 @@ def test_mvn_with_a_covariance_for_each_condition(make_table: Make, conditions: 
 
 
 @pytest.mark.parametrize("cls", [ConditionGaussian, ConditionMVN])
-def test_without_two_rows_of_any_condition_rows_are_means(
-    cls: Any, make_table: Make, fit: Make, sample: Make
-) -> None:
+def test_without_two_rows_of_any_condition_rows_are_means(cls: Any, make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({LUNG: 1, LIVER: 1})
     generator, context = fit(cls, train)
     assert np.array_equal(sample(generator, train.conditions)[0].X, train.X)

@@ -31,9 +31,7 @@ def test_the_sample_generator_works(make_table: Callable[..., Any], fit: Any, sa
 def test_the_sample_hook_names_it() -> None:
     names: dict[str, Any] = {}
     exec(SAMPLES[1], names)
-    assert names["register_generators"]() == [
-        Lazy("jitter", "my_package.jitter:Jitter", "a training row plus noise")
-    ]
+    assert names["register_generators"]() == [Lazy("jitter", "my_package.jitter:Jitter", "a training row plus noise")]
 
 
 def test_generators_and_their_options_are_on_the_page(generator_class: type[Generator]) -> None:

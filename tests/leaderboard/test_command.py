@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import tabgenbench_leaderboard
+from tabgenbench.errors import ConfigError, StoreError
+from tabgenbench.record import SuiteRecord
+from tabgenbench.store import Store
+from tabgenbench_leaderboard.command import load_board
+from tabgenbench_leaderboard.text import print_board
+
+FakeRun = Any
+
+
+def invoke(*arguments: object) -> Result:
+    group = click.Group()
+    tabgenbench_leaderboard.register_commands(group)
+    return CliRunner().invoke(group, ["leaderboard", *map(str, arguments)])
+
+
+def test_it_prints_the_board_of_the_latest_suite(full_run: FakeRun) -> None:
+    older = full_run.store.root / "suites" / "older.json"
+    full_run.store.write_suite(SuiteRecord(name="older"))
+    os.utime(older, (1, 1))
+    result = invoke("--store", full_run.store.root)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Leaderboard: tiny\n")
+    assert "--out DIR" in result.stderr
+    assert not (full_run.store.root / "README.md").exists()
+
+
+def test_it_writes_a_folder_and_says_where(full_run: FakeRun, tmp_path: Path) -> None:
+    out = tmp_path / "board"
+    result = invoke("tiny", "--store", full_run.store.root, "--out", out, "--format", "md,csv")
+    assert result.exit_code == 0
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "costs.csv", "figures", "scores.csv"]
+    assert f"to {out}" in result.stderr
+    assert "Leaderboard: tiny" in result.stdout
+
+
+def test_one_format_without_out_is_printed_alone(full_run: FakeRun) -> None:
+    result = invoke("tiny.toml", "--store", full_run.store.root, "--format", "json")
+    assert json.loads(result.stdout)["suite"] == "tiny"
+    several = invoke("--store", full_run.store.root, "--format", "json,csv")
+    assert isinstance(several.exception, ConfigError)
+    assert "--out" in str(several.exception)
+
+
+def test_an_unknown_suite_is_named_with_a_suggestion(full_run: FakeRun) -> None:
+    with pytest.raises(ConfigError, match=r"suite 'tinny' was not run in .*; did you mean 'tiny'\?"):
+        load_board(full_run.store, "tinny")
+    with pytest.raises(ConfigError, match="was not run in"):
+        load_board(full_run.store, "../suites/tiny")
+
+
+def test_a_store_without_suites_is_one_sentence(run: FakeRun, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="holds no suite that was run; run one first"):
+        load_board(run.store)
+    with pytest.raises(StoreError, match="is not a folder; run one first"):
+        load_board(Store(tmp_path / "nowhere"))
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_nothing_scored_yet_is_one_sentence(run: FakeRun) -> None:
+    run.ask("cvae")
+    run.store.write_suite(run.suite)
+    with pytest.raises(StoreError, match=r"nothing of suite 'tiny' is scored yet \(1 cell asked for\)"):
+        load_board(run.store)
+
+
+def test_a_broken_record_is_named(full_run: FakeRun) -> None:
+    path = full_run.store.cell_folder(full_run.suite.rows[0].key) / "fit.json"
+    path.write_text("{}")
+    with pytest.raises(StoreError, match=r"fit\.json: not a record"):
+        load_board(full_run.store)
+
+
+def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_board(load_board(full_run.store))
+    stream.flush()
+    text = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert "0.930 +- 0.025" in text
+    assert "gamma (higher)" in text
