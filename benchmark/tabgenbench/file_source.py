@@ -153,7 +153,7 @@ class FileSource(DatasetSource):
 
     def _named(self) -> tuple[str, ...]:
         said = self.settings
-        names = [*(said.conditions or ()), said.batch, said.group, *said.categorical_features, *GROUP_NAMES]
+        names = [*(said.conditions or ()), said.batch, said.group, *said.categorical_features]
         return tuple(name for name in names if name is not None)
 
     def _source(self, note: str) -> Source:

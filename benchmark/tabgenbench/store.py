@@ -67,7 +67,8 @@ class Store:
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
-        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        # A folder marked read-only for everybody is left alone even where the superuser could write.
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not place.stat().st_mode & 0o222:
             raise StoreError(f"--store: cannot write to {self.root}; name a folder that you may write to")
 
     def new_folder(self) -> Path:

@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from tabgenbench_leaderboard.board import BoardRow, DatasetBoard, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.board import BoardRow, DatasetBoard, ScoreColumn
 from tabgenbench_leaderboard.formatting import direction_text, number_text, score_text
 from tabgenbench_leaderboard.tables import shown_columns
 
@@ -82,15 +82,15 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     n_lines = math.ceil((len(chosen) + 1) / _MOST_COLUMNS)
     n_columns = math.ceil((len(chosen) + 1) / n_lines)
     figure = Figure(figsize=(_WIDTH, n_lines * (0.85 + 0.2 * (heights[-1] + 1))), layout="constrained")
-    axes = figure.subplots(n_lines, n_columns, sharey=True, squeeze=False)
+    axes = figure.subplots(n_lines, n_columns, squeeze=False)
     panels: list[Axes] = list(axes.flat)
     for axis, i in zip(panels, chosen, strict=False):
         _score_panel(axis, dataset.columns[i], [(row, height) for row, height in zip(rows, heights, strict=True)], i)
     _time_panel(panels[len(chosen)], rows, heights)
     for axis in panels[len(chosen) + 1 :]:
         axis.set_visible(False)
-    panels[0].set_yticks(heights, [_short(row.label) for row in rows])
-    panels[0].set_ylim(heights[-1] + 0.7, -0.7)
+    for i, axis in enumerate(panels[: len(chosen) + 1]):
+        _name_rows(axis, rows if i % n_columns == 0 else [], heights)
     figure.suptitle(dataset.dataset, fontsize=9.5, fontweight="bold")
     return figure
 
@@ -102,24 +102,32 @@ def _heights(rows: Sequence[BoardRow]) -> list[float]:
     return [i + (gap if row.is_control else 0.0) for i, row in enumerate(rows)]
 
 
+def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
+    """Rule a line for each row and name the rows given; panels share no axis, whose ticks would each be laid out."""
+    axis.set_ylim(heights[-1] + 0.7, -0.7)
+    axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
+    axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)
+
+
 def _short(label: str) -> str:
     return label if len(label) <= _LABEL_WIDTH else label[: _LABEL_WIDTH - 1] + "…"
 
 
 def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRow, float]], index: int) -> None:
     far = _far_off([row for row, _ in places], index)
-    ends: list[float] = []
+    shown: list[tuple[BoardRow, float]] = []
     for (row, height), outside in zip(places, far, strict=True):
         score = row.scores[index]
-        colour = CONTROL if row.is_control else MODEL
         if score.mean is None:
             _write(axis, "left", height, score_text(score, 0))
         elif outside:
-            low = outside < 0
-            text = number_text(score.mean, 2)
-            _write(axis, "left" if low else "right", height, f"◂ {text}" if low else f"{text} ▸", colour)
+            low, text = outside < 0, number_text(score.mean, 2)
+            _write(axis, "left" if low else "right", height, f"◂ {text}" if low else f"{text} ▸", _colour(row))
         else:
-            ends += _draw_score(axis, score, height, colour, marker="s" if row.is_control else "o")
+            shown.append((row, height))
+    ends: list[float] = []
+    for control in (False, True):
+        ends += _draw_scores(axis, [(row, height) for row, height in shown if row.is_control == control], index)
     _set_limits(axis, column, ends)
     axis.set_title("\n".join([*textwrap.wrap(column.title, 26), direction_text(column)]))
     axis.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
@@ -149,16 +157,34 @@ def _write(axis: Axes, side: str, height: float, text: str, colour: str = SOFT) 
     axis.annotate(text, (x, height), xycoords=where, ha=side, va="center", color=colour, fontsize=7, bbox=box)
 
 
-def _draw_score(axis: Axes, score: ScoreValue, height: float, colour: str, *, marker: str) -> list[float]:
-    """Draw mean, interval and single splits; return what the panel has to reach."""
-    values = list(score.by_split.values())
-    axis.plot(values, [height + 0.36] * len(values), "|", color=colour, ms=3.4, mew=0.9)
-    ends = list(values)
-    if score.ci_low is not None and score.ci_high is not None:
-        ends += [score.ci_low, score.ci_high]
-        axis.plot([score.ci_low, score.ci_high], [height, height], "-", color=colour, lw=1.4, solid_capstyle="butt")
-    axis.plot([score.mean or 0.0], [height], marker, color=colour, ms=4.2)
-    return ends
+def _colour(row: BoardRow) -> str:
+    return CONTROL if row.is_control else MODEL
+
+
+def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
+    """Draw means, intervals and single splits of rows of one kind; return what the panel has to reach."""
+    means, bars, marks = [], [], []
+    for row, height in places:
+        score = row.scores[index]
+        means.append((score.mean or 0.0, height))
+        marks += [(value, height + 0.36) for value in score.by_split.values()]
+        if score.ci_low is not None and score.ci_high is not None:
+            bars.append((score.ci_low, score.ci_high, height))
+    if not places:
+        return []
+    _draw_rows(axis, means, bars, places[0][0])
+    axis.plot([x for x, _ in marks], [y for _, y in marks], "|", color=_colour(places[0][0]), ms=3.4, mew=0.9)
+    return [x for x, _ in marks] + [x for low, high, _ in bars for x in (low, high)]
+
+
+def _draw_rows(
+    axis: Axes, dots: Sequence[tuple[float, float]], bars: Sequence[tuple[float, float, float]], kind: BoardRow
+) -> None:
+    """Draw dots and bars of rows of one kind: few artists, because boards may be long."""
+    colour = _colour(kind)
+    axis.hlines([y for _, _, y in bars], [low for low, _, _ in bars], [high for _, high, _ in bars], colour, lw=1.4)
+    marker = "s" if kind.is_control else "o"
+    axis.plot([x for x, _ in dots], [y for _, y in dots], marker, color=colour, ms=4.2, ls="none")
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
@@ -177,14 +203,17 @@ def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
 
 
 def _time_panel(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    for row, height in zip(rows, heights, strict=True):
-        fit = row.costs.fit_seconds
-        if fit is None:
-            continue
-        colour = CONTROL if row.is_control else MODEL
-        low, middle, high = (max(value, _SHORTEST) for value in (fit.low, fit.mean, fit.high))
-        axis.plot([low, high], [height, height], "-", color=colour, lw=1.4, solid_capstyle="butt")
-        axis.plot([middle], [height], "s" if row.is_control else "o", color=colour, ms=4.2)
+    for control in (False, True):
+        kind = [(row, height) for row, height in zip(rows, heights, strict=True) if row.is_control == control]
+        dots, bars = [], []
+        for row, height in kind:
+            fit = row.costs.fit_seconds
+            if fit is not None:
+                low, middle, high = (max(value, _SHORTEST) for value in (fit.low, fit.mean, fit.high))
+                dots.append((middle, height))
+                bars.append((low, high, height))
+        if dots:
+            _draw_rows(axis, dots, bars, kind[0][0])
     axis.set_xscale("log")
     low, high = axis.get_xlim()
     axis.set_xlim(low / 1.5, max(high * 1.5, low * 100))
@@ -197,7 +226,7 @@ def _time_panel(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) 
 
 
 def _tidy(axis: Axes) -> None:
-    axis.grid(axis="both")
+    axis.grid(axis="x")
     axis.set_axisbelow(True)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)

@@ -82,6 +82,7 @@ def _draw(board: Board) -> _Drawn:
                     name = figure_name(board, dataset, kind)
                     drawn.names[dataset.dataset, kind] = name
                     drawn.png[name] = png_bytes(figure)
+                    figure.set_layout_engine("none")  # it is laid out: the second file keeps the places of the first
                     drawn.svg[name] = svg_text(figure)
     return drawn
 

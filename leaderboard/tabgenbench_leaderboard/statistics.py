@@ -60,8 +60,9 @@ def _t_quantile(degrees: int) -> float:
 def t_interval(values: Sequence[float]) -> Interval:
     """Return mean and two-sided 95 % interval of Student's t.
 
-    >>> t_interval([1.0, 2.0, 3.0])
-    Interval(mean=2.0, low=-0.48413771175033, high=4.48413771175033, n=3)
+    >>> interval = t_interval([1.0, 2.0, 3.0])
+    >>> interval.mean, round(interval.low, 4), round(interval.high, 4), interval.n
+    (2.0, -0.4841, 4.4841, 3)
     """
     n = len(values)
     if n == 0:

@@ -65,6 +65,13 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
+def test_a_read_only_store_is_left_alone(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("kept").mkdir(mode=0o555)
+    assert tabgenbench("run", "quickstart", "-d", "wdbc", "--store", "kept") == 2
+    assert "cannot write to kept" in capsys.readouterr().err
+    assert not list(Path("kept").iterdir())
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -9,7 +9,7 @@ import pytest
 
 from tabgenbench import Schema, Table
 from tabgenbench.errors import ConfigError, DataError
-from tabgenbench.file_source import FileCard, FileSource, looks_like_file
+from tabgenbench.file_source import FileSource, looks_like_file
 from tabgenbench.table_io import write_table
 
 TABLE = "sample,sex,donor,a,b\n" + "".join(f"S{i},{'fm'[i % 2]},{i // 2},{i},{i * i}\n" for i in range(6))
@@ -71,7 +71,7 @@ def test_a_card_names_file_and_roles_and_options_win_over_it(write: Write) -> No
     assert (source.name, source.card.title, source.card.citation) == ("mine", "My table", "Me, 2024")
     assert table.schema == Schema(conditions=("sex",), batch="donor")
     assert (table.scale, table.log2p1, list(table.obs.index[:2])) == ("counts", True, ["S0", "S1"])
-    assert source.config == FileCard()  # nothing was said beside the card
+    assert source.config == FileSource.Config()  # nothing was said beside the card
     other = FileSource.from_path(card, {"log2p1": False, "name": "raw"})
     assert (other.name, other.load().log2p1) == ("raw", False)
 

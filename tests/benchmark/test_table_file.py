@@ -221,7 +221,7 @@ def test_a_table_written_here_comes_back_as_it_was(table: Table, tmp_path: Path)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=st.lists(
-        st.lists(st.floats(-1e30, 1e30, width=32), min_size=3, max_size=3),
+        st.lists(st.floats(-(2.0**99), 2.0**99, width=32), min_size=3, max_size=3),
         min_size=1,
         max_size=6,
     )

@@ -89,6 +89,6 @@ def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch:
     monkeypatch.setattr(sys, "stdout", stream)
     print_board(load_board(full_run.store))
     stream.flush()
-    text = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    text = stream.buffer.getvalue().decode("ascii")
     assert "0.930 +- 0.025" in text
     assert "gamma (higher)" in text

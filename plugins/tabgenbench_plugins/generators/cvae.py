@@ -28,17 +28,7 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
-from tabgenbench import (
-    Card,
-    ConfigError,
-    FitContext,
-    Generator,
-    Options,
-    SampleContext,
-    Schema,
-    Table,
-    Unsupported,
-)
+from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
 from tabgenbench.device import DeviceSplit
 from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.nn import linear, minibatches, mlp, one_hot
@@ -272,9 +262,10 @@ class CVAE(Generator):
     def _read(self, terms: torch.Tensor, epoch: int) -> dict[str, float]:
         reconstruction, kl, *validation = terms.tolist()
         loss = reconstruction + self.config.beta * kl
-        if not math.isfinite(loss):
+        bad = [value for value in (loss, *validation) if not math.isfinite(value)]
+        if bad:
             raise ConfigError(
-                f"generator 'cvae': the loss is {loss} at epoch {epoch}, expected a finite number; "
+                f"generator 'cvae': the loss is {bad[0]} at epoch {epoch}, expected a finite number; "
                 f"lower learning_rate ({self.config.learning_rate})"
             )
         losses = {"loss": loss, "reconstruction": reconstruction, "kl": kl}

@@ -22,8 +22,7 @@ def test_shrinkage_is_that_of_scikit_learn(n: int, n_features: int, seed: int, r
 
 @pytest.mark.parametrize("shape", [(30, 80), (80, 30)], ids=["wide", "long"])
 def test_the_factor_gives_the_matrix_of_scikit_learn(shape: tuple[int, int]) -> None:
-    x = np.random.default_rng(0).normal(size=shape).astype(np.float32) * np.linspace(0.2, 3.0, shape[1])
-    x = x.astype(np.float32)
+    x = (np.random.default_rng(0).normal(size=shape) * np.linspace(0.2, 3.0, shape[1])).astype(np.float32)
     matrix, _ = ledoit_wolf(x.astype(np.float64), assume_centered=True)
     found = ShrunkCovariance.fit(x, degrees_of_freedom=len(x))
     a = found.factor_RF.astype(np.float64)

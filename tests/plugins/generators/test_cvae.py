@@ -72,7 +72,7 @@ def test_elbo_by_hand() -> None:
     with torch.no_grad():
         for name, (weight, bias) in values.items():
             layer = model.get_submodule(name)
-            layer.weight.fill_(weight), layer.bias.fill_(bias)  # type: ignore[operator, union-attr]
+            layer.weight.fill_(weight), layer.bias.fill_(bias)  # type: ignore[operator]
         model.to_posterior.weight.copy_(torch.tensor([[0.5], [0.0]]))
         model.to_posterior.bias.copy_(torch.tensor([0.0, float(np.log(0.25))]))
     # x = 4: mu = 2, sd = 1/2; noise 2 gives z = 3, mean = 7: half of 9; KL = (4 + 1/4 - 1 - ln 1/4) / 2.

@@ -35,7 +35,7 @@ def scores(real: Table, made: Table) -> tuple[float, float, float, float]:
     labels = real.conditions.agg(" ".join, axis=1).to_numpy(dtype=str)
     a, b = real.X[:, :-1].astype(np.float64), made.X[:, :-1].astype(np.float64)  # the last feature is constant
     upper = np.triu_indices(a.shape[1], k=1)
-    gamma = np.corrcoef(np.corrcoef(a.T)[upper], np.corrcoef(b.T)[upper])[0, 1]
+    gamma = np.corrcoef(np.asarray(np.corrcoef(a.T))[upper], np.asarray(np.corrcoef(b.T))[upper])[0, 1]
 
     def means(x: NDArray[Any]) -> NDArray[Any]:
         return np.stack([x[labels == label].mean(axis=0) for label in np.unique(labels)])

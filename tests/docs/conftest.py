@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tabgenbench.manager import KINDS, Plugins, make_manager
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def builtin() -> Plugins:
+    """The plugins of the distribution itself, whatever else is installed."""
+    return make_manager(
+        points=[point for point in entry_points(group="tabgenbench") if point.dist and point.dist.name == "tabgenbench"]
+    )
+
+
+@pytest.fixture(scope="session")
+def builtin_classes(builtin: Plugins) -> list[Any]:
+    """The classes of all built-in generators, metrics and datasets."""
+    return [entry.load() for kind in KINDS for entry in builtin.entries(kind).values()]
+
+
+@pytest.fixture(scope="session")
+def fenced() -> Callable[[Path, str], list[str]]:
+    """A function that returns the fenced blocks of a language in a Markdown file."""
+
+    def blocks(page: Path, language: str) -> list[str]:
+        parts = page.read_text(encoding="utf-8").split(f"\n```{language}\n")
+        return [part.partition("\n```")[0] + "\n" for part in parts[1:]]
+
+    return blocks

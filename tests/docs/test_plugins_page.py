@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+COMMAND = "from tabgenbench.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The files that docs/plugins.md shows, in a folder that stands in for site-packages."""
+
+    folder: Path
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            [sys.executable, *command], capture_output=True, text=True, timeout=240, cwd=self.folder, env=environment
+        )
+
+    def tabgenbench(self, *arguments: str) -> str:
+        done = self.run("-c", COMMAND, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def install(folder: Path, project: str) -> None:
+    """Lay down what an installer would: the metadata that names a distribution's entry points."""
+    content = tomllib.loads(project)
+    name, version = content["project"]["name"], content["project"]["version"]
+    points = content["project"]["entry-points"]["tabgenbench"]
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    lines = [f"{key} = {target}" for key, target in points.items()]
+    (info / "entry_points.txt").write_text("\n".join(["[tabgenbench]", *lines]) + "\n")
+
+
+@pytest.fixture(scope="module")
+def samples(
+    repository: Path, fenced: Callable[[Path, str], list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> Samples:
+    folder = tmp_path_factory.mktemp("site")
+    page = repository / "docs" / "plugins.md"
+    for block in [*fenced(page, "python"), *fenced(page, "toml")]:
+        first = block.partition("\n")[0]
+        assert first.startswith("# "), f"a sample names its file in its first line: {first!r}"
+        path = folder / first.removeprefix("# ")
+        if path.name == "pyproject.toml":
+            install(folder, block)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block, encoding="utf-8")
+    return Samples(folder)
+
+
+@pytest.fixture(scope="module")
+def store(samples: Samples) -> Path:
+    """The store of the page's suite, run once with everything that the page builds."""
+    samples.tabgenbench("run", "lab", "--store", "store", "--threads", "1", "--workers", "2")
+    return samples.folder / "store"
+
+
+def test_a_generator_takes_a_dozen_lines(samples: Samples) -> None:
+    text = (samples.folder / "tabgenbench_marginals.py").read_text(encoding="utf-8")
+    body = [line for line in text.partition("\n\n\n")[2].splitlines() if line.strip()]
+    assert len(body) <= 15
+
+
+def test_the_call_without_a_run_prints_a_row_for_each_condition(samples: Samples) -> None:
+    done = samples.run("try_marginals.py")
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:]] == ["lung", "lung", "colon"]
+
+
+def test_everything_on_the_page_is_listed(samples: Samples) -> None:
+    listed = json.loads(samples.tabgenbench("list", "--json"))
+    found = {(kind, row["name"], row["plugin"]) for kind, rows in listed.items() for row in rows}
+    assert found >= {
+        ("generators", "marginals", "tabgenbench-marginals:marginals"),
+        ("generators", "linear-gaussian", "tabgenbench-lab:lab"),
+        ("metrics", "in-range", "tabgenbench-lab:lab"),
+        ("datasets", "iris", "tabgenbench-lab:lab"),
+        ("suites", "lab", "tabgenbench-lab:lab"),
+    }
+
+
+def test_doctor_finds_nothing(samples: Samples) -> None:
+    shown = samples.tabgenbench("plugin", "doctor")
+    rows = dict(line.split(None, 1) for line in shown.splitlines())
+    assert rows["tabgenbench-lab:journal"] == rows["tabgenbench-marginals:marginals"] == "ok"
+
+
+def test_the_command_runs(samples: Samples) -> None:
+    licences = dict(line.split(": ") for line in samples.tabgenbench("licences").splitlines())
+    assert licences["linear-gaussian"] == "Apache-2.0"
+    assert licences["marginals"] == "not stated"
+
+
+def test_the_suite_trains_and_scores_every_generator(store: Path) -> None:
+    records = [json.loads(path.read_bytes()) for path in store.glob("cells/*/fit.json")]
+    assert sorted(record["cell"]["label"] for record in records) == [
+        "linear-gaussian:epochs=100",
+        "linear-gaussian:epochs=20,learning_rate=0.1",
+        "marginals",
+        "real-resample",
+    ]
+    assert {record["status"] for record in records} == {"ok"}
+    scores = [json.loads(path.read_bytes()) for path in store.glob("cells/*/scores/*.json")]
+    assert sorted(score["metric"] for score in scores) == ["gamma"] * 4 + ["in-range"] * 4
+    assert {score["status"] for score in scores} == {"ok"}
+    in_range = [draw["scores"]["in-range"] for one in scores if one["metric"] == "in-range" for draw in one["draws"]]
+    assert len(in_range) == 8
+    assert min(in_range) > 0.8
+
+
+def test_the_trained_sample_learns(store: Path) -> None:
+    records = [json.loads(path.read_bytes()) for path in store.glob("cells/*/fit.json")]
+    losses = next(one["losses"]["loss"] for one in records if one["cell"]["label"] == "linear-gaussian:epochs=100")
+    assert len(losses) == 100
+    assert losses[-1] < losses[0] - 0.3
+
+
+def test_the_observer_heard_every_event(store: Path) -> None:
+    events = [json.loads(line) for line in (store / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
+    kinds = [one["event"] for one in events]
+    assert kinds[0] == "run"
+    assert kinds[-1] == "done"
+    assert kinds.count("begin") == kinds.count("end") == 4
+    assert {"epoch", "of", "loss"} <= next(one for one in events if one["event"] == "progress").keys()
+    assert events[-1]["problems"] == []
