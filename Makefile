@@ -25,7 +25,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 
 run: $(VENV)/.installed ## train and score the quickstart suite on embedded data, print its board and write it to board/
 	$(BIN)/tabgenbench run quickstart --store $(STORE)
-	$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) --quiet
+	$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) > /dev/null
 
 test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
 	$(BIN)/python -m pytest

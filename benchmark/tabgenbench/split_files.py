@@ -4,7 +4,7 @@ split.json        ids of every side, kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` holds the dataset's own values
 validation.h5ad   rows to choose by, likewise; only where the split has some
 test.h5ad         test rows on the evaluation scale
-conditions.json   ids and conditions of the test rows: all that a fitting process is given of them
+conditions.json   conditions of the test rows, in order: all that a fitting process is given of them
 """
 
 from __future__ import annotations
@@ -61,14 +61,15 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return what a generator is given; the file of the test rows is not opened.
+    """Return what a generator is given: no donor column, and the file of the test rows is not opened.
 
     Args:
         folder: the split's folder.
         scale: what the generator is fitted on; ``own`` gives the dataset's values bit for bit.
 
     Returns:
-        Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions).
+        Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions);
+        their ids are numbers, since a test row's own id may name its donor.
     """
     train = _read_side(folder / "train.h5ad", scale)
     path = folder / "validation.h5ad"
@@ -103,23 +104,28 @@ def _write_side(path: Path, table: Table, transform: Transform, *, keep_own: boo
 def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
     table = read_table(path)
     if scale == "own" and read_transform(path).own_scale != table.scale:
-        return read_table(path, layer="own")
-    return table
+        table = read_table(path, layer="own")
+    group = table.schema.group
+    if group is None:
+        return table
+    schema = table.schema.model_copy(update={"group": None})
+    kept = schema.obs_columns() + tuple(target for target in schema.targets if target in table.obs)
+    return replace(table, obs=table.obs.drop(columns=group) if group not in kept else table.obs, schema=schema)
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Return ids, and for each column its categories and each row's code; the categories are those of all rows."""
+    """Return for each column its categories and each row's code; the categories are those of all rows."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")
         columns[str(name)] = {"categories": list(column.cat.categories), "codes": column.cat.codes.tolist()}
-    return json.dumps({"ids": [str(name) for name in conditions.index], "columns": columns}) + "\n"
+    return json.dumps({"n_rows": len(conditions), "columns": columns}) + "\n"
 
 
 def _conditions_from_json(text: str) -> pd.DataFrame:
     try:
         kept = json.loads(text)
-        index = pd.Index(kept["ids"], dtype=object)
+        index = pd.Index([f"synthetic-{i}" for i in range(kept["n_rows"])], dtype=object)
         columns = {
             name: pd.Categorical.from_codes(column["codes"], categories=column["categories"])
             for name, column in kept["columns"].items()

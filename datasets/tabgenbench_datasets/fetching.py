@@ -120,7 +120,15 @@ class Downloader:
         Raises:
             DataError: the folder cannot be written, or another download is writing to it.
         """
-        with _sole_writer(root), httpx.Client(timeout=self.timeout, follow_redirects=True) as client:
+        statuses = {file: file_status(file, root) for file in files}
+        wanted = [file for file in files if statuses[file].status != "ok"]
+        if wanted:  # where nothing is to be had, a folder that may only be read will do
+            statuses |= dict(zip(wanted, self._fetch(wanted, root, on_progress), strict=True))
+        return [statuses[file] for file in files]
+
+    def _fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
+        timeout = httpx.Timeout(self.timeout, connect=min(self.timeout, 10.0))
+        with _sole_writer(root), httpx.Client(timeout=timeout, follow_redirects=True) as client:
             transfer = _Transfer(self, client, root, on_progress)
             with ThreadPoolExecutor(self.connections) as pool:
                 futures = [pool.submit(transfer.have, file) for file in files]
@@ -140,6 +148,7 @@ class _Transfer:
     client: httpx.Client
     root: Path
     on_progress: OnProgress
+    unreachable: str = ""
     stop: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -150,7 +159,8 @@ class _Transfer:
             return before
         problem = ""
         for attempt in range(self.settings.attempts):
-            if attempt and self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0)):
+            if self.unreachable or (attempt and self._stopped_while_waiting(attempt)):
+                problem = problem or self.unreachable
                 break
             try:
                 problem = self._attempt(file)
@@ -160,12 +170,20 @@ class _Transfer:
                     break
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 problem = f"{type(error).__name__}: {error}".rstrip(": ")
+                if (
+                    isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+                    and attempt + 1 == self.settings.attempts
+                ):
+                    self.unreachable = problem  # the other files need not find out one by one
             except OSError as error:
                 place = (self.root / file.path).parent
                 raise DataError(f"{place}: cannot be written ({error.strerror}); free space or name another") from None
             if not problem:
                 return FileStatus(file.path, "ok")
         return FileStatus(file.path, before.status, f"{file.url}: {problem}; run the same command again to go on")
+
+    def _stopped_while_waiting(self, attempt: int) -> bool:
+        return self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0))
 
     def _attempt(self, file: PinnedFile) -> str:
         """Download, verify and put in place; return what is wrong with the content, or an empty text."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from tabgenbench.errors import DataError, Unsupported
 from tabgenbench.generator import Card, FitContext, Generator, SampleContext
+from tabgenbench.schema import Schema
 from tabgenbench.table import Table
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 from tabgenbench_datasets.simulation import STATUSES, Design, TissueModel, config_of, gene_names, tissue_names
@@ -32,6 +33,12 @@ class Truth(Generator):
     )
     scale: ClassVar[Literal["standardized", "own"]] = "own"
     is_control: ClassVar[bool] = True
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Decline at once a table whose conditions are not the simulation's; `fit` looks closer."""
+        if schema.conditions != ("tissue", "status"):
+            raise Unsupported(f"truth samples from the model of {SimulatedTissues.name!r} and of no other table")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Rebuild the model from the options that the training table carries.

@@ -41,5 +41,5 @@ class WDBC(DatasetSource):
             schema=Schema(conditions=("diagnosis",), targets=("diagnosis",)),
             scale="linear",
             log2p1=False,
-            source=Source(self.name, {}, f"{len(labels)} rows"),
+            source=Source(self.name),
         )

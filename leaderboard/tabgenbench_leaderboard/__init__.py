@@ -17,6 +17,8 @@ from tabgenbench import hookimpl
 if TYPE_CHECKING:
     import click
 
+    from tabgenbench.runner import Run
+
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
@@ -24,3 +26,17 @@ def register_commands(cli: click.Group) -> None:
     from tabgenbench_leaderboard.command import leaderboard
 
     cli.add_command(leaderboard)
+
+
+@hookimpl
+def run_finished(run: Run) -> None:
+    """Print the board of the run to standard output, where something is scored."""
+    from tabgenbench.errors import StoreError
+    from tabgenbench_leaderboard.command import load_board
+    from tabgenbench_leaderboard.text import print_board
+
+    try:
+        board = load_board(run.store, run.plan.suite.name)
+    except StoreError:  # nothing is scored: the run itself says why
+        return
+    print_board(board)

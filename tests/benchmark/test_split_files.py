@@ -61,7 +61,8 @@ def test_own_scale_gives_the_datasets_values_bit_for_bit(make_table: MakeTable, 
     for side, found in (("train", train), ("validation", validation)):
         expected = table.take(split.rows(table, side))
         np.testing.assert_array_equal(found.dense(), expected.dense())
-        assert found.fingerprint() == expected.fingerprint()
+        assert list(found.obs.index) == list(expected.obs.index)
+        assert list(found.obs.columns) == ["tissue", "status", "site"]  # the donor is never given to a generator
         assert found.source == expected.source
         assert sparse.issparse(found.X) is csr
 
@@ -84,8 +85,8 @@ def test_tables_keep_obs_schema_and_meaning(table: Table, tmp_path: Path, scale:
     split = written(tmp_path, table)
     train, _, _ = read_fit_tables(tmp_path, scale)  # type: ignore[arg-type]  # parametrised
     expected = table.take(split.rows(table, "train"))
-    pd.testing.assert_frame_equal(train.obs, expected.obs, check_names=False)
-    assert train.schema == table.schema
+    pd.testing.assert_frame_equal(train.obs, expected.obs.drop(columns="donor"), check_names=False)
+    assert train.schema == table.schema.model_copy(update={"group": None})
     assert train.source == table.source
     assert train.features == table.features
     assert train.log2p1 is True
@@ -100,7 +101,8 @@ def test_the_fitting_side_never_opens_the_test_rows(table: Table, tmp_path: Path
     assert train.n_rows + validation.n_rows + len(conditions) == table.n_rows
     assert not set(split.test) & {*train.obs.index, *validation.obs.index}
     expected = table.take(split.rows(table, "test")).conditions
-    pd.testing.assert_frame_equal(conditions, expected, check_names=False)
+    pd.testing.assert_frame_equal(conditions.reset_index(drop=True), expected.reset_index(drop=True))
+    assert not set(conditions.index) & set(split.test), "a test row's id may name its donor"
     assert list(conditions.columns) == ["tissue", "status"], "no donor, no site"
     assert list(conditions["tissue"].cat.categories) == ["colon", "kidney", "lung"]
 
@@ -141,7 +143,7 @@ def test_a_table_without_any_role(make_table: MakeTable, tmp_path: Path) -> None
     train, _, conditions = read_fit_tables(tmp_path, "own")
     assert list(train.obs.index) == list(split.train)
     assert conditions.shape == (len(split.test), 0)
-    assert list(conditions.index) == list(split.test)
+    assert len(conditions.index) == len(split.test)
 
 
 def test_split_json_is_read_back_and_checked(table: Table, tmp_path: Path) -> None:

@@ -126,11 +126,18 @@ def test_a_file_the_server_has_not_is_asked_for_once(serve: Serve, tmp_path: Pat
     assert len(server.requests) == 1
 
 
-def test_nobody_listening_is_said(tmp_path: Path) -> None:
-    file = PinnedFile("a.bin", blob_sha1(b""), "http://127.0.0.1:1/a.bin")
-    status = Downloader(attempts=1).fetch([file], tmp_path, ignore)[0]
-    assert status.status == "missing"
-    assert "ConnectError" in status.detail
+def test_nobody_listening_is_said_of_every_file(tmp_path: Path) -> None:
+    files = [PinnedFile(f"{i}.bin", blob_sha1(b""), f"http://127.0.0.1:1/{i}.bin") for i in range(20)]
+    statuses = FAST.fetch(files, tmp_path, ignore)
+    assert {status.status for status in statuses} == {"missing"}
+    assert all("ConnectError" in status.detail for status in statuses)
+
+
+def test_a_folder_that_has_everything_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(CONTENT)
+    file = PinnedFile("a.bin", blob_sha1(CONTENT), "http://127.0.0.1:1/a.bin")
+    assert FAST.fetch([file], tmp_path, ignore)[0].status == "ok"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
 
 def test_wrong_content_never_gets_the_name(serve: Serve, tmp_path: Path) -> None:
@@ -171,7 +178,7 @@ def test_an_interrupt_leaves_a_piece_and_no_file(serve: Serve, tmp_path: Path) -
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match=r"file/data: cannot be written .*--data-dir"):
-        FAST.fetch([], tmp_path / "file" / "data", ignore)
+        FAST.fetch([PinnedFile("a.bin", "0" * 40)], tmp_path / "file" / "data", ignore)
 
 
 def test_two_downloads_into_one_folder_are_refused(serve: Serve, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgenbench import Table, condition_labels
+from tabgenbench import Schema, Table, condition_labels
 from tabgenbench.errors import ConfigError, DataError, Unsupported
 from tabgenbench.generator import FitContext, SampleContext
 from tabgenbench.options import make_options
@@ -116,6 +116,9 @@ def test_truth_samples_new_rows_for_the_conditions_in_order() -> None:
 def test_truth_declines_other_tables(table: Table) -> None:
     with pytest.raises(Unsupported, match="truth samples from the model of 'simulated-tissues'"):
         fitted(table)
+    with pytest.raises(Unsupported, match="and of no other table"):
+        Truth.supports(Schema(conditions=("diagnosis",)), 569, 30)
+    assert Truth.supports(simulate().schema, 400, 100) is None
 
 
 def test_truth_names_a_condition_that_the_simulation_has_not() -> None:

@@ -70,7 +70,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     for dataset in prepared:
         dataset.commit(store)
     _execute(current, plugins)
-    _conclude(current)
+    _conclude(current, plugins)
 
 
 def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
@@ -157,11 +157,15 @@ def _execute(current: Run, plugins: Plugins) -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def _conclude(current: Run) -> None:
+def _conclude(current: Run, plugins: Plugins) -> None:
     """Say how many of how many are ok, and which are not; exit with 1 where some are not."""
-    for kind, problems in (("skipped", current.skipped), ("not ok", current.problems)):
-        for problem in problems:
-            click.echo(f"{kind}: {problem.title}: {problem.status}: {problem.reason}", err=True)
+    for (metric, reason), cells in _same_skips(current).items():
+        what = f"metric {metric} on {len(cells)} cells" if metric is not None and len(cells) > 1 else ", ".join(cells)
+        click.echo(f"skipped: {what}: {reason}", err=True)
+    for problem in current.problems:
+        click.echo(f"not ok: {problem.title}: {problem.status}: {problem.reason}", err=True)
+    for plugin in plugins.set_aside:
+        click.echo(f"set aside: plugin {plugin.plugin}: {plugin.reason}", err=True)
     skipped = {problem.cell for problem in current.skipped if problem.metric is None}
     bad = {problem.cell for problem in current.problems}
     click.echo(
@@ -174,3 +178,11 @@ def _conclude(current: Run) -> None:
     if current.problems:
         sys.stdout.flush()
         raise click.exceptions.Exit(1)
+
+
+def _same_skips(current: Run) -> dict[tuple[str | None, str], list[str]]:
+    """Return the skipped cells and metrics by metric and reason, so that one sentence serves them all."""
+    groups: dict[tuple[str | None, str], list[str]] = {}
+    for problem in current.skipped:
+        groups.setdefault((problem.metric, problem.reason), []).append(problem.title)
+    return groups
