@@ -23,7 +23,7 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def describe_environment(*, threads: int, device: str) -> Environment:
+def describe_environment(*, threads: int, device: str, workers: int = 1) -> Environment:
     """Return versions, git commit, processor, threads and the time in UTC."""
     gpu = ""
     if device != "cpu":
@@ -38,6 +38,7 @@ def describe_environment(*, threads: int, device: str) -> Environment:
         cpu=_cpu_model(),
         cores=available_cores(),
         threads=threads,
+        workers=workers,
         device=device,
         gpu=gpu,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

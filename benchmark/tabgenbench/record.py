@@ -93,6 +93,7 @@ class Environment(_Record):
     cpu: str = ""
     cores: int = 0
     threads: int = 0
+    workers: int = Field(1, description="cells at a time; with more than one, times are not of an idle machine")
     device: str = "cpu"
     gpu: str = ""
     finished: str = Field("", description="UTC time in ISO 8601")

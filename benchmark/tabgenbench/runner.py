@@ -20,6 +20,7 @@ from tabgenbench.plan import Cell, Plan
 from tabgenbench.record import (
     CellRecord,
     DrawScores,
+    Environment,
     FallbackRecord,
     Phase,
     RunInfo,
@@ -257,7 +258,7 @@ class _Engine:
             losses=found.get("losses", {}),
             fallbacks=[FallbackRecord(**one) for one in found.get("fallbacks", [])],
             notes=found.get("notes", []),
-            environment=describe_environment(threads=self.options.threads, device=self.options.device),
+            environment=self._environment(),
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
@@ -316,8 +317,11 @@ class _Engine:
             traceback=found.get("traceback", ""),
             draws=[DrawScores(**draw) for draw in found["draws"]] if found["status"] == "ok" else [],
         )
-        environment = describe_environment(threads=self.options.threads, device=self.options.device)
         for name, frame in found["artifacts"].items():
             path = self.store.cell_folder(cell.key) / "scores" / f"{key}.{name}.csv"
             self.store.write_text(path, frame.to_csv(index=False))
-        self.store.write_score(record, RunInfo(metric=label, seconds=found["seconds"], environment=environment))
+        self.store.write_score(record, RunInfo(metric=label, seconds=found["seconds"], environment=self._environment()))
+
+    def _environment(self) -> Environment:
+        options = self.options
+        return describe_environment(threads=options.threads, device=options.device, workers=options.workers)

@@ -231,7 +231,7 @@ def _fallbacks(cells: Sequence[CellFacts]) -> tuple[Fallbacks, ...]:
 
 
 def _machines(environments: Sequence[Environment]) -> tuple[Machine, ...]:
-    fields = ("python", "platform", "git_commit", "cpu", "cores", "threads", "device", "gpu")
+    fields = ("python", "platform", "git_commit", "cpu", "cores", "threads", "workers", "device", "gpu")
     counts = Counter(tuple(getattr(environment, name) for name in fields) for environment in environments)
     return tuple(
         Machine.model_validate({"cells": counts[place], **dict(zip(fields, place, strict=True))})

@@ -239,6 +239,7 @@ class Machine(_Part):
     cpu: str
     cores: int
     threads: int
+    workers: int
     device: str
     gpu: str
 

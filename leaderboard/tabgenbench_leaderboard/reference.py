@@ -87,13 +87,25 @@ def _environment_blocks(board: Board) -> list[Block]:
     blocks: list[Block] = [Heading(2, "Environment")]
     if board.first_finished:
         blocks.append(Paragraph(f"Cells finished between {board.first_finished} and {board.last_finished}."))
-    header = ("device", "cells", "threads", "CPU", "cores", "GPU", "Python", "platform", "commit")
+    header = (
+        "device",
+        "cells",
+        "threads a cell",
+        "cells at a time",
+        "CPU",
+        "cores",
+        "GPU",
+        "Python",
+        "platform",
+        "commit",
+    )
     rows = tuple(
         cells(
             [
                 quote(machine.device),
                 str(machine.cells),
                 str(machine.threads),
+                str(machine.workers),
                 quote(machine.cpu) or "-",
                 str(machine.cores),
                 quote(machine.gpu) or "-",

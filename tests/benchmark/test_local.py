@@ -44,7 +44,8 @@ def sleeps(payload, send):
 def threads(payload, send):
     import torch
     from threadpoolctl import threadpool_info
-    return [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())], os.environ["OMP_WAIT_POLICY"]
+    counts = [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())]
+    return counts, os.environ["OMP_WAIT_POLICY"]
 """
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
+MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
 POSITIVE = click.IntRange(min=1)
 
 
@@ -36,7 +37,7 @@ POSITIVE = click.IntRange(min=1)
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")
 @click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True, help="What runs cells.")
-@click.option("--workers", type=POSITIVE, default=1, show_default=True, help="Cells at a time.")
+@click.option("--workers", type=POSITIVE, help="Cells at a time.  [default: cores, at most 8; on a GPU 1]")
 @click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers]")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Limit of a fit or a scoring, in seconds.")
 @click.option("--memory", type=click.FloatRange(min=0, min_open=True), help="Limit of a cell's memory, in GiB.")
@@ -92,9 +93,11 @@ def _run_options(options: dict[str, Any]) -> RunOptions:
     from tabgenbench.environment import available_cores
     from tabgenbench.runner import RunOptions
 
-    workers = options["workers"]
+    device = resolve_device(options["device"])
+    # Cells beside each other use cores better than threads inside one: no thread waits for another.
+    workers = options["workers"] or (min(available_cores(), MAX_WORKERS) if device == "cpu" else 1)
     return RunOptions(
-        device=resolve_device(options["device"]),
+        device=device,
         workers=workers,
         threads=options["threads"] or max(1, available_cores() // workers),
         timeout=options["timeout"],
