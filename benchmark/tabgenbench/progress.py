@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay"]
 
+FIXED_WIDTHS = (12, 9, 7, 14)  # of bar, count, time left and loss: these stay readable on a narrow terminal
 LINE_SECONDS = 15.0  # a plain line a cell at most this often
 
 
@@ -24,6 +25,7 @@ class ProgressDisplay:
 
     def __init__(self) -> None:
         self._total = self._done = 0
+        self._one_dataset = False
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
         self._started: dict[str, float] = {}
@@ -33,6 +35,7 @@ class ProgressDisplay:
     def run_started(self, run: Run) -> None:
         """Begin the display."""
         self._total, self._done = len(run.todo), 0
+        self._one_dataset = len({cell.identity.dataset for cell in run.plan.cells}) == 1
         ready = run.n_cells - self._total
         self._say(f"suite {run.plan.suite.name}: {run.n_cells} cells, {ready} done before, {self._total} to do")
         if self._total and sys.stderr.isatty():
@@ -45,16 +48,20 @@ class ProgressDisplay:
         """Show that a cell is under way."""
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
-            self._tasks[cell.key] = self._bars.add_task(cell.title, total=None, detail="")
+            one = cell.identity
+            name = f"{one.label} · split {one.split} · seed {one.seed}" if self._one_dataset else cell.title
+            self._tasks[cell.key] = self._bars.add_task(name, total=None, detail="")
 
     @hookimpl
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
         """Show epoch, losses and, in plain lines, the time left."""
-        losses = ", ".join(f"{name} {value:.4g}" for name, value in progress.losses.items())
+        shown = [f"{name} {value:.4g}" for name, value in progress.losses.items()]
         if self._bars is not None:
             task = self._tasks[cell.key]
-            self._bars.update(task, completed=progress.epoch, total=progress.of, detail=losses)
+            # A terminal has room for one loss; by convention a generator reports its own first.
+            self._bars.update(task, completed=progress.epoch, total=progress.of, detail="".join(shown[:1]))
             return
+        losses = ", ".join(shown)
         now, started = time.monotonic(), self._started[cell.key]
         if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
             self._last_line[cell.key] = now
@@ -92,14 +99,22 @@ class ProgressDisplay:
 def _bars() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
+    console = Console(stderr=True)
+
+    def fixed(width: int) -> Column:
+        return Column(min_width=width, no_wrap=True)
+
+    name_width = max(16, console.width - 2 * len(FIXED_WIDTHS) - sum(FIXED_WIDTHS))
+    bar, count, left, detail = FIXED_WIDTHS
     return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[detail]}"),
-        console=Console(stderr=True),
+        TextColumn("{task.description}", table_column=Column(max_width=name_width, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=bar, table_column=fixed(bar)),
+        MofNCompleteColumn(table_column=fixed(count)),
+        TimeRemainingColumn(table_column=fixed(left)),
+        TextColumn("{task.fields[detail]}", table_column=fixed(detail)),
+        console=console,
         transient=True,
     )
 
