@@ -41,21 +41,25 @@ def leaderboard(suite: str | None, store_path: Path, out: Path | None, formats: 
     """
     from tabgenbench.store import Store
     from tabgenbench_leaderboard.files import FORMATS, parse_formats, render_board, write_board
+    from tabgenbench_leaderboard.pictures import collect_pictures
     from tabgenbench_leaderboard.text import print_board
 
     chosen = parse_formats(formats) if formats is not None else FORMATS
     if out is None and formats is not None and len(chosen) > 1:
         raise ConfigError(f"--format: got {formats!r} without --out; name a folder with --out, or one format to print")
-    board = load_board(Store(store_path), suite)
+    store = Store(store_path)
+    board = load_board(store, suite)
+    wanted = out is not None or formats == "html" or formats == "md"
+    pictures = collect_pictures(store, _find_suite(store, suite)) if wanted else None
     if out is None and formats is not None:
         files = {"md": "README.md", "csv": "scores.csv", "html": "index.html", "json": "board.json"}
-        click.echo(render_board(board, chosen)[files[chosen[0]]], nl=False)
+        click.echo(render_board(board, chosen, pictures=pictures)[files[chosen[0]]], nl=False)
         return
     print_board(board)
     if out is None:
         click.echo("Add --out DIR to write it as a page, with figures, CSV and JSON.", err=True)
         return
-    paths = write_board(board, out, chosen)
+    paths = write_board(board, out, chosen, pictures=pictures)
     top = [path.name for path in paths if path.parent == out]
     figures = len(paths) - len(top)
     click.echo(f"Wrote {', '.join(top)}{f' and {figures} files in figures' if figures else ''} to {out}", err=True)

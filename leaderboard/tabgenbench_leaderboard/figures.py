@@ -267,8 +267,10 @@ def _loss_panel(axis: Axes, row: BoardRow) -> None:
                 values += [y for y in ys if math.isfinite(y)]
     if values and min(values) > 0 and max(values) > 20 * min(values):
         axis.set_yscale("log")
+        axis.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
         axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_title(_short(row.label))
+        axis.yaxis.set_minor_locator(NullLocator())
+    axis.set_title("\n".join(textwrap.wrap(row.label.replace(",", ", "), 48)))
     axis.set_xlabel("epoch")
     axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axis.set_ylabel("loss")

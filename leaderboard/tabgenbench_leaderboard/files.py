@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
 from tabgenbench_leaderboard.board import Board
 from tabgenbench_leaderboard.csv_files import costs_csv, scores_csv
+from tabgenbench_leaderboard.drawn import draw_figures
 from tabgenbench_leaderboard.html import render_html
 from tabgenbench_leaderboard.markdown import render_markdown
-from tabgenbench_leaderboard.pages import figure_name, full_page
+from tabgenbench_leaderboard.pages import full_page
+from tabgenbench_leaderboard.pictures import Pictures
 
 __all__ = ["FORMATS", "parse_formats", "render_board", "write_board"]
 
@@ -35,20 +36,19 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """Figures by (dataset, kind): the stem of the file, a PNG, an SVG."""
+def render_board(
+    board: Board, formats: Collection[str] = FORMATS, *, pictures: Pictures | None = None
+) -> dict[str, bytes]:
+    """Return the content of every file by its path inside the board's folder; the same records give the same bytes.
 
-    names: dict[tuple[str, str], str]
-    png: dict[str, bytes]
-    svg: dict[str, str]
-
-
-def render_board(board: Board, formats: Collection[str] = FORMATS) -> dict[str, bytes]:
-    """Return the content of every file by its path inside the board's folder; the same records give the same bytes."""
+    Args:
+        board: the board.
+        formats: which files.
+        pictures: what metrics left for figures of rows and correlations; without it there are none of these.
+    """
     rendered: dict[str, bytes] = {}
     if "md" in formats or "html" in formats:
-        drawn = _draw(board)
+        drawn = draw_figures(board, pictures or Pictures())
         page = full_page(board, figures=drawn.names)
     if "md" in formats:
         rendered["README.md"] = render_markdown(page).encode()
@@ -58,8 +58,15 @@ def render_board(board: Board, formats: Collection[str] = FORMATS) -> dict[str, 
     if "html" in formats:
         from tabgenbench_leaderboard.svg import inline_svg
 
-        inlined = {name: inline_svg(text, f"f{i}") for i, (name, text) in enumerate(drawn.svg.items())}
-        rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", page, inlined).encode()
+        # The sheet shows every generator; each of them enlarged would make one file of many megabytes.
+        sheets = {place: name for place, name in drawn.names.items() if ":" not in place[1]}
+        whole = full_page(board, figures=sheets)
+        inlined = {
+            name: inline_svg(text, f"f{i}")
+            for i, (name, text) in enumerate(drawn.svg.items())
+            if name in sheets.values()
+        }
+        rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", whole, inlined).encode()
     if "csv" in formats:
         rendered["scores.csv"] = scores_csv(board).encode()
         rendered["costs.csv"] = costs_csv(board).encode()
@@ -68,27 +75,16 @@ def render_board(board: Board, formats: Collection[str] = FORMATS) -> dict[str, 
     return rendered
 
 
-def _draw(board: Board) -> _Drawn:
-    # matplotlib takes half a second to import: only who asks for a figure waits for it.
-    from tabgenbench_leaderboard.figures import drawing, loss_figure, score_figure
-    from tabgenbench_leaderboard.svg import png_bytes, svg_text
-
-    drawn = _Drawn({}, {}, {})
-    with drawing():
-        for dataset in board.datasets:
-            for kind, draw in (("scores", score_figure), ("losses", loss_figure)):
-                figure = draw(dataset)
-                if figure is not None:
-                    name = figure_name(board, dataset, kind)
-                    drawn.names[dataset.dataset, kind] = name
-                    drawn.png[name] = png_bytes(figure)
-                    figure.set_layout_engine("none")  # it is laid out: the second file keeps the places of the first
-                    drawn.svg[name] = svg_text(figure)
-    return drawn
-
-
-def write_board(board: Board, out: Path, formats: Collection[str] = FORMATS) -> list[Path]:
+def write_board(
+    board: Board, out: Path, formats: Collection[str] = FORMATS, *, pictures: Pictures | None = None
+) -> list[Path]:
     """Write a board's folder; every file is replaced in one step, and nothing is written unless all can be rendered.
+
+    Args:
+        board: the board.
+        out: its folder.
+        formats: which files.
+        pictures: what `pictures.collect_pictures` gave.
 
     Returns:
         The paths of the files.
@@ -96,7 +92,7 @@ def write_board(board: Board, out: Path, formats: Collection[str] = FORMATS) -> 
     Raises:
         StoreError: the folder cannot be made or written.
     """
-    rendered = render_board(board, formats)
+    rendered = render_board(board, formats, pictures=pictures)
     try:
         for name, content in rendered.items():
             _replace(out / name, content)

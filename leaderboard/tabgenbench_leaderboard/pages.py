@@ -9,6 +9,8 @@ from tabgenbench_leaderboard.board import Board, DatasetBoard, Note
 from tabgenbench_leaderboard.compare import comparison_sentences
 from tabgenbench_leaderboard.document import Block, Bullets, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.formatting import count_text, range_text
+from tabgenbench_leaderboard.picture_blocks import picture_blocks
+from tabgenbench_leaderboard.publications import load_published, published_blocks
 from tabgenbench_leaderboard.reference import reference_blocks
 from tabgenbench_leaderboard.tables import (
     control_grid,
@@ -44,7 +46,7 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
 
     Args:
         board: the board.
-        figures: stems of the figures that were drawn, by dataset and kind (``scores``, ``losses``).
+        figures: stems of the figures that were drawn, by dataset and kind (see `drawn.Drawn`).
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -122,10 +124,12 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     return [
         *blocks,
         *_score_blocks(dataset, figures),
+        *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
         *_cost_blocks(dataset),
         *_problem_blocks(dataset),
         *_rule_blocks(dataset),
+        *picture_blocks(dataset, figures),
         *_curve_blocks(dataset, figures),
     ]
 

@@ -12,6 +12,7 @@ from tabgenbench_leaderboard.figures import CONTROL, INK, LINE, MODEL, PAPER, SO
 __all__ = ["inline_svg", "png_bytes", "svg_text"]
 
 DOTS_PER_INCH = 160
+RASTER_DOTS_PER_INCH = 200  # of clouds of points inside an SVG; lines and text stay lines and text
 _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model", CONTROL: "control"}
 
 
@@ -25,7 +26,7 @@ def png_bytes(figure: Figure) -> bytes:
 def svg_text(figure: Figure) -> str:
     """Return an SVG file without a date; equal figures give equal text. Call inside `figures.drawing`."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", dpi=RASTER_DOTS_PER_INCH, metadata={"Date": None, "Creator": None})
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

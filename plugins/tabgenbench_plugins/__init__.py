@@ -15,6 +15,20 @@ def register_generators() -> list[Lazy]:
     """Name the generators."""
     return [
         Lazy("cvae", f"{_GENERATORS}.cvae:CVAE", "conditional variational autoencoder (Bong & Oh 2023)"),
+        Lazy("wgan-gp", f"{_GENERATORS}.wgan_gp:WGANGP", "Wasserstein GAN with gradient penalty (Viñas et al. 2022)"),
+        Lazy(
+            "cvae-selected",
+            f"{_GENERATORS}.cvae_selected:CVAESelected",
+            "cvae at the learning rate and depth that validation rows choose",
+        ),
+        Lazy("ctgan", f"{_GENERATORS}.ctgan:CTGAN", "conditional GAN of mode-normalised columns (Xu et al. 2019)"),
+        Lazy("tvae", f"{_GENERATORS}.tvae:TVAE", "variational autoencoder of mode-normalised columns (Xu et al. 2019)"),
+        Lazy(
+            "gaussian-copula",
+            f"{_GENERATORS}.gaussian_copula:GaussianCopula",
+            "Gaussian copula with margins fitted one by one (package sdv)",
+            extra="sdv",
+        ),
         Lazy("real-resample", f"{_GENERATORS}.real_resample:RealResample", "control: training rows of the condition"),
         Lazy("condition-mean", f"{_GENERATORS}.condition_mean:ConditionMean", "control: the condition's mean row"),
         Lazy(
@@ -44,6 +58,22 @@ def register_metrics() -> list[Lazy]:
         ),
         Lazy("dendrogram", f"{_METRICS}.dendrogram:Dendrogram", "agreement of gene dendrograms (S_dend, S_sdcc)"),
         Lazy("moments", f"{_METRICS}.moments:Moments", "errors of means and variances, variance ratios"),
+        Lazy(
+            "pca-separability",
+            f"{_METRICS}.pca_separability:PCASeparability",
+            "do tissues and states separate, do real and synthetic rows mix: in principal components",
+        ),
+        Lazy(
+            "umap-separability",
+            f"{_METRICS}.umap_separability:UMAPSeparability",
+            "the same in the UMAP figure (an illustration), with the figure's coordinates",
+            extra="umap",
+        ),
+        Lazy(
+            "correlation-pairs",
+            f"{_METRICS}.correlation_pairs:CorrelationPairs",
+            "are correlations as strong as real ones, pair by pair; counts for a hexbin figure",
+        ),
     ]
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from tabgenbench import Generator, Lazy
+from tabgenbench import Generator, Lazy, Options
 from tabgenbench_plugins.generators.cvae import CVAE
+from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
 SAMPLES = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
@@ -40,11 +42,21 @@ def test_generators_and_their_options_are_on_the_page(generator_class: type[Gene
         assert f"`{option}`" in PAGE
 
 
-def test_the_defaults_on_the_page_are_those_of_the_code() -> None:
-    rows = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", PAGE.split("## The CVAE")[1], flags=re.MULTILINE))
-    shown = {name: value.strip("`") for name, value in rows.items()}
-    code = {name: field.default for name, field in CVAE.Config.model_fields.items()}
-    text = {None: "none", True: "true", 1e-4: "1e-4"}
-    expected = {k: str(list(v)) if isinstance(v, tuple) else text.get(v, str(v)) for k, v in code.items()}
-    assert {**shown, "beta": "1.0"} == {**expected, "beta": "1.0"}
-    assert shown["beta"] == "1.0"
+def as_shown(default: object) -> str:
+    """Return a default as the page writes it."""
+    if isinstance(default, tuple):
+        return str(list(default))
+    if default is None or isinstance(default, bool):
+        return str(default).lower()
+    return str(default).replace("0.000", "") + "e-4" if str(default).startswith("0.000") else str(default)
+
+
+@pytest.mark.parametrize(
+    ("heading", "config"),
+    [("The CVAE", CVAE.Config), ("The WGAN-GP", WGANGP.Config)],
+)
+def test_the_defaults_on_the_page_are_those_of_the_code(heading: str, config: type[Options]) -> None:
+    section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
+    shown = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", section, flags=re.MULTILINE))
+    expected = {name: as_shown(field.default) for name, field in config.model_fields.items()}
+    assert {name: value.strip("`") for name, value in shown.items()} == expected

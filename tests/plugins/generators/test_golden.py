@@ -18,6 +18,11 @@ from tabgenbench import Generator, Table
 # generator: (correlation of correlations, within-condition variance ratio, error of condition means, sum of |x|)
 GOLDEN = {
     "cvae": (0.90344, 0.15658, 0.10653, 594.03),
+    "cvae-selected": (0.94699, 0.24856, 0.14401, 621.69),
+    "gaussian-copula": (0.94114, 3.4477, 0.43669, 802.16),
+    "ctgan": (0.10589, 5.0766, 0.99442, 980.43),
+    "tvae": (0.48135, 2.0361, 0.60619, 703.4),
+    "wgan-gp": (0.64347, 1.7808, 0.86379, 516.51),
     "real-resample": (0.98468, 1.1178, 0.10257, 748.76),
     "condition-mean": (0.8939, 0.0, 0.0, 647.04),
     "condition-gaussian": (0.85452, 0.98805, 0.059683, 729.91),
@@ -26,7 +31,12 @@ GOLDEN = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "cvae": {"epochs": 20, "learning_rate": 2e-3, "hidden": [32, 16], "latent": 4, "batch_size": 10, "beta": 0.1},
+    "cvae-selected": {"epochs": 20, "learning_rates": [1e-3, 2e-3], "depths": [2], "latent": 4, "batch_size": 10},
+    "gaussian-copula": {"distribution": "beta"},
     "real-resample": {"replace": True},
+    "ctgan": {"epochs": 40, "batch_size": 40, "embedding_dim": 8, "generator_lr": 2e-3, "discriminator_lr": 2e-3},
+    "tvae": {"epochs": 60, "batch_size": 20},
+    "wgan-gp": {"epochs": 6, "hidden": [32, 16], "latent": 4, "batch_size": 10, "learning_rate": 2e-3},
 }
 SIZES = {("lung", "normal"): 40, ("lung", "cancer"): 25, ("liver", "normal"): 31}
 

@@ -1,0 +1,138 @@
+"""CTGAN: an adversarial model of mode-normalised columns, conditioned on one discrete column.
+
+Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
+are those of the package `ctgan` but for the epochs, which are the benchmark's protocol. Each continuous value becomes
+a scalar within one of up to ten modes and that mode's one-hot; the generator is given noise and a value of the
+condition, drawn by the logarithm of its frequency; the critic sees ten rows together.
+
+    z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
+          ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
+    c_NK ─┘                        └─► cross entropy with c                c_NK ┘
+
+    critic:    mean score of generated - mean score of real + 10 · mean (|gradient| - 1)²
+    generator: - mean score + cross entropy of the condition
+
+    N rows   D width of an encoded row   K values of the condition   Z latent
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, model_validator
+
+from tabgenbench import Card, FitContext, SampleContext
+from tabgenbench_plugins.tabular.base import TabularGenerator, TabularOptions
+from tabgenbench_plugins.tabular.blocks import Blocks
+from tabgenbench_plugins.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.tabular.memory import n_parameters
+from tabgenbench_plugins.tabular.networks import Critic, RowGenerator
+from tabgenbench_plugins.tabular.reference import PackageModel, package_kind
+from tabgenbench_plugins.tabular.training import AdversarialTraining, ConditionalRows, report_losses
+
+__all__ = ["CTGAN"]
+
+
+class CTGAN(TabularGenerator):
+    """The conditional adversarial model of Xu et al.
+
+    Sampling generates batches by the condition's log frequency, as in training and with the batch's own statistics in
+    batch norm, as the package does, and keeps rows whose label is wanted; conditions still open get batches of
+    their own.
+    """
+
+    name = "ctgan"
+    card = Card(
+        summary="Conditional adversarial network of mode-normalised columns.",
+        citation="Xu et al., NeurIPS 2019; defaults of the package ctgan 0.12.1",
+        licence="Apache-2.0; engine=reference runs the package ctgan, which is under BUSL-1.1",
+        url="https://arxiv.org/abs/1907.00503",
+    )
+    can_condition = True
+
+    class Config(TabularOptions):
+        """Options of `CTGAN`; but for the epochs the defaults are the package's."""
+
+        embedding_dim: int = Field(128, ge=1, description="dimensions of the noise")
+        generator_dim: tuple[PositiveInt, ...] = Field(
+            (256, 256), min_length=1, description="widths of the generator's residual layers"
+        )
+        discriminator_dim: tuple[PositiveInt, ...] = Field(
+            (256, 256), min_length=1, description="widths of the critic's layers"
+        )
+        generator_lr: float = Field(2e-4, gt=0, description="step size of the generator's Adam")
+        generator_decay: float = Field(1e-6, ge=0, description="weight decay of the generator")
+        discriminator_lr: float = Field(2e-4, gt=0, description="step size of the critic's Adam")
+        discriminator_decay: float = Field(1e-6, ge=0, description="weight decay of the critic")
+        discriminator_steps: int = Field(1, ge=1, description="critic steps for each generator step")
+        log_frequency: bool = Field(True, description="draw training conditions by log frequency, else by frequency")
+        pac: int = Field(10, ge=1, description="rows that the critic sees together")
+
+        @model_validator(mode="after")
+        def _whole_packs(self) -> CTGAN.Config:
+            if self.batch_size % self.pac or self.batch_size % 2:
+                raise ValueError(f"batch_size {self.batch_size}: expected an even multiple of pac {self.pac}")
+            return self
+
+    config: Config
+
+    def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
+        """Return bytes of weights with gradients and Adam's moments, of the rows, and of what a step makes.
+
+        Most of it is the critic's first layer: pac x (width + n_codes) x its first width, four times.
+        """
+        config, row = self.config, width + n_codes
+        critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
+        inputs = [config.embedding_dim + n_codes]
+        for hidden in config.generator_dim:
+            inputs.append(inputs[-1] + hidden)
+        generator = sum((a + 3) * b for a, b in zip(inputs, (*config.generator_dim, width), strict=True))
+        # Real, generated and penalty rows; then logits, noise, a temporary and two gradients. The package keeps more.
+        in_step = (8 if config.engine == "fast" else 16) * config.batch_size * row
+        copies = 2 if config.engine == "fast" else 4  # of the encoded rows; the package has doubles
+        return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
+
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+        """Train both networks; report their losses and the penalty an epoch."""
+        config, seed = self.config, self.weights_seed(context)
+        n_codes = int(blocks.discrete(0).stop - blocks.discrete(0).start) if blocks.n_discrete else 0
+        generator = RowGenerator(config.embedding_dim + n_codes, config.generator_dim, blocks.width, seed)
+        critic = Critic(blocks.width + n_codes, config.discriminator_dim, config.pac, seed)
+        self._rows = ConditionalRows(generator.to(context.device), blocks, config.embedding_dim, n_codes)
+        conditions = ConditionSampler(
+            codes_N, len(self._conditions.labels), log_frequency=config.log_frequency, generator=context.torch
+        )
+        real = torch.cat([encoded_ND, self._rows.codes(codes_N)], dim=1)
+        training = AdversarialTraining(
+            self._rows, critic.to(context.device), real, conditions, context.torch, config.batch_size
+        )
+        training.optimizers(
+            learning_rates=(config.generator_lr, config.discriminator_lr),
+            decays=(config.generator_decay, config.discriminator_decay),
+        )
+        for epoch in range(1, config.epochs + 1):
+            losses = training.epoch(config.discriminator_steps)
+            report_losses(context, epoch, config.epochs, losses, names=("generator", "discriminator", "penalty"))
+        self._weights_K = conditions.weights_K
+
+    def fit_reference(self, context: FitContext) -> PackageModel:
+        """Return the package's model; it reports its two losses an epoch."""
+        options = self.config.model_dump(exclude={"engine", "max_batches"})
+
+        def report(frame: pd.DataFrame) -> None:
+            last = frame.iloc[-1]
+            losses = {"generator": last["Generator Loss"], "discriminator": last["Discriminator Loss"]}
+            context.report(len(frame), self.config.epochs, **losses)
+
+        return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
+
+    def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
+        """Return a batch generated for a value of the condition, or for values by the frequency used in training."""
+        n = self.config.batch_size
+        if value is None:
+            values_N = torch.multinomial(self._weights_K, n, replacement=True, generator=context.torch)
+        else:
+            values_N = torch.full((n,), value, device=context.device)
+        return self._rows(values_N, context.torch)[:, : self._blocks.width], None

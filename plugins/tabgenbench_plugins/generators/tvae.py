@@ -1,0 +1,120 @@
+"""TVAE: a variational autoencoder of mode-normalised columns.
+
+Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
+4.5. Defaults are those of the package `ctgan` but for the epochs, which are the benchmark's protocol. Each continuous
+value becomes a scalar within one of up to ten modes and that mode's one-hot. The condition is one more column that the
+model generates; it takes none.
+
+    x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
+
+    loss = 2 · (Σ_C (x - tanh)² / (2 sigma²) + log sigma + Σ cross entropies) + KL,  mean over the batch
+
+    N rows   C continuous columns   D width of an encoded row   Z latent
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
+
+from tabgenbench import Card, FitContext, SampleContext
+from tabgenbench_plugins.tabular.base import TabularGenerator, TabularOptions
+from tabgenbench_plugins.tabular.blocks import Blocks
+from tabgenbench_plugins.tabular.memory import n_parameters
+from tabgenbench_plugins.tabular.networks import Decoder, Encoder
+from tabgenbench_plugins.tabular.reference import PackageModel, package_kind
+from tabgenbench_plugins.tabular.training import AutoencoderTraining, report_losses
+
+__all__ = ["TVAE"]
+
+
+class TVAE(TabularGenerator):
+    """The variational autoencoder of Xu et al.
+
+    Sampling decodes noise, adds to each scalar normal noise of its learned standard deviation, as the package does, and
+    keeps rows whose label is wanted.
+    """
+
+    name = "tvae"
+    card = Card(
+        summary="Variational autoencoder of mode-normalised columns.",
+        citation="Xu et al., NeurIPS 2019; defaults of the package ctgan 0.12.1",
+        licence="Apache-2.0; engine=reference runs the package ctgan, which is under BUSL-1.1",
+        url="https://arxiv.org/abs/1907.00503",
+    )
+    can_condition = False
+
+    class Config(TabularOptions):
+        """Options of `TVAE`; but for the epochs the defaults are the package's."""
+
+        embedding_dim: int = Field(128, ge=1, description="dimensions of the latent space")
+        compress_dims: tuple[PositiveInt, ...] = Field(
+            (128, 128), min_length=1, description="widths of the encoder's hidden layers"
+        )
+        decompress_dims: tuple[PositiveInt, ...] = Field(
+            (128, 128), min_length=1, description="widths of the decoder's hidden layers"
+        )
+        l2scale: float = Field(1e-5, ge=0, description="weight decay")
+        loss_factor: float = Field(2.0, gt=0, description="weight of the reconstruction against the KL term")
+
+    config: Config
+
+    def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
+        """Return bytes of weights with gradients and Adam's moments, of the rows, and of what a step makes."""
+        config, row = self.config, width + n_codes
+        encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
+        decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
+        in_step = (6 if config.engine == "fast" else 12) * min(config.batch_size, n_rows) * row
+        copies = 2 if config.engine == "fast" else 5  # of the encoded rows; the package has doubles first
+        return 4 * (4 * (encoder + decoder) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
+
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+        """Train both networks; report the loss and its two terms an epoch."""
+        config, seed = self.config, self.weights_seed(context)
+        encoder = Encoder(blocks.width, config.compress_dims, config.embedding_dim, seed)
+        decoder = Decoder(
+            config.embedding_dim,
+            config.decompress_dims,
+            n_out=blocks.width,
+            n_scalars=blocks.n_scalars,
+            generator=seed,
+        )
+        self._decoder = decoder.to(context.device)
+        training = AutoencoderTraining(
+            encoder.to(context.device),
+            self._decoder,
+            blocks,
+            encoded_ND,
+            context.torch,
+            config.batch_size,
+            config.embedding_dim,
+            config.loss_factor,
+        )
+        training.optimizer(config.l2scale)
+        for epoch in range(1, config.epochs + 1):
+            losses = training.epoch()
+            losses = torch.cat([losses.sum().view(1), losses])
+            report_losses(context, epoch, config.epochs, losses, names=("loss", "reconstruction", "kl"))
+
+    def fit_reference(self, context: FitContext) -> PackageModel:
+        """Return the package's model; it reports the mean loss of an epoch's batches."""
+        options = self.config.model_dump(exclude={"engine", "max_batches"})
+
+        def report(frame: pd.DataFrame) -> None:
+            epoch = int(frame["Epoch"].iloc[-1])
+            losses = frame.loc[frame["Epoch"] == epoch, "Loss"]
+            context.report(epoch + 1, self.config.epochs, loss=float(losses.mean()))
+
+        return PackageModel(package_kind("TVAE"), device=context.device, on_epoch=report, **options)
+
+    def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
+        """Return decoded noise: tanh of the scalars, logits of the one-hots; and the scalars' learned deviations."""
+        z_NZ = torch.randn(
+            self.config.batch_size, self.config.embedding_dim, generator=context.torch, device=context.device
+        )
+        output_ND = self._decoder(z_NZ)
+        output_ND[:, : self._blocks.n_scalars].tanh_()
+        return output_ND, self._decoder.sigma.cpu().numpy()

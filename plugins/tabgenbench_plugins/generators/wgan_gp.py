@@ -1,0 +1,213 @@
+"""WGAN-GP: a conditional Wasserstein GAN with gradient penalty, of expression rows.
+
+Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
+doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
+Widths, embeddings, optimiser and steps are the paper's. It chose the epoch by gamma on test rows; here every epoch
+trains, and stopping early looks at validation rows alone.
+
+    z_NZ ─┐                                  x_NF ─┐
+          ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
+    e(c) ─┘        generator                 e(c) ─┘        critic
+
+    critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
+    generator:  -mean f(fake)
+
+    N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
+"""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import torch
+from pydantic import Field, PositiveInt
+
+from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
+from tabgenbench.device import DeviceSplit
+from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.metrics.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
+from tabgenbench_plugins.nn import minibatches, one_hot
+from tabgenbench_plugins.wgan import ConditionalMLP, RMSprop, parameter_count
+
+__all__ = ["WGANGP"]
+
+CHECK_EPOCHS = 5  # epochs from one look at validation rows to the next
+CHUNK = 4096  # rows that go through the generator together where no gradient is kept
+
+
+class WGANGP(Generator):
+    """A conditional Wasserstein GAN with gradient penalty.
+
+    Each batch of training rows serves several critic steps against new fakes, then one generator step. There is no rule
+    for rare conditions: all share the networks. With ``patience`` the weights are those of the highest gamma between
+    validation rows and samples for their conditions; few validation rows make that choice a noisy one.
+    """
+
+    name = "wgan-gp"
+    card = Card(
+        summary="Conditional Wasserstein GAN with gradient penalty, condition embeddings and two hidden layers.",
+        citation="Viñas et al., Adversarial generation of gene expression data, Bioinformatics 38(3), 2022.",
+        url="https://doi.org/10.1093/bioinformatics/btab035",
+    )
+
+    class Config(Options):
+        """Options of `WGANGP`; the defaults are the paper's, with the epochs of Bong & Oh's comparison."""
+
+        epochs: int = Field(700, ge=1, description="passes over the training rows, at most")
+        batch_size: int = Field(32, ge=1, description="rows a step; a last batch of one row joins the one before")
+        learning_rate: float = Field(5e-4, gt=0, description="step size of RMSprop (rho 0.9, epsilon 1e-7 as in Keras)")
+        hidden: tuple[PositiveInt, ...] = Field(
+            (256, 256), min_length=1, description="widths of the hidden layers of generator and critic"
+        )
+        latent: int = Field(64, ge=1, description="dimensions of the noise that the generator is given")
+        critic_steps: int = Field(5, ge=1, description="critic steps on a batch before the generator's one")
+        gradient_penalty: float = Field(10.0, ge=0, description="weight of the gradient penalty")
+        patience: int = Field(
+            0,
+            ge=0,
+            description=f"checks, one every {CHECK_EPOCHS} epochs, without a higher gamma on validation rows after "
+            "which training ends, the best weights restored; 0 trains every epoch and keeps the last weights",
+        )
+
+    config: Config
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        """Return bytes: parameters, gradients and the optimiser's state; rows; the layers of a batch.
+
+        Counts 32 values a condition column, and the rows twice (the host's copy and the
+        device's). The libraries themselves, about 0.3 GB, are not counted.
+        """
+        config, n_categories = self.config, [32] * len(schema.conditions)
+        critic = parameter_count(n_features, 1, config.hidden, n_categories)
+        generator = parameter_count(config.latent, n_features, config.hidden, n_categories)
+        # Parameters, gradients, RMSprop's average and its root; the generator's best weights.
+        parameters = 4 * (critic + generator) + generator
+        # Real, fake and intermediate rows and their layers, and the fakes of all critic steps.
+        width = n_features + config.latent + 4 * sum(config.hidden)
+        batch = min(config.batch_size + 1, n_rows) * (3 * width + (config.critic_steps + 2) * width)
+        sampling = min(CHUNK, n_rows) * (2 * n_features + 2 * max(config.hidden))
+        return 4 * (parameters + 2 * n_rows * n_features + sum(n_categories) * n_rows + max(batch, sampling))
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Train both networks; report losses an epoch, and gamma on validation rows where patience looks at it."""
+        split = context.device_split
+        if self.config.patience and len(split.validation) < MIN_ROWS:
+            raise ConfigError(
+                f"generator 'wgan-gp': patience={self.config.patience} needs at least {MIN_ROWS} validation rows of "
+                f"known conditions and the split has {len(split.validation)}; raise validation_fraction or set "
+                "patience=0"
+            )
+        self._template = train.take([])
+        self._conditions = TrainingConditions.of(train)
+        self._codes = split.codes
+        draw = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+        config, n_categories = self.config, split.codes.n_categories
+
+        def network(n_in: int, n_out: int) -> ConditionalMLP:
+            return ConditionalMLP(n_in, n_out, config.hidden, n_categories, draw, device=context.device)
+
+        self._generator = network(config.latent, train.n_features)
+        critic = network(train.n_features, 1)
+        self._train(critic, split, context)
+
+    @torch.no_grad()  # the networks compute their gradients themselves
+    def _train(self, critic: ConditionalMLP, split: DeviceSplit, context: FitContext) -> None:
+        config, rows = self.config, (split.train, one_hot(split.train_codes, split.codes.n_categories))
+        optimizers = RMSprop(self._generator, config.learning_rate), RMSprop(critic, config.learning_rate)
+        score = _ValidationGamma(split, config.latent, context) if config.patience else None
+        best_gamma, best_epoch, best_values = -math.inf, 0, self._generator.values.clone()
+        for epoch in range(1, config.epochs + 1):
+            losses = self._read(self._epoch(critic, rows, optimizers, context), epoch)
+            if score is None or (epoch % CHECK_EPOCHS and epoch < config.epochs):
+                context.report(epoch, config.epochs, **losses)
+                continue
+            gamma = score(self._generator)
+            context.report(epoch, config.epochs, **losses, validation_gamma=gamma)
+            if gamma > best_gamma:
+                best_gamma, best_epoch = gamma, epoch
+                best_values.copy_(self._generator.values)
+            elif epoch - best_epoch >= config.patience * CHECK_EPOCHS:
+                break
+        if score is not None:
+            self._generator.values.copy_(best_values)
+            context.note(
+                f"highest gamma on {len(split.validation)} validation rows {best_gamma:.4f} at epoch {best_epoch}, "
+                f"whose weights sample; trained {epoch} of {config.epochs} epochs"
+            )
+
+    def _epoch(
+        self,
+        critic: ConditionalMLP,
+        rows: tuple[torch.Tensor, torch.Tensor],
+        optimizers: tuple[RMSprop, RMSprop],
+        context: FitContext,
+    ) -> torch.Tensor:
+        """Go once over the training rows; return distance, penalty and generator loss, on the device, shape (3,).
+
+        They are means over batches. Distance and penalty are those of the last critic step on each batch.
+        """
+        config, generator, (x_NF, c_NK) = self.config, self._generator, rows
+        steps, sums = config.critic_steps, torch.zeros(3, device=x_NF.device)
+        batches = minibatches(len(x_NF), config.batch_size, context.torch)
+        for places in batches:
+            n, real_NF, codes = len(places), x_NF[places], c_NK[places]
+            noise = torch.randn((steps + 1) * n, config.latent, generator=context.torch, device=x_NF.device)
+            share = torch.rand(steps, n, 1, generator=context.torch, device=x_NF.device)
+            # The generator stands still meanwhile: one pass makes the fakes of all critic steps.
+            fakes = generator(noise[n:], codes.repeat(steps, 1)).view(steps, n, -1)
+            for fake_NF, share_N1 in zip(fakes, share, strict=True):
+                terms = critic.critic_backward((real_NF, fake_NF), codes, share_N1, weight=config.gradient_penalty)
+                optimizers[1].step()
+            layers = generator.hidden_layers(noise[:n], codes)
+            judged = critic.hidden_layers(generator.output(layers[-1]), codes)
+            d_fake_NF = critic.input_gradient(judged).mul_(-1 / n)
+            generator.backward(layers, codes, d_fake_NF)
+            optimizers[0].step()
+            sums += torch.stack([*terms, -critic.output(judged[-1]).mean()])
+        return sums / len(batches)
+
+    def _read(self, terms: torch.Tensor, epoch: int) -> dict[str, float]:
+        distance, penalty, generator = terms.tolist()  # the one moment an epoch at which the host waits
+        if not math.isfinite(distance + penalty + generator):
+            raise ConfigError(
+                f"generator 'wgan-gp': the losses are {distance}, {penalty} and {generator} at epoch {epoch}, expected "
+                f"finite numbers; lower learning_rate ({self.config.learning_rate})"
+            )
+        critic = self.config.gradient_penalty * penalty - distance
+        return {"critic": critic, "distance": distance, "penalty": penalty, "generator": generator}
+
+    @torch.no_grad()
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Pass z ~ N(0, I) and each row's condition through the generator."""
+        used = with_known_values(conditions, self._conditions, self._codes, context)
+        codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
+        out_NF = torch.empty(len(codes), self._template.n_features)
+        for start in range(0, len(codes), CHUNK):
+            c_NK = one_hot(codes[start : start + CHUNK], self._codes.n_categories)
+            z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+            out_NF[start : start + CHUNK] = self._generator(z_NZ, c_NK).cpu()
+        return self._template.like(out_NF.numpy(), conditions)
+
+
+class _ValidationGamma:
+    """Gamma between validation rows and rows generated for their conditions, from the same noise each time."""
+
+    def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
+        fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
+        n = len(split.validation)
+        self._noise_NZ = torch.randn(n, n_latent, generator=fixed, device=context.device)
+        self._codes_NK = one_hot(split.validation_codes, split.codes.n_categories)
+        real = split.validation.cpu().numpy()
+        self._varying = real.max(axis=0) > real.min(axis=0)
+        self._real = unit_columns(real[:, self._varying])
+
+    @torch.no_grad()
+    def __call__(self, generator: ConditionalMLP) -> float:
+        made = generator(self._noise_NZ, self._codes_NK).cpu().numpy()[:, self._varying]
+        try:
+            return correlation_agreement(self._real, unit_columns(made))
+        except Undefined as reason:
+            raise ConfigError(
+                f"generator 'wgan-gp': gamma on validation rows is undefined, {reason}; set patience=0"
+            ) from None

@@ -1,0 +1,52 @@
+"""Separability of conditions and mixing of real and synthetic rows in principal components."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
+from tabgenbench.metric import Requirement
+from tabgenbench_plugins.metrics.components import principal_components
+from tabgenbench_plugins.metrics.correlation import Undefined, undefined_result
+from tabgenbench_plugins.metrics.separability import score_separability
+from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions, separability_specs
+
+__all__ = ["PCASeparability"]
+
+
+class PCASeparability(Metric):
+    """Tissue, status, mixing and overall in the leading principal components of test and synthetic rows.
+
+    Formulas are in `separability`. Fifty components keep what distinguishes conditions and much of what varies inside
+    them, and drop the noise of single features, in which all distances become alike.
+    """
+
+    name: ClassVar[str] = "pca-separability"
+    requires: ClassVar[tuple[Requirement, ...]] = ("conditions",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = separability_specs(
+        "pca",
+        where="in 50 principal components of real test and synthetic rows together (option components)",
+        ranked=True,
+        blind_to="What lies outside these components is not seen",
+    )
+
+    class Config(SeparabilityOptions):
+        """Options of `PCASeparability`."""
+
+        components: int = Field(50, ge=1, description="principal components to keep")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; notes name the tissues that are too small to count.
+
+        Raises:
+            Unsupported: an option names a column that is no condition.
+        """
+        try:
+            cloud = principal_components(evaluation, self.config.components)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        return score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)

@@ -1,0 +1,95 @@
+"""The UMAP figure of the papers, and the same criteria as numbers in its two dimensions: an illustration."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
+from tabgenbench.metric import Requirement
+from tabgenbench_plugins.metrics.components import Cloud
+from tabgenbench_plugins.metrics.correlation import Undefined, undefined_result
+from tabgenbench_plugins.metrics.pooled import SIDES, finite_values
+from tabgenbench_plugins.metrics.separability import score_separability
+from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions, separability_specs
+from tabgenbench_plugins.metrics.umap_layout import umap_layout
+
+__all__ = ["UMAPSeparability"]
+
+
+class UMAPSeparability(Metric):
+    """Tissue, status, mixing and overall in a UMAP of real test rows and synthetic rows together.
+
+    Never ranked: UMAP pulls what is compact together, so that rows without noise look better separated than real ones,
+    and another seed moves the numbers by about .05. The artifact ``umap`` feeds the figures; the ranked scores are
+    those of ``pca-separability``.
+
+    Source of the settings: Viñas et al., Bioinformatics 38(3), 2022 (300 neighbours, minimal distance 0.7).
+    """
+
+    name: ClassVar[str] = "umap-separability"
+    requires: ClassVar[tuple[Requirement, ...]] = ("conditions",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = separability_specs(
+        "umap",
+        where="in the UMAP figure: an illustration, not a ranking",
+        ranked=False,
+        blind_to="A UMAP is fitted anew to each draw, exaggerates gaps and changes with its seed",
+    )
+
+    class Config(SeparabilityOptions):
+        """Options of `UMAPSeparability`; the defaults are the settings of Viñas et al."""
+
+        umap_neighbours: int = Field(
+            300, ge=2, description="neighbours of UMAP's graph; one less than the rows where these are fewer"
+        )
+        min_dist: float = Field(0.7, ge=0.0, le=1.0, description="how close UMAP may put two rows")
+        epochs: int | None = Field(
+            None, ge=1, description="steps of the layout; none: 500 up to 10,000 rows, 200 above, as umap-learn has it"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw.
+
+        The artifact ``umap`` has one line a row: ``row`` (its position on its side; a synthetic row stands for the test
+        row of the same position), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each condition as
+        ``condition.NAME``.
+
+        Raises:
+            Unsupported: an option names a column that is no condition.
+        """
+        try:
+            real, synthetic = (finite_values(evaluation, side) for side in SIDES)
+            layout = umap_layout(
+                np.concatenate([real, synthetic]),
+                seed=context.seed,
+                n_neighbors=self.config.umap_neighbours,
+                min_dist=self.config.min_dist,
+                n_epochs=self.config.epochs,
+            )
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        cloud = Cloud(layout[: len(real)], layout[len(real) :])
+        result = score_separability(cloud, evaluation, self.config, prefix="umap", rng=context.numpy)
+        return Result(result.scores, result.undefined, {"umap": _artifact(cloud, evaluation)}, result.notes)
+
+
+def _artifact(cloud: Cloud, evaluation: Evaluation) -> pd.DataFrame:
+    parts = []
+    for origin, places, table in (
+        ("real", cloud.real, evaluation.test),
+        ("synthetic", cloud.synthetic, evaluation.synthetic),
+    ):
+        columns = {
+            "row": np.arange(len(places)),
+            "origin": origin,
+            "x": places[:, 0].round(4),
+            "y": places[:, 1].round(4),
+        }
+        conditions = {f"condition.{name}": table.conditions[name].astype(str).to_numpy() for name in table.conditions}
+        parts.append(pd.DataFrame({**columns, **conditions}))
+    return pd.concat(parts, ignore_index=True)

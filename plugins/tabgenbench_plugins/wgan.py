@@ -1,0 +1,256 @@
+"""The two networks of a conditional WGAN-GP, with their gradients written out.
+
+The critic is piecewise linear, so its gradient by the input is a product of weight matrices between masks of the units
+that are on, and the penalty's gradient by the weights follows from one more pass of such products. Written out, a
+critic step is one forward pass, one pass of slopes and one matrix product a layer over real, fake and intermediate rows
+together. Differentiating twice through autograd gives the same numbers (a test holds them to each other) in twice the
+time.
+
+    h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
+    V_L = W_L on h_L    V_i = (V_{i+1} W_i) on h_i                            ∇_{h_0} f = V_1 W_0
+
+where "on h" sets to 0 what belongs to units at 0. Letters: N rows, F features, K one-hot codes, E embedding, H hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+
+__all__ = ["ConditionalMLP", "CriticTerms", "RMSprop", "parameter_count"]
+
+EMBEDDING_BOUND = 0.05
+TINY = 1e-12  # keeps a gradient of length 0 from dividing by 0
+
+
+class CriticTerms(NamedTuple):
+    """The two terms of the critic's loss, scalars; the loss is weight * penalty - distance.
+
+    Attributes:
+        distance: mean f(real) - mean f(fake), the critic's estimate of the Wasserstein distance.
+        penalty: mean of (length of the gradient - 1)², without its weight.
+    """
+
+    distance: torch.Tensor
+    penalty: torch.Tensor
+
+
+class ConditionalMLP:
+    """Dense layers over an input and the embeddings of its conditions: the generator, and likewise the critic.
+
+    Hidden layers end in ReLU, the output is linear. Weights start Glorot-uniform, biases at 0, embeddings uniform
+    within ±0.05; an embedding is int(√n_categories) + 1 wide. All parameters are views of one vector, all gradients of
+    another.
+
+    Args:
+        n_in: width of the input.
+        n_out: width of the output.
+        hidden: widths of the hidden layers, at least one.
+        n_categories: number of values of each condition column.
+        generator: draws the initial weights, on the CPU, so that every device starts from the same.
+        device: where the parameters live.
+
+    Attributes:
+        values: all parameters, one vector.
+        gradients: their gradients, in the same order.
+        tables: embeddings, one of shape (n_categories, dim) a condition column.
+        weights: one of shape (width after, width before) a layer; the first takes the input, then the embeddings.
+        biases: one of shape (width after,) a layer.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        hidden: Sequence[int],
+        n_categories: Sequence[int],
+        generator: torch.Generator,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self.n_in, self.n_categories = n_in, list(n_categories)
+        self._dims = [embedding_width(n) for n in n_categories]
+        self._shapes = _shapes(n_in, n_out, hidden, n_categories)
+        self.values = torch.cat([_initial(shape, generator, table) for shape, table in self._kinds()]).to(device)
+        self.gradients = torch.zeros_like(self.values)
+        self.tables, self.weights, self.biases = self._views(self.values)
+        self._d_tables, self._d_weights, self._d_biases = self._views(self.gradients)
+        self._buffers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def _kinds(self) -> list[tuple[tuple[int, ...], bool]]:
+        return [(shape, i < len(self.n_categories)) for i, shape in enumerate(self._shapes)]
+
+    def _views(self, flat: torch.Tensor) -> tuple[list[torch.Tensor], list[torch.Tensor], list[torch.Tensor]]:
+        parts = torch.split_with_sizes(flat, [math.prod(shape) for shape in self._shapes])
+        views = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        n_tables = len(self.n_categories)
+        layers = views[n_tables:]
+        return views[:n_tables], layers[0::2], layers[1::2]
+
+    def embed(self, c_NK: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings of one-hot codes, shape (N, E)."""
+        blocks = torch.split_with_sizes(c_NK, self.n_categories, dim=1) if self.n_categories else ()
+        parts = [block @ table for block, table in zip(blocks, self.tables, strict=True)]
+        return torch.cat([c_NK.new_zeros((len(c_NK), 0)), *parts], dim=1)
+
+    def hidden_layers(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> list[torch.Tensor]:
+        """Return h_0, the input beside its embeddings, and the hidden layers h_1 to h_L."""
+        return self._upwards([torch.cat([x_NI, self.embed(c_NK)], dim=1)])
+
+    def _upwards(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
+        for i in range(len(layers) - 1, len(self.weights) - 1):
+            layers.append(torch.addmm(self.biases[i], layers[-1], self.weights[i].T).relu_())
+        return layers
+
+    def __call__(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
+        """Return the output, shape (N, n_out)."""
+        return self.output(self.hidden_layers(x_NI, c_NK)[-1])
+
+    def output(self, h_NH: torch.Tensor) -> torch.Tensor:
+        """Return the output from the last hidden layer, shape (N, n_out)."""
+        return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
+
+    def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Return V_1 to V_L: the gradient of the only output by what each hidden layer is before its ReLU, (N, H)."""
+        above = self.weights[-1].expand(len(layers[-1]), -1)
+        found = []
+        for i in range(len(layers) - 1, 0, -1):
+            found.append(_where_on(above, layers[i]))
+            if i > 1:
+                above = found[-1] @ self.weights[i - 1]
+        return found[::-1]
+
+    def input_gradient(self, layers: list[torch.Tensor]) -> torch.Tensor:
+        """Return the gradient of the only output by the input, shape (N, n_in), from h_0 to h_L."""
+        return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
+
+    def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
+        """Set the gradients, given those of a loss by the output, and the layers that gave it."""
+        d_NH = d_output_NO
+        for i in range(len(self.weights) - 1, -1, -1):
+            torch.mm(d_NH.T, layers[i], out=self._d_weights[i])
+            torch.sum(d_NH, dim=0, out=self._d_biases[i])
+            if i:
+                d_NH = _where_on(d_NH @ self.weights[i], layers[i])
+        self._embedding_backward(d_NH, c_NK)
+
+    def _embedding_backward(self, d_NH: torch.Tensor, c_NK: torch.Tensor) -> None:
+        if not self.tables:
+            return
+        d_NE = d_NH @ self.weights[0][:, self.n_in :]
+        blocks = torch.split_with_sizes(c_NK, self.n_categories, dim=1)
+        d_blocks = torch.split_with_sizes(d_NE, self._dims, dim=1)
+        for d_table, codes, d_block in zip(self._d_tables, blocks, d_blocks, strict=True):
+            torch.mm(codes.T, d_block, out=d_table)
+
+    def critic_backward(
+        self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor, share_N1: torch.Tensor, *, weight: float
+    ) -> CriticTerms:
+        """Set the gradients of the critic's loss and return its terms; takes the network as the critic.
+
+        Args:
+            rows: real and fake rows of the same conditions, each of shape (N, F).
+            c_NK: one-hot codes of the conditions.
+            share_N1: where between fake (0) and real (1) each row's gradient is to have length 1.
+            weight: weight of the penalty.
+        """
+        n, last = len(c_NK), len(self.weights) - 1
+        joined, per_row = self._inputs(rows, c_NK)
+        # The first layer is affine: between two inputs of one condition it gives what lies between the two outputs.
+        a_NH = torch.addmm(self.biases[0], joined[: 2 * n], self.weights[0].T)
+        layers = self._upwards([joined, torch.cat([a_NH, torch.lerp(a_NH[n:], a_NH[:n], share_N1)]).relu_()])
+        output = self.output(layers[-1][: 2 * n])
+        slopes = [*self.slopes(layers), torch.ones_like(per_row)]
+
+        between = slice(2 * n, None)
+        slope_NI = torch.mm(slopes[0][between], self.weights[0], out=joined[between])
+        slope_NI[:, self.n_in :] = 0.0  # the penalty is on the gradient by features alone
+        length_N1 = torch.linalg.vector_norm(slope_NI, dim=1, keepdim=True)
+        # From here on slope_NI, and with it joined[between], is the penalty's gradient by the slope.
+        slope_NI *= (2 * weight / n) * (length_N1 - 1) / length_N1.clamp_min(TINY)
+        for i in range(last + 1):
+            scaled = slopes[i] * per_row
+            torch.mm(scaled.T, layers[i], out=self._d_weights[i])
+            torch.sum(scaled[: 2 * n], dim=0, out=self._d_biases[i])
+            if i == 0:
+                self._embedding_backward(scaled[:n] + scaled[n : 2 * n], c_NK)
+            if i < last:  # the penalty's gradient by the slopes goes up through the same masks
+                upper = layers[i + 1]
+                upper[between] = _where_on(layers[i][between] @ self.weights[i].T, upper[between])
+        return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())
+
+    def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what goes into the critic, and what the loss adds for each unit that comes out.
+
+        Returns:
+            Real and fake rows beside their embeddings and room for as many rows between, shape (3 N, F + E); and
+            -1 / N for real rows, 1 / N for fake ones, 1 for those between, whose slopes count, shape (3 N, 1).
+        """
+        n = len(c_NK)
+        if n not in self._buffers:  # made once for each size of a batch: fresh memory costs more than the arithmetic
+            per_row = self.values.new_ones(3 * n, 1)
+            per_row[:n], per_row[n : 2 * n] = -1 / n, 1 / n
+            self._buffers[n] = self.values.new_empty(3 * n, self.weights[0].shape[1]), per_row
+        joined, per_row = self._buffers[n]
+        joined[:n, : self.n_in], joined[n : 2 * n, : self.n_in] = rows
+        joined[:n, self.n_in :] = joined[n : 2 * n, self.n_in :] = self.embed(c_NK)
+        return joined, per_row
+
+
+class RMSprop:
+    """RMSprop with Keras's constants, rho 0.9 and epsilon 1e-7, added to the root as Keras did until version 3.
+
+    The same as ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, on one vector and without allocating.
+
+    Args:
+        network: whose parameters to move along whose gradients.
+        learning_rate: step size.
+    """
+
+    def __init__(self, network: ConditionalMLP, learning_rate: float) -> None:
+        self._network, self._learning_rate = network, learning_rate
+        self._square = torch.zeros_like(network.values)
+        self._root = torch.empty_like(network.values)
+
+    def step(self) -> None:
+        """Take a step."""
+        gradients = self._network.gradients
+        self._square.mul_(0.9).addcmul_(gradients, gradients, value=0.1)
+        torch.sqrt(self._square, out=self._root).add_(1e-7)
+        self._network.values.addcdiv_(gradients, self._root, value=-self._learning_rate)
+
+
+def embedding_width(n_categories: int) -> int:
+    """Return the width of the embedding of a condition column."""
+    return math.isqrt(n_categories) + 1
+
+
+def parameter_count(n_in: int, n_out: int, hidden: Sequence[int], n_categories: Sequence[int]) -> int:
+    """Return how many parameters a `ConditionalMLP` has."""
+    return sum(math.prod(shape) for shape in _shapes(n_in, n_out, hidden, n_categories))
+
+
+def _shapes(n_in: int, n_out: int, hidden: Sequence[int], n_categories: Sequence[int]) -> list[tuple[int, ...]]:
+    """Return the shapes of the parameters: embeddings, then weight and bias of each layer."""
+    dims = [embedding_width(n) for n in n_categories]
+    shapes: list[tuple[int, ...]] = list(zip(n_categories, dims, strict=True))
+    for before, after in pairwise((n_in + sum(dims), *hidden, n_out)):
+        shapes += [(after, before), (after,)]
+    return shapes
+
+
+def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) -> torch.Tensor:
+    flat = torch.zeros(math.prod(shape))
+    if len(shape) == 1:
+        return flat
+    bound = EMBEDDING_BOUND if table else math.sqrt(6 / sum(shape))
+    return flat.uniform_(-bound, bound, generator=generator)
+
+
+def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
+    """Return values, with 0 where a layer after its ReLU is 0; in one kernel."""
+    return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]
