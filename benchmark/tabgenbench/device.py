@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from tabgenbench.conditions import ConditionCodes
 from tabgenbench.errors import DeviceError
 from tabgenbench.table import Table
@@ -71,13 +73,11 @@ def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
     codes = ConditionCodes.fit(train.conditions)
     if validation is None:
         validation = train.take([])
-    known = [
-        i
-        for i, row in enumerate(validation.conditions.astype(str).itertuples(index=False))
-        if all(value in values for value, values in zip(row, codes.categories, strict=True))
-    ]
-    if len(known) < validation.n_rows:
-        validation = validation.take(known)
+    known = np.ones(validation.n_rows, dtype=bool)
+    for column, values in zip(codes.columns, codes.categories, strict=True):
+        known &= validation.conditions[column].astype(str).isin(values).to_numpy()
+    if not known.all():
+        validation = validation.take(np.flatnonzero(known))
 
     def tensor(table: Table) -> torch.Tensor:
         # torch.tensor copies: the file behind a memory map stays untouched whatever a model does.
