@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tabgenbench_leaderboard.board import Board, DatasetBoard, Note
+from tabgenbench_leaderboard.board import Board, BoardRow, DatasetBoard, Note
 from tabgenbench_leaderboard.compare import comparison_sentences
 from tabgenbench_leaderboard.document import Block, Bullets, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.formatting import count_text, range_text
@@ -90,13 +90,25 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Say of each score that lacks a value in some split why, unless the cell or the metric is among the problems."""
+    """Say of each score that lacks a value in some split why, unless the cell or the metric is among the problems.
+
+    Rows that lack a score for the same reason stand in one sentence.
+    """
     for i in shown_columns(dataset):
+        found: dict[str, list[tuple[BoardRow, str]]] = {}
         for row in dataset.rows:
             reasons = [text for text in row.scores[i].why if "undefined" in text or "scored on" in text]
             if reasons:
                 more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-                yield f"`{quote(row.label)}`, {quote(dataset.columns[i].title)}: {quote(reasons[0])}{more}"
+                found.setdefault(reasons[0].partition(": ")[2], []).append((row, f"{quote(reasons[0])}{more}"))
+        for reason, rows in found.items():
+            title = quote(dataset.columns[i].title)
+            if len(rows) == 1:
+                yield f"`{quote(rows[0][0].label)}`, {title}: {rows[0][1]}"
+            else:
+                everyone = len(rows) == sum(bool(row.cells_ok) for row in dataset.rows)
+                who = "every row" if everyone else ", ".join(f"`{quote(row.label)}`" for row, _ in rows)
+                yield f"{title}, {who}: {quote(reason)}"
 
 
 def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:

@@ -218,6 +218,14 @@ def test_formats_are_checked() -> None:
         parse_formats(" ,")
 
 
+def test_rows_without_a_score_for_one_reason_stand_in_one_sentence(run: FakeRun) -> None:
+    for label in ("cvae", "condition-mvn", "shuffled"):
+        run.cell(label, {"moments": {"mean-ks": 0.1, "variance-ratio": "no row varies"}})
+    text = render_board(board_of(run), ["md"])["README.md"].decode()
+    assert "- variance-ratio, every row: undefined in 1 of 2 draws: no row varies\n" in text
+    assert text.count("no row varies") == 1
+
+
 def test_units_and_limits_are_in_the_page(run: FakeRun) -> None:
     run.cell("cvae", {"gamma": {"gamma": 0.5}})
     row = run.suite.rows[0]
