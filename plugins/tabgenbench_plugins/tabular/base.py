@@ -152,8 +152,9 @@ class TabularGenerator(Generator):
         """Order conditions as `tabgenbench.nearest_known` does: by shared column values, then by training rows."""
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
-        shared = (known == known[k]).sum(axis=1).astype(np.int64)
-        return shared * (len(self._conditions.group) + 1) + self._conditions.counts
+        shared = (known == known[k]).sum(axis=1)
+        likeness: NDArray[np.int64] = shared * (len(self._conditions.group) + 1) + self._conditions.counts
+        return likeness
 
     @torch.no_grad()
     def _draw(self, value: int | None, context: SampleContext) -> Draw:
