@@ -1,4 +1,4 @@
-"""Whether the two engines of `ctgan` and `tvae` differ: python tests/perf/compare_engines.py [--epochs 100] [--seeds 5].
+"""Whether the two engines of `ctgan` and `tvae` differ: compare_engines.py [--epochs 100] [--seeds 5].
 
 On 8 columns of `wdbc` and 40 genes of `simulated-tissues`, once a seed, with small batches and, for `ctgan`, larger
 steps than by default, so that a hundred epochs move it. Printed are gamma and the mean Wasserstein distance of the
