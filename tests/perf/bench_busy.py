@@ -19,11 +19,12 @@ from tabgenbench.store import Store
 CELL = ("run", "quickstart", "-d", "simulated-tissues:n_rows=800,n_genes=900", "-g", "cvae:epochs=25", "-m", "moments")
 
 
-def fit_seconds() -> float:
-    """Train the cell in a fresh store and return the seconds that the record gives for the fit."""
+def fit_seconds(threads: int) -> float:
+    """Train the cell with this many threads in a fresh store; return the seconds that the record gives for the fit."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", *CELL, "--splits", "1"]
-        subprocess.run([*command, "--draws", "1", "--store", folder], check=True, capture_output=True)
+        options = ["--draws", "1", "--threads", str(threads), "--store", folder]
+        subprocess.run([*command, *options], check=True, capture_output=True)
         record = next(Store(Path(folder)).cells())
         return float(record.phases["fit"].seconds or 0.0)
 
@@ -34,25 +35,31 @@ def spin() -> None:
         pass
 
 
-def main() -> None:
+def compare(threads: int) -> None:
     """Print both times, interleaved three times, and their ratio."""
     alone, busy = [], []
     for _ in range(3):
-        alone.append(fit_seconds())
+        alone.append(fit_seconds(threads))
         others = [multiprocessing.Process(target=spin, daemon=True) for _ in range(2)]
         for other in others:
             other.start()
         try:
-            busy.append(fit_seconds())
+            busy.append(fit_seconds(threads))
         finally:
             for other in others:
                 other.terminate()
                 other.join()
+    ratio = statistics.median(busy) / statistics.median(alone)
+    print(f"{threads} threads a cell: alone {statistics.median(alone):.1f} s, beside two busy processes", end=" ")
+    print(f"{statistics.median(busy):.1f} s (medians of 3), ratio {ratio:.2f} (at most 3)", flush=True)
+
+
+def main() -> None:
+    """Compare with one thread a cell, the default, and with as many as there are cores."""
     machine = describe_environment(threads=available_cores(), device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores, torch {machine.packages['torch']}; cvae, 25 epochs, 800 x 900 table")
-    print(f"alone                      {statistics.median(alone):6.1f} s   (median of 3)")
-    print(f"beside two busy processes  {statistics.median(busy):6.1f} s")
-    print(f"ratio                      {statistics.median(busy) / statistics.median(alone):6.2f}     (at most 3)")
+    for threads in sorted({1, available_cores()}):
+        compare(threads)
 
 
 if __name__ == "__main__":
