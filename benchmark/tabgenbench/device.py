@@ -40,6 +40,8 @@ class DeviceSplit:
 def resolve_device(name: str) -> str:
     """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists; asks the driver in this process.
 
+    ``cuda`` stands for all GPUs that are visible.
+
     Raises:
         DeviceError: the device is not there or the name is none.
     """
@@ -50,12 +52,12 @@ def resolve_device(name: str) -> str:
         raise DeviceError(f"--device: got {name!r}, expected auto, cpu, cuda or cuda:INDEX")
     count = _cuda_devices()
     if name == "auto":
-        return "cuda:0" if count else "cpu"
+        return "cuda" if count else "cpu"
     if int(index or 0) >= count:
         raise DeviceError(
             f"--device: {name!r} is not on this machine, which has {count} CUDA devices; use --device cpu"
         )
-    return f"cuda:{int(index or 0)}"
+    return f"cuda:{int(index)}" if index else "cuda"
 
 
 def _cuda_devices() -> int:

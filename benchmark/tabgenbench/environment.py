@@ -6,14 +6,17 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import psutil
+
 from tabgenbench.record import Environment
 
-__all__ = ["available_cores", "describe_environment"]
+__all__ = ["available_cores", "describe_environment", "visible_gpus"]
 
 PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", "anndata")
 
@@ -23,13 +26,10 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def describe_environment(*, threads: int, device: str, workers: int = 1) -> Environment:
-    """Return versions, git commit, processor, threads and the time in UTC."""
-    gpu = ""
-    if device != "cpu":
-        import torch
-
-        gpu = torch.cuda.get_device_name(device)
+def describe_environment(
+    *, threads: int, device: str = "cpu", workers: int = 1, timing: bool = False, started: str = ""
+) -> Environment:
+    """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC."""
     return Environment(
         packages=dict(_versions()),
         python=platform.python_version(),
@@ -39,10 +39,43 @@ def describe_environment(*, threads: int, device: str, workers: int = 1) -> Envi
         cores=available_cores(),
         threads=threads,
         workers=workers,
+        timing=timing,
         device=device,
-        gpu=gpu,
+        host=platform.node(),
+        cpu_mhz=_cpu_mhz(),
+        clock=_clock(),
+        started=started,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def visible_gpus(device: str) -> tuple[str, ...]:
+    """Return the GPUs that ``cuda`` (all) or ``cuda:1`` (one) stands for, as CUDA_VISIBLE_DEVICES names them."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return ()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named:
+        gpus = tuple(name.strip() for name in named.split(","))
+    else:
+        import torch
+
+        gpus = tuple(str(i) for i in range(torch.cuda.device_count()))
+    return (gpus[int(index)],) if index else gpus
+
+
+def _cpu_mhz() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError, RuntimeError):  # a virtual machine may not tell
+        return None
+    return round(frequency.current, 1) if frequency is not None and frequency.current else None
+
+
+@lru_cache(maxsize=1)
+def _clock() -> str:
+    info = time.get_clock_info("perf_counter")
+    return f"{info.implementation}, resolution {info.resolution:g} s"
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -14,7 +14,7 @@ from tabgenbench.metric import Metric
 from tabgenbench.table import Table
 from tabgenbench.transform import Transform
 
-__all__ = ["Evaluation", "Shared", "Side"]
+__all__ = ["Evaluation", "Shared", "Side", "lock_arrays"]
 
 Side = Literal["train", "test", "synthetic"]
 T = TypeVar("T")
@@ -41,12 +41,21 @@ class Shared:
         kept = self._split if scope == "split" else self._draw
         if key not in kept:
             kept[key] = compute()
+            lock_arrays(kept[key] if isinstance(kept[key], tuple | list) else [kept[key]])
         value: T = kept[key]
         return value
 
     def next_draw(self) -> None:
         """Forget what belongs to the draw."""
         self._draw.clear()
+
+
+def lock_arrays(values: Iterable[Any]) -> None:
+    """Mark arrays and tables read-only, so that no metric changes what the next one is given."""
+    for value in values:
+        array = value.X if isinstance(value, Table) else value
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False)

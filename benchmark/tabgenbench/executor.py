@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from tabgenbench.record import Status
+from tabgenbench.record import Environment, Status
 
-__all__ = ["Executor", "Limits", "Outcome", "Send", "Task"]
+__all__ = ["PREPARE", "Executor", "Limits", "Mark", "Outcome", "Send", "Task", "Usage"]
 
+PREPARE = "prepare"  # the phase that a task is in before its first mark
 Send = Callable[[Any], None]
 
 
@@ -21,7 +22,7 @@ class Limits:
 
     Attributes:
         threads: number of threads of every numerical library.
-        timeout: wall-clock limit in seconds, or None.
+        timeout: wall-clock limit of every phase in seconds, or None; a phase entered again goes on where it was.
         memory: limit of the process tree's proportional set size in bytes, or None.
     """
 
@@ -35,16 +36,44 @@ class Task:
     """Work for one process: a function of the payload and of a way to send messages while it runs.
 
     Attributes:
-        function: an importable function ``(payload, send) -> value``.
+        function: an importable function ``(payload, send) -> value``; a `Mark` that it sends begins a phase.
         payload: what it is given; pickled.
         limits: what it may use.
         log: file that takes the process's standard output and error.
+        environment: environment variables of the process, set before anything else is done in it.
     """
 
     function: Callable[[Any, Send], Any]
     payload: Any
     limits: Limits
     log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A message that says which phase of a task begins: its limit of time and its figures are its own.
+
+    Attributes:
+        phase: name of the phase.
+        peak: how far the process rose above its level in the phase that ends, in bytes.
+        level: proportional set size of the process when the phase began, in bytes, where memory is counted from here.
+    """
+
+    phase: str
+    peak: int = 0
+    level: int | None = None
+
+
+@dataclass
+class Usage:
+    """What a phase took: wall-clock seconds as the supervisor saw them, and the peak of memory in bytes.
+
+    The peak is the process tree's proportional set size above its level before the phase that last set a level.
+    """
+
+    seconds: float = 0.0
+    peak_memory: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,15 +83,26 @@ class Outcome:
     Attributes:
         status: ``ok`` when the function returned; then ``value`` is what it returned.
         reason: one sentence when it is not ok.
-        traceback: tail of the traceback, or of the captured output.
-        peak_memory: peak of the process tree's proportional set size, in bytes, above its level when the task began.
+        traceback: tail of the traceback, where there is one.
+        output: tail of what the process wrote, when it is not ok.
+        phase: the phase that it ended in.
+        phases: seconds and memory of each phase.
+        environment: where it ran.
     """
 
     status: Status
     value: Any = None
     reason: str = ""
     traceback: str = ""
-    peak_memory: int = 0
+    output: str = ""
+    phase: str = PREPARE
+    phases: Mapping[str, Usage] = field(default_factory=dict)
+    environment: Environment = field(default_factory=Environment)
+
+    @property
+    def peak_memory(self) -> int:
+        """The largest peak of all phases, in bytes."""
+        return max((usage.peak_memory for usage in self.phases.values()), default=0)
 
 
 class Executor(Protocol):

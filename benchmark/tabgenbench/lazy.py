@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from importlib import import_module
+from functools import cache
+from importlib import import_module, metadata
+from typing import Any
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["Lazy"]
+__all__ = ["Lazy", "load_target", "missing_packages"]
+
+PROJECT = "tabgenbench"  # the distribution whose extras these are
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Lazy:
         name: the name of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
-        extra: the optional extra that installs what it needs, such as ``singlecell``.
+        extra: the optional extra of TabGenBench that installs what it needs, such as ``singlecell``.
     """
 
     name: str
@@ -31,21 +36,71 @@ class Lazy:
         """The module that holds the class."""
         return self.target.partition(":")[0]
 
+    @property
+    def install_hint(self) -> str:
+        """The command that installs what it needs beside TabGenBench, or nothing where it needs no extra."""
+        return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
+
     def load(self) -> type:
         """Import the class.
 
         Raises:
-            PluginError: the import fails, the class is not there, or it has another name.
+            PluginError: the import fails, whatever it raises, the class is not there, or it has another name.
         """
-        module, _, attribute = self.target.partition(":")
         try:
-            found = getattr(import_module(module), attribute)
+            found = load_target(self.target)
         except ImportError as error:
-            hint = f"; run: pip install 'tabgenbench[{self.extra}]'" if self.extra else ""
-            raise PluginError(f"plugin {self.name!r}: cannot import {module}: {error}{hint}") from error
-        except AttributeError:
-            raise PluginError(f"plugin {self.name!r}: module {module} has no {attribute!r}; mend its target") from None
+            hint = f"; run: {self.install_hint}" if self.extra else ""
+            raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {error}{hint}") from error
+        except _NoSuchName as error:
+            raise PluginError(f"plugin {self.name!r}: {error}; mend its target") from None
+        except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {reason}") from error
         if not isinstance(found, type) or getattr(found, "name", None) != self.name:
             got = getattr(found, "name", None)
             raise PluginError(f"plugin {self.name!r}: {self.target} is named {got!r}, expected {self.name!r}")
         return found
+
+
+class _NoSuchName(PluginError):
+    """A module lacks the name that a target asks for."""
+
+
+def load_target(target: str) -> Any:
+    """Import what ``module:Class`` names; a class defined inside another has a dotted name.
+
+    Raises:
+        PluginError: the module has no such name. An error of the import itself is passed on as it is.
+    """
+    module, _, name = target.partition(":")
+    found: Any = import_module(module)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise _NoSuchName(f"module {module} has no {name!r}")
+        found = getattr(found, part)
+    return found
+
+
+@cache
+def missing_packages(extra: str) -> tuple[str, ...]:
+    """Return the packages of an extra of TabGenBench that are not installed, whatever their version; none imported."""
+    try:
+        required = metadata.requires(PROJECT) or []
+    except metadata.PackageNotFoundError:  # run from its sources, not installed
+        return ()
+    names = [_package(line) for line in required if re.search(rf"\bextra\s*==\s*['\"]{re.escape(extra)}['\"]", line)]
+    return tuple(sorted(name for name in names if not _is_installed(name)))
+
+
+def _package(requirement: str) -> str:
+    found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
+    return found.group() if found is not None else requirement
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

@@ -3,59 +3,120 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
+import queue
+import shutil
 import signal
-import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from dataclasses import replace
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import psutil
+from tabgenbench import scratch
+from tabgenbench.environment import describe_environment
+from tabgenbench.executor import Mark, Outcome, Task
+from tabgenbench.watch import Watch
+from tabgenbench.worker import become_subreaper, keep, kill_tree
 
-from tabgenbench.errors import TabGenBenchError, Unsupported
-from tabgenbench.executor import Outcome, Task
-from tabgenbench.record import Status
-
-__all__ = ["LocalExecutor"]
+__all__ = ["LocalExecutor", "Supervisor"]
 
 PRELOAD = [
     "torch",
     "anndata",
     "sklearn.covariance",
     "scipy.cluster.hierarchy",
-    "tabgenbench.local",
+    "tabgenbench.worker",
     "tabgenbench.tasks",
 ]
 POLL_SECONDS = 0.1
-EXIT_SECONDS = 10
-TAIL_CHARACTERS = 4000
-PR_SET_PDEATHSIG = 1
-LOOK_SHARE = 0.02  # share of one core that looking at memory may take: the kernel holds up the process meanwhile
+EXIT_SECONDS = 0.5  # how long a process that has given its result may take to end by itself
+KEEPER_SECONDS = 5.0
+STRAY_SECONDS = 1.0
 # Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
 # every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class LocalExecutor:
-    """Runs up to ``workers`` tasks at a time on this machine, each with ``threads`` threads."""
+class Supervisor:
+    """Runs tasks on this machine, each in a process tree of its own, and ends the tree when the task is over.
 
-    def __init__(self, *, workers: int, threads: int) -> None:
+    One object serves many threads. The fork server of a process is started once, with the threads first asked for.
+
+    Args:
+        threads: number of threads that libraries find in their environment variables.
+        preload: modules that the fork server imports beside those of every task.
+    """
+
+    def __init__(self, *, threads: int, preload: Sequence[str] = ()) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([*PRELOAD, *preload])
+        become_subreaper()
+        self._threads = threads
+        self._start_fork_server()
+
+    def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
+        """Run a task to its end, or to that of its limits, or until ``stopping`` is set; nothing of it is left.
+
+        ``on_message`` is called in this thread with each message of the task but its marks.
+        """
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        folder = scratch.new_scratch()
+        messages, sender = self._context.Pipe(duplex=False)
+        control, reporter = self._context.Pipe(duplex=False)
+        process = self._context.Process(target=keep, args=(task, sender, reporter, folder), daemon=False)
+        try:
+            process.start()
+            sender.close()
+            reporter.close()
+            watch = Watch(int(process.pid or 0), task)
+            try:
+                outcome = _listen(messages, control, watch, on_message, stopping)
+            finally:
+                _end(process, control)
+        finally:
+            messages.close()
+            control.close()
+            shutil.rmtree(folder, ignore_errors=True)
+        environment = describe_environment(threads=task.limits.threads, started=started)
+        return replace(outcome, environment=environment.model_copy(update={"gpu": watch.gpu}))
+
+    def _start_fork_server(self) -> None:
+        from multiprocessing import forkserver
+
+        variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(self._threads))}
+        # The server keeps its socket in a temporary folder, which a killed run would leave behind.
+        with _environment(**variables), _temporary_files_in(str(scratch.short_scratch())):
+            forkserver.ensure_running()
+        first = self._context.Process(target=_nothing)
+        first.start()  # the imports of the server are nobody's time
+        first.join()
+
+
+class LocalExecutor:
+    """Runs up to ``workers`` tasks at a time on this machine, each with ``threads`` threads.
+
+    Args:
+        workers: tasks at a time.
+        threads: threads of each.
+        gpus: names of GPUs, as CUDA_VISIBLE_DEVICES has them; a task gets one of them to itself.
+        slots_per_gpu: how many tasks may share a GPU.
+    """
+
+    def __init__(self, *, workers: int, threads: int, gpus: Sequence[str] = (), slots_per_gpu: int = 1) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-slot")
         self._closing = threading.Event()
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
-        # Read when the fork server starts.
-        with _environment(**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(threads))):
-            from multiprocessing import forkserver
-
-            forkserver.ensure_running()
+        self._supervisor = Supervisor(threads=threads)
+        self._gpus: queue.SimpleQueue[str] | None = None
+        if gpus:
+            self._gpus = queue.SimpleQueue()
+            for gpu in list(gpus) * slots_per_gpu:  # in rounds: no GPU has two before each has one
+                self._gpus.put(gpu)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
         """Run a task in its own process as soon as a slot is free."""
@@ -67,175 +128,93 @@ class LocalExecutor:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _supervise(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
-        receiver, sender = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_enter, args=(task, sender), daemon=False)
-        process.start()
-        sender.close()
-        watch = _Watch(process, task)
+        if self._gpus is None:
+            return self._supervisor.run(task, on_message, self._closing)
+        gpu = self._gpus.get()
         try:
-            return self._listen(receiver, watch, on_message)
+            task = replace(task, environment={**task.environment, "CUDA_VISIBLE_DEVICES": gpu})
+            return self._supervisor.run(task, on_message, self._closing)
         finally:
-            watch.kill()
-            process.join()
-            receiver.close()
-            process.close()
-
-    def _listen(self, receiver: Connection, watch: _Watch, on_message: Callable[[Any], None]) -> Outcome:
-        while True:
-            if self._closing.is_set():
-                return Outcome(status="crashed", reason="the run was ended before this task had finished")
-            try:
-                message = receiver.recv() if receiver.poll(POLL_SECONDS) else None
-            except (EOFError, OSError):
-                return watch.crashed()
-            over = watch.look()
-            if over is not None:
-                return over
-            if message is None:
-                continue
-            kind, content = message
-            if kind == "begin":
-                watch.begin()
-            elif kind == "message":
-                on_message(content)
-            else:
-                return watch.ended(content)
+            self._gpus.put(gpu)
 
 
-class _Watch:
-    """Looks at the process tree of one task: its memory, its time, its end."""
-
-    def __init__(self, process: Any, task: Task) -> None:
-        self.process, self.task = process, task
-        self.pid = int(process.pid)
-        self.started = time.monotonic()
-        self.level = self.peak = 0
-        self.next_look = 0.0
-
-    def begin(self) -> None:
-        self.level = self.peak = self._memory()
-
-    def look(self) -> Outcome | None:
-        limits = self.task.limits
-        before = time.monotonic()
-        if before >= self.next_look:
-            self.peak = max(self.peak, self._memory())
-            now = time.monotonic()
-            self.next_look = now + (now - before) / LOOK_SHARE
-        if limits.timeout is not None and time.monotonic() - self.started > limits.timeout:
-            reason = f"ended after {limits.timeout:g} s, the limit; raise --timeout or make it faster"
-            return self._stopped("timeout", reason)
-        if limits.memory is not None and self.peak > limits.memory:
-            reason = f"used {self.peak / 2**30:.2f} GiB, limit {limits.memory / 2**30:.2f} GiB; raise --memory"
-            return self._stopped("out_of_memory", reason)
-        return None
-
-    def ended(self, content: dict[str, Any]) -> Outcome:
-        peak = max(self.peak - self.level, content.pop("peak_memory", 0))
-        return Outcome(peak_memory=peak, **content)
-
-    def crashed(self) -> Outcome:
-        self.process.join(EXIT_SECONDS)
-        code = self.process.exitcode
-        if code is not None and code < 0:
-            reason = f"the process was killed by {signal.Signals(-code).name}"
-        elif code is not None:
-            reason = f"the process ended with exit status {code}"
-        else:
-            reason = "the process closed its connection"
-        return self._stopped("crashed", f"{reason} before it gave a result")
-
-    def kill(self) -> None:
-        """Kill the process and all its children; nothing is left running."""
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self.pid)
-            tree = [*process.children(recursive=True), process]
-            for one in tree:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    one.kill()
-
-    def _stopped(self, status: Status, reason: str) -> Outcome:
-        return Outcome(
-            status=status, reason=reason, traceback=_tail(self.task), peak_memory=max(0, self.peak - self.level)
-        )
-
-    def _memory(self) -> int:
-        total = 0
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.pid)
-            for one in [process, *process.children(recursive=True)]:
-                with contextlib.suppress(psutil.Error):
-                    total += one.memory_full_info().pss
-        return total
+def _nothing() -> None:
+    """Do nothing."""
 
 
-def _enter(task: Task, sender: Connection) -> None:
-    """Run the task; the first code of the new process."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # die with the fork server, which dies with the runner
-    os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
-    _redirect_output(task)
-    with _threads(task.limits.threads):
-        _reset_peak()
-        before = _status_bytes("VmRSS")
-        sender.send(("begin", None))
-        content = _run(task, sender)
-        content["peak_memory"] = max(0, _status_bytes("VmHWM") - before)
-        sys.stdout.flush()
-        sender.send(("end", content))
+def _listen(
+    messages: Connection,
+    control: Connection,
+    watch: Watch,
+    on_message: Callable[[Any], None],
+    stopping: threading.Event,
+) -> Outcome:
+    while True:
+        if stopping.is_set():
+            return watch.ended("crashed", "the run was ended before this task had finished")
+        ready = wait([messages, control], POLL_SECONDS)
+        over = watch.look()
+        if over is not None:
+            return over
+        try:
+            if messages in ready:
+                kind, content = messages.recv()
+                if kind == "end":
+                    return watch.finished(content)
+                if isinstance(content, Mark):
+                    watch.enter(content)
+                else:
+                    on_message(content)
+            elif control in ready:  # the worker has ended, and said nothing more
+                return watch.crashed(_wait_status(control))
+        except (EOFError, OSError):
+            return watch.crashed(_wait_status(control))
 
 
-def _run(task: Task, sender: Connection) -> dict[str, Any]:
-    try:
-        value = task.function(task.payload, lambda message: sender.send(("message", message)))
-    except Unsupported as error:
-        return {"status": "skipped", "reason": str(error)}
-    except MemoryError:
-        reason = "an allocation failed: not enough memory on this machine"
-        return {"status": "out_of_memory", "reason": reason, "traceback": traceback.format_exc()[-TAIL_CHARACTERS:]}
-    except Exception as error:  # a plugin may raise anything; the record says what
-        reason = str(error) if isinstance(error, TabGenBenchError) else f"{type(error).__name__}: {error}"
-        status = "out_of_memory" if type(error).__name__ == "OutOfMemoryError" else "failed"
-        return {"status": status, "reason": reason, "traceback": traceback.format_exc()[-TAIL_CHARACTERS:]}
-    return {"status": "ok", "value": value}
+def _wait_status(control: Connection) -> int | None:
+    """Return how the worker ended, or None where its keeper cannot say."""
+    with contextlib.suppress(EOFError, OSError):
+        if control.poll(KEEPER_SECONDS):
+            status: int | None = control.recv()
+            return status
+    return None
 
 
-@contextlib.contextmanager
-def _threads(threads: int) -> Iterator[None]:
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # optimiser moments that decay to denormals would slow every step
-    with threadpool_limits(threads):
-        yield
-
-
-def _redirect_output(task: Task) -> None:
-    log = os.open(task.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.close(log)
+def _end(process: Any, control: Connection) -> None:
+    """Have the keeper end the tree; do it from here where the keeper does not answer."""
+    with contextlib.suppress(EOFError, OSError):
+        if not control.poll(EXIT_SECONDS):
+            os.kill(process.pid, signal.SIGTERM)
+    process.join(KEEPER_SECONDS)
+    if process.exitcode is None:
+        kill_tree(process.pid)
+        process.kill()
+        process.join(KEEPER_SECONDS)
+    if process.exitcode != 0:
+        _kill_strays()
+    process.close()
 
 
-def _tail(task: Task) -> str:
-    try:
-        return task.log.read_text(encoding="utf-8", errors="replace")[-TAIL_CHARACTERS:]
-    except OSError:
-        return ""
+def _kill_strays() -> None:
+    """Kill what a keeper that was itself killed has left, and what became this process's child by that."""
+    import psutil
+
+    deadline = time.monotonic() + STRAY_SECONDS
+    while time.monotonic() < deadline:
+        for one in filter(_is_orphan, psutil.Process().children()):
+            kill_tree(one.pid)
+            with contextlib.suppress(psutil.Error):
+                one.kill()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(one.pid, 0)
+        time.sleep(0.05)
 
 
-def _reset_peak() -> None:
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as handle:
-        handle.write("5")
-
-
-def _status_bytes(field: str) -> int:
-    try:
-        with open("/proc/self/status") as handle:
-            line = next(line for line in handle if line.startswith(field + ":"))
-    except (OSError, StopIteration):
-        return 0
-    return int(line.split()[1]) * 1024
+def _is_orphan(process: Any) -> bool:
+    """Whether a child was not started by this process: the processes of a task have a session of their own."""
+    with contextlib.suppress(ProcessLookupError):
+        return os.getsid(process.pid) != os.getsid(0)
+    return False
 
 
 @contextlib.contextmanager
@@ -250,3 +229,15 @@ def _environment(**values: str) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: str) -> Iterator[None]:
+    import tempfile
+
+    before = tempfile.tempdir
+    tempfile.tempdir = folder
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before

@@ -58,11 +58,31 @@ class SetAside:
 
 @dataclass
 class Plugins:
-    """All plugins of a process; made by `make_manager`."""
+    """All plugins of a process; made by `make_manager`.
+
+    Attributes:
+        manager: holds the plugins that are in use.
+        set_aside: those that are not, in the order in which they fell out.
+        versions: version of the distribution by plugin, for those that come from an entry point.
+        commands: names of the commands that each plugin added, by plugin; filled by `add_commands`.
+    """
 
     manager: pluggy.PluginManager
     set_aside: list[SetAside] = field(default_factory=list)
-    _entries: dict[Kind, dict[str, Entry]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+    _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
+
+    def registered(self, kind: Kind) -> list[Entry]:
+        """Return all registered plugins of a kind, sorted by name; of one name there may be several."""
+        if kind not in self._entries:
+            found = [
+                Entry(target.name, _summary(target), plugin, target)
+                for plugin, targets in self._ask(f"register_{kind}", _is_target, "classes with a name, or Lazy")
+                for target in targets
+            ]
+            self._entries[kind] = sorted(found, key=lambda entry: entry.name)
+        return self._entries[kind]
 
     def entries(self, kind: Kind) -> dict[str, Entry]:
         """Return the registered plugins of a kind by name, sorted.
@@ -70,19 +90,15 @@ class Plugins:
         Raises:
             PluginError: two plugins have one name; names both distributions.
         """
-        if kind not in self._entries:
-            found: dict[str, Entry] = {}
-            for plugin, targets in self._ask(f"register_{kind}", _is_target, "classes with a name, or Lazy"):
-                for target in targets:
-                    entry = Entry(target.name, _summary(target), plugin, target)
-                    if entry.name in found:
-                        raise PluginError(
-                            f"two {kind} are named {entry.name!r}: one of {found[entry.name].plugin}, one of {plugin}; "
-                            "uninstall or rename one of them"
-                        )
-                    found[entry.name] = entry
-            self._entries[kind] = dict(sorted(found.items()))
-        return self._entries[kind]
+        found: dict[str, Entry] = {}
+        for entry in self.registered(kind):
+            if entry.name in found:
+                raise PluginError(
+                    f"two {kind} are named {entry.name!r}: one of {found[entry.name].plugin}, one of {entry.plugin}; "
+                    "uninstall or rename one of them"
+                )
+            found[entry.name] = entry
+        return found
 
     def find(self, kind: Kind, name: str) -> Entry:
         """Return the plugin of this name.
@@ -98,10 +114,14 @@ class Plugins:
     def suites(self) -> dict[str, SuiteEntry]:
         """Return the registered suites by file stem; of two with one name the first registered counts."""
         found: dict[str, SuiteEntry] = {}
-        for plugin, paths in self._ask("register_suites", _is_path, "paths of suite files"):
-            for path in paths:
-                found.setdefault(path.stem, SuiteEntry(path, plugin))
+        for suite in self.registered_suites():
+            found.setdefault(suite.path.stem, suite)
         return dict(sorted(found.items()))
+
+    def registered_suites(self) -> list[SuiteEntry]:
+        """Return all registered suites in the order of registration; of one name there may be several."""
+        asked = self._ask("register_suites", _is_path, "paths of suite files")
+        return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer hook of every plugin; one that raises is set aside and the rest go on."""
@@ -110,7 +130,11 @@ class Plugins:
 
     def add_commands(self, cli: Any) -> None:
         """Let every plugin add its commands to the command line."""
-        self.notify("register_commands", cli=cli)
+        for impl in list(reversed(self.manager.hook.register_commands.get_hookimpls())):
+            before = dict(cli.commands)
+            self._call(impl, "register_commands", {"cli": cli})
+            added = (name for name, command in cli.commands.items() if before.get(name) is not command)
+            self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
         """Yield what each plugin registers; one that returns something else is set aside."""
@@ -150,6 +174,8 @@ def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] |
     if points is None:
         points = entry_points(group=hookspecs.PROJECT)
     for point in sorted(points, key=_load_order):
+        if point.dist is not None:
+            plugins.versions[_point_name(point)] = point.dist.version
         _register_guarded(plugins, _point_name(point), point.load)
     for plugin in extra:
         _register_guarded(plugins, getattr(plugin, "__name__", type(plugin).__name__), partial(_identity, plugin))

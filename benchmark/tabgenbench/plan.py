@@ -16,6 +16,7 @@ from tabgenbench.metric import ScoreSpec
 from tabgenbench.options import Options, make_options
 from tabgenbench.prepare import Prepared
 from tabgenbench.record import SCHEMA_VERSION, CardRecord, CellIdentity, SpecRecord, SuiteRecord, SuiteRow
+from tabgenbench.schema import Schema
 from tabgenbench.suite import Choice, Suite
 
 __all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_plan", "open_dataset"]
@@ -36,9 +37,10 @@ class GeneratorChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChoice:
-    """A metric with its resolved options."""
+    """A metric with its resolved options, and the distribution that brought it."""
 
     name: str
+    distribution: str
     label: str
     target: str
     config: dict[str, Any]
@@ -77,6 +79,7 @@ class Plan:
     cells: tuple[Cell, ...]
     metrics: dict[str, MetricChoice]
     notes: dict[str, str]
+    schemas: dict[str, Schema]
 
     def to_record(self, command: str) -> SuiteRecord:
         """Return what a store keeps of the plan."""
@@ -150,8 +153,13 @@ def make_plan(
                     cell = _cell(identity, generator, resolved.metrics, machine)
                     cells[cell.key] = cell
     metrics = {metric.label: metric for metric in resolved.metrics}
-    notes = {dataset.label: dataset.note for dataset in prepared}
-    return Plan(suite=suite, cells=tuple(cells.values()), metrics=metrics, notes=notes)
+    return Plan(
+        suite=suite,
+        cells=tuple(cells.values()),
+        metrics=metrics,
+        notes={dataset.label: dataset.note for dataset in prepared},
+        schemas={dataset.label: dataset.schema for dataset in prepared},
+    )
 
 
 def label_of(name: str, config: Options) -> str:
@@ -190,6 +198,7 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
     config = make_options(kind.Config, choice.options, where=f"metric {choice.name!r}")
     return MetricChoice(
         name=choice.name,
+        distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
         target=f"{kind.__module__}:{kind.__qualname__}",
         config=config.model_dump(mode="json"),

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from tabgenbench.dataset import DatasetSource
 from tabgenbench.keys import code_hash, make_key
+from tabgenbench.schema import Schema
 from tabgenbench.split import Split, SplitConfig, make_split
-from tabgenbench.split_files import write_split
+from tabgenbench.split_files import find_damage, write_split
 from tabgenbench.store import Store
 from tabgenbench.table import Table
 
-__all__ = ["Prepared", "SplitInfo", "prepare_dataset"]
+__all__ = ["DatasetIndex", "Prepared", "SplitInfo", "prepare_dataset", "publish_split"]
 
 
 class SplitInfo(BaseModel):
@@ -32,14 +33,17 @@ class SplitInfo(BaseModel):
     pooled: tuple[str, ...] = ()
 
 
-class _Index(BaseModel):
+class DatasetIndex(BaseModel):
     """``datasets/<identity>.json``: what a source gave when it was last loaded, and the splits made of it."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
     label: str
     fingerprint: str
     note: str
     n_rows: int
     n_features: int
+    roles: Schema | None = Field(None, alias="schema", description="None in a file of an older program")
     splits: dict[str, SplitInfo] = {}
 
 
@@ -52,9 +56,10 @@ class Prepared:
     note: str
     n_rows: int
     n_features: int
+    schema: Schema
     splits: list[SplitInfo]
     identity: str
-    _index: _Index
+    _index: DatasetIndex
     _table: Table | None = None
     _new: list[Split] = field(default_factory=list)
 
@@ -64,12 +69,13 @@ class Prepared:
             if self._table is None:
                 break
             final = store.split_folder(split.fingerprint)
-            if not (final / "split.json").exists():
+            if not final.exists() or find_damage(final):
                 folder = store.new_folder()
                 write_split(folder, self._table, split)
-                store.publish_folder(folder, final)
+                publish_split(store, folder, final)
         if self._new:
             path = _index_path(store, self.identity)
+            store.read(path, DatasetIndex)  # one that is torn is put aside before it is replaced
             store.write_text(path, self._index.model_dump_json(indent=1) + "\n")
         self._table, self._new = None, []
 
@@ -101,10 +107,11 @@ def prepare_dataset(
     splitting = code_hash("tabgenbench.split")
     identity = make_key(source=source.identity(), code=code)
     requests = [make_key(split=config.model_dump(mode="json"), seed=i, code=splitting) for i in range(n_splits)]
-    index = _read_index(_index_path(store, identity))
+    index = store.read(_index_path(store, identity), DatasetIndex)
     table: Table | None = None
     new: list[Split] = []
-    if index is None or not all(_is_there(store, index.splits.get(request)) for request in requests):
+    known = index is not None and index.roles is not None
+    if index is None or not known or not all(_is_there(store, index.splits.get(request)) for request in requests):
         say(f"loading {label}")
         table = source.load().validate()
         index = _fresh_index(index, table, label)
@@ -119,6 +126,7 @@ def prepare_dataset(
         note=index.note,
         n_rows=index.n_rows,
         n_features=index.n_features,
+        schema=index.roles or Schema(),
         splits=[index.splits[request] for request in requests],
         identity=identity,
         _index=index,
@@ -131,15 +139,28 @@ def _in_brackets(note: str) -> str:
     return f" ({note})" if note else ""
 
 
-def _fresh_index(index: _Index | None, table: Table, label: str) -> _Index:
+def publish_split(store: Store, folder: Path, final: Path) -> None:
+    """Move a split to its place; a whole one that is there already stays, a damaged one is put aside."""
+    with store.locked():
+        damage = find_damage(final) if final.exists() else "absent"
+        if not damage:
+            store.discard(folder)
+            return
+        if final.exists():
+            store.put_aside(final, f"a split that is not whole: {damage}")
+        store.publish_folder(folder, final)
+
+
+def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> DatasetIndex:
     fingerprint = table.fingerprint()
     splits = index.splits if index is not None and index.fingerprint == fingerprint else {}
-    return _Index(
+    return DatasetIndex(
         label=label,
         fingerprint=fingerprint,
         note=table.source.note,
         n_rows=table.n_rows,
         n_features=table.n_features,
+        roles=table.schema,
         splits=dict(splits),
     )
 
@@ -157,15 +178,8 @@ def _info(split: Split, index: int) -> SplitInfo:
 
 
 def _is_there(store: Store, info: SplitInfo | None) -> bool:
-    return info is not None and (store.split_folder(info.fingerprint) / "split.json").exists()
+    return info is not None and not find_damage(store.split_folder(info.fingerprint))
 
 
 def _index_path(store: Store, identity: str) -> Path:
     return store.root / "datasets" / f"{identity}.json"
-
-
-def _read_index(path: Path) -> _Index | None:
-    try:
-        return _Index.model_validate_json(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, ValidationError):  # a torn index costs a reload, nothing more
-        return None

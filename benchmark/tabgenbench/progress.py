@@ -36,8 +36,12 @@ class ProgressDisplay:
         """Begin the display."""
         self._total, self._done = len(run.todo), 0
         self._one_dataset = len({cell.identity.dataset for cell in run.plan.cells}) == 1
-        ready = run.n_cells - self._total
-        self._say(f"suite {run.plan.suite.name}: {run.n_cells} cells, {ready} done before, {self._total} to do")
+        refused = len(run.preflight.refusals)
+        ready = run.n_cells - self._total - refused
+        for line in run.preflight.lines(run.plan.cells):
+            self._say(line)
+        counts = f"{run.n_cells} cells, {ready} done before, {self._total} to do"
+        self._say(f"suite {run.plan.suite.name}: {counts}" + (f", {refused} refused" if refused else ""))
         if self._total and sys.stderr.isatty():
             self._bars = _bars()
             self._bars.start()
@@ -73,7 +77,7 @@ class ProgressDisplay:
         """Count a cell as done and say how it went."""
         self._done += 1
         one = record.cell
-        seconds = sum(phase.seconds or 0.0 for phase in record.phases.values())
+        seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
         outcome = _duration(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
         line = (
             f"[{self._done}/{self._total}] {one.label} · {one.dataset} · split {one.split} · seed {one.seed}: {outcome}"

@@ -94,8 +94,13 @@ class Environment(_Record):
     cores: int = 0
     threads: int = 0
     workers: int = Field(1, description="cells at a time; with more than one, times are not of an idle machine")
+    timing: bool = Field(False, description="whether the run kept to one cell at a time so that times can be compared")
     device: str = "cpu"
     gpu: str = ""
+    host: str = ""
+    cpu_mhz: float | None = Field(None, description="clock of the processor when the task ended, mean over cores")
+    clock: str = Field("", description="what seconds were measured with, and its resolution")
+    started: str = Field("", description="UTC time in ISO 8601")
     finished: str = Field("", description="UTC time in ISO 8601")
 
 
@@ -108,7 +113,13 @@ class CellRecord(_Record):
     status: Status
     reason: str = ""
     traceback: str = ""
-    phases: dict[str, Phase] = Field(default_factory=dict)
+    output: str = Field(
+        "", description="tail of what its process wrote to stdout and stderr, where it is not ok"
+    )
+    phases: dict[str, Phase] = Field(
+        default_factory=dict, description="'prepare' (imports, reading, warm-up; in no cost), 'fit' and 'sample'"
+    )
+    draw_bytes: list[int] = Field(default_factory=list, description="size of each synthetic table's file")
     losses: dict[str, list[float | None]] = Field(
         default_factory=dict, description="curves by name; 'epoch' holds the epochs they were reported at"
     )
@@ -162,6 +173,7 @@ class RunInfo(_Record):
     metric: str
     seconds: float | None = None
     peak_memory_bytes: int | None = None
+    output: str = Field("", description="tail of what the process wrote, where the metric is not ok")
     environment: Environment = Field(default_factory=Environment)
 
 

@@ -1,47 +1,53 @@
-"""The runner: trains and scores what a store does not have yet, and keeps every outcome."""
+"""The runner: trains and scores what a store does not have yet, beside other runners where there are some."""
 
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from tabgenbench.cell_work import CellWork, Events, Stopped
+from tabgenbench.claims import Claims
 from tabgenbench.environment import describe_environment
-from tabgenbench.executor import Executor, Limits, Outcome, Task
-from tabgenbench.generator import Progress
-from tabgenbench.keys import seed_of
+from tabgenbench.executor import Executor
 from tabgenbench.manager import Plugins
 from tabgenbench.plan import Cell, Plan
-from tabgenbench.record import (
-    CellRecord,
-    DrawScores,
-    Environment,
-    FallbackRecord,
-    Phase,
-    RunInfo,
-    ScoreRecord,
-    Status,
-)
-from tabgenbench.store import DONE, Store
-from tabgenbench.tasks import FitPayload, MetricJob, ScorePayload, fit_cell, score_cell
+from tabgenbench.preflight import Preflight, find_refusals, refused_record
+from tabgenbench.record import Status
+from tabgenbench.scratch import new_scratch
+from tabgenbench.store import Store
+from tabgenbench.todo import find_work, needs_fit
 
-__all__ = ["Problem", "Run", "RunOptions", "execute", "find_work"]
+__all__ = ["Problem", "Run", "RunOptions", "execute", "preflight"]
+
+REFRESH_SECONDS = 30.0
+WAIT_SECONDS = 0.5  # between two looks at cells that another runner has
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a run goes about its work; of these only device kind and threads can change a result."""
+    """How a run goes about its work; of these only device kind and threads can change a result.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` for all GPUs, or ``cuda:INDEX``.
+        workers: cells at a time.
+        threads: threads of each.
+        timeout: limit of each phase in seconds, or None.
+        memory: limit of a cell's memory in bytes, or None.
+        timing: whether times are to be comparable: a cell that was trained otherwise is trained again.
+        retry_failed: whether what failed before is tried again.
+    """
 
     device: str = "cpu"
     workers: int = 1
     threads: int = 1
     timeout: float | None = None
     memory: int | None = None
+    timing: bool = False
     retry_failed: bool = False
 
 
@@ -68,6 +74,8 @@ class Run:
     store: Store
     options: RunOptions
     todo: list[Cell] = field(default_factory=list)
+    stamps: dict[str, tuple[int, dict[str, int]]] = field(default_factory=dict)
+    preflight: Preflight = field(default_factory=Preflight)
     finished: int = 0
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
@@ -78,27 +86,38 @@ class Run:
         return len(self.plan.cells)
 
 
-class _Stopped(Exception):
-    """The run was ended; what was under way leaves no record."""
-
-
-def find_work(run: Run) -> list[Cell]:
-    """Return the cells that have to be trained or scored."""
-    return [cell for cell in run.plan.cells if _needs_fit(run, cell) or _missing_metrics(run, cell)]
-
-
-def execute(run: Run, plugins: Plugins, make_executor: Any) -> None:
-    """Do the work of a run; ``make_executor(workers=..., threads=...)`` is called only where there is some.
+def execute(run: Run, plugins: Plugins, make_executor: Callable[[], Executor]) -> None:
+    """Do the work of a run; ``make_executor`` is called only where there is some.
 
     Observers are called in this thread. An interrupt ends every process and leaves the store clean.
     """
     run.store.write_suite(run.plan.to_record(run_command()))
     run.todo = find_work(run)
-    plugins.notify("run_started", run=run)
     if run.todo:
-        _Engine(run, plugins, make_executor(workers=run.options.workers, threads=run.options.threads)).work()
+        executor = make_executor()
+        try:
+            run.preflight = preflight(run, executor)
+            run.todo = _keep_refusals(run)
+            plugins.notify("run_started", run=run)
+            _Engine(run, plugins, executor).work()
+        finally:
+            executor.close()
+    else:
+        plugins.notify("run_started", run=run)
     _collect_problems(run)
     plugins.notify("run_finished", run=run)
+
+
+def preflight(run: Run, executor: Executor) -> Preflight:
+    """Ask the generators whose cells are to be trained whether they can serve them."""
+    import shutil
+
+    folder = new_scratch()
+    try:
+        cells = [cell for cell in run.todo if needs_fit(run, cell, first=True)]
+        return find_refusals(cells, run.plan.schemas, executor, memory=run.options.memory, folder=folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def run_command() -> str:
@@ -109,26 +128,18 @@ def run_command() -> str:
     return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
 
 
-def _needs_fit(run: Run, cell: Cell) -> bool:
-    record = run.store.read_cell(cell.key)
-    if record is None or (record.status not in DONE and run.options.retry_failed):
-        return True
-    if record.status != "ok" or not _missing_metrics(run, cell):
-        return False
-    draws = (run.store.draw_path(cell.key, draw) for draw in range(cell.identity.draws))
-    return not all(path.exists() for path in draws)  # tables that were removed since are sampled again
-
-
-def _missing_metrics(run: Run, cell: Cell) -> list[str]:
-    record = run.store.read_cell(cell.key)
-    if record is None or record.status != "ok":
-        return []
-    missing = []
-    for label, key in cell.metric_keys.items():
-        score = run.store.read_score(cell.key, key)
-        if score is None or (score.status not in DONE and run.options.retry_failed):
-            missing.append(label)
-    return missing
+def _keep_refusals(run: Run) -> list[Cell]:
+    """Record the cells that are refused, and return the others."""
+    options = run.options
+    left = []
+    for cell in run.todo:
+        refusal = run.preflight.refusals.get(cell.key)
+        if refusal is None:
+            left.append(cell)
+        else:
+            environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
+            run.store.write_cell(refused_record(cell, refusal, environment))
+    return left
 
 
 def _collect_problems(run: Run) -> None:
@@ -154,24 +165,31 @@ class _Engine:
 
     def __init__(self, run: Run, plugins: Plugins, executor: Executor) -> None:
         self.run, self.plugins, self.executor = run, plugins, executor
-        self.store, self.options = run.store, run.options
-        self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        self.events: Events = queue.Queue()
         self.stopping = threading.Event()
-        self.limits = Limits(threads=run.options.threads, timeout=run.options.timeout, memory=run.options.memory)
+        self.claims = Claims(run.store)
+        self.waiting = deque(run.todo)
+        self.choosing = threading.Lock()
+        self.cell_work = CellWork(run, executor, events=self.events, stopping=self.stopping)
 
     def work(self) -> None:
-        pool = ThreadPoolExecutor(self.options.workers, thread_name_prefix="tabgenbench-cell")
-        futures = [pool.submit(self._do_cell, cell) for cell in self.run.todo]
+        """Do all cells; returns when each is done, here or by another runner."""
+        workers = self.run.options.workers
+        pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
+        heart = pool.submit(self._refresh_claims)
+        futures = [pool.submit(self._do_cells) for _ in range(workers)]
         try:
-            while not all(future.done() for future in futures):
+            while not all(future.done() for future in futures) and not heart.done():
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
-            for future in futures:
+            self.stopping.set()
+            for future in (*futures, heart):
                 future.result()
         finally:
             self.stopping.set()
             self.executor.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            self.claims.close()
 
     def _tell(self, *, wait: float) -> None:
         while True:
@@ -184,144 +202,30 @@ class _Engine:
             self.plugins.notify(hook, **arguments)
             wait = 0.0
 
-    def _do_cell(self, cell: Cell) -> None:
-        if self.stopping.is_set():
-            return
-        self.events.put(("cell_started", {"cell": cell}))
-        try:
-            record = self._fit(cell) if _needs_fit(self.run, cell) else self.store.read_cell(cell.key)
-            if record is not None and record.status == "ok":
-                self._score(cell, _missing_metrics(self.run, cell))
-        except _Stopped:
-            return
-        self.events.put(("cell_finished", {"record": record}))
+    def _refresh_claims(self) -> None:
+        while not self.stopping.wait(REFRESH_SECONDS):
+            self.claims.refresh()
 
-    def _fit(self, cell: Cell) -> CellRecord:
-        folder = self.store.new_folder()
-        try:
-            (folder / "synthetic").mkdir()
-            payload = FitPayload(
-                target=cell.generator.target,
-                options=cell.generator.config,
-                split_folder=self.store.split_folder(cell.identity.split_fingerprint),
-                out_folder=folder / "synthetic",
-                draws=cell.identity.draws,
-                seed=cell.identity.seed,
-                device=self.options.device,
-                timeout=self.options.timeout,
-            )
-            phase = ["fit"]
-
-            def on_message(message: Any) -> None:
-                if isinstance(message, Progress):
-                    self.events.put(("cell_progress", {"cell": cell, "progress": message}))
-                else:
-                    phase[0] = message[1]
-
-            outcome = self._run(
-                Task(function=fit_cell, payload=payload, limits=self.limits, log=folder / "log"), on_message
-            )
-            record = self._cell_record(cell, outcome, phase[0])
-            if record.status == "ok":
-                self.store.publish_folder(folder / "synthetic", self.store.cell_folder(cell.key) / "synthetic")
-            self.store.write_cell(record)
-            return record
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _run(self, task: Task, on_message: Any) -> Outcome:
-        if self.stopping.is_set():
-            raise _Stopped
-        outcome = self.executor.submit(task, on_message).result()
-        if self.stopping.is_set() and outcome.status != "ok":
-            raise _Stopped
-        return outcome
-
-    def _cell_record(self, cell: Cell, outcome: Outcome, phase: str) -> CellRecord:
-        found: dict[str, Any] = outcome.value or {}
-        phases = {"fit": Phase(status="ok"), "sample": Phase(status="ok")}
-        if outcome.status != "ok":
-            phases[phase] = Phase(status=outcome.status)
-            if phase == "fit":
-                del phases["sample"]
-        else:
-            phases["fit"].seconds, phases["sample"].seconds = found["fit_seconds"], found["sample_seconds"]
-        phases["fit"].peak_memory_bytes = outcome.peak_memory
-        phases["fit"].peak_gpu_bytes = found.get("peak_gpu_bytes")
-        return CellRecord(
-            key=cell.key,
-            cell=cell.identity,
-            status=outcome.status,
-            reason=outcome.reason,
-            traceback=outcome.traceback,
-            phases=phases,
-            losses=found.get("losses", {}),
-            fallbacks=[FallbackRecord(**one) for one in found.get("fallbacks", [])],
-            notes=found.get("notes", []),
-            environment=self._environment(),
-        )
-
-    def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics; one that takes its process down is recorded, and the others go on in a new process."""
-        left = list(labels)
-        while left:
-            current: list[str] = []
-            folder = self.store.new_folder()
-            done: set[str] = set()
-
-            def on_message(message: Any, current: list[str] = current, done: set[str] = done) -> None:
-                if message[0] == "metric":
-                    current[:] = [message[1]]
-                else:
-                    self._keep_score(cell, message[1], message[2])
-                    done.add(message[1])
-
+    def _do_cells(self) -> None:
+        while (cell := self._next_cell()) is not None:
+            self.events.put(("cell_started", {"cell": cell}))
             try:
-                task = Task(
-                    function=score_cell, payload=self._score_payload(cell, left), limits=self.limits, log=folder / "log"
-                )
-                outcome = self._run(task, on_message)
+                record = self.cell_work.do(cell)
+            except Stopped:
+                return
             finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            left = [label for label in left if label not in done]
-            if outcome.status != "ok" and left:
-                culprits = [label for label in current if label in left] or left
-                for label in culprits:
-                    failure = {"status": outcome.status, "reason": outcome.reason, "traceback": outcome.traceback}
-                    self._keep_score(cell, label, {"draws": [], "artifacts": {}, "seconds": None, **failure})
-                left = [label for label in left if label not in culprits]
+                self.claims.release(cell.key)
+            self.events.put(("cell_finished", {"record": record}))
 
-    def _score_payload(self, cell: Cell, labels: list[str]) -> ScorePayload:
-        metrics = self.run.plan.metrics
-        return ScorePayload(
-            split_folder=self.store.split_folder(cell.identity.split_fingerprint),
-            draws=tuple(self.store.draw_path(cell.key, draw) for draw in range(cell.identity.draws)),
-            metrics=tuple(
-                MetricJob(label=label, target=metrics[label].target, options=metrics[label].config) for label in labels
-            ),
-            seed=seed_of(cell.identity.split, "metric"),  # the same for every generator on the split
-            device=self.options.device,
-            memory=self.options.memory,
-        )
-
-    def _keep_score(self, cell: Cell, label: str, found: dict[str, Any]) -> None:
-        metric, key = self.run.plan.metrics[label], cell.metric_keys[label]
-        record = ScoreRecord(
-            key=key,
-            cell_key=cell.key,
-            metric=metric.name,
-            config=metric.config,
-            specs=list(metric.specs),
-            status=found["status"],
-            reason=found.get("reason", ""),
-            traceback=found.get("traceback", ""),
-            draws=[DrawScores(**draw) for draw in found["draws"]] if found["status"] == "ok" else [],
-        )
-        for name, frame in found["artifacts"].items():
-            path = self.store.cell_folder(cell.key) / "scores" / f"{key}.{name}.csv"
-            self.store.write_text(path, frame.to_csv(index=False))
-        self.store.write_score(record, RunInfo(metric=label, seconds=found["seconds"], environment=self._environment()))
-
-    def _environment(self) -> Environment:
-        options = self.options
-        return describe_environment(threads=options.threads, device=options.device, workers=options.workers)
+    def _next_cell(self) -> Cell | None:
+        """Return a cell, claimed for this runner; wait while other runners have all that is left."""
+        while not self.stopping.is_set():
+            with self.choosing:
+                if not self.waiting:
+                    return None
+                for cell in self.waiting:
+                    if self.claims.acquire(cell.key):
+                        self.waiting.remove(cell)
+                        return cell
+            self.stopping.wait(WAIT_SECONDS)
+        return None

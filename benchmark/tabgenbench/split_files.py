@@ -5,16 +5,20 @@ train.h5ad        training rows on the evaluation scale; layer ``own`` holds the
 validation.h5ad   rows to choose by, likewise; only where the split has some
 test.h5ad         test rows on the evaluation scale
 conditions.json   conditions of the test rows, in order: all that a fitting process is given of them
+files.json        size of each file, and the SHA-256 of the small ones: tells whether the split is still whole
 """
 
 from __future__ import annotations
 
+import filecmp
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import h5py
 import numpy as np
 import pandas as pd
 
@@ -24,7 +28,17 @@ from tabgenbench.table import Matrix, Table
 from tabgenbench.table_io import read_table, read_transform, write_table
 from tabgenbench.transform import Transform
 
-__all__ = ["read_evaluation_tables", "read_fit_tables", "read_split", "read_transform", "write_split"]
+__all__ = [
+    "find_damage",
+    "read_evaluation_tables",
+    "read_fit_tables",
+    "read_split",
+    "read_transform",
+    "same_split",
+    "write_split",
+]
+
+REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 
 
 def write_split(folder: Path, table: Table, split: Split) -> None:
@@ -49,6 +63,91 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
     _write_side(folder / "test.h5ad", test, transform, keep_own=False)
     (folder / "conditions.json").write_text(_conditions_to_json(test.conditions), encoding="utf-8")
     (folder / "split.json").write_text(split.to_json(), encoding="utf-8")
+    kept = {path.name: _describe(path) for path in sorted(folder.iterdir())}
+    (folder / "files.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def find_damage(folder: Path) -> str:
+    """Return what is wrong with the files of a split, or ''. Quick: sizes of the tables, content of the small files.
+
+    A split of an older program has no ``files.json``; then each table is opened, which finds one that was cut off.
+    """
+    try:
+        described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
+        for name in dict.fromkeys((*REQUIRED, *described)):
+            if _describe(folder / name) != described[name]:
+                return f"{name} is not as it was written"
+        return ""
+    except FileNotFoundError as error:
+        if Path(error.filename).name != "files.json":
+            return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "files.json cannot be read"
+    return _find_damage_by_opening(folder)
+
+
+def same_split(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same split: equal bytes, or equal values written by other versions of libraries."""
+    names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
+    return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if filecmp.cmp(one, other, shallow=False):
+        return True
+    if one.name == "split.json":
+        return read_split(one.parent).fingerprint == read_split(other.parent).fingerprint
+    if one.suffix == ".h5ad":
+        return _same_values(one, other)
+    return one.suffix == ".json" and bool(json.loads(one.read_bytes()) == json.loads(other.read_bytes()))
+
+
+def _same_values(one: Path, other: Path) -> bool:
+    kept = [_keeps_own(path) for path in (one, other)]
+    transforms = [read_transform(path) for path in (one, other)]
+    same = [np.array_equal(getattr(transforms[0], name), getattr(transforms[1], name)) for name in ("mean", "std")]
+    if kept[0] != kept[1] or not all(same):
+        return False
+    for layer in _layers(kept[0]):
+        first, second = (read_table(path, layer=layer) for path in (one, other))
+        if (first.features, first.schema, first.scale) != (second.features, second.schema, second.scale):
+            return False
+        if not first.obs.equals(second.obs) or abs(first.X - second.X).max() != 0:
+            return False
+    return True
+
+
+def _keeps_own(path: Path) -> bool:
+    with h5py.File(path, "r") as handle:
+        return "layers/own" in handle
+
+
+def _layers(with_own: bool) -> tuple[Literal["own"] | None, ...]:
+    return (None, "own") if with_own else (None,)
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    size: dict[str, Any] = {"bytes": path.stat().st_size}
+    return {**size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path.suffix == ".json" else size
+
+
+def _find_damage_by_opening(folder: Path) -> str:
+    name = ""
+    try:
+        for name in dict.fromkeys((*REQUIRED, *sorted(path.name for path in folder.glob("*.h5ad")))):
+            path = folder / name
+            if path.suffix == ".h5ad":
+                with h5py.File(path, "r"):
+                    pass
+            elif name == "split.json":
+                read_split(folder)
+            else:
+                _conditions_from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except (OSError, ValueError, DataError):
+        return f"{name} cannot be read"
+    return ""
 
 
 def read_split(folder: Path) -> Split:

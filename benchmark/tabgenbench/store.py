@@ -1,46 +1,58 @@
 """The store: a folder of splits, cells and scores. Every write is atomic; a failure is kept but never counts as done.
 
-splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json
+store.json                the schema version of what is in it
+splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json  files.json
 cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  scores/<metric-key>.json  runs/<metric-key>.json
 datasets/<identity>.json  what a dataset source gave when it was last loaded, so that it need not be loaded again
 suites/<name>.json        what the last run of a suite asked for
+claims/<key>.json         which runner is at work on a cell
+set-aside/                what was found and could not be read, in the folders where it was
+tmp/                      what is being written
 """
 
 from __future__ import annotations
 
-import errno
+import json
 import os
-import secrets
+import re
 import shutil
-import socket
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
 from pydantic import BaseModel, ValidationError
 
+from tabgenbench import __version__
 from tabgenbench.errors import StoreError
-from tabgenbench.record import CellRecord, RunInfo, ScoreRecord, SuiteRecord
+from tabgenbench.record import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
+from tabgenbench.store_folder import SetAside, StoreFolder
+from tabgenbench.store_version import FIRST_VERSION, MIGRATIONS, Marker, Migration, check_version, migrate
 
-__all__ = ["DONE", "Store"]
+__all__ = ["DONE", "SetAside", "Store"]
 
 DONE = ("ok", "skipped")
-FOREIGN_SECONDS = 86_400  # how long the temporary files of another machine are left alone
+TOP_STATUS = re.compile(rb'^ "status": "(\w+)",?$', re.MULTILINE)  # one space: what is nested stands further in
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
-class Store:
+class Store(StoreFolder):
     """A folder that keeps what runs found.
 
     Args:
         root: the folder; made by `prepare`, never by reading.
+        migrations: how records of older schema versions are read, by the version that a step starts from.
+
+    Raises:
+        StoreError: it is of a schema version that this program does not read.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
+        super().__init__(root)
+        self._migrations = migrations
+        marker = self._read_marker()
+        if marker is not None:
+            check_version(root, marker, migrations)
 
     def prepare(self) -> None:
         """Make the folder and remove what a killed run left half-written.
@@ -49,7 +61,7 @@ class Store:
             StoreError: the folder cannot be made or written.
         """
         try:
-            for name in ("splits", "cells", "datasets", "suites", "tmp"):
+            for name in ("splits", "cells", "datasets", "suites", "claims", "tmp"):
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             with self.replacing(self.root / "tmp" / ".probe") as probe:
                 probe.touch()
@@ -58,9 +70,12 @@ class Store:
             raise StoreError(
                 f"--store: cannot write to {self.root} ({error.strerror}); name a folder that you may write to"
             ) from None
-        for path in (self.root / "tmp").iterdir():
-            if not _owner_lives(path):
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        self.writing = True
+        marker = self._read_marker()
+        if marker is None or marker.schema_version < SCHEMA_VERSION:
+            self._write(self.root / "store.json", Marker(schema_version=SCHEMA_VERSION, program=__version__))
+        for path in self.dead_temporaries():
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
         """Raise `StoreError` where `prepare` would; makes nothing."""
@@ -70,12 +85,6 @@ class Store:
         # A folder marked read-only for everybody is left alone even where the superuser could write.
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not place.stat().st_mode & 0o222:
             raise StoreError(f"--store: cannot write to {self.root}; name a folder that you may write to")
-
-    def new_folder(self) -> Path:
-        """Return an empty folder below ``tmp`` that belongs to this process."""
-        path = self.root / "tmp" / _temporary_name()
-        path.mkdir()
-        return path
 
     def split_folder(self, fingerprint: str) -> Path:
         """Return the folder of a split."""
@@ -89,26 +98,26 @@ class Store:
         """Return the path of a synthetic table."""
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
-    def publish_folder(self, folder: Path, final: Path) -> None:
-        """Move a finished folder to its place in one step; one that is there already is replaced."""
-        final.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            if final.exists():
-                grave = self.new_folder()
-                with suppress(FileNotFoundError):  # another runner of this store may move it at the same time
-                    os.replace(final, grave / final.name)
-                shutil.rmtree(grave, ignore_errors=True)
-            try:
-                os.replace(folder, final)
-            except OSError as error:
-                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                    raise
-            else:
-                return
+    def score_path(self, cell_key: str, metric_key: str) -> Path:
+        """Return the path of the record of a metric on a cell."""
+        return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
+
+    def draws_are_whole(self, record: CellRecord) -> bool:
+        """Whether every synthetic table of a cell is there, of the size that its record says.
+
+        A record without sizes is of an older program: then each file is opened, which finds one that was cut off.
+        """
+        paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
+        sizes = [_size(path) for path in paths]
+        if len(record.draw_bytes) == len(paths):
+            return sizes == record.draw_bytes
+        return all(sizes) and all(_opens(path) for path in paths)
 
     def read_cell(self, key: str) -> CellRecord | None:
         """Return the record of a cell, or None."""
-        return self._read(self.cell_folder(key) / "fit.json", CellRecord)
+        path = self.cell_folder(key) / "fit.json"
+        record = self.read(path, CellRecord)
+        return self._belonging(path, record, fits=record is not None and record.key == key)
 
     def write_cell(self, record: CellRecord) -> None:
         """Write the record of a cell; the synthetic tables are in place by then."""
@@ -116,21 +125,35 @@ class Store:
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
         """Return the record of a metric on a cell, or None."""
-        return self._read(self.cell_folder(cell_key) / "scores" / f"{metric_key}.json", ScoreRecord)
+        path = self.score_path(cell_key, metric_key)
+        record = self.read(path, ScoreRecord)
+        fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
+        return self._belonging(path, record, fits=fits)
+
+    def score_status(self, cell_key: str, metric_key: str) -> str | None:
+        """Return the status of a metric on a cell, or None; quick, since of the record nothing else is read."""
+        try:
+            content = self.score_path(cell_key, metric_key).read_bytes()
+        except OSError:
+            content = b""
+        found = TOP_STATUS.search(content) if content.endswith(b"}\n") and cell_key.encode() in content else None
+        if found is not None:
+            return found[1].decode()
+        record = self.read_score(cell_key, metric_key)
+        return None if record is None else record.status
 
     def write_score(self, record: ScoreRecord, info: RunInfo) -> None:
         """Write the scores of a metric, and apart from them how long it took."""
-        folder = self.cell_folder(record.cell_key)
-        self._write(folder / "runs" / f"{record.key}.json", info)
-        self._write(folder / "scores" / f"{record.key}.json", record)
+        self._write(self.cell_folder(record.cell_key) / "runs" / f"{record.key}.json", info)
+        self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
         """Return when and how long a metric ran, or None."""
-        return self._read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
+        return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
         """Return what the last run of a suite asked for, or None."""
-        return self._read(self.root / "suites" / f"{name}.json", SuiteRecord)
+        return self.read(self.root / "suites" / f"{name}.json", SuiteRecord)
 
     def write_suite(self, record: SuiteRecord) -> None:
         """Keep what a run asks for."""
@@ -144,49 +167,92 @@ class Store:
     def cells(self) -> Iterator[CellRecord]:
         """Yield the records of all cells, in the order of their keys."""
         for path in sorted((self.root / "cells").glob("*/fit.json")):
-            record = self._read(path, CellRecord)
+            record = self.read_cell(path.parent.name)
             if record is not None:
                 yield record
 
-    def write_text(self, path: Path, text: str) -> None:
-        """Write a file in one step, making its folder."""
-        with self.replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
+        """Return the record in a file, or None where there is none; a file that holds something else is put aside.
 
-    @contextmanager
-    def replacing(self, path: Path) -> Iterator[Path]:
-        """Give a temporary path to write to, and move it to ``path`` when the block ends well."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.root / "tmp" / f"{_temporary_name()}{path.suffix}"
+        Raises:
+            StoreError: it is of a schema version that this program does not read, or may not be read by this user.
+        """
         try:
-            yield temporary
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except (NotADirectoryError, IsADirectoryError):
+            self.put_aside_blocking(path)
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror}); make it readable or remove it") from None
+        try:
+            record = kind.model_validate_json(content)
+        except ValidationError as error:
+            return self._read_otherwise(path, kind, content=content, problem=_first_problem(error))
+        if _version(record) != SCHEMA_VERSION:
+            return self._read_otherwise(path, kind, content=content, problem="of another schema version")
+        return record
+
+    def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
+        """Read a record of another schema version, or put aside what is no record."""
+        with suppress(ValueError):  # of JSON, of its encoding and of what it should hold
+            kept = json.loads(content)
+            found = kept.get("schema_version", FIRST_VERSION) if isinstance(kept, dict) else SCHEMA_VERSION
+            if isinstance(found, int) and found != SCHEMA_VERSION:
+                check_version(path, Marker(schema_version=found), self._migrations)
+                return kind.model_validate(migrate(kind.__name__, kept, found=found, migrations=self._migrations))
+        self.put_aside(path, f"not a record of this program ({problem})", content=content)
+        return None
+
+    def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
+        if record is not None and not fits:
+            self.put_aside(path, "a record of another cell or metric")
+        return record if fits else None
+
+    def _read_marker(self) -> Marker | None:
+        path = self.root / "store.json"
+        try:
+            return Marker.model_validate_json(path.read_bytes())
+        except OSError:
+            return None
+        except ValidationError:
+            self.put_aside(path, "does not say the schema version of a store")
+            return None
 
     def _write(self, path: Path, record: BaseModel) -> None:
         self.write_text(path, record.model_dump_json(indent=1) + "\n")
 
-    def _read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        try:
-            return kind.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            raise StoreError(
-                f"{path}: not a record of this program ({error.error_count()} problems); remove it"
-            ) from None
+
+def _version(record: BaseModel) -> int:
+    """Return the schema version that a record says; a default is not what it says."""
+    return (
+        getattr(record, "schema_version", FIRST_VERSION)
+        if "schema_version" in record.model_fields_set
+        else FIRST_VERSION
+    )
 
 
-def _temporary_name() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(6)}"
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
 
 
-def _owner_lives(path: Path) -> bool:
-    """Whether the process that made a temporary file may still use it."""
-    host, _, pid = path.name.rpartition("-")[0].rpartition("-")
-    if host == socket.gethostname():
-        return pid.isdigit() and psutil.pid_exists(int(pid))
-    with suppress(FileNotFoundError):  # nothing is known of processes elsewhere: age decides
-        return time.time() - path.stat().st_mtime < FOREIGN_SECONDS
-    return True
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes, 0 for none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _opens(path: Path) -> bool:
+    """Whether a file is an HDF5 file that was not cut off."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False

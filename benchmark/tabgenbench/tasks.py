@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,32 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.errors import PluginError, Unsupported
-from tabgenbench.evaluation import Evaluation, Shared
+from tabgenbench.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.executor import Send
 from tabgenbench.generator import Context, FitContext, Generator, Progress, SampleContext
+from tabgenbench.guard import unchanged_process
 from tabgenbench.keys import seed_of
+from tabgenbench.lazy import load_target
 from tabgenbench.metric import Metric, MetricContext, Result
 from tabgenbench.record import DrawScores
+from tabgenbench.sample_check import check_sample
 from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, read_transform
 from tabgenbench.table import Table
 from tabgenbench.table_io import read_table, write_table
 from tabgenbench.transform import Transform
+from tabgenbench.worker import mark
 
-__all__ = ["FitPayload", "MetricJob", "ScorePayload", "check_result", "fit_cell", "score_cell", "score_draw"]
+__all__ = [
+    "FitPayload",
+    "MetricJob",
+    "ScorePayload",
+    "check_result",
+    "fit_cell",
+    "metric_phase",
+    "score_cell",
+    "score_draw",
+    "warm_up",
+]
 
 REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
 TAIL_CHARACTERS = 4000
@@ -44,7 +58,7 @@ class FitPayload:
         draws: number of samples.
         seed: seed of the cell.
         device: where to compute.
-        timeout: wall-clock limit in seconds, for the generator's deadline, or None.
+        timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
     """
 
     target: str
@@ -90,14 +104,14 @@ class _MetricState:
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     """Train a generator and write its samples; return what the record keeps.
 
-    Sends ``("phase", name)`` as each phase begins and a `Progress` now and then.
+    Sends a `Mark` as the phases ``fit`` and ``sample`` begin, and a `Progress` now and then. What comes before the
+    first mark (imports, reading, the first use of the device) is in no figure.
     """
-    kind = _load(payload.target)
+    kind = load_target(payload.target)
     generator: Generator = kind(kind.Config.model_validate(payload.options))
     train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
     transform = read_transform(payload.split_folder / "train.h5ad")
     kind.supports(train.schema, train.n_rows, train.n_features)
-    deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
 
     @lru_cache(maxsize=1)
     def device_split() -> Any:
@@ -105,24 +119,29 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
         return upload(train, validation, payload.device)
 
-    common: dict[str, Any] = {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
-    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common)
-    send(("phase", "fit"))
+    def common() -> dict[str, Any]:
+        deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
+        return {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
+
+    warm_up(payload.device)
+    send(mark("fit", measure=True))
+    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common())
     started = time.perf_counter()
     generator.fit(train, validation, fit_context)
     _synchronize(payload.device)
     fit_seconds = time.perf_counter() - started
 
-    send(("phase", "sample"))
+    send(mark("sample"))
     contexts: list[Context] = [fit_context]
+    sample_common = common()
     sample_seconds = 0.0
     for draw in range(payload.draws):
-        context = SampleContext(seed=seed_of(payload.seed, "sample", draw), draw=draw, **common)
+        context = SampleContext(seed=seed_of(payload.seed, "sample", draw), draw=draw, **sample_common)
         started = time.perf_counter()
         synthetic = generator.sample(conditions.copy(), context)
         _synchronize(payload.device)
         sample_seconds += time.perf_counter() - started
-        checked = _check_sample(synthetic, conditions, like=train, plugin=kind.name)
+        checked = check_sample(synthetic, conditions, like=train, plugin=kind.name)
         evaluated = _on_evaluation_scale(checked, transform, context)
         write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
         contexts.append(context)
@@ -140,25 +159,44 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every draw of a cell.
 
-    Sends ``("metric", label)`` before each computation, so that a crash can be put down to its metric, and
-    ``("scored", label, result)`` for each metric at the end.
+    Sends a `Mark` with `metric_phase` of the label before each computation, so that limits hold for each metric and a
+    crash can be put down to its metric, and ``("scored", label, result)`` for each metric at the end.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
     states: dict[str, _MetricState] = {}
     for job in payload.metrics:
-        kind = _load(job.target)
+        kind = load_target(job.target)
         states[job.label] = _MetricState(kind(kind.Config.model_validate(job.options)))
+    warm_up(payload.device)
     shared = Shared()
     for draw, path in enumerate(payload.draws):
+        send(mark("reading"))
         shared.next_draw()
         evaluation = Evaluation(train, test, read_table(path), transform, shared)
+        lock_arrays([train, test, evaluation.synthetic])
         for label, state in states.items():
             if state.failure is None:
-                send(("metric", label))
-                _compute(state, evaluation, context, draw)
+                send(mark(metric_phase(label)))
+                with unchanged_process():
+                    _compute(state, evaluation, context, draw)
     for label, state in states.items():
         send(("scored", label, _summary(state)))
+
+
+def metric_phase(label: str) -> str:
+    """Return the name of the phase in which a metric is computed."""
+    return f"metric {label}"
+
+
+def warm_up(device: str) -> None:
+    """Do what only a first use of torch and the device costs: thread pools, handles. Draws no random number."""
+    import torch
+
+    square = torch.ones(64, 64, device=device, requires_grad=True)
+    torch.autograd.grad((square @ square).sum(), square)
+    np.linalg.svd(np.ones((8, 8)))
+    _synchronize(device)
 
 
 def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
@@ -203,6 +241,8 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
     except Exception as error:  # a plugin may raise anything; the record says what
         reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
         tail = traceback.format_exc()[-TAIL_CHARACTERS:]
+        sys.stdout.flush()
+        sys.stderr.flush()
         state.failure = {"status": "failed", "reason": f"draw {draw}: {reason}", "traceback": tail}
     else:
         scores = {name: float(value) for name, value in sorted(result.scores.items())}
@@ -222,14 +262,6 @@ def _summary(state: _MetricState) -> dict[str, Any]:
     }
 
 
-def _load(target: str) -> Any:
-    module, _, name = target.partition(":")
-    found = import_module(module)
-    for part in name.split("."):  # a class defined inside another, as in a test, has a dotted name
-        found = getattr(found, part)
-    return found
-
-
 def _throttled(send: Send) -> Callable[[Progress], None]:
     last = 0.0
 
@@ -241,32 +273,6 @@ def _throttled(send: Send) -> Callable[[Progress], None]:
             send(progress)
 
     return report
-
-
-def _check_sample(synthetic: Table, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
-    where = f"plugin {plugin!r}: sample()"
-    if not isinstance(synthetic, Table):
-        raise PluginError(f"{where} returned {type(synthetic).__name__}, expected a Table; use train.like()")
-    if synthetic.n_rows != len(conditions):
-        raise PluginError(f"{where} returned {synthetic.n_rows} rows for {len(conditions)} conditions")
-    if synthetic.features != like.features:
-        raise PluginError(f"{where} returned other features than the training rows have; use train.like(X, conditions)")
-    if synthetic.scale != like.scale:
-        raise PluginError(f"{where} returned scale {synthetic.scale!r}, expected {like.scale!r}, which it declares")
-    values = synthetic.dense()
-    if not np.isfinite(values).all():
-        row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
-        place = f"row {row}, feature {like.features[column]!r}"
-        raise PluginError(f"{where} returned {values[row, column]} in {place}, expected finite numbers")
-    for column in conditions.columns:
-        if column not in synthetic.obs:
-            raise PluginError(f"{where} returned no column {column!r}, expected the conditions asked for")
-        other = synthetic.obs[column].astype(str).to_numpy() != conditions[column].astype(str).to_numpy()
-        if other.any():
-            row = int(other.argmax())
-            got, asked = synthetic.obs[column].iloc[row], conditions[column].iloc[row]
-            raise PluginError(f"{where} returned {column}={got!r} in row {row}, asked was {asked!r}")
-    return replace(synthetic.like(values, conditions.copy()), scale=synthetic.scale)
 
 
 def _on_evaluation_scale(synthetic: Table, transform: Transform, context: Context) -> Table:

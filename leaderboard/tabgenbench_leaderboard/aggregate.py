@@ -23,16 +23,15 @@ from tabgenbench_leaderboard.board import (
     ScoreColumn,
     ScoreValue,
     State,
+    TimedCells,
 )
 from tabgenbench_leaderboard.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.compare import compare_rows, mark_best
 from tabgenbench_leaderboard.problems import find_notes, find_problems
+from tabgenbench_leaderboard.records import Setting, without_collection
 from tabgenbench_leaderboard.statistics import mean, t_interval
 
 __all__ = ["build_board"]
-
-MAX_CURVES = 12
-"""Cells of a row whose loss curves are kept for the figure."""
 
 
 def build_board(store: Store, suite: SuiteRecord) -> Board:
@@ -44,7 +43,11 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
     Raises:
         StoreError: a record cannot be read; names the file.
     """
-    cells = collect_cells(store, suite)
+    with without_collection():
+        return _build_board(suite, collect_cells(store, suite))
+
+
+def _build_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
     by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
     order = list(dict.fromkeys(row.dataset for row in suite.rows))
     metrics = _metric_order(suite)
@@ -92,6 +95,10 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
         problems=find_problems(cells),
         notes=find_notes(cells),
         metric_costs=_metric_costs(cells, metrics),
+        fit_settings=_timed(cell.environment for cell in cells if cell.fit_seconds is not None),
+        metric_settings=_timed(
+            facts.setting for cell in cells for facts in cell.metrics.values() if facts.seconds is not None
+        ),
     )
 
 
@@ -134,7 +141,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
         costs=_costs(cells),
         scores=tuple(_score_value(cells, column) for column in columns),
         fallbacks=_fallbacks(cells),
-        curves=tuple(cell.curve for cell in cells if cell.curve is not None)[:MAX_CURVES],
+        curves=tuple(cell.curve for cell in cells if cell.curve is not None),
     )
 
 
@@ -155,10 +162,11 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
     name = column.spec.name
     for cell in cells:
         facts = cell.metrics.get(column.metric)
-        where = f"split {cell.row.split}, seed {cell.row.seed}"
         if facts is not None and name in facts.values:
             by_split.setdefault(cell.row.split, []).append(facts.values[name])
-        elif facts is not None and name in facts.missing:
+            continue
+        where = f"split {cell.row.split}, seed {cell.row.seed}"
+        if facts is not None and name in facts.missing:
             states.add("undefined")
             why[f"{where}: {facts.missing[name]}"] = None
         else:
@@ -217,6 +225,18 @@ def _metric_costs(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[M
     return tuple(costs)
 
 
+def _timed(settings: Iterable[Environment | Setting | None]) -> tuple[TimedCells, ...]:
+    counts = Counter(
+        (setting.timing, setting.workers, setting.threads, setting.cpu, setting.gpu)
+        for setting in settings
+        if setting is not None
+    )
+    return tuple(
+        TimedCells(cells=counts[place], timing=place[0], workers=place[1], threads=place[2], cpu=place[3], gpu=place[4])
+        for place in sorted(counts)
+    )
+
+
 def _fallbacks(cells: Sequence[CellFacts]) -> tuple[Fallbacks, ...]:
     rows: Counter[tuple[str, str]] = Counter()
     used: Counter[tuple[str, str]] = Counter()
@@ -231,7 +251,7 @@ def _fallbacks(cells: Sequence[CellFacts]) -> tuple[Fallbacks, ...]:
 
 
 def _machines(environments: Sequence[Environment]) -> tuple[Machine, ...]:
-    fields = ("python", "platform", "git_commit", "cpu", "cores", "threads", "workers", "device", "gpu")
+    fields = ("python", "platform", "git_commit", "cpu", "cores", "threads", "workers", "timing", "device", "gpu")
     counts = Counter(tuple(getattr(environment, name) for name in fields) for environment in environments)
     return tuple(
         Machine.model_validate({"cells": counts[place], **dict(zip(fields, place, strict=True))})
@@ -241,7 +261,7 @@ def _machines(environments: Sequence[Environment]) -> tuple[Machine, ...]:
 
 def _packages(environments: Sequence[Environment]) -> dict[str, tuple[str, ...]]:
     versions: dict[str, set[str]] = {}
-    for environment in environments:
-        for name, version in environment.packages.items():
+    for packages in {tuple(environment.packages.items()) for environment in environments}:
+        for name, version in packages:
             versions.setdefault(name, set()).add(version)
     return {name: tuple(sorted(versions[name])) for name in sorted(versions)}

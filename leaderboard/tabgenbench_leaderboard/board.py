@@ -25,6 +25,7 @@ __all__ = [
     "ScoreColumn",
     "ScoreValue",
     "State",
+    "TimedCells",
     "Verdict",
 ]
 
@@ -171,6 +172,8 @@ class Problem(_Part):
         status: what the record says; ``waiting`` where there is no record.
         cells: (split, seed) of each.
         keys: keys of those cells, for finding the traceback in the store.
+        output: end of what the first of those cells that wrote anything wrote to stdout and stderr.
+        output_key: key of that cell.
     """
 
     label: str
@@ -179,6 +182,8 @@ class Problem(_Part):
     reason: str
     cells: tuple[tuple[int, int], ...]
     keys: tuple[str, ...]
+    output: str = ""
+    output_key: str = ""
 
 
 class Note(_Part):
@@ -197,8 +202,24 @@ class MetricCost(_Part):
     cells: int
 
 
+class TimedCells(_Part):
+    """Cells whose times were taken under one setting; ``timing``: one at a time, so that times compare."""
+
+    cells: int
+    timing: bool
+    workers: int
+    threads: int
+    cpu: str
+    gpu: str
+
+
 class DatasetBoard(_Part):
-    """The table of one dataset. Sizes are (smallest, largest) over splits, None where no cell has run."""
+    """The table of one dataset. Sizes are (smallest, largest) over splits, None where no cell has run.
+
+    Attributes:
+        fit_settings: settings under which the cells that ended well were trained and sampled.
+        metric_settings: settings under which metrics ran, counted once a cell and metric.
+    """
 
     dataset: str
     note: str
@@ -217,6 +238,8 @@ class DatasetBoard(_Part):
     problems: tuple[Problem, ...]
     notes: tuple[Note, ...]
     metric_costs: tuple[MetricCost, ...]
+    fit_settings: tuple[TimedCells, ...] = ()
+    metric_settings: tuple[TimedCells, ...] = ()
 
     @property
     def models(self) -> tuple[BoardRow, ...]:
@@ -240,6 +263,7 @@ class Machine(_Part):
     cores: int
     threads: int
     workers: int
+    timing: bool = False
     device: str
     gpu: str
 

@@ -51,6 +51,8 @@ def leaderboard(suite: str | None, store_path: Path, out: Path | None, formats: 
     board = load_board(store, suite)
     wanted = out is not None or formats == "html" or formats == "md"
     pictures = collect_pictures(store, _find_suite(store, suite)) if wanted else None
+    for found in store.set_aside:
+        click.echo(f"tabgenbench: {found}", err=True)
     if out is None and formats is not None:
         files = {"md": "README.md", "csv": "scores.csv", "html": "index.html", "json": "board.json"}
         click.echo(render_board(board, chosen, pictures=pictures)[files[chosen[0]]], nl=False)

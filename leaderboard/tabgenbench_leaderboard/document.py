@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["Block", "Bullets", "Cell", "Figure", "Grid", "Heading", "Paragraph", "Section", "cells", "quote"]
+__all__ = ["Block", "Bullets", "Cell", "Details", "Figure", "Grid", "Heading", "Paragraph", "Section", "cells", "quote"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,20 @@ class Figure:
     caption: str
 
 
-Block = Heading | Paragraph | Bullets | Grid | Figure
+@dataclass(frozen=True)
+class Details:
+    """Text as it was written, which a page shows on demand; one that cannot leaves it out.
+
+    Attributes:
+        summary: what it is.
+        text: its lines.
+    """
+
+    summary: str
+    text: str
+
+
+Block = Heading | Paragraph | Bullets | Grid | Figure | Details
 
 
 def cells(texts: Sequence[str]) -> tuple[Cell, ...]:

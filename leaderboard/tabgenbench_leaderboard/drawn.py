@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tabgenbench_leaderboard.board import Board, DatasetBoard
+from tabgenbench_leaderboard.drawn_rows import drawn_rows
 from tabgenbench_leaderboard.pages import figure_name
 from tabgenbench_leaderboard.palette import Look, group_looks
 from tabgenbench_leaderboard.pictures import Pictures
@@ -40,7 +41,7 @@ def draw_figures(board: Board, pictures: Pictures) -> Drawn:
     groups = {label for picture in pictures.rows.values() for label in next(iter(picture.labels), ())}
     looks = group_looks(groups)  # one look a tissue on all figures of the board
     with drawing():
-        for dataset in board.datasets:
+        for dataset in map(drawn_rows, board.datasets):
             for kind, figure in _figures(dataset, pictures, looks):
                 name = figure_name(board, dataset, _file_kind(kind, dataset))
                 drawn.names[dataset.dataset, kind] = name

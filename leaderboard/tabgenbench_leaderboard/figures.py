@@ -277,4 +277,4 @@ def _loss_panel(axis: Axes, row: BoardRow) -> None:
     axis.tick_params(axis="y", labelsize=7.5, labelcolor=SOFT)
     axis.grid(axis="y")
     axis.set_axisbelow(True)
-    axis.legend(fontsize=7.5)
+    axis.legend(fontsize=7.5, loc="upper right")  # losses fall; to look for the emptiest place takes long

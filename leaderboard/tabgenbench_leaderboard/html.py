@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
-from tabgenbench_leaderboard.document import Block, Bullets, Cell, Figure, Grid, Heading, Paragraph, Section
+from tabgenbench_leaderboard.document import Block, Bullets, Cell, Details, Figure, Grid, Heading, Paragraph, Section
 
 __all__ = ["render_html"]
 
@@ -48,6 +48,9 @@ def _block(block: Block, figures: Mapping[str, str]) -> str:
         case Figure(name, alt, caption):
             picture = f'<div role="img" aria-label="{html.escape(alt)}">\n{figures[name]}\n</div>'
             return f"<figure>\n{picture}\n<figcaption>{_inline(caption)}</figcaption>\n</figure>"
+        case Details(summary, text):
+            whole = f"<pre>{html.escape(text)}</pre>"
+            return f"<details>\n<summary>{_inline(summary)}</summary>\n{whole}\n</details>"
         case Grid():
             return _grid(block)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tabgenbench_leaderboard.document import Block, Bullets, Cell, Figure, Grid, Heading, Paragraph, Section
+from tabgenbench_leaderboard.document import Block, Bullets, Cell, Details, Figure, Grid, Heading, Paragraph, Section
 
 __all__ = ["render_markdown"]
 
@@ -14,11 +14,11 @@ _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return the page; figures are PNG files in the folder ``figures`` beside it."""
-    return "\n\n".join(_block(block) for block in blocks) + "\n"
+    """Return the page without its details; figures are PNG files in the folder ``figures`` beside it."""
+    return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 
-def _block(block: Block) -> str:
+def _block(block: Heading | Paragraph | Bullets | Grid | Figure) -> str:
     match block:
         case Heading(level, text):
             return f"{'#' * level} {_inline(text)}"

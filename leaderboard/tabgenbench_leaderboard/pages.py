@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from tabgenbench_leaderboard.board import Board, BoardRow, DatasetBoard, Note
 from tabgenbench_leaderboard.compare import comparison_sentences
-from tabgenbench_leaderboard.document import Block, Bullets, Figure, Grid, Heading, Paragraph, quote
+from tabgenbench_leaderboard.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
+from tabgenbench_leaderboard.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.formatting import count_text, range_text
 from tabgenbench_leaderboard.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.publications import load_published, published_blocks
@@ -21,12 +22,15 @@ from tabgenbench_leaderboard.tables import (
     score_grid,
     shown_columns,
 )
+from tabgenbench_leaderboard.timing import timing_sentences
 
 __all__ = ["FigureNames", "facts_sentence", "figure_name", "full_page", "gaps", "problem_parts", "waiting_sentence"]
 
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
 MAX_NOTES = 20
+MAX_OUTPUTS = 40
+"""Outputs that a page shows; the rest is in ``board.json``."""
 
 _READING = (
     "A score is computed on every draw (one synthetic table); draws are averaged, then seeds, inside a split. "
@@ -155,6 +159,9 @@ def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     missing = list(gaps(dataset))
     if missing:
         blocks += [Paragraph("Without a value in some split:"), Bullets(tuple(missing))]
+    left_out = left_out_sentence(dataset)
+    if left_out and any(dataset.dataset == place for place, _ in figures):
+        blocks.append(Paragraph(left_out))
     name = figures.get((dataset.dataset, "scores"))
     if name:
         alt = f"Dot plot of every score on {dataset.dataset}; the numbers are in the tables above."
@@ -186,8 +193,10 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
-    blocks: list[Block] = [Heading(3, "Costs"), cost_grid(dataset)]
+    fit, scoring = timing_sentences(dataset.fit_settings), timing_sentences(dataset.metric_settings)
+    blocks: list[Block] = [Heading(3, "Costs"), *([Paragraph(" ".join(fit))] if fit else []), cost_grid(dataset)]
     if dataset.metric_costs:
+        blocks += [Paragraph(" ".join(scoring))] if scoring and scoring != fit else []
         blocks.append(metric_cost_grid(dataset))
     return blocks
 
@@ -196,9 +205,24 @@ def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
+    blocks += _output_blocks(dataset)
     waiting = waiting_sentence(dataset)
     if waiting:
         blocks += [Heading(3, "Waiting"), Paragraph(waiting)]
+    return blocks
+
+
+def _output_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return what failed cells wrote; a page that cannot fold it away leaves it out."""
+    wrote = [problem for problem in dataset.problems if problem.output]
+    names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
+    blocks: list[Block] = [
+        Details(f"End of what {name} wrote (`cells/{quote(problem.output_key)}`)", problem.output)
+        for name, problem in zip(names[:MAX_OUTPUTS], wrote, strict=False)
+    ]
+    if len(wrote) > MAX_OUTPUTS:
+        left_out = "\n".join(names[MAX_OUTPUTS:]).replace("`", "")
+        blocks.append(Details(f"and {count_text(len(wrote) - MAX_OUTPUTS, 'more output')} in board.json", left_out))
     return blocks
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabgenbench.errors import StoreError
 from tabgenbench.record import ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store import Store
 
@@ -72,58 +73,65 @@ class Pictures:
 def collect_pictures(store: Store, suite: SuiteRecord) -> Pictures:
     """Read the artifacts ``umap`` and ``hexagons`` of the first draw of each generator's first split that has them.
 
-    Raises:
-        StoreError: an artifact cannot be read; names the file.
+    An artifact that cannot be read is as good as absent; `Store.set_aside` names it.
     """
     pictures = Pictures()
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
         place = (row.dataset, row.label)
         if place not in pictures.rows:
             for key, path in _artifacts(store, row, ROWS):
-                pictures.rows.setdefault(place, _rows_picture(path, row.split, store.read_score(row.key, key)))
+                with _reading(store, path):
+                    pictures.rows.setdefault(place, _rows_picture(path, row.split, store.read_score(row.key, key)))
         if place not in pictures.correlations:
             for _, path in _artifacts(store, row, HEXAGONS):
-                pictures.correlations.setdefault(place, _correlation_picture(path, row.split))
+                with _reading(store, path):
+                    pictures.correlations.setdefault(place, _correlation_picture(path, row.split))
     return pictures
 
 
 def _artifacts(store: Store, row: SuiteRow, name: str) -> Iterator[tuple[str, Path]]:
     for _, key in sorted(row.scores.items()):
-        path = store.cell_folder(row.key) / "scores" / f"{key}.{name}.csv"
-        if path.is_file():
-            yield key, path
+        path = f"{store.root}/cells/{row.key}/scores/{key}.{name}.csv"
+        if os.path.isfile(path):  # as text: most cells have none, and there may be many thousands
+            yield key, Path(path)
+
+
+@contextmanager
+def _reading(store: Store, path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, ValueError, TypeError, IndexError, OSError, csv.Error) as error:
+        store.put_aside(path, f"not an artifact of this program ({type(error).__name__}: {error})")
 
 
 def _rows_picture(path: Path, split: int, record: ScoreRecord | None) -> RowsPicture:
-    with _reading(path):
-        lines, draw = _first_draw(path)
-        config = record.config if record is not None else {}
-        known = [name.removeprefix(PREFIX) for name in lines[0] if name.startswith(PREFIX)]
-        wanted = [config.get("tissue"), config.get("status")]
-        chosen = [name for name in wanted if name in known]
-        columns = tuple(dict.fromkeys([*chosen, *known]))[:2]
-        return RowsPicture(
-            split=split,
-            draw=draw,
-            x=tuple(float(line["x"]) for line in lines),
-            y=tuple(float(line["y"]) for line in lines),
-            synthetic=tuple(line["origin"] == "synthetic" for line in lines),
-            columns=columns,
-            labels=tuple(tuple(line[PREFIX + name] for line in lines) for name in columns),
-        )
+    lines, draw = _first_draw(path)
+    config = record.config if record is not None else {}
+    known = [name.removeprefix(PREFIX) for name in lines[0] if name.startswith(PREFIX)]
+    wanted = [config.get("tissue"), config.get("status")]
+    chosen = [name for name in wanted if name in known]
+    columns = tuple(dict.fromkeys([*chosen, *known]))[:2]
+    return RowsPicture(
+        split=split,
+        draw=draw,
+        x=tuple(float(line["x"]) for line in lines),
+        y=tuple(float(line["y"]) for line in lines),
+        synthetic=tuple(line["origin"] == "synthetic" for line in lines),
+        columns=columns,
+        labels=tuple(tuple(line[PREFIX + name] for line in lines) for name in columns),
+    )
 
 
 def _correlation_picture(path: Path, split: int) -> CorrelationPicture:
-    with _reading(path):
-        lines, draw = _first_draw(path)
-        return CorrelationPicture(
-            split=split,
-            draw=draw,
-            width=float(lines[0]["width"]),
-            real=tuple(float(line["real"]) for line in lines),
-            synthetic=tuple(float(line["synthetic"]) for line in lines),
-            pairs=tuple(int(line["pairs"]) for line in lines),
-        )
+    lines, draw = _first_draw(path)
+    return CorrelationPicture(
+        split=split,
+        draw=draw,
+        width=float(lines[0]["width"]),
+        real=tuple(float(line["real"]) for line in lines),
+        synthetic=tuple(float(line["synthetic"]) for line in lines),
+        pairs=tuple(int(line["pairs"]) for line in lines),
+    )
 
 
 def _first_draw(path: Path) -> tuple[list[dict[str, str]], int]:
@@ -131,20 +139,3 @@ def _first_draw(path: Path) -> tuple[list[dict[str, str]], int]:
         lines = list(csv.DictReader(file))
     first = min(int(line["draw"]) for line in lines)
     return [line for line in lines if int(line["draw"]) == first], first
-
-
-class _reading:
-    """Turn what goes wrong with a file into one sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, KeyError | ValueError | TypeError | IndexError):
-            raise StoreError(
-                f"{self.path}: not an artifact of this program ({kind.__name__ if kind else ''}: {error}); remove it "
-                "and the scores beside it"
-            ) from None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from tabgenbench.record import SuiteRow
 from tabgenbench_leaderboard.board import CellStatus, Note, Problem
 from tabgenbench_leaderboard.collect import CellFacts
 
 __all__ = ["find_notes", "find_problems"]
+
+MAX_LINES, MAX_CHARACTERS = 20, 2000
+"""What a board keeps of the end of an output; more of it is in the record."""
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.MULTILINE)
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
@@ -15,25 +21,43 @@ def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
 
     Order: failures, then skipped, then waiting; in each by label and what failed.
     """
-    groups: dict[tuple[str, str, CellStatus, str], list[CellFacts]] = {}
+    groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:
         if cell.status != "ok":
-            groups.setdefault((cell.row.label, cell.phase, cell.status, cell.reason), []).append(cell)
+            place = (cell.row.label, cell.phase, cell.status, cell.reason)
+            groups.setdefault(place, []).append((cell.row, cell.output))
         for metric, facts in cell.metrics.items():
             if facts.status != "ok":
-                groups.setdefault((cell.row.label, metric, facts.status, facts.reason), []).append(cell)
+                place = (cell.row.label, metric, facts.status, facts.reason)
+                groups.setdefault(place, []).append((cell.row, facts.output))
     rank = {"skipped": 1, "waiting": 2}
     return tuple(
-        Problem(
-            label=place[0],
-            what=place[1],
-            status=place[2],
-            reason=place[3],
-            cells=tuple((cell.row.split, cell.row.seed) for cell in groups[place]),
-            keys=tuple(cell.row.key for cell in groups[place]),
-        )
-        for place in sorted(groups, key=lambda place: (rank.get(place[2], 0), *place))
+        _problem(place, groups[place]) for place in sorted(groups, key=lambda place: (rank.get(place[2], 0), *place))
     )
+
+
+def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[SuiteRow, str]]) -> Problem:
+    outputs = ((row.key, _tail(output)) for row, output in found)
+    key, output = next(((key, text) for key, text in outputs if text), ("", ""))
+    return Problem(
+        label=place[0],
+        what=place[1],
+        status=place[2],
+        reason=place[3],
+        cells=tuple((row.split, row.seed) for row, _ in found),
+        keys=tuple(row.key for row, _ in found),
+        output=output,
+        output_key=key,
+    )
+
+
+def _tail(output: str) -> str:
+    """Return the last lines of an output without colours and other signs to a terminal."""
+    # A terminal shows of a line that was written over, as of a progress bar, what was written last.
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
+    text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
+    kept = "\n".join(text.split("\n")[-MAX_LINES:])[-MAX_CHARACTERS:]
+    return text if kept == text else f"…{kept}"
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:

@@ -105,7 +105,7 @@ def _environment_blocks(board: Board) -> list[Block]:
                 quote(machine.device),
                 str(machine.cells),
                 str(machine.threads),
-                str(machine.workers),
+                f"{machine.workers}{' (`--timing`)' if machine.timing else ''}",
                 quote(machine.cpu) or "-",
                 str(machine.cores),
                 quote(machine.gpu) or "-",

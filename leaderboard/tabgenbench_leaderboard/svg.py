@@ -20,10 +20,11 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 def png_bytes(figure: Figure) -> bytes:
     """Return a PNG; equal figures give equal bytes. Call inside `figures.drawing`."""
     drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(drawn, format="rgba", dpi=DOTS_PER_INCH)
+    width, height = (int(size) for size in DOTS_PER_INCH * figure.get_size_inches())
+    image = Image.frombuffer("RGBA", (width, height), drawn.getvalue(), "raw", "RGBA", 0, 1)
     # A figure has few colours: a palette makes a file a third as large, and boards are kept in repositories.
-    with Image.open(drawn) as image:
-        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
+    image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(packed, format="png", optimize=True)
     return packed.getvalue()
 
 

@@ -28,6 +28,8 @@ __all__ = [
 
 MAX_FALLBACKS = 40
 """Rows of the table of fallbacks; the rest is in ``board.json``."""
+MAX_PROBLEMS = 200
+"""Rows of a table of problems, likewise."""
 MAX_REASON = 300
 """Characters of a reason that a page shows; the whole one is in ``board.json``."""
 
@@ -157,7 +159,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
     """Return what gave nothing, and why."""
-    rows = tuple(
+    rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [
                 f"`{quote(problem.label)}`",
@@ -168,9 +170,11 @@ def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
                 f"`cells/{quote(problem.keys[0])}`",
             ]
         )
-        for problem in problems
-    )
-    return Grid(("generator", "what", "status", "cells", "reason", "record"), rows, caption, numeric=False)
+        for problem in problems[:MAX_PROBLEMS]
+    ]
+    if len(problems) > MAX_PROBLEMS:
+        rows.append(Section(f"and {count_text(len(problems) - MAX_PROBLEMS, 'more line')} in board.json"))
+    return Grid(("generator", "what", "status", "cells", "reason", "record"), tuple(rows), caption, numeric=False)
 
 
 def _cell_list(problem: Problem) -> str:

@@ -14,11 +14,13 @@ from tabgenbench_leaderboard.compare import comparison_sentences
 from tabgenbench_leaderboard.document import Cell, Grid, Section, quote
 from tabgenbench_leaderboard.pages import facts_sentence, gaps, waiting_sentence
 from tabgenbench_leaderboard.tables import score_grid, shown_columns
+from tabgenbench_leaderboard.timing import timing_sentences
 
 __all__ = ["print_board", "render_text"]
 
 _LABEL_WIDTH = 34
 _HEADING_WIDTH = 20
+_MOST_ITEMS = 200  # of a list
 _GAP = "  "
 _ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": "...", "─": "-"})
 
@@ -66,6 +68,10 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
     yield from _grid_lines(score_grid(dataset, columns, short=True), width)
     if not columns:
         yield "No score yet."
+    timing = timing_sentences(dataset.fit_settings)
+    if timing:
+        yield ""
+        yield from _wrapped(" ".join(timing), width)
     yield from _listing("Without a value in some split", list(gaps(dataset)), width)
     sentences = comparison_sentences(dataset)
     against = list(chain.from_iterable(sentences.controls.values()))
@@ -96,8 +102,10 @@ def _listing(title: str, items: Sequence[str], width: int) -> Iterator[str]:
     if items:
         yield ""
         yield f"{title}:"
-        for item in items:
+        for item in items[:_MOST_ITEMS]:
             yield from _wrapped(item, width, first="  - ", rest="    ")
+        if len(items) > _MOST_ITEMS:
+            yield f"  and {len(items) - _MOST_ITEMS:,} more (--out DIR writes them)"
 
 
 def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:

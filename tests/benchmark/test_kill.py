@@ -1,55 +1,121 @@
+"""A run that is killed again and again goes on each time where it was, and leaves nothing else."""
+
 from __future__ import annotations
 
+import json
+import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
+from tabgenbench.cli import main
+from tabgenbench.store import Store
+
+SITE = Path(__file__).parents[1] / "hostile" / "site"  # gives an observer that writes a line for each cell that begins
+KILLS, CELLS = 30, 20
+WAIT_SECONDS = 120
 ARGUMENTS = [
-    *("run", "quickstart", "-d", "simulated-tissues:n_rows=120,n_genes=20", "--splits", "2", "--draws", "2"),
-    *("-g", "cvae:epochs=120,hidden=[32],latent=4", "-g", "condition-mvn", "-g", "shuffled"),
-    *("-m", "gamma", "-m", "moments", "--threads", "1"),
+    *("run", "quickstart", "-d", "simulated-tissues:n_rows=120,n_genes=20", "--splits", "2", "--seeds", "5"),
+    *("-g", "cvae:epochs=60,hidden=[32],latent=4", "-g", "condition-mvn", "-m", "gamma", "-m", "moments"),
+    *("--draws", "2", "--threads", "1", "--workers", "2"),
 ]
 
 
-def start(folder: Path, store: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", *ARGUMENTS, "--store", store]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+class Runner:
+    """Starts runs of one suite on one store, and looks at what they leave."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.mark = folder, f"HOSTILE_MARK={uuid.uuid4().hex}"
+        self.store, self.temporary, self.events = folder / "store", folder / "t", folder / "events"
+        self.temporary.mkdir(parents=True)
+        self.events.touch()
 
-def scores(store: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(store)): path.read_bytes() for path in store.glob("cells/*/scores/*.json")}
+    def start(self) -> subprocess.Popen[bytes]:
+        name, _, value = self.mark.partition("=")
+        environment = {**os.environ, name: value, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"TMPDIR": str(self.temporary), "HOSTILE_EVENTS": str(self.events)}
+        command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", *ARGUMENTS]
+        with (self.folder / "said").open("ab") as said:
+            return subprocess.Popen(
+                [*command, "--store", "store"], cwd=self.folder, env=environment, stdout=said, stderr=said
+            )
 
+    def finish(self) -> None:
+        with self.start() as process:
+            assert process.wait(timeout=300) == 0, (self.folder / "said").read_text()[-3000:]
 
-def fits(store: Path) -> dict[str, int]:
-    return {path.parent.name: path.stat().st_mtime_ns for path in store.glob("cells/*/fit.json")}
+    def kill_at(self, seconds: float) -> None:
+        """Start a run and kill it so many seconds after it began with its first cell."""
+        begun = self.events.stat().st_size
+        with self.start() as process:
+            deadline = time.monotonic() + WAIT_SECONDS
+            while self.events.stat().st_size == begun:
+                assert process.poll() is None, (self.folder / "said").read_text()[-3000:]
+                assert time.monotonic() < deadline, "no cell has begun"
+                time.sleep(0.005)
+            time.sleep(seconds)
+            process.send_signal(signal.SIGKILL)
+            assert process.wait() == -signal.SIGKILL, "the run had ended before it was killed"
+
+    def living(self, *, patience: float) -> list[str]:
+        """Return what the processes are that a run has left, once there are none or patience, in seconds, ends."""
+        deadline = time.monotonic() + patience
+        while True:
+            found = []
+            for entry in Path("/proc").glob("[0-9]*"):
+                with suppress(OSError):
+                    if self.mark.encode() in (entry / "environ").read_bytes():
+                        found.append(" | ".join((entry / name).read_text()[:200] for name in ("stat", "cmdline")))
+            if not found or time.monotonic() >= deadline:
+                return found
+            time.sleep(0.05)
+
+    def scores(self) -> dict[str, bytes]:
+        return {str(path.relative_to(self.store)): path.read_bytes() for path in self.store.glob("cells/*/scores/*")}
+
+    def fits(self) -> dict[str, tuple[int, bytes]]:
+        paths = self.store.glob("cells/*/fit.json")
+        return {path.parent.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+    def check_readable(self) -> None:
+        for path in self.store.rglob("*.json"):
+            if path.relative_to(self.store).parts[0] != "tmp":
+                json.loads(path.read_bytes())
+        with pytest.raises(SystemExit) as ended:
+            main(["status", "--store", str(self.store)])
+        assert ended.value.code in (0, None)
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    with start(tmp_path, "undisturbed") as process:
-        assert process.wait(timeout=300) == 0
-    expected = scores(tmp_path / "undisturbed")
-    assert len(expected) == 12
+def test_a_run_killed_thirty_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    undisturbed, killed = Runner(tmp_path / "u"), Runner(tmp_path / "k")
+    undisturbed.finish()
+    expected = undisturbed.scores()
+    assert len(expected) == 2 * CELLS
 
+    # Short of the time that a cell takes, more often than not, so that cells remain to the end.
+    fits = [record.phases["fit"].seconds or 0.0 for record in Store(undisturbed.store).cells()]
+    longest = 2.5 * statistics.mean(fits) + 0.3
     rng = random.Random(0)
-    store = tmp_path / "killed"
-    for _ in range(6):
-        before = fits(store)
-        with start(tmp_path, "killed") as process:
-            time.sleep(rng.uniform(1.0, 7.0))
-            children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-        _, alive = psutil.wait_procs(children, timeout=10)
-        assert not alive  # the workers died with their runner
-        assert before.items() <= fits(store).items()  # no finished cell was done again
-    with start(tmp_path, "killed") as process:
-        assert process.wait(timeout=300) == 0
-    assert scores(store) == expected
-    assert not list((store / "tmp").iterdir())
+    for _ in range(KILLS):
+        before = killed.fits()
+        killed.kill_at(rng.uniform(0.0, longest))
+        assert killed.living(patience=5.0) == []
+        killed.check_readable()
+        after = killed.fits()
+        assert before.items() <= after.items()  # no finished cell was done again
+    before = killed.fits()
+    killed.finish()
+    assert before.items() <= killed.fits().items()
+    assert killed.scores() == expected
+    assert killed.living(patience=5.0) == []
+    assert list(killed.temporary.rglob("*")) == []
+    assert list((killed.store / "tmp").iterdir()) == []

@@ -10,9 +10,11 @@ from tabgenbench.executor import Limits, Outcome, Task
 from tabgenbench.local import LocalExecutor
 
 FUNCTIONS = """
-import ctypes, os, subprocess, sys, time
+import ctypes, os, signal, subprocess, sys, tempfile, time
 import numpy as np
+import psutil
 from tabgenbench import Unsupported
+from tabgenbench.worker import mark
 
 def ok(payload, send):
     send("hello")
@@ -40,6 +42,49 @@ def sleeps(payload, send):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
     send(child.pid)
     time.sleep(300)
+
+def daemon():
+    if os.fork() == 0:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            time.sleep(300)
+        os._exit(0)
+    os.wait()
+
+def detaches(payload, send):
+    for _ in range(3):
+        daemon()
+    children = psutil.Process(os.getppid()).children()
+    send([one.pid for one in children if one.pid != os.getpid()])
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if payload == "hangs":
+        time.sleep(300)
+    if payload == "kills its keeper":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(300)
+    return "done"
+
+def phases(payload, send):
+    for phase, seconds in payload:
+        send(mark(phase))
+        time.sleep(seconds)
+    return "done"
+
+def litters(payload, send):
+    with tempfile.NamedTemporaryFile(delete=False) as file:
+        file.write(b"x" * 1000)
+    return file.name
+
+def shouts(payload, send):
+    for _ in range(40):
+        print("x" * 2**20)
+    print("the end", flush=True)
+    raise ValueError("enough")
+
+def visible(payload, send):
+    time.sleep(0.3)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
 
 def threads(payload, send):
     import torch
@@ -79,7 +124,7 @@ def test_value_and_messages_come_back(tmp_path: Path, functions: object) -> None
         ("raises", "failed", "ValueError: cannot"),
         ("declines", "skipped", "needs the moon"),
         ("segfaults", "crashed", "SIGSEGV"),
-        ("exits", "crashed", "exit status 0 before it gave a result"),
+        ("exits", "crashed", "exit status 0 during prepare, before it gave a result"),
     ],
 )
 def test_ends_are_told_apart(tmp_path: Path, functions: object, name: str, status: str, reason: str) -> None:
@@ -87,7 +132,7 @@ def test_ends_are_told_apart(tmp_path: Path, functions: object, name: str, statu
     assert outcome.status == status
     assert reason in outcome.reason
     if name == "exits":
-        assert "last words" in outcome.traceback
+        assert "last words" in outcome.output
 
 
 def test_time_limit_ends_the_whole_tree(tmp_path: Path, functions: object) -> None:
@@ -98,12 +143,61 @@ def test_time_limit_ends_the_whole_tree(tmp_path: Path, functions: object) -> No
     assert not psutil.pid_exists(messages[0]) or psutil.Process(messages[0]).status() == "zombie"  # type: ignore[arg-type]
 
 
+def is_gone(pid: int) -> bool:
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(("how", "status"), [("ends", "ok"), ("hangs", "timeout"), ("kills its keeper", "crashed")])
+def test_detached_processes_are_ended_too(tmp_path: Path, functions: object, how: str, status: str) -> None:
+    outcome, messages = run(tmp_path, functions.detaches, how, timeout=1.5)  # type: ignore[attr-defined]
+    assert outcome.status == status
+    (pids,) = messages
+    assert len(pids) == 3  # type: ignore[arg-type]
+    assert all(is_gone(pid) for pid in pids)  # type: ignore[attr-defined]
+
+
+def test_each_phase_has_its_own_limit_and_figures(tmp_path: Path, functions: object) -> None:
+    two = [("fit", 0.8), ("sample", 0.8)]
+    outcome, _ = run(tmp_path, functions.phases, two, timeout=1.4)  # type: ignore[attr-defined]
+    assert (outcome.status, outcome.phase) == ("ok", "sample")
+    assert outcome.phases["fit"].seconds == pytest.approx(0.8, abs=0.4)
+    again = [("fit", 0.8), ("sample", 0.1), ("fit", 30)]
+    outcome, _ = run(tmp_path, functions.phases, again, timeout=1.5)  # type: ignore[attr-defined]
+    assert (outcome.status, outcome.phase) == ("timeout", "fit")
+    assert "fit was ended after 1." in outcome.reason
+    assert outcome.phases["fit"].seconds < 1.5 + 5
+
+
+def test_temporary_files_go_with_the_task(tmp_path: Path, functions: object) -> None:
+    outcome, _ = run(tmp_path, functions.litters)  # type: ignore[attr-defined]
+    assert not Path(outcome.value).parent.exists()
+
+
+def test_output_is_kept_but_not_without_end(tmp_path: Path, functions: object) -> None:
+    outcome, _ = run(tmp_path, functions.shouts)  # type: ignore[attr-defined]
+    assert outcome.output.endswith("the end\n")
+    assert len(outcome.output) == 4000
+    assert (tmp_path / "log").stat().st_size <= 40 * (2**20 + 1) + 100
+
+
+def test_tasks_get_gpus_by_turns(tmp_path: Path, functions: object) -> None:
+    executor = LocalExecutor(workers=4, threads=1, gpus=["3", "5"], slots_per_gpu=2)
+    try:
+        function = functions.visible  # type: ignore[attr-defined]
+        tasks = [Task(function=function, payload=0, limits=Limits(), log=tmp_path / f"log-{i}") for i in range(4)]
+        futures = [executor.submit(task, lambda message: None) for task in tasks]
+        assert sorted(future.result().value for future in futures) == ["3", "3", "5", "5"]
+    finally:
+        executor.close()
+
+
 def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:
     allocates = functions.allocates  # type: ignore[attr-defined]
     outcome, _ = run(tmp_path, allocates, 2**28)
     assert outcome.peak_memory == pytest.approx(2**28, rel=0.05)
     outcome, _ = run(tmp_path, allocates, 2**31, memory=2**30)
     assert outcome.status == "out_of_memory"
+    assert "limit 1.00 GiB" in outcome.reason
 
 
 def test_threads_are_set_everywhere(tmp_path: Path, functions: object) -> None:

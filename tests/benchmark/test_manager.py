@@ -230,3 +230,46 @@ def test_commands_are_added_by_every_plugin() -> None:
     group = click.Group()
     make_manager([Commands()], points=[]).add_commands(group)
     assert list(group.commands) == ["mine"]
+
+
+def test_each_plugin_is_known_by_its_version_and_the_commands_that_it_adds(distribution: Distribution) -> None:
+    import click
+
+    code = "import click\nfrom tabgenbench import hookimpl\n\n@hookimpl\ndef register_commands(cli):\n"
+    points = distribution("tgb-first", code + "    cli.add_command(click.Command('mine'))\n")
+    points += distribution(
+        "tgb-second", code + "    cli.add_command(click.Command('b'))\n    cli.add_command(click.Command('a'))\n"
+    )
+    points += distribution("tgb-third", "import a_library_that_is_not_there")
+    plugins = make_manager([Good()], points=points)
+    plugins.add_commands(click.Group())
+    assert plugins.commands == {"tgb-first:plugin": ["mine"], "tgb-second:plugin": ["a", "b"]}
+    assert plugins.versions == {f"tgb-{one}:plugin": "1.0" for one in ("first", "second", "third")}
+
+
+def test_all_that_is_registered_can_be_had_even_where_names_clash(distribution: Distribution) -> None:
+    points = [point for side in ("first", "second") for point in distribution(f"tgb-{side}", NAMED.format(name="same"))]
+    found = make_manager([Good()], points=points).registered("generators")
+    assert [(entry.name, entry.plugin) for entry in found] == [
+        ("lazy-one", "Good"),
+        ("quiet", "Good"),
+        ("same", "tgb-first:plugin"),
+        ("same", "tgb-second:plugin"),
+    ]
+
+
+def test_of_two_suites_with_one_name_the_first_counts_and_both_are_registered(tmp_path: Path) -> None:
+    def registering(folder: str) -> object:
+        class Suites:
+            @hookimpl
+            def register_suites(self) -> list[Path]:
+                return [tmp_path / folder / "same.toml"]
+
+        return Suites()
+
+    plugins = make_manager(points=[])
+    for name in ("a", "b"):
+        plugins.manager.register(registering(name), name=name)
+    paths = [suite.path for suite in plugins.registered_suites()]
+    assert len(paths) == 2
+    assert plugins.suites()["same"].path == paths[0]

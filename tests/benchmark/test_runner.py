@@ -52,10 +52,12 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
     for name, (status, reason) in expected.items():
         assert found[name].status == status, found[name]
         assert reason in found[name].reason
-    assert "last words" in found["exits"].traceback
+    assert "last words" in found["exits"].output
     assert found["honest"].losses == {"epoch": [1.0, 2.0, 3.0], "loss": [1.0, 0.5, 1 / 3]}
     assert found["looks"].notes == [f"rows in reach: {found['looks'].cell.n_train}"]
     err = capsys.readouterr().err
+    assert "not begun: declines · wdbc (1 cell): needs the moon" in err
+    assert "9 cells, 0 done before, 8 to do, 1 refused" in err
     assert "not ok: raises · wdbc · split 0 · seed 0: failed: ValueError" in err
     assert "0 of 9 cells ok, 1 skipped, 8 not ok; store: store" in err
 
@@ -119,6 +121,52 @@ def test_plugin_code_is_part_of_the_key(tabgenbench: Call, plugin_module: Path) 
     code_hash.cache_clear()
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
     assert len(list(Store(Path("store")).cells())) == 2
+
+
+def test_timing_is_on_record_and_trains_again_what_was_trained_otherwise(
+    tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (*BASE, "-g", "honest", "-m", "mean")
+    assert tabgenbench(*arguments) == 0
+    assert not records()["honest"].environment.timing
+    before = score_bytes()
+    assert tabgenbench(*arguments, "--timing") == 0
+    assert "1 to do" in capsys.readouterr().err
+    assert records()["honest"].environment.timing
+    assert records()["honest"].environment.workers == 1
+    assert score_bytes() == before
+    assert tabgenbench(*arguments, "--timing") == 0
+    assert "0 to do" in capsys.readouterr().err
+    assert tabgenbench(*arguments, "--timing", "--workers", "2") == 2
+    assert "one cell at a time" in capsys.readouterr().err
+
+
+def test_a_record_says_where_and_when(tabgenbench: Call) -> None:
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    found = records()["honest"]
+    assert list(found.phases) == ["prepare", "fit", "sample"]
+    environment = found.environment
+    assert environment.host
+    assert environment.cpu
+    assert "resolution" in environment.clock
+    assert environment.started <= environment.finished
+    assert environment.packages["torch"]
+    assert len(found.draw_bytes) == 2
+
+
+def test_what_needs_more_memory_than_the_limit_is_not_begun(
+    tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = (*BASE, "-g", "cvae:epochs=1,hidden=[8],latent=2", "-m", "mean")
+    assert tabgenbench(*arguments, "--memory", "0.0001") == 0
+    err = capsys.readouterr().err
+    assert "not begun: cvae" in err
+    assert "limit 104.9 KiB (--memory)" in err
+    assert "0 of 1 cells ok, 1 skipped" in err
+    assert tabgenbench(*arguments, "--dry-run", "--memory", "0.0001") == 0
+    assert "refused" in capsys.readouterr().out
+    assert tabgenbench(*arguments) == 0  # asked again: with more memory it is trained
+    assert "1 of 1 cells ok" in capsys.readouterr().err
 
 
 def test_retry_failed(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from scipy import sparse
 
 from tabgenbench import DataError, Schema, Table, Transform
 from tabgenbench.split import Split, SplitConfig, make_split
-from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, read_split, write_split
+from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, read_split, same_split, write_split
 
 MakeTable = Callable[..., Table]
 
@@ -177,3 +178,34 @@ def test_files_are_plain_h5ad_for_any_other_program(make_table: MakeTable, tmp_p
     np.testing.assert_array_equal(adata.layers["own"].toarray(), expected.dense())
     assert list(adata.obs_names) == list(split.train)
     assert {"mean", "std"} <= set(adata.var.columns)
+
+
+def test_equal_splits_are_the_same_whoever_wrote_them(make_table: MakeTable, tmp_path: Path) -> None:
+    for csr in (False, True):
+        folders = [tmp_path / f"{name}-{csr}" for name in "ab"]
+        for folder in folders:
+            folder.mkdir()
+            written(folder, make_table(csr=csr))
+        assert same_split(*folders)
+        # An attribute, such as another version of a library writes, is no value.
+        with h5py.File(folders[0] / "train.h5ad", "r+") as handle:
+            handle.attrs["written-by"] = "another version"
+        (folders[0] / "conditions.json").write_text(
+            json.dumps(json.loads((folders[0] / "conditions.json").read_text()), indent=2)
+        )
+        assert same_split(*folders)
+
+
+def test_splits_of_other_values_are_told_apart(make_table: MakeTable, tmp_path: Path) -> None:
+    table = make_table()
+    folders = [tmp_path / name for name in "abcde"]
+    for folder in folders:
+        folder.mkdir()
+        written(folder, table)
+    with h5py.File(folders[1] / "test.h5ad", "r+") as handle:
+        handle["X"][0, 0] += 1e-6
+    with h5py.File(folders[2] / "train.h5ad", "r+") as handle:
+        handle["layers/own"][0, 0] += 1
+    (folders[3] / "conditions.json").write_text("{}")
+    (folders[4] / "validation.h5ad").unlink()
+    assert [same_split(folders[0], folder) for folder in folders] == [True, False, False, False, False]

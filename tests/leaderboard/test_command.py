@@ -77,11 +77,50 @@ def test_nothing_scored_yet_is_one_sentence(run: FakeRun) -> None:
         load_board(run.store)
 
 
-def test_a_broken_record_is_named(full_run: FakeRun) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{}", b"\xff\x00", b"[1, 2]", b'{"schema_version": 1, "key": "x"'],
+    ids=["empty", "foreign", "bytes", "list", "torn"],
+)
+@pytest.mark.parametrize("place", ["fit", "scores", "runs"])
+def test_what_is_no_record_is_named_and_passed_over(full_run: FakeRun, place: str, content: bytes) -> None:
+    row = next(row for row in full_run.suite.rows if row.label == "cvae")
+    folder = full_run.store.cell_folder(row.key)
+    path = folder / "fit.json" if place == "fit" else folder / place / f"{row.scores['gamma']}.json"
+    path.write_bytes(content)
+    result = invoke("--store", full_run.store.root)
+    assert result.exit_code == 0
+    assert [line for line in result.stderr.splitlines() if str(path) in line]
+    assert path.read_bytes() == content  # who only reads leaves it where it was
+    cells = {"fit": "2 of 3", "scores": "3 of 3", "runs": "3 of 3"}[place]
+    assert [line for line in result.stdout.splitlines() if line.startswith("  cvae ") and cells in line]
+    assert ("Waiting, without a record yet: cvae" in result.stdout) == (place != "runs")
+
+
+def test_the_record_of_another_cell_is_passed_over(full_run: FakeRun) -> None:
+    first, second = (row for row in full_run.suite.rows if row.label == "cvae" and row.split < 2)
+    path = full_run.store.cell_folder(first.key) / "fit.json"
+    path.write_bytes((full_run.store.cell_folder(second.key) / "fit.json").read_bytes())
+    score = full_run.store.score_path(second.key, second.scores["gamma"])
+    score.write_bytes(full_run.store.score_path(second.key, second.scores["moments"]).read_bytes())
+    result = invoke("--store", full_run.store.root)
+    assert result.exit_code == 0
+    assert str(path) in result.stderr
+    assert str(score) in result.stderr
+
+
+def test_a_record_of_a_newer_program_is_refused(full_run: FakeRun) -> None:
     path = full_run.store.cell_folder(full_run.suite.rows[0].key) / "fit.json"
-    path.write_text("{}")
-    with pytest.raises(StoreError, match=r"fit\.json: not a record"):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    with pytest.raises(StoreError, match="schema version 99"):
         load_board(full_run.store)
+
+
+def test_a_record_that_is_laid_out_otherwise_gives_the_same_board(full_run: FakeRun) -> None:
+    before = load_board(full_run.store)
+    for path in (full_run.store.root / "cells").rglob("*.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=4))
+    assert load_board(full_run.store) == before
 
 
 def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

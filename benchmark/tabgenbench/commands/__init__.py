@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from tabgenbench.commands.dataset import dataset
+from tabgenbench.commands.gc import gc
 from tabgenbench.commands.list import list_plugins
+from tabgenbench.commands.merge import merge
 from tabgenbench.commands.plugin import plugin
 from tabgenbench.commands.run import run
 from tabgenbench.commands.score import score
@@ -15,6 +17,6 @@ from tabgenbench.hookspecs import hookimpl
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add list, run, status, score, dataset and plugin."""
-    for command in (list_plugins, run, status, score, dataset, plugin):
+    """Add list, run, status, score, dataset, plugin, merge and gc."""
+    for command in (list_plugins, run, status, score, dataset, plugin, merge, gc):
         cli.add_command(command)

@@ -12,6 +12,7 @@ from tabgenbench.commands.shared import data_dir_option, resolve_data_dir, store
 from tabgenbench.manager import Plugins
 
 if TYPE_CHECKING:
+    from tabgenbench.engines import Engine
     from tabgenbench.plan import Plan
     from tabgenbench.prepare import Prepared
     from tabgenbench.runner import Run, RunOptions
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
 POSITIVE = click.IntRange(min=1)
 
 
@@ -36,11 +36,26 @@ POSITIVE = click.IntRange(min=1)
 @store_option
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")
-@click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True, help="What runs cells.")
-@click.option("--workers", type=POSITIVE, help="Cells at a time.  [default: cores, at most 8; on a GPU 1]")
-@click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers]")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), help="Limit of a fit or a scoring, in seconds.")
-@click.option("--memory", type=click.FloatRange(min=0, min_open=True), help="Limit of a cell's memory, in GiB.")
+@click.option(
+    "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="What runs cells."
+)
+@click.option("--address", metavar="A", help="Address of a Ray cluster; without it, --executor ray starts one here.")
+@click.option("--workers", type=POSITIVE, help="Cells at a time.  [default: cores, at most 8; on GPUs one for a slot]")
+@click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Cells that share a GPU.")
+@click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers; ray: 1]")
+@click.option(
+    "--timing", is_flag=True, help="One cell at a time, so that times compare; retrains where need be."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Limit of each fit, each sampling and each metric, in seconds.  [default: none]",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Limit of a cell's memory, in GiB.  [default: 90 % of the machine's]",
+)
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.pass_obj
@@ -58,19 +73,21 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
 
     Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    from tabgenbench.engines import choose_engine
     from tabgenbench.runner import Run
 
     chosen = _suite(suite, plugins, options)
-    run_options = _run_options(options)
-    store, plan, prepared = _plan(chosen, plugins, options, run_options)
-    current = Run(plan=plan, store=store, options=run_options)
+    engine = choose_engine(options)
+    store, plan, prepared = _plan(chosen, plugins, options, engine.run_options)
+    store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+    current = Run(plan=plan, store=store, options=engine.run_options)
     if options["dry_run"]:
-        _print_plan(current)
+        _print_plan(current, engine)
         return
     store.prepare()
     for dataset in prepared:
         dataset.commit(store)
-    _execute(current, plugins)
+    _execute(current, plugins, engine)
     _conclude(current, plugins)
 
 
@@ -86,24 +103,6 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
     numbers = ("splits", "seeds", "first_seed", "draws")
     changes.update({name: options[name] for name in numbers if options[name] is not None})
     return suite.model_copy(update=changes)
-
-
-def _run_options(options: dict[str, Any]) -> RunOptions:
-    from tabgenbench.device import resolve_device
-    from tabgenbench.environment import available_cores
-    from tabgenbench.runner import RunOptions
-
-    device = resolve_device(options["device"])
-    # Cells beside each other use cores better than threads inside one: no thread waits for another.
-    workers = options["workers"] or (min(available_cores(), MAX_WORKERS) if device == "cpu" else 1)
-    return RunOptions(
-        device=device,
-        workers=workers,
-        threads=options["threads"] or max(1, available_cores() // workers),
-        timeout=options["timeout"],
-        memory=None if options["memory"] is None else int(options["memory"] * 2**30),
-        retry_failed=options["retry_failed"],
-    )
 
 
 def _plan(
@@ -135,19 +134,39 @@ def _plan(
     return store, plan, prepared
 
 
-def _print_plan(current: Run) -> None:
+def _print_plan(current: Run, engine: Engine) -> None:
     from tabgenbench.commands.shared import print_rows
-    from tabgenbench.runner import find_work
+    from tabgenbench.preflight import format_bytes
+    from tabgenbench.runner import preflight
+    from tabgenbench.todo import find_work
 
-    plan, todo = current.plan, {cell.key for cell in find_work(current)}
-    rows = [[cell.title, "to do" if cell.key in todo else "done"] for cell in plan.cells]
-    print_rows(["cell", "state"], rows)
-    metrics = ", ".join(plan.metrics)
-    click.echo(f"{len(plan.cells)} cells, {len(todo)} to do, {plan.suite.draws} draws each; metrics: {metrics}")
+    plan, store = current.plan, current.store
+    current.todo = find_work(current)
+    if current.todo:
+        executor = engine.make(store.root)
+        try:
+            current.preflight = preflight(current, executor)
+        finally:
+            executor.close()
+    todo, found = {cell.key for cell in current.todo}, current.preflight
+    states = {cell.key: "to do" if cell.key in todo else "done" for cell in plan.cells}
+    states.update(dict.fromkeys(found.refusals, "refused"))
+    rows = [
+        [cell.title, states[cell.key], format_bytes(found.estimates[cell.key]) if cell.key in found.estimates else "-"]
+        for cell in plan.cells
+    ]
+    print_rows(["cell", "state", "estimated memory"], rows)
+    for line in found.lines(plan.cells):
+        click.echo(line)
+    n_refused = len(found.refusals)
+    click.echo(
+        f"{len(plan.cells)} cells, {len(todo) - n_refused} to do, "
+        + (f"{n_refused} refused, " if n_refused else "")
+        + f"{plan.suite.draws} draws each; metrics: {', '.join(plan.metrics)}"
+    )
 
 
-def _execute(current: Run, plugins: Plugins) -> None:
-    from tabgenbench.local import LocalExecutor
+def _execute(current: Run, plugins: Plugins, engine: Engine) -> None:
     from tabgenbench.runner import execute
 
     def interrupt(*_: object) -> None:
@@ -155,7 +174,7 @@ def _execute(current: Run, plugins: Plugins) -> None:
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        execute(current, plugins, LocalExecutor)
+        execute(current, plugins, lambda: engine.make(current.store.root))
     finally:
         signal.signal(signal.SIGTERM, before)
 

@@ -2,46 +2,105 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import print_rows, store_option
+from tabgenbench.commands.shared import json_option, print_rows, store_option
+
+if TYPE_CHECKING:
+    from tabgenbench.standing import Standing
+    from tabgenbench.store import Store
 
 __all__ = ["status"]
+
+HEADER = ["suite", "cells", "done", "running", "failed", "skipped", "waiting", "time left"]
 
 
 @click.command()
 @store_option
-def status(store: Path) -> None:
-    """Show how many cells of each suite in a store are done, failed, skipped or waiting, and which failed."""
+@json_option
+def status(store: Path, as_json: bool) -> None:
+    """Show how far each suite of a store is, what runs now and where, and what failed and why.
+
+    Runs may be at work. The time left is estimated from the cells that are finished, and '-' where there is nothing to
+    tell it from. A cell that has a metric which failed counts as failed.
+    """
+    from tabgenbench.claims import Claims
     from tabgenbench.errors import StoreError
+    from tabgenbench.standing import find_standing
     from tabgenbench.store import Store
 
     opened = Store(store)
-    names = opened.suites()
-    if not names:
+    suites = [suite for suite in map(opened.read_suite, opened.suites()) if suite is not None]
+    owners = Claims(opened).owners()
+    standings = [find_standing(opened, suite, owners) for suite in suites]
+    for found in opened.set_aside:
+        click.echo(f"cannot be read: {found}", err=True)
+    if not standings:
         raise StoreError(f"--store: {store} holds no suite; run one first: tabgenbench run quickstart --store {store}")
-    rows, problems = [], []
-    for name in names:
-        suite = opened.read_suite(name)
-        if suite is None:
-            continue
-        counts: Counter[str] = Counter()
-        for row in suite.rows:
-            record = opened.read_cell(row.key)
-            state: str = "waiting" if record is None else record.status
-            if record is not None and state == "ok":
-                scores = [opened.read_score(row.key, key) for key in row.scores.values()]
-                state = "to score" if any(score is None for score in scores) else "ok"
-            counts[state] += 1
-            if record is not None and state not in ("ok", "to score"):
-                problems.append([f"{row.label} · {row.dataset} · split {row.split}", state, record.reason])
-        failed = sum(counts[state] for state in ("failed", "timeout", "out_of_memory", "crashed"))
-        waiting = counts["waiting"] + counts["to score"]
-        rows.append([name, len(suite.rows), counts["ok"], failed, counts["skipped"], waiting])
-    print_rows(["suite", "cells", "done", "failed", "skipped", "waiting"], rows)
-    if problems:
+    if as_json:
+        click.echo(json.dumps(_as_json(standings, opened), indent=1))
+    else:
+        _print(standings)
+
+
+def _print(standings: list[Standing]) -> None:
+    print_rows(HEADER, [[*_counts(one).values(), _duration(one)] for one in standings])
+    running = {one.key: one for standing in standings for one in standing.running}
+    if running:
         click.echo()
-        print_rows(["cell", "status", "reason"], problems)
+        rows = [[one.cell, f"{one.owner.host}:{one.owner.pid}", one.owner.since] for one in running.values()]
+        print_rows(["running", "on", "since"], rows)
+    failures = dict.fromkeys(failure for standing in standings for failure in standing.failures)
+    if failures:
+        click.echo()
+        rows = [[_what(one.cell, one.metric), one.status, " ".join(one.reason.split())] for one in failures]
+        print_rows(["not ok", "status", "reason"], rows)
+
+
+def _counts(standing: Standing) -> dict[str, Any]:
+    """Return the columns of a suite but the last."""
+    one = standing
+    values = (one.name, one.cells, one.done, len(one.running), one.failed, one.skipped, one.waiting)
+    return dict(zip(HEADER[:-1], values, strict=True))
+
+
+def _duration(standing: Standing) -> str:
+    """Return the time left as a person reads it: ``40 s``, ``12 min``, ``3.5 h``."""
+    seconds = standing.seconds_left
+    if not seconds:
+        return "-"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def _what(cell: str, metric: str | None) -> str:
+    return cell if metric is None else f"{cell} · metric {metric}"
+
+
+def _as_json(standings: list[Standing], store: Store) -> dict[str, Any]:
+    return {
+        "suites": [
+            {
+                **_counts(one),
+                "seconds_left": one.seconds_left,
+                "now": [
+                    {
+                        "cell": each.cell,
+                        "key": each.key,
+                        "host": each.owner.host,
+                        "pid": each.owner.pid,
+                        "since": each.owner.since,
+                    }
+                    for each in one.running
+                ],
+                "failures": [vars(each) for each in one.failures],
+            }
+            for one in standings
+        ],
+        "unreadable": [{"path": str(found.path), "reason": found.reason} for found in store.set_aside],
+    }

@@ -1,0 +1,57 @@
+"""``tabgenbench gc``: free what no suite needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tabgenbench.commands.shared import print_rows, store_option
+
+if TYPE_CHECKING:
+    from tabgenbench.garbage import Garbage
+
+__all__ = ["gc"]
+
+MEGABYTE = 1e6
+
+
+@click.command()
+@store_option
+@click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")
+def gc(store: Path, dry_run: bool) -> None:
+    """Free the synthetic tables of cells that no suite in the store needs, and what dead processes left behind.
+
+    Records, scores and splits stay, and so does what was set aside. Cells that a run is at work on are left alone.
+    """
+    from tabgenbench.errors import StoreError
+    from tabgenbench.garbage import find_garbage, free, set_aside_files
+    from tabgenbench.store import Store
+
+    if not (store / "cells").is_dir():
+        raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")
+    opened = Store(store)
+    opened.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+    found = find_garbage(opened)
+    if not dry_run:
+        opened.check_writable()
+        found = free(opened, found)
+    _print(found, done=not dry_run)
+    number, size = set_aside_files(opened)
+    if number:
+        click.echo(
+            f"{opened.root / 'set-aside'} holds {number} files ({size / MEGABYTE:.1f} MB) that could not be read; "
+            f"remove it when you have looked at them",
+            err=True,
+        )
+
+
+def _print(found: list[Garbage], *, done: bool) -> None:
+    if found:
+        print_rows(["what", "MB", "of"], [[one.kind, f"{one.size / MEGABYTE:.1f}", one.title] for one in found])
+        click.echo()
+    total = sum(one.size for one in found) / MEGABYTE
+    cells = sum(one.kind == "synthetic tables" for one in found)
+    words = "freed" if done else "would free"
+    click.echo(f"{words} {total:.1f} MB: synthetic tables of {cells} cells, {len(found) - cells} leftovers")

@@ -1,0 +1,58 @@
+"""``tabgenbench merge``: stores joined into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tabgenbench.commands.shared import print_rows
+
+__all__ = ["merge"]
+
+KINDS = ("splits", "datasets", "cells", "scores", "suites")
+
+
+@click.command()
+@click.argument("stores", nargs=-1, required=True, metavar="STORE...", type=click.Path(path_type=Path))
+@click.option("--into", required=True, metavar="STORE", type=click.Path(path_type=Path), help="Store to join them to.")
+def merge(stores: tuple[Path, ...], into: Path) -> None:
+    """Join stores, such as those of several machines: their splits, cells, scores and suites are copied into one.
+
+    What is in the target already stays. A cell or a metric that failed there and is ok in another store is taken from
+    that one. Where two stores have different scores under the same key, the target's are kept and the difference is
+    reported.
+
+    \b
+    Example:
+      tabgenbench merge laptop/store server/store --into store
+
+    Exit status: 0 when all agree, 1 when there was a conflict, 2 for bad input.
+    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    from tabgenbench.errors import StoreError
+    from tabgenbench.merge import check_sources, merge_store
+    from tabgenbench.store import Store
+
+    target, sources = Store(into), [Store(path) for path in stores]
+    check_sources(sources, target)
+    for store in (target, *sources):
+        store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+    target.prepare()
+    try:
+        reports = [merge_store(source, target, say=lambda line: click.echo(line, err=True)) for source in sources]
+    except OSError as error:
+        raise StoreError(
+            f"merge: cannot copy to {into} ({error}); make room or name another folder for --into"
+        ) from None
+    rows = [
+        [report.source, *(f"{report.taken[kind]} + {report.present[kind]}" for kind in KINDS)] for report in reports
+    ]
+    click.echo(f"taken + there before, into {into}:")
+    print_rows(["store", *KINDS], rows)
+    for sentence in (sentence for report in reports for sentence in report.passed_over):
+        click.echo(f"passed over: {sentence}", err=True)
+    conflicts = [sentence for report in reports for sentence in report.conflicts]
+    for sentence in conflicts:
+        click.echo(f"conflict: {sentence}", err=True)
+    if conflicts:
+        raise click.exceptions.Exit(1)

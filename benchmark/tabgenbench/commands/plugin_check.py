@@ -1,0 +1,57 @@
+"""``tabgenbench plugin check``: the contract of a generator or a metric, clause by clause."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import click
+
+from tabgenbench.commands.shared import print_rows
+from tabgenbench.manager import Plugins
+
+if TYPE_CHECKING:
+    from tabgenbench.contract import Check
+
+__all__ = ["check"]
+
+WIDTH = 100
+
+
+@click.command()
+@click.argument("name", metavar="NAME[:k=v,...]")
+@click.pass_obj
+def check(plugins: Plugins, name: str) -> None:
+    """Check a generator or metric against its contract, on a small table.
+
+    It is trained and sampled, or computed, several times in this process, on the CPU. Give a model few epochs:
+
+    \b
+      tabgenbench plugin check cvae:epochs=5
+
+    Exit status 1 when a clause is not kept.
+    """  # noqa: D301 - click needs the backspace itself, which keeps the line of the example
+    from tabgenbench.contract import failures
+
+    checks = _checks(plugins, name)
+    print_rows(["check", "state"], [[one.title, "ok" if one.ok else "failed"] for one in checks])
+    broken = failures(checks)
+    if broken:
+        click.echo()
+        for line in broken:
+            click.echo(textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=False))
+        raise click.exceptions.Exit(1)
+
+
+def _checks(plugins: Plugins, text: str) -> list[Check]:
+    from tabgenbench.contract import check_generator, check_metric
+    from tabgenbench.errors import ConfigError, did_you_mean
+    from tabgenbench.options import parse_plugin_string
+
+    name, options = parse_plugin_string(text)
+    generators, metrics = plugins.entries("generators"), plugins.entries("metrics")
+    if name in generators:
+        return check_generator(generators[name].load(), **options)
+    if name in metrics:
+        return check_metric(metrics[name].load(), **options)
+    raise ConfigError(f"unknown generator or metric {name!r}{did_you_mean(name, [*generators, *metrics])}")

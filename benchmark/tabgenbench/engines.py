@@ -1,0 +1,90 @@
+"""Which engine a run uses, with how many cells at a time and how many threads each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tabgenbench.device import resolve_device
+from tabgenbench.environment import available_cores, visible_gpus
+from tabgenbench.errors import ConfigError
+from tabgenbench.executor import Executor
+from tabgenbench.memory import machine_memory
+from tabgenbench.runner import RunOptions
+
+__all__ = ["Engine", "choose_engine"]
+
+MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
+MEMORY_SHARE = 0.9  # of the machine's memory, for one cell, by default
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How a run works, and what makes its executor when there is something to do."""
+
+    run_options: RunOptions
+    make: Callable[[Path], Executor]
+
+
+def choose_engine(options: Mapping[str, Any]) -> Engine:
+    """Return the engine that the options of ``tabgenbench run`` ask for.
+
+    Raises:
+        ConfigError: options do not go together.
+        DeviceError: the device is not there.
+    """
+    if options["timing"] and (options["workers"] or 1) > 1:
+        raise ConfigError(
+            f"--workers: got {options['workers']} with --timing, which runs one cell at a time; leave it out"
+        )
+    if options["executor"] == "ray":
+        return _ray_engine(options)
+    if options["address"]:
+        raise ConfigError("--address: only --executor ray has one; add it, or leave --address out")
+    device = resolve_device(options["device"])
+    gpus, slots = visible_gpus(device), options["slots_per_gpu"]
+    # Cells beside each other use cores better than threads inside one: no thread waits for another.
+    by_default = len(gpus) * slots or min(available_cores(), MAX_WORKERS)
+    workers = 1 if options["timing"] else options["workers"] or by_default
+    threads = options["threads"] or max(1, available_cores() // workers)
+    chosen = _run_options(options, device=device, workers=workers, threads=threads)
+
+    def make(_: Path) -> Executor:
+        from tabgenbench.local import LocalExecutor
+
+        return LocalExecutor(workers=workers, threads=threads, gpus=gpus, slots_per_gpu=slots)
+
+    return Engine(chosen, make)
+
+
+def _ray_engine(options: Mapping[str, Any]) -> Engine:
+    from tabgenbench.ray_engine import RayExecutor, cluster_slots
+
+    device, threads, slots = options["device"], options["threads"] or 1, options["slots_per_gpu"]
+    if device == "auto" and not options["address"]:
+        device = resolve_device(device)
+    place = {"threads": threads, "device": device, "slots_per_gpu": slots}
+    workers = 1 if options["timing"] else options["workers"] or cluster_slots(options["address"], **place)
+    make = partial(_make_ray, RayExecutor, workers=workers, address=options["address"], **place)
+    return Engine(_run_options(options, device=device, workers=workers, threads=threads), make)
+
+
+def _make_ray(kind: Any, store: Path, **arguments: Any) -> Executor:
+    executor: Executor = kind(store=store, **arguments)
+    return executor
+
+
+def _run_options(options: Mapping[str, Any], *, device: str, workers: int, threads: int) -> RunOptions:
+    memory = machine_memory() * MEMORY_SHARE if options["memory"] is None else options["memory"] * 2**30
+    return RunOptions(
+        device=device,
+        workers=workers,
+        threads=threads,
+        timeout=options["timeout"],
+        memory=int(memory),
+        timing=options["timing"],
+        retry_failed=options["retry_failed"],
+    )

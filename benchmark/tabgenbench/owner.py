@@ -1,0 +1,85 @@
+"""Which process something belongs to, said so that another process can tell later whether it still lives."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Owner"]
+
+
+class Owner(BaseModel):
+    """A process on some machine.
+
+    A process's number is used again after it ended, and means nothing in another container: so the start and the
+    namespace belong to it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    host: str
+    namespace: str = Field(description="boot of the kernel and its pid namespace: equal where pids can be compared")
+    pid: int
+    started: int = Field(description="start of the process, in clock ticks since boot: no change of the clock moves it")
+    since: str = Field("", description="UTC time in ISO 8601 since when it holds what it holds")
+    token: str = Field("", description="makes the content of each claim its own")
+
+    @classmethod
+    def this_process(cls) -> Owner:
+        """Return the owner that this process is, since now."""
+        pid = os.getpid()
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        started = _start_of(pid) or 0
+        return cls(host=socket.gethostname(), namespace=_namespace(), pid=pid, started=started, since=since)
+
+    def lives(self) -> bool | None:
+        """Whether the process still runs; None where nobody can tell: it is of another machine, container or boot."""
+        if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
+            return None
+        return _start_of(self.pid) in (self.started, UNKNOWN)
+
+    @property
+    def stem(self) -> str:
+        """How the names of its temporary files begin."""
+        return f"{self.host}-{self.namespace}-{self.pid}-{self.started}"
+
+    def new_name(self) -> str:
+        """Return a name for a temporary file that tells whose it is."""
+        return f"{self.stem}-{secrets.token_hex(6)}"
+
+    @classmethod
+    def from_name(cls, name: str) -> Owner | None:
+        """Return the owner of a file that has a name by `new_name`, or None for another name."""
+        parts = name.rsplit("-", 4)
+        if len(parts) != 5 or not (parts[2].isdigit() and parts[3].isdigit()):
+            return None
+        return cls(host=parts[0], namespace=parts[1], pid=int(parts[2]), started=int(parts[3]))
+
+
+UNKNOWN = -1  # the start of a process that runs, but may not be looked at
+
+
+def _start_of(pid: int) -> int | None:
+    """Return the start of a process, UNKNOWN, or None where it does not run; one that nobody reaped does not run."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return UNKNOWN if psutil.pid_exists(pid) else None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+@lru_cache(maxsize=1)
+def _namespace() -> str:
+    """Return a name without a dash for the boot of this kernel and the pid namespace of this process."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip().replace("-", "")
+        return f"{boot[:12]}.{os.stat('/proc/self/ns/pid').st_ino}"
+    except OSError:
+        return "unknown"

@@ -1,0 +1,65 @@
+"""Temporary folders: each belongs to a process, goes with it, and is swept by a later one when it was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+import socket
+import tempfile
+from functools import lru_cache
+from multiprocessing.util import Finalize
+from pathlib import Path
+
+import psutil
+
+__all__ = ["new_scratch", "short_scratch"]
+
+PREFIX = "tgb"
+LONGEST_FOR_SOCKETS = 60  # the address of a socket in a folder has 108 characters at most
+
+
+def new_scratch() -> Path:
+    """Return an empty folder in the temporary folder of this process; whoever asked removes it."""
+    return Path(tempfile.mkdtemp(dir=_own_folder(tempfile.gettempdir(), os.getpid())))
+
+
+def short_scratch() -> Path:
+    """Return a folder whose path is short enough for sockets; it goes when this process ends."""
+    root = tempfile.gettempdir()
+    return _own_folder(root if len(root) <= LONGEST_FOR_SOCKETS else "/tmp", os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _own_folder(root: str, pid: int) -> Path:
+    _sweep(Path(root))
+    folder = Path(root) / f"{PREFIX}-{_host()}-{pid}-{secrets.token_hex(3)}"
+    folder.mkdir(mode=0o700)
+    # After multiprocessing has removed its own folder, whose priority is -100.
+    Finalize(None, _remove, args=(folder, pid), exitpriority=-200)
+    return folder
+
+
+def _remove(folder: Path, pid: int) -> None:
+    if os.getpid() == pid:  # a forked child ends with a copy of this call
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(root: Path) -> None:
+    """Remove the folders of this user's processes on this machine that are gone."""
+    for folder in root.glob(f"{PREFIX}-{_host()}-*-*"):
+        pid = folder.name.split("-")[2]
+        try:
+            dead = pid.isdigit() and not psutil.pid_exists(int(pid)) and folder.stat().st_uid == os.getuid()
+        except FileNotFoundError:
+            continue
+        if dead:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    """Return a short name of this machine and, in a container, of its own numbering of processes."""
+    name = f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
+    return hashlib.sha256(name.encode()).hexdigest()[:6]

@@ -1,0 +1,145 @@
+"""The watch over one task: its time, its memory, how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any
+
+import psutil
+
+from tabgenbench.executor import PREPARE, Mark, Outcome, Task, Usage
+from tabgenbench.memory import kernel_kills, proportional, resident
+from tabgenbench.record import Status
+
+__all__ = ["Watch"]
+
+LOOK_SHARE = 0.02  # share of one core that looking at memory may take: the kernel holds up the process meanwhile
+RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
+LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
+TAIL_CHARACTERS = 4000
+
+
+class Watch:
+    """Looks at the process tree below a keeper.
+
+    Args:
+        pid: the keeper.
+        task: what its worker does.
+    """
+
+    def __init__(self, pid: int, task: Task) -> None:
+        self.task = task
+        self.gpu = ""
+        self._keeper = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        self._phases = {PREPARE: Usage()}
+        self._phase, self._entered = PREPARE, time.monotonic()
+        self._level = self._keeper_level = 0
+        self._peak = self._highest_resident = 0
+        self._next_look = 0.0
+        self._kernel_kills = kernel_kills()
+
+    def enter(self, message: Mark) -> None:
+        """Begin a phase, or go on with one."""
+        now = time.monotonic()
+        usage = self._phases[self._phase]
+        usage.seconds += now - self._entered
+        usage.peak_memory = max(usage.peak_memory, message.peak)
+        self._phase, self._entered = message.phase, now
+        self._phases.setdefault(message.phase, Usage())
+        if message.level is not None:
+            self._level, self._keeper_level = message.level, self._keeper_size()
+            self._highest_resident = 0
+
+    def look(self) -> Outcome | None:
+        """Look at time and memory; return the outcome where a limit is passed."""
+        before = time.monotonic()
+        if before >= self._next_look:
+            self._look_at_memory()
+            self._shorten_log()
+            now = time.monotonic()
+            self._next_look = now + (now - before) / LOOK_SHARE
+        limits, spent = self.task.limits, self._seconds()
+        if limits.timeout is not None and spent > limits.timeout:
+            reason = f"{self._phase} was ended after {spent:.1f} s, limit {limits.timeout:g} s; raise --timeout"
+            return self.ended("timeout", reason)
+        if limits.memory is not None and self._peak > limits.memory:
+            reason = (
+                f"{self._phase} was ended at {self._peak / 2**30:.2f} GiB, limit {limits.memory / 2**30:.2f} GiB; "
+                "raise --memory or use smaller options"
+            )
+            return self.ended("out_of_memory", reason)
+        return None
+
+    def finished(self, content: dict[str, Any]) -> Outcome:
+        """Return the outcome of a task whose process says how it ended."""
+        self.gpu = content.pop("gpu", "")
+        usage = self._phases[self._phase]
+        usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
+        return self.ended(**content)
+
+    def crashed(self, wait_status: int | None) -> Outcome:
+        """Return the outcome of a task whose process ended without a word."""
+        if wait_status is None:
+            return self.ended("crashed", "the process that keeps watch inside the task was killed by the task")
+        code = os.waitstatus_to_exitcode(wait_status)
+        if code == -signal.SIGKILL and kernel_kills() > self._kernel_kills:
+            reason = "the kernel killed the process: the machine's memory was used up; set --memory or fewer --workers"
+            return self.ended("out_of_memory", reason)
+        if code < 0:
+            how = f"the process was killed by {signal.Signals(-code).name}"
+        else:
+            how = f"the process ended with exit status {code}"
+        return self.ended("crashed", f"{how} during {self._phase}, before it gave a result")
+
+    def ended(self, status: Status, reason: str = "", *, traceback: str = "", value: Any = None) -> Outcome:
+        """Return an outcome with what has been seen until now."""
+        self._phases[self._phase].seconds = self._seconds()
+        self._entered = time.monotonic()
+        return Outcome(
+            status=status,
+            value=value,
+            reason=reason,
+            traceback=traceback,
+            output="" if status == "ok" else self._tail(),
+            phase=self._phase,
+            phases=dict(self._phases),
+        )
+
+    def _seconds(self) -> float:
+        return self._phases[self._phase].seconds + time.monotonic() - self._entered
+
+    def _look_at_memory(self) -> None:
+        tree = self._tree()
+        size = resident(tree)
+        if size <= self._highest_resident * RISE:
+            return
+        self._highest_resident = size
+        exact = proportional(tree)
+        self._peak = max(self._peak, exact)
+        # Pages of the fork server are shared by all tasks, so their share changes as other tasks come and go; the
+        # keeper has nothing but such pages and shows by how much.
+        above = exact - self._level - (self._keeper_size() - self._keeper_level)
+        usage = self._phases[self._phase]
+        usage.peak_memory = max(usage.peak_memory, above)
+
+    def _tree(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            return self._keeper.children(recursive=True) if self._keeper is not None else []
+        return []
+
+    def _keeper_size(self) -> int:
+        return proportional([self._keeper]) if self._keeper is not None else 0
+
+    def _shorten_log(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.task.log.stat().st_size > LOG_BYTES:
+                os.truncate(self.task.log, 0)
+
+    def _tail(self) -> str:
+        with contextlib.suppress(OSError), self.task.log.open("rb") as handle:
+            handle.seek(max(0, self.task.log.stat().st_size - 4 * TAIL_CHARACTERS))
+            return handle.read().decode("utf-8", errors="replace")[-TAIL_CHARACTERS:]
+        return ""

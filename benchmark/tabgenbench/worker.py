@@ -1,0 +1,213 @@
+"""The inside of a task: the process that does the work, and the keeper above it that lets nothing escape.
+
+The keeper is forked from the fork server and forks the worker. It is a child subreaper: whatever the worker's
+descendants detach becomes the keeper's child in the end, so that the whole tree can be found, killed and counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tabgenbench.errors import TabGenBenchError, Unsupported
+from tabgenbench.executor import Mark, Task
+from tabgenbench.memory import own_level, own_peak, reset_own_peak
+
+__all__ = ["become_subreaper", "keep", "kill_tree", "mark"]
+
+TAIL_CHARACTERS = 4000
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LOOK_SECONDS = 1.0
+KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
+
+
+def mark(phase: str, *, measure: bool = False) -> Mark:
+    """Return the message that a phase begins; with ``measure``, memory is counted from here."""
+    peak = own_peak()
+    reset_own_peak(level=measure)
+    return Mark(phase, peak=peak, level=own_level() if measure else None)
+
+
+def become_subreaper(*, on: bool = True) -> None:
+    """Have orphaned descendants of this process become its children, rather than those of process 1."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))
+
+
+def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
+    """Kill all descendants of a process that stays: until there are none, or the time is over."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while time.monotonic() < deadline:
+            tree = [one for one in process.children(recursive=True) if _lives(one)]
+            if not tree:
+                return
+            for one in tree:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            time.sleep(0.01)
+
+
+def keep(task: Task, messages: Connection, control: Connection, scratch: Path) -> None:
+    """Be the keeper of a task: start its worker, wait for its end, and end whatever it leaves.
+
+    Sends the worker's wait status through ``control`` when nothing is left. SIGTERM has everything killed; so has the
+    end of the process that started this one.
+    """
+    become_subreaper()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
+    _die_with_parent(signal.SIGTERM)
+    os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
+    arguments = (task, messages, control, scratch, os.getpid(), mask)
+    worker = multiprocessing.get_context("fork").Process(target=_work, args=arguments, daemon=False)
+    worker.start()
+    messages.close()  # the worker's end closes the pipe
+    status = _wait_for(int(worker.pid or 0))
+    _end_all()
+    with contextlib.suppress(OSError):
+        control.send(status)
+    os._exit(0)  # nothing of this process needs tidying, and the worker was not waited for in Python's own way
+
+
+def _wait_for(pid: int) -> int | None:
+    """Return the wait status of a child, or None when this process is to end before it; reaps orphans meanwhile."""
+    runner = multiprocessing.parent_process()
+    while True:
+        while True:
+            try:
+                ended, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if ended == pid:
+                return status
+            if ended == 0:
+                break
+        found = signal.sigtimedwait(KEEPER_SIGNALS, LOOK_SECONDS)
+        if found is not None and found.si_signo == signal.SIGTERM:
+            return None
+        if runner is not None and not runner.is_alive():
+            return None
+
+
+def _end_all() -> None:
+    """Kill and reap every child; all descendants become children as their parents die."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended == 0:
+            for one in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            time.sleep(0.005)
+
+
+def _work(
+    task: Task, messages: Connection, control: Connection, scratch: Path, keeper: int, mask: set[signal.Signals]
+) -> None:
+    """Run the task; the first code of its process."""
+    control.close()  # its end tells that the keeper is gone
+    _die_with_parent(signal.SIGKILL)
+    if os.getppid() != keeper:
+        os._exit(1)  # the keeper was gone before this process could ask to go with it
+    os.setsid()
+    for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(one, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    _redirect_output(task.log)
+    os.environ.update(task.environment)
+    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)))
+    tempfile.tempdir = str(scratch)
+    lock = threading.Lock()
+
+    def send(kind: str, content: Any) -> None:
+        with lock:
+            messages.send((kind, content))
+
+    reset_own_peak(level=True)
+    with _threads(task.limits.threads):
+        send("message", mark("prepare", measure=True))
+        content = _run(task, send)
+        content["peak_memory"] = own_peak()
+        content["gpu"] = _gpu_name()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        send("end", content)
+
+
+def _run(task: Task, send: Any) -> dict[str, Any]:
+    try:
+        value = task.function(task.payload, lambda message: send("message", message))
+    except Unsupported as error:
+        return {"status": "skipped", "reason": str(error)}
+    except MemoryError:
+        return _failure("out_of_memory", "an allocation failed: not enough memory on this machine")
+    except TabGenBenchError as error:
+        return _failure("failed", str(error))
+    except Exception as error:  # a plugin may raise anything; the record says what
+        # torch's error of this name says that the device's memory is used up
+        status = "out_of_memory" if type(error).__name__ == "OutOfMemoryError" else "failed"
+        return _failure(status, f"{type(error).__name__}: {error}")
+    return {"status": "ok", "value": value}
+
+
+def _failure(status: str, reason: str) -> dict[str, Any]:
+    return {
+        "status": status,
+        "reason": reason[:TAIL_CHARACTERS],
+        "traceback": traceback.format_exc()[-TAIL_CHARACTERS:],
+    }
+
+
+@contextlib.contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # optimiser moments that decay to denormals would slow every step
+    with threadpool_limits(threads):
+        yield
+
+
+def _redirect_output(log: Path) -> None:
+    # Appending, so that the supervisor can cut the file short while it is written.
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _gpu_name() -> str:
+    import torch
+
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return str(torch.cuda.get_device_name(0)) if used else ""
+
+
+def _die_with_parent(number: signal.Signals) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False

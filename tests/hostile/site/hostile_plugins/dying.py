@@ -1,0 +1,51 @@
+"""Take the process down."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from typing import Literal
+
+from pydantic import Field
+
+from hostile_plugins.endless import FOR_EVER
+from hostile_plugins.leaving import leave_children
+from hostile_plugins.resample import Resample
+from tabgenbench import FitContext, Table
+from tabgenbench.options import Options
+
+
+class Dies(Resample):
+    name = "dies"
+
+    class Config(Options):
+        how: Literal["segfault", "exit", "exit-with-children", "abort", "kill-parent", "stop-parent", "close"] = Field(
+            "segfault", description="how"
+        )
+
+    config: Config
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        print("last words", flush=True)
+        die(self.config.how)
+        time.sleep(FOR_EVER)
+
+
+def die(how: str) -> None:
+    match how:
+        case "segfault":
+            ctypes.string_at(0)
+        case "exit":
+            os._exit(0)
+        case "exit-with-children":  # they hold every file that this process had open
+            leave_children()
+            os._exit(0)
+        case "abort":
+            os.abort()
+        case "kill-parent" | "stop-parent":
+            if os.getppid() > 1:
+                os.kill(os.getppid(), signal.SIGKILL if how == "kill-parent" else signal.SIGSTOP)
+        case "close":
+            os.closerange(0, 4096)

@@ -1,0 +1,118 @@
+"""A metric that misbehaves as it is told, and one that costs nothing."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from hostile_plugins.disturbing import disturb
+from hostile_plugins.dying import die
+from hostile_plugins.endless import FOR_EVER, go_deaf
+from hostile_plugins.hoarding import MOST, hoard
+from hostile_plugins.leaving import leave_children, leave_files
+from hostile_plugins.printing import print_much
+from hostile_plugins.raising import Unprintable
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
+from tabgenbench.options import Options
+
+How = Literal[
+    *("raises", "unprintable", "sys-exit", "sleeps", "deaf", "segfault", "exit", "exit-with-children", "hoards"),
+    *("nan", "undeclared", "text", "nothing", "artifact", "mutates", "disturbs", "children", "files", "prints"),
+]
+
+
+class FirstValue(Metric):
+    """The first synthetic value."""
+
+    name = "first-value"
+    scores = (ScoreSpec(name="first-value", direction="lower"),)
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        return Result({"first-value": float(evaluation.synthetic.X[0, 0])})
+
+
+class Bad(Metric):
+    """Nothing of worth."""
+
+    name = "bad"
+    scores = (ScoreSpec(name="bad", direction="lower"),)
+
+    class Config(Options):
+        how: How = Field("raises", description="how it misbehaves")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Any:
+        how = self.config.how
+        if how in ("segfault", "exit", "exit-with-children"):
+            die(how)
+        act = {
+            "raises": _raise,
+            "unprintable": _raise_unprintable,
+            "sys-exit": sys.exit,
+            "sleeps": _sleep,
+            "deaf": _sleep_deaf,
+            "hoards": lambda: hoard(MOST),
+            "mutates": lambda: mutate(evaluation),
+            "disturbs": disturb,
+            "children": leave_children,
+            "files": leave_files,
+            "prints": print_much,
+        }.get(how)
+        if act is not None:
+            act()
+        return RESULTS.get(how, Result({"bad": 1.0}))
+
+
+RESULTS: dict[str, Any] = {
+    "nan": Result({"bad": float("nan")}),
+    "undeclared": Result({"bad": 1.0, "worse": 1.0}),
+    "text": Result({"bad": "much"}),  # type: ignore[dict-item]
+    "nothing": None,
+    "artifact": Result({"bad": 1.0}, artifacts={"picture": "no frame"}),  # type: ignore[dict-item]
+}
+
+
+def mutate(evaluation: Evaluation) -> None:
+    """Write into everything that the metrics of a cell share, as far as it lets itself be written."""
+    for table in (evaluation.train, evaluation.test, evaluation.synthetic):
+        _overwrite(table.X)
+        for column in table.obs.columns:
+            table.obs[column] = pd.Categorical([table.obs[column].iloc[0]] * table.n_rows)
+        object.__setattr__(table, "features", table.features[::-1])
+    for kept in (evaluation.shared._split, evaluation.shared._draw):
+        for value in kept.values():
+            if isinstance(value, np.ndarray):
+                _overwrite(value)
+    evaluation.shared.once = lambda key, compute, **_: compute()  # type: ignore[method-assign]
+    object.__setattr__(evaluation, "test", evaluation.synthetic)
+
+
+def _overwrite(values: np.ndarray) -> None:
+    try:
+        values.setflags(write=True)
+        values[...] = 0
+    except ValueError:  # mapped read-only
+        return
+
+
+def _raise() -> None:
+    raise ValueError("cannot compute")
+
+
+def _raise_unprintable() -> None:
+    raise Unprintable
+
+
+def _sleep() -> None:
+    time.sleep(FOR_EVER)
+
+
+def _sleep_deaf() -> None:
+    go_deaf()
+    time.sleep(FOR_EVER)

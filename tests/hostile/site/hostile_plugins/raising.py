@@ -1,0 +1,70 @@
+"""Raise, in every place where a generator's code is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal, NoReturn
+
+import pandas as pd
+from pydantic import Field
+
+from hostile_plugins.resample import Resample
+from tabgenbench import FitContext, SampleContext, Schema, Table
+from tabgenbench.options import Options
+
+
+class Unprintable(Exception):
+    """An error that cannot say what it is."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("not even this")
+
+
+class Raises(Resample):
+    name = "raises"
+
+    class Config(Options):
+        where: Literal["init", "fit", "sample"] = Field("fit", description="where")
+        what: Literal["error", "unprintable", "exit", "interrupt"] = Field("error", description="what")
+
+    config: Config
+
+    def __init__(self, config: Options | None = None) -> None:
+        super().__init__(config)
+        if self.config.where == "init":
+            self.fail()
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        super().fit(train, validation, context)
+        if self.config.where == "fit":
+            self.fail()
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        if self.config.where == "sample":
+            self.fail()
+        return super().sample(conditions, context)
+
+    def fail(self) -> NoReturn:
+        match self.config.what:
+            case "unprintable":
+                raise Unprintable
+            case "exit":
+                sys.exit(0)
+            case "interrupt":
+                raise KeyboardInterrupt
+        raise ValueError(f"cannot do this in {self.config.where}")
+
+
+class RaisesInSupports(Resample):
+    name = "raises-in-supports"
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        raise ValueError("cannot say what is supported")
+
+
+class RaisesInEstimate(Resample):
+    name = "raises-in-estimate"
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        raise ValueError("cannot say how much memory")

@@ -1,0 +1,217 @@
+"""One run of honest and hostile plugins together: it ends, says what happened, and leaves nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+
+TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and how much later the end may come
+HONEST = ("shuffled", "condition-mvn", "cvae:epochs=5,hidden=[16]")
+HONEST_METRICS = ("gamma", "moments")
+FAILED, ANY_END = {"failed"}, {"failed", "crashed"}
+
+# What a generator does, which status that has, and what the reason has to speak of.
+GENERATORS: dict[str, tuple[set[str], str]] = {
+    "raises:where=init": (FAILED, "ValueError: cannot do this in init"),
+    "raises": (FAILED, "ValueError: cannot do this in fit"),
+    "raises:where=sample": (FAILED, "ValueError: cannot do this in sample"),
+    "raises:what=unprintable": (FAILED, "Unprintable"),
+    "raises:what=exit": (ANY_END, "exit"),
+    "raises:what=interrupt": (ANY_END, "KeyboardInterrupt|exit status|SIGINT"),
+    "raises-in-supports": (FAILED, "ValueError: cannot say what is supported"),
+    "raises-in-estimate": ({"ok", "failed"}, "^$|ValueError: cannot say how much memory"),
+    "sleeps": ({"timeout"}, "fit.*6 s"),
+    "sleeps:where=sample": ({"timeout"}, "sample.*6 s"),
+    "sleeps:how=deaf": ({"timeout"}, "fit.*6 s"),
+    "sleeps:how=stopped": ({"timeout"}, "fit.*6 s"),
+    "sleeps:how=in-c": ({"timeout"}, "fit.*6 s"),
+    "sleeps:how=thread": ({"ok"}, "^$"),
+    "dies": ({"crashed"}, "SIGSEGV"),
+    "dies:how=abort": ({"crashed"}, "SIGABRT"),
+    "dies:how=exit": ({"crashed"}, "exit status 0"),
+    "dies:how=exit-with-children": ({"crashed"}, "exit status 0"),
+    "dies:how=kill-parent": ({"crashed"}, "killed"),
+    "dies:how=stop-parent": ({"timeout"}, "fit.*6 s"),
+    "dies:how=close": ({"crashed", "timeout"}, "."),
+    "hoards": ({"out_of_memory"}, r"fit.*1\.5.* GiB"),
+    "hoards:where=children": ({"out_of_memory"}, r"fit.*1\.5.* GiB"),
+    "hoards:where=detached": ({"out_of_memory"}, r"fit.*1\.5.* GiB"),
+    "leaves": ({"ok"}, "^$"),
+    "leaves:then=raise": (FAILED, "ValueError: left"),
+    "leaves:then=sleep": ({"timeout"}, "fit.*6 s"),
+    "leaves:what=files": ({"ok"}, "^$"),
+    "leaves:what=files,then=die": ({"crashed"}, "exit status 0"),
+    "returns:what=few-rows": (FAILED, "rows"),
+    "returns:what=nan": (FAILED, "nan.*finite"),
+    "returns:what=infinite": (FAILED, "inf.*finite"),
+    "returns:what=other-columns": (FAILED, "features"),
+    "returns:what=few-columns": (FAILED, "features"),
+    "returns:what=other-conditions": (FAILED, "asked"),
+    "returns:what=no-conditions": (FAILED, "condition"),
+    "returns:what=float64": (FAILED, "float64.*float32"),
+    "returns:what=object": (FAILED, "object.*float32"),
+    "returns:what=complex": (FAILED, "complex.*float32"),
+    "returns:what=one-dimension": (FAILED, "dimension|shape"),
+    "returns:what=no-matrix": (FAILED, "str"),
+    "returns:what=other-scale": (FAILED, "scale"),
+    "returns:what=frame": (FAILED, "DataFrame.*Table"),
+    "returns:what=array": (FAILED, "ndarray.*Table"),
+    "returns": (FAILED, "NoneType.*Table"),
+    "reports": ({"ok", "failed"}, ""),
+    "reports:what=curve": (FAILED, "."),
+    "reports:what=function": (FAILED, "."),
+    "reports:what=many": ({"ok"}, "^$"),
+    "reports:what=torn": ({"timeout", "crashed"}, "."),
+    "prints": ({"ok"}, "^$"),
+    "prints:then=raise": (FAILED, "ValueError: printed enough"),
+    "prints:then=close": ({"ok"}, "^$"),
+    "disturbs": ({"ok"}, "^$"),
+    "looks": ({"ok"}, "^$"),
+    "looks-own": ({"ok"}, "^$"),
+}
+
+METRICS: dict[str, tuple[set[str], str]] = {
+    "bad:how=disturbs": ({"ok"}, "^$"),
+    "bad:how=mutates": ({"ok", "failed"}, ""),
+    "bad": (FAILED, "ValueError: cannot compute"),
+    "bad:how=unprintable": (FAILED, "Unprintable"),
+    "bad:how=sys-exit": (ANY_END, "exit"),
+    "bad:how=deaf": ({"timeout"}, "6 s"),
+    "bad:how=segfault": ({"crashed"}, "SIGSEGV"),
+    "bad:how=exit": ({"crashed"}, "exit status 0"),
+    "bad:how=exit-with-children": ({"crashed"}, "exit status 0"),
+    "bad:how=hoards": ({"out_of_memory"}, r"1\.5.* GiB"),
+    "bad:how=nan": (FAILED, "nan.*finite"),
+    "bad:how=undeclared": (FAILED, "worse"),
+    "bad:how=text": (FAILED, "much"),
+    "bad:how=nothing": (FAILED, "NoneType"),
+    "bad:how=artifact": (FAILED, "picture"),
+    "bad:how=children": ({"ok"}, "^$"),
+    "bad:how=files": ({"ok"}, "^$"),
+    "bad:how=prints": ({"ok"}, "^$"),
+}
+
+
+def suite(generators: list[str], metrics: list[str]) -> list[str]:
+    limits = ["--timeout", f"{TIMEOUT:g}", "--memory", "1.5", "--workers", "2", "--threads", "1"]
+    chosen = [part for name in generators for part in ("-g", name)] + [
+        part for name in metrics for part in ("-m", name)
+    ]
+    return ["quickstart", "-d", "wdbc", *chosen, "--splits", "1", "--draws", "2", *limits]
+
+
+@pytest.fixture(scope="module")
+def hostile(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    generators = [*GENERATORS, *HONEST]
+    middle = len(generators) // 2
+    generators = [HONEST[0], *generators[:middle], HONEST[1], *generators[middle:-3], HONEST[2]]
+    metrics = [*METRICS, *HONEST_METRICS]  # what a hostile metric does comes before the honest ones
+    return run_suite(tmp_path_factory.mktemp("h"), *suite(generators, metrics))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+    run = run_suite(tmp_path_factory.mktemp("u"), *suite(list(HONEST), list(HONEST_METRICS)))
+    assert run.status == 0, run.said
+    return run
+
+
+def test_the_run_ends_and_says_how_many_are_not_ok(hostile: Any) -> None:
+    assert hostile.status == 1, hostile.said[-3000:]
+    assert re.search(rf"\d+ of {len(GENERATORS) + len(HONEST)} cells ok", hostile.said)
+    assert "Traceback" not in hostile.said
+
+
+@pytest.mark.parametrize("label", GENERATORS)
+def test_a_generator_has_its_status_and_a_reason(hostile: Any, label: str) -> None:
+    statuses, reason = GENERATORS[label]
+    record = hostile.cells[label]
+    assert record.status in statuses, record.reason
+    assert re.search(reason, record.reason), record.reason
+    assert len(record.model_dump_json()) < 2e6
+    if record.status == "failed":
+        assert "Error" in record.traceback or "exit" in record.traceback or "Interrupt" in record.traceback
+    if record.status == "crashed" and label.startswith("dies:how=e"):
+        assert "last words" in record.output
+
+
+@pytest.mark.parametrize("label", HONEST)
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_metric_has_its_status_and_a_reason(hostile: Any, label: str, metric: str) -> None:
+    statuses, reason = METRICS[metric]
+    record, _ = hostile.metrics(label)[metric]
+    assert record is not None
+    assert record.status in statuses, record.reason
+    assert re.search(reason, record.reason), record.reason
+
+
+def test_what_has_to_be_ended_is_ended_in_time(hostile: Any) -> None:
+    late = {}
+    for label, record in hostile.cells.items():
+        for name, phase in record.phases.items():
+            if phase.status == "timeout" and not TIMEOUT <= (phase.seconds or 0) <= TIMEOUT + LATE:
+                late[f"{label} {name}"] = phase.seconds
+        if record.status == "ok":
+            for metric, (score, info) in hostile.metrics(label).items():
+                timed_out = score is not None and score.status == "timeout"
+                if timed_out and not TIMEOUT <= (info.seconds or 0) <= TIMEOUT + LATE:
+                    late[f"{label} {metric}"] = info.seconds
+    assert not late
+
+
+@pytest.mark.parametrize("label", HONEST)
+@pytest.mark.parametrize("metric", HONEST_METRICS)
+def test_honest_scores_are_those_of_a_run_without_hostile_plugins(
+    hostile: Any, undisturbed: Any, label: str, metric: str
+) -> None:
+    assert hostile.cells[label].status == "ok"
+    assert hostile.score_bytes(label, metric) == undisturbed.score_bytes(label, metric)
+
+
+def test_no_process_is_left(hostile: Any, undisturbed: Any) -> None:
+    assert undisturbed.processes == []
+    assert hostile.processes == []
+
+
+def test_no_temporary_file_is_left(hostile: Any, undisturbed: Any) -> None:
+    for run in (undisturbed, hostile):
+        assert run.temporary == []
+        assert list((run.store.root / "tmp").iterdir()) == []
+
+
+def test_what_was_printed_is_kept_as_a_tail(hostile: Any) -> None:
+    record = hostile.cells["prints:then=raise"]
+    assert record.output.rstrip().endswith("the last line")
+    assert len(record.output) < 20_000
+    assert hostile.cells["prints"].output == ""
+
+
+@pytest.mark.parametrize(("label", "place"), [("looks", "X"), ("looks-own", "layers/own")])
+def test_no_test_row_is_within_reach_of_a_generator(hostile: Any, site: Path, label: str, place: str) -> None:
+    from hostile_plugins.looking import digest
+    from sklearn.datasets import load_breast_cancer
+
+    record = hostile.cells[label]
+    found = json.loads(record.notes[-1])
+    folder = hostile.store.split_folder(record.cell.split_fingerprint)
+    rows = {}
+    for side in ("train", "validation", "test"):
+        with h5py.File(folder / f"{side}.h5ad") as handle:
+            rows[side] = {digest(row) for row in handle["X"][()]}
+            if place != "X" and place in handle:
+                rows[side] |= {digest(row) for row in handle[place][()]}
+    assert len(rows["train"] & set(found["rows"])) > 300  # what it was handed is found, so it does not look in vain
+    seen = rows["train"] | rows["validation"]
+    own = {digest(row) for row in load_breast_cancer().data.astype(np.float32)} - seen if place != "X" else set()
+    assert not (rows["test"] - seen) & set(found["rows"])
+    assert not own & set(found["rows"])
+    assert set(found["files"]) <= {"train.h5ad", "validation.h5ad"}

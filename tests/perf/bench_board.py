@@ -1,0 +1,216 @@
+"""Build the board of a store of 10,000 cells, and of 10,000 scores, in a fresh process; print seconds and peak memory.
+
+The bar: a board of 10,000 records in under 5 s and 500 MB. It is read both ways, and the stricter way first: 10,000
+trained cells, each with the scores of two metrics beside it (50,000 files), then 10,000 scores (25,000 files). The
+board as text is what the bar is about; the whole folder, with figures and pages, is shown beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+from tabgenbench.environment import available_cores, describe_environment
+from tabgenbench.record import (
+    CardRecord,
+    CellIdentity,
+    CellRecord,
+    DrawScores,
+    Environment,
+    Phase,
+    RunInfo,
+    ScoreRecord,
+    SpecRecord,
+    SuiteRecord,
+    SuiteRow,
+)
+from tabgenbench.store import Store
+
+SECONDS, MEGABYTES = 5.0, 500.0
+EPOCHS, DRAWS = 200, 5
+MODELS, CONTROLS = 16, ("condition-mvn", "real-resample", "shuffled", "condition-mean")
+DATASETS, SPLITS = 5, 20
+METRICS = {"correlations": ("gamma", "correlation-spread", "correlation-error"), "moments": ("mean-ks", "variance")}
+CHILD = """
+import atexit, pathlib, sys
+def note():
+    lines = pathlib.Path('/proc/self/status').read_text().splitlines()
+    pathlib.Path(sys.argv[1]).write_text(next(line.split()[1] for line in lines if line.startswith('VmHWM')))
+atexit.register(note)
+from tabgenbench.cli import main
+main(sys.argv[2:])
+"""
+
+
+def key(*parts: object) -> str:
+    """Return a key of the usual length."""
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def spec(name: str) -> SpecRecord:
+    """Return what a score means, as long as that of a built-in metric."""
+    return SpecRecord(
+        name=name,
+        direction="higher" if name == "gamma" else "lower",
+        low=-1.0 if name == "gamma" else 0.0,
+        high=1.0,
+        description="Agreement of the feature-feature correlation matrices of test rows and synthetic rows. " * 2,
+        blind_to="the scale of single features, and anything that differs between conditions only",
+        floor="shuffled",
+        citation="Somebody and Other 2020, Journal of Tables 12, section 3.4, formula 7",
+    )
+
+
+def row(number: int, dataset: int, split: int, seed: int) -> SuiteRow:
+    """Return what the suite asks for: one cell and its scores."""
+    control = number >= MODELS
+    label = CONTROLS[number - MODELS] if control else f"model-{number}:epochs={EPOCHS},hidden=[256,{16 * number}]"
+    place = key("cell", dataset, label, split, seed)
+    scores = {metric: key(metric, place) for metric in METRICS}
+    name = f"table-{dataset}:genes=all"
+    return SuiteRow(key=place, dataset=name, split=split, label=label, seed=seed, is_control=control, scores=scores)
+
+
+def cell_record(asked: SuiteRow, environment: Environment, rng: random.Random) -> CellRecord:
+    """Return the record of a cell that ended well; that of a model has curves of 200 epochs."""
+    generator = asked.label.partition(":")[0]
+    curves: dict[str, list[float | None]] = {"epoch": [float(epoch + 1) for epoch in range(EPOCHS)]}
+    for name in ("train", "validation", "kl"):
+        level = rng.uniform(1, 3)
+        curves[name] = [level * math.exp(-epoch / 50) + rng.random() / 100 for epoch in range(EPOCHS)]
+    return CellRecord(
+        key=asked.key,
+        cell=CellIdentity(
+            dataset=asked.dataset,
+            dataset_fingerprint=key(asked.dataset),
+            dataset_note="52 of 52 files, 9,850 rows",
+            split=asked.split,
+            split_fingerprint=key(asked.dataset, asked.split),
+            split_kind="stratified, grouped",
+            n_train=6900,
+            n_validation=760,
+            n_test=2190 + asked.split,
+            n_features=18154,
+            generator=generator,
+            label=asked.label,
+            config={f"option_{i}": [i, str(i), i / 7][i % 3] for i in range(0 if asked.is_control else 15)},
+            card=CardRecord(
+                summary=f"What {generator} is, in one sentence that a reader of the board understands",
+                citation="Somebody and Other 2020, Journal of Tables 12",
+                licence="Apache-2.0",
+                url="https://example.org/somebody/model",
+            ),
+            is_control=asked.is_control,
+            seed=asked.seed,
+            draws=DRAWS,
+        ),
+        status="ok",
+        phases={
+            "prepare": Phase(status="ok", seconds=rng.uniform(1, 2)),
+            "fit": Phase(status="ok", seconds=rng.uniform(50, 60), peak_memory_bytes=rng.randrange(2**28, 2**30)),
+            "sample": Phase(status="ok", seconds=rng.uniform(1, 2), peak_memory_bytes=rng.randrange(2**27, 2**28)),
+        },
+        losses={} if asked.is_control else curves,
+        notes=["the last batch of an epoch held one row and was joined to the one before it"],
+        environment=environment,
+    )
+
+
+def score_record(asked: SuiteRow, metric: str, rng: random.Random) -> ScoreRecord:
+    """Return the scores of a metric on all draws of a cell."""
+    names = METRICS[metric]
+    scores = [{name: rng.gauss(0.5, 0.05) for name in names} for _ in range(DRAWS)]
+    return ScoreRecord(
+        key=asked.scores[metric],
+        cell_key=asked.key,
+        metric=metric,
+        config={"features": None, "block": 2048},
+        specs=[spec(name) for name in names],
+        status="ok",
+        draws=[DrawScores(draw=draw, scores=found) for draw, found in enumerate(scores)],
+    )
+
+
+def files_of(asked: SuiteRow, environment: Environment, rng: random.Random) -> Iterator[tuple[str, str]]:
+    """Yield the files of a cell, by their paths below its folder."""
+    yield "fit.json", cell_record(asked, environment, rng).model_dump_json(indent=1)
+    for metric, name in asked.scores.items():
+        yield f"scores/{name}.json", score_record(asked, metric, rng).model_dump_json(indent=1)
+        info = RunInfo(metric=metric, seconds=rng.uniform(0.1, 0.3), environment=environment)
+        yield f"runs/{name}.json", info.model_dump_json(indent=1)
+
+
+def fill(store: Store, seeds: int) -> int:
+    """Write the store, file by file without the writer's care for readers; return the number of cells."""
+    store.prepare()
+    rng = random.Random(0)
+    environment = describe_environment(threads=1, device="cpu", workers=available_cores())
+    numbers = product(range(MODELS + len(CONTROLS)), range(DATASETS), range(SPLITS), range(seeds))
+    rows = [row(*number) for number in numbers]
+    for asked in rows:
+        folder = store.cell_folder(asked.key)
+        for name in ("scores", "runs"):
+            (folder / name).mkdir(parents=True)
+        for name, text in files_of(asked, environment, rng):
+            (folder / name).write_text(text + "\n", encoding="utf-8")
+    store.write_suite(SuiteRecord(name="large", summary="A large suite.", command="tabgenbench run large", rows=rows))
+    return len(rows)
+
+
+def measure(folder: Path, *options: str) -> tuple[float, float]:
+    """Build the board in a fresh process; return wall seconds, its start included, and its peak memory in MB."""
+    peak = folder / "peak"
+    command = [sys.executable, "-c", CHILD, str(peak), "leaderboard", "large", "--store", str(folder / "store")]
+    start = time.perf_counter()
+    done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    if "Leaderboard: large" not in done.stdout:
+        raise SystemExit(f"leaderboard: printed no board; {done.stderr}")
+    return seconds, int(peak.read_text()) * 1024 / 1e6
+
+
+def compare(seeds: int) -> bool:
+    """Print the figures of one size beside the bar; return whether the text board keeps to it."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        start = time.perf_counter()
+        cells = fill(Store(folder / "store"), seeds)
+        built = time.perf_counter() - start
+        size = sum(path.stat().st_size for path in (folder / "store").rglob("*.json")) / 1e6
+        scores = cells * len(METRICS)
+        print(f"{cells:,} cells, {scores:,} scores, {size:,.0f} MB of records (written in {built:.0f} s)", flush=True)
+        texts = sorted(measure(folder) for _ in range(3))
+        seconds, memory = texts[1][0], max(peak for _, peak in texts)
+        print(
+            f"  text:                  {seconds:.1f} s (median of 3; {texts[0][0]:.1f} to {texts[-1][0]:.1f} s), ",
+            end="",
+        )
+        print(f"{memory:.0f} MB (under {SECONDS:.0f} s and {MEGABYTES:.0f} MB)", flush=True)
+        seconds_out, memory_out = measure(folder, "--out", str(folder / "board"))
+        written = [path.stat().st_size for path in (folder / "board").rglob("*") if path.is_file()]
+        board = json.loads((folder / "board" / "board.json").read_bytes())
+        rows = sum(len(dataset["rows"]) for dataset in board["datasets"])
+        print(f"  folder, all formats:   {seconds_out:.1f} s, {memory_out:.0f} MB; {rows} rows, ", end="")
+        print(f"{len(written)} files of {sum(written) / 1e6:.0f} MB", flush=True)
+        return seconds < SECONDS and memory < MEGABYTES
+
+
+def main() -> None:
+    """Measure both sizes; exit status 1 where the bar is missed."""
+    machine = describe_environment(threads=1, device="cpu")
+    print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; records in the page cache")
+    kept = [compare(seeds) for seeds in (5, 5 // 2 + 1)][0]
+    sys.exit(0 if kept else 1)
+
+
+if __name__ == "__main__":
+    main()

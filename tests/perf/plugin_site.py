@@ -1,0 +1,31 @@
+"""Run the command line beside the generators that measure the runner (tests/hostile/site)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SITE = Path(__file__).parents[1] / "hostile" / "site"
+
+
+def run_measured(folder: Path, *arguments: str) -> None:
+    """Run ``tabgenbench run quickstart`` with these arguments in a folder; its store is ``folder / 'store'``.
+
+    The generator ``measured`` adds a line to ``folder / 'fits'`` when it begins a fit: the seed, and the time.
+
+    Raises:
+        subprocess.CalledProcessError: the run did not end with status 0.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["HOSTILE_FITS"] = str(folder / "fits")
+    command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", "quickstart"]
+    subprocess.run(
+        [*command, *arguments, "--store", "store"], cwd=folder, env=environment, check=True, capture_output=True
+    )
+
+
+def fit_times(folder: Path) -> list[float]:
+    """Return when the fits began, in seconds since 1970, in order."""
+    return sorted(float(line.split()[1]) for line in (folder / "fits").read_text().splitlines())
