@@ -45,6 +45,9 @@ class Claims:
             Whether this object holds it now; False where anybody holds it, another thread of this process included.
         """
         path = self._path(key)
+        seen = _parse(_content(path))
+        if seen is not None and seen.lives():  # most often so: spares the lock
+            return False
         with self.store.locked():
             now = self._clock()
             content = self._make(path) or (self._make(path) if self._clear(path, now) else None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,30 +60,31 @@ def choose_engine(options: Mapping[str, Any]) -> Engine:
 
 
 def _ray_engine(options: Mapping[str, Any]) -> Engine:
-    from tabgenbench.ray_engine import RayExecutor, cluster_slots
+    from tabgenbench.ray_cluster import survey
 
-    device, threads, slots = options["device"], options["threads"] or 1, options["slots_per_gpu"]
-    if device == "auto" and not options["address"]:
-        device = resolve_device(device)
-    place = {"threads": threads, "device": device, "slots_per_gpu": slots}
-    workers = 1 if options["timing"] else options["workers"] or cluster_slots(options["address"], **place)
-    make = partial(_make_ray, RayExecutor, workers=workers, address=options["address"], **place)
-    return Engine(_run_options(options, device=device, workers=workers, threads=threads), make)
+    address, threads, slots = options["address"], options["threads"] or 1, options["slots_per_gpu"]
+    offer = survey(address, threads=threads, device=options["device"], slots_per_gpu=slots)
+    workers = 1 if options["timing"] else options["workers"] or offer.slots
 
+    def make(store: Path) -> Executor:
+        from tabgenbench.ray_engine import RayExecutor
 
-def _make_ray(kind: Any, store: Path, **arguments: Any) -> Executor:
-    executor: Executor = kind(store=store, **arguments)
-    return executor
+        place = {"device": offer.device, "address": address, "slots_per_gpu": slots, "store": store}
+        return RayExecutor(workers=workers, threads=threads, **place)
+
+    return Engine(_run_options(options, device=offer.device, workers=workers, threads=threads), make)
 
 
 def _run_options(options: Mapping[str, Any], *, device: str, workers: int, threads: int) -> RunOptions:
-    memory = machine_memory() * MEMORY_SHARE if options["memory"] is None else options["memory"] * 2**30
+    memory = None if options["memory"] is None else int(options["memory"] * 2**30)
+    if memory is None and options["executor"] == "local":  # elsewhere each node has its own
+        memory = int(machine_memory() * MEMORY_SHARE)
     return RunOptions(
         device=device,
         workers=workers,
         threads=threads,
         timeout=options["timeout"],
-        memory=int(memory),
+        memory=memory,
         timing=options["timing"],
         retry_failed=options["retry_failed"],
     )

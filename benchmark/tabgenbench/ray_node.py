@@ -25,10 +25,11 @@ from tabgenbench.environment import describe_environment
 from tabgenbench.errors import StoreError
 from tabgenbench.executor import Task
 from tabgenbench.memory import machine_memory
+from tabgenbench.scratch import short_scratch
 
 __all__ = ["Job", "Report", "leave_node", "look_around", "near_copy", "run_task"]
 
-PREFIX = "tgb-ray"
+PREFIX, SOCKETS = "tgb-ray", "sockets-"
 MEMORY_SHARE = 0.9  # of a node's memory, for one cell, where no limit was asked for
 SIGHT_SECONDS = 5.0  # a network file system may take some time to show a new file
 IDLE_SECONDS = 60.0
@@ -132,7 +133,7 @@ def near_copy(folder: Path, scratch: Path) -> Path:
 
 def leave_node(token: str) -> None:
     """Remove what a run has put on this node outside of the store."""
-    shutil.rmtree(_folder(token), ignore_errors=True)
+    _remove(_folder(token))
 
 
 @lru_cache(maxsize=1)
@@ -149,7 +150,11 @@ def _enter(job: Job) -> Any:
         os.chdir(job.folder)
     _hold(_folder(job.token))
     tempfile.tempdir = str(_folder(job.token))
-    return Supervisor(threads=job.threads)
+    supervisor = Supervisor(threads=job.threads)
+    # Where TMPDIR is too long for sockets, they are elsewhere, and Ray's workers end without tidying.
+    with contextlib.suppress(OSError):
+        (_folder(job.token) / f"{SOCKETS}{os.getpid()}").symlink_to(short_scratch())
+    return supervisor
 
 
 @contextlib.contextmanager
@@ -236,4 +241,10 @@ def _sweep(folder: Path) -> None:
             return
         with (folder / ".lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for link in folder.glob(f"{SOCKETS}*"):
+        shutil.rmtree(link.resolve(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -24,6 +24,7 @@ from tabgenbench.todo import find_work, needs_fit
 
 __all__ = ["Problem", "Run", "RunOptions", "execute", "preflight"]
 
+PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
 WAIT_SECONDS = 0.5  # between two looks at cells that another runner has
 
@@ -115,7 +116,10 @@ def preflight(run: Run, executor: Executor) -> Preflight:
     folder = new_scratch()
     try:
         cells = [cell for cell in run.todo if needs_fit(run, cell, first=True)]
-        return find_refusals(cells, run.plan.schemas, executor, memory=run.options.memory, folder=folder)
+        options = run.options
+        memory = options.memory if options.device == "cpu" else None  # an estimate counts the device's memory too
+        seconds = min(PREFLIGHT_SECONDS, options.timeout or PREFLIGHT_SECONDS)
+        return find_refusals(cells, run.plan.schemas, executor, memory=memory, folder=folder, seconds=seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -136,7 +140,9 @@ def _keep_refusals(run: Run) -> list[Cell]:
         refusal = run.preflight.refusals.get(cell.key)
         if refusal is None:
             left.append(cell)
-        else:
+            continue
+        record = run.store.read_cell(cell.key)
+        if record is None or record.status != "ok":  # what was trained under another limit stays
             environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
             run.store.write_cell(refused_record(cell, refusal, environment))
     return left

@@ -182,15 +182,15 @@ def _thin_curve(record: CurvedCellView) -> Curve | None:
     epochs = record.losses.get("epoch") or []
     if length < 2:
         return None
-    xs = [float(x) if x is not None else i + 1.0 for i, x in enumerate(epochs)]
-    if len(xs) < length:
-        xs = [i + 1.0 for i in range(length)]
     kept = _kept_points(length)
+    if len(epochs) < length:
+        epochs = [None] * length
+    xs = [(i, epochs[i]) for i in kept]
     return Curve(
         split=record.cell.split,
         seed=record.cell.seed,
-        epochs=tuple(xs[i] for i in kept),
-        losses={name: tuple(_finite(values[i]) for i in kept) for name, values in sorted(losses.items())},
+        epochs=tuple([i + 1.0 if x is None else x for i, x in xs]),
+        losses={name: _finite([values[i] for i in kept]) for name, values in sorted(losses.items())},
     )
 
 
@@ -199,8 +199,8 @@ def _kept_points(length: int) -> tuple[int, ...]:
     return tuple(sorted({round(i * (length - 1) / (MAX_POINTS - 1)) for i in range(MAX_POINTS)}))
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _finite(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    return tuple([value if value is not None and math.isfinite(value) else None for value in values])
 
 
 def _largest(values: Sequence[int | None]) -> int | None:

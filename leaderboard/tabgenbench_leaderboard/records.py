@@ -62,6 +62,7 @@ class ScoreView(_View):
     schema_version: int = 0
     key: str
     cell_key: str
+    metric: str
     status: Status
     reason: str = ""
     specs: tuple[SpecRecord, ...] = ()
@@ -83,6 +84,7 @@ class Setting(_View):
 class InfoView(_View):
     """A `tabgenbench.record.RunInfo`."""
 
+    metric: str
     seconds: float | None = None
     output: str = ""
     environment: Setting = Field(default_factory=Setting)

@@ -12,13 +12,23 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from scipy.special import stdtrit
-
 from tabgenbench_leaderboard.board import Verdict
 
 __all__ = ["CONFIDENCE", "Interval", "Paired", "compare_paired", "compared_quantity", "mean", "t_interval"]
 
 CONFIDENCE = 0.95
+# Quantiles of Student's t for this confidence and 1 to 30 degrees of freedom, as scipy.special.stdtrit gives them: its
+# import takes longer than a board of usual size. Of more degrees it is asked.
+# fmt: off
+_T_QUANTILES = (
+    12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
+    2.4469118511449786, 2.364624251592784, 2.306004135204166, 2.262157162798205, 2.228138851986274,
+    2.200985160091639, 2.1788128296672284, 2.1603686564627913, 2.144786687917804, 2.131449545559776,
+    2.1199052992212546, 2.1098155778333156, 2.1009220402410382, 2.0930240544083087, 2.085963447265864,
+    2.0796138447276795, 2.0738730679040254, 2.0686576104190486, 2.0638985616280245, 2.0595385527532972,
+    2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378,
+)
+# fmt: on
 # Two ways to add up the same numbers differ by about this much: such a difference is none.
 ROUNDING = 1e-9
 
@@ -54,6 +64,10 @@ def mean(values: Sequence[float]) -> float:
 
 @lru_cache
 def _t_quantile(degrees: int) -> float:
+    if degrees <= len(_T_QUANTILES):
+        return _T_QUANTILES[degrees - 1]
+    from scipy.special import stdtrit
+
     return float(stdtrit(degrees, 0.5 + CONFIDENCE / 2))
 
 
@@ -92,18 +106,14 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float], dire
         ``better`` or ``worse`` where the 95 % t-interval of the differences leaves out 0. Nothing is corrected for
         the number of comparisons: of those between equals one in twenty is called different.
     """
-    differences = [
-        _difference(compared_quantity(first[split], direction), compared_quantity(second[split], direction))
-        for split in sorted(first.keys() & second.keys())
-    ]
+    common = sorted(first.keys() & second.keys())
+    pairs = ((first[split], second[split]) for split in common)
+    if direction == "one":
+        pairs = ((compared_quantity(a, direction), compared_quantity(b, direction)) for a, b in pairs)
+    differences = [0.0 if abs(a - b) <= ROUNDING * max(abs(a), abs(b)) else a - b for a, b in pairs]
     interval = t_interval(differences)
     if interval.low is None or interval.high is None:
         return Paired(interval, "too few splits")
     if interval.low <= 0 <= interval.high:
         return Paired(interval, "not distinguishable")
     return Paired(interval, "better" if (interval.low > 0) == (direction == "higher") else "worse")
-
-
-def _difference(first: float, second: float) -> float:
-    difference = first - second
-    return 0.0 if abs(difference) <= ROUNDING * max(abs(first), abs(second)) else difference

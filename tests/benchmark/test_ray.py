@@ -104,19 +104,37 @@ class Plugin:
 CLUSTER = '''
 """A cluster of a head without cores and two nodes of one core each, until standard input ends."""
 
-import sys
-from ray.cluster_utils import Cluster
+import os, sys, tempfile
 
-cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-for _ in range(2):
-    cluster.add_node(num_cpus=1)
-cluster.wait_for_nodes()
-print(cluster.address, flush=True)
-sys.stdin.read()
-cluster.shutdown()
+with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:  # short: it has sockets in it
+    os.environ["RAY_TMPDIR"] = folder
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    for _ in range(2):
+        cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+    print(cluster.address, flush=True)
+    sys.stdin.read()
+    cluster.shutdown()
 '''
 
-RUN = ("run", "quickstart", "-d", "wdbc", "--splits", "1", "--draws", "2", "--threads", "1", "-m", "moments")
+RUN = (
+    "run",
+    "quickstart",
+    "-d",
+    "wdbc",
+    "--splits",
+    "1",
+    "--draws",
+    "2",
+    "--threads",
+    "1",
+    "--memory",
+    "4",
+    "-m",
+    "moments",
+)
 PATIENCE = 120.0
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -201,7 +219,7 @@ def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) ->
     names = ["honest", "cvae:epochs=2", "declines", "raises", "exits", "sleeps"]
     chosen = [word for name in names for word in ("-g", name)]
     for engine in ("local", "ray"):
-        program = begin(start, *chosen, "--timeout", "25", "--workers", "2", "--executor", engine, "--store", engine)
+        program = begin(start, *chosen, "--timeout", "15", "--workers", "2", "--executor", engine, "--store", engine)
         assert finish(program)[0] == 1
     local, ray = (records(tmp_path / "work" / engine) for engine in ("local", "ray"))
     statuses = {name: record.status for name, record in ray.items()}
@@ -258,11 +276,14 @@ def test_cells_of_a_lost_node_run_on_another(start: Start, tmp_path: Path, go_on
     cluster = start("-c", CLUSTER)
     assert cluster.stdout is not None
     address = cluster.stdout.readline().strip()
-    program = begin(start, "-g", "waits", "-g", "waits-too", "--executor", "ray", "--address", address)
+    program = begin(
+        start, "-g", "waits", "-g", "waits-too", "--executor", "ray", "--address", address, "--device", "cpu"
+    )
     wait_until(lambda: bool(begun(work, "waits") and begun(work, "waits-too")), program)
     [first] = begun(work, "waits")
     raylet = next(one for one in psutil.Process(first).parents() if one.name() == "raylet")
     raylet.kill()
+    wait_until(lambda: not psutil.pid_exists(first), program)
     go_on()
     assert finish(program)[0] == 0
     assert {record.status for record in records(work / "store").values()} == {"ok"}

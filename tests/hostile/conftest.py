@@ -23,7 +23,7 @@ MARK = "HOSTILE_MARK"  # an environment variable that every process of a run inh
 RUN_SECONDS = 420
 
 
-@dataclass
+@dataclass(repr=False)
 class FinishedRun:
     """What a run left: its exit status, what it said, its store, its temporary files, its processes."""
 

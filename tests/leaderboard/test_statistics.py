@@ -93,3 +93,12 @@ def test_the_interval_covers_the_truth_about_95_percent_of_the_time() -> None:
         assert interval.high is not None
         hits += interval.low <= 3.0 <= interval.high
     assert hits / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize("n", [2, 3, 11, 31, 32, 100])
+def test_the_quantile_is_exact_for_any_number_of_splits(n: int) -> None:
+    interval = t_interval([float(i % 2) for i in range(n)])
+    assert interval.low is not None
+    assert interval.high is not None
+    half = stats.t.ppf(0.975, n - 1) * stats.sem([i % 2 for i in range(n)])
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=1e-12)

@@ -44,7 +44,8 @@ def test_mixed_modes_are_warned_of(run: FakeRun) -> None:
         run.cell("shuffled", SCORES, split=split, environment=environment(workers=2))
     sentence = (
         "Times were taken in different modes and do not compare: one cell at a time (`--timing`), 1 cell; with 2 cells "
-        "at a time, so they are not of an idle machine (use `--timing` to compare them), 2 cells. Use `--timing` for all."
+        "at a time, so they are not of an idle machine (use `--timing` to compare them), 2 cells. Use `--timing` for "
+        "all."
     )
     assert sentence in page(run)
 

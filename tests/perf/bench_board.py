@@ -1,21 +1,23 @@
 """Build the board of a store of 10,000 cells, and of 10,000 scores, in a fresh process; print seconds and peak memory.
 
-The bar: a board of 10,000 records in under 5 s and 500 MB. It is read both ways, and the stricter way first: 10,000
-trained cells, each with the scores of two metrics beside it (50,000 files), then 10,000 scores (25,000 files). The
-board as text is what the bar is about; the whole folder, with figures and pages, is shown beside it.
+The bar: a board of 10,000 records in under 5 s and 500 MB. It is measured on the stricter reading first: 10,000 trained
+cells, each with the scores of two metrics beside it (50,000 files), then 10,000 scores of 5,000 cells (25,000 files).
+The bar is about the board as text; what it takes to write all formats, figures included, is shown beside it. Seconds of
+processor time say how far other work on the machine stretched the wall time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
+import os
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -38,7 +40,7 @@ from tabgenbench.store import Store
 SECONDS, MEGABYTES = 5.0, 500.0
 EPOCHS, DRAWS = 200, 5
 MODELS, CONTROLS = 16, ("condition-mvn", "real-resample", "shuffled", "condition-mean")
-DATASETS, SPLITS = 5, 20
+DATASETS, SEEDS = 5, 5
 METRICS = {"correlations": ("gamma", "correlation-spread", "correlation-error"), "moments": ("mean-ks", "variance")}
 CHILD = """
 import atexit, pathlib, sys
@@ -149,12 +151,12 @@ def files_of(asked: SuiteRow, environment: Environment, rng: random.Random) -> I
         yield f"runs/{name}.json", info.model_dump_json(indent=1)
 
 
-def fill(store: Store, seeds: int) -> int:
+def fill(store: Store, splits: int) -> int:
     """Write the store, file by file without the writer's care for readers; return the number of cells."""
     store.prepare()
     rng = random.Random(0)
     environment = describe_environment(threads=1, device="cpu", workers=available_cores())
-    numbers = product(range(MODELS + len(CONTROLS)), range(DATASETS), range(SPLITS), range(seeds))
+    numbers = product(range(MODELS + len(CONTROLS)), range(DATASETS), range(splits), range(SEEDS))
     rows = [row(*number) for number in numbers]
     for asked in rows:
         folder = store.cell_folder(asked.key)
@@ -166,50 +168,56 @@ def fill(store: Store, seeds: int) -> int:
     return len(rows)
 
 
-def measure(folder: Path, *options: str) -> tuple[float, float]:
-    """Build the board in a fresh process; return wall seconds, its start included, and its peak memory in MB."""
+@dataclass(frozen=True)
+class Taken:
+    """What a process took: wall seconds with its start, seconds of processor time, peak memory in MB."""
+
+    seconds: float
+    processor: float
+    megabytes: float
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s ({self.processor:.1f} s of processor time), {self.megabytes:.0f} MB"
+
+
+def measure(folder: Path, *options: str) -> Taken:
+    """Build the board in a fresh process."""
     peak = folder / "peak"
     command = [sys.executable, "-c", CHILD, str(peak), "leaderboard", "large", "--store", str(folder / "store")]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), os.times()
     done = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    if "Leaderboard: large" not in done.stdout:
+    seconds, after = time.perf_counter() - start, os.times()
+    if "Leaderboard: large" not in done.stdout or "generator" not in done.stdout:
         raise SystemExit(f"leaderboard: printed no board; {done.stderr}")
-    return seconds, int(peak.read_text()) * 1024 / 1e6
+    processor = after.children_user + after.children_system - before.children_user - before.children_system
+    return Taken(seconds, processor, int(peak.read_text()) * 1024 / 1e6)
 
 
-def compare(seeds: int) -> bool:
-    """Print the figures of one size beside the bar; return whether the text board keeps to it."""
+def compare(splits: int) -> None:
+    """Print the figures of one size beside the bar."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.perf_counter()
-        cells = fill(Store(folder / "store"), seeds)
+        cells = fill(Store(folder / "store"), splits)
         built = time.perf_counter() - start
         size = sum(path.stat().st_size for path in (folder / "store").rglob("*.json")) / 1e6
         scores = cells * len(METRICS)
         print(f"{cells:,} cells, {scores:,} scores, {size:,.0f} MB of records (written in {built:.0f} s)", flush=True)
-        texts = sorted(measure(folder) for _ in range(3))
-        seconds, memory = texts[1][0], max(peak for _, peak in texts)
-        print(
-            f"  text:                  {seconds:.1f} s (median of 3; {texts[0][0]:.1f} to {texts[-1][0]:.1f} s), ",
-            end="",
-        )
-        print(f"{memory:.0f} MB (under {SECONDS:.0f} s and {MEGABYTES:.0f} MB)", flush=True)
-        seconds_out, memory_out = measure(folder, "--out", str(folder / "board"))
+        texts = sorted((measure(folder) for _ in range(3)), key=lambda taken: taken.seconds)
+        bar = f"bar {SECONDS:.0f} s and {MEGABYTES:.0f} MB"
+        kept = texts[1].seconds < SECONDS and max(taken.megabytes for taken in texts) < MEGABYTES
+        print(f"  text: {texts[1]}; median of 3, {bar}: {'kept' if kept else 'missed'}", flush=True)
+        taken = measure(folder, "--out", str(folder / "board"))
         written = [path.stat().st_size for path in (folder / "board").rglob("*") if path.is_file()]
-        board = json.loads((folder / "board" / "board.json").read_bytes())
-        rows = sum(len(dataset["rows"]) for dataset in board["datasets"])
-        print(f"  folder, all formats:   {seconds_out:.1f} s, {memory_out:.0f} MB; {rows} rows, ", end="")
-        print(f"{len(written)} files of {sum(written) / 1e6:.0f} MB", flush=True)
-        return seconds < SECONDS and memory < MEGABYTES
+        print(f"  folder with all formats: {taken}; {len(written)} files of {sum(written) / 1e6:.0f} MB", flush=True)
 
 
 def main() -> None:
-    """Measure both sizes; exit status 1 where the bar is missed."""
+    """Measure both sizes."""
     machine = describe_environment(threads=1, device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores, Python {machine.python}; records in the page cache")
-    kept = [compare(seeds) for seeds in (5, 5 // 2 + 1)][0]
-    sys.exit(0 if kept else 1)
+    for splits in (20, 10):
+        compare(splits)
 
 
 if __name__ == "__main__":
