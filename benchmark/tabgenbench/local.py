@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from tabgenbench import scratch
+from tabgenbench.bound import BOUND
 from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Mark, Outcome, Task
 from tabgenbench.watch import Watch
@@ -26,6 +27,7 @@ from tabgenbench.worker import become_subreaper, keep, kill_tree
 __all__ = ["LocalExecutor", "Supervisor"]
 
 PRELOAD = [
+    "tabgenbench.bound",
     "torch",
     "anndata",
     "sklearn.covariance",
@@ -89,7 +91,8 @@ class Supervisor:
     def _start_fork_server(self) -> None:
         from multiprocessing import forkserver
 
-        variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(self._threads))}
+        is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
+        variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(self._threads)), BOUND: str(int(is_main))}
         # The server keeps its socket in a temporary folder, which a killed run would leave behind.
         with _environment(**variables), _temporary_files_in(str(scratch.short_scratch())):
             forkserver.ensure_running()

@@ -113,9 +113,7 @@ class CellRecord(_Record):
     status: Status
     reason: str = ""
     traceback: str = ""
-    output: str = Field(
-        "", description="tail of what its process wrote to stdout and stderr, where it is not ok"
-    )
+    output: str = Field("", description="tail of what its process wrote to stdout and stderr, where it is not ok")
     phases: dict[str, Phase] = Field(
         default_factory=dict, description="'prepare' (imports, reading, warm-up; in no cost), 'fit' and 'sample'"
     )

@@ -43,9 +43,7 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--workers", type=POSITIVE, help="Cells at a time.  [default: cores, at most 8; on GPUs one for a slot]")
 @click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Cells that share a GPU.")
 @click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers; ray: 1]")
-@click.option(
-    "--timing", is_flag=True, help="One cell at a time, so that times compare; retrains where need be."
-)
+@click.option("--timing", is_flag=True, help="One cell at a time, so that times compare; retrains where need be.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
