@@ -73,8 +73,8 @@ def keep(task: Task, messages: Connection, control: Connection, scratch: Path) -
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
     _die_with_parent(signal.SIGTERM)
     os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
-    arguments = (task, messages, control, scratch, os.getpid(), mask)
-    worker = multiprocessing.get_context("fork").Process(target=_work, args=arguments, daemon=False)
+    given = {"control": control, "scratch": scratch, "keeper": os.getpid(), "mask": mask}
+    worker = multiprocessing.get_context("fork").Process(target=_work, args=(task, messages), kwargs=given)
     worker.start()
     messages.close()  # the worker's end closes the pipe
     status = _wait_for(int(worker.pid or 0))
@@ -120,7 +120,13 @@ def _end_all() -> None:
 
 
 def _work(
-    task: Task, messages: Connection, control: Connection, scratch: Path, keeper: int, mask: set[signal.Signals]
+    task: Task,
+    messages: Connection,
+    *,
+    control: Connection,
+    scratch: Path,
+    keeper: int,
+    mask: set[signal.Signals],
 ) -> None:
     """Run the task; the first code of its process."""
     control.close()  # its end tells that the keeper is gone
