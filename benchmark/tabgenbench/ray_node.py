@@ -86,7 +86,7 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
     Raises:
         StoreError: this node does not see the store.
     """
-    supervisor = _enter(job)
+    supervisor, raylet = _enter(job), os.getppid()
     said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
     stopping = threading.Event()
     with _placed(task, job) as placed:
@@ -102,13 +102,15 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
         try:
             kind = ""
             while kind != "outcome":
-                kind, content = _next(said)
+                kind, content = _next(said, raylet)
                 if kind == "error":
                     raise content
                 yield kind, content
         finally:
             stopping.set()
             thread.join(STOP_SECONDS)
+            if os.getppid() != raylet:
+                os._exit(1)
 
 
 def near_copy(folder: Path, scratch: Path) -> Path:
@@ -182,10 +184,17 @@ def _placed(task: Task, job: Job) -> Iterator[Task]:
             Path(own_log).unlink(missing_ok=True)
 
 
-def _next(said: queue.SimpleQueue[tuple[str, Any]]) -> tuple[str, Any]:
-    while True:
+def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, Any]:
+    """Return what a task says next.
+
+    Raises:
+        InterruptedError: the node's Ray is gone. Ray's worker process itself notices that only where orphans become
+            children of process 1, which they do not below Slurm, systemd or in a container.
+    """
+    while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):
             return said.get(timeout=1.0)  # a call without end could not be interrupted everywhere
+    raise InterruptedError("the Ray of this node has ended")
 
 
 def _check_store(job: Job) -> None:

@@ -182,9 +182,9 @@ class _Engine:
         """Do all cells; returns when each is done, here or by another runner."""
         workers = self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
-        heart = pool.submit(self._refresh_claims)
-        futures = [pool.submit(self._do_cells) for _ in range(workers)]
-        try:
+        try:  # an interrupt may come at any line from here on, and threads that are not told to stop go on for ever
+            heart = pool.submit(self._refresh_claims)
+            futures = [pool.submit(self._do_cells) for _ in range(workers)]
             while not all(future.done() for future in futures) and not heart.done():
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
