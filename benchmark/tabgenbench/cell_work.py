@@ -6,9 +6,13 @@ import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from tabgenbench.errors import text_of
 from tabgenbench.executor import Executor, Limits, Outcome, Task
 from tabgenbench.generator import Progress
 from tabgenbench.keys import seed_of
@@ -66,8 +70,8 @@ class CellWork:
             payload = FitPayload(
                 target=cell.generator.target,
                 options=cell.generator.config,
-                split_folder=self.store.split_folder(cell.identity.split_fingerprint),
-                out_folder=folder / "synthetic",
+                split_folder=self.store.split_folder(cell.identity.split_fingerprint).absolute(),
+                out_folder=(folder / "synthetic").absolute(),
                 draws=cell.identity.draws,
                 seed=cell.identity.seed,
                 device=self.device,
@@ -99,6 +103,14 @@ class CellWork:
         return outcome
 
     def _cell_record(self, cell: Cell, outcome: Outcome) -> CellRecord:
+        """Return the record of an outcome; what a plugin reported otherwise than it should makes the cell a failure."""
+        try:
+            return self._record_of(cell, outcome)
+        except (ValidationError, TypeError, AttributeError) as error:
+            reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
+            return self._record_of(cell, replace(outcome, status="failed", value=None, reason=reason))
+
+    def _record_of(self, cell: Cell, outcome: Outcome) -> CellRecord:
         found: dict[str, Any] = outcome.value or {}
         return CellRecord(
             key=cell.key,
@@ -144,14 +156,20 @@ class CellWork:
                 culprits = [label for label in left if metric_phase(label) == outcome.phase] or left
                 found = {label: _no_score(outcome, label) for label in culprits}
             for label, result in found.items():
-                self._keep_score(cell, label, result, output=output, environment=self._environment(outcome))
+                environment = self._environment(outcome)
+                try:
+                    self._keep_score(cell, label, result, output=output, environment=environment)
+                except (ValidationError, TypeError, AttributeError) as error:
+                    reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
+                    failure = _no_score(replace(outcome, status="failed", reason=reason), label)
+                    self._keep_score(cell, label, failure, output=output, environment=environment)
             left = [label for label in left if label not in found]
 
     def _score_payload(self, cell: Cell, labels: list[str]) -> ScorePayload:
         metrics = self.run.plan.metrics
         return ScorePayload(
-            split_folder=self.store.split_folder(cell.identity.split_fingerprint),
-            draws=tuple(self.store.draw_path(cell.key, draw) for draw in range(cell.identity.draws)),
+            split_folder=self.store.split_folder(cell.identity.split_fingerprint).absolute(),
+            draws=tuple(self.store.draw_path(cell.key, draw).absolute() for draw in range(cell.identity.draws)),
             metrics=tuple(
                 MetricJob(label=label, target=metrics[label].target, options=metrics[label].config) for label in labels
             ),

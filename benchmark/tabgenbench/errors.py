@@ -26,6 +26,8 @@ __all__ = [
     "TabGenBenchError",
     "Unsupported",
     "did_you_mean",
+    "text_of",
+    "trace_of",
 ]
 
 
@@ -55,6 +57,25 @@ class PluginError(TabGenBenchError):
 
 class Unsupported(TabGenBenchError):
     """A plugin declines this table or task; the reason is recorded and nothing counts as failed."""
+
+
+def text_of(error: BaseException) -> str:
+    """Return the class and message of an error, on one line; a plugin's error may even fail to say its message."""
+    try:
+        message = " ".join(str(error).split())
+    except Exception:
+        message = "its message cannot be had"
+    return f"{type(error).__name__}: {message}"
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the tail of an error's traceback."""
+    import traceback
+
+    try:
+        return "".join(traceback.format_exception(error))[-4000:]
+    except Exception:
+        return "".join(traceback.format_tb(error.__traceback__))[-4000:]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

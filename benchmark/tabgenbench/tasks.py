@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tabgenbench.errors import PluginError, Unsupported
+from tabgenbench.errors import PluginError, Unsupported, text_of, trace_of
 from tabgenbench.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.executor import Send
 from tabgenbench.generator import Context, FitContext, Generator, Progress, SampleContext
@@ -28,7 +27,7 @@ from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, rea
 from tabgenbench.table import Table
 from tabgenbench.table_io import read_table, write_table
 from tabgenbench.transform import Transform
-from tabgenbench.worker import mark
+from tabgenbench.worker import flush_output, mark
 
 __all__ = [
     "FitPayload",
@@ -43,7 +42,6 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
-TAIL_CHARACTERS = 4000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +150,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         "losses": _curves(fit_context.curve),
         # Every draw asks for the same conditions: the fallbacks of one draw tell of all.
         "fallbacks": [asdict(one) for one in [*fit_context.fallbacks, *contexts[1].fallbacks]],
-        "notes": list(dict.fromkeys(note for context in contexts for note in context.notes)),
+        "notes": list(dict.fromkeys(str(note) for context in contexts for note in context.notes)),
     }
 
 
@@ -219,8 +217,13 @@ def check_result(metric: Metric, result: Result) -> None:
     returned = {*result.scores, *result.undefined}
     if returned != set(declared):
         raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
+    for name, frame in result.artifacts.items():
+        if not isinstance(frame, pd.DataFrame):
+            raise PluginError(f"{where}: artifact {name!r} is of type {type(frame).__name__}, expected a DataFrame")
     for name, value in result.scores.items():
         spec = declared[name]
+        if not isinstance(value, Real):
+            raise PluginError(f"{where}: score {name!r} is {value!r}, expected a finite number")
         slack = 1e-6  # rounding may pass the end of a closed range
         low = -np.inf if spec.low is None else spec.low - slack
         high = np.inf if spec.high is None else spec.high + slack
@@ -239,11 +242,9 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
     except MemoryError as error:
         state.failure = {"status": "out_of_memory", "reason": str(error) or "an allocation failed"}
     except Exception as error:  # a plugin may raise anything; the record says what
-        reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-        tail = traceback.format_exc()[-TAIL_CHARACTERS:]
-        sys.stdout.flush()
-        sys.stderr.flush()
-        state.failure = {"status": "failed", "reason": f"draw {draw}: {reason}", "traceback": tail}
+        reason = str(error) if isinstance(error, PluginError) else text_of(error)
+        flush_output()
+        state.failure = {"status": "failed", "reason": f"draw {draw}: {reason}", "traceback": trace_of(error)}
     else:
         scores = {name: float(value) for name, value in sorted(result.scores.items())}
         found = DrawScores(draw=draw, scores=scores, undefined=dict(result.undefined), notes=list(result.notes))

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -23,11 +22,11 @@ from typing import Any
 
 import psutil
 
-from tabgenbench.errors import TabGenBenchError, Unsupported
+from tabgenbench.errors import TabGenBenchError, Unsupported, text_of, trace_of
 from tabgenbench.executor import Mark, Task
 from tabgenbench.memory import own_level, own_peak, reset_own_peak
 
-__all__ = ["become_subreaper", "keep", "kill_tree", "mark"]
+__all__ = ["become_subreaper", "flush_output", "keep", "kill_tree", "mark"]
 
 TAIL_CHARACTERS = 4000
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
@@ -41,6 +40,13 @@ def mark(phase: str, *, measure: bool = False) -> Mark:
     peak = own_peak()
     reset_own_peak(level=measure)
     return Mark(phase, peak=peak, level=own_level() if measure else None)
+
+
+def flush_output() -> None:
+    """Write what Python still holds of the output; a plugin may have closed or replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
 
 
 def become_subreaper(*, on: bool = True) -> None:
@@ -154,9 +160,11 @@ def _work(
         content = _run(task, send)
         content["peak_memory"] = own_peak()
         content["gpu"] = _gpu_name()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        send("end", content)
+        flush_output()
+        try:
+            send("end", content)
+        except Exception as error:  # what a plugin reported cannot be sent
+            send("end", _failure("failed", f"what it reported cannot be kept ({text_of(error)})", error))
 
 
 def _run(task: Task, send: Any) -> dict[str, Any]:
@@ -164,23 +172,19 @@ def _run(task: Task, send: Any) -> dict[str, Any]:
         value = task.function(task.payload, lambda message: send("message", message))
     except Unsupported as error:
         return {"status": "skipped", "reason": str(error)}
-    except MemoryError:
-        return _failure("out_of_memory", "an allocation failed: not enough memory on this machine")
+    except MemoryError as error:
+        return _failure("out_of_memory", "an allocation failed: not enough memory on this machine", error)
     except TabGenBenchError as error:
-        return _failure("failed", str(error))
+        return _failure("failed", str(error), error)
     except Exception as error:  # a plugin may raise anything; the record says what
         # torch's error of this name says that the device's memory is used up
         status = "out_of_memory" if type(error).__name__ == "OutOfMemoryError" else "failed"
-        return _failure(status, f"{type(error).__name__}: {error}")
+        return _failure(status, text_of(error), error)
     return {"status": "ok", "value": value}
 
 
-def _failure(status: str, reason: str) -> dict[str, Any]:
-    return {
-        "status": status,
-        "reason": reason[:TAIL_CHARACTERS],
-        "traceback": traceback.format_exc()[-TAIL_CHARACTERS:],
-    }
+def _failure(status: str, reason: str, error: BaseException) -> dict[str, Any]:
+    return {"status": status, "reason": reason[:TAIL_CHARACTERS], "traceback": trace_of(error)}
 
 
 @contextlib.contextmanager
