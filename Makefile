@@ -8,7 +8,7 @@ export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint type docs perf clean
+.PHONY: help run test stress lint type docs perf clean
 
 help: ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -29,6 +29,9 @@ run: $(VENV)/.installed ## train and score the quickstart suite on embedded data
 
 test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
 	$(BIN)/python -m pytest
+
+stress: $(VENV)/.installed-dev ## run the tests that kill runners, fill memory and start clusters
+	$(BIN)/python -m pytest -m stress
 
 lint: $(VENV)/.installed-dev type ## check style and types
 	$(BIN)/ruff check .

@@ -39,6 +39,7 @@ class Watch:
         self._level = self._keeper_level = 0
         self._peak = self._highest_resident = 0
         self._next_look = 0.0
+        self._said_before = ""  # the tail of what was cut from the log
         self._kernel_kills = kernel_kills()
 
     def enter(self, message: Mark) -> None:
@@ -136,10 +137,11 @@ class Watch:
     def _shorten_log(self) -> None:
         with contextlib.suppress(OSError):
             if self.task.log.stat().st_size > LOG_BYTES:
+                self._said_before = self._tail()
                 os.truncate(self.task.log, 0)
 
     def _tail(self) -> str:
         with contextlib.suppress(OSError), self.task.log.open("rb") as handle:
             handle.seek(max(0, self.task.log.stat().st_size - 4 * TAIL_CHARACTERS))
-            return handle.read().decode("utf-8", errors="replace")[-TAIL_CHARACTERS:]
-        return ""
+            return (self._said_before + handle.read().decode("utf-8", errors="replace"))[-TAIL_CHARACTERS:]
+        return self._said_before

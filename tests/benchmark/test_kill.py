@@ -95,6 +95,7 @@ class Runner:
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_a_run_killed_thirty_times_ends_with_the_same_bytes(tmp_path: Path) -> None:
     undisturbed, killed = Runner(tmp_path / "u"), Runner(tmp_path / "k")
     undisturbed.finish()

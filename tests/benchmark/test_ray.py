@@ -215,6 +215,7 @@ def go_on(tmp_path: Path) -> Callable[[], None]:
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) -> None:
     names = ["honest", "cvae:epochs=2", "declines", "raises", "exits", "sleeps"]
     chosen = [word for name in names for word in ("-g", name)]
@@ -242,6 +243,7 @@ def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_a_killed_worker_costs_only_its_own_cell(start: Start, tmp_path: Path, go_on: Callable[[], None]) -> None:
     work = tmp_path / "work"
     chosen = ("-g", "waits", "-g", "waits-too", "--workers", "2")
@@ -261,6 +263,7 @@ def test_a_killed_worker_costs_only_its_own_cell(start: Start, tmp_path: Path, g
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_a_cell_that_always_takes_its_worker_down_is_recorded_as_crashed(start: Start, tmp_path: Path) -> None:
     program = begin(start, "-g", "kills-its-host", "-g", "honest", "--workers", "1", "--executor", "ray")
     assert finish(program)[0] == 1
@@ -271,6 +274,7 @@ def test_a_cell_that_always_takes_its_worker_down_is_recorded_as_crashed(start: 
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_cells_of_a_lost_node_run_on_another(start: Start, tmp_path: Path, go_on: Callable[[], None]) -> None:
     work = tmp_path / "work"
     cluster = start("-c", CLUSTER)
@@ -292,6 +296,7 @@ def test_cells_of_a_lost_node_run_on_another(start: Start, tmp_path: Path, go_on
 
 
 @pytest.mark.slow
+@pytest.mark.stress
 def test_ctrl_c_ends_a_run_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     program = begin(start, "-g", "waits", "--executor", "ray", "--workers", "1")
     wait_until(lambda: bool(begun(tmp_path / "work", "waits")), program)
