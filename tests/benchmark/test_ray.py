@@ -214,6 +214,15 @@ def go_on(tmp_path: Path) -> Callable[[], None]:
     return (tmp_path / "work" / "go").touch
 
 
+@pytest.fixture
+def cluster(start: Start) -> Iterator[str]:
+    """The address of a cluster."""
+    program = start("-c", CLUSTER)
+    assert program.stdout is not None
+    yield program.stdout.readline().strip()
+    program.communicate(timeout=PATIENCE)  # its input ends, and so does the cluster
+
+
 @pytest.mark.slow
 @pytest.mark.stress
 def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) -> None:
@@ -275,14 +284,12 @@ def test_a_cell_that_always_takes_its_worker_down_is_recorded_as_crashed(start: 
 
 @pytest.mark.slow
 @pytest.mark.stress
-def test_cells_of_a_lost_node_run_on_another(start: Start, tmp_path: Path, go_on: Callable[[], None]) -> None:
+def test_cells_of_a_lost_node_run_on_another(
+    start: Start, cluster: str, tmp_path: Path, go_on: Callable[[], None]
+) -> None:
     work = tmp_path / "work"
-    cluster = start("-c", CLUSTER)
-    assert cluster.stdout is not None
-    address = cluster.stdout.readline().strip()
-    program = begin(
-        start, "-g", "waits", "-g", "waits-too", "--executor", "ray", "--address", address, "--device", "cpu"
-    )
+    place = ("--executor", "ray", "--address", cluster, "--device", "cpu")
+    program = begin(start, "-g", "waits", "-g", "waits-too", *place)
     wait_until(lambda: bool(begun(work, "waits") and begun(work, "waits-too")), program)
     [first] = begun(work, "waits")
     raylet = next(one for one in psutil.Process(first).parents() if one.name() == "raylet")
