@@ -28,6 +28,7 @@ from tabgenbench.schema import Schema
 __all__ = ["Preflight", "Refusal", "find_refusals", "format_bytes", "refused_record", "was_refused"]
 
 SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
+ASKING_BYTES = 4 * 2**30
 PHASE = "preflight"
 
 
@@ -145,7 +146,8 @@ def find_refusals(
     for number, question in enumerate(questions):
         generator = next(iter(question.cells.values()))[0].generator
         payload = _Payload(generator.target, generator.config, tuple(question.cells))
-        limits = Limits(threads=1, timeout=seconds, memory=memory)
+        # A limit for the model is not one for asking it, which takes the memory of its imports.
+        limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
         task = Task(function=_ask, payload=payload, limits=limits, log=folder / f"preflight-{number}.log")
         waiting.append((question, executor.submit(task, partial(_Question.keep, question))))
     found = Preflight()

@@ -20,7 +20,7 @@ from tabgenbench.errors import ConfigError, DeviceError
 from tabgenbench.memory import machine_memory
 from tabgenbench.scratch import short_scratch
 
-__all__ = ["Cluster", "Node", "Offer", "cluster_slots", "import_ray", "survey", "usable"]
+__all__ = ["Cluster", "Node", "Offer", "import_ray", "survey", "usable"]
 
 KNOCK_SECONDS = 5.0
 STORE_BYTES = 256 * 2**20  # of Ray's object store; only messages go through it
@@ -193,11 +193,6 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
     if device == "auto":
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
     return Offer(device, sum(usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu).values()))
-
-
-def cluster_slots(address: str | None, *, threads: int, device: str, slots_per_gpu: int = 1) -> int:
-    """Return how many cells can run at a time, as `survey` finds it."""
-    return survey(address, threads=threads, device=device, slots_per_gpu=slots_per_gpu).slots
 
 
 def _knock(address: str) -> None:

@@ -18,11 +18,11 @@ from typing import Any
 from tabgenbench.environment import describe_environment, visible_gpus
 from tabgenbench.errors import ConfigError, StoreError, TabGenBenchError
 from tabgenbench.executor import Outcome, Task
-from tabgenbench.ray_cluster import Cluster, Node, cluster_slots, survey, usable
+from tabgenbench.ray_cluster import Cluster, Node, usable
 from tabgenbench.ray_node import Job, Report, leave_node, look_around, run_task
 from tabgenbench.store_folder import StoreFolder
 
-__all__ = ["RayExecutor", "cluster_slots", "survey"]
+__all__ = ["RayExecutor"]
 
 RETRIES = 3  # of a task whose worker process or node was lost
 POLL_SECONDS = 0.2

@@ -288,7 +288,7 @@ def test_cells_of_a_lost_node_run_on_another(
     start: Start, cluster: str, tmp_path: Path, go_on: Callable[[], None]
 ) -> None:
     work = tmp_path / "work"
-    place = ("--executor", "ray", "--address", cluster, "--device", "cpu")
+    place = ("--executor", "ray", "--address", cluster)
     program = begin(start, "-g", "waits", "-g", "waits-too", *place)
     wait_until(lambda: bool(begun(work, "waits") and begun(work, "waits-too")), program)
     [first] = begun(work, "waits")

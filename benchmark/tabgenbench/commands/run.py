@@ -77,7 +77,6 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)
     store, plan, prepared = _plan(chosen, plugins, options, engine.run_options)
-    store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
     current = Run(plan=plan, store=store, options=engine.run_options)
     if options["dry_run"]:
         _print_plan(current, engine)
@@ -115,6 +114,7 @@ def _plan(
     data_dir = resolve_data_dir(options["data_dir"])
     sources = [open_dataset(choice, plugins, data_dir) for choice in suite.datasets]
     store = Store(options["store"])
+    store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
     store.check_writable()
     prepared = [
         prepare_dataset(
