@@ -22,6 +22,7 @@ from tabgenbench.bound import BOUND
 from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Mark, Outcome, Task
 from tabgenbench.watch import Watch
+from tabgenbench.wire import Inbox, TornMessage
 from tabgenbench.worker import become_subreaper, keep, kill_tree
 
 __all__ = ["LocalExecutor", "Supervisor"]
@@ -152,6 +153,7 @@ def _listen(
     on_message: Callable[[Any], None],
     stopping: threading.Event,
 ) -> Outcome:
+    inbox = Inbox(messages)
     while True:
         if stopping.is_set():
             return watch.ended("crashed", "the run was ended before this task had finished")
@@ -161,15 +163,17 @@ def _listen(
             return over
         try:
             if messages in ready:
-                kind, content = messages.recv()
-                if kind == "end":
-                    return watch.finished(content)
-                if isinstance(content, Mark):
-                    watch.enter(content)
-                else:
-                    on_message(content)
+                for kind, content in inbox.read():
+                    if kind == "end":
+                        return watch.finished(content)
+                    if isinstance(content, Mark):
+                        watch.enter(content)
+                    else:
+                        on_message(content)
             elif control in ready:  # the worker has ended, and said nothing more
                 return watch.crashed(_wait_status(control))
+        except TornMessage as error:
+            return watch.ended("crashed", str(error))
         except (EOFError, OSError):
             return watch.crashed(_wait_status(control))
 
@@ -188,6 +192,7 @@ def _end(process: Any, control: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         if not control.poll(EXIT_SECONDS):
             os.kill(process.pid, signal.SIGTERM)
+            os.kill(process.pid, signal.SIGCONT)  # a plugin may have stopped it
     process.join(KEEPER_SECONDS)
     if process.exitcode is None:
         kill_tree(process.pid)

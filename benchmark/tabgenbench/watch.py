@@ -120,9 +120,10 @@ class Watch:
         self._highest_resident = size
         exact = proportional(tree)
         self._peak = max(self._peak, exact)
-        # Pages of the fork server are shared by all tasks, so their share changes as other tasks come and go; the
-        # keeper has nothing but such pages and shows by how much.
-        above = exact - self._level - (self._keeper_size() - self._keeper_level)
+        # Pages of the fork server are shared by all tasks and their forks, so that the share of one changes as others
+        # come and go; the keeper has nothing but such pages, and shows what each of its kind has of them.
+        inherited = self._keeper_size() * self._number_of_forks(tree) - self._keeper_level
+        above = exact - self._level - inherited
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, above)
 
@@ -130,6 +131,16 @@ class Watch:
         with contextlib.suppress(psutil.Error):
             return self._keeper.children(recursive=True) if self._keeper is not None else []
         return []
+
+    def _number_of_forks(self, tree: list[psutil.Process]) -> int:
+        """Return how many processes are forks of the keeper: the kernel shows its command line for them."""
+        same = 0
+        with contextlib.suppress(psutil.Error):
+            command = self._keeper.cmdline() if self._keeper is not None else []
+            for one in tree:
+                with contextlib.suppress(psutil.Error):
+                    same += one.cmdline() == command
+        return max(1, same)
 
     def _keeper_size(self) -> int:
         return proportional([self._keeper]) if self._keeper is not None else 0

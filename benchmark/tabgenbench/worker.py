@@ -13,9 +13,9 @@ import os
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ import psutil
 from tabgenbench.errors import TabGenBenchError, Unsupported, text_of, trace_of
 from tabgenbench.executor import Mark, Task
 from tabgenbench.memory import own_level, own_peak, reset_own_peak
+from tabgenbench.wire import Outbox
 
 __all__ = ["become_subreaper", "flush_output", "keep", "kill_tree", "mark"]
 
@@ -79,7 +80,7 @@ def keep(task: Task, messages: Connection, control: Connection, scratch: Path) -
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
     _die_with_parent(signal.SIGTERM)
     os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
-    given = {"control": control, "scratch": scratch, "keeper": os.getpid(), "mask": mask}
+    given = {"scratch": scratch, "keeper": os.getpid(), "mask": mask}
     worker = multiprocessing.get_context("fork").Process(target=_work, args=(task, messages), kwargs=given)
     worker.start()
     messages.close()  # the worker's end closes the pipe
@@ -129,13 +130,11 @@ def _work(
     task: Task,
     messages: Connection,
     *,
-    control: Connection,
     scratch: Path,
     keeper: int,
     mask: set[signal.Signals],
 ) -> None:
     """Run the task; the first code of its process."""
-    control.close()  # its end tells that the keeper is gone
     _die_with_parent(signal.SIGKILL)
     if os.getppid() != keeper:
         os._exit(1)  # the keeper was gone before this process could ask to go with it
@@ -145,15 +144,11 @@ def _work(
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _redirect_output(task.log)
+    _leave_to_itself(messages)
     os.environ.update(task.environment)
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)))
     tempfile.tempdir = str(scratch)
-    lock = threading.Lock()
-
-    def send(kind: str, content: Any) -> None:
-        with lock:
-            messages.send((kind, content))
-
+    send = Outbox(messages).send
     reset_own_peak(level=True)
     with _threads(task.limits.threads):
         send("message", mark("prepare", measure=True))
@@ -204,6 +199,17 @@ def _redirect_output(log: Path) -> None:
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
+
+
+def _leave_to_itself(messages: Connection) -> None:
+    """Close every file that this process has from those above it, but its own pipe: what is written there ends them."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in (0, 1, 2, messages.fileno()):
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    # A plugin's own use of multiprocessing starts servers of its own, which end with its tree.
+    vars(forkserver._forkserver).update(_forkserver_alive_fd=None, _forkserver_address=None, _forkserver_pid=None)
+    vars(resource_tracker._resource_tracker).update(_fd=None, _pid=None)
 
 
 def _gpu_name() -> str:

@@ -28,7 +28,7 @@ class Disturbs(Resample):
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         disturb()
-        table = super().sample(conditions, context)
+        table = super().sample(conditions.copy(), context)
         conditions.iloc[:, :] = conditions.iloc[0, 0]
         return table
 

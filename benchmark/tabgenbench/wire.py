@@ -1,0 +1,81 @@
+"""Messages from a worker to its supervisor: whatever a plugin writes among them, the supervisor never waits for it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import struct
+import threading
+from multiprocessing.connection import Connection
+from typing import Any
+
+__all__ = ["Inbox", "Outbox", "TornMessage"]
+
+HEADER = struct.Struct("!Q")  # bytes of the pickle that follows
+MOST_BYTES = 4 * 2**30  # no message is larger: a larger one begins with bytes that are no header
+CHUNK_BYTES = 2**20
+
+
+class TornMessage(Exception):
+    """What arrived is no message: something else has written into the pipe, or it cannot be unpickled here."""
+
+
+class Outbox:
+    """The worker's end of the pipe; its threads may share it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    def send(self, kind: str, content: Any) -> None:
+        """Send one message; raises what pickle raises where the content cannot be sent, and sends nothing then."""
+        data = pickle.dumps((kind, content), protocol=pickle.HIGHEST_PROTOCOL)
+        left = memoryview(HEADER.pack(len(data)) + data)
+        with self._lock:
+            while left:
+                left = left[os.write(self._connection.fileno(), left) :]
+
+
+class Inbox:
+    """The supervisor's end of the pipe."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._arrived = bytearray()
+        os.set_blocking(connection.fileno(), False)
+
+    def read(self) -> list[tuple[str, Any]]:
+        """Return the messages that have arrived whole, without waiting for more.
+
+        Raises:
+            EOFError: the other end is closed and everything was read.
+            TornMessage: what arrived is no message.
+        """
+        try:
+            chunk = os.read(self._connection.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return []
+        if not chunk:
+            raise EOFError
+        self._arrived += chunk
+        found = []
+        while (message := self._next()) is not None:
+            found.append(message)
+        return found
+
+    def _next(self) -> tuple[str, Any] | None:
+        if len(self._arrived) < HEADER.size:
+            return None
+        (size,) = HEADER.unpack_from(self._arrived)
+        if size > MOST_BYTES:
+            raise TornMessage("its process wrote something else into the pipe of its messages")
+        end = HEADER.size + size
+        if len(self._arrived) < end:
+            return None
+        data = bytes(self._arrived[HEADER.size : end])
+        del self._arrived[:end]
+        try:
+            kind, content = pickle.loads(data)
+        except Exception as error:  # a plugin's object may refuse in any way
+            raise TornMessage(f"what it sent cannot be read ({type(error).__name__})") from error
+        return kind, content
