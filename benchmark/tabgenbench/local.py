@@ -7,9 +7,7 @@ import multiprocessing
 import os
 import queue
 import shutil
-import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -21,25 +19,25 @@ from tabgenbench import scratch
 from tabgenbench.bound import BOUND
 from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Mark, Outcome, Task
+from tabgenbench.keeper import become_subreaper
+from tabgenbench.keeper_handle import Keeper
 from tabgenbench.watch import Watch
 from tabgenbench.wire import Inbox, TornMessage
-from tabgenbench.worker import become_subreaper, keep, kill_tree
 
 __all__ = ["LocalExecutor", "Supervisor"]
 
 PRELOAD = [
     "tabgenbench.bound",
     "torch",
+    "torch._dynamo",  # torch imports it at the first step of an optimiser
     "anndata",
     "sklearn.covariance",
     "scipy.cluster.hierarchy",
     "tabgenbench.worker",
     "tabgenbench.tasks",
+    "tabgenbench.cli",  # the script that starts a run imports it, and each process imports that script
 ]
 POLL_SECONDS = 0.1
-EXIT_SECONDS = 0.5  # how long a process that has given its result may take to end by itself
-KEEPER_SECONDS = 5.0
-STRAY_SECONDS = 1.0
 # Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
 # every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
@@ -58,9 +56,10 @@ class Supervisor:
 
     def __init__(self, *, threads: int, preload: Sequence[str] = ()) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*PRELOAD, *preload])
+        self._context.set_forkserver_preload([*PRELOAD, *preload, "tabgenbench.preloaded"])
         become_subreaper()
         self._threads = threads
+        self._idle: list[Keeper] = []  # its methods are of one step each, so that threads may share it
         self._start_fork_server()
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
@@ -70,24 +69,37 @@ class Supervisor:
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
         folder = scratch.new_scratch()
+        keeper = self._take_keeper()
         messages, sender = self._context.Pipe(duplex=False)
-        control, reporter = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=keep, args=(task, sender, reporter, folder), daemon=False)
         try:
-            process.start()
+            watch = Watch(keeper.pid, task)
+            keeper.begin(task, sender, folder)
             sender.close()
-            reporter.close()
-            watch = Watch(int(process.pid or 0), task)
             try:
-                outcome = _listen(messages, control, watch, on_message, stopping)
+                outcome = _listen(messages, keeper, watch, on_message, stopping)
             finally:
-                _end(process, control)
+                if keeper.end():
+                    self._idle.append(keeper)
         finally:
             messages.close()
-            control.close()
+            sender.close()
             shutil.rmtree(folder, ignore_errors=True)
         environment = describe_environment(threads=task.limits.threads, started=started)
         return replace(outcome, environment=environment.model_copy(update={"gpu": watch.gpu}))
+
+    def close(self) -> None:
+        """End the processes that wait for the next task."""
+        while self._idle:
+            self._idle.pop().dismiss()
+
+    def _take_keeper(self) -> Keeper:
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while True:
+                keeper = self._idle.pop()
+                if keeper.waits():
+                    return keeper
+                keeper.dismiss()
+        return Keeper(self._context)
 
     def _start_fork_server(self) -> None:
         from multiprocessing import forkserver
@@ -130,6 +142,7 @@ class LocalExecutor:
         """End every task that still runs, with all its children, and forget those that wait."""
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._supervisor.close()
 
     def _supervise(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
         if self._gpus is None:
@@ -148,7 +161,7 @@ def _nothing() -> None:
 
 def _listen(
     messages: Connection,
-    control: Connection,
+    keeper: Keeper,
     watch: Watch,
     on_message: Callable[[Any], None],
     stopping: threading.Event,
@@ -157,7 +170,7 @@ def _listen(
     while True:
         if stopping.is_set():
             return watch.ended("crashed", "the run was ended before this task had finished")
-        ready = wait([messages, control], POLL_SECONDS)
+        ready = wait([messages, keeper.control], POLL_SECONDS)
         over = watch.look()
         if over is not None:
             return over
@@ -170,59 +183,12 @@ def _listen(
                         watch.enter(content)
                     else:
                         on_message(content)
-            elif control in ready:  # the worker has ended, and said nothing more
-                return watch.crashed(_wait_status(control))
+            elif keeper.control in ready:  # the worker has ended, and said nothing more
+                return watch.crashed(keeper.wait_status())
         except TornMessage as error:
             return watch.ended("crashed", str(error))
         except (EOFError, OSError):
-            return watch.crashed(_wait_status(control))
-
-
-def _wait_status(control: Connection) -> int | None:
-    """Return how the worker ended, or None where its keeper cannot say."""
-    with contextlib.suppress(EOFError, OSError):
-        if control.poll(KEEPER_SECONDS):
-            status: int | None = control.recv()
-            return status
-    return None
-
-
-def _end(process: Any, control: Connection) -> None:
-    """Have the keeper end the tree; do it from here where the keeper does not answer."""
-    with contextlib.suppress(EOFError, OSError):
-        if not control.poll(EXIT_SECONDS):
-            os.kill(process.pid, signal.SIGTERM)
-            os.kill(process.pid, signal.SIGCONT)  # a plugin may have stopped it
-    process.join(KEEPER_SECONDS)
-    if process.exitcode is None:
-        kill_tree(process.pid)
-        process.kill()
-        process.join(KEEPER_SECONDS)
-    if process.exitcode != 0:
-        _kill_strays()
-    process.close()
-
-
-def _kill_strays() -> None:
-    """Kill what a keeper that was itself killed has left, and what became this process's child by that."""
-    import psutil
-
-    deadline = time.monotonic() + STRAY_SECONDS
-    while time.monotonic() < deadline:
-        for one in filter(_is_orphan, psutil.Process().children()):
-            kill_tree(one.pid)
-            with contextlib.suppress(psutil.Error):
-                one.kill()
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(one.pid, 0)
-        time.sleep(0.05)
-
-
-def _is_orphan(process: Any) -> bool:
-    """Whether a child was not started by this process: the processes of a task have a session of their own."""
-    with contextlib.suppress(ProcessLookupError):
-        return os.getsid(process.pid) != os.getsid(0)
-    return False
+            return watch.crashed(keeper.wait_status())
 
 
 @contextlib.contextmanager

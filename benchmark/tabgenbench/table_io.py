@@ -78,8 +78,8 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
     with h5py.File(path, "r") as handle:
         obs = anndata.io.read_elem(handle["obs"])
         var = handle["var"]
-        features = tuple(str(name) for name in anndata.io.read_elem(var[var.attrs["_index"]]))
-        meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
+        features = tuple(var[var.attrs["_index"]].asstr()[()])
+        meaning = _meaning(handle, path)
         place = "X" if layer is None else f"layers/{layer}"
         if place not in handle:
             raise DataError(f"{path}: no {place}, expected a file that keeps the values on the dataset's own scale")
@@ -92,7 +92,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
 def read_transform(path: Path) -> Transform:
     """Read the statistics that `write_table` kept in ``var``."""
     with h5py.File(path, "r") as handle:
-        meaning = _meaning(anndata.io.read_elem(handle["uns"]), path)
+        meaning = _meaning(handle, path)
         mean, std = handle["var/mean"][()], handle["var/std"][()]
     return Transform(mean, std, meaning["own_scale"], meaning["log2p1"])
 
@@ -118,10 +118,10 @@ def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) ->
     return Table(X=values, obs=obs, features=features, schema=schema, **{**kept, **meaning})
 
 
-def _meaning(uns: dict[str, Any], path: Path) -> dict[str, Any]:
-    if KEY not in uns:
+def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
+    if KEY not in handle.get("uns", ()):
         raise DataError(f"{path}: uns has no {KEY!r}, expected a table written by this program; load it as a dataset")
-    meaning: dict[str, Any] = json.loads(uns[KEY])
+    meaning: dict[str, Any] = json.loads(handle["uns"][KEY].asstr()[()])
     return meaning
 
 

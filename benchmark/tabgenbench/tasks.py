@@ -188,11 +188,12 @@ def metric_phase(label: str) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Do what only a first use of torch and the device costs: thread pools, handles. Draws no random number."""
+    """Do what only a first use of torch and the device costs: imports, threads, handles. Draws no random number."""
     import torch
 
     square = torch.ones(64, 64, device=device, requires_grad=True)
-    torch.autograd.grad((square @ square).sum(), square)
+    (square @ square).sum().backward()  # type: ignore[no-untyped-call]
+    torch.optim.Adam([square]).step()
     np.linalg.svd(np.ones((8, 8)))
     _synchronize(device)
 

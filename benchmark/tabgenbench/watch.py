@@ -17,6 +17,7 @@ from tabgenbench.record import Status
 __all__ = ["Watch"]
 
 LOOK_SHARE = 0.02  # share of one core that looking at memory may take: the kernel holds up the process meanwhile
+FIRST_LOOK_SECONDS = 0.2  # what comes sooner, the process itself sees
 RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
 LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
 TAIL_CHARACTERS = 4000
@@ -36,9 +37,9 @@ class Watch:
         self._keeper = psutil.Process(pid) if psutil.pid_exists(pid) else None
         self._phases = {PREPARE: Usage()}
         self._phase, self._entered = PREPARE, time.monotonic()
-        self._level = self._keeper_level = 0
+        self._level = self._keeper_level = self._keeper_size()  # a worker begins as a fork of its keeper
         self._peak = self._highest_resident = 0
-        self._next_look = 0.0
+        self._next_look = self._entered + FIRST_LOOK_SECONDS
         self._said_before = ""  # the tail of what was cut from the log
         self._kernel_kills = kernel_kills()
 

@@ -21,10 +21,10 @@ class TornMessage(Exception):
 
 
 class Outbox:
-    """The worker's end of the pipe; its threads may share it."""
+    """The worker's end of the pipe, an open file's number; its threads may share it."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, file: int) -> None:
+        self._file = file
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any) -> None:
@@ -33,7 +33,7 @@ class Outbox:
         left = memoryview(HEADER.pack(len(data)) + data)
         with self._lock:
             while left:
-                left = left[os.write(self._connection.fileno(), left) :]
+                left = left[os.write(self._file, left) :]
 
 
 class Inbox:

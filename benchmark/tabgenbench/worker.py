@@ -1,39 +1,46 @@
-"""The inside of a task: the process that does the work, and the keeper above it that lets nothing escape.
-
-The keeper is forked from the fork server and forks the worker. It is a child subreaper: whatever the worker's
-descendants detach becomes the keeper's child in the end, so that the whole tree can be found, killed and counted.
-"""
+"""The inside of a task: the process that does the work."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
-
-import psutil
+from typing import Any, NoReturn
 
 from tabgenbench.errors import TabGenBenchError, Unsupported, text_of, trace_of
-from tabgenbench.executor import Mark, Task
+from tabgenbench.executor import PREPARE, Mark, Task
 from tabgenbench.memory import own_level, own_peak, reset_own_peak
 from tabgenbench.wire import Outbox
 
-__all__ = ["become_subreaper", "flush_output", "keep", "kill_tree", "mark"]
+__all__ = ["Given", "flush_output", "mark", "work"]
 
 TAIL_CHARACTERS = 4000
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-LOOK_SECONDS = 1.0
-KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
+Send = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a keeper hands to a worker.
+
+    Attributes:
+        task: the task, pickled: reading it may import a plugin.
+        log: file for what the process prints.
+        scratch: its folder for temporary files.
+        environment: variables to set before anything else.
+    """
+
+    task: bytes
+    log: Path
+    scratch: Path
+    environment: dict[str, str]
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
@@ -50,108 +57,47 @@ def flush_output() -> None:
             stream.flush()
 
 
-def become_subreaper(*, on: bool = True) -> None:
-    """Have orphaned descendants of this process become its children, rather than those of process 1."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))
+def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
+    """Do a task; the first code of its process, which ends here.
 
-
-def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
-    """Kill all descendants of a process that stays: until there are none, or the time is over."""
-    deadline = time.monotonic() + seconds
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        while time.monotonic() < deadline:
-            tree = [one for one in process.children(recursive=True) if _lives(one)]
-            if not tree:
-                return
-            for one in tree:
-                with contextlib.suppress(psutil.Error):
-                    one.kill()
-            time.sleep(0.01)
-
-
-def keep(task: Task, messages: Connection, control: Connection, scratch: Path) -> None:
-    """Be the keeper of a task: start its worker, wait for its end, and end whatever it leaves.
-
-    Sends the worker's wait status through ``control`` when nothing is left. SIGTERM has everything killed; so has the
-    end of the process that started this one.
+    Args:
+        given: the task, pickled, and where its process writes.
+        messages: number of the file that takes its messages.
+        mask: signals that are blocked for plugins.
     """
-    become_subreaper()
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
-    _die_with_parent(signal.SIGTERM)
-    os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
-    given = {"scratch": scratch, "keeper": os.getpid(), "mask": mask}
-    worker = multiprocessing.get_context("fork").Process(target=_work, args=(task, messages), kwargs=given)
-    worker.start()
-    messages.close()  # the worker's end closes the pipe
-    status = _wait_for(int(worker.pid or 0))
-    _end_all()
-    with contextlib.suppress(OSError):
-        control.send(status)
-    os._exit(0)  # nothing of this process needs tidying, and the worker was not waited for in Python's own way
+    code: Any = 1
+    try:
+        _begin(given, messages, mask)
+        _do(pickle.loads(given.task), Outbox(messages).send)
+        code = 0
+    except SystemExit as error:
+        code = error.code if error.code is not None else 0
+    except BaseException:
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    finally:
+        flush_output()
+        os._exit(code if isinstance(code, int) else 1)
 
 
-def _wait_for(pid: int) -> int | None:
-    """Return the wait status of a child, or None when this process is to end before it; reaps orphans meanwhile."""
-    runner = multiprocessing.parent_process()
-    while True:
-        while True:
-            try:
-                ended, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return None
-            if ended == pid:
-                return status
-            if ended == 0:
-                break
-        found = signal.sigtimedwait(KEEPER_SIGNALS, LOOK_SECONDS)
-        if found is not None and found.si_signo == signal.SIGTERM:
-            return None
-        if runner is not None and not runner.is_alive():
-            return None
-
-
-def _end_all() -> None:
-    """Kill and reap every child; all descendants become children as their parents die."""
-    deadline = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < deadline:
-        try:
-            ended, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if ended == 0:
-            for one in psutil.Process().children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    one.kill()
-            time.sleep(0.005)
-
-
-def _work(
-    task: Task,
-    messages: Connection,
-    *,
-    scratch: Path,
-    keeper: int,
-    mask: set[signal.Signals],
-) -> None:
-    """Run the task; the first code of its process."""
-    _die_with_parent(signal.SIGKILL)
-    if os.getppid() != keeper:
-        os._exit(1)  # the keeper was gone before this process could ask to go with it
+def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
+    """Make this process one of its own: its session, signals, files and temporary folder."""
     os.setsid()
     for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(one, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    _redirect_output(task.log)
+    _redirect_output(given.log)
     _leave_to_itself(messages)
-    os.environ.update(task.environment)
-    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)))
-    tempfile.tempdir = str(scratch)
-    send = Outbox(messages).send
+    os.environ.update(given.environment)
+    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(given.scratch)))
+    tempfile.tempdir = str(given.scratch)
+
+
+def _do(task: Task, send: Send) -> None:
     reset_own_peak(level=True)
     with _threads(task.limits.threads):
-        send("message", mark("prepare", measure=True))
+        send("message", mark(PREPARE))
         content = _run(task, send)
         content["peak_memory"] = own_peak()
         content["gpu"] = _gpu_name()
@@ -185,11 +131,12 @@ def _failure(status: str, reason: str, error: BaseException) -> dict[str, Any]:
 @contextlib.contextmanager
 def _threads(threads: int) -> Iterator[None]:
     import torch
-    from threadpoolctl import threadpool_limits
+
+    from tabgenbench.preloaded import THREAD_POOLS
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # optimiser moments that decay to denormals would slow every step
-    with threadpool_limits(threads):
+    with THREAD_POOLS.limit(limits=threads):
         yield
 
 
@@ -201,10 +148,10 @@ def _redirect_output(log: Path) -> None:
     os.close(handle)
 
 
-def _leave_to_itself(messages: Connection) -> None:
+def _leave_to_itself(messages: int) -> None:
     """Close every file that this process has from those above it, but its own pipe: what is written there ends them."""
     for name in os.listdir("/proc/self/fd"):
-        if int(name) not in (0, 1, 2, messages.fileno()):
+        if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):
                 os.close(int(name))
     # A plugin's own use of multiprocessing starts servers of its own, which end with its tree.
@@ -217,13 +164,3 @@ def _gpu_name() -> str:
 
     used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     return str(torch.cuda.get_device_name(0)) if used else ""
-
-
-def _die_with_parent(number: signal.Signals) -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(number))
-
-
-def _lives(process: psutil.Process) -> bool:
-    with contextlib.suppress(psutil.Error):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    return False

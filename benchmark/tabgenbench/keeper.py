@@ -1,0 +1,118 @@
+"""The keeper: a process above the workers of one slot that lets nothing of a task escape.
+
+The keeper is forked from the fork server and forks a worker for each task. It is a child subreaper: whatever a worker's
+descendants detach becomes the keeper's child in the end, so that the whole tree can be found, killed and counted. It
+runs no code of a plugin, not even to read a task, so that one worker begins like another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import time
+from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import recv_handle
+from typing import Any
+
+import psutil
+
+from tabgenbench.worker import work
+
+__all__ = ["become_subreaper", "keep", "kill_tree"]
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+LOOK_SECONDS = 1.0
+KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
+
+
+def become_subreaper(*, on: bool = True) -> None:
+    """Have orphaned descendants of this process become its children, rather than those of process 1."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))
+
+
+def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
+    """Kill all descendants of a process that stays: until there are none, or the time is over."""
+    deadline = time.monotonic() + seconds
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        while time.monotonic() < deadline:
+            tree = [one for one in process.children(recursive=True) if _lives(one)]
+            if not tree:
+                return
+            for one in tree:
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            time.sleep(0.01)
+
+
+def keep(control: Connection) -> None:
+    """Be a keeper: for each task that comes through ``control``, start its worker and end whatever it leaves.
+
+    Answers with the worker's wait status when nothing is left. SIGTERM has everything killed and ends the keeper; so
+    does the end of the process that started it.
+    """
+    become_subreaper()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
+    os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
+    keeper, runner = os.getpid(), multiprocessing.parent_process()
+    sources: list[Any] = [control] if runner is None else [control, runner.sentinel]
+    status: int | None = 0
+    with contextlib.suppress(EOFError, OSError):  # of a runner that has ended
+        while status is not None and control in wait(sources):
+            given = control.recv()
+            messages = recv_handle(control)
+            pid = os.fork()
+            if pid == 0:
+                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+                if os.getppid() != keeper:
+                    os._exit(1)  # the keeper was gone before this process could ask to go with it
+                work(given, messages, mask)
+            os.close(messages)
+            status = _wait_for(pid, runner)
+            _end_all()
+            control.send(status)
+    os._exit(0)  # nothing of this process needs tidying
+
+
+def _wait_for(pid: int, runner: Any) -> int | None:
+    """Return the wait status of a child, or None when this process is to end before it; reaps orphans meanwhile."""
+    while True:
+        while True:
+            try:
+                ended, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return None
+            if ended == pid:
+                return status
+            if ended == 0:
+                break
+        found = signal.sigtimedwait(KEEPER_SIGNALS, LOOK_SECONDS)
+        if found is not None and found.si_signo == signal.SIGTERM:
+            return None
+        if runner is not None and not runner.is_alive():
+            return None
+
+
+def _end_all() -> None:
+    """Kill and reap every child; all descendants become children as their parents die."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            ended, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if ended == 0:
+            for one in psutil.Process().children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    one.kill()
+            time.sleep(0.005)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.Error):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    return False
