@@ -13,8 +13,9 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Collection
 from multiprocessing.connection import Connection, wait
-from multiprocessing.reduction import recv_handle
+from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any
 
 import psutil
@@ -58,24 +59,42 @@ def keep(control: Connection) -> None:
     become_subreaper()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
     os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
-    keeper, runner = os.getpid(), multiprocessing.parent_process()
+    runner = multiprocessing.parent_process()
     sources: list[Any] = [control] if runner is None else [control, runner.sentinel]
     status: int | None = 0
     with contextlib.suppress(EOFError, OSError):  # of a runner that has ended
-        while status is not None and control in wait(sources):
+        while status is not None:
+            pid, orders = _stand_by(mask)  # the next worker is there before its task is
+            if control not in wait(sources):
+                break
             given = control.recv()
             messages = recv_handle(control)
-            pid = os.fork()
-            if pid == 0:
-                ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
-                if os.getppid() != keeper:
-                    os._exit(1)  # the keeper was gone before this process could ask to go with it
-                work(given, messages, mask)
+            orders.send(given)
+            send_handle(orders, messages, pid)
             os.close(messages)
+            orders.close()
             status = _wait_for(pid, runner)
             _end_all()
             control.send(status)
+    _end_all()
     os._exit(0)  # nothing of this process needs tidying
+
+
+def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
+    """Fork a process that does the task which comes through the connection; return its number, and the connection."""
+    orders, other = multiprocessing.Pipe(duplex=True)
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid:
+        other.close()
+        return pid, orders
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() == keeper:  # else it was gone before this process could ask to go with it
+        orders.close()
+        with contextlib.suppress(EOFError, OSError):
+            given = other.recv()
+            work(given, recv_handle(other), mask)
+    os._exit(1)
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from tabgenbench import scratch
@@ -36,8 +37,10 @@ PRELOAD = [
     "tabgenbench.worker",
     "tabgenbench.tasks",
     "tabgenbench.cli",  # the script that starts a run imports it, and each process imports that script
+    "tabgenbench.preloaded",
 ]
 POLL_SECONDS = 0.1
+SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the next may need that memory
 # Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
 # every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
@@ -51,15 +54,18 @@ class Supervisor:
 
     Args:
         threads: number of threads that libraries find in their environment variables.
-        preload: modules that the fork server imports beside those of every task.
+        overlap: whether the process of a small task that has given its result may end while the next one begins.
     """
 
-    def __init__(self, *, threads: int, preload: Sequence[str] = ()) -> None:
+    def __init__(self, *, threads: int, overlap: bool = False) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*PRELOAD, *preload, "tabgenbench.preloaded"])
+        self._context.set_forkserver_preload(PRELOAD)
         become_subreaper()
         self._threads = threads
-        self._idle: list[Keeper] = []  # its methods are of one step each, so that threads may share it
+        self._overlap = overlap
+        # Methods of lists are of one step each, so that threads may share these.
+        self._idle: list[Keeper] = []
+        self._ending: list[tuple[Keeper, Path]] = []
         self._start_fork_server()
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
@@ -71,26 +77,39 @@ class Supervisor:
         folder = scratch.new_scratch()
         keeper = self._take_keeper()
         messages, sender = self._context.Pipe(duplex=False)
+        can_wait = False
         try:
             watch = Watch(keeper.pid, task)
             keeper.begin(task, sender, folder)
             sender.close()
-            try:
-                outcome = _listen(messages, keeper, watch, on_message, stopping)
-            finally:
-                if keeper.end():
-                    self._idle.append(keeper)
+            self._settle()
+            outcome = _listen(messages, keeper, watch, on_message, stopping)
+            can_wait = self._overlap and outcome.status == "ok" and _is_small(outcome) and not watch.gpu
         finally:
             messages.close()
             sender.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            self._ending.append((keeper, folder))
+            if not can_wait:
+                self._settle()
         environment = describe_environment(threads=task.limits.threads, started=started)
         return replace(outcome, environment=environment.model_copy(update={"gpu": watch.gpu}))
 
     def close(self) -> None:
-        """End the processes that wait for the next task."""
+        """End what is left of the last tasks, and the processes that wait for the next."""
+        self._settle()
         while self._idle:
             self._idle.pop().dismiss()
+
+    def _settle(self) -> None:
+        """Wait until nothing is left of the tasks that have given their result."""
+        with contextlib.suppress(IndexError):  # another thread may take the last one
+            while True:
+                keeper, folder = self._ending.pop()
+                try:
+                    if keeper.end():
+                        self._idle.append(keeper)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _take_keeper(self) -> Keeper:
         with contextlib.suppress(IndexError):  # another thread may take the last one
@@ -127,7 +146,7 @@ class LocalExecutor:
     def __init__(self, *, workers: int, threads: int, gpus: Sequence[str] = (), slots_per_gpu: int = 1) -> None:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-slot")
         self._closing = threading.Event()
-        self._supervisor = Supervisor(threads=threads)
+        self._supervisor = Supervisor(threads=threads, overlap=True)
         self._gpus: queue.SimpleQueue[str] | None = None
         if gpus:
             self._gpus = queue.SimpleQueue()
@@ -157,6 +176,10 @@ class LocalExecutor:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _is_small(outcome: Outcome) -> bool:
+    return max(usage.peak_memory for usage in outcome.phases.values()) < SMALL_BYTES
 
 
 def _listen(

@@ -166,7 +166,8 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     for job in payload.metrics:
         kind = load_target(job.target)
         states[job.label] = _MetricState(kind(kind.Config.model_validate(job.options)))
-    warm_up(payload.device)
+    if payload.device != "cpu":
+        warm_up(payload.device)
     shared = Shared()
     for draw, path in enumerate(payload.draws):
         send(mark("reading"))

@@ -18,7 +18,7 @@ def run_measured(folder: Path, *arguments: str) -> None:
     Raises:
         subprocess.CalledProcessError: the run did not end with status 0.
     """
-    environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(SITE)}
     environment["HOSTILE_FITS"] = str(folder / "fits")
     command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", "quickstart"]
     subprocess.run(
