@@ -97,6 +97,8 @@ class Supervisor:
     def close(self) -> None:
         """End what is left of the last tasks, and the processes that wait for the next."""
         self._settle()
+        for keeper in self._idle:
+            keeper.control.close()  # all of them end at the same time
         while self._idle:
             self._idle.pop().dismiss()
 

@@ -27,7 +27,8 @@ KEY = "tabgenbench"
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
     """Return the table as an `anndata.AnnData`; with a transform, its statistics are kept in ``var``."""
-    return _annotated(table, transform, values=table.X)
+    obs, var, uns = _parts(table, transform)
+    return anndata.AnnData(X=table.X, obs=obs, var=var, uns=uns)
 
 
 def write_table(
@@ -41,15 +42,18 @@ def write_table(
         transform: the way from the table's scale back to its dataset's own; its statistics are kept in ``var``.
         layers: further values of the same rows and features, such as ``own``: those on the dataset's own scale.
     """
-    _annotated(table, transform, values=None).write_h5ad(path)
-    with h5py.File(path, "r+") as handle:  # anndata writes sparse values in chunks, which cannot be mapped
-        handle.pop("X", None)
+    obs, var, uns = _parts(table, transform)
+    with h5py.File(path, "w") as handle:  # anndata itself writes sparse values in chunks, which cannot be mapped
+        handle.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        for name, part in (("obs", obs), ("var", var), ("uns", uns)):
+            anndata.io.write_elem(handle, name, part)
         _write_matrix(handle, "X", table.X)
+        anndata.io.write_elem(handle, "layers", {})
         for name, values in (layers or {}).items():
-            _write_matrix(handle.require_group("layers"), name, values)
+            _write_matrix(handle["layers"], name, values)
 
 
-def _annotated(table: Table, transform: Transform | None, *, values: Matrix | None) -> anndata.AnnData:
+def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     var = pd.DataFrame(index=pd.Index(table.features, dtype=object))
     meaning: dict[str, Any] = {
         "schema": table.schema.model_dump(mode="json"),
@@ -62,7 +66,7 @@ def _annotated(table: Table, transform: Transform | None, *, values: Matrix | No
         meaning["own_scale"] = transform.own_scale
     obs = table.obs.copy()
     obs.index = obs.index.astype(str).astype(object)
-    return anndata.AnnData(X=values, obs=obs, var=var, uns={KEY: json.dumps(meaning)})
+    return obs, var, {KEY: json.dumps(meaning)}
 
 
 def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:

@@ -29,6 +29,13 @@ def register_commands(cli: click.Group) -> None:
 
 
 @hookimpl
+def run_started(run: Run) -> None:
+    """Import what the end of the run needs: if that fails, then now."""
+    import tabgenbench_leaderboard.command
+    import tabgenbench_leaderboard.text  # noqa: F401
+
+
+@hookimpl
 def run_finished(run: Run) -> None:
     """Print the board of the run to standard output, where something is scored."""
     from tabgenbench.errors import StoreError

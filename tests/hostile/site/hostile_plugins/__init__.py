@@ -37,7 +37,7 @@ def register_generators() -> list[Lazy]:
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    return [Lazy("bad", "hostile_plugins.metrics:Bad"), Lazy("first-value", "hostile_plugins.metrics:FirstValue")]
+    return [Lazy("bad", "hostile_plugins.metrics:Bad"), Lazy("first-value", "hostile_plugins.first_value:FirstValue")]
 
 
 @hookimpl

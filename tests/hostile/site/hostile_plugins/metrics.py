@@ -1,4 +1,4 @@
-"""A metric that misbehaves as it is told, and one that costs nothing."""
+"""A metric that misbehaves as it is told."""
 
 from __future__ import annotations
 
@@ -24,16 +24,6 @@ How = Literal[
     *("raises", "unprintable", "sys-exit", "sleeps", "deaf", "segfault", "exit", "exit-with-children", "hoards"),
     *("nan", "undeclared", "text", "nothing", "artifact", "mutates", "disturbs", "children", "files", "prints"),
 ]
-
-
-class FirstValue(Metric):
-    """The first synthetic value."""
-
-    name = "first-value"
-    scores = (ScoreSpec(name="first-value", direction="lower"),)
-
-    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        return Result({"first-value": float(evaluation.synthetic.X[0, 0])})
 
 
 class Bad(Metric):
