@@ -30,7 +30,7 @@ run: $(VENV)/.installed ## train and score the quickstart suite on embedded data
 test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
 	$(BIN)/python -m pytest
 
-stress: $(VENV)/.installed-dev ## run the tests that kill runners, fill memory and start clusters
+stress: $(VENV)/.installed-dev ## run the longest tests: thirty kills, lost nodes of a cluster
 	$(BIN)/python -m pytest -m stress
 
 lint: $(VENV)/.installed-dev type ## check style and types

@@ -44,6 +44,7 @@ SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the 
 # Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
 # every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -127,8 +128,10 @@ class Supervisor:
 
         is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
         variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(self._threads)), BOUND: str(int(is_main))}
-        # The server keeps its socket in a temporary folder, which a killed run would leave behind.
-        with _environment(**variables), _temporary_files_in(str(scratch.short_scratch())):
+        # The server keeps its socket in a temporary folder, which a killed run would leave behind; torch has one too.
+        folder = scratch.short_scratch()
+        variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
+        with _environment(**variables), _temporary_files_in(str(folder)):
             forkserver.ensure_running()
         first = self._context.Process(target=_nothing)
         first.start()  # the imports of the server are nobody's time

@@ -16,7 +16,7 @@ from tabgenbench.record import Status
 
 __all__ = ["Watch"]
 
-LOOK_SHARE = 0.02  # share of one core that looking at memory may take: the kernel holds up the process meanwhile
+LOOK_SHARE = 0.02  # share of one core that each kind of look may take: the kernel holds up the process meanwhile
 FIRST_LOOK_SECONDS = 0.2  # what comes sooner, the process itself sees
 RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
 LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
@@ -39,7 +39,7 @@ class Watch:
         self._phase, self._entered = PREPARE, time.monotonic()
         self._level = self._keeper_level = self._keeper_size()  # a worker begins as a fork of its keeper
         self._peak = self._highest_resident = 0
-        self._next_look = self._entered + FIRST_LOOK_SECONDS
+        self._next_look = self._next_exact_look = self._entered + FIRST_LOOK_SECONDS
         self._said_before = ""  # the tail of what was cut from the log
         self._kernel_kills = kernel_kills()
 
@@ -59,10 +59,15 @@ class Watch:
         """Look at time and memory; return the outcome where a limit is passed."""
         before = time.monotonic()
         if before >= self._next_look:
-            self._look_at_memory()
+            tree = self._tree()
+            size = resident(tree)
             self._shorten_log()
             now = time.monotonic()
             self._next_look = now + (now - before) / LOOK_SHARE
+            if size > self._highest_resident * RISE and (now >= self._next_exact_look or self._may_be_too_much(size)):
+                self._highest_resident = size
+                self._look_at_memory(tree)
+                self._next_exact_look = time.monotonic() + (time.monotonic() - now) / LOOK_SHARE
         limits, spent = self.task.limits, self._seconds()
         if limits.timeout is not None and spent > limits.timeout:
             reason = f"{self._phase} was ended after {spent:.1f} s, limit {limits.timeout:g} s; raise --timeout"
@@ -113,12 +118,11 @@ class Watch:
     def _seconds(self) -> float:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
-    def _look_at_memory(self) -> None:
-        tree = self._tree()
-        size = resident(tree)
-        if size <= self._highest_resident * RISE:
-            return
-        self._highest_resident = size
+    def _may_be_too_much(self, resident_size: int) -> bool:
+        limit = self.task.limits.memory
+        return limit is not None and resident_size > limit
+
+    def _look_at_memory(self, tree: list[psutil.Process]) -> None:
         exact = proportional(tree)
         self._peak = max(self._peak, exact)
         # Pages of the fork server are shared by all tasks and their forks, so that the share of one changes as others

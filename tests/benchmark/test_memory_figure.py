@@ -11,7 +11,7 @@ import pytest
 
 from tabgenbench.store import Store
 
-pytestmark = [pytest.mark.slow, pytest.mark.stress]
+pytestmark = pytest.mark.slow
 
 SITE = Path(__file__).parents[1] / "hostile" / "site"  # its generator `measured` holds memory for two seconds
 GIBIBYTE = 2**30

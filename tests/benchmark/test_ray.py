@@ -224,7 +224,6 @@ def cluster(start: Start) -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.stress
 def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) -> None:
     names = ["honest", "cvae:epochs=2", "declines", "raises", "exits", "sleeps"]
     chosen = [word for name in names for word in ("-g", name)]
@@ -252,7 +251,6 @@ def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.stress
 def test_a_killed_worker_costs_only_its_own_cell(start: Start, tmp_path: Path, go_on: Callable[[], None]) -> None:
     work = tmp_path / "work"
     chosen = ("-g", "waits", "-g", "waits-too", "--workers", "2")

@@ -50,7 +50,6 @@ def check_complete(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.stress
 def test_two_runs_at_once_do_every_cell_once(tmp_path: Path) -> None:
     with start(tmp_path) as first, start(tmp_path) as second:
         ends = [first.wait(timeout=300), second.wait(timeout=300)]
@@ -60,7 +59,6 @@ def test_two_runs_at_once_do_every_cell_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.stress
 def test_when_one_of_two_is_killed_the_other_finishes_everything(tmp_path: Path) -> None:
     with start(tmp_path) as first, start(tmp_path) as second:
         deadline = time.monotonic() + 120

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.stress]
+pytestmark = pytest.mark.slow
 
 TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and how much later the end may come
 MEMORY = 0.75  # GiB
