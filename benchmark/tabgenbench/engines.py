@@ -22,10 +22,17 @@ MEMORY_SHARE = 0.9  # of the machine's memory, for one cell, by default
 
 @dataclass(frozen=True)
 class Engine:
-    """How a run works, and what makes its executor when there is something to do."""
+    """How a run works.
+
+    Attributes:
+        run_options: what the runner is told.
+        make: makes the executor, when there is something to do.
+        warm: begins what takes a while and is needed then, without waiting for it.
+    """
 
     run_options: RunOptions
     make: Callable[[Path], Executor]
+    warm: Callable[[], None] = lambda: None
 
 
 def choose_engine(options: Mapping[str, Any]) -> Engine:
@@ -56,7 +63,12 @@ def choose_engine(options: Mapping[str, Any]) -> Engine:
 
         return LocalExecutor(workers=workers, threads=threads, gpus=gpus, slots_per_gpu=slots)
 
-    return Engine(chosen, make)
+    def warm() -> None:
+        from tabgenbench.local import start_fork_server
+
+        start_fork_server(threads)
+
+    return Engine(chosen, make, warm)
 
 
 def _ray_engine(options: Mapping[str, Any]) -> Engine:

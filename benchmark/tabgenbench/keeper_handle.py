@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import signal
+import sys
 import time
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
@@ -47,7 +48,14 @@ class Keeper:
 
     def begin(self, task: Task, sender: Connection, folder: Path) -> None:
         """Have a task begun that sends its messages into ``sender`` and has ``folder`` for temporary files."""
-        given = Given(task=pickle.dumps(task), log=task.log, scratch=folder, environment=dict(task.environment))
+        given = Given(
+            task=pickle.dumps(task),
+            log=task.log.absolute(),
+            scratch=folder,
+            environment=dict(task.environment),
+            path=list(sys.path),
+            folder=_working_folder(),
+        )
         self._busy, self._status = True, None
         with contextlib.suppress(OSError):  # of one that has ended: nobody sends then, and that is seen
             self.control.send(given)
@@ -96,6 +104,12 @@ class Keeper:
         self.control.close()
         with contextlib.suppress(ValueError):  # of a process that even SIGKILL has not ended
             self._process.close()
+
+
+def _working_folder() -> str:
+    with contextlib.suppress(FileNotFoundError):  # somebody has removed it
+        return os.getcwd()
+    return "/"
 
 
 def _kill_strays() -> None:

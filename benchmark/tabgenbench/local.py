@@ -25,7 +25,7 @@ from tabgenbench.keeper_handle import Keeper
 from tabgenbench.watch import Watch
 from tabgenbench.wire import Inbox, TornMessage
 
-__all__ = ["LocalExecutor", "Supervisor"]
+__all__ = ["LocalExecutor", "Supervisor", "start_fork_server"]
 
 PRELOAD = [
     "tabgenbench.bound",
@@ -60,14 +60,15 @@ class Supervisor:
 
     def __init__(self, *, threads: int, overlap: bool = False) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOAD)
         become_subreaper()
-        self._threads = threads
         self._overlap = overlap
         # Methods of lists are of one step each, so that threads may share these.
         self._idle: list[Keeper] = []
         self._ending: list[tuple[Keeper, Path]] = []
-        self._start_fork_server()
+        start_fork_server(threads)
+        first = self._context.Process(target=_nothing)
+        first.start()  # the imports of the server are nobody's time
+        first.join()
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
         """Run a task to its end, or to that of its limits, or until ``stopping`` is set; nothing of it is left.
@@ -123,19 +124,19 @@ class Supervisor:
                 keeper.dismiss()
         return Keeper(self._context)
 
-    def _start_fork_server(self) -> None:
-        from multiprocessing import forkserver
 
-        is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
-        variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(self._threads)), BOUND: str(int(is_main))}
-        # The server keeps its socket in a temporary folder, which a killed run would leave behind; torch has one too.
-        folder = scratch.short_scratch()
-        variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
-        with _environment(**variables), _temporary_files_in(str(folder)):
-            forkserver.ensure_running()
-        first = self._context.Process(target=_nothing)
-        first.start()  # the imports of the server are nobody's time
-        first.join()
+def start_fork_server(threads: int) -> None:
+    """Have the fork server begin its imports, where it does not run yet, without waiting for them."""
+    from multiprocessing import forkserver
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
+    variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(threads)), BOUND: str(int(is_main))}
+    # The server keeps its socket in a temporary folder, which a killed run would leave behind; torch has one too.
+    folder = scratch.short_scratch()
+    variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
+    with _environment(**variables), _temporary_files_in(str(folder)):
+        forkserver.ensure_running()
 
 
 class LocalExecutor:

@@ -168,6 +168,7 @@ class ScoreRecord(_Record):
 class RunInfo(_Record):
     """``cells/<key>/runs/<metric-key>.json``: when, where and how long a metric ran."""
 
+    schema_version: int = SCHEMA_VERSION
     metric: str
     seconds: float | None = None
     peak_memory_bytes: int | None = None

@@ -35,12 +35,16 @@ class Given:
         log: file for what the process prints.
         scratch: its folder for temporary files.
         environment: variables to set before anything else.
+        path: where modules are imported from.
+        folder: the working folder.
     """
 
     task: bytes
     log: Path
     scratch: Path
     environment: dict[str, str]
+    path: list[str]
+    folder: str
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
@@ -89,6 +93,9 @@ def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _redirect_output(given.log)
     _leave_to_itself(messages)
+    sys.path[:] = given.path
+    with contextlib.suppress(OSError):  # it may be gone
+        os.chdir(given.folder)
     os.environ.update(given.environment)
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(given.scratch)))
     tempfile.tempdir = str(given.scratch)

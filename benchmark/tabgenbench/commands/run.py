@@ -76,6 +76,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)
+    engine.warm()
     store, plan, prepared = _plan(chosen, plugins, options, engine.run_options)
     current = Run(plan=plan, store=store, options=engine.run_options)
     if options["dry_run"]:
