@@ -7,7 +7,6 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CellWork", "Stopped"]
 
 PHASES = ("prepare", "fit", "sample")
-TAIL_CHARACTERS = 4000
+UNFIT = (ValidationError, TypeError, AttributeError)  # what a record raises when it is made of something else
 Events = queue.Queue[tuple[str, dict[str, Any]]]
 
 
@@ -106,9 +105,8 @@ class CellWork:
         """Return the record of an outcome; what a plugin reported otherwise than it should makes the cell a failure."""
         try:
             return self._record_of(cell, outcome)
-        except (ValidationError, TypeError, AttributeError) as error:
-            reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
-            return self._record_of(cell, replace(outcome, status="failed", value=None, reason=reason))
+        except UNFIT as error:
+            return self._record_of(cell, _unfit(outcome, error))
 
     def _record_of(self, cell: Cell, outcome: Outcome) -> CellRecord:
         found: dict[str, Any] = outcome.value or {}
@@ -118,7 +116,7 @@ class CellWork:
             status=outcome.status,
             reason=outcome.reason,
             traceback=outcome.traceback,
-            output=outcome.output,
+            output="" if outcome.status == "ok" else outcome.output,
             phases=_phases(outcome, found),
             losses=found.get("losses", {}),
             fallbacks=[FallbackRecord(**one) for one in found.get("fallbacks", [])],
@@ -149,20 +147,16 @@ class CellWork:
                     function=score_cell, payload=self._score_payload(cell, left), limits=self.limits, log=folder / "log"
                 )
                 outcome = self._run(task, on_message)
-                output = outcome.output or _tail(folder / "log")
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             if outcome.status != "ok":
                 culprits = [label for label in left if metric_phase(label) == outcome.phase] or left
                 found = {label: _no_score(outcome, label) for label in culprits}
             for label, result in found.items():
-                environment = self._environment(outcome)
                 try:
-                    self._keep_score(cell, label, result, output=output, environment=environment)
-                except (ValidationError, TypeError, AttributeError) as error:
-                    reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
-                    failure = _no_score(replace(outcome, status="failed", reason=reason), label)
-                    self._keep_score(cell, label, failure, output=output, environment=environment)
+                    self._keep_score(cell, label, result, outcome)
+                except UNFIT as error:
+                    self._keep_score(cell, label, _no_score(_unfit(outcome, error), label), outcome)
             left = [label for label in left if label not in found]
 
     def _score_payload(self, cell: Cell, labels: list[str]) -> ScorePayload:
@@ -178,9 +172,7 @@ class CellWork:
             memory=self.options.memory,
         )
 
-    def _keep_score(
-        self, cell: Cell, label: str, found: dict[str, Any], *, output: str, environment: Environment
-    ) -> None:
+    def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
         metric, key = self.run.plan.metrics[label], cell.metric_keys[label]
         ok = found["status"] == "ok"
         record = ScoreRecord(
@@ -201,8 +193,8 @@ class CellWork:
             metric=label,
             seconds=found["seconds"],
             peak_memory_bytes=found.get("peak_memory"),
-            output="" if ok else output,
-            environment=environment,
+            output="" if ok else outcome.output,
+            environment=self._environment(outcome),
         )
         self.store.write_score(record, info)
 
@@ -229,6 +221,12 @@ def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
     return phases
 
 
+def _unfit(outcome: Outcome, error: Exception) -> Outcome:
+    """Return an outcome as a failure, since what a plugin reported does not fit into a record."""
+    reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
+    return replace(outcome, status="failed", value=None, reason=reason)
+
+
 def _no_score(outcome: Outcome, label: str) -> dict[str, Any]:
     usage = outcome.phases.get(metric_phase(label))
     return {
@@ -240,10 +238,3 @@ def _no_score(outcome: Outcome, label: str) -> dict[str, Any]:
         "seconds": usage.seconds if usage is not None else None,
         "peak_memory": usage.peak_memory if usage is not None else None,
     }
-
-
-def _tail(path: Path) -> str:
-    try:
-        return path.read_bytes()[-4 * TAIL_CHARACTERS :].decode("utf-8", errors="replace")[-TAIL_CHARACTERS:]
-    except OSError:
-        return ""

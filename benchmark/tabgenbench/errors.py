@@ -18,6 +18,7 @@ import difflib
 from collections.abc import Iterable
 
 __all__ = [
+    "TAIL_CHARACTERS",
     "ConfigError",
     "DataError",
     "DeviceError",
@@ -29,6 +30,9 @@ __all__ = [
     "text_of",
     "trace_of",
 ]
+
+
+TAIL_CHARACTERS = 4000  # of a traceback or of a process's output, in a record
 
 
 class TabGenBenchError(Exception):
@@ -73,9 +77,9 @@ def trace_of(error: BaseException) -> str:
     import traceback
 
     try:
-        return "".join(traceback.format_exception(error))[-4000:]
+        return "".join(traceback.format_exception(error))[-TAIL_CHARACTERS:]
     except Exception:
-        return "".join(traceback.format_tb(error.__traceback__))[-4000:]
+        return "".join(traceback.format_tb(error.__traceback__))[-TAIL_CHARACTERS:]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -84,7 +84,7 @@ class Outcome:
         status: ``ok`` when the function returned; then ``value`` is what it returned.
         reason: one sentence when it is not ok.
         traceback: tail of the traceback, where there is one.
-        output: tail of what the process wrote, when it is not ok.
+        output: tail of what the process wrote.
         phase: the phase that it ended in.
         phases: seconds and memory of each phase.
         environment: where it ran.

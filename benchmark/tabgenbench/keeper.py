@@ -8,7 +8,6 @@ runs no code of a plugin, not even to read a task, so that one worker begins lik
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -20,19 +19,14 @@ from typing import Any
 
 import psutil
 
+from tabgenbench.process import become_subreaper, end_with_parent
 from tabgenbench.worker import work
 
-__all__ = ["become_subreaper", "keep", "kill_tree"]
+__all__ = ["keep", "kill_tree"]
 
-PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_SECONDS = 1.0
 KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
-
-
-def become_subreaper(*, on: bool = True) -> None:
-    """Have orphaned descendants of this process become its children, rather than those of process 1."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))
 
 
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
@@ -88,7 +82,7 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
     if pid:
         other.close()
         return pid, orders
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    end_with_parent()
     if os.getppid() == keeper:  # else it was gone before this process could ask to go with it
         orders.close()
         with contextlib.suppress(EOFError, OSError):

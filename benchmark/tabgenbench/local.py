@@ -20,8 +20,8 @@ from tabgenbench import scratch
 from tabgenbench.bound import BOUND
 from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Mark, Outcome, Task
-from tabgenbench.keeper import become_subreaper
 from tabgenbench.keeper_handle import Keeper
+from tabgenbench.process import become_subreaper
 from tabgenbench.watch import Watch
 from tabgenbench.wire import Inbox, TornMessage
 

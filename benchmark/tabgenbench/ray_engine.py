@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tabgenbench.environment import describe_environment, visible_gpus
-from tabgenbench.errors import ConfigError, StoreError, TabGenBenchError
+from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenBenchError
 from tabgenbench.executor import Outcome, Task
 from tabgenbench.ray_cluster import Cluster, Node, usable
 from tabgenbench.ray_node import Job, Report, leave_node, look_around, run_task
@@ -29,7 +29,6 @@ POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
 LOOK_SECONDS = 120.0  # a node may first have to import what its report needs
 LEAVE_SECONDS = 10.0
-TAIL_CHARACTERS = 4000
 
 
 class RayExecutor:

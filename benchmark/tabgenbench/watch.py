@@ -10,6 +10,7 @@ from typing import Any
 
 import psutil
 
+from tabgenbench.errors import TAIL_CHARACTERS
 from tabgenbench.executor import PREPARE, Mark, Outcome, Task, Usage
 from tabgenbench.memory import kernel_kills, proportional, resident
 from tabgenbench.record import Status
@@ -17,10 +18,10 @@ from tabgenbench.record import Status
 __all__ = ["Watch"]
 
 LOOK_SHARE = 0.02  # share of one core that each kind of look may take: the kernel holds up the process meanwhile
+LONGEST_PAUSE_SECONDS = 0.5  # between cheap looks, on a machine however slow: memory is used up within seconds
 FIRST_LOOK_SECONDS = 0.2  # what comes sooner, the process itself sees
 RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
 LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
-TAIL_CHARACTERS = 4000
 
 
 class Watch:
@@ -57,27 +58,19 @@ class Watch:
 
     def look(self) -> Outcome | None:
         """Look at time and memory; return the outcome where a limit is passed."""
-        before = time.monotonic()
-        if before >= self._next_look:
-            tree = self._tree()
-            size = resident(tree)
-            self._shorten_log()
-            now = time.monotonic()
-            self._next_look = now + (now - before) / LOOK_SHARE
-            if size > self._highest_resident * RISE and (now >= self._next_exact_look or self._may_be_too_much(size)):
-                self._highest_resident = size
-                self._look_at_memory(tree)
-                self._next_exact_look = time.monotonic() + (time.monotonic() - now) / LOOK_SHARE
         limits, spent = self.task.limits, self._seconds()
-        if limits.timeout is not None and spent > limits.timeout:
-            reason = f"{self._phase} was ended after {spent:.1f} s, limit {limits.timeout:g} s; raise --timeout"
-            return self.ended("timeout", reason)
+        is_late = limits.timeout is not None and spent > limits.timeout
+        if is_late or time.monotonic() >= self._next_look:
+            self._look_at_size(exactly=is_late)  # too much memory says more than too much time
         if limits.memory is not None and self._peak > limits.memory:
             reason = (
                 f"{self._phase} was ended at {self._peak / 2**30:.2f} GiB, limit {limits.memory / 2**30:.2f} GiB; "
                 "raise --memory or use smaller options"
             )
             return self.ended("out_of_memory", reason)
+        if is_late:
+            reason = f"{self._phase} was ended after {spent:.1f} s, limit {limits.timeout:g} s; raise --timeout"
+            return self.ended("timeout", reason)
         return None
 
     def finished(self, content: dict[str, Any]) -> Outcome:
@@ -110,13 +103,27 @@ class Watch:
             value=value,
             reason=reason,
             traceback=traceback,
-            output="" if status == "ok" else self._tail(),
+            output=self._tail(),
             phase=self._phase,
             phases=dict(self._phases),
         )
 
     def _seconds(self) -> float:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
+
+    def _look_at_size(self, *, exactly: bool) -> None:
+        """Read the resident size and, where it has risen or ``exactly`` is asked for, the proportional one."""
+        before = time.thread_time()
+        tree = self._tree()
+        size = resident(tree)
+        self._shorten_log()
+        between, now = time.thread_time(), time.monotonic()
+        self._next_look = now + min((between - before) / LOOK_SHARE, LONGEST_PAUSE_SECONDS)
+        risen = size > self._highest_resident * RISE
+        if exactly or (risen and (now >= self._next_exact_look or self._may_be_too_much(size))):
+            self._highest_resident = size
+            self._look_at_memory(tree)
+            self._next_exact_look = time.monotonic() + (time.thread_time() - between) / LOOK_SHARE
 
     def _may_be_too_much(self, resident_size: int) -> bool:
         limit = self.task.limits.memory

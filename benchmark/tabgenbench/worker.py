@@ -15,14 +15,13 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tabgenbench.errors import TabGenBenchError, Unsupported, text_of, trace_of
+from tabgenbench.errors import TAIL_CHARACTERS, TabGenBenchError, Unsupported, text_of, trace_of
 from tabgenbench.executor import PREPARE, Mark, Task
 from tabgenbench.memory import own_level, own_peak, reset_own_peak
 from tabgenbench.wire import Outbox
 
 __all__ = ["Given", "flush_output", "mark", "work"]
 
-TAIL_CHARACTERS = 4000
 Send = Callable[[str, Any], None]
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from tabgenbench.executor import Limits, Outcome, Task
 from tabgenbench.local import LocalExecutor
+from tabgenbench.watch import Watch
 
 FUNCTIONS = """
 import ctypes, os, signal, subprocess, sys, tempfile, time
@@ -70,6 +73,9 @@ def phases(payload, send):
         send(mark(phase))
         time.sleep(seconds)
     return "done"
+
+def above(payload, send):
+    return os.getppid()
 
 def litters(payload, send):
     with tempfile.NamedTemporaryFile(delete=False) as file:
@@ -168,6 +174,21 @@ def test_each_phase_has_its_own_limit_and_figures(tmp_path: Path, functions: obj
     assert outcome.phases["fit"].seconds < 1.5 + 5
 
 
+def test_a_keeper_that_was_killed_while_it_waited_is_replaced(tmp_path: Path, functions: object) -> None:
+    executor = LocalExecutor(workers=1, threads=1)
+    task = Task(function=functions.above, payload=0, limits=Limits(), log=tmp_path / "log")  # type: ignore[attr-defined]
+    try:
+        first, _ = (executor.submit(task, print).result() for _ in range(2))  # the second has a keeper of its own
+        keeper = psutil.Process(first.value)
+        keeper.kill()
+        psutil.wait_procs([keeper], timeout=10)
+        after = executor.submit(task, print).result()
+        assert after.status == "ok"
+        assert after.value != first.value
+    finally:
+        executor.close()
+
+
 def test_temporary_files_go_with_the_task(tmp_path: Path, functions: object) -> None:
     outcome, _ = run(tmp_path, functions.litters)  # type: ignore[attr-defined]
     assert not Path(outcome.value).parent.exists()
@@ -198,6 +219,22 @@ def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:
     outcome, _ = run(tmp_path, allocates, 2**31, memory=2**30)
     assert outcome.status == "out_of_memory"
     assert "limit 1.00 GiB" in outcome.reason
+
+
+def test_too_much_memory_says_more_than_too_much_time(tmp_path: Path) -> None:
+    limits = Limits(timeout=0.0, memory=2**20)
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as parent:
+        try:
+            while not any(
+                psutil.Process(one.pid).memory_info().rss > 2**22 for one in psutil.Process(parent.pid).children()
+            ):
+                time.sleep(0.01)
+            outcome = Watch(parent.pid, Task(function=print, payload=0, limits=limits, log=tmp_path / "log")).look()
+        finally:
+            parent.stdin.close()  # type: ignore[union-attr]
+    assert outcome is not None
+    assert outcome.status == "out_of_memory"
 
 
 def test_threads_are_set_everywhere(tmp_path: Path, functions: object) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anndata
 import numpy as np
@@ -23,6 +25,23 @@ def test_what_is_written_is_read(make_table: MakeTable, tmp_path: Path, csr: boo
     assert back.fingerprint() == table.fingerprint()
     assert back.source == table.source
     pd.testing.assert_frame_equal(back.obs, table.obs, check_names=False)
+
+
+def test_rows_have_the_columns_that_anndata_reads(table: Table, tmp_path: Path) -> None:
+    n = table.n_rows
+    columns: dict[str, Any] = {
+        "stage": pd.Categorical(np.resize(["late", "early"], n), categories=["early", "late"], ordered=True),
+        "grade": pd.Categorical(np.resize([3, 1, 2], n)),
+        "unknown": pd.Categorical.from_codes(np.resize([0, -1], n), categories=["a"]),
+        "note": np.resize(np.array(["one", "zwölf"], dtype=object), n),
+        "age": np.linspace(20, 90, n),
+        "reads": np.arange(n),
+        "paired": np.arange(n) % 2 == 0,
+        "visits": pd.array(np.resize([1, None], n), dtype="Int64"),
+    }
+    write_table(replace(table, obs=table.obs.assign(**columns)), tmp_path / "t.h5ad")
+    expected = anndata.read_h5ad(tmp_path / "t.h5ad").obs
+    pd.testing.assert_frame_equal(read_table(tmp_path / "t.h5ad").obs, expected, check_index_type=False)
 
 
 def test_values_are_mapped_and_read_only(make_table: MakeTable, tmp_path: Path) -> None:
