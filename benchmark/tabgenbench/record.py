@@ -79,7 +79,7 @@ class FallbackRecord(_Record):
     """Rows of a condition that a rule sampled in place of the model's own way."""
 
     condition: str
-    rows: int
+    rows: int = Field(description="in all draws together")
     rule: str
 
 

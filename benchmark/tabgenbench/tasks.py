@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from numbers import Real
@@ -16,7 +17,7 @@ import pandas as pd
 from tabgenbench.errors import PluginError, Unsupported, text_of, trace_of
 from tabgenbench.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.executor import Send
-from tabgenbench.generator import Context, FitContext, Generator, Progress, SampleContext
+from tabgenbench.generator import Context, Fallback, FitContext, Generator, Progress, SampleContext
 from tabgenbench.guard import unchanged_process
 from tabgenbench.keys import seed_of
 from tabgenbench.lazy import load_target
@@ -131,6 +132,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
     send(mark("sample"))
     contexts: list[Context] = [fit_context]
+    negative = 0
     sample_common = common()
     sample_seconds = 0.0
     for draw in range(payload.draws):
@@ -140,16 +142,19 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         _synchronize(payload.device)
         sample_seconds += time.perf_counter() - started
         checked = check_sample(synthetic, conditions, like=train, plugin=kind.name)
-        evaluated = _on_evaluation_scale(checked, transform, context)
+        negative += _count_negative(checked, transform)
+        evaluated = transform.apply(checked)
         write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
         contexts.append(context)
+    if negative:
+        n_values = payload.draws * len(conditions) * train.n_features
+        fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
     return {
         "fit_seconds": fit_seconds,
         "sample_seconds": sample_seconds,
         "peak_gpu_bytes": _gpu_peak(payload.device),
         "losses": _curves(fit_context.curve),
-        # Every draw asks for the same conditions: the fallbacks of one draw tell of all.
-        "fallbacks": [asdict(one) for one in [*fit_context.fallbacks, *contexts[1].fallbacks]],
+        "fallbacks": _summed(contexts),
         "notes": list(dict.fromkeys(str(note) for context in contexts for note in context.notes)),
     }
 
@@ -278,12 +283,20 @@ def _throttled(send: Send) -> Callable[[Progress], None]:
     return report
 
 
-def _on_evaluation_scale(synthetic: Table, transform: Transform, context: Context) -> Table:
-    if transform.log2p1 and synthetic.scale != "standardized":
-        negative = int((synthetic.dense() < 0).sum())
-        if negative:
-            context.note(f"{negative:,} of {synthetic.X.size:,} values of a draw were negative and counted as 0")
-    return transform.apply(synthetic)
+def _count_negative(synthetic: Table, transform: Transform) -> int:
+    """Return how many values the transform is going to count as 0."""
+    if not transform.log2p1 or synthetic.scale == "standardized":
+        return 0
+    return int((synthetic.dense() < 0).sum())
+
+
+def _summed(contexts: Iterable[Context]) -> list[dict[str, Any]]:
+    """Return the fallbacks of fit and of all draws, one a condition and rule."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for context in contexts:
+        for one in context.fallbacks:
+            rows[one.condition, one.rule] += one.rows
+    return [asdict(Fallback(condition, n, rule)) for (condition, rule), n in rows.items()]
 
 
 def _curves(curve: list[Progress]) -> dict[str, list[float | None]]:
