@@ -98,7 +98,7 @@ class Costs(_Part):
 
 
 class Fallbacks(_Part):
-    """Rows that a rule sampled in place of the model's own way, summed over the cells of a row."""
+    """Rows that a rule sampled in place of the model's own way, summed over the draws and cells of a row."""
 
     condition: str
     rule: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from tabgenbench_leaderboard.board import Board, BoardRow, DatasetBoard, Note
+from tabgenbench_leaderboard.board import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.compare import comparison_sentences
 from tabgenbench_leaderboard.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.formatting import count_text, range_text
+from tabgenbench_leaderboard.notes import fallback_sentence, note_sentences
 from tabgenbench_leaderboard.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.publications import load_published, published_blocks
 from tabgenbench_leaderboard.reference import reference_blocks
@@ -28,7 +29,6 @@ __all__ = ["FigureNames", "facts_sentence", "figure_name", "full_page", "gaps", 
 
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
-MAX_NOTES = 20
 MAX_OUTPUTS = 40
 """Outputs that a page shows; the rest is in ``board.json``."""
 
@@ -228,24 +228,16 @@ def _output_blocks(dataset: DatasetBoard) -> list[Block]:
 
 def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
     blocks: list[Block] = []
-    grid = fallback_grid(dataset)
-    if grid is not None:
-        text = "Rows of a condition that a rule sampled in place of the generator's own way, summed over cells."
-        blocks += [Heading(3, "Rows sampled by a rule"), Paragraph(text), grid]
+    if any(row.cells_ok for row in dataset.rows):
+        grid = fallback_grid(dataset)
+        blocks += [
+            Heading(3, "Rows sampled by a rule"),
+            Paragraph(fallback_sentence(dataset)),
+            *([grid] if grid else []),
+        ]
     if dataset.notes:
-        rest = len(dataset.notes) - MAX_NOTES
-        items = [_note(note, dataset) for note in dataset.notes[:MAX_NOTES]]
-        if rest > 0:
-            items.append(f"and {count_text(rest, 'more note')} in board.json")
-        blocks += [Heading(3, "Notes"), Bullets(tuple(items))]
+        blocks += [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))]
     return blocks
-
-
-def _note(note: Note, dataset: DatasetBoard) -> str:
-    everyone = len(note.labels) == len(dataset.rows) and len(note.labels) > 1
-    who = "every row" if everyone else ", ".join(f"`{quote(label)}`" for label in note.labels)
-    what = f"`{quote(note.what)}`: " if note.what else ""
-    return f"{what}{quote(note.text)} ({who})"
 
 
 def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:

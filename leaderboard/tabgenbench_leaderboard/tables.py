@@ -210,5 +210,5 @@ def fallback_grid(dataset: DatasetBoard) -> Grid | None:
     ]
     if len(found) > MAX_FALLBACKS:
         rows.append(Section(f"and {count_text(len(found) - MAX_FALLBACKS, 'more line')} in board.json"))
-    header = ("generator", "condition", "rule", "rows in all cells", "cells")
+    header = ("generator", "condition", "rule", "rows of all draws and cells", "cells")
     return Grid(header, tuple(rows), f"Rows sampled by a rule on {dataset.dataset}", numeric=False)

@@ -12,6 +12,7 @@ import click
 from tabgenbench_leaderboard.board import Board, DatasetBoard
 from tabgenbench_leaderboard.compare import comparison_sentences
 from tabgenbench_leaderboard.document import Cell, Grid, Section, quote
+from tabgenbench_leaderboard.notes import note_sentences
 from tabgenbench_leaderboard.pages import facts_sentence, gaps, waiting_sentence
 from tabgenbench_leaderboard.tables import score_grid, shown_columns
 from tabgenbench_leaderboard.timing import timing_sentences
@@ -78,6 +79,14 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
     yield from _listing("Against the controls (paired per-split differences)", against, width)
     yield from _listing("Between the models", sentences.models, width)
     yield from _problem_lines(dataset, width)
+    if any(row.fallbacks for row in dataset.rows):
+        rules = [
+            f"{quote(row.label)}, {quote(one.condition)}: {one.rows:,} rows ({quote(one.rule)})"
+            for row in dataset.rows
+            for one in row.fallbacks
+        ]
+        yield from _listing("Rows sampled by a rule, all draws and cells", rules, width)
+    yield from _listing("Notes", note_sentences(dataset), width)
 
 
 def _problem_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:

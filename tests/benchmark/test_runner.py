@@ -55,6 +55,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
     assert "last words" in found["exits"].output
     assert found["honest"].losses == {"epoch": [1.0, 2.0, 3.0], "loss": [1.0, 0.5, 1 / 3]}
     assert found["looks"].notes == [f"rows in reach: {found['looks'].cell.n_train}"]
+    assert [(one.condition, one.rows) for one in found["own-scale"].fallbacks] == [("M", 1 + 2)]  # of both draws
     err = capsys.readouterr().err
     assert "not begun: declines · wdbc (1 cell): needs the moon" in err
     assert "9 cells, 0 done before, 8 to do, 1 refused" in err

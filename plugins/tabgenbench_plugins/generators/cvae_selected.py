@@ -70,7 +70,7 @@ class CVAESelected(Generator):
             description="a trial is judged by, and the model samples from, the epoch of lowest validation loss or the "
             "last one",
         )
-        batch_size: int = Field(50, ge=1, description="rows a step, as in cvae")
+        batch_size: int = Field(50, ge=2, description="rows a step, as in cvae")
         latent: int = Field(50, ge=1, description="dimensions of the latent space, as in cvae")
         batch_norm: bool = Field(True, description="batch norm in each hidden layer, as in cvae")
         beta: float = Field(1.0, ge=0, description="weight of the KL term, as in cvae; also in the loss that chooses")

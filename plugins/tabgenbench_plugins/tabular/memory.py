@@ -1,35 +1,27 @@
-"""Whether the memory is there that a training needs."""
+"""Whether a device has the memory that a training needs."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
-import psutil
 import torch
 
 from tabgenbench import Unsupported
+from tabgenbench.memory import machine_memory
 
-__all__ = ["available_bytes", "n_parameters", "require_memory"]
-
-CGROUP = Path("/sys/fs/cgroup")  # where Linux states the limit of a container
+__all__ = ["device_bytes", "n_parameters", "require_memory"]
 
 
-def available_bytes(device: str) -> int:
-    """Return how many bytes a process can still allocate on a device: free memory, or what a container leaves of it."""
-    if device != "cpu":
-        return int(torch.cuda.mem_get_info(device)[0])
-    free = int(psutil.virtual_memory().available)
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
-        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
-        free = min(free, max(0, limit - used))
-    return free
+def device_bytes(device: str) -> int:
+    """Return the memory of a device in bytes: the GPU's, else the machine's or what its container may use."""
+    return machine_memory() if device == "cpu" else int(torch.cuda.mem_get_info(device)[1])
 
 
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
-    """Refuse a training for which memory does not suffice.
+    """Refuse a training that a device cannot hold, even with nothing else on it.
+
+    What is free at the moment is not asked: a refusal is the cell's last word, and what others use is theirs to free.
 
     Args:
         name: of the generator.
@@ -38,12 +30,12 @@ def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None
         purpose: what for, such as ``at least, for 15,000 columns``.
 
     Raises:
-        Unsupported: less is available; gives both numbers in bytes.
+        Unsupported: the device has less; gives both numbers in bytes.
     """
-    available = available_bytes(device)
-    if needed > available:
+    there = device_bytes(device)
+    if needed > there:
         raise Unsupported(
-            f"generator {name!r}: training needs {needed:,} bytes {purpose}, {available:,} are available on {device}; "
+            f"generator {name!r}: training needs {needed:,} bytes {purpose}, {device} has {there:,}; "
             "use fewer columns or a machine with more memory"
         )
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn import functional
 
 from tabgenbench import ConfigError, FitContext
 from tabgenbench_plugins.tabular.blocks import Blocks
@@ -45,7 +44,7 @@ class ConditionalRows:
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
         """Return one-hot conditions, shape (N, K)."""
-        return functional.one_hot(values_N, max(1, self.n_codes))[:, : self.n_codes].float()
+        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot reads values
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Return the generator's output for new noise and these conditions, shape (N, D)."""
