@@ -70,7 +70,7 @@ class DatasetSource(ABC):
 
     Attributes:
         name: how it is called on the command line.
-        data_dir: the root folder of downloaded data, or None for a source that needs none.
+        data_dir: the root folder of downloaded data, or None where none was named.
     """
 
     name: ClassVar[str]

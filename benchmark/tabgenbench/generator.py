@@ -60,6 +60,10 @@ class Context:
         device: where to compute, ``cpu`` or ``cuda:0`` and so on.
         seed: seed of this phase; equal seeds are to give equal results.
         deadline: `time.monotonic` value at which the phase is ended, or None.
+        fallbacks: what `fallback` was told.
+        notes: what `note` was told.
+        make_device_split: makes `device_split`; where there is no run, ``lambda: upload(train, validation, device)``
+            with `tabgenbench.device.upload`.
     """
 
     device: str
@@ -83,7 +87,11 @@ class Context:
 
     @property
     def device_split(self) -> DeviceSplit:
-        """Training and validation rows as tensors on the device, uploaded once a process."""
+        """Training and validation rows as tensors on the device, uploaded once a process.
+
+        Raises:
+            RuntimeError: the context was made by hand and without ``make_device_split``.
+        """
         if self.make_device_split is None:
             raise RuntimeError("this context was made without a split")
         return self.make_device_split()
@@ -155,10 +163,20 @@ class Generator(ABC):
 
     @classmethod  # noqa: B027 - to serve every table is a fair default
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` with the reason where this generator cannot serve a table of this kind and size."""
+        """Raise `Unsupported` with the reason where this generator cannot serve a table of this kind and size.
+
+        Args:
+            schema: roles of the columns, without the group.
+            n_rows: training rows.
+            n_features: features.
+        """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the peak memory that fitting needs, in bytes, or None where it is not known."""
+        """Return the peak memory that fitting needs, or None where it is not known.
+
+        In bytes of the machine's memory when training on a CPU, without what the libraries themselves take; arguments
+        as of `supports`.
+        """
         return None
 
     @abstractmethod
@@ -179,4 +197,11 @@ class Generator(ABC):
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
         ``train.like(values, conditions)`` makes the table.
+
+        Args:
+            conditions: the condition columns of the test rows, shape (n_test, n_conditions).
+            context: device, seed and which draw this is.
+
+        Raises:
+            Unsupported: the cell is skipped with the reason.
         """

@@ -23,7 +23,7 @@ class Lazy:
         name: the name of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
-        extra: the optional extra of TabGenBench that installs what it needs, such as ``singlecell``.
+        extra: the optional extra of TabGenBench that installs what it needs, such as ``sdv``.
     """
 
     name: str

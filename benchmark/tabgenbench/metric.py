@@ -68,7 +68,13 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """What the harness hands to a metric: a seed that is the same for every generator, the device, a memory limit."""
+    """What the harness hands to a metric.
+
+    Attributes:
+        seed: the same for every generator on a split.
+        device: where to compute, ``cpu`` or ``cuda:0``.
+        memory_limit: bytes that the metric's processes may take, or None.
+    """
 
     seed: int
     device: str = "cpu"
@@ -102,6 +108,14 @@ class Metric(ABC):
     @abstractmethod
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw.
+
+        Args:
+            evaluation: training, test and synthetic rows on the evaluation scale, (n_rows, n_features) each; the
+                synthetic ones are for the test rows' conditions, in their order.
+            context: seed, device and limit.
+
+        Returns:
+            Every score of `scores`, finite and in its range or undefined with a reason; anything else fails the metric.
 
         Raises:
             Unsupported: the metric declines this table; the reason goes on the board.

@@ -130,6 +130,7 @@ class RNAseqDB(DatasetSource):
         landmark = {"landmark_genes": table.n_features} if self.options.genes == "landmark" else {}
         return describe_table(table) | {
             "files": f"{reading.n_files} of {len(self.manifest.expression)}",
+            "file_names": [file.name for file in self._present()],
             "common_genes": reading.n_common,
             **landmark,
             "donors": int(table.obs["donor"].nunique()),

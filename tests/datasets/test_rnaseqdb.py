@@ -86,6 +86,8 @@ def test_describe_counts_tissues_by_source_and_is_json(open_source: Callable[...
     facts = json.loads(json.dumps(open_source().describe()))
     assert (facts["files"], facts["common_genes"], facts["landmark_genes"], facts["donors"]) == ("4 of 4", 3, 2, 4)
     assert {"tissue": "kidney", "gtex": 2, "tcga": 1, "tcga-t": 1, "rows": 4} in facts["tissue_by_source"]
+    assert len(facts["file_names"]) == 4
+    assert KICH.rpartition("/")[2] in facts["file_names"]
 
 
 def test_identity_changes_with_files_and_options_only(open_source: Callable[..., RNAseqDB]) -> None:

@@ -1,4 +1,4 @@
-"""The control that knows the truth: training rows of the condition, handed out again."""
+"""The control of real rows: training rows of the condition, handed out again."""
 
 from __future__ import annotations
 
