@@ -34,7 +34,7 @@ from tabgenbench.table_file import numeric_problem, read_frame, read_h5ad, table
 
 __all__ = ["GROUP_NAMES", "FileCard", "FileSource", "looks_like_file"]
 
-GROUP_NAMES = frozenset({"donor", "donor_id", "individual", "individual_id", "patient", "patient_id", "subject", "subject_id"})
+GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
 MAX_VALUES = 20  # a column of text with more values is no condition by default
 DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
 

@@ -47,8 +47,9 @@ def correlation_figure(dataset: DatasetBoard, pictures: Mapping[str, Correlation
     panels[0].set_xlim(low, high)
     panels[0].set_ylim(low, high)
     figure.suptitle(f"{dataset.dataset}: correlation r of each pair of features", fontsize=10, fontweight="bold")
-    for axis in axes[-1]:
+    for axis in panels[max(0, len(rows) - n_columns) : len(rows)]:  # the lowest of each column
         axis.set_xlabel("r over real test rows")
+        axis.tick_params(axis="x", labelbottom=True)
     for axis in axes[:, 0]:
         axis.set_ylabel("r over synthetic rows")
     bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.6, aspect=40, pad=0.02)

@@ -29,6 +29,11 @@ _CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _WIDTH = 8.0
 _MOST_COLUMNS = 4
 _LABEL_WIDTH = 30
+_SCORE_FOOT = (
+    "dot: mean over splits of a model; grey square: of a control; bar: 95 % interval; small marks: single splits\n"
+    "dotted line: the best value there is; arrow with a number: far outside the panel"
+)
+_FOOT: Any = {"fontsize": 7.5, "color": SOFT}
 _SHORTEST = 1e-3
 _FAR = 10.0
 
@@ -92,6 +97,7 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     for i, axis in enumerate(panels[: len(chosen) + 1]):
         _name_rows(axis, rows if i % n_columns == 0 else [], heights)
     figure.suptitle(dataset.dataset, fontsize=9.5, fontweight="bold")
+    figure.supxlabel(_SCORE_FOOT, **_FOOT)
     return figure
 
 
@@ -250,6 +256,9 @@ def loss_figure(dataset: DatasetBoard) -> Figure | None:
     for axis in panels[len(rows) :]:
         axis.set_visible(False)
     figure.suptitle(f"{dataset.dataset}: loss curves", fontsize=9.5, fontweight="bold")
+    figure.supxlabel(
+        "one line for each split and seed; losses are those on training rows unless their name says otherwise", **_FOOT
+    )
     return figure
 
 
