@@ -31,7 +31,7 @@ def make_cli() -> click.Group:
         """Train every generator of tables on one shared split, score the samples beside controls, publish a board.
 
         Results go to standard output, progress to standard error. Exit status: 0 all is well, 1 something asked for
-        did not succeed, 2 bad input.
+        did not succeed, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM).
         """
         context.obj = plugins
 

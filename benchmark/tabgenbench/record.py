@@ -72,7 +72,7 @@ class Phase(_Record):
     status: Status
     seconds: float | None = None
     peak_memory_bytes: int | None = Field(None, description="peak of the process tree above the level before fit")
-    peak_gpu_bytes: int | None = None
+    peak_gpu_bytes: int | None = Field(None, description="what torch allocated on the GPU at most, fit and samples")
 
 
 class FallbackRecord(_Record):

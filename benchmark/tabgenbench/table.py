@@ -43,6 +43,9 @@ class Table:
         scale: what the values of ``X`` are.
         log2p1: whether log2(x + 1) comes before standardisation on the evaluation scale.
         source: the dataset that the table comes from.
+
+    Raises:
+        DataError: shapes, types or names do not fit together.
     """
 
     X: Matrix
@@ -93,6 +96,9 @@ class Table:
         Args:
             X: values, shape (len(obs), n_features), any float type.
             obs: the rows' columns, at least the conditions.
+
+        Raises:
+            DataError: the shapes do not fit together, or a condition column is missing.
         """
         schema = self.schema.model_copy(
             update={

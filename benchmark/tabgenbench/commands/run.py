@@ -40,7 +40,11 @@ POSITIVE = click.IntRange(min=1)
     "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="What runs cells."
 )
 @click.option("--address", metavar="A", help="Address of a Ray cluster; without it, --executor ray starts one here.")
-@click.option("--workers", type=POSITIVE, help="Cells at a time.  [default: cores, at most 8; on GPUs one for a slot]")
+@click.option(
+    "--workers",
+    type=POSITIVE,
+    help="Cells at a time.  [default: cores, at most 8; on GPUs one for a slot; ray: as many as fit]",
+)
 @click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Cells that share a GPU.")
 @click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers; ray: 1]")
 @click.option("--timing", is_flag=True, help="One cell at a time, so that times compare; retrains where need be.")
@@ -69,7 +73,8 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run rnaseqdb --data-dir ~/data --splits 3
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
-    Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input.
+    Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input,
+    130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.engines import choose_engine
     from tabgenbench.runner import Run
