@@ -34,6 +34,7 @@ _SCORE_FOOT = (
     "dotted line: the best value there is; arrow with a number: far outside the panel"
 )
 _FOOT: Any = {"fontsize": 7.5, "color": SOFT}
+_INSIDE = 6  # curves of a panel that has its legend inside
 _SHORTEST = 1e-3
 _FAR = 10.0
 
@@ -86,7 +87,7 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     heights = _heights(rows)
     n_lines = math.ceil((len(chosen) + 1) / _MOST_COLUMNS)
     n_columns = math.ceil((len(chosen) + 1) / n_lines)
-    figure = Figure(figsize=(_WIDTH, n_lines * (0.85 + 0.2 * (heights[-1] + 1))), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, 0.35 + n_lines * (0.85 + 0.2 * (heights[-1] + 1))), layout="constrained")
     axes = figure.subplots(n_lines, n_columns, squeeze=False)
     panels: list[Axes] = list(axes.flat)
     for axis, i in zip(panels, chosen, strict=False):
@@ -249,21 +250,23 @@ def loss_figure(dataset: DatasetBoard) -> Figure | None:
         return None
     n_columns = min(2, len(rows))
     n_lines = math.ceil(len(rows) / n_columns)
-    figure = Figure(figsize=(_WIDTH if n_columns == 2 else 5.0, 2.7 * n_lines), layout="constrained")
+    most = max(len(_curve_names(row)) for row in rows)
+    below = 0.16 * math.ceil(most / 2) if most > _INSIDE else 0.0
+    width = _WIDTH if n_columns == 2 else 5.0
+    figure = Figure(figsize=(width, 0.2 + (2.7 + below) * n_lines), layout="constrained")
     panels: list[Axes] = list(figure.subplots(n_lines, n_columns, squeeze=False).flat)
     for axis, row in zip(panels, rows, strict=False):
         _loss_panel(axis, row)
     for axis in panels[len(rows) :]:
         axis.set_visible(False)
     figure.suptitle(f"{dataset.dataset}: loss curves", fontsize=9.5, fontweight="bold")
-    figure.supxlabel(
-        "one line for each split and seed; losses are those on training rows unless their name says otherwise", **_FOOT
-    )
+    text = "one line for each split and seed; losses are those on training rows unless their name says otherwise"
+    figure.supxlabel("\n".join(textwrap.wrap(text, round(15 * width))), **_FOOT)
     return figure
 
 
 def _loss_panel(axis: Axes, row: BoardRow) -> None:
-    names = sorted({name for curve in row.curves for name in curve.losses})
+    names = _curve_names(row)
     values: list[float] = []
     for i, name in enumerate(names):
         colour, style = _CURVES[i % len(_CURVES)], "-" if i < len(_CURVES) else "--"
@@ -286,4 +289,11 @@ def _loss_panel(axis: Axes, row: BoardRow) -> None:
     axis.tick_params(axis="y", labelsize=7.5, labelcolor=SOFT)
     axis.grid(axis="y")
     axis.set_axisbelow(True)
-    axis.legend(fontsize=7.5, loc="upper right")  # losses fall; to look for the emptiest place takes long
+    if len(names) > _INSIDE:
+        axis.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    else:
+        axis.legend(fontsize=7.5, loc="upper right")  # losses fall; to look for the emptiest place takes long
+
+
+def _curve_names(row: BoardRow) -> list[str]:
+    return sorted({name for curve in row.curves for name in curve.losses})

@@ -17,7 +17,7 @@ _HOW = (
     "criteria in principal components, `pca-separability`."
 )
 _SHEET = (
-    "One line a generator. In each panel the same rows, coloured by the first condition, by the second, and by origin. "
+    "Three panels a generator: the same rows, coloured by the first condition, by the second, and by origin. "
     "The numbers are scores in principal components on this split: 1 is best."
 )
 _CORRELATIONS = (
@@ -33,7 +33,7 @@ def picture_blocks(dataset: DatasetBoard, figures: Mapping[tuple[str, str], str]
     blocks: list[Block] = []
     sheet = figures.get((dataset.dataset, "umap"))
     if sheet:
-        alt = f"UMAP of real test rows and synthetic rows on {dataset.dataset}, one line of panels a generator."
+        alt = f"UMAP of real test rows and synthetic rows on {dataset.dataset}, the panels of every generator."
         blocks += [Paragraph(_HOW), Figure(sheet, alt, _SHEET)]
     correlations = figures.get((dataset.dataset, "correlations"))
     if correlations:

@@ -69,4 +69,12 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
         for metric, facts in cell.metrics.items():
             for text in facts.notes:
                 labels.setdefault((metric, text), {})[cell.row.label] = None
-    return tuple(Note(what=what, text=text, labels=tuple(sorted(labels[what, text]))) for what, text in sorted(labels))
+    return tuple(
+        Note(what=what, text=text, labels=tuple(sorted(labels[what, text])))
+        for what, text in sorted(labels, key=lambda place: (place[0], _by_number(place[1])))
+    )
+
+
+def _by_number(text: str) -> list[str | int]:
+    """Return a key that puts trial 2 before trial 10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]

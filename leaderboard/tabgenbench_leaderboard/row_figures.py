@@ -93,7 +93,16 @@ def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], group
             axis.set_visible(False)
         if panels:
             text = _side_text(dataset, rows[place], pictures[rows[place].label])
-            side.text(1.0, 0.5, text, fontsize=8 if n_blocks == 1 else 7, rotation=90, ha="right", va="center")
+            side.text(
+                1.0,
+                0.5,
+                text,
+                fontsize=8 if n_blocks == 1 else 7,
+                rotation=90,
+                ha="right",
+                va="center",
+                in_layout=False,
+            )
         if place % n_lines == 0:
             for axis, panel in zip(line, widest, strict=True):
                 axis.set_title(panel.title.replace(" and ", ", "), fontsize=9 if n_blocks == 1 else 8)

@@ -7,13 +7,15 @@ import re
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from tabgenbench_leaderboard.figures import CONTROL, INK, LINE, MODEL, PAPER, SOFT
 
-__all__ = ["inline_svg", "png_bytes", "svg_text"]
+__all__ = ["inline_svg", "png_bytes", "svg_text", "with_palette"]
 
 DOTS_PER_INCH = 160
+_FEWEST_PIXELS = 8  # of a colour that somebody can see
 RASTER_DOTS_PER_INCH = 80  # of clouds of points inside an SVG; lines and text stay lines and text
 _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model", CONTROL: "control"}
 
@@ -25,18 +27,19 @@ def png_bytes(figure: Figure) -> bytes:
     width, height = (int(size) for size in DOTS_PER_INCH * figure.get_size_inches())
     image = Image.frombuffer("RGBA", (width, height), drawn.getvalue(), "raw", "RGBA", 0, 1)
     # A figure has few colours: a palette makes a file a third as large, and boards are kept in repositories.
-    _with_palette(image.convert("RGB")).save(packed, format="png", optimize=True)
+    with_palette(image.convert("RGB")).save(packed, format="png", optimize=True)
     return packed.getvalue()
 
 
-def _with_palette(image: Image.Image) -> Image.Image:
-    """Return an image of 256 colours: its most frequent ones to the bit, and of those the nearest for all others.
+def with_palette(image: Image.Image) -> Image.Image:
+    """Return an image of 256 of its colours: the most frequent ones, and those that are least like them.
 
-    So a tissue has the same colour in all figures; what changes is the soft edges of signs.
+    So every sign keeps its colour to the bit, and a tissue has the same one in all figures; of soft edges and of
+    gradients each place takes the nearest.
     """
     found = sorted((image.getcolors(2**24) or []), key=lambda pair: (-pair[0], pair[1]))
     colours = np.array([colour for _, colour in found], dtype=np.int32)
-    kept = colours[:256]
+    kept = _chosen(colours, np.array([count for count, _ in found]))
     shares = np.array([2**16, 2**8, 1])
     places = np.zeros(2**24, dtype=np.uint8)
     for start in range(0, len(colours), 4096):
@@ -45,6 +48,19 @@ def _with_palette(image: Image.Image) -> Image.Image:
     packed = Image.fromarray(places[np.asarray(image, dtype=np.int32) @ shares])
     packed.putpalette(kept.astype(np.uint8).tobytes())
     return packed
+
+
+def _chosen(colours: NDArray[np.int32], counts: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Choose 256 of the colours, sorted by how often they come, shape (n, 3): the farthest ones after the first 192."""
+    n_frequent = min(192, len(colours))
+    places = list(range(n_frequent))
+    is_seen = counts >= _FEWEST_PIXELS
+    distances = np.full(len(colours), np.iinfo(np.int32).max)
+    for i in range(min(256, len(colours))):
+        if i >= n_frequent:
+            places.append(int(np.where(is_seen, distances, -1).argmax()))
+        distances = np.minimum(distances, ((colours - colours[places[i]]) ** 2).sum(axis=1))
+    return colours[places]
 
 
 def svg_text(figure: Figure) -> str:

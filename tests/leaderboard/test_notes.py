@@ -52,3 +52,9 @@ def test_whether_rows_came_from_a_rule_is_said(run: FakeRun) -> None:
     board = build_board(run.store, run.suite)
     assert "summed over draws and cells" in fallback_sentence(board.datasets[0])
     assert "condition-mvn, colon, normal: 4 rows (pooled covariance)" in render_text(board)
+
+
+def test_trials_stand_in_the_order_of_their_numbers(run: FakeRun) -> None:
+    notes = [f"trial {i} of 12: depth={i}" for i in (10, 2, 1)]
+    run.cell("cvae-selected", {"gamma": {"gamma": 0.9}}, notes=notes)
+    assert [sentence.split(":")[0] for sentence in sentences(run)] == [f"trial {i} of 12" for i in (1, 2, 10)]

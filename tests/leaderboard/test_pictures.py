@@ -8,12 +8,14 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tabgenbench.record import SuiteRow
 from tabgenbench_leaderboard.aggregate import build_board
 from tabgenbench_leaderboard.files import render_board
 from tabgenbench_leaderboard.palette import COLOURS, group_looks
 from tabgenbench_leaderboard.pictures import collect_pictures
+from tabgenbench_leaderboard.svg import with_palette
 
 FakeRun = Any
 # Machado et al. 2009, severity 1, on linear RGB.
@@ -149,3 +151,16 @@ def test_each_group_has_one_look_of_its_own() -> None:
     looks = group_looks(f"tissue {i}" for i in range(64))
     assert len(set(looks.values())) == 64
     assert group_looks(["b", "a"]) == group_looks(["a", "b", "b"])
+
+
+def test_each_colour_of_a_sign_is_kept_to_the_bit() -> None:
+    level = np.add.outer(np.arange(300), np.arange(400)) % 750  # more shades of grey than a palette has places
+    pixels = np.stack([level // 3, (level + 1) // 3, (level + 2) // 3], axis=-1).astype(np.uint8)
+    pixels[::2] = 255
+    rare = [(119, 17, 85), (165, 40, 120)]
+    for i, colour in enumerate(rare):
+        pixels[0, 20 * i : 20 * i + 10] = colour
+    image = with_palette(Image.fromarray(pixels))
+    kept = np.asarray(image.convert("RGB")).astype(int)
+    np.testing.assert_array_equal(kept[::2], pixels[::2])
+    assert np.abs(kept - pixels).max() <= 6  # of 255
