@@ -7,7 +7,6 @@ limit. Whatever else happens is a warning, and the run, which will meet it again
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from tabgenbench.errors import Unsupported
 from tabgenbench.executor import Executor, Limits, Outcome, Send, Task
 from tabgenbench.keys import make_key
 from tabgenbench.lazy import load_target
+from tabgenbench.memory import machine_memory
 from tabgenbench.plan import Cell
 from tabgenbench.record import CellRecord, Environment, Phase
 from tabgenbench.schema import Schema
@@ -260,17 +260,7 @@ def _judged(estimate: Any) -> _Answer:
         return _Answer()
     if isinstance(estimate, bool) or not isinstance(estimate, Real) or not 0 <= float(estimate) < float("inf"):
         return _Answer(warning=_one_line(f"estimate_memory() returned {estimate!r}, expected bytes or None"))
-    return _Answer(estimate=int(float(estimate)), machine=_machine_bytes())
-
-
-def _machine_bytes() -> int:
-    """Return the memory of the machine, or of the container."""
-    import psutil
-
-    total = int(psutil.virtual_memory().total)
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
+    return _Answer(estimate=int(float(estimate)), machine=machine_memory())
 
 
 def _ending(outcome: Outcome) -> str:
