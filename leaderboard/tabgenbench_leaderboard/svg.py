@@ -34,8 +34,8 @@ def png_bytes(figure: Figure) -> bytes:
 def with_palette(image: Image.Image) -> Image.Image:
     """Return an image of 256 of its colours: the most frequent ones, and those that are least like them.
 
-    So signs keep their colours, and a tissue has the same one in all figures, but for one of so few pixels that it takes
-    the nearest, as soft edges and gradients do.
+    So signs keep their colours, and a tissue has the same one in all figures. One of too few pixels takes the nearest
+    colour, as soft edges and gradients do.
     """
     found = sorted((image.getcolors(2**24) or []), key=lambda pair: (-pair[0], pair[1]))
     colours = np.array([colour for _, colour in found], dtype=np.int32)
