@@ -7,7 +7,7 @@ each rule is learned on real test rows and applied to synthetic ones, and rows w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +22,7 @@ from tabgenbench_plugins.metrics.components import Cloud
 from tabgenbench_plugins.metrics.correlation import Floats, Undefined, collect
 from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions
 
-__all__ = ["Roles", "condition_roles", "nearest_vote", "score_mixing", "score_separability"]
+__all__ = ["Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
 
 JITTER = 1e-6  # of the cloud's spread: breaks ties between equal rows, and is far below any distance of unequal ones
 Codes = NDArray[np.int64]
@@ -88,15 +88,28 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
         if name is not None and name not in columns:
             hint = did_you_mean(name, columns)
             raise Unsupported(f"option {option!r}: {name!r} is not a condition column of this dataset{hint}")
-    tissue = options.tissue if options.tissue is not None else columns[0]
-    others = [column for column in columns if column != tissue]
-    status = options.status if options.status is not None else (others[0] if others else None)
+    tissue, status = role_columns(columns, options)
     reason = "" if status is not None else f"the dataset has no condition column beside {tissue!r}"
     sides = [evaluation.test.conditions, evaluation.synthetic.conditions]
     if status is not None and sides[0][status].astype(str).nunique() < 2:
         status, reason = None, f"all real test rows have one value of {status!r}"
     real, synthetic = ((_labels(side, tissue), _labels(side, status) if status else None) for side in sides)
     return Roles(tissue, status, reason, real, synthetic)
+
+
+def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
+    """Return what plays tissue and status: columns that options name, else columns of these names, else the first ones."""
+    tissue, status = options.tissue, options.status
+    if tissue is None:
+        tissue = _named_or_first("tissue", [column for column in columns if column != status] or columns)
+    others = [column for column in columns if column != tissue]
+    if status is None and others:
+        status = _named_or_first("status", others)
+    return tissue, status
+
+
+def _named_or_first(name: str, columns: Sequence[str]) -> str:
+    return next((column for column in columns if column.casefold() == name), columns[0])
 
 
 def _labels(conditions: pd.DataFrame, column: str) -> Labels:
@@ -240,10 +253,18 @@ def _silhouette(rows: Floats, codes: Codes) -> float:
     return float(silhouette_score(rows, codes))
 
 
+def _are_named(roles: Roles, options: SeparabilityOptions) -> bool:
+    """Say whether options or the columns' own names made them tissue and status, not their order."""
+    pairs = ((options.tissue, roles.tissue_column, "tissue"), (options.status, roles.status_column or "", "status"))
+    return all(option is not None or column.casefold() == name for option, column, name in pairs)
+
+
 def _notes(
     small: list[str], roles: Roles, tissues: dict[str, float | None], options: SeparabilityOptions
 ) -> tuple[str, ...]:
     notes = []
+    if roles.status_column is not None and not _are_named(roles, options):
+        notes.append(f"{roles.tissue_column!r} counts as the tissue and {roles.status_column!r} as the status")
     if small:
         notes.append(
             f"not counted for {roles.tissue_column}, fewer than {options.min_tissue_rows} real test rows: "

@@ -14,9 +14,13 @@ CITATION = "criteria of the UMAP figure of Bong & Oh, JBE 28(3), 2023, doi 10.59
 class SeparabilityOptions(Options):
     """Options that every separability metric has."""
 
-    tissue: str | None = Field(None, description="condition column whose values should separate; none: the first one")
+    tissue: str | None = Field(
+        None, description="condition column whose values should separate; none: the one named tissue, else the first"
+    )
     status: str | None = Field(
-        None, description="condition column that should separate inside each tissue; none: the second one"
+        None,
+        description="condition column that should separate inside each tissue; none: the one named status, else the "
+        "first other",
     )
     n_neighbours: int = Field(5, ge=1, description="nearest neighbours that vote, and that are looked at for mixing")
     min_tissue_rows: int = Field(10, ge=2, description="fewest real test rows of a tissue that counts")

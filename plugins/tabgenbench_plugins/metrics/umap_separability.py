@@ -13,7 +13,7 @@ from tabgenbench.metric import Requirement
 from tabgenbench_plugins.metrics.components import Cloud
 from tabgenbench_plugins.metrics.correlation import Undefined, undefined_result
 from tabgenbench_plugins.metrics.pooled import SIDES, finite_values
-from tabgenbench_plugins.metrics.separability import score_separability
+from tabgenbench_plugins.metrics.separability import role_columns, score_separability
 from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions, separability_specs
 from tabgenbench_plugins.metrics.umap_layout import umap_layout
 
@@ -57,7 +57,7 @@ class UMAPSeparability(Metric):
 
         The artifact ``umap`` has one line a row: ``row`` (its position on its side; a synthetic row stands for the test
         row of the same position), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each condition as
-        ``condition.NAME``.
+        ``condition.NAME``, first what plays the tissue, then what plays the status.
 
         Raises:
             Unsupported: an option names a column that is no condition.
@@ -75,10 +75,14 @@ class UMAPSeparability(Metric):
             return undefined_result(self.scores, reason)
         cloud = Cloud(layout[: len(real)], layout[len(real) :])
         result = score_separability(cloud, evaluation, self.config, prefix="umap", rng=context.numpy)
-        return Result(result.scores, result.undefined, {"umap": _artifact(cloud, evaluation)}, result.notes)
+        return Result(
+            result.scores, result.undefined, {"umap": _artifact(cloud, evaluation, self.config)}, result.notes
+        )
 
 
-def _artifact(cloud: Cloud, evaluation: Evaluation) -> pd.DataFrame:
+def _artifact(cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions) -> pd.DataFrame:
+    known = [str(name) for name in evaluation.test.conditions]
+    names = dict.fromkeys([*(name for name in role_columns(known, options) if name is not None), *known])
     parts = []
     for origin, places, table in (
         ("real", cloud.real, evaluation.test),
@@ -90,6 +94,6 @@ def _artifact(cloud: Cloud, evaluation: Evaluation) -> pd.DataFrame:
             "x": places[:, 0].round(4),
             "y": places[:, 1].round(4),
         }
-        conditions = {f"condition.{name}": table.conditions[name].astype(str).to_numpy() for name in table.conditions}
+        conditions = {f"condition.{name}": table.conditions[name].astype(str).to_numpy() for name in names}
         parts.append(pd.DataFrame({**columns, **conditions}))
     return pd.concat(parts, ignore_index=True)

@@ -38,8 +38,8 @@ class TabularOptions(Options):
     max_batches: int = Field(
         40,
         ge=1,
-        description="batches generated at most in search of rows of the conditions asked; for ctgan also for each "
-        "condition that is still open, then with its odds raised",
+        description="batches generated at most in search of rows of the conditions asked, beside those that as many "
+        "rows would fill; for ctgan also for each condition that is still open, then with its odds raised",
     )
 
 
@@ -141,7 +141,9 @@ class TabularGenerator(Generator):
             if self.can_condition
             else "a generated row of the most similar condition, as too few of this one came"
         )
-        record_fallbacks(asked, match, labels, rule, context)
+        # A condition that no training row has is recorded once, with the condition that took its place.
+        fell_back = ~match.matched & self._conditions.has(conditions)
+        record_fallbacks(asked, fell_back, labels, rule, context)
         context.note(
             f"{len(match.draws)} batches of {self.config.batch_size} rows generated for {len(asked)} rows asked"
         )

@@ -122,17 +122,23 @@ class _Pool:
         return self.batch < 0
 
     def add(self, draw: Draw, value: int | None) -> int:
-        """Keep a batch and give its rows to the rows asked that they match; return how many that served."""
-        self.draws.append(draw)
-        self.values.append(value)
-        self.free.append(np.ones(len(draw.labels), dtype=bool))
-        served = 0
+        """Give a batch's rows to the rows asked that they match; return how many that served.
+
+        Of the others as many a label are kept as rows asked are open: no rule can need more of them.
+        """
+        found: list[tuple[Codes, Codes]] = []
         for k in np.unique(self.asked[self.is_open]):
             rows = np.flatnonzero(draw.labels == k)
             places = np.flatnonzero(self.is_open & (self.asked == k))[: len(rows)]
-            self.give(places, len(self.draws) - 1, rows[: len(places)])
+            found.append((places, rows[: len(places)]))
+        served = sum(len(places) for places, _ in found)
+        kept = _first_of_each_label(draw.labels, int(self.is_open.sum()))
+        self.draws.append(Draw(draw.rows[kept], draw.labels[kept]))
+        self.values.append(value)
+        self.free.append(np.ones(len(kept), dtype=bool))
+        for places, rows in found:
+            self.give(places, len(self.draws) - 1, np.searchsorted(kept, rows))
             self.matched[places] = True
-            served += len(places)
         return served
 
     def give(self, places: Codes, batch: int, rows: Codes) -> None:
@@ -145,6 +151,12 @@ class _Pool:
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
 
+def _first_of_each_label(labels: Codes, n: int) -> Codes:
+    """Return the positions of the first ``n`` rows of each label, ascending."""
+    kept = [np.flatnonzero(labels == k)[:n] for k in np.unique(labels)]
+    return np.sort(np.concatenate([*kept, np.zeros(0, dtype=np.int64)]))
+
+
 def match_rows(
     asked: Codes,
     draw: DrawRows,
@@ -155,29 +167,32 @@ def match_rows(
 ) -> Match:
     """Generate rows until each row asked has one of its condition, or the budget is spent.
 
-    First come batches of any condition, at most ``max_batches``, ended early by one that serves nobody. Where the model
-    can raise the odds of a value, each condition that is still open then gets batches of its own, likewise. A row
-    that is open after that is served, whatever the label says, by a row generated for its condition (where the model
-    takes one), else by the free row whose own condition is most like it. No generated row serves twice.
+    First come batches of any condition. Where the model can raise the odds of a value, they end with the first batch
+    that serves nobody, and each condition that is still open then gets batches of its own. A row that is open after
+    that is served, whatever the label says, by a row generated for its condition (where the model takes one), else by
+    the free row whose own condition is most like it. No generated row serves twice.
 
     Args:
         asked: the condition of each row asked, shape (n_asked,).
         draw: generates a batch.
-        max_batches: budget.
+        max_batches: budget of the first batches, beside as many as the rows asked would fill, and of each condition's.
         can_condition: whether ``draw`` takes a value.
         likeness: gives for a condition its likeness to each condition, shape (K,), larger is more alike.
     """
     pool = _Pool(asked)
 
-    def fill(value: int | None, is_open: Callable[[], bool]) -> None:
-        for _ in range(max_batches):
-            if not is_open() or not pool.add(draw(value), value):
+    def search(value: int | None, wanted: NDArray[np.bool_], *, to_the_end: bool) -> None:
+        n_batches, budget = 0, max_batches
+        while n_batches < budget and (pool.is_open & wanted).any():
+            batch = draw(value)
+            n_batches, budget = n_batches + 1, max_batches + int(wanted.sum()) // len(batch.labels)
+            if not pool.add(batch, value) and not to_the_end:
                 return
 
-    fill(None, lambda: bool(pool.is_open.any()))
+    search(None, pool.is_open, to_the_end=not can_condition)
     if can_condition:
         for k in np.unique(asked[pool.is_open]).tolist():
-            fill(k, lambda k=k: bool((pool.is_open & (asked == k)).any()))  # type: ignore[misc]  # k is bound now
+            search(k, pool.is_open & (asked == k), to_the_end=True)
     for k in np.unique(asked[pool.is_open]).tolist():
         places = np.flatnonzero(pool.is_open & (asked == k))
         while pool.n_free(k if can_condition else None) < len(places):
@@ -203,16 +218,17 @@ def _serve_anyway(pool: _Pool, places: Codes, value: int | None, likeness: NDArr
         pool.give(np.array([place]), int(i), np.array([r]))
 
 
-def record_fallbacks(asked: Codes, match: Match, labels: Sequence[str], rule: str, context: Context) -> None:
-    """Record for each condition asked how many rows do not carry its label themselves.
+def record_fallbacks(
+    asked: Codes, fell_back: NDArray[np.bool_], labels: Sequence[str], rule: str, context: Context
+) -> None:
+    """Record for each condition asked how many rows fell back.
 
     Args:
         asked: the condition of each row asked.
-        match: what serves them.
+        fell_back: which of them do not carry its label themselves.
         labels: names of the conditions.
         rule: what served them instead.
         context: takes the record.
     """
-    for k in np.unique(asked[~match.matched]).tolist():
-        rows = int((~match.matched & (asked == k)).sum())
-        context.fallback(labels[k], rows=rows, rule=rule)
+    for k in np.unique(asked[fell_back]).tolist():
+        context.fallback(labels[k], rows=int((fell_back & (asked == k)).sum()), rule=rule)

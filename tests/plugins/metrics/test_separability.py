@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, MetricContext, Result, Schema, Table, Transform, Unsupported
 from tabgenbench_plugins.metrics.components import Cloud, principal_components
 from tabgenbench_plugins.metrics.pca_separability import PCASeparability
-from tabgenbench_plugins.metrics.separability import nearest_vote, score_mixing
+from tabgenbench_plugins.metrics.separability import nearest_vote, role_columns, score_mixing
 
 CRITERIA = ("tissue", "status", "mixing", "overall")
 TISSUES = ("liver", "lung", "skin")
@@ -32,10 +32,11 @@ def rows(
     return values, [TISSUES[i] for i in tissue], ["ab"[i] for i in status]
 
 
-def table(values: Any, tissue: list[str], status: list[str] | None) -> Table:
+def table(values: Any, tissue: list[str], status: list[str] | None, names: tuple[str, ...] = ()) -> Table:
     import pandas as pd
 
     columns = {"tissue": tissue} | ({"status": status} if status is not None else {})
+    columns = {name: columns.get(name.lower(), ["x", "y"] * (len(tissue) // 2)) for name in names or columns}
     obs = pd.DataFrame(columns, index=[f"r{i}" for i in range(len(tissue))])
     x = np.asarray(values, dtype=np.float32)
     schema = Schema(conditions=tuple(columns))
@@ -123,6 +124,37 @@ def test_columns_are_options_and_a_wrong_one_declines() -> None:
     assert swapped.scores["pca-status"] > 0.8
     with pytest.raises(Unsupported, match=r"option 'tissue': 'tisue' is not a condition column.*did you mean 'tissue'"):
         run(rows(60, 1), rows(60, 2), tissue="tisue")
+
+
+@pytest.mark.parametrize(
+    ("names", "tissue", "status"),
+    [
+        (("tissue", "status"), "tissue", "status"),
+        (("status", "tissue"), "tissue", "status"),
+        (("Tissue", "sex", "Status"), "Tissue", "Status"),
+        (("batch", "status", "tissue"), "tissue", "status"),
+        (("organ", "state", "sex"), "organ", "state"),
+        (("organ", "status"), "organ", "status"),
+    ],
+)
+def test_columns_play_the_parts_of_their_names_else_of_their_order(
+    names: tuple[str, ...], tissue: str, status: str
+) -> None:
+    assert role_columns(names, PCASeparability.Config()) == (tissue, status)
+    assert role_columns(names, PCASeparability.Config(tissue=status))[0] == status
+
+
+def test_the_order_of_named_columns_does_not_matter_and_that_of_others_is_noted() -> None:
+    (x, *labels), (y, *asked) = rows(120, 1), rows(120, 2)
+    first, second = (
+        run((x, *labels, order), (y, *asked, order)) for order in (("tissue", "status"), ("sex", "Status", "tissue"))
+    )
+    assert first.scores == second.scores
+    assert not any("counts as" in note for note in (*first.notes, *second.notes))
+    test, drawn = table(x, labels[0], labels[1], ("site", "tissue")), table(y, asked[0], asked[1], ("site", "tissue"))
+    identity = Transform(np.zeros(12), np.ones(12), "linear", False)
+    noted = PCASeparability().compute(Evaluation(test, test, drawn, identity), MetricContext(seed=3))
+    assert any(note == "'tissue' counts as the tissue and 'site' as the status" for note in noted.notes)
 
 
 def test_a_vote_and_its_tie_goes_to_the_nearer_rows() -> None:

@@ -95,6 +95,28 @@ def test_a_model_that_takes_conditions_is_asked_for_those_still_open() -> None:
     assert model.asked == [None, None, 2, 3]  # the second batch served nobody
 
 
+@pytest.mark.parametrize("can_condition", [False, True])
+def test_a_condition_that_seldom_comes_is_waited_for(can_condition: bool) -> None:
+    model = Model([600, 400, 0, 1], obeys=0.0, batch=100)
+    match, rows = matched([0] * 30 + [1] * 20 + [3] * 3, model, max_batches=400, can_condition=can_condition)
+    assert match.matched.all()
+    assert (rows[-3:, 1] == 3).all()
+    assert len(model.asked) > 10  # most of which served nobody
+
+
+def test_the_budget_grows_with_the_rows_asked() -> None:
+    model = Model([0.7, 0.3, 0, 0], batch=50)
+    match, _ = matched([0] * 1000 + [1] * 1000, model, max_batches=40)
+    assert match.matched.all()
+    assert 2000 / 50 < len(model.asked) <= 2000 / 50 + 40
+
+
+def test_of_rows_that_serve_nobody_few_are_kept() -> None:
+    match, rows = matched([0, 3, 3], Model([500, 1, 1, 0], batch=500), max_batches=5)
+    assert rows[:, 1].tolist() == [0, 2, 2]  # the most similar there are
+    assert max(len(draw.labels) for draw in match.draws) <= 3 * 3
+
+
 def test_the_budget_is_kept() -> None:
     model = Model([0.95, 0.05, 0, 0], obeys=0.05, batch=4)
     matched([1] * 30, model, max_batches=3, can_condition=True)
@@ -144,5 +166,5 @@ def test_no_row_asked_draws_nothing() -> None:
 def test_fallbacks_are_recorded_by_condition() -> None:
     context = SampleContext(device="cpu", seed=0)
     match, _ = matched([0, 3, 3, 2], Model([1, 1, 0, 0]))
-    record_fallbacks(np.array([0, 3, 3, 2]), match, ["a", "b", "c", "d"], "a rule", context)
+    record_fallbacks(np.array([0, 3, 3, 2]), ~match.matched, ["a", "b", "c", "d"], "a rule", context)
     assert [(f.condition, f.rows, f.rule) for f in context.fallbacks] == [("c", 1, "a rule"), ("d", 2, "a rule")]
