@@ -35,7 +35,8 @@ MAX_OUTPUTS = 40
 _READING = (
     "A score is computed on every draw (one synthetic table); draws are averaged, then seeds, inside a split. "
     "A value is the mean over splits ± half of its two-sided 95 % t-interval over splits; `(n=2)` says that only so "
-    "many splits have a value. With one split there is no interval.",
+    "many splits have a value. With one split there is no interval. All splits train from the same seeds, so with one "
+    "seed an interval does not hold what another seed would change.",
     "Two rows are called distinguishable on a score where the 95 % t-interval of their paired per-split differences "
     "leaves out 0; for a score that is best at 1, distances from 1 are compared. Nothing is corrected for the number "
     "of comparisons: of those between equals, about one in twenty comes out as different.",

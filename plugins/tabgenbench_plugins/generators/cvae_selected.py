@@ -129,7 +129,10 @@ class CVAESelected(Generator):
         if anew:
             self._cvae_chosen = self._cvae(chosen, self.config.epochs)
             on_report = _forwarded(context, total, before=len(grid) * epochs, curve=f"{chosen}, anew")
-            self._cvae_chosen.fit(train, validation, _child(context, on_report))
+            child = _child(context, on_report)
+            self._cvae_chosen.fit(train, validation, child)
+            for note in child.notes:  # which epoch samples
+                context.note(f"trained anew for {self.config.epochs:,} epochs: {note}")
 
     def _try(
         self,
@@ -172,6 +175,7 @@ def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> C
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)
         if progress.epoch % every == 0 or progress.epoch == progress.of:
-            context.report(before + progress.epoch, total, **{curve: progress.losses["validation"]})
+            losses = {f"validation, {curve}": progress.losses["validation"]}
+            context.report(before + progress.epoch, total, **losses)
 
     return forward

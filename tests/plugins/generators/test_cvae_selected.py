@@ -64,7 +64,9 @@ def test_progress_goes_over_the_whole_grid(tables: tuple[Any, Any], fit: Make) -
     assert [(p.epoch, p.of) for p in context.curve] == [(i + 1, 8) for i in range(8)]
     names = [name for p in context.curve for name in p.losses]
     assert names[::2] == names[1::2]
-    assert names[::2] == [f"learning_rate={rate}, depth={depth}" for rate in ("0.001", "0.0001") for depth in (2, 3)]
+    assert names[::2] == [
+        f"validation, learning_rate={rate}, depth={depth}" for rate in ("0.001", "0.0001") for depth in (2, 3)
+    ]
 
 
 def test_a_long_curve_is_thinned(tables: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,9 +84,11 @@ def test_shorter_trials_train_the_chosen_settings_anew(tables: tuple[Any, Any], 
     train, validation = tables
     selected, context = fit(CVAESelected, train, validation, **{**GRID, "epochs": 5, "trial_epochs": 2})
     assert [(p.epoch, p.of) for p in context.curve] == [(i + 1, 9) for i in range(9)]
-    assert list(context.curve[-1].losses) == ["learning_rate=0.001, depth=2, anew"]
+    assert list(context.curve[-1].losses) == ["validation, learning_rate=0.001, depth=2, anew"]
     options = {"epochs": 5, "latent": 4, "batch_size": 10, "depth": 2, "hidden": [1000, 512], "weights": "best"}
-    cvae, _ = fit(CVAE, train, validation, **options, learning_rate=1e-3)
+    cvae, alone = fit(CVAE, train, validation, **options, learning_rate=1e-3)
+    assert context.notes[-1] == f"trained anew for 5 epochs: {alone.notes[-1]}"
+    assert "at epoch" in context.notes[-1]
     made, expected = (sample(g, train.conditions)[0].X for g in (selected, cvae))
     assert np.array_equal(made, expected)
 
