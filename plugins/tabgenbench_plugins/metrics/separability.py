@@ -98,7 +98,7 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 
 
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
-    """Return what plays tissue and status: columns that options name, else columns of these names, else the first ones."""
+    """Return what plays tissue and status: columns that options name, else those so named, else the first ones."""
     tissue, status = options.tissue, options.status
     if tissue is None:
         tissue = _named_or_first("tissue", [column for column in columns if column != status] or columns)
