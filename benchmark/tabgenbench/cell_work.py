@@ -7,9 +7,9 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel
 
 from tabgenbench.errors import text_of
 from tabgenbench.executor import Executor, Limits, Outcome, Task
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["CellWork", "Stopped"]
 
 PHASES = ("prepare", "fit", "sample")
-UNFIT = (ValidationError, TypeError, AttributeError)  # what a record raises when it is made of something else
+KEPT = " (trained again; the earlier result, which is ok, stays)"
+RecordT = TypeVar("RecordT", bound=BaseModel)
 Events = queue.Queue[tuple[str, dict[str, Any]]]
 
 
@@ -63,6 +64,9 @@ class CellWork:
         return record
 
     def _fit(self, cell: Cell) -> CellRecord:
+        earlier = self.store.read_cell(cell.key)
+        if earlier is not None:
+            self.store.put_torn_draws_aside(earlier)
         folder = self.store.new_folder()
         try:
             (folder / "synthetic").mkdir()
@@ -76,14 +80,21 @@ class CellWork:
                 device=self.device,
                 timeout=self.options.timeout,
             )
-            task = Task(function=fit_cell, payload=payload, limits=self.limits, log=folder / "log")
+            task = Task(
+                function=fit_cell,
+                payload=payload,
+                limits=self.limits,
+                log=folder / "log",
+                distributions=(cell.generator.distribution,),
+            )
             outcome = self._run(task, lambda message: self._show(cell, message))
             record = self._cell_record(cell, outcome)
             if record.status == "ok":
-                record.draw_bytes = [
-                    (folder / "synthetic" / f"draw-{draw}.h5ad").stat().st_size for draw in range(cell.identity.draws)
-                ]
-                self.store.publish_folder(folder / "synthetic", self.store.cell_folder(cell.key) / "synthetic")
+                self.store.publish_draws(folder / "synthetic", record)
+            elif earlier is not None and earlier.status == "ok":
+                record.reason += KEPT
+                self.run.not_kept[cell.key] = record
+                return record
             self.store.write_cell(record)
             return record
         finally:
@@ -104,8 +115,8 @@ class CellWork:
     def _cell_record(self, cell: Cell, outcome: Outcome) -> CellRecord:
         """Return the record of an outcome; what a plugin reported otherwise than it should makes the cell a failure."""
         try:
-            return self._record_of(cell, outcome)
-        except UNFIT as error:
+            return _writable(self._record_of(cell, outcome))
+        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
             return self._record_of(cell, _unfit(outcome, error))
 
     def _record_of(self, cell: Cell, outcome: Outcome) -> CellRecord:
@@ -144,7 +155,11 @@ class CellWork:
             folder = self.store.new_folder()
             try:
                 task = Task(
-                    function=score_cell, payload=self._score_payload(cell, left), limits=self.limits, log=folder / "log"
+                    function=score_cell,
+                    payload=self._score_payload(cell, left),
+                    limits=self.limits,
+                    log=folder / "log",
+                    distributions=(self.run.plan.metrics[left[0]].distribution,),
                 )
                 outcome = self._run(task, on_message)
             finally:
@@ -153,10 +168,7 @@ class CellWork:
                 culprits = [label for label in left if metric_phase(label) == outcome.phase] or left
                 found = {label: _no_score(outcome, label) for label in culprits}
             for label, result in found.items():
-                try:
-                    self._keep_score(cell, label, result, outcome)
-                except UNFIT as error:
-                    self._keep_score(cell, label, _no_score(_unfit(outcome, error), label), outcome)
+                self._keep_score(cell, label, result, outcome)
             left = [label for label in left if label not in found]
 
     def _score_payload(self, cell: Cell, labels: list[str]) -> ScorePayload:
@@ -173,10 +185,22 @@ class CellWork:
         )
 
     def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
-        metric, key = self.run.plan.metrics[label], cell.metric_keys[label]
-        ok = found["status"] == "ok"
+        """Write the records of a metric; what it reported otherwise than it should makes the metric a failure."""
+        try:
+            record, info, artifacts = self._score_records(cell, label, found, outcome)
+        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
+            found = _no_score(_unfit(outcome, error), label)
+            record, info, artifacts = self._score_records(cell, label, found, outcome)
+        for name, text in artifacts.items():
+            self.store.write_text(self.store.cell_folder(cell.key) / "scores" / f"{record.key}.{name}.csv", text)
+        self.store.write_score(record, info)
+
+    def _score_records(
+        self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome
+    ) -> tuple[ScoreRecord, RunInfo, dict[str, str]]:
+        metric, ok = self.run.plan.metrics[label], found["status"] == "ok"
         record = ScoreRecord(
-            key=key,
+            key=cell.metric_keys[label],
             cell_key=cell.key,
             metric=metric.name,
             config=metric.config,
@@ -186,9 +210,6 @@ class CellWork:
             traceback=found.get("traceback", ""),
             draws=[DrawScores(**draw) for draw in found["draws"]] if ok else [],
         )
-        for name, frame in found["artifacts"].items():
-            path = self.store.cell_folder(cell.key) / "scores" / f"{key}.{name}.csv"
-            self.store.write_text(path, frame.to_csv(index=False))
         info = RunInfo(
             metric=label,
             seconds=found["seconds"],
@@ -196,7 +217,7 @@ class CellWork:
             output="" if ok else outcome.output,
             environment=self._environment(outcome),
         )
-        self.store.write_score(record, info)
+        return _writable(record), _writable(info), found["artifacts"]
 
     def _environment(self, outcome: Outcome) -> Environment:
         options = self.options
@@ -219,6 +240,12 @@ def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
     if "fit" in phases:
         phases["fit"].peak_gpu_bytes = found.get("peak_gpu_bytes")
     return phases
+
+
+def _writable(record: RecordT) -> RecordT:
+    """Return a record that can be written; raises what writing it would raise."""
+    record.model_dump_json()
+    return record
 
 
 def _unfit(outcome: Outcome, error: Exception) -> Outcome:

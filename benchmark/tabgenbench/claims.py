@@ -1,8 +1,8 @@
 """Claims: which runner is at work on which cell, so that runners that share a store never do a cell twice.
 
 A claim is a small file, made with its content in one step by a hard link. It is free again at once when its owner was a
-process of this machine and is gone. Of an owner elsewhere nothing is known but its last sign of life: its claim is free
-EXPIRY_SECONDS later.
+process of this machine and is gone. Of an owner elsewhere, or hidden from this user, nothing is known but its last sign
+of life: its claim is free EXPIRY_SECONDS later.
 """
 
 from __future__ import annotations
@@ -72,12 +72,15 @@ class Claims:
         Returns:
             The keys of claims that were lost, since this runner was stopped for longer than the expiry and another
             took them: what it finds on them is done twice.
+
+        Raises:
+            OSError: the file system fails; no claim is given up for it, so that one may try again.
         """
         lost = []
         with self.store.locked(), self._mutex:
             for key, content in list(self._held.items()):
                 path = self._path(key)
-                if _content(path) == content:
+                if _holding(path) == content:
                     os.utime(path)
                 else:
                     del self._held[key]
@@ -86,9 +89,10 @@ class Claims:
         return lost
 
     def close(self) -> None:
-        """Give all claims back."""
+        """Give all claims back; one that cannot be is free when this process is gone, or expires."""
         for key in list(self._held):
-            self.release(key)
+            with suppress(OSError):
+                self.release(key)
 
     def holder(self, key: str) -> Owner | None:
         """Return who is at work on a cell, or None. Only looks."""
@@ -183,6 +187,14 @@ def _content(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except OSError:
+        return None
+
+
+def _holding(path: Path) -> bytes | None:
+    """Return the content of a claim that this user made, or None; unlike `_content`, tells a failure from absence."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, PermissionError):  # another user's, by now
         return None
 
 

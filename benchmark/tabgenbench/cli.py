@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 
 import click
 
 from tabgenbench import __version__
-from tabgenbench.errors import TabGenBenchError
+from tabgenbench.errors import TabGenBenchError, is_of_file_system
 from tabgenbench.manager import make_manager
 
 __all__ = ["EXIT_BAD_INPUT", "EXIT_INTERRUPTED", "EXIT_NOT_OK", "main", "make_cli"]
@@ -42,7 +47,8 @@ def make_cli() -> click.Group:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; an error of the user's is one sentence and exit status 2."""
     try:
-        status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
+        with _termination_as_interrupt():
+            status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except click.ClickException as error:
         error.show()
@@ -56,3 +62,28 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if not is_of_file_system(error):
+            raise
+        where = f"{error.filename or 'a file'}: cannot be read or written ({os.strerror(error.errno or 0)})"
+        click.echo(f"tabgenbench: {where}; mend its file system", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Have SIGTERM do what Ctrl-C does, whatever the command is at; where it was sent, more of it changes nothing."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what a signal does
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here to the end of the process, all is being tidied
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is interrupt:
+            signal.signal(signal.SIGTERM, before)

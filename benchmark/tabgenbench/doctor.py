@@ -6,7 +6,6 @@ like any other.
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
@@ -15,18 +14,14 @@ from typing import Any, Literal
 
 from tabgenbench.errors import TabGenBenchError
 from tabgenbench.executor import Executor, Limits, Outcome, Send, Task
-from tabgenbench.lazy import Lazy, load_target, missing_packages
+from tabgenbench.lazy import Lazy, missing_packages
 from tabgenbench.manager import KINDS, Entry, Kind, Plugins, SuiteEntry
+from tabgenbench.misfit import misfit
 
 __all__ = ["Item", "PluginReport", "examine_plugins"]
 
 State = Literal["ok", "set aside", "cannot import", "not installed", "does not fit", "name taken"]
 SECONDS = 120.0  # for one import; a compiled library that has not been used for long takes half a minute
-BASES: dict[Kind, str] = {
-    "generators": "tabgenbench.generator:Generator",
-    "metrics": "tabgenbench.metric:Metric",
-    "datasets": "tabgenbench.dataset:DatasetSource",
-}
 OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "run_finished")
 
 
@@ -134,7 +129,7 @@ def _item(kind: Kind, entry: Entry, outcome: Outcome | None) -> Item:
     if missing and isinstance(entry.target, Lazy):
         item.state, item.reason = "not installed", f"needs {', '.join(missing)}: {entry.target.install_hint}"
     elif outcome is None or outcome.status == "ok":
-        item.reason = _misfit(kind, entry.target) if isinstance(entry.target, type) else str(outcome and outcome.value)
+        item.reason = misfit(kind, entry.target) if isinstance(entry.target, type) else str(outcome and outcome.value)
         item.state = "does not fit" if item.reason else "ok"
     else:
         item.state, item.reason = "cannot import", _how(entry, outcome)
@@ -152,21 +147,7 @@ def _how(entry: Entry, outcome: Outcome) -> str:
 def _import(payload: tuple[Kind, Lazy], send: Send) -> str:
     """Import a class; return why it does not fit its kind, or nothing. The work of a process."""
     kind, lazy = payload
-    return _misfit(kind, lazy.load())
-
-
-def _misfit(kind: Kind, found: type) -> str:
-    base = load_target(BASES[kind])
-    if not issubclass(found, base):
-        return (
-            f"{found.__module__}:{found.__qualname__} is no {base.__name__}; derive it from tabgenbench.{base.__name__}"
-        )
-    if inspect.isabstract(found):
-        lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
-        return (
-            f"{found.__module__}:{found.__qualname__} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
-        )
-    return ""
+    return misfit(kind, lazy.load())
 
 
 def _tell_if_taken(item: Item, entry: Entry, registered: list[Entry]) -> None:

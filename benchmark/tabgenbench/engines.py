@@ -26,12 +26,13 @@ class Engine:
 
     Attributes:
         run_options: what the runner is told.
-        make: makes the executor, when there is something to do.
+        make: makes the executor, when there is something to do; None in place of the store's folder where nothing of
+            it is to be touched.
         warm: begins what takes a while and is needed then, without waiting for it.
     """
 
     run_options: RunOptions
-    make: Callable[[Path], Executor]
+    make: Callable[[Path | None], Executor]
     warm: Callable[[], None] = lambda: None
 
 
@@ -58,7 +59,7 @@ def choose_engine(options: Mapping[str, Any]) -> Engine:
     threads = options["threads"] or max(1, available_cores() // workers)
     chosen = _run_options(options, device=device, workers=workers, threads=threads)
 
-    def make(_: Path) -> Executor:
+    def make(_: Path | None) -> Executor:
         from tabgenbench.local import LocalExecutor
 
         return LocalExecutor(workers=workers, threads=threads, gpus=gpus, slots_per_gpu=slots)
@@ -78,13 +79,15 @@ def _ray_engine(options: Mapping[str, Any]) -> Engine:
     offer = survey(address, threads=threads, device=options["device"], slots_per_gpu=slots)
     workers = 1 if options["timing"] else options["workers"] or offer.slots
 
-    def make(store: Path) -> Executor:
+    chosen = _run_options(options, device=offer.device, workers=workers, threads=threads)
+
+    def make(store: Path | None) -> Executor:
         from tabgenbench.ray_engine import RayExecutor
 
         place = {"device": offer.device, "address": address, "slots_per_gpu": slots, "store": store}
-        return RayExecutor(workers=workers, threads=threads, **place)
+        return RayExecutor(workers=workers, threads=threads, memory=chosen.memory, **place)
 
-    return Engine(_run_options(options, device=offer.device, workers=workers, threads=threads), make)
+    return Engine(chosen, make)
 
 
 def _run_options(options: Mapping[str, Any], *, device: str, workers: int, threads: int) -> RunOptions:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distribution, requires
 from pathlib import Path
 
 import psutil
 
+from tabgenbench.lazy import required_package
 from tabgenbench.record import Environment
 
-__all__ = ["available_cores", "describe_environment", "visible_gpus"]
+__all__ = ["available_cores", "describe_environment", "imported_versions", "visible_gpus"]
 
 PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", "anndata")
+# By the module's name, what only some models, metrics and engines import, which then decides on their results.
+OCCASIONAL = {
+    "copulas": "copulas",
+    "ctgan": "ctgan",
+    "numba": "numba",
+    "pynndescent": "pynndescent",
+    "ray": "ray",
+    "rdt": "rdt",
+    "sdv": "sdv",
+    "umap": "umap-learn",
+}
 
 
 def available_cores() -> int:
@@ -27,11 +41,29 @@ def available_cores() -> int:
 
 
 def describe_environment(
-    *, threads: int, device: str = "cpu", workers: int = 1, timing: bool = False, started: str = ""
+    *,
+    threads: int,
+    device: str = "cpu",
+    workers: int = 1,
+    timing: bool = False,
+    started: str = "",
+    distributions: Iterable[str] = (),
 ) -> Environment:
-    """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC."""
+    """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC.
+
+    Args:
+        threads: threads of a task.
+        device: where it computes.
+        workers: tasks at a time.
+        timing: whether times are to be comparable.
+        started: time in UTC.
+        distributions: those of the plugins in use; their versions count, and those of what they require.
+    """
+    packages = dict(_versions(PACKAGES))
+    for name in distributions:
+        packages |= _plugin_versions(name)
     return Environment(
-        packages=dict(_versions()),
+        packages=packages,
         python=platform.python_version(),
         platform=platform.platform(),
         git_commit=_git_commit(),
@@ -47,6 +79,11 @@ def describe_environment(
         started=started,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def imported_versions() -> dict[str, str]:
+    """Return the versions of what this process has imported and not every task does; asked where a task has run."""
+    return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 
 def visible_gpus(device: str) -> tuple[str, ...]:
@@ -78,15 +115,27 @@ def _clock() -> str:
     return f"{info.implementation}, resolution {info.resolution:g} s"
 
 
-@lru_cache(maxsize=1)
-def _versions() -> tuple[tuple[str, str], ...]:
-    found = []
-    for name in PACKAGES:
-        try:
-            found.append((name, version(name)))
-        except PackageNotFoundError:
-            continue
-    return tuple(found)
+@lru_cache
+def _plugin_versions(name: str) -> dict[str, str]:
+    """Return the version of a plugin's distribution and of what it requires, where it is installed."""
+    if not name or name in PACKAGES:
+        return {}
+    try:
+        required = [required_package(line) for line in requires(name) or [] if "extra" not in line.partition(";")[2]]
+    except Exception:  # it was registered without being installed, or its installation is broken
+        return {}
+    return _versions((name, *required))
+
+
+@lru_cache
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those that are installed, by the names that they have there."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(Exception):  # it is not installed, or its installation is broken
+            one = distribution(name)
+            found[one.name] = one.version
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ without a traceback and exits with 2.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 __all__ = [
@@ -27,12 +28,16 @@ __all__ = [
     "TabGenBenchError",
     "Unsupported",
     "did_you_mean",
+    "is_of_file_system",
+    "is_out_of_memory",
     "text_of",
     "trace_of",
 ]
 
 
 TAIL_CHARACTERS = 4000  # of a traceback or of a process's output, in a record
+FILE_SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO)
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory")  # what torch says in a plain RuntimeError
 
 
 class TabGenBenchError(Exception):
@@ -72,6 +77,15 @@ def text_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}"
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the machine's memory or the device's is used up."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError) and any(words in text_of(error) for words in OUT_OF_MEMORY)
+
+
 def trace_of(error: BaseException) -> str:
     """Return the tail of an error's traceback."""
     import traceback
@@ -80,6 +94,11 @@ def trace_of(error: BaseException) -> str:
         return "".join(traceback.format_exception(error))[-TAIL_CHARACTERS:]
     except Exception:
         return "".join(traceback.format_tb(error.__traceback__))[-TAIL_CHARACTERS:]
+
+
+def is_of_file_system(error: OSError) -> bool:
+    """Whether a file system failed: it is full, read-only, gone or broken. Its errors do not always name a file."""
+    return error.errno in FILE_SYSTEM_ERRORS
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -41,6 +41,7 @@ class Task:
         limits: what it may use.
         log: file that takes the process's standard output and error.
         environment: environment variables of the process, set before anything else is done in it.
+        distributions: those of the plugins that it uses, whose versions the outcome's environment is to name.
     """
 
     function: Callable[[Any, Send], Any]
@@ -48,6 +49,7 @@ class Task:
     limits: Limits
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    distributions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ __all__ = ["keep", "kill_tree"]
 
 KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_SECONDS = 1.0
+TRACKER_SECONDS = 1.0  # for what multiprocessing has for it, to remove the shared memory that a task has left
+TRACKER = "resource_tracker import main"  # in its command line; joblib's is of the same make
 KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
 
 
@@ -111,9 +113,12 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill and reap every child; all descendants become children as their parents die."""
-    deadline = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < deadline:
+    """Kill and reap every child; all descendants become children as their parents die.
+
+    Trackers of resources come last: they end by themselves once all that used them are gone.
+    """
+    started = time.monotonic()
+    while (passed := time.monotonic() - started) < KILL_SECONDS:
         try:
             ended, _ = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
@@ -121,8 +126,13 @@ def _end_all() -> None:
         if ended == 0:
             for one in psutil.Process().children(recursive=True):
                 with contextlib.suppress(psutil.Error):
-                    one.kill()
+                    if passed > TRACKER_SECONDS or not _is_tracker(one):
+                        one.kill()
             time.sleep(0.005)
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    return any(TRACKER in argument for argument in process.cmdline())
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -78,9 +78,10 @@ class Keeper:
         """Have the task ended and all that is left of it; return whether the keeper can be given another."""
         if self.wait_status(EXIT_SECONDS) is not None:
             return True
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGTERM)
-            os.kill(self.pid, signal.SIGCONT)  # a plugin may have stopped it
+        if self._process.exitcode is None:  # else its number may be another process's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, signal.SIGCONT)  # a plugin may have stopped it
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:
             kill_tree(self.pid)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["Lazy", "load_target", "missing_packages"]
+__all__ = ["Lazy", "load_target", "missing_packages", "required_package"]
 
 PROJECT = "tabgenbench"  # the distribution whose extras these are
 
@@ -89,11 +89,18 @@ def missing_packages(extra: str) -> tuple[str, ...]:
         required = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:  # run from its sources, not installed
         return ()
-    names = [_package(line) for line in required if re.search(rf"\bextra\s*==\s*['\"]{re.escape(extra)}['\"]", line)]
+    names = [
+        required_package(line) for line in required if re.search(rf"\bextra\s*==\s*['\"]{re.escape(extra)}['\"]", line)
+    ]
     return tuple(sorted(name for name in names if not _is_installed(name)))
 
 
-def _package(requirement: str) -> str:
+def required_package(requirement: str) -> str:
+    """Return the name of the package that a line of requirements asks for.
+
+    >>> required_package("sdv[gpu]>=2.0,<3; extra == 'sdv'")
+    'sdv'
+    """
     found = re.match(r"[A-Za-z0-9._-]+", requirement.strip())
     return found.group() if found is not None else requirement
 

@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import queue
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Mark, Outcome, Task
 from tabgenbench.keeper_handle import Keeper
 from tabgenbench.process import become_subreaper
+from tabgenbench.record import Environment
 from tabgenbench.watch import Watch
 from tabgenbench.wire import Inbox, TornMessage
 
@@ -93,8 +93,7 @@ class Supervisor:
             self._ending.append((keeper, folder))
             if not can_wait:
                 self._settle()
-        environment = describe_environment(threads=task.limits.threads, started=started)
-        return replace(outcome, environment=environment.model_copy(update={"gpu": watch.gpu}))
+        return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
         """End what is left of the last tasks, and the processes that wait for the next."""
@@ -113,7 +112,7 @@ class Supervisor:
                     if keeper.end():
                         self._idle.append(keeper)
                 finally:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    scratch.remove_folder(folder)
 
     def _take_keeper(self) -> Keeper:
         with contextlib.suppress(IndexError):  # another thread may take the last one
@@ -182,6 +181,11 @@ class LocalExecutor:
 
 def _nothing() -> None:
     """Do nothing."""
+
+
+def _environment_of(task: Task, watch: Watch, started: str) -> Environment:
+    found = describe_environment(threads=task.limits.threads, started=started, distributions=task.distributions)
+    return found.model_copy(update={"gpu": watch.gpu, "packages": {**found.packages, **watch.packages}})
 
 
 def _is_small(outcome: Outcome) -> bool:

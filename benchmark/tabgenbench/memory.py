@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import resource
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import psutil
 
-__all__ = ["kernel_kills", "machine_memory", "own_level", "own_peak", "proportional", "reset_own_peak", "resident"]
+__all__ = [
+    "group_limit",
+    "kernel_kills",
+    "machine_memory",
+    "own_level",
+    "own_peak",
+    "proportional",
+    "reset_own_peak",
+    "resident",
+]
+
+GROUPS = Path("sys/fs/cgroup")
 
 _level = 0  # resident size of this process when its peak was reset
 _children = 0  # largest resident size, until then, of a child that it waited for
@@ -59,10 +70,36 @@ def own_peak() -> int:
 def machine_memory() -> int:
     """Return the memory that processes here may use together: the machine's, or a control group's lower limit."""
     total = int(psutil.virtual_memory().total)
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            total = min(total, int(Path(path).read_text()))
-    return total
+    limit = group_limit()
+    return total if limit is None else min(total, limit)
+
+
+def group_limit(root: Path = Path("/")) -> int | None:
+    """Return the lowest limit of this process's control group and of those around it, or None where there is none.
+
+    Args:
+        root: folder that holds ``proc`` and ``sys``.
+    """
+    limits = []
+    for folder, name, inside in _memory_groups(root):
+        # A container may not see the groups around its own: what is not there has no say.
+        for group in (inside, *inside.parents):
+            with contextlib.suppress(OSError, ValueError):  # without a limit it says "max", or a number beyond any
+                limits.append(int((folder / group / name).read_text()))
+    return min(limits, default=None)
+
+
+def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
+    """Yield the folder of each hierarchy that counts memory, its file of the limit, and the group of this process."""
+    places = {"": Path(), "memory": Path()}  # by controller; the second version of control groups names none
+    with contextlib.suppress(OSError):
+        for line in (root / "proc/self/cgroup").read_text().splitlines():
+            _, controllers, path = [*line.split(":", 2), "", ""][:3]
+            kind = "memory" if "memory" in controllers.split(",") else controllers
+            if kind in places and ".." not in Path(path).parts:  # else it is outside of what can be seen from here
+                places[kind] = Path(path.lstrip("/"))
+    yield root / GROUPS, "memory.max", places[""]
+    yield root / GROUPS / "memory", "memory.limit_in_bytes", places["memory"]
 
 
 def kernel_kills() -> int:

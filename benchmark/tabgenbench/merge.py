@@ -1,7 +1,8 @@
 """Stores joined: what others found is copied into one store, and where two disagree the place is named.
 
 A key says everything that can change a result, so equal keys should hold equal scores. Where they do not, the target's
-stay and nothing else of that cell is taken, so that scores of two trainings are never mixed.
+stay and nothing else of that cell is taken, so that scores of two trainings are never mixed. Where both have no metric
+in common, the hashes of the synthetic tables tell.
 """
 
 from __future__ import annotations
@@ -155,7 +156,8 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: MergeReport) -> None:
-    wanted, different = [], []
+    wanted: list[ScoreRecord] = []
+    compared: dict[str, bool] = {}  # metric to whether both stores say the same of it
     for path in sorted((source.cell_folder(record.key) / "scores").glob("*.json")):
         theirs, ours = source.read_score(record.key, path.stem), target.read_score(record.key, path.stem)
         if theirs is None:
@@ -164,17 +166,28 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
             wanted.append(theirs)
             continue
         report.count("scores", False)
-        if ours.status == theirs.status == "ok" and not _same_scores(source, target, theirs):
-            different.append(theirs.metric)
-    if different:
+        if ours.status == theirs.status == "ok":
+            compared[theirs.metric] = _same_scores(source, target, theirs)
+    different = ", ".join(metric for metric, same in compared.items() if not same)
+    what = f"scores of {different}" if different else ""
+    if wanted and not compared and _other_draws(source, target, record):
+        what = "synthetic tables"
+    if what:
         report.conflicts.append(
-            f"cell {record.key} ({_title(record)}): other scores of {', '.join(different)} in {source.root} than in "
-            f"{target.root}; the second are kept, and of this cell nothing is taken"
+            f"cell {record.key} ({_title(record)}): other {what} in {source.root} than in {target.root}; "
+            f"the second are kept, and of this cell nothing is taken"
         )
         return
     for score in wanted:
         _copy_score(source, target, score)
         report.count("scores", True)
+
+
+def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
+    """Whether the synthetic tables of a cell are known to have other bytes; asked where no score tells."""
+    ours = target.read_cell(theirs.key)
+    hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
+    return all(hashes) and hashes[0] != hashes[1]
 
 
 def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:

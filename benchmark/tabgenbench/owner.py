@@ -40,10 +40,15 @@ class Owner(BaseModel):
         return cls(host=socket.gethostname(), namespace=_namespace(), pid=pid, started=started, since=since)
 
     def lives(self) -> bool | None:
-        """Whether the process still runs; None where nobody can tell: it is of another machine, container or boot."""
+        """Whether the process still runs; None where nobody can tell.
+
+        That is so of a process of another machine, container or boot, and of a number that another user's process has
+        where these are hidden (``hidepid``): it may be this process or one that came after it.
+        """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
-        return _start_of(self.pid) in (self.started, UNKNOWN)
+        started = _start_of(self.pid)
+        return None if started == UNKNOWN else started == self.started
 
     @property
     def stem(self) -> str:

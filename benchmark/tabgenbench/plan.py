@@ -13,6 +13,7 @@ from tabgenbench.file_source import FileSource, looks_like_file
 from tabgenbench.keys import code_hash, make_key
 from tabgenbench.manager import Plugins
 from tabgenbench.metric import ScoreSpec
+from tabgenbench.misfit import load_fitting
 from tabgenbench.options import Options, make_options
 from tabgenbench.prepare import Prepared
 from tabgenbench.record import SCHEMA_VERSION, CardRecord, CellIdentity, SpecRecord, SuiteRecord, SuiteRow
@@ -24,9 +25,10 @@ __all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice:
-    """A generator with its resolved options."""
+    """A generator with its resolved options, and the distribution that brought it."""
 
     name: str
+    distribution: str
     label: str
     target: str
     config: dict[str, Any]
@@ -111,6 +113,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
     Raises:
         ConfigError: a name or an option is unknown or does not fit.
+        PluginError: a class cannot be imported, or lacks what its kind asks for.
     """
     generators = {one.label: one for one in (_generator(choice, plugins) for choice in suite.generators)}
     metrics = {one.label: one for one in (_metric(choice, plugins) for choice in suite.metrics)}
@@ -122,11 +125,12 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tup
 
     Raises:
         ConfigError: no such dataset or option.
+        PluginError: its class cannot be imported, or lacks what its kind asks for.
     """
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
         return FileSource.from_path(Path(choice.name), choice.options), code_hash(FileSource.__module__)
     entry = plugins.find("datasets", choice.name)
-    kind = entry.load()
+    kind = load_fitting(entry, "datasets")
     config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
     return kind(config, data_dir=data_dir), code_hash(entry.module)
 
@@ -179,10 +183,11 @@ def _short(value: Any) -> str:
 
 def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
     entry = plugins.find("generators", choice.name)
-    kind = entry.load()
+    kind = load_fitting(entry, "generators")
     config = make_options(kind.Config, choice.options, where=f"generator {choice.name!r}")
     return GeneratorChoice(
         name=choice.name,
+        distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
         target=f"{kind.__module__}:{kind.__qualname__}",
         config=config.model_dump(mode="json"),
@@ -194,7 +199,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
 
 def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
     entry = plugins.find("metrics", choice.name)
-    kind = entry.load()
+    kind = load_fitting(entry, "metrics")
     config = make_options(kind.Config, choice.options, where=f"metric {choice.name!r}")
     return MetricChoice(
         name=choice.name,

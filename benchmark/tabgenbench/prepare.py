@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,8 +72,11 @@ class Prepared:
             final = store.split_folder(split.fingerprint)
             if not final.exists() or find_damage(final):
                 folder = store.new_folder()
-                write_split(folder, self._table, split)
-                publish_split(store, folder, final)
+                try:
+                    write_split(folder, self._table, split)
+                    publish_split(store, folder, final)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
         if self._new:
             path = _index_path(store, self.identity)
             store.read(path, DatasetIndex)  # one that is torn is put aside before it is replaced

@@ -34,14 +34,17 @@ class ProgressDisplay:
     @hookimpl
     def run_started(self, run: Run) -> None:
         """Begin the display."""
+        from tabgenbench.todo import count_failed  # this module is imported by every command
+
         self._total, self._done = len(run.todo), 0
         self._one_dataset = len({cell.identity.dataset for cell in run.plan.cells}) == 1
-        refused = len(run.preflight.refusals)
-        ready = run.n_cells - self._total - refused
+        refused, failed = len(run.preflight.refusals), count_failed(run)
+        ready = run.n_cells - self._total - refused - failed
         for line in run.preflight.lines(run.plan.cells):
             self._say(line)
-        counts = f"{run.n_cells} cells, {ready} done before, {self._total} to do"
-        self._say(f"suite {run.plan.suite.name}: {counts}" + (f", {refused} refused" if refused else ""))
+        before = f"{ready} done before, " + (f"{failed} failed before, " if failed else "")
+        counts = f"{run.n_cells} cells, {before}{self._total} to do" + (f", {refused} refused" if refused else "")
+        self._say(f"suite {run.plan.suite.name}: {counts}")
         if self._total and sys.stderr.isatty():
             self._bars = _bars()
             self._bars.start()

@@ -17,12 +17,12 @@ from typing import Any
 
 from tabgenbench.environment import describe_environment, visible_gpus
 from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenBenchError
-from tabgenbench.executor import Outcome, Task
+from tabgenbench.executor import Limits, Outcome, Task
 from tabgenbench.ray_cluster import Cluster, Node, usable
 from tabgenbench.ray_node import Job, Report, leave_node, look_around, run_task
 from tabgenbench.store_folder import StoreFolder
 
-__all__ = ["RayExecutor"]
+__all__ = ["RayExecutor", "to_reserve"]
 
 RETRIES = 3  # of a task whose worker process or node was lost
 POLL_SECONDS = 0.2
@@ -43,7 +43,8 @@ class RayExecutor:
         device: ``cpu`` or a GPU; Ray chooses which one.
         address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a Ray on this machine that ends with `close`.
         slots_per_gpu: how many tasks may share a GPU.
-        store: the store's folder, which all nodes have to share.
+        store: the store's folder, which all nodes have to share; None where nothing of it is read or written.
+        memory: limit of a cell's memory in bytes, or None; Ray keeps no more for any task.
 
     Raises:
         ConfigError: Ray is missing or not at the address, no node can take a task, or a node has other versions.
@@ -52,10 +53,18 @@ class RayExecutor:
     """
 
     def __init__(
-        self, *, workers: int, threads: int, device: str, address: str | None, slots_per_gpu: int = 1, store: Path
+        self,
+        *,
+        workers: int,
+        threads: int,
+        device: str,
+        address: str | None,
+        slots_per_gpu: int = 1,
+        store: Path | None,
+        memory: int | None = None,
     ) -> None:
         paths = tuple(dict.fromkeys(os.path.abspath(path) for path in sys.path if os.path.exists(path or ".")))
-        self._device, self._gpu_share = device, 1 / slots_per_gpu
+        self._device, self._gpu_share, self._memory = device, 1 / slots_per_gpu, memory
         self._closing, self._closed = threading.Event(), False
         self._folder: Path | None = None
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-ray")
@@ -67,7 +76,8 @@ class RayExecutor:
             nodes = self._cluster.nodes()
             usable_nodes = usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu)
             if not self._cluster.is_local:
-                self._job = replace(self._job, probe=self._write_probe(store.absolute()))
+                if store is not None:
+                    self._job = replace(self._job, probe=self._write_probe(store.absolute()))
                 self._check([node for node in nodes if node.id in usable_nodes])
         except BaseException:
             self.close()
@@ -156,15 +166,10 @@ class RayExecutor:
         resources: dict[str, Any] = {"num_cpus": task.limits.threads}
         if self._device != "cpu" and getattr(task.payload, "device", "cpu") != "cpu":
             resources["num_gpus"] = self._gpu_share
-        memory = task.limits.memory
-        if memory is not None:
-            most = max((node.memory for node in self._cluster.nodes()), default=0)
-            if most and memory > most:
-                raise ConfigError(
-                    f"--memory: got {memory / 2**30:.1f} GiB, and no node of the Ray cluster has more than "
-                    f"{most / 2**30:.1f} GiB to give; use a lower limit"
-                )
-            resources["memory"] = memory
+        nodes = [node for node in self._cluster.nodes() if node.gpus >= resources.get("num_gpus", 0)]
+        reserved = to_reserve(task.limits, memory=self._memory, nodes=nodes)
+        if reserved is not None:
+            resources["memory"] = reserved
         return resources
 
     def _write_probe(self, store: Path) -> Path:
@@ -219,6 +224,29 @@ class RayExecutor:
             except Exception as error:  # the node died, lacks this package, does not answer
                 found.append((node, error))
         return found
+
+
+def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> int | None:
+    """Return the bytes that Ray is to keep for a task, or None.
+
+    Args:
+        limits: the task's own; a question to a generator has a limit that leaves room for any import.
+        memory: limit of a cell in bytes: what the user said that a node has to give.
+        nodes: what there is; those without cores enough, such as a head that runs nothing, have nothing to give.
+
+    Raises:
+        ConfigError: no node has so much; Ray itself would wait for one that has.
+    """
+    if limits.memory is None:
+        return None
+    reserved = limits.memory if memory is None else min(limits.memory, memory)
+    most = max((node.memory for node in nodes if node.cpus >= limits.threads), default=0)
+    if most and reserved > most:
+        raise ConfigError(
+            f"--memory: got {reserved / 2**30:.1f} GiB, and no node of the Ray cluster has more than "
+            f"{most / 2**30:.1f} GiB to give; use a lower limit"
+        )
+    return reserved
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from tabgenbench.environment import describe_environment
 from tabgenbench.errors import StoreError
 from tabgenbench.executor import Task
 from tabgenbench.memory import machine_memory
-from tabgenbench.scratch import short_scratch
+from tabgenbench.scratch import remove_folder, short_scratch
 
 __all__ = ["Job", "Report", "leave_node", "look_around", "near_copy", "run_task"]
 
@@ -255,5 +255,5 @@ def _sweep(folder: Path) -> None:
 
 def _remove(folder: Path) -> None:
     for link in folder.glob(f"{SOCKETS}*"):
-        shutil.rmtree(link.resolve(), ignore_errors=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(link.resolve())
+    remove_folder(folder)

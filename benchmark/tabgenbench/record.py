@@ -118,6 +118,9 @@ class CellRecord(_Record):
         default_factory=dict, description="'prepare' (imports, reading, warm-up; in no cost), 'fit' and 'sample'"
     )
     draw_bytes: list[int] = Field(default_factory=list, description="size of each synthetic table's file")
+    draw_hashes: list[str] = Field(
+        default_factory=list, description="SHA-256 of each synthetic table's file: whether scores are of one training"
+    )
     losses: dict[str, list[float | None]] = Field(
         default_factory=dict, description="curves by name; 'epoch' holds the epochs they were reported at"
     )

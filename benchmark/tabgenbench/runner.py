@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabgenbench.cell_work import CellWork, Events, Stopped
-from tabgenbench.claims import Claims
+from tabgenbench.claims import EXPIRY_SECONDS, Claims
 from tabgenbench.environment import describe_environment
 from tabgenbench.executor import Executor
 from tabgenbench.manager import Plugins
 from tabgenbench.plan import Cell, Plan
 from tabgenbench.preflight import Preflight, find_refusals, refused_record
-from tabgenbench.record import Status
+from tabgenbench.record import CellRecord, Status
 from tabgenbench.scratch import new_scratch
 from tabgenbench.store import Store
-from tabgenbench.todo import find_work, needs_fit
+from tabgenbench.todo import find_work, is_unchanged, needs_fit
 
 __all__ = ["Problem", "Run", "RunOptions", "execute", "preflight"]
 
 PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
+GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still see the claims as held
 WAIT_SECONDS = 0.5  # between two looks at cells that another runner has
 
 
@@ -69,7 +71,11 @@ class Problem:
 
 @dataclass
 class Run:
-    """One run of a plan: what it is asked to do, and how far it is."""
+    """One run of a plan: what it is asked to do, and how far it is.
+
+    Attributes:
+        not_kept: outcomes by the cell's key that are not in the store, since what is there is ok and they are not.
+    """
 
     plan: Plan
     store: Store
@@ -80,6 +86,7 @@ class Run:
     finished: int = 0
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
+    not_kept: dict[str, CellRecord] = field(default_factory=dict)
 
     @property
     def n_cells(self) -> int:
@@ -91,22 +98,29 @@ def execute(run: Run, plugins: Plugins, make_executor: Callable[[], Executor]) -
     """Do the work of a run; ``make_executor`` is called only where there is some.
 
     Observers are called in this thread. An interrupt ends every process and leaves the store clean.
+
+    Raises:
+        StoreError: the file system of the store failed; nothing of the run is left running.
     """
-    run.store.write_suite(run.plan.to_record(run_command()))
-    run.todo = find_work(run)
-    if run.todo:
-        executor = make_executor()
-        try:
-            run.preflight = preflight(run, executor)
-            run.todo = _keep_refusals(run)
+    with run.store.checked():
+        run.store.write_suite(run.plan.to_record(run_command()))
+        run.todo = find_work(run)
+        if run.todo:
+            _work(run, plugins, make_executor())
+        else:
             plugins.notify("run_started", run=run)
-            _Engine(run, plugins, executor).work()
-        finally:
-            executor.close()
-    else:
-        plugins.notify("run_started", run=run)
-    _collect_problems(run)
+        _collect_problems(run)
     plugins.notify("run_finished", run=run)
+
+
+def _work(run: Run, plugins: Plugins, executor: Executor) -> None:
+    try:
+        run.preflight = preflight(run, executor)
+        run.todo = _keep_refusals(run)
+        plugins.notify("run_started", run=run)
+        _Engine(run, plugins, executor).work()
+    finally:
+        executor.close()
 
 
 def preflight(run: Run, executor: Executor) -> Preflight:
@@ -134,26 +148,35 @@ def run_command() -> str:
 
 def _keep_refusals(run: Run) -> list[Cell]:
     """Record the cells that are refused, and return the others."""
-    options = run.options
-    left = []
-    for cell in run.todo:
-        refusal = run.preflight.refusals.get(cell.key)
-        if refusal is None:
-            left.append(cell)
-            continue
-        record = run.store.read_cell(cell.key)
-        if record is None or record.status != "ok":  # what was trained under another limit stays
-            environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
-            run.store.write_cell(refused_record(cell, refusal, environment))
-    return left
+    refusals = run.preflight.refusals
+    if refusals:
+        _write_refusals(run, [cell for cell in run.todo if cell.key in refusals])
+    return [cell for cell in run.todo if cell.key not in refusals]
+
+
+def _write_refusals(run: Run, cells: list[Cell]) -> None:
+    """Record refused cells but those that another runner is at work on, has trained or has written meanwhile."""
+    options, claims = run.options, Claims(run.store)
+    environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
+    try:
+        for cell in cells:
+            if claims.acquire(cell.key):
+                record = run.store.read_cell(cell.key)
+                if (record is None or record.status != "ok") and is_unchanged(run, cell):
+                    run.store.write_cell(refused_record(cell, run.preflight.refusals[cell.key], environment))
+                claims.release(cell.key)
+    finally:
+        claims.close()
 
 
 def _collect_problems(run: Run) -> None:
     run.problems.clear()
     run.skipped.clear()
     for cell in run.plan.cells:
-        record = run.store.read_cell(cell.key)
-        if record is None:
+        record = run.not_kept.get(cell.key) or run.store.read_cell(cell.key)
+        if record is None and cell.key in run.preflight.refusals:  # another runner is at work on it
+            run.skipped.append(Problem(cell.title, None, "skipped", run.preflight.refusals[cell.key].reason))
+        elif record is None:
             run.problems.append(Problem(cell.title, None, "failed", "has no record yet"))
         elif record.status != "ok":
             found = run.skipped if record.status == "skipped" else run.problems
@@ -185,12 +208,11 @@ class _Engine:
         try:  # an interrupt may come at any line from here on, and threads that are not told to stop go on for ever
             heart = pool.submit(self._refresh_claims)
             futures = [pool.submit(self._do_cells) for _ in range(workers)]
-            while not all(future.done() for future in futures) and not heart.done():
+            while not all(future.done() for future in futures) and not _first_failure([heart, *futures]):
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
-            self.stopping.set()
-            for future in (*futures, heart):
-                future.result()
+            if failure := _first_failure([heart, *futures]):  # what the other threads train is ended, not waited for
+                raise failure
         finally:
             self.stopping.set()
             self.executor.close()
@@ -209,8 +231,14 @@ class _Engine:
             wait = 0.0
 
     def _refresh_claims(self) -> None:
+        refreshed = time.monotonic()
         while not self.stopping.wait(REFRESH_SECONDS):
-            self.claims.refresh()
+            try:
+                self.claims.refresh()
+                refreshed = time.monotonic()
+            except OSError:
+                if time.monotonic() - refreshed > GIVE_UP_SECONDS:
+                    raise
 
     def _do_cells(self) -> None:
         while (cell := self._next_cell()) is not None:
@@ -235,3 +263,8 @@ class _Engine:
                         return cell
             self.stopping.wait(WAIT_SECONDS)
         return None
+
+
+def _first_failure(futures: Iterable[Future[None]]) -> BaseException | None:
+    """Return what the first of the threads that failed raised; None while they run or where they ended well."""
+    return next((error for future in futures if future.done() and (error := future.exception())), None)

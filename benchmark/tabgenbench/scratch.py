@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["new_scratch", "short_scratch"]
+__all__ = ["new_scratch", "remove_folder", "short_scratch"]
 
 PREFIX = "tgb"
 LONGEST_FOR_SOCKETS = 60  # the address of a socket in a folder has 108 characters at most
@@ -31,6 +32,25 @@ def short_scratch() -> Path:
     return _own_folder(root if len(root) <= LONGEST_FOR_SOCKETS else "/tmp", os.getpid())
 
 
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, also where what ran in it took away the right to."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        _open_up(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        folder.chmod(0o700)
+    for above, names, _ in os.walk(folder):  # each is listed after its own turn below
+        for name in names:
+            inner = Path(above, name)
+            if not inner.is_symlink():  # what it points to belongs to somebody else
+                with contextlib.suppress(OSError):
+                    inner.chmod(0o700)
+
+
 @lru_cache(maxsize=2)
 def _own_folder(root: str, pid: int) -> Path:
     _sweep(Path(root))
@@ -43,7 +63,7 @@ def _own_folder(root: str, pid: int) -> Path:
 
 def _remove(folder: Path, pid: int) -> None:
     if os.getpid() == pid:  # a forked child ends with a copy of this call
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def _sweep(root: Path) -> None:
@@ -55,7 +75,7 @@ def _sweep(root: Path) -> None:
         except FileNotFoundError:
             continue
         if dead:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_folder(folder)
 
 
 @lru_cache(maxsize=1)

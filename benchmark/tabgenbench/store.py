@@ -12,18 +12,19 @@ tmp/                      what is being written
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from tabgenbench import __version__
-from tabgenbench.errors import StoreError
+from tabgenbench.errors import StoreError, is_of_file_system
 from tabgenbench.record import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, Status, SuiteRecord
 from tabgenbench.store_folder import SetAside, StoreFolder
 from tabgenbench.store_version import FIRST_VERSION, MIGRATIONS, Marker, Migration, check_version, migrate
@@ -85,6 +86,20 @@ class Store(StoreFolder):
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not place.stat().st_mode & 0o222:
             raise StoreError(f"--store: cannot write to {self.root}; name a folder that you may write to")
 
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Raise `StoreError` where the file system of the store fails in the block; other errors pass as they are."""
+        try:
+            yield
+        except OSError as error:
+            if not self._concerns(error):
+                raise
+            what = os.strerror(error.errno or 0)  # HDF5 has pages of text in its errors
+            raise StoreError(
+                f"--store: {error.filename or self.root} cannot be read or written ({what}); mend the file system of "
+                f"{self.root} and give the same command again: it goes on from here"
+            ) from error
+
     def split_folder(self, fingerprint: str) -> Path:
         """Return the folder of a split."""
         return self.root / "splits" / fingerprint
@@ -106,11 +121,37 @@ class Store(StoreFolder):
 
         A record without sizes is of an older program: then each file is opened, which finds one that was cut off.
         """
-        paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
-        sizes = [_size(path) for path in paths]
-        if len(record.draw_bytes) == len(paths):
-            return sizes == record.draw_bytes
-        return all(sizes) and all(_opens(path) for path in paths)
+        return not self._torn_draws(record)
+
+    def draw_hashes(self, record: CellRecord) -> list[str]:
+        """Return the hash of each synthetic table of a cell: of its file where the record is of an older program.
+
+        Empty where nobody can tell, since the files are gone.
+        """
+        if record.draw_hashes or not self.draws_are_whole(record):
+            return record.draw_hashes
+        return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
+
+    def put_torn_draws_aside(self, record: CellRecord) -> None:
+        """Put aside synthetic tables of a cell that were cut off; those that are gone were removed by somebody."""
+        for path in self._torn_draws(record) if record.status == "ok" else []:
+            if path.is_file():
+                self.put_aside(path, "a synthetic table that was cut off, or of another training than the record")
+
+    def publish_draws(self, folder: Path, record: CellRecord) -> None:
+        """Move the synthetic tables of a cell to their place, and say in its record, not yet written, what they are.
+
+        Scores that are there are removed unless they are known to be of tables with the same bytes.
+        """
+        paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
+        final = self.cell_folder(record.key)
+        record.draw_bytes, record.draw_hashes = [_size(path) for path in paths], [_hash(path) for path in paths]
+        if (final / "scores").exists():
+            unknown = record.model_copy(update={"draw_bytes": [], "draw_hashes": []})
+            if self.draw_hashes(self.read_cell(record.key) or unknown) != record.draw_hashes:
+                self.discard(final / "scores")
+                self.discard(final / "runs")
+        self.publish_folder(folder, final / "synthetic")
 
     def read_cell(self, key: str) -> CellRecord | None:
         """Return the record of a cell, or None."""
@@ -206,6 +247,18 @@ class Store(StoreFolder):
         self.put_aside(path, f"not a record of this program ({problem})", content=content)
         return None
 
+    def _concerns(self, error: OSError) -> bool:
+        if not isinstance(error.filename, str):
+            return is_of_file_system(error)
+        return Path(error.filename).absolute().is_relative_to(self.root.absolute())
+
+    def _torn_draws(self, record: CellRecord) -> list[Path]:
+        """Return where the synthetic tables are, or should be, that are not whole."""
+        paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
+        if len(record.draw_bytes) == len(paths):
+            return [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
+        return [path for path in paths if not _opens(path)]
+
     def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
         if record is not None and not fits:
             self.put_aside(path, "a record of another cell or metric")
@@ -246,6 +299,11 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _opens(path: Path) -> bool:

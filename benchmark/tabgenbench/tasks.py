@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from numbers import Real
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgenbench.errors import PluginError, Unsupported, text_of, trace_of
+from tabgenbench.errors import PluginError
 from tabgenbench.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.executor import Send
 from tabgenbench.generator import Context, Fallback, FitContext, Generator, Progress, SampleContext
@@ -28,7 +30,7 @@ from tabgenbench.split_files import read_evaluation_tables, read_fit_tables, rea
 from tabgenbench.table import Table
 from tabgenbench.table_io import read_table, write_table
 from tabgenbench.transform import Transform
-from tabgenbench.worker import flush_output, mark
+from tabgenbench.worker import failure_of, flush_output, mark
 
 __all__ = [
     "FitPayload",
@@ -43,6 +45,7 @@ __all__ = [
 ]
 
 REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +96,7 @@ class ScorePayload:
 
 @dataclass
 class _MetricState:
-    metric: Metric
+    metric: Metric | None = None
     draws: list[dict[str, Any]] = field(default_factory=list)
     artifacts: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
     seconds: float = 0.0
@@ -162,15 +165,16 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every draw of a cell.
 
-    Sends a `Mark` with `metric_phase` of the label before each computation, so that limits hold for each metric and a
-    crash can be put down to its metric, and ``("scored", label, result)`` for each metric at the end.
+    Sends a `Mark` with `metric_phase` of the label before whatever calls the metric's code, so that limits hold for
+    each metric and a crash can be put down to its metric, and ``("scored", label, result)`` for each one at the end.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
     states: dict[str, _MetricState] = {}
     for job in payload.metrics:
-        kind = load_target(job.target)
-        states[job.label] = _MetricState(kind(kind.Config.model_validate(job.options)))
+        send(mark(metric_phase(job.label)))
+        states[job.label] = _make(job)
+    send(mark("reading"))
     if payload.device != "cpu":
         warm_up(payload.device)
     shared = Shared()
@@ -185,6 +189,7 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
                 with unchanged_process():
                     _compute(state, evaluation, context, draw)
     for label, state in states.items():
+        send(mark(metric_phase(label)))
         send(("scored", label, _summary(state)))
 
 
@@ -225,6 +230,9 @@ def check_result(metric: Metric, result: Result) -> None:
     if returned != set(declared):
         raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
     for name, frame in result.artifacts.items():
+        if not (isinstance(name, str) and ARTIFACT_NAME.fullmatch(name)):
+            expected = "1 to 64 letters, digits, '-' or '_' of ASCII"
+            raise PluginError(f"{where}: artifact {str(name)[:64]!r} cannot name a file, expected {expected}")
         if not isinstance(frame, pd.DataFrame):
             raise PluginError(f"{where}: artifact {name!r} is of type {type(frame).__name__}, expected a DataFrame")
     for name, value in result.scores.items():
@@ -240,19 +248,19 @@ def check_result(metric: Metric, result: Result) -> None:
             raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}")
 
 
+def _make(job: MetricJob) -> _MetricState:
+    state = _MetricState()
+    with _failing_alone(state):
+        kind = load_target(job.target)
+        state.metric = kind(kind.Config.model_validate(job.options))
+    return state
+
+
 def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext, draw: int) -> None:
     started = time.perf_counter()
-    try:
+    assert state.metric is not None  # else it has failed
+    with _failing_alone(state, where=f"draw {draw}: "):
         result = score_draw(state.metric, evaluation, context)
-    except Unsupported as error:
-        state.failure = {"status": "skipped", "reason": str(error)}
-    except MemoryError as error:
-        state.failure = {"status": "out_of_memory", "reason": str(error) or "an allocation failed"}
-    except Exception as error:  # a plugin may raise anything; the record says what
-        reason = str(error) if isinstance(error, PluginError) else text_of(error)
-        flush_output()
-        state.failure = {"status": "failed", "reason": f"draw {draw}: {reason}", "traceback": trace_of(error)}
-    else:
         scores = {name: float(value) for name, value in sorted(result.scores.items())}
         found = DrawScores(draw=draw, scores=scores, undefined=dict(result.undefined), notes=list(result.notes))
         state.draws.append(found.model_dump())
@@ -261,12 +269,28 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
     state.seconds += time.perf_counter() - started
 
 
+@contextmanager
+def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
+    """Keep what a block raises as the failure of one metric; the others go on."""
+    try:
+        yield
+    except Exception as error:  # a plugin may raise anything; the record says what
+        flush_output()
+        state.failure = failure_of(error, where=where)
+
+
 def _summary(state: _MetricState) -> dict[str, Any]:
+    """Return what is recorded of a metric: artifacts as text, so that no frame leaves its process."""
+    artifacts: dict[str, str] = {}
+    for name, frames in state.artifacts.items():
+        with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):
+            artifacts[name] = pd.concat(frames, ignore_index=True).to_csv(index=False)
+    found = state.failure or {"status": "ok"}
     return {
         "seconds": state.seconds,
         "draws": state.draws,
-        "artifacts": {name: pd.concat(frames, ignore_index=True) for name, frames in state.artifacts.items()},
-        **(state.failure or {"status": "ok"}),
+        "artifacts": artifacts if found["status"] == "ok" else {},
+        **found,
     }
 
 

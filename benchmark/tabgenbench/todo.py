@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tabgenbench.plan import Cell
     from tabgenbench.runner import Run
 
-__all__ = ["find_work", "missing_metrics", "needs_fit"]
+__all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "needs_fit"]
 
 
 def find_work(run: Run) -> list[Cell]:
@@ -30,11 +30,24 @@ def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
     record = run.store.read_cell(cell.key)
     if record is None:
         return True
-    if _is_to_be_repeated(run, record) and (first or _stamp(run.store, cell)[0] == run.stamps[cell.key][0]):
+    if was_refused(record):  # by whichever runner: the limit of this one may differ
+        return first or cell.key not in run.preflight.refusals
+    if _is_to_be_repeated(run, record) and (first or is_unchanged(run, cell)):
         return True
     if record.status != "ok" or not missing_metrics(run, cell, first=first):
         return False
     return not run.store.draws_are_whole(record)  # tables that were removed since are sampled again
+
+
+def is_unchanged(run: Run, cell: Cell) -> bool:
+    """Whether nobody has written the record of a cell since the work was found."""
+    return _stamp(run.store, cell)[0] == run.stamps[cell.key][0]
+
+
+def count_failed(run: Run) -> int:
+    """Return how many cells a run leaves alone though they, or a metric on them, failed before."""
+    begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
+    return sum(cell.key not in begun and _has_failed(run.store, cell) for cell in run.plan.cells)
 
 
 def missing_metrics(run: Run, cell: Cell, *, first: bool = False) -> list[str]:
@@ -57,7 +70,15 @@ def missing_metrics(run: Run, cell: Cell, *, first: bool = False) -> list[str]:
 def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
     options = run.options
     untimed = options.timing and record.status == "ok" and not record.environment.timing
-    return (_failed(record) and options.retry_failed) or was_refused(record) or untimed
+    return (_failed(record) and options.retry_failed) or untimed
+
+
+def _has_failed(store: Store, cell: Cell) -> bool:
+    record = store.read_cell(cell.key)
+    if record is None or record.status != "ok":
+        return record is not None and _failed(record)
+    statuses = (store.score_status(cell.key, key) for key in cell.metric_keys.values())
+    return any(status is not None and status not in DONE for status in statuses)
 
 
 def _failed(record: CellRecord | ScoreRecord) -> bool:

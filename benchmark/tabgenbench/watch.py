@@ -34,7 +34,7 @@ class Watch:
 
     def __init__(self, pid: int, task: Task) -> None:
         self.task = task
-        self.gpu = ""
+        self.gpu, self.packages = "", dict[str, str]()
         self._keeper = psutil.Process(pid) if psutil.pid_exists(pid) else None
         self._phases = {PREPARE: Usage()}
         self._phase, self._entered = PREPARE, time.monotonic()
@@ -75,7 +75,7 @@ class Watch:
 
     def finished(self, content: dict[str, Any]) -> Outcome:
         """Return the outcome of a task whose process says how it ended."""
-        self.gpu = content.pop("gpu", "")
+        self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
         return self.ended(**content)
@@ -83,13 +83,15 @@ class Watch:
     def crashed(self, wait_status: int | None) -> Outcome:
         """Return the outcome of a task whose process ended without a word."""
         if wait_status is None:
-            return self.ended("crashed", "the process that keeps watch inside the task was killed by the task")
+            closed = "the task closed the pipe of its messages before it gave a result"
+            killed = "the process that keeps watch inside the task was killed by the task"
+            return self.ended("crashed", closed if self._keeper_lives() else killed)
         code = os.waitstatus_to_exitcode(wait_status)
         if code == -signal.SIGKILL and kernel_kills() > self._kernel_kills:
             reason = "the kernel killed the process: the machine's memory was used up; set --memory or fewer --workers"
             return self.ended("out_of_memory", reason)
         if code < 0:
-            how = f"the process was killed by {signal.Signals(-code).name}"
+            how = f"the process was killed by {_name_of_signal(-code)}"
         else:
             how = f"the process ended with exit status {code}"
         return self.ended("crashed", f"{how} during {self._phase}, before it gave a result")
@@ -154,6 +156,11 @@ class Watch:
                     same += one.cmdline() == command
         return max(1, same)
 
+    def _keeper_lives(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE
+        return False
+
     def _keeper_size(self) -> int:
         return proportional([self._keeper]) if self._keeper is not None else 0
 
@@ -168,3 +175,11 @@ class Watch:
             handle.seek(max(0, self.task.log.stat().st_size - 4 * TAIL_CHARACTERS))
             return (self._said_before + handle.read().decode("utf-8", errors="replace"))[-TAIL_CHARACTERS:]
         return self._said_before
+
+
+def _name_of_signal(number: int) -> str:
+    """Return the name of a signal; those of real time have none but the first and the last."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import threading
+from dataclasses import fields, is_dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -75,7 +76,20 @@ class Inbox:
         data = bytes(self._arrived[HEADER.size : end])
         del self._arrived[:end]
         try:
-            kind, content = pickle.loads(data)
-        except Exception as error:  # a plugin's object may refuse in any way
+            kind, content = _readable(pickle.loads(data))
+        except (Exception, SystemExit) as error:  # a plugin's object may refuse in any way
             raise TornMessage(f"what it sent cannot be read ({type(error).__name__})") from error
         return kind, content
+
+
+def _readable(value: Any) -> Any:
+    """Return a value in which every text can be written: a half of a pair of surrogates becomes its escape."""
+    if isinstance(value, str):
+        return str.encode(value, "utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_readable(key): _readable(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return (list if isinstance(value, list) else tuple)(map(_readable, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: _readable(getattr(value, one.name)) for one in fields(value) if one.init})
+    return value

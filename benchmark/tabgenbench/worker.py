@@ -15,12 +15,13 @@ from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tabgenbench.errors import TAIL_CHARACTERS, TabGenBenchError, Unsupported, text_of, trace_of
+from tabgenbench.environment import imported_versions
+from tabgenbench.errors import TAIL_CHARACTERS, TabGenBenchError, Unsupported, is_out_of_memory, text_of, trace_of
 from tabgenbench.executor import PREPARE, Mark, Task
 from tabgenbench.memory import own_level, own_peak, reset_own_peak
 from tabgenbench.wire import Outbox
 
-__all__ = ["Given", "flush_output", "mark", "work"]
+__all__ = ["Given", "failure_of", "flush_output", "mark", "work"]
 
 Send = Callable[[str, Any], None]
 
@@ -69,18 +70,32 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
         mask: signals that are blocked for plugins.
     """
     code: Any = 1
+    outbox, worker = Outbox(messages), os.getpid()
     try:
         _begin(given, messages, mask)
-        _do(pickle.loads(given.task), Outbox(messages).send)
+        _do(pickle.loads(given.task), outbox.send)
         code = 0
     except SystemExit as error:
         code = error.code if error.code is not None else 0
+        if not isinstance(code, int):
+            _say_last(text_of(error), outbox if os.getpid() == worker else None)
     except BaseException:
         with contextlib.suppress(Exception):
             traceback.print_exc()
     finally:
         flush_output()
         os._exit(code if isinstance(code, int) else 1)
+
+
+def _say_last(words: str, outbox: Outbox | None) -> None:
+    """Print what `sys.exit` was called with and, in the worker itself, have it recorded as the reason."""
+    with contextlib.suppress(Exception):  # of streams that a plugin has closed
+        print(words, file=sys.stderr)
+    flush_output()
+    if outbox is not None:
+        with contextlib.suppress(OSError):
+            reason = f"the process ended itself ({words[:TAIL_CHARACTERS]})"
+            outbox.send("end", {"status": "crashed", "reason": reason, "peak_memory": own_peak()})
 
 
 def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
@@ -90,7 +105,7 @@ def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
         signal.signal(one, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    _redirect_output(given.log)
+    _redirect_streams(given.log)
     _leave_to_itself(messages)
     sys.path[:] = given.path
     with contextlib.suppress(OSError):  # it may be gone
@@ -106,7 +121,7 @@ def _do(task: Task, send: Send) -> None:
         send("message", mark(PREPARE))
         content = _run(task, send)
         content["peak_memory"] = own_peak()
-        content["gpu"] = _gpu_name()
+        content["gpu"], content["packages"] = _gpu_name(), imported_versions()
         flush_output()
         try:
             send("end", content)
@@ -117,20 +132,21 @@ def _do(task: Task, send: Send) -> None:
 def _run(task: Task, send: Any) -> dict[str, Any]:
     try:
         value = task.function(task.payload, lambda message: send("message", message))
-    except Unsupported as error:
-        return {"status": "skipped", "reason": str(error)}
-    except MemoryError as error:
-        return _failure("out_of_memory", "an allocation failed: not enough memory on this machine", error)
-    except TabGenBenchError as error:
-        return _failure("failed", str(error), error)
     except Exception as error:  # a plugin may raise anything; the record says what
-        # torch's error of this name says that the device's memory is used up
-        status = "out_of_memory" if type(error).__name__ == "OutOfMemoryError" else "failed"
-        return _failure(status, text_of(error), error)
+        return failure_of(error)
     return {"status": "ok", "value": value}
 
 
-def _failure(status: str, reason: str, error: BaseException) -> dict[str, Any]:
+def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
+    """Return the status, reason and traceback of what a plugin raised; ``where`` begins the reason of a failure."""
+    if isinstance(error, Unsupported):
+        return {"status": "skipped", "reason": str(error)}
+    if is_out_of_memory(error):
+        return _failure("out_of_memory", f"{where}an allocation failed ({text_of(error)})", error)
+    return _failure("failed", where + (str(error) if isinstance(error, TabGenBenchError) else text_of(error)), error)
+
+
+def _failure(status: str, reason: str, error: BaseException) -> dict[str, str]:
     return {"status": status, "reason": reason[:TAIL_CHARACTERS], "traceback": trace_of(error)}
 
 
@@ -146,7 +162,13 @@ def _threads(threads: int) -> Iterator[None]:
         yield
 
 
-def _redirect_output(log: Path) -> None:
+def _redirect_streams(log: Path) -> None:
+    """Give this process an empty input, since that of those above it is theirs, and have its output in a file."""
+    handle = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(handle, 0)
+    if handle != 0:
+        os.close(handle)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
     # Appending, so that the supervisor can cut the file short while it is written.
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(handle, 1)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +180,27 @@ def test_a_claim_from_elsewhere_holds_until_it_expires(store: Store, change: dic
     assert claims.acquire("abc")
 
 
+def test_a_claim_of_a_process_that_is_hidden_holds_until_it_expires(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under ``hidepid`` another user's process may be the owner, or one that has its number since."""
+    path, claims = write_claim(store, pid=1, started=1), Claims(store)
+    read_text = Path.read_text
+
+    def hide(self: Path, *arguments: Any, **options: Any) -> str:
+        if self == Path("/proc/1/stat"):
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(self))
+        return read_text(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", hide)
+    owner = claims.holder("abc")
+    assert owner is not None
+    assert owner.lives() is None
+    assert not claims.acquire("abc")
+    os.utime(path, (1000, 1000))
+    assert claims.acquire("abc")
+
+
 def test_a_claim_of_a_live_process_here_never_expires(store: Store) -> None:
     assert Claims(store).acquire("abc")
     os.utime(store.root / "claims" / "abc.json", (1000, 1000))
@@ -191,6 +214,26 @@ def test_a_refresh_is_a_sign_of_life(store: Store) -> None:
     os.utime(path, (1000, 1000))
     assert claims.refresh() == []
     assert path.stat().st_mtime > 1000
+
+
+def test_a_refresh_that_fails_gives_no_claim_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = Claims(store)
+    assert claims.acquire("abc")
+    path = store.root / "claims" / "abc.json"
+    os.utime(path, (1000, 1000))
+
+    def fail(self: Path) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        with pytest.raises(OSError, match="Stale"):
+            claims.refresh()
+    assert claims.refresh() == []
+    assert path.stat().st_mtime > 1000
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fail)
+        claims.close()  # nothing more can be done
 
 
 def test_a_claim_that_was_lost_is_left_to_who_has_it(store: Store) -> None:

@@ -165,3 +165,29 @@ def test_a_terminated_run_leaves_a_clean_store(tmp_path: Path) -> None:
     assert "goes on from here" in error
     assert not list((tmp_path / "store" / "tmp").iterdir())
     assert not list((tmp_path / "store").glob("cells/*/fit.json"))
+
+
+@pytest.mark.parametrize("line", ["loading wdbc", "569 rows"])
+@pytest.mark.parametrize("flags", [(), ("--dry-run",)], ids=["run", "dry run"])
+def test_a_run_terminated_before_its_first_cell_leaves_no_temporary_file(
+    tmp_path: Path, line: str, flags: tuple[str, ...]
+) -> None:
+    """Also where it is told so twice: the fork server runs already, and may still import."""
+    temporary = tmp_path / "t"
+    temporary.mkdir()
+    command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", "quickstart", "-d", "wdbc"]
+    command += ["-g", "cvae:epochs=100000", "-m", "gamma", "--splits", "1", "--threads", "1", *flags]
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stderr is not None
+        for said in process.stderr:
+            if line in said:
+                break
+        process.terminate()
+        process.terminate()
+        error = process.stderr.read()
+        assert process.wait(timeout=60) == 130
+    assert "goes on from here" in error
+    assert "Traceback" not in error
+    assert list(temporary.iterdir()) == []
+    assert not list((tmp_path / "store").glob("tmp/*"))

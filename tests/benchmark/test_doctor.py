@@ -18,6 +18,15 @@ from tabgenbench.manager import make_manager
 Call = Callable[..., int]
 Install = Callable[..., list[EntryPoint]]
 
+GENERATOR = """
+from tabgenbench import Card, Generator
+
+class Mine(Generator):
+    name = "broken"
+    {}
+    def fit(self, train, validation, context): ...
+    def sample(self, conditions, context): ...
+"""
 HEALTHY = """
 from pathlib import Path
 import click
@@ -160,6 +169,39 @@ def test_a_name_that_cannot_be_used(install: Install, doctor: Doctor, code: str,
     assert (item.kind, item.name, item.state) == ("generator", "broken", state)
     assert words in item.reason
     assert "\n" not in item.reason
+
+
+UNFIT = [
+    ("generators", GENERATOR.format(""), 'has no card, expected a tabgenbench.Card; write card = Card("...")'),
+    ("generators", GENERATOR.format('card = "a model"'), "card is 'a model', expected a tabgenbench.Card"),
+    ("generators", GENERATOR.format("card = Card(3)"), "card.summary is 3: Input should be a valid string"),
+    ("generators", GENERATOR.format("card = Card('x'); is_control = 'no'"), "is_control is 'no', expected True or"),
+    ("generators", GENERATOR.format("card = Card('x'); scale = 'log'"), "scale is 'log', expected"),
+    ("generators", GENERATOR.format("card = Card('x'); Config = dict"), "Config is <class 'dict'>, expected a class"),
+    ("metrics", "", "has no scores, expected a tuple of tabgenbench.ScoreSpec, at least one; write scores ="),
+    ("metrics", "scores = ()", "scores is (), expected a tuple of tabgenbench.ScoreSpec"),
+    ("metrics", "scores = ('mine',)", "scores is ('mine',), expected a tuple"),
+    ("metrics", "scores = (ScoreSpec(name='mine', direction='up'),)", "scores[0].direction is 'up': Input should be"),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "words"), UNFIT, ids=[words[:25] for _, _, words in UNFIT])
+def test_a_class_that_lacks_what_its_kind_asks_for_is_told_by_doctor_and_run(
+    install: Install, doctor: Doctor, tabgenbench: Call, capsys: pytest.CaptureFixture[str], kind: str, code: str,
+    words: str,
+) -> None:  # fmt: skip
+    if kind == "metrics":
+        own = 'name, scores = "lazy-metric", (ScoreSpec(name="mine", direction="lower"),)'
+        code = METRIC.replace(own, f'name = "broken"\n    {code}')
+    points = install("tgb-unfit", unfit=lazy(kind, ("broken", "unfit_target:Mine")), unfit_target=code)
+    [item] = doctor(points)["tgb-unfit:plugin"].problems
+    assert (item.kind, item.name, item.state) == (kind.removesuffix("s"), "broken", "does not fit")
+    assert words in item.reason
+    assert tabgenbench("run", "quickstart", "-d", "wdbc", "-g" if kind == "generators" else "-m", "broken") == 2
+    captured = capsys.readouterr()
+    assert captured.err.strip().splitlines()[-1] == f"tabgenbench: plugin 'broken': {item.reason}"
+    assert "Traceback" not in captured.err
+    assert not Path("store").exists()
 
 
 def test_two_plugins_of_one_name_are_listed_with_both_distributions(install: Install, doctor: Doctor) -> None:

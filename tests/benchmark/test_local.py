@@ -14,6 +14,7 @@ from tabgenbench.watch import Watch
 
 FUNCTIONS = """
 import ctypes, os, signal, subprocess, sys, tempfile, time
+from multiprocessing.shared_memory import SharedMemory
 import numpy as np
 import psutil
 from tabgenbench import Unsupported
@@ -40,6 +41,39 @@ def segfaults(payload, send):
 def exits(payload, send):
     print("last words", flush=True)
     os._exit(0)
+
+def leaves_with_words(payload, send):
+    sys.exit("the licence file is missing")
+
+def a_child_leaves_with_words(payload, send):
+    if os.fork() == 0:
+        sys.exit("a child's words")
+    os.wait()
+    return "done"
+
+def closes(payload, send):
+    os.closerange(3, 256)
+    time.sleep(300)
+
+def kills_itself(payload, send):
+    os.kill(os.getpid(), payload)
+
+def lacks_memory(payload, send):
+    raise OSError(12, "Cannot allocate memory")
+
+def says_odd_things(payload, send):
+    send({"cell": ["caf\\udce9"]})
+    return ("caf\\udce9",)
+
+def reads_input(payload, send):
+    return os.read(0, 10), sys.stdin.read()
+
+def makes_shared_memory(payload, send):
+    memory = SharedMemory(create=True, size=2**20)
+    send(memory.name)
+    if payload == "hangs":
+        time.sleep(300)
+    return "done"
 
 def sleeps(payload, send):
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
@@ -131,6 +165,10 @@ def test_value_and_messages_come_back(tmp_path: Path, functions: object) -> None
         ("declines", "skipped", "needs the moon"),
         ("segfaults", "crashed", "SIGSEGV"),
         ("exits", "crashed", "exit status 0 during prepare, before it gave a result"),
+        ("leaves_with_words", "crashed", "the licence file is missing"),
+        ("a_child_leaves_with_words", "ok", ""),
+        ("closes", "crashed", "closed the pipe of its messages"),
+        ("lacks_memory", "out_of_memory", "OSError: [Errno 12] Cannot allocate memory"),
     ],
 )
 def test_ends_are_told_apart(tmp_path: Path, functions: object, name: str, status: str, reason: str) -> None:
@@ -139,6 +177,34 @@ def test_ends_are_told_apart(tmp_path: Path, functions: object, name: str, statu
     assert reason in outcome.reason
     if name == "exits":
         assert "last words" in outcome.output
+    if name == "leaves_with_words":
+        assert "the licence file is missing" in outcome.output
+
+
+@pytest.mark.parametrize(("number", "name"), [(11, "SIGSEGV"), (40, "signal 40")])
+def test_a_signal_is_told_by_its_name_where_it_has_one(
+    tmp_path: Path, functions: object, number: int, name: str
+) -> None:
+    outcome, _ = run(tmp_path, functions.kills_itself, number)  # type: ignore[attr-defined]
+    assert (outcome.status, outcome.reason.split(" during ")[0]) == ("crashed", f"the process was killed by {name}")
+
+
+def test_text_that_cannot_be_written_arrives_as_text_that_can(tmp_path: Path, functions: object) -> None:
+    outcome, messages = run(tmp_path, functions.says_odd_things)  # type: ignore[attr-defined]
+    assert (outcome.value, messages) == (("caf\\udce9",), [{"cell": ["caf\\udce9"]}])
+
+
+def test_a_task_has_an_empty_input(tmp_path: Path, functions: object) -> None:
+    outcome, _ = run(tmp_path, functions.reads_input)  # type: ignore[attr-defined]
+    assert outcome.value == (b"", "")
+
+
+@pytest.mark.parametrize(("how", "status"), [("ends", "ok"), ("hangs", "timeout")])
+def test_shared_memory_goes_with_the_task(tmp_path: Path, functions: object, how: str, status: str) -> None:
+    timeout = 1.5 if how == "hangs" else None
+    outcome, (name,) = run(tmp_path, functions.makes_shared_memory, how, timeout=timeout)  # type: ignore[attr-defined]
+    assert outcome.status == status
+    assert not Path("/dev/shm", str(name)).exists()
 
 
 def test_time_limit_ends_the_whole_tree(tmp_path: Path, functions: object) -> None:

@@ -194,6 +194,33 @@ def test_other_scores_under_one_key_are_a_conflict(stores: list[Store]) -> None:
     assert score_of(target, "b", "gamma") == 0.25
 
 
+@pytest.mark.parametrize("known", ["hash", "file", "nothing"])
+def test_scores_of_two_trainings_without_a_common_metric_are_a_conflict(stores: list[Store], known: str) -> None:
+    source, _, target = stores
+    for store, metric, hashes in ((target, "gamma", ["x"]), (source, "mean", ["y"])):
+        add(store, "a", scores={metric: 0.5}, draw_hashes=hashes if known == "hash" else [])
+        if known == "nothing":
+            shutil.rmtree(store.cell_folder("a") / "synthetic")
+    if known == "file":
+        source.draw_path("a", 0).write_bytes(b"TABLE of a")
+    report = merge_store(source, target)
+    if known == "nothing":  # nobody can tell
+        assert (report.conflicts, score_of(target, "a", "mean")) == ([], 0.5)
+        return
+    (sentence,) = report.conflicts
+    assert "other synthetic tables in" in sentence
+    assert target.read_score("a", "mean-key") is None
+    assert sum(report.taken.values()) == 0
+
+
+def test_equal_scores_speak_for_one_training_whatever_the_bytes_of_its_tables(stores: list[Store]) -> None:
+    source, _, target = stores
+    add(target, "a", scores={"gamma": 0.5}, draw_hashes=["of one version of h5py"])
+    add(source, "a", scores={"gamma": 0.5, "mean": 0.25}, draw_hashes=["of another"])
+    assert merge_store(source, target).conflicts == []
+    assert score_of(target, "a", "mean") == 0.25
+
+
 def test_a_score_with_fields_of_a_newer_program_is_no_conflict(stores: list[Store]) -> None:
     source, _, target = stores
     for store in (source, target):

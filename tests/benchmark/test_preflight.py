@@ -118,6 +118,7 @@ def make_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
         )
         choice = GeneratorChoice(
             name=identity.generator,
+            distribution="",
             label=identity.label,
             target=f"asked_generators:{name}",
             config=options,
@@ -197,7 +198,7 @@ def test_unsupported_counts_wherever_it_is_raised(make_cell: Make, ask: Ask, nam
         ("SaysFalse", "supports() returned False, which says nothing; to decline raise Unsupported"),
         ("Text", "estimate_memory() returned 'much', expected bytes or None"),
         ("Negative", "estimate_memory() returned -1.0, expected bytes or None"),
-        ("Leaves", "asked whether it supports the table, it crashed: the process ended with exit status 1"),
+        ("Leaves", "asked whether it supports the table, it crashed: the process ended itself (SystemExit: bye)"),
         ("Gone", "asked whether it supports the table, it failed: module asked_generators has no 'Gone'"),
     ],
 )

@@ -13,7 +13,10 @@ import psutil
 import pytest
 
 from tabgenbench.errors import ConfigError, DeviceError
+from tabgenbench.executor import Limits
+from tabgenbench.preflight import ASKING_BYTES
 from tabgenbench.ray_cluster import Node, survey, usable
+from tabgenbench.ray_engine import to_reserve
 from tabgenbench.ray_node import Job, look_around, near_copy
 from tabgenbench.record import CellRecord
 from tabgenbench.store import Store
@@ -102,7 +105,7 @@ class Plugin:
 '''
 
 CLUSTER = '''
-"""A cluster of a head without cores and two nodes of one core each, until standard input ends."""
+"""A cluster of a head without cores and two nodes of one core and some bytes each, until standard input ends."""
 
 import os, sys, tempfile
 
@@ -112,7 +115,7 @@ with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as fold
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     for _ in range(2):
-        cluster.add_node(num_cpus=1)
+        cluster.add_node(num_cpus=1, memory=int(sys.argv[1]))
     cluster.wait_for_nodes()
     print(cluster.address, flush=True)
     sys.stdin.read()
@@ -136,6 +139,7 @@ RUN = (
     "moments",
 )
 PATIENCE = 120.0
+GIBIBYTE = 2**30
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -215,9 +219,9 @@ def go_on(tmp_path: Path) -> Callable[[], None]:
 
 
 @pytest.fixture
-def cluster(start: Start) -> Iterator[str]:
-    """The address of a cluster."""
-    program = start("-c", CLUSTER)
+def cluster(start: Start, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a cluster whose nodes offer 8 GiB, or what a test says."""
+    program = start("-c", CLUSTER, str(getattr(request, "param", 8 * GIBIBYTE)))
     assert program.stdout is not None
     yield program.stdout.readline().strip()
     program.communicate(timeout=PATIENCE)  # its input ends, and so does the cluster
@@ -302,6 +306,24 @@ def test_cells_of_a_lost_node_run_on_another(
 
 @pytest.mark.slow
 @pytest.mark.stress
+@pytest.mark.parametrize("cluster", [3 * GIBIBYTE], indirect=True)
+def test_a_dry_run_needs_no_more_memory_than_a_cell_and_writes_nothing(
+    start: Start, cluster: str, tmp_path: Path
+) -> None:
+    place = ("--executor", "ray", "--address", cluster, "--store", "new/store", "--dry-run")
+    program = begin(start, "-g", "honest", *place, "--memory", "1")
+    out, err = program.communicate(timeout=2 * PATIENCE)
+    assert program.returncode == 0, err
+    assert "1 cells, 1 to do" in out
+    assert "may fail" not in out
+    assert not (tmp_path / "work" / "new").exists()
+    code, err = finish(begin(start, "-g", "honest", *place))
+    assert code == 2
+    assert "--memory: got 4.0 GiB, and no node of the Ray cluster has more than 3.0 GiB to give" in err
+
+
+@pytest.mark.slow
+@pytest.mark.stress
 def test_ctrl_c_ends_a_run_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     program = begin(start, "-g", "waits", "--executor", "ray", "--workers", "1")
     wait_until(lambda: bool(begun(tmp_path / "work", "waits")), program)
@@ -327,6 +349,20 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'tabgenbench\[ray\]'"):
         survey("127.0.0.1:1", threads=1, device="cpu")
+
+
+def test_ray_keeps_no_more_for_a_task_than_a_cell_may_take() -> None:
+    head = Node("a", "head", 0, 0, 64 * GIBIBYTE)
+    nodes = [head, Node("b", "small", 4, 0, 1 * GIBIBYTE), Node("c", "large", 4, 0, 3 * GIBIBYTE)]
+
+    def kept(limit: int | None, memory: int | None) -> int | None:
+        return to_reserve(Limits(threads=1, memory=limit), memory=memory, nodes=nodes)
+
+    assert kept(None, None) is None
+    assert kept(2 * GIBIBYTE, 2 * GIBIBYTE) == 2 * GIBIBYTE
+    assert kept(ASKING_BYTES, 1 * GIBIBYTE) == 1 * GIBIBYTE
+    with pytest.raises(ConfigError, match=r"got 4\.0 GiB, and no node .* more than 3\.0 GiB"):
+        kept(4 * GIBIBYTE, 4 * GIBIBYTE)
 
 
 def test_slots_of_nodes() -> None:

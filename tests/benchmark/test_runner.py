@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -174,7 +175,7 @@ def test_retry_failed(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> 
     arguments = (*BASE, "-g", "raises", "-m", "mean")
     assert tabgenbench(*arguments) == 1
     assert tabgenbench(*arguments) == 1
-    assert "0 to do" in capsys.readouterr().err
+    assert "1 cells, 0 done before, 1 failed before, 0 to do" in capsys.readouterr().err
     assert tabgenbench(*arguments, "--retry-failed") == 1
     assert "1 to do" in capsys.readouterr().err
 
@@ -186,6 +187,90 @@ def test_removed_tables_are_sampled_again_for_a_new_metric(tabgenbench: Call) ->
         shutil.rmtree(folder)
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
     assert before.items() <= score_bytes().items()
+
+
+def make_fail_on_demand(plugin_module: Path) -> Path:
+    """Have the generators fail as long as the file that is returned exists."""
+    fails = plugin_module.with_name("fails")
+    line = f"if os.path.exists({str(fails)!r}): raise ValueError('no luck')"
+    text = plugin_module.read_text()
+    plugin_module.write_text(text.replace("self.train = train", f"self.train = train\n        {line}", 1))
+    return fails
+
+
+def test_a_retraining_that_fails_leaves_what_is_ok(
+    tabgenbench: Call, plugin_module: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fails = make_fail_on_demand(plugin_module)
+    arguments = (*BASE, "-g", "honest", "-m", "mean")
+    assert tabgenbench(*arguments) == 0
+    before = {path: path.read_bytes() for path in Path("store").glob("cells/**/*.*")}
+    capsys.readouterr()
+    fails.touch()
+    assert tabgenbench(*arguments, "--timing") == 1
+    err = capsys.readouterr().err
+    for beginning in ("[1/1] honest · wdbc · split 0 · seed 0: ", "not ok: honest · wdbc · split 0 · seed 0: "):
+        assert f"{beginning}failed: ValueError: no luck (trained again; the earlier result, which is ok, stays)" in err
+    assert "0 of 1 cells ok, 1 not ok" in err
+    assert {path: path.read_bytes() for path in Path("store").glob("cells/**/*.*")} == before
+    assert tabgenbench(*arguments) == 0
+    assert "1 cells, 1 done before, 0 to do" in capsys.readouterr().err
+
+    for folder in Path("store").glob("cells/*/synthetic"):
+        shutil.rmtree(folder)
+    assert tabgenbench(*arguments, "-m", "gamma") == 1  # tables that are gone are sampled by training
+    assert records()["honest"].status == "ok"
+    assert score("store", "honest", "mean").status == "ok"
+    fails.unlink()
+    assert tabgenbench(*arguments, "-m", "gamma") == 0
+
+
+def test_a_table_that_was_cut_off_is_named_and_set_aside(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    before = score_bytes()
+    (path,) = Path("store").glob("cells/*/synthetic/draw-0.h5ad")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    capsys.readouterr()
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    moved = "store/set-aside" / path.relative_to("store")
+    assert f"set aside: {path}: a synthetic table that was cut off" in capsys.readouterr().err
+    assert moved.read_bytes() == whole[:-100]
+    assert path.read_bytes() == whole
+    assert before.items() <= score_bytes().items()
+
+
+def test_scores_of_other_tables_are_computed_anew(tabgenbench: Call) -> None:
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    before = score_bytes()
+    (fit,) = Path("store").glob("cells/*/fit.json")
+    kept = json.loads(fit.read_text())
+    kept["draw_hashes"][1] = "of another machine"
+    fit.write_text(json.dumps(kept))
+    shutil.rmtree(fit.parent / "synthetic")
+    for path in map(Path("store").joinpath, before):
+        path.write_text(path.read_text().replace('"ok"', '"skipped"'))
+    key = next(path for path in before if json.loads(before[path])["metric"] == "gamma")
+    Path("store", key).unlink()
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    assert score_bytes() == before
+
+
+def test_a_file_system_that_is_full_is_one_sentence(
+    tabgenbench: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Store, "write_score", fail)
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 2
+    err = capsys.readouterr().err
+    assert "Traceback" not in err
+    assert "tabgenbench: --store: store cannot be read or written (No space left on device)" in err
+    assert not list(Path("store").glob("claims/*.json"))
+    monkeypatch.setattr("tabgenbench.prepare.Prepared.commit", fail)
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 2
+    assert "a file: cannot be read or written (No space left on device)" in capsys.readouterr().err
 
 
 def test_dry_run_writes_nothing(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:

@@ -212,6 +212,53 @@ def write_draws(store: Store, *, sizes: int = 2) -> CellRecord:
     return record.model_copy(update={"cell": record.cell.model_copy(update={"draws": sizes})})
 
 
+def publish(store: Store, *, content: bytes, record: CellRecord | None = None) -> CellRecord:
+    """Put a synthetic table in place, and its record, as a run does when it has trained."""
+    record = cell() if record is None else record
+    folder = store.new_folder() / "synthetic"
+    folder.mkdir()
+    with h5py.File(folder / "draw-0.h5ad", "w") as handle:
+        handle["X"] = np.frombuffer(content, dtype=np.uint8)
+    store.publish_draws(folder, record)
+    store.write_cell(record)
+    return record
+
+
+def add_score(store: Store) -> None:
+    score = ScoreRecord(key="m", cell_key="abc", metric="gamma", status="ok")
+    store.write_score(score, RunInfo(metric="gamma"))
+
+
+@pytest.mark.parametrize("content", [b"one", b"two"])
+@pytest.mark.parametrize("known", ["hash", "file", "file without a record", "nothing"])
+def test_scores_stay_beside_tables_of_the_same_bytes_alone(store: Store, known: str, content: bytes) -> None:
+    record = publish(store, content=b"one")
+    assert (len(record.draw_bytes), len(record.draw_hashes)) == (1, 1)
+    add_score(store)
+    if known != "hash":  # an older program did not write it
+        store.write_cell(record.model_copy(update={"draw_hashes": []}))
+    if known == "file without a record":
+        (store.cell_folder("abc") / "fit.json").unlink()
+    if known in ("hash", "nothing"):
+        store.draw_path("abc", 0).unlink()
+    publish(store, content=content)
+    stays = content == b"one" and known != "nothing"
+    assert (store.read_score("abc", "m") is not None) == stays
+    assert (store.read_info("abc", "m") is not None) == stays
+
+
+def test_a_table_that_was_cut_off_is_put_aside_and_one_that_is_gone_is_not_missed(store: Store) -> None:
+    record = write_draws(store, sizes=3)
+    paths = [store.draw_path("abc", draw) for draw in range(3)]
+    paths[0].unlink()
+    paths[1].write_bytes(paths[1].read_bytes()[:-100])
+    store.put_torn_draws_aside(record.model_copy(update={"status": "failed"}))
+    assert store.set_aside == []
+    store.put_torn_draws_aside(record)
+    assert [found.path for found in store.set_aside] == [paths[1]]
+    assert [path.exists() for path in paths] == [False, False, True]
+
+
 @pytest.mark.parametrize("with_sizes", [True, False])
 def test_synthetic_tables_that_are_cut_off_or_gone_are_found(store: Store, with_sizes: bool) -> None:
     record = write_draws(store)

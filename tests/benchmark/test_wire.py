@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing import Pipe
@@ -10,7 +11,15 @@ from multiprocessing.connection import Connection
 
 import pytest
 
+from tabgenbench.generator import Progress
 from tabgenbench.wire import Inbox, Outbox, TornMessage
+
+
+class Exits:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (sys.exit, ("enough",))
 
 
 class Unreadable:
@@ -40,6 +49,15 @@ def test_messages_arrive_whole_and_in_order(pipe: tuple[Connection, Connection])
         inbox.read()
 
 
+def test_text_is_made_such_that_it_can_be_written(pipe: tuple[Connection, Connection]) -> None:
+    receiver, sender = pipe
+    odd, plain = "caf\udce9", "caf\\udce9"
+    progress = Progress(epoch=1, of=2, losses={odd: 0.5})
+    Outbox(sender.fileno()).send("end", {odd: [(odd, 1, None)], "progress": progress, "kept": "é"})
+    found = {plain: [(plain, 1, None)], "progress": Progress(epoch=1, of=2, losses={plain: 0.5}), "kept": "é"}
+    assert Inbox(receiver).read() == [("end", found)]
+
+
 def test_a_message_larger_than_the_pipe_arrives_in_parts(pipe: tuple[Connection, Connection]) -> None:
     receiver, sender = pipe
     inbox, content = Inbox(receiver), bytes(3_000_000)
@@ -66,10 +84,13 @@ def test_what_is_no_message_is_told(pipe: tuple[Connection, Connection], written
         Inbox(receiver).read()
 
 
-def test_an_object_that_cannot_be_read_is_told(pipe: tuple[Connection, Connection]) -> None:
+@pytest.mark.parametrize(("content", "error"), [(Unreadable(), "ValueError"), (Exits(), "SystemExit")])
+def test_an_object_that_cannot_be_read_is_told(
+    pipe: tuple[Connection, Connection], content: object, error: str
+) -> None:
     receiver, sender = pipe
-    Outbox(sender.fileno()).send("message", Unreadable())
-    with pytest.raises(TornMessage, match="ValueError"):
+    Outbox(sender.fileno()).send("message", content)
+    with pytest.raises(TornMessage, match=error):
         Inbox(receiver).read()
 
 

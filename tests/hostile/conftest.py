@@ -20,18 +20,20 @@ from tabgenbench.store import Store
 
 SITE = Path(__file__).parent / "site"  # an installed distribution, as Python sees it
 MARK = "HOSTILE_MARK"  # an environment variable that every process of a run inherits
-RUN_SECONDS = 420
+RUN_SECONDS = 500
 
 
 @dataclass(repr=False)
 class FinishedRun:
-    """What a run left: its exit status, what it said, its store, its temporary files, its processes."""
+    """What a run left: its exit status, what it said, its store, temporary files, processes, shared memory, input."""
 
     status: int
     said: str
     store: Store
     temporary: list[Path]
     processes: list[str]
+    shared: list[Path]
+    input: str
     cells: dict[str, CellRecord] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -47,12 +49,12 @@ class FinishedRun:
             for metric, key in row.scores.items()
         }
 
-    def score_bytes(self, label: str, metric: str) -> bytes:
-        """Return the file of a score."""
+    def score_bytes(self, label: str, metric: str, ending: str = ".json") -> bytes:
+        """Return the file of a score, or of an artifact by the end of its name."""
         suite = self.store.read_suite(self.store.suites()[0])
         assert suite is not None
         row = next(row for row in suite.rows if row.label == label)
-        return (self.store.cell_folder(row.key) / "scores" / f"{row.scores[metric]}.json").read_bytes()
+        return (self.store.cell_folder(row.key) / "scores" / f"{row.scores[metric]}{ending}").read_bytes()
 
 
 def run_suite(folder: Path, *arguments: str) -> FinishedRun:
@@ -62,19 +64,30 @@ def run_suite(folder: Path, *arguments: str) -> FinishedRun:
     environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"TMPDIR": str(temporary), MARK: mark}
     command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", *arguments, "--store", "store"]
+    (folder / "input").write_text("for the runner")
     with (
+        (folder / "input").open("rb") as given,
         (folder / "said").open("wb") as said,
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=said, stderr=said) as process,
+        subprocess.Popen(command, cwd=folder, env=environment, stdin=given, stdout=said, stderr=said) as process,
     ):
         try:
             status = process.wait(RUN_SECONDS)
         except subprocess.TimeoutExpired:
             status = -1
             process.kill()
+        unread = given.read().decode()  # both have one position in the file
     processes = marked_processes(mark, patience=2.0)
     left = list(temporary.rglob("*"))
     end_marked_processes(mark)
-    return FinishedRun(status, (folder / "said").read_text(), Store(folder / "store"), left, list(processes.values()))
+    return FinishedRun(
+        status=status,
+        said=(folder / "said").read_text(),
+        store=Store(folder / "store"),
+        temporary=left,
+        processes=list(processes.values()),
+        shared=list(Path("/dev/shm").glob(f"{mark}*")),
+        input=unread,
+    )
 
 
 def marked_processes(mark: str, *, patience: float = 0.0) -> dict[int, str]:

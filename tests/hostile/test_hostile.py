@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and how much later the end may come
 MEMORY = 0.75  # GiB
 HONEST = ("shuffled", "condition-mvn", "cvae:epochs=5,hidden=[16]")
-HONEST_METRICS = ("gamma", "moments")
+HONEST_METRICS = ("gamma", "moments:per_feature=true")
 FAILED, ANY_END = {"failed"}, {"failed", "crashed"}
 
 # What a generator does, which status that has, and what the reason has to speak of.
@@ -28,6 +28,10 @@ GENERATORS: dict[str, tuple[set[str], str]] = {
     "raises:where=sample": (FAILED, "ValueError: cannot do this in sample"),
     "raises:what=unprintable": (FAILED, "Unprintable"),
     "raises:what=exit": (ANY_END, "exit"),
+    "raises:what=exit-with-words": ({"crashed"}, "the licence file is missing"),
+    "raises:what=surrogate": (FAILED, r"ValueError: cannot open caf\\udce9\.csv$"),
+    "raises:what=no-memory": ({"out_of_memory"}, "can't allocate memory"),
+    "raises:what=input": (FAILED, "input: b'' ''"),
     "raises:what=interrupt": (ANY_END, "KeyboardInterrupt|exit status|SIGINT"),
     "raises-in-supports": (FAILED, "ValueError: cannot say what is supported"),
     "raises-in-estimate": ({"ok", "failed"}, "^$|ValueError: cannot say how much memory"),
@@ -41,6 +45,8 @@ GENERATORS: dict[str, tuple[set[str], str]] = {
     "dies:how=abort": ({"crashed"}, "SIGABRT"),
     "dies:how=exit": ({"crashed"}, "exit status 0"),
     "dies:how=exit-with-children": ({"crashed"}, "exit status 0"),
+    "dies:how=real-time": ({"crashed"}, "signal 40 during fit"),
+    "dies:how=close-as-daemon": ({"crashed"}, "closed the pipe of its messages"),
     "dies:how=kill-parent": ({"crashed"}, "killed"),
     "dies:how=stop-parent": ({"timeout"}, "fit.*6 s"),
     "dies:how=close": ({"crashed", "timeout"}, "."),
@@ -52,6 +58,8 @@ GENERATORS: dict[str, tuple[set[str], str]] = {
     "leaves:then=sleep": ({"timeout"}, "fit.*6 s"),
     "leaves:what=files": ({"ok"}, "^$"),
     "leaves:what=files,then=die": ({"crashed"}, "exit status 0"),
+    "leaves:what=shared-memory,then=sleep": ({"timeout"}, "fit.*6 s"),
+    "leaves:what=shared-memory,then=die": ({"crashed"}, "exit status 0"),
     "returns:what=few-rows": (FAILED, "rows"),
     "returns:what=nan": (FAILED, "nan.*finite"),
     "returns:what=infinite": (FAILED, "inf.*finite"),
@@ -97,6 +105,15 @@ METRICS: dict[str, tuple[set[str], str]] = {
     "bad:how=text": (FAILED, "much"),
     "bad:how=nothing": (FAILED, "NoneType"),
     "bad:how=artifact": (FAILED, "picture"),
+    "bad:how=artifact-of-odd-cells": (FAILED, "artifact 'table' cannot be written as CSV: ValueError: no text"),
+    "bad:how=artifact-of-long-name": (FAILED, "artifact 'x+' cannot name a file, expected 1 to 64"),
+    "bad:how=artifact-elsewhere": (FAILED, "artifact '.*escaped' cannot name a file"),
+    "bad:how=surrogate": ({"ok"}, "^$"),
+    "bad:how=number-as-note": (FAILED, "notes"),
+    "bad:how=no-memory": ({"out_of_memory"}, "can't allocate memory"),
+    "bad:how=no-device-memory": ({"out_of_memory"}, "CUDA out of memory"),
+    "bad:where=init": (FAILED, "ValueError: cannot compute"),
+    "bad:how=exit,where=init": ({"crashed"}, "exit status 0"),
     "bad:how=children": ({"ok"}, "^$"),
     "bad:how=files": ({"ok"}, "^$"),
     "bad:how=prints": ({"ok"}, "^$"),
@@ -184,6 +201,26 @@ def test_honest_scores_are_those_of_a_run_without_hostile_plugins(
 ) -> None:
     assert hostile.cells[label].status == "ok"
     assert hostile.score_bytes(label, metric) == undisturbed.score_bytes(label, metric)
+
+
+@pytest.mark.parametrize("label", HONEST)
+def test_an_artifact_is_kept_beside_its_score(hostile: Any, undisturbed: Any, label: str) -> None:
+    content = hostile.score_bytes(label, "moments:per_feature=true", ".features.csv")
+    assert {line.rpartition(b",")[2] for line in content.splitlines()} == {b"draw", b"0", b"1"}
+    assert content == undisturbed.score_bytes(label, "moments:per_feature=true", ".features.csv")
+
+
+def test_no_artifact_is_written_elsewhere(hostile: Any) -> None:
+    assert not list(hostile.store.root.parent.rglob("*escaped*"))
+    assert hostile.score_bytes(HONEST[0], "bad:how=surrogate", ".table.csv") == b"a,draw\n\\udce9,0\n\\udce9,1\n"
+
+
+def test_no_shared_memory_is_left(hostile: Any) -> None:
+    assert hostile.shared == []
+
+
+def test_the_input_of_the_runner_is_its_own(hostile: Any) -> None:
+    assert hostile.input == "for the runner"
 
 
 def test_no_process_is_left(hostile: Any, undisturbed: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ POSITIVE = click.IntRange(min=1)
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True),
-    help="Limit of a cell's memory, in GiB.  [default: 90 % of the machine's]",
+    help="Limit of a cell's memory, in GiB.  [default: 90 % of the machine's, or of a lower limit of the job's]",
 )
 @click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
@@ -77,7 +76,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.engines import choose_engine
-    from tabgenbench.runner import Run
+    from tabgenbench.runner import Run, execute
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)
@@ -90,7 +89,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     store.prepare()
     for dataset in prepared:
         dataset.commit(store)
-    _execute(current, plugins, engine)
+    execute(current, plugins, lambda: engine.make(store.root))
     _conclude(current, plugins)
 
 
@@ -144,10 +143,10 @@ def _print_plan(current: Run, engine: Engine) -> None:
     from tabgenbench.runner import preflight
     from tabgenbench.todo import find_work
 
-    plan, store = current.plan, current.store
+    plan = current.plan
     current.todo = find_work(current)
     if current.todo:
-        executor = engine.make(store.root)
+        executor = engine.make(None)
         try:
             current.preflight = preflight(current, executor)
         finally:
@@ -168,19 +167,6 @@ def _print_plan(current: Run, engine: Engine) -> None:
         + (f"{n_refused} refused, " if n_refused else "")
         + f"{plan.suite.draws} draws each; metrics: {', '.join(plan.metrics)}"
     )
-
-
-def _execute(current: Run, plugins: Plugins, engine: Engine) -> None:
-    from tabgenbench.runner import execute
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        execute(current, plugins, lambda: engine.make(current.store.root))
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _conclude(current: Run, plugins: Plugins) -> None:

@@ -16,14 +16,17 @@ from hostile_plugins.resample import Resample
 from tabgenbench import FitContext, Table
 from tabgenbench.options import Options
 
+How = Literal[
+    *("segfault", "exit", "exit-with-children", "abort", "real-time", "kill-parent", "stop-parent", "close"),
+    "close-as-daemon",
+]
+
 
 class Dies(Resample):
     name = "dies"
 
     class Config(Options):
-        how: Literal["segfault", "exit", "exit-with-children", "abort", "kill-parent", "stop-parent", "close"] = Field(
-            "segfault", description="how"
-        )
+        how: How = Field("segfault", description="how")
 
     config: Config
 
@@ -44,8 +47,12 @@ def die(how: str) -> None:
             os._exit(0)
         case "abort":
             os.abort()
+        case "real-time":  # a signal without a name
+            os.kill(os.getpid(), 40)
         case "kill-parent" | "stop-parent":
             if os.getppid() > 1:
                 os.kill(os.getppid(), signal.SIGKILL if how == "kill-parent" else signal.SIGSTOP)
         case "close":
             os.closerange(0, 4096)
+        case "close-as-daemon":
+            os.closerange(3, 256)

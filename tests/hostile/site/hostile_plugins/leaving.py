@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing.shared_memory import SharedMemory
 from typing import Literal
 
 from pydantic import Field
@@ -23,14 +24,14 @@ class Leaves(Resample):
     name = "leaves"
 
     class Config(Options):
-        what: Literal["children", "files"] = Field("children", description="what is left")
+        what: Literal["children", "files", "shared-memory"] = Field("children", description="what is left")
         then: Literal["return", "raise", "die", "sleep"] = Field("return", description="what comes after")
 
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         super().fit(train, validation, context)
-        (leave_children if self.config.what == "children" else leave_files)()
+        {"children": leave_children, "files": leave_files, "shared-memory": leave_shared_memory}[self.config.what]()
         match self.config.then:
             case "raise":
                 raise ValueError("left")
@@ -63,6 +64,12 @@ def leave_files() -> None:
         handle, _ = tempfile.mkstemp(dir=folder if number % 2 else None)
         os.posix_fallocate(handle, 0, FILE_BYTES)
         os.close(handle)
+
+
+def leave_shared_memory() -> None:
+    """Leave memory that has a name, which all of it carries that this run makes."""
+    memory = SharedMemory(f"{os.environ['HOSTILE_MARK']}-{os.getpid()}", create=True, size=2**20)
+    memory.buf[0] = 1
 
 
 def _linger() -> None:

@@ -16,14 +16,23 @@ from hostile_plugins.endless import FOR_EVER, go_deaf
 from hostile_plugins.hoarding import MOST, hoard
 from hostile_plugins.leaving import leave_children, leave_files
 from hostile_plugins.printing import print_much
-from hostile_plugins.raising import Unprintable
+from hostile_plugins.raising import Unprintable, allocate_too_much
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench.options import Options
 
 How = Literal[
     *("raises", "unprintable", "sys-exit", "sleeps", "deaf", "segfault", "exit", "exit-with-children", "hoards"),
     *("nan", "undeclared", "text", "nothing", "artifact", "mutates", "disturbs", "children", "files", "prints"),
+    *("artifact-of-odd-cells", "artifact-of-long-name", "artifact-elsewhere", "surrogate", "number-as-note"),
+    *("no-memory", "no-device-memory"),
 ]
+
+
+class OddCell:
+    """A value that cannot be written."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
 
 
 class Bad(Metric):
@@ -34,10 +43,20 @@ class Bad(Metric):
 
     class Config(Options):
         how: How = Field("raises", description="how it misbehaves")
+        where: Literal["init", "compute"] = Field("compute", description="where")
 
     config: Config
 
+    def __init__(self, config: Options | None = None) -> None:
+        super().__init__(config)
+        if self.config.where == "init":
+            self.act(None)
+
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Any:
+        self.act(evaluation)
+        return RESULTS.get(self.config.how, Result({"bad": 1.0}))
+
+    def act(self, evaluation: Evaluation | None) -> None:
         how = self.config.how
         if how in ("segfault", "exit", "exit-with-children"):
             die(how)
@@ -53,23 +72,31 @@ class Bad(Metric):
             "children": leave_children,
             "files": leave_files,
             "prints": print_much,
+            "no-memory": allocate_too_much,
+            "no-device-memory": _use_up_device,
         }.get(how)
         if act is not None:
             act()
-        return RESULTS.get(how, Result({"bad": 1.0}))
 
 
+FRAME = pd.DataFrame({"a": [1]})
 RESULTS: dict[str, Any] = {
     "nan": Result({"bad": float("nan")}),
     "undeclared": Result({"bad": 1.0, "worse": 1.0}),
     "text": Result({"bad": "much"}),  # type: ignore[dict-item]
     "nothing": None,
     "artifact": Result({"bad": 1.0}, artifacts={"picture": "no frame"}),  # type: ignore[dict-item]
+    "artifact-of-odd-cells": Result({"bad": 1.0}, artifacts={"table": pd.DataFrame({"a": [OddCell()]})}),
+    "artifact-of-long-name": Result({"bad": 1.0}, artifacts={"x" * 300: FRAME}),
+    "artifact-elsewhere": Result({"bad": 1.0}, artifacts={"/../../../../escaped": FRAME}),
+    "surrogate": Result({"bad": 1.0}, artifacts={"table": pd.DataFrame({"a": ["\udce9"]})}, notes=("\udce9",)),
+    "number-as-note": Result({"bad": 1.0}, notes=(3,)),  # type: ignore[arg-type]
 }
 
 
-def mutate(evaluation: Evaluation) -> None:
+def mutate(evaluation: Evaluation | None) -> None:
     """Write into everything that the metrics of a cell share, as far as it lets itself be written."""
+    assert evaluation is not None
     for table in (evaluation.train, evaluation.test, evaluation.synthetic):
         _overwrite(table.X)
         for column in table.obs.columns:
@@ -106,3 +133,9 @@ def _sleep() -> None:
 def _sleep_deaf() -> None:
     go_deaf()
     time.sleep(FOR_EVER)
+
+
+def _use_up_device() -> None:
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Literal, NoReturn
 
@@ -11,6 +12,8 @@ from pydantic import Field
 from hostile_plugins.resample import Resample
 from tabgenbench import FitContext, SampleContext, Schema, Table
 from tabgenbench.options import Options
+
+What = Literal["error", "unprintable", "exit", "exit-with-words", "interrupt", "surrogate", "no-memory", "input"]
 
 
 class Unprintable(Exception):
@@ -25,7 +28,7 @@ class Raises(Resample):
 
     class Config(Options):
         where: Literal["init", "fit", "sample"] = Field("fit", description="where")
-        what: Literal["error", "unprintable", "exit", "interrupt"] = Field("error", description="what")
+        what: What = Field("error", description="what")
 
     config: Config
 
@@ -50,9 +53,24 @@ class Raises(Resample):
                 raise Unprintable
             case "exit":
                 sys.exit(0)
+            case "exit-with-words":
+                sys.exit("the licence file is missing")
             case "interrupt":
                 raise KeyboardInterrupt
+            case "surrogate":  # what a file name that is not UTF-8 becomes
+                raise ValueError("cannot open " + os.fsdecode(b"caf\xe9.csv"))
+            case "no-memory":
+                allocate_too_much()
+            case "input":
+                raise ValueError(f"input: {os.read(0, 100)!r} {sys.stdin.read()!r}")
         raise ValueError(f"cannot do this in {self.config.where}")
+
+
+def allocate_too_much() -> None:
+    """Have torch raise its plain error on the CPU."""
+    import torch
+
+    torch.empty(10**14)
 
 
 class RaisesInSupports(Resample):

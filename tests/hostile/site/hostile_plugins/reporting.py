@@ -28,8 +28,8 @@ class Reports(Resample):
         super().fit(train, validation, context)
         notes: list[Any] = context.notes
         match self.config.what:
-            case "notes":  # a number where a sentence is expected
-                notes.append(3)
+            case "notes":  # a number where a sentence is expected, and half of a pair of surrogates
+                notes.extend([3, "\udce9"])
             case "curve":
                 curve: list[Any] = context.curve
                 curve.append("not a report")
