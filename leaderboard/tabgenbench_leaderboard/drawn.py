@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tabgenbench_leaderboard.board import Board, DatasetBoard
 from tabgenbench_leaderboard.drawn_rows import drawn_rows
 from tabgenbench_leaderboard.pages import figure_name
-from tabgenbench_leaderboard.palette import Look, group_looks
+from tabgenbench_leaderboard.palette import Look, group_looks, status_looks
 from tabgenbench_leaderboard.pictures import Pictures
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ def draw_figures(board: Board, pictures: Pictures) -> Drawn:
     from tabgenbench_leaderboard.svg import png_bytes, svg_text
 
     drawn = Drawn()
-    groups = {label for picture in pictures.rows.values() for label in next(iter(picture.labels), ())}
-    looks = group_looks(groups)  # one look a tissue on all figures of the board
+    # One look a tissue and a status on all figures of the board.
+    looks = (group_looks(_labels(pictures, 0)), status_looks(_labels(pictures, 1)))
     with drawing():
         for dataset in map(drawn_rows, board.datasets):
             for kind, figure in _figures(dataset, pictures, looks):
@@ -51,9 +51,18 @@ def draw_figures(board: Board, pictures: Pictures) -> Drawn:
     return drawn
 
 
-def _figures(dataset: DatasetBoard, pictures: Pictures, looks: Mapping[str, Look]) -> Iterator[tuple[str, Figure]]:
+def _labels(pictures: Pictures, column: int) -> set[str]:
+    return {
+        name for picture in pictures.rows.values() for labels in picture.labels[column : column + 1] for name in labels
+    }
+
+
+def _figures(
+    dataset: DatasetBoard, pictures: Pictures, looks: Sequence[Mapping[str, Look]]
+) -> Iterator[tuple[str, Figure]]:
     from tabgenbench_leaderboard.correlation_figure import correlation_figure
-    from tabgenbench_leaderboard.figures import loss_figure, score_figure
+    from tabgenbench_leaderboard.figures import score_figure
+    from tabgenbench_leaderboard.loss_figure import loss_figure
     from tabgenbench_leaderboard.row_figures import rows_figure, rows_sheet
 
     rows = {label: picture for (name, label), picture in pictures.rows.items() if name == dataset.dataset}

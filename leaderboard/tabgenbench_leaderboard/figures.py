@@ -1,11 +1,13 @@
-"""Figures of a board: a dot plot of every score, and loss curves. Needs no display."""
+"""Figures of a board: how they are drawn, and a dot plot of every score. Needs no display."""
 
 from __future__ import annotations
 
 import math
 import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -20,21 +22,17 @@ from tabgenbench_leaderboard.tables import shown_columns
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CONTROL", "INK", "LINE", "MODEL", "PAPER", "SOFT", "drawing", "loss_figure", "score_figure"]
+__all__ = ["CONTROL", "INK", "LINE", "MODEL", "PAPER", "SOFT", "drawing", "score_figure"]
 
 # Each colour stands for one role, so that a page may exchange it for its own (see svg.inline_svg).
 PAPER, INK, SOFT, LINE, MODEL, CONTROL = "#ffffff", "#1b1f24", "#57606a", "#d0d7de", "#0067a8", "#6e7781"
-# Okabe and Ito's colours, told apart by colour-blind readers and visible on white and on black.
-_CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _WIDTH = 8.0
 _MOST_COLUMNS = 4
 _LABEL_WIDTH = 30
 _SCORE_FOOT = (
     "dot: mean over splits of a model; grey square: of a control; bar: 95 % interval; small marks: single splits\n"
-    "dotted line: the best value there is; arrow with a number: far outside the panel"
+    "dotted line: the best value there is; arrow with a number: a mean far outside the panel"
 )
-_FOOT: Any = {"fontsize": 7.5, "color": SOFT}
-_INSIDE = 6  # curves of a panel that has its legend inside
 _SHORTEST = 1e-3
 _FAR = 10.0
 
@@ -50,6 +48,7 @@ _STYLE: Any = {  # matplotlib types its settings by a list of every name
     "axes.titlecolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "figure.dpi": 160,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "grid.color": LINE,
@@ -68,7 +67,9 @@ _STYLE: Any = {  # matplotlib types its settings by a list of every name
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw and save inside this block: settings are those of a board, whatever the caller's are."""
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A letter that the font lacks is a box in a PNG, and right in an SVG, whose text the reader's fonts show.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         yield
@@ -98,7 +99,7 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     for i, axis in enumerate(panels[: len(chosen) + 1]):
         _name_rows(axis, rows if i % n_columns == 0 else [], heights)
     figure.suptitle(dataset.dataset, fontsize=9.5, fontweight="bold")
-    figure.supxlabel(_SCORE_FOOT, **_FOOT)
+    figure.supxlabel(_SCORE_FOOT, fontsize=7.5, color=SOFT)
     return figure
 
 
@@ -121,7 +122,7 @@ def _short(label: str) -> str:
 
 
 def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRow, float]], index: int) -> None:
-    far = _far_off([row for row, _ in places], index)
+    far = _far_off([row for row, _ in places], column, index)
     shown: list[tuple[BoardRow, float]] = []
     for (row, height), outside in zip(places, far, strict=True):
         score = row.scores[index]
@@ -136,25 +137,30 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
     for control in (False, True):
         ends += _draw_scores(axis, [(row, height) for row, height in shown if row.is_control == control], index)
     _set_limits(axis, column, ends)
-    axis.set_title("\n".join([*textwrap.wrap(column.title, 26), direction_text(column)]))
+    axis.set_title("\n".join([*textwrap.wrap(column.title, 26), direction_text(column)]), y=1)
     axis.xaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     _tidy(axis)
 
 
-def _far_off(rows: Sequence[BoardRow], index: int) -> list[int]:
-    """Say which controls lie so far below (-1) or above (1) that showing them would flatten all the others."""
+def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
+    """Say which rows lie so far below (-1) or above (1) that showing them would flatten all the others.
+
+    Never more than a third of the rows, and never the best of all or the best model.
+    """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]
     centre = median(known)
     spread = median(abs(mean - centre) for mean in known)
-    shown = [
-        mean
-        for row, mean in zip(rows, means, strict=True)
-        if mean is not None and (not row.is_control or spread == 0 or abs(mean - centre) <= _FAR * spread)
-    ]
+    near = [mean for mean in known if spread == 0 or abs(mean - centre) <= _FAR * spread]
+    models = [mean for row, mean in zip(rows, means, strict=True) if mean is not None and not row.is_control]
+    shown = [*near, *(min(kind, key=partial(_badness, column.spec.direction)) for kind in (known, models) if kind)]
     low, high = min(shown), max(shown)
     signs = [0 if mean is None else (mean > high) - (mean < low) for mean in means]
     return signs if 3 * sum(sign != 0 for sign in signs) <= len(known) else [0] * len(signs)
+
+
+def _badness(direction: str, mean: float) -> float:
+    return {"higher": -mean, "lower": mean, "one": abs(mean - 1)}[direction]
 
 
 def _write(axis: Axes, side: str, height: float, text: str, colour: str = SOFT) -> None:
@@ -228,7 +234,7 @@ def _time_panel(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) 
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.xaxis.set_minor_formatter(NullFormatter())
-    axis.set_title("seconds to fit (log)\nmean, smallest, largest")
+    axis.set_title("seconds to fit (log)\nmean, smallest, largest", y=1)
     _tidy(axis)
 
 
@@ -237,63 +243,3 @@ def _tidy(axis: Axes) -> None:
     axis.set_axisbelow(True)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
-
-
-def loss_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw the loss curves that generators reported, one panel a generator, one line a cell and curve.
-
-    Returns:
-        None where no generator reported any.
-    """
-    rows = [row for row in dataset.rows if row.curves]
-    if not rows:
-        return None
-    n_columns = min(2, len(rows))
-    n_lines = math.ceil(len(rows) / n_columns)
-    most = max(len(_curve_names(row)) for row in rows)
-    below = 0.16 * math.ceil(most / 2) if most > _INSIDE else 0.0
-    width = _WIDTH if n_columns == 2 else 5.0
-    figure = Figure(figsize=(width, 0.2 + (2.7 + below) * n_lines), layout="constrained")
-    panels: list[Axes] = list(figure.subplots(n_lines, n_columns, squeeze=False).flat)
-    for axis, row in zip(panels, rows, strict=False):
-        _loss_panel(axis, row)
-    for axis in panels[len(rows) :]:
-        axis.set_visible(False)
-    figure.suptitle(f"{dataset.dataset}: loss curves", fontsize=9.5, fontweight="bold")
-    text = "one line for each split and seed; losses are those on training rows unless their name says otherwise"
-    figure.supxlabel("\n".join(textwrap.wrap(text, round(15 * width))), **_FOOT)
-    return figure
-
-
-def _loss_panel(axis: Axes, row: BoardRow) -> None:
-    names = _curve_names(row)
-    values: list[float] = []
-    for i, name in enumerate(names):
-        colour, style = _CURVES[i % len(_CURVES)], "-" if i < len(_CURVES) else "--"
-        shown = name
-        for curve in row.curves:
-            ys = [math.nan if value is None else value for value in curve.losses.get(name, ())]
-            if ys:
-                axis.plot(curve.epochs, ys, style, color=colour, lw=1, alpha=0.85, label=shown)
-                shown = "_"  # one entry in the legend for all cells
-                values += [y for y in ys if math.isfinite(y)]
-    if values and min(values) > 0 and max(values) > 20 * min(values):
-        axis.set_yscale("log")
-        axis.yaxis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
-        axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.yaxis.set_minor_locator(NullLocator())
-    axis.set_title("\n".join(textwrap.wrap(row.label.replace(",", ", "), 48)))
-    axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axis.set_ylabel("loss")
-    axis.tick_params(axis="y", labelsize=7.5, labelcolor=SOFT)
-    axis.grid(axis="y")
-    axis.set_axisbelow(True)
-    if len(names) > _INSIDE:
-        axis.legend(fontsize=6.5, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
-    else:
-        axis.legend(fontsize=7.5, loc="upper right")  # losses fall; to look for the emptiest place takes long
-
-
-def _curve_names(row: BoardRow) -> list[str]:
-    return sorted({name for curve in row.curves for name in curve.losses})

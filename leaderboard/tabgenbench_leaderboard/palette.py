@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import count
 
-__all__ = ["COLOURS", "MARKERS", "Look", "group_looks", "look_of_order"]
+__all__ = ["COLOURS", "MARKERS", "Look", "group_looks", "status_looks"]
 
 # Sixteen colours whose smallest distance in OKLab is as large as a search could make it, over normal sight and
 # simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009); none too light or too dark for a page.
@@ -28,6 +29,26 @@ COLOURS = (
     "#00b4d2",
 )
 MARKERS = ("o", "s", "^", "D")
+_TISSUES = (  # of RNAseqDB, whose boards have different ones: these keep their looks on all
+    "bladder",
+    "breast",
+    "cervix",
+    "colon",
+    "esophagus_gas",
+    "esophagus_muc",
+    "esophagus_mus",
+    "kidney",
+    "liver",
+    "lung",
+    "prostate",
+    "salivary",
+    "stomach",
+    "thyroid",
+    "uterus",
+)
+# As far from the sixteen, from one another, and from the grey and magenta of real and synthetic rows as a search found.
+_STATUS_COLOURS = ("#443311", "#33aa66", "#99aaff")
+_STATUS_MARKERS = ("o", "^", "s", "D")
 
 
 @dataclass(frozen=True)
@@ -39,13 +60,21 @@ class Look:
 
 
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Give every name a look of its own, by its place in sorted order; 64 names differ.
+    """Give every name a look of its own: 64 names differ.
 
-    >>> looks = group_looks(["lung", "liver", "lung"])
-    >>> list(looks), looks["liver"].marker, looks["lung"].marker
-    (['liver', 'lung'], 'o', 's')
+    A tissue of RNAseqDB has the same look on every board, by its place among the fifteen. All other names share the
+    looks that are left, in sorted order: they look alike on boards that have the same ones.
+
+    >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
+    >>> list(looks)
+    ['astrocyte', 'liver', 'lung', 'neuron']
+    >>> looks["liver"] == group_looks(["liver"])["liver"], looks["liver"].marker, looks["astrocyte"].marker
+    (True, 'o', 'o')
     """
-    return {name: _look(i) for i, name in enumerate(sorted(set(names)))}
+    found = sorted(set(names))
+    fixed = {name: _TISSUES.index(name) for name in found if name in _TISSUES}
+    left = (order for order in count() if order not in fixed.values())
+    return {name: _look(fixed[name] if name in fixed else next(left)) for name in found}
 
 
 def _look(order: int) -> Look:
@@ -53,7 +82,17 @@ def _look(order: int) -> Look:
     return Look(COLOURS[place], MARKERS[(place + cycle) % len(MARKERS)])
 
 
-def look_of_order(order: int) -> Look:
-    """Return a look for the few values of a status, by their place in sorted order: orange, blue, then the others."""
-    first = (Look("#d55e00", "o"), Look("#0072b2", "o"), Look("#009e73", "^"), Look("#cc79a7", "s"))
-    return first[order] if order < len(first) else _look(order)
+def status_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Give every value of a status a look, in sorted order: the first twelve have a colour that no tissue has.
+
+    >>> status_looks(["normal", "cancer"])
+    {'cancer': Look(colour='#443311', marker='o'), 'normal': Look(colour='#33aa66', marker='^')}
+    """
+    return {name: _status_look(i) for i, name in enumerate(sorted(set(names)))}
+
+
+def _status_look(order: int) -> Look:
+    cycle, place = divmod(order, len(_STATUS_COLOURS))
+    if cycle >= len(_STATUS_MARKERS):
+        return _look(order)
+    return Look(_STATUS_COLOURS[place], _STATUS_MARKERS[(place + cycle) % len(_STATUS_MARKERS)])

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from tabgenbench_leaderboard.board import BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures import INK, PAPER, SOFT
 from tabgenbench_leaderboard.formatting import number_text
-from tabgenbench_leaderboard.palette import Look, look_of_order
+from tabgenbench_leaderboard.legends import add_legend, fitted, legend_columns, legend_height, shortened, text_width
+from tabgenbench_leaderboard.palette import Look
 from tabgenbench_leaderboard.pictures import RowsPicture
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["rows_figure", "rows_sheet"]
 
-_FOOT_LINE, _FOOT_TEXT, _LEGEND_COLUMNS = 0.2, 0.5, 8  # inches, inches, entries
 _SHEET_FOOT = (
     "UMAP of both kinds of rows together, anew for each generator: an illustration.\n"
     "mixing, overall: scores in principal components on this split; 1 is best."
@@ -35,8 +35,19 @@ _SHEET_FOOT = (
 CRITERIA = ("tissue", "status", "mixing", "overall")
 ORIGINS = ("real", "synthetic")
 _ORIGIN_LOOKS = {"real": Look("#7a828c", "o"), "synthetic": Look("#c2186b", "o")}
-_WIDTH = 8.0
 _MOST_LINES = 5  # of a sheet with one generator to a line
+_LONGEST_LABEL, _LONGEST_NAME = 44, 14  # characters, in a legend and in a panel
+_MOST_LABEL_LINES = 3  # of a legend below its own panel
+
+# Inches.
+_WIDTH, _MARGIN, _GAP = 8.0, 0.06, 0.1
+_TITLE_LINE, _HEAD, _FOOT_LINE = 0.19, 0.24, 0.14
+
+# Points.
+_NAME_SIZE, _NAME_LINE = 6.5, 8.4
+_FARTHEST = 4 * _NAME_LINE  # of a name from its group
+
+Looks = Sequence[Mapping[str, Look]]
 
 
 @dataclass(frozen=True)
@@ -48,29 +59,48 @@ class _Panel:
     looks: Mapping[str, Look]
 
 
-def rows_figure(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, groups: Mapping[str, Look]) -> Figure:
+@dataclass(frozen=True)
+class _Legend:
+    """Signs and their labels, by the middle of the place below the panels that they fill, and its width."""
+
+    handles: tuple[Line2D, ...]
+    middle: float
+    width: float
+
+    @property
+    def labels(self) -> list[str]:
+        return [str(handle.get_label()) for handle in self.handles]
+
+    @property
+    def height(self) -> float:
+        return legend_height(self.labels, self.width)
+
+
+def rows_figure(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, looks: Looks) -> Figure:
     """Draw the panels of one generator.
 
     Args:
         dataset: whose board it is.
         row: the generator.
         picture: where the rows lie.
-        groups: look of each tissue, the same in all figures of a board.
+        looks: of each tissue and of each status, the same in all figures of a board.
     """
-    panels = _panels(picture, groups)
-    figure, lines, foot = _axes(1, panels, height=2.8)
-    for axis, panel in zip(lines[0], panels, strict=True):
+    panels = _panels(picture, looks)
+    width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
+    lefts = [_MARGIN + i * (width + _GAP) for i in range(len(panels))]
+    title = _wrapped(f"{row.label} on {dataset.dataset}")
+    legends = _legends(panels, [left + width / 2 for left in lefts], width)
+    page = _Page(title, height, legends, _footer(dataset, row, picture))
+    for left, panel in zip(lefts, panels, strict=True):
+        axis = page.axes(left, 0, width, height)
         _points(axis, picture, panel, size=11.0)
-        axis.set_title(panel.title, fontsize=9)
-    if len(panels) > 1:
-        _name_groups(lines[0][0], picture)
-    figure.suptitle(f"{row.label} on {dataset.dataset}", fontsize=10, fontweight="bold")
-    _legends(foot, lines[0], panels)
-    _write_foot(foot, _footer(dataset, row, picture))
-    return figure
+        axis.set_title(fitted(panel.title, width, 9), fontsize=9, y=1)
+        if panel is panels[0] and len(panels) > 1:
+            _name_groups(axis, picture, 72 * width, 72 * height)
+    return page.figure
 
 
-def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], groups: Mapping[str, Look]) -> Figure | None:
+def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], looks: Looks) -> Figure | None:
     """Draw the panels of all generators; None where there is nothing to draw.
 
     A line each or, so that many fit on a page, two to a line: the second half of them beside the first.
@@ -78,70 +108,93 @@ def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], group
     rows = [row for row in dataset.rows if row.label in pictures]
     if not rows:
         return None
-    widest = max((_panels(pictures[row.label], groups) for row in rows), key=len)
+    panels = [_panels(pictures[row.label], looks) for row in rows]
+    widest = _all_looks(panels)
     n_blocks = 1 if len(rows) <= _MOST_LINES else 2
     n_lines = math.ceil(len(rows) / n_blocks)
-    figure, lines, foot = _axes(n_lines, widest, height=1.8 if n_blocks == 1 else 1.3, blocks=[0.32] * n_blocks)
-    for place in range(n_lines * n_blocks):
-        block = (place // n_lines) * (1 + len(widest))
-        side, *line = lines[place % n_lines][block : block + 1 + len(widest)]
-        side.set_axis_off()
-        panels = _panels(pictures[rows[place].label], groups) if place < len(rows) else []
-        for axis, panel in zip(line, panels, strict=False):
-            _points(axis, pictures[rows[place].label], panel, size=5.0 / n_blocks)
-        for axis in line[len(panels) :]:
-            axis.set_visible(False)
-        if panels:
-            text = _side_text(dataset, rows[place], pictures[rows[place].label])
-            side.text(
-                1.0,
-                0.5,
-                text,
-                fontsize=8 if n_blocks == 1 else 7,
-                rotation=90,
-                ha="right",
-                va="center",
-                in_layout=False,
-            )
+    height, letters, size = (1.75, 24, 8.0) if n_blocks == 1 else (1.25, 20, 7.0)
+    sides = [_side_text(dataset, row, pictures[row.label], letters) for row in rows]
+    side = max(text.count("\n") + 1 for text in sides) * 1.25 * size / 72 + 0.05
+    block = (_WIDTH - 2 * _MARGIN + _GAP) / n_blocks
+    width = (block - side) / len(widest) - _GAP
+    lefts = [_MARGIN + side + i * (width + _GAP) for i in range(len(widest))]
+    legends = _legends(widest, [left + width / 2 for left in lefts] if n_blocks == 1 else [], width)
+    title = _wrapped(f"{dataset.dataset}: real test rows and synthetic rows")
+    page = _Page(title, n_lines * (height + _GAP) - _GAP, legends, _SHEET_FOOT)
+    for place, (row, text) in enumerate(zip(rows, sides, strict=True)):
+        shift, top = place // n_lines * block, place % n_lines * (height + _GAP)
+        page.turned_text(_MARGIN + shift + side - 0.05, top + height / 2, text, size)
+        for left, panel in zip(lefts, panels[place], strict=False):
+            axis = page.axes(left + shift, top, width, height)
+            _points(axis, pictures[row.label], panel, size=5.0 / n_blocks)
         if place % n_lines == 0:
-            for axis, panel in zip(line, widest, strict=True):
-                axis.set_title(panel.title.replace(" and ", ", "), fontsize=9 if n_blocks == 1 else 8)
-    figure.suptitle(f"{dataset.dataset}: real test rows and synthetic rows", fontsize=10, fontweight="bold")
-    _legends(foot, lines[-1][1:] if n_blocks == 1 else [], widest)
-    _write_foot(foot, _SHEET_FOOT)
-    return figure
+            for left, panel in zip(lefts, widest, strict=True):
+                page.head(
+                    left + shift + width / 2, fitted(panel.title.replace(" and ", ", "), width, size + 1), size + 1
+                )
+    return page.figure
 
 
-def _axes(
-    n_lines: int, panels: Sequence[_Panel], *, height: float, blocks: Sequence[float] = (0.0,)
-) -> tuple[Figure, list[list[Axes]], Axes]:
-    """Return a figure, its panels line by line, and a place below them for a legend and a sentence.
+class _Page:
+    """A figure of panels, with a title above, legends and a sentence below; places are inches from its top left.
 
-    A line has the panels of one generator for each of ``blocks``: the width of a place before them, as a share of a
-    panel's, which is the first of their axes where it is not 0.
+    Everything has its place beforehand, so that no text lies on another however many there are.
     """
-    widths = [width for side in blocks for width in ([side] if side else []) + [1.0] * len(panels)]
-    foot_height = _FOOT_TEXT + _FOOT_LINE * (math.ceil(len(panels[0].looks) / _LEGEND_COLUMNS) + len(blocks) - 1)
-    figure = Figure(figsize=(_WIDTH, 0.65 + n_lines * height + foot_height), layout="constrained")
-    heights = [height] * n_lines + [foot_height]
-    grid = figure.add_gridspec(n_lines + 1, len(widths), height_ratios=heights, width_ratios=widths)
-    lines = [[figure.add_subplot(grid[i, j]) for j in range(len(widths))] for i in range(n_lines)]
-    foot = figure.add_subplot(grid[n_lines, :])
-    foot.set_axis_off()
-    return figure, lines, foot
+
+    def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
+        """Make room for panels of a height and for legends, line by line; write the title, the legends and the foot."""
+        self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
+        below = sum(max(legend.height for legend in line) for line in legends)
+        self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
+        self.figure = Figure(figsize=(_WIDTH, self._height))
+        self.figure.text(0.5, self._up(0.06), title, fontsize=10, fontweight="bold", ha="center", va="top")
+        self.figure.text(0.5, 0.04 / self._height, foot, fontsize=7.5, color=SOFT, ha="center", va="bottom")
+        top = self._top + height + 0.02
+        for line in legends:
+            for legend in line:
+                at = (legend.middle / _WIDTH, self._up(top))
+                add_legend(self.figure, legend.handles, at=at, width=legend.width)
+            top += max(legend.height for legend in line)
+
+    def _up(self, top: float) -> float:
+        return 1 - top / self._height
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes by their place below the title."""
+        place = (left / _WIDTH, self._up(self._top + top + height), width / _WIDTH, height / self._height)
+        return self.figure.add_axes(place)
+
+    def head(self, middle: float, text: str, size: float) -> None:
+        """Write above the panels."""
+        place = (middle / _WIDTH, self._up(self._top - 0.06))
+        self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
+
+    def turned_text(self, right: float, top: float, text: str, size: float) -> None:
+        """Write from below upwards, beside panels."""
+        options: Any = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center"}
+        self.figure.text(right / _WIDTH, self._up(self._top + top), text, fontsize=size, **options)
 
 
-def _write_foot(foot: Axes, text: str) -> None:
-    foot.text(0.5, 0.0, text, fontsize=7.5, color=SOFT, ha="center", va="bottom", transform=foot.transAxes)
+def _wrapped(title: str) -> str:
+    return "\n".join(textwrap.wrap(title.replace(",", ", "), 80)[:4])
 
 
-def _panels(picture: RowsPicture, groups: Mapping[str, Look]) -> list[_Panel]:
+def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
     panels = []
-    for i, (name, labels) in enumerate(zip(picture.columns, picture.labels, strict=True)):
-        looks = groups if i == 0 else {label: look_of_order(k) for k, label in enumerate(sorted(set(labels)))}
-        panels.append(_Panel(f"by {name}", labels, {label: looks[label] for label in sorted(set(labels))}))
+    for name, labels, look in zip(picture.columns, picture.labels, looks, strict=False):
+        panels.append(_Panel(f"by {name}", labels, {label: look[label] for label in sorted(set(labels))}))
     origins = tuple(ORIGINS[synthetic] for synthetic in picture.synthetic)
     return [*panels, _Panel("real and synthetic", origins, _ORIGIN_LOOKS)]
+
+
+def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
+    """Return the most panels that a generator has, with the looks that any generator's panel of that title has."""
+    found = list(chain.from_iterable(panels))
+    merged = []
+    for widest in max(panels, key=len):
+        looks = {name: look for panel in found if panel.title == widest.title for name, look in panel.looks.items()}
+        merged.append(_Panel(widest.title, (), dict(sorted(looks.items()))))
+    return merged
 
 
 def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> None:
@@ -167,34 +220,66 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
         spine.set_visible(True)
 
 
-def _name_groups(axis: Axes, picture: RowsPicture) -> None:
-    """Write each group's name where it is densest, large groups first; a name moves up or down to a free place.
+def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
+    """Write each group's name where it is densest, large groups first; a name moves to a free place near by.
 
-    That of a group that it would cover stands above it; a line leads from a name that had to move away.
+    That of a group that it would cover stands above it; a line leads from a name that had to move away. A name that
+    finds no place is left to the legend.
+
+    Args:
+        axis: of the points.
+        picture: where they lie.
+        width: of the axes, in points, as all measures here.
+        height: of the axes.
     """
     labels = np.array(picture.labels[0])
-    points = np.column_stack([picture.x, picture.y])
-    width, height = (
-        share * float(extent or 1.0) for share, extent in zip((0.028, 0.05), np.ptp(points, axis=0), strict=True)
-    )
+    extent = np.array([width, height])
+    points = axis.transLimits.transform(np.column_stack([picture.x, picture.y])) * extent
+    short = shortened(picture.labels[0], _LONGEST_NAME)
     taken: list[tuple[float, float, float]] = []
     names, counts = np.unique(labels, return_counts=True)
-    left, right = axis.get_xlim()
-    axis.autoscale(False)  # lines to names do not move the frame
     for name in names[np.argsort(-counts, kind="stable")]:
-        x0, y0, reach = _densest(points[labels == name])
-        start = y0 + (0.8 * height if reach < height else 0.0)
-        half = width * len(name) / 2
-        column = min(max(x0, left + half), right - half)
-        for step in range(200):
-            line = start + (-1) ** step * (step + 1) // 2 * height / 4
-            if not any(abs(column - x) < half + reach and abs(line - y) < height for x, y, reach in taken):
-                break
-        taken.append((column, line, half))
-        if abs(line - y0) > 1.5 * height:
-            axis.plot([column, x0], [line, y0], color=SOFT, lw=0.5, zorder=3)
+        x, y, reach = _densest(points[labels == name])
+        half = 36 * text_width(short[name], _NAME_SIZE)
+        start = (x, y + (0.8 * _NAME_LINE if reach < _NAME_LINE else 0.0))
+        place = _free_place(start, half, extent, taken, points[labels != name])
+        if place is None:
+            continue
+        taken.append((*place, half))
+        if math.hypot(max(0.0, abs(place[0] - x) - half), place[1] - y) > 1.5 * _NAME_LINE:
+            edge = min(max(x, place[0] - half), place[0] + half)
+            ends = np.array([[edge, place[1]], [x, y]]) / extent
+            axis.plot(*ends.T, color=SOFT, lw=0.5, zorder=3, transform=axis.transAxes)
         effect: Any = withStroke(linewidth=1.6, foreground=PAPER)
-        axis.text(column, line, str(name), fontsize=6.5, ha="center", va="center", color=INK, path_effects=[effect])
+        style: Any = {"fontsize": _NAME_SIZE, "ha": "center", "va": "center", "color": INK, "path_effects": [effect]}
+        axis.text(place[0] / width, place[1] / height, short[name], transform=axis.transAxes, **style)
+
+
+def _free_place(
+    start: tuple[float, float],
+    half: float,
+    extent: NDArray[np.float64],
+    taken: Sequence[tuple[float, float, float]],
+    others: NDArray[np.float64],
+) -> tuple[float, float] | None:
+    """Return the middle of the nearest place inside the axes where a name covers no other, and few foreign points."""
+    across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
+    along = np.linspace(-1, 1, 33) * _FARTHEST
+    moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
+    border = np.array([half + 2, _NAME_LINE / 2 + 1])
+    places = np.clip(np.array(start) + moves, border, np.maximum(border, extent - border))
+    off_x, off_y = np.abs(places - start).T
+    distance = np.hypot(np.maximum(0, off_x - 0.8 * half), off_y)
+    free = distance <= _FARTHEST
+    for x, y, other in taken:
+        free &= (np.abs(places[:, 0] - x) > half + other + 1) | (np.abs(places[:, 1] - y) > _NAME_LINE)
+    if not free.any():
+        return None
+    gaps = np.abs(places[free][:, None, :] - others)
+    covered = ((gaps[..., 0] < half) & (gaps[..., 1] < _NAME_LINE / 2)).sum(axis=1)
+    best = int((distance[free] + 0.05 * off_x[free] + 0.3 * covered).argmin())
+    x, y = places[free][best]
+    return float(x), float(y)
 
 
 def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
@@ -205,29 +290,32 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
     return float(x), float(y), float(reach.min())
 
 
-def _legends(foot: Axes, axes: Sequence[Axes], panels: Sequence[_Panel]) -> None:
-    """Put the legend of many groups below the whole figure, those of two or three below their own panel.
+def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
+    """Return lines of legends: first those of a few groups, each below its own panel, then that of the tissues.
 
-    Where no axes are given, one line below the whole figure has all of the latter.
+    Where no middles of panels are given, or a panel is too narrow, one legend of the whole width has all of the former.
     """
-    handles = [
-        [
-            Line2D([], [], ls="none", marker=look.marker, color=look.colour, ms=5, label=label)
-            for label, look in panel.looks.items()
-        ]
-        for panel in panels
-    ]
-    options: Any = {"fontsize": 8, "handletextpad": 0.2, "columnspacing": 1.2, "loc": "upper center"}
-    if not axes:
-        few = list(chain.from_iterable(handles[1:]))
-        foot.add_artist(foot.legend(handles=few, ncols=_LEGEND_COLUMNS, borderaxespad=0, **options))
-    if len(panels) > 1:
-        columns = min(_LEGEND_COLUMNS, len(handles[0]))
-        foot.legend(handles=handles[0], ncols=columns, borderaxespad=0 if axes else 1.8, **options)
-    for i, axis in enumerate(axes):
-        if i or len(panels) == 1:
-            columns = min(3, len(handles[i]))
-            axis.legend(handles=handles[i], bbox_to_anchor=(0.5, -0.01), ncols=columns, **options)
+    handles = [_handles(panel.looks) for panel in panels]
+    if len(panels) == 1:
+        return [[_Legend(handles[0], _WIDTH / 2, _WIDTH - 2 * _MARGIN)]]
+    own = [_Legend(found, middle, width) for found, middle in zip(handles[1:], middles[1:], strict=False)]
+    if not own or any(not _fits(legend) for legend in own):
+        together = tuple(chain.from_iterable(handles[1:]))
+        own = [_Legend(together, _WIDTH / 2, _WIDTH - 2 * _MARGIN)]
+    return [own, [_Legend(handles[0], _WIDTH / 2, _WIDTH - 2 * _MARGIN)]]
+
+
+def _fits(legend: _Legend) -> bool:
+    columns = legend_columns(legend.labels, legend.width)
+    return columns > 0 and math.ceil(len(legend.labels) / columns) <= _MOST_LABEL_LINES
+
+
+def _handles(looks: Mapping[str, Look]) -> tuple[Line2D, ...]:
+    short = shortened(looks, _LONGEST_LABEL)
+    return tuple(
+        Line2D([], [], ls="none", marker=look.marker, color=look.colour, ms=5, label=short[name])
+        for name, look in looks.items()
+    )
 
 
 def _score(dataset: DatasetBoard, row: BoardRow, name: str, split: int) -> float | None:
@@ -252,8 +340,8 @@ def _footer(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture) -> str:
     )
 
 
-def _side_text(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture) -> str:
-    lines = textwrap.wrap(row.label.replace(",", ", "), 24)[:3]
+def _side_text(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, letters: int) -> str:
+    lines = textwrap.wrap(row.label.replace(",", ", "), letters)[:3]
     overall = _score(dataset, row, "pca-overall", picture.split)
     mixing = _score(dataset, row, "pca-mixing", picture.split)
     if mixing is not None:

@@ -11,13 +11,16 @@ import pytest
 from PIL import Image
 
 from tabgenbench.record import SuiteRow
+from tabgenbench_datasets.rnaseqdb_files import TISSUE_OF_CODE
 from tabgenbench_leaderboard.aggregate import build_board
 from tabgenbench_leaderboard.files import render_board
-from tabgenbench_leaderboard.palette import COLOURS, group_looks
+from tabgenbench_leaderboard.palette import COLOURS, group_looks, status_looks
 from tabgenbench_leaderboard.pictures import collect_pictures
 from tabgenbench_leaderboard.svg import with_palette
 
 FakeRun = Any
+RNASEQDB = tuple(dict.fromkeys(TISSUE_OF_CODE.values()))
+ORIGINS = ("#7a828c", "#c2186b")  # of real and synthetic rows
 # Machado et al. 2009, severity 1, on linear RGB.
 SIGHT = {
     "normal": np.eye(3),
@@ -151,6 +154,25 @@ def test_each_group_has_one_look_of_its_own() -> None:
     looks = group_looks(f"tissue {i}" for i in range(64))
     assert len(set(looks.values())) == 64
     assert group_looks(["b", "a"]) == group_looks(["a", "b", "b"])
+    assert len(set(group_looks(["kidney", "lung", *(f"tissue {i}" for i in range(62))]).values())) == 64
+
+
+def test_a_tissue_of_rnaseqdb_looks_the_same_on_every_board() -> None:
+    thirteen = group_looks(tissue for tissue in RNASEQDB if tissue not in ("esophagus_gas", "esophagus_muc"))
+    fifteen = group_looks(RNASEQDB)
+    assert thirteen.items() <= fifteen.items()
+    assert group_looks([*RNASEQDB, "blood"]).items() >= fifteen.items()
+
+
+def test_no_tissue_looks_like_a_status() -> None:
+    looks = status_looks(f"{i:02}" for i in range(12))
+    assert len(set(looks.values())) == 12
+    assert len({look.marker for look in status_looks(["cancer", "normal"]).values()}) == 2
+    states = {look.colour for look in looks.values()}
+    for state, other in [*itertools.product(states, (*COLOURS, *ORIGINS)), *itertools.combinations(states, 2)]:
+        distances = np.linalg.norm(oklab(state) - oklab(other), axis=1)
+        assert distances[0] > 0.12, (state, other)
+        assert distances.min() > 0.06, (state, other)
 
 
 def test_each_colour_of_a_sign_is_kept_to_the_bit() -> None:

@@ -1,0 +1,124 @@
+"""Labels and legends that keep to their figure: measured, shortened, in as many columns as fit. Sizes are inches."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["add_legend", "fitted", "legend_columns", "legend_height", "shortened", "text_width"]
+
+FONT = "DejaVu Sans"
+_SIZE = 8.0  # of the letters of a legend, in points
+_HANDLE, _HANDLE_PAD, _COLUMN_SPACE = 1.7, 0.5, 1.2  # in sizes of a letter
+_ENTRY = (_HANDLE + _HANDLE_PAD + _COLUMN_SPACE) * _SIZE / 72
+_LINE_SPACE, _BORDER = 0.01 + 0.5 * _SIZE / 72, 0.8 * _SIZE / 72  # letters on pixels are a little higher
+_MOST_COLUMNS = 8
+
+
+def text_width(text: str, size: float = _SIZE) -> float:
+    """Return how wide a line of text is whose letters are ``size`` points high."""
+    return _extent(text, size)[0]
+
+
+@lru_cache(maxsize=4096)
+def _extent(text: str, size: float) -> tuple[float, float]:
+    font = FontProperties(family=FONT, size=size)
+    width, height, _ = text_to_path.get_text_width_height_descent(text, font, ismath=False)
+    return float(width) / 72, float(height) / 72
+
+
+def fitted(text: str, width: float, size: float = _SIZE) -> str:
+    """Return a text that is cut, with an ellipsis, to fit a width."""
+    cut = len(text)
+    while cut > 1 and text_width(_end_cut(text, cut), size) > width:
+        cut -= 1
+    return _end_cut(text, cut)
+
+
+def shortened(names: Iterable[str], most: int) -> dict[str, str]:
+    """Cut names to about ``most`` characters, with an ellipsis: at the end, or in the middle where two look alike.
+
+    Different names stay different.
+
+    >>> shortened(["Brain - Amygdala", "Skin"], 10)
+    {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}
+    >>> list(shortened(["Skin - Sun exposed", "Skin - Sun expected", "Skin - Sunny"], 12).values())
+    ['Skin -…pected', 'Skin -…xposed', 'Skin - Sunny']
+    """
+    found = {name: " ".join(name.split()) for name in sorted(set(names))}
+    ends = {name: _end_cut(text, most) for name, text in found.items()}
+    counts = Counter(ends.values())
+    cut = {name: end if counts[end] == 1 else _middle_cut(found[name], most) for name, end in ends.items()}
+    counts = Counter(cut.values())
+    return {name: text if counts[text] == 1 else f"{text} ({i})" for i, (name, text) in enumerate(cut.items(), 1)}
+
+
+def _end_cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _middle_cut(text: str, most: int) -> str:
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half].rstrip()}…{text[-half:].lstrip()}"
+
+
+def legend_columns(labels: Sequence[str], width: float) -> int:
+    """Return in how many columns a legend fits a width with the fewest lines; 0 where its longest label does not."""
+    widths = np.array([_ENTRY + text_width(label) for label in labels])
+    fitting = [
+        n
+        for n in range(1, min(_MOST_COLUMNS, len(labels)) + 1)
+        if sum(float(part.max()) for part in np.array_split(widths, n)) <= width
+    ]
+    return next((n for n in fitting if _lines(labels, n) == _lines(labels, max(fitting))), 0)
+
+
+def _lines(labels: Sequence[str], columns: int) -> int:
+    return math.ceil(len(labels) / columns)
+
+
+def legend_height(labels: Sequence[str], width: float) -> float:
+    """Return how high a legend is that fits a width."""
+    line = _LINE_SPACE + max(_extent(label, _SIZE)[1] for label in ("lp", *labels))
+    return _BORDER + line * _lines(labels, max(1, legend_columns(labels, width)))
+
+
+def add_legend(
+    parent: Figure | Axes, handles: Sequence[Artist], *, at: tuple[float, float], width: float, pad: float = 0.0
+) -> None:
+    """Draw a legend of the handles' labels.
+
+    Args:
+        parent: whose legend it is.
+        handles: artists with labels.
+        at: middle of its upper edge, as shares of the parent's width and height.
+        width: how wide it may be, in inches.
+        pad: how far below that place it stands, in inches.
+    """
+    labels = [str(handle.get_label()) for handle in handles]
+    legend = parent.legend(
+        handles=list(handles),
+        labels=["."] * len(handles),
+        loc="upper center",
+        bbox_to_anchor=at,
+        ncols=max(1, legend_columns(labels, width)),
+        borderaxespad=72 * pad / _SIZE,
+        fontsize=_SIZE,
+        handlelength=_HANDLE,
+        handletextpad=_HANDLE_PAD,
+        columnspacing=_COLUMN_SPACE,
+    )
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set_text(label)  # matplotlib itself leaves out a label that begins with "_"
