@@ -68,14 +68,6 @@ class TrainingConditions:
         asked: NDArray[np.int64] = pd.Index(self.labels).get_indexer(condition_labels(used)).astype(np.int64)
         return asked
 
-    def has(self, conditions: pd.DataFrame) -> NDArray[np.bool_]:
-        """Return for each row asked whether some training row has its condition, shape (n_asked,)."""
-        used = conditions.loc[:, list(self.frame.columns)]
-        if used.shape[1] == 0:
-            return np.ones(len(conditions), dtype=bool)
-        known: NDArray[np.bool_] = condition_labels(used).isin(self.labels).to_numpy(dtype=bool)
-        return known
-
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Go through the conditions asked, by name: the condition that serves, and the rows asked that it fills."""
         asked = self.asked(conditions, context)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
+from tabgenbench import FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported, condition_labels
 from tabgenbench.generator import Context
 from tabgenbench_plugins.by_condition import TrainingConditions
 from tabgenbench_plugins.tabular.blocks import Blocks
@@ -142,7 +142,7 @@ class TabularGenerator(Generator):
             else "a generated row of the most similar condition, as too few of this one came"
         )
         # A condition that no training row has is recorded once, with the condition that took its place.
-        fell_back = ~match.matched & self._conditions.has(conditions)
+        fell_back = ~match.matched & _is_known(conditions, self._conditions)
         record_fallbacks(asked, fell_back, labels, rule, context)
         context.note(
             f"{len(match.draws)} batches of {self.config.batch_size} rows generated for {len(asked)} rows asked"
@@ -174,3 +174,12 @@ class TabularGenerator(Generator):
     def weights_seed(self, context: FitContext) -> torch.Generator:
         """Return a generator for initial weights, drawn on the host so that every device starts from the same."""
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+
+
+def _is_known(conditions: pd.DataFrame, train: TrainingConditions) -> NDArray[np.bool_]:
+    """Return for each row asked whether some training row has its condition, shape (n_asked,)."""
+    used = conditions.loc[:, list(train.frame.columns)]
+    if used.shape[1] == 0:
+        return np.ones(len(conditions), dtype=bool)
+    known: NDArray[np.bool_] = condition_labels(used).isin(train.labels).to_numpy(dtype=bool)
+    return known
