@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -88,7 +89,7 @@ class CellWork:
                 distributions=(cell.generator.distribution,),
             )
             outcome = self._run(task, lambda message: self._show(cell, message))
-            record = self._cell_record(cell, outcome)
+            record = self._cell_record(cell, _with_tables(outcome, folder / "synthetic", cell.identity.draws))
             if record.status == "ok":
                 self.store.publish_draws(folder / "synthetic", record)
             elif earlier is not None and earlier.status == "ok":
@@ -246,6 +247,14 @@ def _writable(record: RecordT) -> RecordT:
     """Return a record that can be written; raises what writing it would raise."""
     record.model_dump_json()
     return record
+
+
+def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
+    """Return an outcome, as a failure where code of the task removed what it had sampled."""
+    gone = [name for name in (f"draw-{draw}.h5ad" for draw in range(draws)) if not (folder / name).is_file()]
+    if outcome.status != "ok" or not gone:
+        return outcome
+    return replace(outcome, status="failed", value=None, reason=f"{gone[0]} was written and removed again by the task")
 
 
 def _unfit(outcome: Outcome, error: Exception) -> Outcome:

@@ -54,9 +54,10 @@ class Fake:
         self,
         fit: Callable[[], Outcome | None] = lambda: Outcome(status="ok"),
         *,
+        tables: tuple[str, ...] = ("draw-0.h5ad",),
         asked: Callable[[], None] = lambda: None,
     ) -> None:
-        self.fit, self.asked, self.fits, self.closed = fit, asked, 0, False
+        self.fit, self.asked, self.fits, self.closed, self.tables = fit, asked, 0, False, tables
         self._endless: list[Future[Outcome]] = []
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
@@ -68,7 +69,8 @@ class Fake:
             return future
         self.fits += 1
         outcome = self.fit()
-        (task.payload.out_folder / "draw-0.h5ad").write_bytes(b"table")
+        for name in self.tables:
+            (task.payload.out_folder / name).write_bytes(b"table")
         if outcome is None:
             self._endless.append(future)
         else:
@@ -259,3 +261,11 @@ def test_an_error_that_is_not_of_the_store_passes(
         with pytest.raises(type(error)) as caught:
             execute(begin(), plugins, Fake)
         assert caught.value is error
+
+
+def test_a_task_that_removes_its_tables_has_failed(begin: Callable[..., Run], plugins: Plugins) -> None:
+    run = begin()
+    execute(run, plugins, lambda: Fake(tables=()))
+    record = run.store.read_cell(run.plan.cells[0].key)
+    assert record is not None
+    assert (record.status, record.reason) == ("failed", "draw-0.h5ad was written and removed again by the task")
