@@ -27,7 +27,8 @@ _CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("-", "--", ":")
 _WIDTH = 8.0
 _LEFT_OF_AXIS, _BELOW_AXIS, _LOSS_HEIGHT = 0.72, 0.4, 1.95  # numbers and names of axes, panel
-_LONGEST_LABEL = 30  # characters
+_LONGEST_LABEL = 48  # characters
+_NARROW, _FEW_CURVES = 5.0, 6  # width of a figure of one panel with few curves
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:
@@ -40,7 +41,7 @@ def loss_figure(dataset: DatasetBoard) -> Figure | None:
     if not rows:
         return None
     n_columns = min(2, len(rows))
-    width = _WIDTH if n_columns == 2 else 5.0
+    width = _NARROW if n_columns == 1 and len(_curve_labels(rows[0])) <= _FEW_CURVES else _WIDTH
     share = width / n_columns
     across = share - _LEFT_OF_AXIS - 0.1
     titles = ["\n".join(textwrap.wrap(row.label.replace(",", ", "), 48)) for row in rows]
