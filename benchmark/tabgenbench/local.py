@@ -205,23 +205,33 @@ def _listen(
             return watch.ended("crashed", "the run was ended before this task had finished")
         ready = wait([messages, keeper.control], POLL_SECONDS)
         over = watch.look()
-        if over is not None:
-            return over
         try:
-            if messages in ready:
-                for kind, content in inbox.read():
-                    if kind == "end":
-                        return watch.finished(content)
-                    if isinstance(content, Mark):
-                        watch.enter(content)
-                    else:
-                        on_message(content)
+            if messages in ready or over is not None:
+                end = _take(inbox, watch, on_message)
+                over = watch.look() if over is not None else None  # another phase may have begun by then
+                if over is not None:
+                    return over
+                if end is not None:
+                    return watch.finished(end)
             elif keeper.control in ready:  # the worker has ended, and said nothing more
                 return watch.crashed(keeper.wait_status())
         except TornMessage as error:
-            return watch.ended("crashed", str(error))
+            return over or watch.ended("crashed", str(error))
         except (EOFError, OSError):
-            return watch.crashed(keeper.wait_status())
+            return over or watch.crashed(keeper.wait_status())
+
+
+def _take(inbox: Inbox, watch: Watch, on_message: Callable[[Any], None]) -> dict[str, Any] | None:
+    """Pass on the messages that have arrived; return what the task said at its end, None where it has not ended."""
+    for kind, content in inbox.read():
+        if kind == "end":
+            end: dict[str, Any] = content
+            return end
+        if isinstance(content, Mark):
+            watch.enter(content)
+        else:
+            on_message(content)
+    return None
 
 
 @contextlib.contextmanager

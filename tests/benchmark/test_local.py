@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -107,6 +108,12 @@ def phases(payload, send):
         send(mark(phase))
         time.sleep(seconds)
     return "done"
+
+def grows(payload, send):
+    send(mark("fit"))
+    block = np.ones(payload // 8)
+    time.sleep(60)
+    return block.nbytes
 
 def above(payload, send):
     return os.getppid()
@@ -285,6 +292,23 @@ def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:
     outcome, _ = run(tmp_path, allocates, 2**31, memory=2**30)
     assert outcome.status == "out_of_memory"
     assert "limit 1.00 GiB" in outcome.reason
+
+
+@pytest.mark.parametrize("limit", [{"memory": 2**30}, {"timeout": 1.0}], ids=["memory", "time"])
+def test_a_limit_is_that_of_the_phase_that_had_begun_by_then(
+    tmp_path: Path, functions: object, monkeypatch: pytest.MonkeyPatch, limit: dict[str, Any]
+) -> None:
+    look, delays = Watch.look, [2.0]  # as where the supervisor waits for a processor
+
+    def look_late(watch: Watch) -> Any:
+        time.sleep(delays.pop() if delays else 0.0)
+        return look(watch)
+
+    monkeypatch.setattr(Watch, "look", look_late)
+    outcome, _ = run(tmp_path, functions.grows, 2**31, **limit)  # type: ignore[attr-defined]
+    assert outcome.status == {"memory": "out_of_memory", "timeout": "timeout"}[next(iter(limit))]
+    assert outcome.phase == "fit"
+    assert outcome.reason.startswith("fit was ended")
 
 
 def test_too_much_memory_says_more_than_too_much_time(tmp_path: Path) -> None:
