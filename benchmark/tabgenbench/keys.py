@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["code_hash", "make_key", "seed_of"]
+__all__ = ["class_hash", "code_hash", "make_key", "program_of", "seed_of"]
 
 
 def make_key(**parts: Any) -> str:
@@ -35,19 +37,140 @@ def seed_of(*parts: int | str) -> int:
     return int(state[0] >> np.uint64(1))
 
 
+def program_of(source: str | bytes) -> str:
+    """Return what a module's source does, without how it is written.
+
+    The syntax tree as text: node types, non-empty fields and constants. Comments, docstrings, blank lines and
+    formatting leave no trace, and Python 3.11 to 3.13 give the same text.
+
+    >>> program_of("x = 1  # one") == program_of("x=1")
+    True
+    """
+    parts: list[str] = []
+    _write_node(ast.parse(source), parts)
+    return "".join(parts)
+
+
+def _write_node(value: Any, parts: list[str]) -> None:
+    if isinstance(value, ast.AST):
+        parts.append(f"({type(value).__name__}")
+        for name in value._fields:
+            child = getattr(value, name, None)
+            if isinstance(child, list):  # a bare string (a docstring, say) is a statement without effect
+                child = [one for one in child if not _is_bare_string(one)]
+            if (child is None and not (isinstance(value, ast.Constant) and name == "value")) or child == []:
+                continue  # newer versions of Python add fields, empty where their syntax is not used
+            if name not in ("kind", "type_comment", "type_ignores"):
+                parts.append(f" {name}=")
+                _write_node(child, parts)
+        parts.append(")")
+    elif isinstance(value, list):
+        parts.append("[")
+        for one in value:
+            _write_node(one, parts)
+        parts.append("]")
+    else:
+        parts.append(f"{type(value).__name__}:{value!r};")
+
+
+def _is_bare_string(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of a module's source and of what it imports inside its own top-level package.
+    """Return a hash of the program of a module and of what it imports inside its own top-level package.
 
-    The module is read, not imported.
+    The module is read, not imported. `program_of` says what of its source counts.
 
     Raises:
-        PluginError: the module cannot be found.
+        PluginError: the module cannot be found or does not parse.
     """
     digest = hashlib.sha256()
     for name, path in sorted(_closure(module).items()):
-        digest.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
+        program = program_of(path.read_bytes()).encode() if path.suffix == ".py" else path.read_bytes()
+        digest.update(name.encode() + b"\0" + program + b"\0")
     return digest.hexdigest()
+
+
+def class_hash(kind: type) -> str:
+    """Return the hash of a plugin's class: `code_hash` of its module, or of its code objects where it has no file.
+
+    A class that was defined in a notebook cell or at a prompt has no source file. Its methods are hashed as byte code
+    with their constants, together with the functions, classes and plain values of the same session that they name, so
+    that running an edited cell again gives another hash.
+
+    Raises:
+        PluginError: the class is of a module that has a name but cannot be found.
+    """
+    module = sys.modules.get(kind.__module__)
+    if kind.__module__ != "__main__" and getattr(module, "__file__", None) is not None:
+        return code_hash(kind.__module__)
+    digest = hashlib.sha256()
+    for text in _describe_object(kind, set()):
+        digest.update(text.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
+    """Yield what an object of a session does: functions and classes by their code, anything else by its text."""
+    if id(value) in seen:
+        return
+    if isinstance(value, staticmethod | classmethod):
+        value = value.__func__
+    if isinstance(value, property):
+        for accessor in (value.fget, value.fset, value.fdel):
+            yield from _describe_object(accessor, seen)
+    elif isinstance(value, FunctionType):
+        seen.add(id(value))
+        yield from _describe_function(value, seen)
+    elif isinstance(value, type):
+        seen.add(id(value))
+        yield from _describe_class(value, seen)
+    elif isinstance(value, bool | int | float | complex | str | bytes | tuple | frozenset | list | dict | set | None):
+        yield repr(sorted(value, key=repr)) if isinstance(value, set | frozenset) else repr(value)
+
+
+def _describe_class(kind: type, seen: set[int]) -> Iterator[str]:
+    yield f"class {kind.__qualname__}"
+    for base in kind.__bases__:
+        if base.__module__ == kind.__module__:
+            yield from _describe_object(base, seen)
+        else:
+            yield f"base {base.__module__}.{base.__qualname__}"
+    fields = getattr(kind, "model_fields", {})  # options of pydantic keep their defaults there
+    for name in sorted(fields):
+        yield f"field {name}: {fields[name].annotation!r} = {fields[name].default!r}"
+    for name, value in sorted(vars(kind).items()):
+        is_private_to_python = name.startswith("__") and not isinstance(value, FunctionType)
+        if not is_private_to_python and not name.startswith(("_abc_", "model_", "__pydantic")):
+            yield f"member {name}"
+            yield from _describe_object(value, seen)
+
+
+def _describe_function(function: FunctionType, seen: set[int]) -> Iterator[str]:
+    yield f"def {function.__qualname__}"
+    yield repr((function.__defaults__, function.__kwdefaults__))
+    docstring = function.__doc__
+    names: set[str] = set()
+    yield from _describe_code(function.__code__, docstring, names)
+    for cell in function.__closure__ or ():
+        yield from _describe_object(cell.cell_contents, seen)
+    for name in sorted(names & function.__globals__.keys()):
+        value = function.__globals__[name]
+        if getattr(value, "__module__", function.__module__) == function.__module__:
+            yield f"global {name}"
+            yield from _describe_object(value, seen)
+
+
+def _describe_code(code: CodeType, docstring: str | None, names: set[str]) -> Iterator[str]:
+    names.update(code.co_names)
+    yield f"{code.co_name} {code.co_code.hex()} {code.co_names} {code.co_varnames}"
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _describe_code(constant, None, names)
+        elif constant != docstring or docstring is None:
+            yield repr(constant)
 
 
 def _closure(module: str) -> dict[str, Path]:
@@ -70,7 +193,11 @@ def _closure(module: str) -> dict[str, Path]:
 def _imports(module: str, path: Path) -> Iterator[str]:
     package = module.partition(".")[0]
     parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    try:
+        tree = ast.parse(path.read_bytes())
+    except SyntaxError as error:
+        raise PluginError(f"module {module!r} does not parse ({error.msg}, line {error.lineno}); correct it") from None
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

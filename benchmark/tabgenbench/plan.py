@@ -10,7 +10,7 @@ from typing import Any
 
 from tabgenbench.dataset import DatasetSource
 from tabgenbench.file_source import FileSource, looks_like_file
-from tabgenbench.keys import code_hash, make_key
+from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.manager import Plugins
 from tabgenbench.metric import ScoreSpec
 from tabgenbench.misfit import load_fitting
@@ -193,7 +193,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         config=config.model_dump(mode="json"),
         card=CardRecord(**asdict(kind.card)),
         is_control=kind.is_control,
-        code=code_hash(kind.__module__),
+        code=class_hash(kind),
     )
 
 
@@ -208,7 +208,7 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
         target=f"{kind.__module__}:{kind.__qualname__}",
         config=config.model_dump(mode="json"),
         specs=tuple(_spec(spec) for spec in kind.scores),
-        code=code_hash(kind.__module__),
+        code=class_hash(kind),
     )
 
 

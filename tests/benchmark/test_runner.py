@@ -119,7 +119,11 @@ def test_plugin_code_is_part_of_the_key(tabgenbench: Call, plugin_module: Path) 
     from tabgenbench.keys import code_hash
 
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
-    plugin_module.write_text(plugin_module.read_text() + "\n# mended\n")
+    plugin_module.write_text(plugin_module.read_text() + "\n# a comment\n")
+    code_hash.cache_clear()
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    assert len(list(Store(Path("store")).cells())) == 1
+    plugin_module.write_text(plugin_module.read_text() + "\nCHANGED = 1\n")
     code_hash.cache_clear()
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
     assert len(list(Store(Path("store")).cells())) == 2
