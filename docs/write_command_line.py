@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from tabgenbench.cli import make_cli
-from tabgenbench.manager import make_manager
+from tabgenbench.commands.cli import make_cli
+from tabgenbench.registry.manager import make_manager
 
 __all__ = ["PAGE", "command_line_page", "main"]
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tabgenbench.hookspecs import hookimpl
-from tabgenbench.lazy import Lazy
+from tabgenbench.registry.hookspecs import hookimpl
+from tabgenbench.registry.lazy import Lazy
 
 if TYPE_CHECKING:
-    from tabgenbench.conditions import ConditionCodes, nearest_known
-    from tabgenbench.dataset import DatasetCard, DatasetSource
+    from tabgenbench.data.conditions import ConditionCodes, nearest_known
+    from tabgenbench.data.schema import Schema
+    from tabgenbench.data.table import Source, Table, condition_labels
+    from tabgenbench.data.transform import Transform
     from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported
-    from tabgenbench.evaluation import Evaluation
-    from tabgenbench.generator import Card, FitContext, Generator, SampleContext
-    from tabgenbench.metric import Metric, MetricContext, Result, ScoreSpec
+    from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
+    from tabgenbench.interfaces.evaluation import Evaluation
+    from tabgenbench.interfaces.generator import Card, FitContext, Generator, SampleContext
+    from tabgenbench.interfaces.metric import Metric, MetricContext, Result, ScoreSpec
     from tabgenbench.options import Options
-    from tabgenbench.schema import Schema
-    from tabgenbench.table import Source, Table, condition_labels
-    from tabgenbench.transform import Transform
 
 __all__ = [
     "Card",
@@ -56,16 +56,16 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "conditions": ("ConditionCodes", "nearest_known"),
-    "dataset": ("DatasetCard", "DatasetSource"),
+    "data.conditions": ("ConditionCodes", "nearest_known"),
+    "interfaces.dataset": ("DatasetCard", "DatasetSource"),
     "errors": ("ConfigError", "DataError", "PluginError", "TabGenBenchError", "Unsupported"),
-    "evaluation": ("Evaluation",),
-    "generator": ("Card", "FitContext", "Generator", "SampleContext"),
-    "metric": ("Metric", "MetricContext", "Result", "ScoreSpec"),
+    "interfaces.evaluation": ("Evaluation",),
+    "interfaces.generator": ("Card", "FitContext", "Generator", "SampleContext"),
+    "interfaces.metric": ("Metric", "MetricContext", "Result", "ScoreSpec"),
     "options": ("Options",),
-    "schema": ("Schema",),
-    "table": ("Source", "Table", "condition_labels"),
-    "transform": ("Transform",),
+    "data.schema": ("Schema",),
+    "data.table": ("Source", "Table", "condition_labels"),
+    "data.transform": ("Transform",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from tabgenbench.dataset import DatasetSource
 from tabgenbench.errors import PluginError
-from tabgenbench.generator import Card, Generator
-from tabgenbench.manager import Entry, Kind
-from tabgenbench.metric import Metric, ScoreSpec
+from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.generator import Card, Generator
+from tabgenbench.interfaces.metric import Metric, ScoreSpec
 from tabgenbench.options import Options
-from tabgenbench.record import CardRecord, SpecRecord
+from tabgenbench.records import CardRecord, SpecRecord
+from tabgenbench.registry.manager import Entry, Kind
 
 __all__ = ["load_fitting", "misfit"]
 

@@ -19,8 +19,8 @@ from typing import BinaryIO, TypeAlias
 
 import httpx
 
-from tabgenbench.dataset import FetchProgress, FileStatus
 from tabgenbench.errors import DataError
+from tabgenbench.interfaces.dataset import FetchProgress, FileStatus
 
 __all__ = ["Downloader", "PinnedFile", "blob_sha1", "data_root", "file_status"]
 

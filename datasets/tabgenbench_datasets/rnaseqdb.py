@@ -14,11 +14,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench.dataset import DatasetCard, DatasetSource, FetchProgress, FileStatus, describe_table, load_card
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Source, Table, as_categorical
 from tabgenbench.errors import DataError
+from tabgenbench.interfaces.dataset import (
+    DatasetCard,
+    DatasetSource,
+    FetchProgress,
+    FileStatus,
+    describe_table,
+    load_card,
+)
 from tabgenbench.options import Options
-from tabgenbench.schema import Schema
-from tabgenbench.table import Source, Table, as_categorical
 from tabgenbench_datasets.fetching import Downloader, PinnedFile, data_root, file_status
 from tabgenbench_datasets.rnaseqdb_files import (
     FIX,

@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tabgenbench.dataset import DatasetCard, DatasetSource, load_card
-from tabgenbench.schema import Schema
-from tabgenbench.table import Source, Table
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Source, Table
+from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, load_card
 
 __all__ = ["WDBC"]
 

@@ -17,7 +17,7 @@ from tabgenbench import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from tabgenbench.runner import Run
+    from tabgenbench.run.runner import Run
 
 
 @hookimpl
@@ -32,7 +32,7 @@ def register_commands(cli: click.Group) -> None:
 def run_started(run: Run) -> None:
     """Import what the end of the run needs: if that fails, then now."""
     import tabgenbench_leaderboard.command
-    import tabgenbench_leaderboard.text  # noqa: F401
+    import tabgenbench_leaderboard.pages.to_terminal  # noqa: F401
 
 
 @hookimpl
@@ -40,7 +40,7 @@ def run_finished(run: Run) -> None:
     """Print the board of the run to standard output, where something is scored."""
     from tabgenbench.errors import StoreError
     from tabgenbench_leaderboard.command import load_board
-    from tabgenbench_leaderboard.text import print_board
+    from tabgenbench_leaderboard.pages.to_terminal import print_board
 
     try:
         board = load_board(run.store, run.plan.suite.name)

@@ -10,9 +10,9 @@ import click
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
 
 if TYPE_CHECKING:
-    from tabgenbench.record import SuiteRecord
-    from tabgenbench.store import Store
-    from tabgenbench_leaderboard.board import Board
+    from tabgenbench.records import SuiteRecord
+    from tabgenbench.store.store import Store
+    from tabgenbench_leaderboard.board.model import Board
 
 __all__ = ["leaderboard", "load_board"]
 
@@ -39,10 +39,10 @@ def leaderboard(suite: str | None, store_path: Path, out: Path | None, formats: 
 
     Prints the table. With --out it also writes README.md, scores.csv, costs.csv, board.json, index.html and figures.
     """
-    from tabgenbench.store import Store
+    from tabgenbench.store.store import Store
+    from tabgenbench_leaderboard.figures.artifacts import collect_pictures
     from tabgenbench_leaderboard.files import FORMATS, parse_formats, render_board, write_board
-    from tabgenbench_leaderboard.pictures import collect_pictures
-    from tabgenbench_leaderboard.text import print_board
+    from tabgenbench_leaderboard.pages.to_terminal import print_board
 
     chosen = parse_formats(formats) if formats is not None else FORMATS
     if out is None and formats is not None and len(chosen) > 1:
@@ -78,8 +78,8 @@ def load_board(store: Store, name: str | None = None) -> Board:
         StoreError: there is no store, no suite in it, or no cell of the suite has a record yet.
         ConfigError: this suite was not run in this store; suggests a close name.
     """
-    from tabgenbench_leaderboard.aggregate import build_board
-    from tabgenbench_leaderboard.formatting import count_text
+    from tabgenbench_leaderboard.board.aggregate import build_board
+    from tabgenbench_leaderboard.board.formatting import count_text
 
     suite = _find_suite(store, name)
     board = build_board(store, suite)

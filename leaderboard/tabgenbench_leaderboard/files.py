@@ -8,13 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
-from tabgenbench_leaderboard.board import Board
-from tabgenbench_leaderboard.csv_files import costs_csv, scores_csv
-from tabgenbench_leaderboard.drawn import draw_figures
-from tabgenbench_leaderboard.html import render_html
-from tabgenbench_leaderboard.markdown import render_markdown
-from tabgenbench_leaderboard.pages import full_page
-from tabgenbench_leaderboard.pictures import Pictures
+from tabgenbench_leaderboard.board.model import Board
+from tabgenbench_leaderboard.figures.artifacts import Pictures
+from tabgenbench_leaderboard.figures.draw import draw_figures
+from tabgenbench_leaderboard.pages.page import full_page
+from tabgenbench_leaderboard.pages.to_csv import costs_csv, scores_csv
+from tabgenbench_leaderboard.pages.to_html import render_html
+from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
 __all__ = ["FORMATS", "parse_formats", "render_board", "write_board"]
 
@@ -56,7 +56,7 @@ def render_board(
             rendered[f"figures/{name}.png"] = drawn.png[name]
             rendered[f"figures/{name}.svg"] = drawn.svg[name].encode()
     if "html" in formats:
-        from tabgenbench_leaderboard.svg import inline_svg
+        from tabgenbench_leaderboard.figures.files import inline_svg
 
         # The sheet shows every generator; each of them enlarged would make one file of many megabytes.
         sheets = {place: name for place, name in drawn.names.items() if ":" not in place[1]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.cli import main
+from tabgenbench.commands.cli import main
 
 PLUGIN = '''
 """Generators and a metric for tests of the runner."""
@@ -97,7 +97,7 @@ class Looks(Honest):
 
     def fit(self, train, validation, context):
         import gc, sys
-        from tabgenbench.table import Table
+        from tabgenbench.data.table import Table
         super().fit(train, validation, context)
         links = [f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd")]
         with open("/proc/self/maps") as maps:

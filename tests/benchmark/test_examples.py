@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tabgenbench-example"
-COMMAND = "from tabgenbench.cli import main; main()"
+COMMAND = "from tabgenbench.commands.cli import main; main()"
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench import hookspecs
-from tabgenbench.manager import make_manager
+from tabgenbench.registry import hookspecs
+from tabgenbench.registry.manager import make_manager
 
 ROOT = Path(__file__).parents[2]
 HOOKS = {

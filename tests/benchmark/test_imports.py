@@ -72,7 +72,7 @@ def test_a_module_that_an_entry_point_names_imports_nothing_heavy(module: str) -
 
 def test_every_entry_point_of_ours_is_light_and_loads() -> None:
     code = (
-        "from tabgenbench.manager import make_manager\n"
+        "from tabgenbench.registry.manager import make_manager\n"
         "plugins = make_manager()\n"
         "assert not plugins.set_aside, plugins.set_aside\n"
         "assert plugins.entries('generators') and plugins.entries('metrics') and plugins.entries('datasets')\n"

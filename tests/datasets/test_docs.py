@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.file_source import FileSource
 from tabgenbench.options import make_options
+from tabgenbench.registry.file_source import FileSource
 from tabgenbench_datasets.rnaseqdb import RNAseqDB
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tabgenbench.dataset import FetchProgress
 from tabgenbench.errors import DataError
+from tabgenbench.interfaces.dataset import FetchProgress
 from tabgenbench_datasets.fetching import Downloader, PinnedFile, blob_sha1, data_root, file_status
 
 Serve = Callable[[dict[str, bytes]], Any]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabgenbench.dataset import Fetchable
 from tabgenbench.errors import ConfigError, DataError
+from tabgenbench.interfaces.dataset import Fetchable
 from tabgenbench.options import make_options
 from tabgenbench_datasets.fetching import Downloader
 from tabgenbench_datasets.rnaseqdb import RNAseqDB

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tabgenbench import Schema, Table, condition_labels
 from tabgenbench.errors import ConfigError, DataError, Unsupported
-from tabgenbench.generator import FitContext, SampleContext
+from tabgenbench.interfaces.generator import FitContext, SampleContext
 from tabgenbench.options import make_options
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 from tabgenbench_datasets.simulation import Design, SimulationConfig, TissueModel

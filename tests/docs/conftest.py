@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.manager import KINDS, Plugins, make_manager
+from tabgenbench.registry.manager import KINDS, Plugins, make_manager
 
 
 @pytest.fixture(scope="session")

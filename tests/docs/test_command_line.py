@@ -7,7 +7,7 @@ from types import ModuleType
 import click
 import pytest
 
-from tabgenbench.cli import make_cli
+from tabgenbench.commands.cli import make_cli
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench import hookspecs
-from tabgenbench.manager import Plugins
+from tabgenbench.registry import hookspecs
+from tabgenbench.registry.manager import Plugins
 
 HOOKS = sorted(
     name for name, value in vars(hookspecs).items() if hasattr(value, f"{hookspecs.PROJECT}_spec")

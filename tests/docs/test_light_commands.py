@@ -8,7 +8,7 @@ import pytest
 HEAVY = ("torch", "pandas", "numpy", "scipy", "sklearn", "anndata", "matplotlib", "pydantic")
 SCRIPT = f"""
 import sys
-from tabgenbench.cli import main
+from tabgenbench.commands.cli import main
 try:
     main(sys.argv[1:])
 except SystemExit as end:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.dataset import DatasetSource
-from tabgenbench.file_source import FileSource
-from tabgenbench.manager import Plugins
-from tabgenbench.metric import Metric
-from tabgenbench.split_config import SplitConfig
-from tabgenbench.suite import Choice, Suite
+from tabgenbench.data.split_config import SplitConfig
+from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.metric import Metric
+from tabgenbench.registry.file_source import FileSource
+from tabgenbench.registry.manager import Plugins
+from tabgenbench.registry.suite import Choice, Suite
 
 
 def test_no_builtin_plugin_is_set_aside(builtin: Plugins) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-COMMAND = "from tabgenbench.cli import main; main()"
+COMMAND = "from tabgenbench.commands.cli import main; main()"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.record import CellRecord, RunInfo, ScoreRecord
-from tabgenbench.store import Store
+from tabgenbench.records import CellRecord, RunInfo, ScoreRecord
+from tabgenbench.store.store import Store
 
 SITE = Path(__file__).parent / "site"  # an installed distribution, as Python sees it
 MARK = "HOSTILE_MARK"  # an environment variable that every process of a run inherits
@@ -63,7 +63,15 @@ def run_suite(folder: Path, *arguments: str) -> FinishedRun:
     temporary.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
     environment |= {"TMPDIR": str(temporary), MARK: mark}
-    command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", *arguments, "--store", "store"]
+    command = [
+        sys.executable,
+        "-c",
+        "from tabgenbench.commands.cli import main; main()",
+        "run",
+        *arguments,
+        "--store",
+        "store",
+    ]
     (folder / "input").write_text("for the runner")
     with (
         (folder / "input").open("rb") as given,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tabgenbench.options import parse_plugin_string
-from tabgenbench.record import (
+from tabgenbench.records import (
     CardRecord,
     CellIdentity,
     CellRecord,
@@ -23,7 +23,7 @@ from tabgenbench.record import (
     SuiteRecord,
     SuiteRow,
 )
-from tabgenbench.store import Store
+from tabgenbench.store.store import Store
 
 GAMMA = SpecRecord(
     name="gamma",

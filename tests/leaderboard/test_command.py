@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 import tabgenbench_leaderboard
 from tabgenbench.errors import ConfigError, StoreError
-from tabgenbench.record import SuiteRecord
-from tabgenbench.store import Store
+from tabgenbench.records import SuiteRecord
+from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.command import load_board
-from tabgenbench_leaderboard.text import print_board
+from tabgenbench_leaderboard.pages.to_terminal import print_board
 
 FakeRun = Any
 

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from tabgenbench.environment import available_cores, describe_environment
-from tabgenbench.record import (
+from tabgenbench.engines.environment import available_cores, describe_environment
+from tabgenbench.records import (
     CardRecord,
     CellIdentity,
     CellRecord,
@@ -35,7 +35,7 @@ from tabgenbench.record import (
     SuiteRecord,
     SuiteRow,
 )
-from tabgenbench.store import Store
+from tabgenbench.store.store import Store
 
 SECONDS, MEGABYTES = 5.0, 500.0
 EPOCHS, DRAWS = 200, 5
@@ -48,7 +48,7 @@ def note():
     lines = pathlib.Path('/proc/self/status').read_text().splitlines()
     pathlib.Path(sys.argv[1]).write_text(next(line.split()[1] for line in lines if line.startswith('VmHWM')))
 atexit.register(note)
-from tabgenbench.cli import main
+from tabgenbench.commands.cli import main
 main(sys.argv[2:])
 """
 

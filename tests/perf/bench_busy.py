@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tabgenbench.environment import available_cores, describe_environment
-from tabgenbench.store import Store
+from tabgenbench.engines.environment import available_cores, describe_environment
+from tabgenbench.store.store import Store
 
 BAR = 3.0
 CELL = ("run", "quickstart", "-d", "simulated-tissues:n_rows=800,n_genes=900", "-g", "cvae:epochs=25", "-m", "moments")
@@ -23,7 +23,7 @@ CELL = ("run", "quickstart", "-d", "simulated-tissues:n_rows=800,n_genes=900", "
 def fit_seconds(threads: int) -> float:
     """Train the cell with this many threads in a fresh store; return the seconds that the record gives for the fit."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", *CELL, "--splits", "1"]
+        command = [sys.executable, "-m", "tabgenbench", *CELL, "--splits", "1"]
         options = ["--draws", "1", "--threads", str(threads), "--store", folder]
         subprocess.run([*command, *options], check=True, capture_output=True)
         record = next(Store(Path(folder)).cells())

@@ -24,7 +24,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from tabgenbench_plugins.tabular.modes import ModeTransformer
+from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 
 BARS = {"mode fitting": 8, "transform": 20, "inverse": 20}  # times faster, at least
 N_ROWS, N_COLUMNS, N_PACKAGE, N_CONDITIONS = 808, 969, 60, 26

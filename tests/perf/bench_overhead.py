@@ -8,7 +8,7 @@ from pathlib import Path
 
 from plugin_site import fit_times, run_measured
 
-from tabgenbench.environment import describe_environment
+from tabgenbench.engines.environment import describe_environment
 
 CELLS, SECONDS = 10, 10.0
 OVERHEAD = 0.03  # share of the time asleep

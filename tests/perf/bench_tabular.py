@@ -25,15 +25,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabgenbench.environment import available_cores, describe_environment
+from tabgenbench.engines.environment import available_cores, describe_environment
 from tabgenbench_plugins.generators.ctgan import CTGAN
+from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.layout import Layout
+from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
+from tabgenbench_plugins.generators.parts.tabular.networks import Critic, Decoder, Encoder, RowGenerator
+from tabgenbench_plugins.generators.parts.tabular.training import (
+    AdversarialTraining,
+    AutoencoderTraining,
+    ConditionalRows,
+)
 from tabgenbench_plugins.generators.tvae import TVAE
-from tabgenbench_plugins.tabular.blocks import Blocks
-from tabgenbench_plugins.tabular.conditions import ConditionSampler
-from tabgenbench_plugins.tabular.layout import Layout
-from tabgenbench_plugins.tabular.modes import ModeTransformer
-from tabgenbench_plugins.tabular.networks import Critic, Decoder, Encoder, RowGenerator
-from tabgenbench_plugins.tabular.training import AdversarialTraining, AutoencoderTraining, ConditionalRows
 
 N_CONDITIONS = 27
 STEP_BAR = 1.6  # times the matrix products of a step, at most

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plugin_site import SITE, fit_times, run_measured
 
-from tabgenbench.environment import available_cores, describe_environment
+from tabgenbench.engines.environment import available_cores, describe_environment
 
 CELLS, CELL_SECONDS, ROUNDS = 6, 5.0, 3
 RATIO = 1.7

@@ -32,10 +32,10 @@ from tabgenbench.options import make_options
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 from tabgenbench_datasets.wdbc import WDBC
 from tabgenbench_plugins.generators.ctgan import CTGAN
+from tabgenbench_plugins.generators.parts.tabular import base
+from tabgenbench_plugins.generators.parts.tabular.mixture import Modes
+from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 from tabgenbench_plugins.generators.tvae import TVAE
-from tabgenbench_plugins.tabular import base
-from tabgenbench_plugins.tabular.mixture import Modes
-from tabgenbench_plugins.tabular.modes import ModeTransformer
 
 OPTIONS = {
     "tvae": {"batch_size": 100, "max_batches": 20},

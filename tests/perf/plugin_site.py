@@ -20,7 +20,7 @@ def run_measured(folder: Path, *arguments: str) -> None:
     """
     environment = {**os.environ, "PYTHONPATH": str(SITE)}
     environment["HOSTILE_FITS"] = str(folder / "fits")
-    command = [sys.executable, "-c", "from tabgenbench.cli import main; main()", "run", "quickstart"]
+    command = [sys.executable, "-m", "tabgenbench", "run", "quickstart"]
     subprocess.run(
         [*command, *arguments, "--store", "store"], cwd=folder, env=environment, check=True, capture_output=True
     )

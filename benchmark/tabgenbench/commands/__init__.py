@@ -12,7 +12,7 @@ from tabgenbench.commands.plugin import plugin
 from tabgenbench.commands.run import run
 from tabgenbench.commands.score import score
 from tabgenbench.commands.status import status
-from tabgenbench.hookspecs import hookimpl
+from tabgenbench.registry.hookspecs import hookimpl
 
 
 @hookimpl

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tabgenbench.commands.shared import data_dir_option, json_option, print_rows, resolve_data_dir
-from tabgenbench.manager import Plugins
+from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
-    from tabgenbench.dataset import DatasetSource, FetchProgress, FileStatus
+    from tabgenbench.interfaces.dataset import DatasetSource, FetchProgress, FileStatus
 
 __all__ = ["dataset"]
 
@@ -80,16 +80,16 @@ def verify(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) ->
 
 
 def _open(plugins: Plugins, name: str, data_dir: Path | None) -> DatasetSource:
-    from tabgenbench.plan import open_dataset
-    from tabgenbench.suite import parse_choice
+    from tabgenbench.registry.suite import parse_choice
+    from tabgenbench.run.plan import open_dataset
 
     source, _ = open_dataset(parse_choice(name), plugins, resolve_data_dir(data_dir))
     return source
 
 
 def _fetchable(source: DatasetSource) -> Any:
-    from tabgenbench.dataset import Fetchable
     from tabgenbench.errors import ConfigError
+    from tabgenbench.interfaces.dataset import Fetchable
 
     if not isinstance(source, Fetchable):
         raise ConfigError(f"dataset {source.name!r} has nothing to download or verify; use it as it is")

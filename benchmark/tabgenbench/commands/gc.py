@@ -10,7 +10,7 @@ import click
 from tabgenbench.commands.shared import print_rows, store_option
 
 if TYPE_CHECKING:
-    from tabgenbench.garbage import Garbage
+    from tabgenbench.store.gc import Garbage
 
 __all__ = ["gc"]
 
@@ -26,8 +26,8 @@ def gc(store: Path, dry_run: bool) -> None:
     Records, scores and splits stay, and so does what was set aside. Cells that a run is at work on are left alone.
     """
     from tabgenbench.errors import StoreError
-    from tabgenbench.garbage import find_garbage, free, set_aside_files
-    from tabgenbench.store import Store
+    from tabgenbench.store.gc import find_garbage, free, set_aside_files
+    from tabgenbench.store.store import Store
 
     if not (store / "cells").is_dir():
         raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")

@@ -7,7 +7,7 @@ import json
 import click
 
 from tabgenbench.commands.shared import json_option, print_rows
-from tabgenbench.manager import Plugins
+from tabgenbench.registry.manager import Plugins
 
 __all__ = ["list_plugins"]
 

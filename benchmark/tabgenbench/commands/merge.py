@@ -30,8 +30,8 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
     Exit status: 0 when all agree, 1 when there was a conflict, 2 for bad input.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.errors import StoreError
-    from tabgenbench.merge import check_sources, merge_store
-    from tabgenbench.store import Store
+    from tabgenbench.store.merge import check_sources, merge_store
+    from tabgenbench.store.store import Store
 
     target, sources = Store(into), [Store(path) for path in stores]
     check_sources(sources, target)

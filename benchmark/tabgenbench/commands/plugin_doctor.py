@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tabgenbench.commands.shared import json_option, print_rows
-from tabgenbench.manager import Plugins
+from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
-    from tabgenbench.doctor import PluginReport
+    from tabgenbench.registry.doctor import PluginReport
 
 __all__ = ["doctor"]
 
@@ -33,9 +33,9 @@ def doctor(plugins: Plugins, as_json: bool) -> None:
 
     Exit status 1 when a plugin is set aside, or something that it registers cannot be used.
     """
-    from tabgenbench.doctor import examine_plugins
-    from tabgenbench.environment import available_cores
-    from tabgenbench.local import LocalExecutor
+    from tabgenbench.engines.environment import available_cores
+    from tabgenbench.engines.local import LocalExecutor
+    from tabgenbench.registry.doctor import examine_plugins
 
     executor = LocalExecutor(workers=min(WORKERS, available_cores()), threads=1)
     try:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tabgenbench.commands.shared import data_dir_option, resolve_data_dir, store_option
-from tabgenbench.manager import Plugins
+from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
-    from tabgenbench.engines import Engine
-    from tabgenbench.plan import Plan
-    from tabgenbench.prepare import Prepared
-    from tabgenbench.runner import Run, RunOptions
-    from tabgenbench.store import Store
-    from tabgenbench.suite import Suite
+    from tabgenbench.registry.suite import Suite
+    from tabgenbench.run.choose_engine import Engine
+    from tabgenbench.run.plan import Plan
+    from tabgenbench.run.prepare import Prepared
+    from tabgenbench.run.runner import Run, RunOptions
+    from tabgenbench.store.store import Store
 
 __all__ = ["run"]
 
@@ -75,8 +75,8 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input,
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
-    from tabgenbench.engines import choose_engine
-    from tabgenbench.runner import Run, execute
+    from tabgenbench.run.choose_engine import choose_engine
+    from tabgenbench.run.runner import Run, execute
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)
@@ -94,7 +94,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
 
 
 def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
-    from tabgenbench.suite import find_suite, parse_choice
+    from tabgenbench.registry.suite import find_suite, parse_choice
 
     suite = find_suite(text, plugins)
     changes: dict[str, Any] = {
@@ -111,9 +111,9 @@ def _plan(
     suite: Suite, plugins: Plugins, options: dict[str, Any], run_options: RunOptions
 ) -> tuple[Store, Plan, list[Prepared]]:
     """Check everything before anything is written."""
-    from tabgenbench.plan import label_of, make_plan, open_dataset, resolve
-    from tabgenbench.prepare import prepare_dataset
-    from tabgenbench.store import Store
+    from tabgenbench.run.plan import label_of, make_plan, open_dataset, resolve
+    from tabgenbench.run.prepare import prepare_dataset
+    from tabgenbench.store.store import Store
 
     resolved = resolve(suite, plugins)
     data_dir = resolve_data_dir(options["data_dir"])
@@ -139,9 +139,9 @@ def _plan(
 
 def _print_plan(current: Run, engine: Engine) -> None:
     from tabgenbench.commands.shared import print_rows
-    from tabgenbench.preflight import format_bytes
-    from tabgenbench.runner import preflight
-    from tabgenbench.todo import find_work
+    from tabgenbench.run.pending import find_work
+    from tabgenbench.run.preflight import format_bytes
+    from tabgenbench.run.runner import preflight
 
     plan = current.plan
     current.todo = find_work(current)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from tabgenbench.commands.shared import json_option, print_rows
-from tabgenbench.manager import Plugins
+from tabgenbench.registry.manager import Plugins
 
 __all__ = ["score"]
 
@@ -44,7 +44,7 @@ def score(
     The three files have the same feature columns; a first column of unique text is taken as sample ids. Without
     --conditions all rows are of one condition. Scores need rows in no particular order.
     """
-    from tabgenbench.score_files import ScoreRequest, score_files
+    from tabgenbench.run.score_files import ScoreRequest, score_files
 
     request = ScoreRequest(
         train=train,

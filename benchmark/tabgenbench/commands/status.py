@@ -11,8 +11,8 @@ import click
 from tabgenbench.commands.shared import json_option, print_rows, store_option
 
 if TYPE_CHECKING:
-    from tabgenbench.standing import Standing
-    from tabgenbench.store import Store
+    from tabgenbench.store.status import Standing
+    from tabgenbench.store.store import Store
 
 __all__ = ["status"]
 
@@ -28,10 +28,10 @@ def status(store: Path, as_json: bool) -> None:
     Runs may be at work. The time left is estimated from the cells that are finished, and '-' where there is nothing to
     tell it from. A cell that has a metric which failed counts as failed.
     """
-    from tabgenbench.claims import Claims
     from tabgenbench.errors import StoreError
-    from tabgenbench.standing import find_standing
-    from tabgenbench.store import Store
+    from tabgenbench.store.claims import Claims
+    from tabgenbench.store.status import find_standing
+    from tabgenbench.store.store import Store
 
     opened = Store(store)
     suites = [suite for suite in map(opened.read_suite, opened.suites()) if suite is not None]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Card, FitContext, Generator, Options, SampleContext, Table
-from tabgenbench_plugins.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 
 __all__ = ["ConditionGaussian"]
 

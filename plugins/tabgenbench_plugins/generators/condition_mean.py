@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench import Card, FitContext, Generator, SampleContext, Table
-from tabgenbench_plugins.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 
 __all__ = ["ConditionMean"]
 

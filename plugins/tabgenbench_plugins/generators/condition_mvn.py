@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Card, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench_plugins.by_condition import TrainingConditions
-from tabgenbench_plugins.covariance import ShrunkCovariance
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
 
 __all__ = ["ConditionMVN"]
 

@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from tabgenbench import Card, FitContext, SampleContext
-from tabgenbench_plugins.tabular.base import TabularGenerator, TabularOptions
-from tabgenbench_plugins.tabular.blocks import Blocks
-from tabgenbench_plugins.tabular.conditions import ConditionSampler
-from tabgenbench_plugins.tabular.memory import n_parameters
-from tabgenbench_plugins.tabular.networks import Critic, RowGenerator
-from tabgenbench_plugins.tabular.reference import PackageModel, package_kind
-from tabgenbench_plugins.tabular.training import AdversarialTraining, ConditionalRows, report_losses
+from tabgenbench_plugins.generators.parts.tabular.base import TabularGenerator, TabularOptions
+from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.memory import n_parameters
+from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
+from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
+from tabgenbench_plugins.generators.parts.tabular.training import AdversarialTraining, ConditionalRows, report_losses
 
 __all__ = ["CTGAN"]
 

@@ -29,9 +29,9 @@ from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
 from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
-from tabgenbench.device import DeviceSplit
-from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
-from tabgenbench_plugins.nn import linear, minibatches, mlp, one_hot
+from tabgenbench.interfaces.device_split import DeviceSplit
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.generators.parts.nn import linear, minibatches, mlp, one_hot
 
 __all__ = ["CVAE", "ConditionalVAE", "ElboTerms"]
 

@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, PositiveFloat
 
 from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench.generator import Progress
+from tabgenbench.interfaces.generator import Progress
 from tabgenbench_plugins.generators.cvae import CVAE
 
 __all__ = ["CVAESelected", "Trial"]

@@ -44,7 +44,7 @@ from tabgenbench import (
     Table,
     Unsupported,
 )
-from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 
 __all__ = ["GaussianCopula"]
 

@@ -7,7 +7,7 @@ import pandas as pd
 from pydantic import Field
 
 from tabgenbench import Card, FitContext, Generator, Options, SampleContext, Table
-from tabgenbench_plugins.by_condition import TrainingConditions, permuted_rows
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
 
 __all__ = ["RealResample"]
 

@@ -24,11 +24,11 @@ import torch
 from pydantic import Field, PositiveInt
 
 from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench.device import DeviceSplit
-from tabgenbench_plugins.by_condition import TrainingConditions, with_known_values
-from tabgenbench_plugins.metrics.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
-from tabgenbench_plugins.nn import minibatches, one_hot
-from tabgenbench_plugins.wgan import ConditionalMLP, RMSprop, parameter_count
+from tabgenbench.interfaces.device_split import DeviceSplit
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.generators.parts.nn import minibatches, one_hot
+from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop, parameter_count
+from tabgenbench_plugins.metrics.parts.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
 
 __all__ = ["WGANGP"]
 

@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.metrics.correlation import (
+from tabgenbench_plugins.metrics.parts.correlation import (
     MAX_TRIANGLE_FEATURES,
     MIN_FEATURES,
     Floats,
@@ -23,7 +23,7 @@ from tabgenbench_plugins.metrics.correlation import (
     triangle,
     undefined_result,
 )
-from tabgenbench_plugins.metrics.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
 
 __all__ = ["CorrelationPairs", "hexagons"]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from scipy.cluster.hierarchy import cophenet, linkage
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
-from tabgenbench_plugins.metrics.correlation import (
+from tabgenbench_plugins.metrics.parts.correlation import (
     MAX_TRIANGLE_FEATURES,
     MIN_FEATURES,
     Floats,
@@ -18,7 +18,7 @@ from tabgenbench_plugins.metrics.correlation import (
     pearson,
     undefined_result,
 )
-from tabgenbench_plugins.metrics.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
 
 __all__ = ["Dendrogram"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench_plugins.metrics.correlation import (
+from tabgenbench_plugins.metrics.parts.correlation import (
     MAX_TRIANGLE_FEATURES,
     Undefined,
     collect,
@@ -15,7 +15,7 @@ from tabgenbench_plugins.metrics.correlation import (
     streamed_sums,
     undefined_result,
 )
-from tabgenbench_plugins.metrics.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
 
 __all__ = ["Gamma"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.metrics.correlation import (
+from tabgenbench_plugins.metrics.parts.correlation import (
     MIN_ROWS,
     Floats,
     Undefined,
@@ -19,8 +19,8 @@ from tabgenbench_plugins.metrics.correlation import (
     undefined_result,
     unit_columns,
 )
-from tabgenbench_plugins.metrics.pooled import RealOrSynthetic, finite_values
-from tabgenbench_plugins.metrics.within import CONSTANT_SHARE, condition_rows, spread
+from tabgenbench_plugins.metrics.parts.pooled import RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, condition_rows, spread
 
 __all__ = ["GammaByCondition"]
 

@@ -7,11 +7,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench.metric import Requirement
-from tabgenbench_plugins.metrics.components import principal_components
-from tabgenbench_plugins.metrics.correlation import Undefined, undefined_result
-from tabgenbench_plugins.metrics.separability import score_separability
-from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions, separability_specs
+from tabgenbench.interfaces.metric import Requirement
+from tabgenbench_plugins.metrics.parts.components import principal_components
+from tabgenbench_plugins.metrics.parts.correlation import Undefined, undefined_result
+from tabgenbench_plugins.metrics.parts.separability import score_separability
+from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 
 __all__ = ["PCASeparability"]
 

@@ -9,13 +9,13 @@ import pandas as pd
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench.metric import Requirement
-from tabgenbench_plugins.metrics.components import Cloud
-from tabgenbench_plugins.metrics.correlation import Undefined, undefined_result
-from tabgenbench_plugins.metrics.pooled import SIDES, finite_values
-from tabgenbench_plugins.metrics.separability import role_columns, score_separability
-from tabgenbench_plugins.metrics.separability_specs import SeparabilityOptions, separability_specs
-from tabgenbench_plugins.metrics.umap_layout import umap_layout
+from tabgenbench.interfaces.metric import Requirement
+from tabgenbench_plugins.metrics.parts.components import Cloud
+from tabgenbench_plugins.metrics.parts.correlation import Undefined, undefined_result
+from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
+from tabgenbench_plugins.metrics.parts.separability import role_columns, score_separability
+from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
+from tabgenbench_plugins.metrics.parts.umap_layout import umap_layout
 
 __all__ = ["UMAPSeparability"]
 

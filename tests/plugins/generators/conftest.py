@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from tabgenbench import FitContext, Generator, SampleContext, Schema, Table, Transform
-from tabgenbench.device import upload
-from tabgenbench.lazy import Lazy
+from tabgenbench.interfaces.device_split import upload
 from tabgenbench.options import make_options
+from tabgenbench.registry.lazy import Lazy
 from tabgenbench_plugins import register_generators
 
 # A small network learns a small table within a second.

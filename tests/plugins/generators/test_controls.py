@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabgenbench import Table
-from tabgenbench_plugins.by_condition import TrainingConditions, permuted_rows
 from tabgenbench_plugins.generators.condition_gaussian import ConditionGaussian
 from tabgenbench_plugins.generators.condition_mean import ConditionMean
 from tabgenbench_plugins.generators.condition_mvn import ConditionMVN
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
 from tabgenbench_plugins.generators.real_resample import RealResample
 from tabgenbench_plugins.generators.shuffled import Shuffled
 

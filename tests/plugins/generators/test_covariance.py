@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 
-from tabgenbench_plugins.covariance import ShrunkCovariance, ledoit_wolf_shrinkage
+from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance, ledoit_wolf_shrinkage
 
 
 @settings(max_examples=40, deadline=None)

@@ -177,7 +177,7 @@ def test_batches_of_one_left_over_row_and_no_batch_norm(make_table: Make, fit: M
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_on_a_gpu_it_learns_the_same(make_table: Make) -> None:
     from tabgenbench import FitContext, SampleContext
-    from tabgenbench.device import upload
+    from tabgenbench.interfaces.device_split import upload
 
     train, made = make_table({LUNG: 60, LIVER: 60}), {}
     for device in ("cpu", "cuda:0"):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tabgenbench import ConfigError, FitContext
-from tabgenbench.device import upload
-from tabgenbench.generator import Progress
+from tabgenbench.interfaces.device_split import upload
+from tabgenbench.interfaces.generator import Progress
 from tabgenbench_plugins.generators import cvae_selected
 from tabgenbench_plugins.generators.cvae import CVAE
 from tabgenbench_plugins.generators.cvae_selected import CVAESelected

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabgenbench_plugins.nn import linear, minibatches, mlp, one_hot
+from tabgenbench_plugins.generators.parts.nn import linear, minibatches, mlp, one_hot
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,12 +10,12 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tabgenbench import FitContext
-from tabgenbench.device import upload
+from tabgenbench.interfaces.device_split import upload
 from tabgenbench_plugins.generators.ctgan import CTGAN
 from tabgenbench_plugins.generators.cvae import CVAE
+from tabgenbench_plugins.generators.parts.tabular.training import AdversarialTraining, AutoencoderTraining
 from tabgenbench_plugins.generators.tvae import TVAE
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
-from tabgenbench_plugins.tabular.training import AdversarialTraining, AutoencoderTraining
 
 Make = Callable[..., Any]
 SMALL = {"embedding_dim": 4, "generator_dim": [8], "discriminator_dim": [8], "batch_size": 20, "pac": 2}

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, MetricContext, Result
-from tabgenbench.table_io import write_table
+from tabgenbench.data.h5ad import write_table
 from tabgenbench_plugins.metrics.gamma import Gamma
 
 Score = Callable[..., Result]

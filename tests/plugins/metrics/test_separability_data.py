@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tabgenbench import Evaluation, FitContext, Generator, MetricContext, SampleContext, Table, Transform
-from tabgenbench.split import make_split
-from tabgenbench.split_config import SplitConfig
+from tabgenbench.data.split import make_split
+from tabgenbench.data.split_config import SplitConfig
 from tabgenbench_datasets.rnaseqdb import RNAseqDB
 from tabgenbench_plugins.generators.condition_gaussian import ConditionGaussian
 from tabgenbench_plugins.generators.condition_mean import ConditionMean

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tabgenbench import Lazy, hookimpl
 
 if TYPE_CHECKING:
-    from tabgenbench.plan import Cell
+    from tabgenbench.run.plan import Cell
 
 EVENTS = "HOSTILE_EVENTS"  # names the file that takes a line for each cell that begins
 

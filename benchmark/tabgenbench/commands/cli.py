@@ -1,0 +1,89 @@
+"""The command line: a group that plugins fill with commands."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+import click
+
+from tabgenbench import __version__
+from tabgenbench.errors import TabGenBenchError, is_of_file_system
+from tabgenbench.registry.manager import make_manager
+
+__all__ = ["EXIT_BAD_INPUT", "EXIT_INTERRUPTED", "EXIT_NOT_OK", "main", "make_cli"]
+
+EXIT_NOT_OK = 1
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def make_cli() -> click.Group:
+    """Build the command line with the commands of all installed plugins; `Plugins` is in the context's ``obj``."""
+    plugins = make_manager()
+
+    @click.group(
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+        epilog="Start with: tabgenbench run quickstart",
+    )
+    @click.version_option(__version__, prog_name="tabgenbench")
+    @click.pass_context
+    def cli(context: click.Context) -> None:
+        """Train every generator of tables on one shared split, score the samples beside controls, publish a board.
+
+        Results go to standard output, progress to standard error. Exit status: 0 all is well, 1 something asked for
+        did not succeed, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM).
+        """
+        context.obj = plugins
+
+    plugins.add_commands(cli)
+    return cli
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; an error of the user's is one sentence and exit status 2."""
+    try:
+        with _termination_as_interrupt():
+            status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_BAD_INPUT)
+    except TabGenBenchError as error:
+        click.echo(f"tabgenbench: {error}", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("tabgenbench: interrupted; the same command goes on from here", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if not is_of_file_system(error):
+            raise
+        where = f"{error.filename or 'a file'}: cannot be read or written ({os.strerror(error.errno or 0)})"
+        click.echo(f"tabgenbench: {where}; mend its file system", err=True)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+@contextlib.contextmanager
+def _termination_as_interrupt() -> Iterator[None]:
+    """Have SIGTERM do what Ctrl-C does, whatever the command is at; where it was sent, more of it changes nothing."""
+    if threading.current_thread() is not threading.main_thread():  # which alone may say what a signal does
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here to the end of the process, all is being tidied
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGTERM) is interrupt:
+            signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,1 @@
+"""Tables, schemas, splits, transforms, and the files that hold them."""

@@ -1,0 +1,90 @@
+"""Conditions as integer codes, and the stated rule for a condition that training rows do not have."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench.data.table import condition_labels
+from tabgenbench.errors import DataError
+
+__all__ = ["ConditionCodes", "nearest_known"]
+
+
+@dataclass(frozen=True)
+class ConditionCodes:
+    """Integer codes of condition columns, learned on training rows.
+
+    Attributes:
+        columns: the names of the condition columns.
+        categories: for each column the values seen in training, sorted.
+    """
+
+    columns: tuple[str, ...]
+    categories: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
+        """Learn the values of each column; a category without a row does not count as seen."""
+        columns = tuple(str(c) for c in conditions.columns)
+        values = tuple(tuple(sorted(conditions[c].astype(str).unique())) for c in columns)
+        return cls(columns, values)
+
+    @property
+    def n_categories(self) -> tuple[int, ...]:
+        """Number of values of each column."""
+        return tuple(len(values) for values in self.categories)
+
+    def encode(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
+        """Return codes, shape (n_rows, n_columns).
+
+        Raises:
+            DataError: a value was not seen in training; see `nearest_known` for a rule to replace it.
+        """
+        codes = np.empty((len(conditions), len(self.columns)), dtype=np.int64)
+        for j, (column, values) in enumerate(zip(self.columns, self.categories, strict=True)):
+            asked = conditions[column].astype(str).to_numpy()
+            codes[:, j] = pd.Index(values).get_indexer(asked)
+            if (codes[:, j] < 0).any():
+                unseen = asked[int((codes[:, j] < 0).argmax())]
+                raise DataError(f"condition {column}={unseen!r} has no training row, expected one of {list(values)}")
+        return codes
+
+    def one_hot(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the columns' one-hot codes side by side, shape (n_rows, sum of n_categories)."""
+        codes = self.encode(conditions)
+        blocks = [np.eye(n, dtype=np.float32)[codes[:, j]] for j, n in enumerate(self.n_categories)]
+        return np.concatenate([np.zeros((len(conditions), 0), np.float32), *blocks], axis=1)
+
+
+def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Replace every condition that has no training row by the nearest one that has.
+
+    Nearest shares most column values; of equally near ones the one with most training rows is taken, then the first
+    by name.
+
+    Args:
+        asked: conditions to sample, shape (n_rows, n_columns).
+        known: conditions of the training rows, same columns.
+
+    Returns:
+        The conditions to use, same index as ``asked``, and the replacements made, label to label.
+    """
+    counts = known.astype(str).value_counts(sort=False).reset_index(name="n")
+    columns = list(known.columns)
+    counts["label"] = condition_labels(counts[columns]).to_numpy()
+    counts = counts.sort_values(["n", "label"], ascending=[False, True], kind="stable").reset_index(drop=True)
+    used = asked.astype(str)
+    labels = condition_labels(used).to_numpy()
+    replaced: dict[str, str] = {}
+    for label in sorted(set(labels) - set(counts["label"])):
+        rows = labels == label
+        wanted = used.loc[rows, columns].iloc[0]
+        shared = (counts[columns] == wanted).sum(axis=1).to_numpy()
+        best = int(shared.argmax())  # the first of equals, and rows are sorted by count, then name
+        used.loc[rows, columns] = counts.loc[best, columns].to_numpy()
+        replaced[str(label)] = str(counts.loc[best, "label"])
+    return used, replaced

@@ -1,0 +1,174 @@
+"""Tables as h5ad files: written whole, read through a memory map."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import anndata
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Matrix, Source, Table, as_categorical
+from tabgenbench.data.transform import Transform
+from tabgenbench.errors import DataError
+
+__all__ = ["from_anndata", "read_table", "read_transform", "to_anndata", "write_table"]
+
+KEY = "tabgenbench"
+
+
+def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
+    """Return the table as an `anndata.AnnData`; with a transform, its statistics are kept in ``var``."""
+    obs, var, uns = _parts(table, transform)
+    return anndata.AnnData(X=table.X, obs=obs, var=var, uns=uns)
+
+
+def write_table(
+    table: Table, path: Path, *, transform: Transform | None = None, layers: Mapping[str, Matrix] | None = None
+) -> None:
+    """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename.
+
+    Args:
+        table: what to write.
+        path: the file.
+        transform: the way from the table's scale back to its dataset's own; its statistics are kept in ``var``.
+        layers: further values of the same rows and features, such as ``own``: those on the dataset's own scale.
+    """
+    obs, var, uns = _parts(table, transform)
+    with h5py.File(path, "w") as handle:  # anndata itself writes sparse values in chunks, which cannot be mapped
+        handle.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        for name, part in (("obs", obs), ("var", var), ("uns", uns)):
+            anndata.io.write_elem(handle, name, part)
+        _write_matrix(handle, "X", table.X)
+        anndata.io.write_elem(handle, "layers", {})
+        for name, values in (layers or {}).items():
+            _write_matrix(handle["layers"], name, values)
+
+
+def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    var = pd.DataFrame(index=pd.Index(table.features, dtype=object))
+    meaning: dict[str, Any] = {
+        "schema": table.schema.model_dump(mode="json"),
+        "scale": table.scale,
+        "log2p1": table.log2p1,
+        "source": {"name": table.source.name, "options": dict(table.source.options), "note": table.source.note},
+    }
+    if transform is not None:
+        var["mean"], var["std"] = transform.mean, transform.std
+        meaning["own_scale"] = transform.own_scale
+    obs = table.obs.copy()
+    obs.index = obs.index.astype(str).astype(object)
+    return obs, var, {KEY: json.dumps(meaning)}
+
+
+def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
+    """Read a table that `write_table` wrote; the values stay on disk, mapped read-only, until they are used.
+
+    Args:
+        path: the file.
+        layer: ``own`` for the values on the dataset's own scale, exactly as the dataset gave them.
+
+    Raises:
+        DataError: the file has no such layer, or was not written by this program.
+    """
+    with h5py.File(path, "r") as handle:
+        obs = _read_frame(handle["obs"])
+        var = handle["var"]
+        features = tuple(var[var.attrs["_index"]].asstr()[()])
+        meaning = _meaning(handle, path)
+        place = "X" if layer is None else f"layers/{layer}"
+        if place not in handle:
+            raise DataError(f"{path}: no {place}, expected a file that keeps the values on the dataset's own scale")
+        values = _mapped_matrix(handle[place], path)
+    scale = meaning["scale"] if layer is None else meaning["own_scale"]
+    table = Table(X=values, obs=obs, features=features, schema=Schema(**meaning["schema"]), scale=scale)
+    return replace(table, log2p1=meaning["log2p1"], source=Source(**meaning["source"]))
+
+
+def read_transform(path: Path) -> Transform:
+    """Read the statistics that `write_table` kept in ``var``."""
+    with h5py.File(path, "r") as handle:
+        meaning = _meaning(handle, path)
+        mean, std = handle["var/mean"][()], handle["var/std"][()]
+    return Transform(mean, std, meaning["own_scale"], meaning["log2p1"])
+
+
+def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
+    """Build a table from an `anndata.AnnData`; what ``uns['tabgenbench']`` says holds unless given here."""
+    kept: dict[str, Any] = {}
+    if KEY in adata.uns:
+        stored = json.loads(adata.uns[KEY])
+        kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": Source(**stored["source"])}
+        schema = schema or Schema(**stored["schema"])
+    schema = schema or Schema()
+    source = meaning.get("source", kept.get("source", Source()))
+    features = tuple(str(name) for name in adata.var_names)
+    schema.check(columns=adata.obs.columns, features=features, where=f"dataset {source.name!r}")
+    columns = [c for c in adata.obs.columns if c in {*schema.obs_columns(), *schema.targets}]
+    obs = adata.obs.loc[:, columns].apply(as_categorical)
+    obs.index = obs.index.astype(str)
+    values = adata.X
+    if values is None:
+        raise DataError(f"dataset {source.name!r}: the h5ad file has no X, expected a matrix of values")
+    values = sparse.csr_matrix(values, dtype=np.float32) if sparse.issparse(values) else np.asarray(values, np.float32)
+    return Table(X=values, obs=obs, features=features, schema=schema, **{**kept, **meaning})
+
+
+def _read_frame(group: h5py.Group) -> pd.DataFrame:
+    """Read a frame in anndata's format; the common kinds of columns directly, since small files are read often."""
+    index = _read_column(group[group.attrs["_index"]])
+    columns = {name: _read_column(group[name]) for name in group.attrs["column-order"]}
+    return pd.DataFrame(columns, index=pd.Index(index, dtype=object), columns=list(columns))
+
+
+def _read_column(stored: h5py.Group | h5py.Dataset) -> Any:
+    kind = stored.attrs["encoding-type"]
+    if kind == "categorical":
+        ordered = bool(stored.attrs["ordered"])
+        return pd.Categorical.from_codes(stored["codes"][()], _read_column(stored["categories"]), ordered=ordered)
+    if kind == "string-array":
+        return stored.asstr()[()]
+    return stored[()] if kind == "array" else anndata.io.read_elem(stored)
+
+
+def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
+    if KEY not in handle.get("uns", ()):
+        raise DataError(f"{path}: uns has no {KEY!r}, expected a table written by this program; load it as a dataset")
+    meaning: dict[str, Any] = json.loads(handle["uns"][KEY].asstr()[()])
+    return meaning
+
+
+def _write_matrix(parent: h5py.Group, name: str, values: Matrix) -> None:
+    """Write values as anndata's on-disk format has them, each array in one piece."""
+    if not sparse.issparse(values):
+        dataset = parent.create_dataset(name, data=np.ascontiguousarray(values))
+        dataset.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        return
+    group = parent.create_group(name)
+    group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": values.shape})
+    for part in ("data", "indices", "indptr"):
+        group.create_dataset(part, data=getattr(values, part))
+
+
+def _mapped_matrix(item: h5py.Dataset | h5py.Group, path: Path) -> Matrix:
+    if isinstance(item, h5py.Dataset):
+        return _mapped(item, path)
+    data, indices, indptr = (_mapped(item[name], path) for name in ("data", "indices", "indptr"))
+    matrix: Any = sparse.csr_matrix(tuple(item.attrs["shape"]), dtype=np.float32)
+    matrix.data, matrix.indices, matrix.indptr = data, indices, indptr
+    return matrix
+
+
+def _mapped(dataset: h5py.Dataset, path: Path) -> NDArray[Any]:
+    offset = dataset.id.get_offset()  # None for an empty or a chunked dataset, which has no one place in the file
+    if offset is None:
+        return np.asarray(dataset[()])
+    return np.memmap(path, dtype=dataset.dtype, mode="r", offset=offset, shape=dataset.shape)

@@ -1,0 +1,257 @@
+"""Splits: which rows a generator learns from, which it may choose by, and which are held out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench.data.split_config import SplitConfig
+from tabgenbench.data.stratify import Codes, Mask, Needs, hold_out, hold_out_both_sides, nested_order
+from tabgenbench.data.table import Table, condition_labels
+from tabgenbench.errors import ConfigError, DataError, did_you_mean
+
+__all__ = ["Split", "SplitConfig", "SplitSide", "make_split"]
+
+SplitSide = Literal["train", "validation", "test"]
+TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with random streams of their own: a later one never moves an earlier one
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which rows of a table are on which side, made once and used for every generator.
+
+    Attributes:
+        train: sample ids to learn from, in the order of the table; likewise ``validation`` and ``test``.
+        config: how it was made, with ``stratified`` and ``grouped`` settled.
+        seed: seed of all choices.
+        dataset: fingerprint of the table.
+        pooled: labels of conditions that could not have a row on each side and were split as one.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+    config: SplitConfig
+    seed: int
+    dataset: str
+    pooled: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """What a board says of the split, such as ``stratified, grouped``."""
+        return self.config.kind
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the dataset's fingerprint, the config, the seed and the ids, in hex."""
+        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
+
+    def ids(self, side: SplitSide) -> tuple[str, ...]:
+        """Return the sample ids of a side, in the order of the table."""
+        sides: dict[SplitSide, tuple[str, ...]] = {
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+        return sides[side]
+
+    def rows(self, table: Table, side: SplitSide) -> NDArray[np.int64]:
+        """Return the positions of a side's rows in the table.
+
+        Raises:
+            DataError: the table lacks a row of the split.
+        """
+        ids = self.ids(side)
+        rows: NDArray[np.int64] = table.obs.index.astype(str).get_indexer(pd.Index(ids, dtype=object)).astype(np.int64)
+        if (rows < 0).any():
+            lost = ids[int((rows < 0).argmax())]
+            raise DataError(f"dataset {table.source.name!r}: no row {lost!r}, which the split has on its {side} side")
+        return rows
+
+    def to_json(self) -> str:
+        """Return the split as JSON, with its fingerprint, its kind and the number of rows of each side."""
+        rows = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+        head = {"fingerprint": self.fingerprint, "kind": self.kind, "rows": rows, "pooled": self.pooled}
+        return json.dumps({**head, **self._content()}, indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Split:
+        """Read what `to_json` wrote.
+
+        Raises:
+            DataError: it is no split, or its rows are not those of its fingerprint.
+        """
+        try:
+            kept = json.loads(text)
+            sides = [tuple(str(name) for name in kept[side]) for side in ("train", "validation", "test")]
+            config, pooled = SplitConfig.model_validate(kept["config"]), tuple(kept["pooled"])
+            train, validation, test = sides
+            split = cls(
+                train,
+                validation,
+                test,
+                config=config,
+                seed=int(kept["seed"]),
+                dataset=str(kept["dataset"]),
+                pooled=pooled,
+            )
+            expected = kept["fingerprint"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"split.json: not a split of this program ({type(error).__name__}: {error})") from None
+        if split.fingerprint != expected:
+            raise DataError(
+                f"split.json: its content does not give its fingerprint {expected}; remove it and run again"
+            )
+        return split
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "config": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "train": self.train,
+            "validation": self.validation,
+            "test": self.test,
+        }
+
+
+def make_split(table: Table, config: SplitConfig | None = None, *, seed: int, fingerprint: str | None = None) -> Split:
+    """Split a table; equal tables, configs and seeds give equal splits, in any process.
+
+    Stratified: the test side has the rounded share of each condition, and at least one row of it is on each side;
+    conditions where that cannot be are pooled and recorded. Grouped: no donor on two sides, between training and
+    validation neither. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+
+    Args:
+        table: what to split, with unique sample ids.
+        config: how; stratified and grouped by default.
+        seed: seed of all choices, at least 0.
+        fingerprint: the table's fingerprint where it is known already; else it is computed.
+
+    Raises:
+        ConfigError: the config does not fit the table; names the option.
+        DataError: the table has too few rows or donors for two sides.
+    """
+    config = (config or SplitConfig()).resolve(table.schema)
+    where = f"dataset {table.source.name!r}"
+    if seed < 0:
+        raise ConfigError(f"split: seed {seed}, expected at least 0")
+    if table.obs.index.has_duplicates:
+        table.validate()
+    strata, labels = _strata(table, config)
+    units = _units(table, config)
+    test, pooled = _test_rows(table, config, strata, units, rng=_stream(seed, TEST))
+    if not test.any() or test.all():
+        side = "test" if not test.any() else "training"
+        donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
+        raise DataError(
+            f"{where}: {table.n_rows} row(s){donors} leave no row for the {side} side of the split, expected at least "
+            f"one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
+        )
+    validation = _validation_rows(config, strata, units, ~test, rng=_stream(seed, VALIDATION))
+    train = ~test & ~validation
+    if config.train_rows is not None:
+        train, validation = _subset(config.train_rows, strata, train, validation, rng=_stream(seed, SUBSET))
+    names = table.obs.index.astype(str).to_numpy(dtype=object)
+    ids = [tuple(names[side].tolist()) for side in (train, validation, test)]
+    dataset = table.fingerprint() if fingerprint is None else fingerprint
+    return Split(
+        ids[0], ids[1], ids[2], config=config, seed=seed, dataset=dataset, pooled=tuple(labels[k] for k in pooled)
+    )
+
+
+def _stream(seed: int, stage: int) -> np.random.Generator:
+    return np.random.default_rng([seed, stage])
+
+
+def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
+    """Return a code for each row and the label of each code."""
+    if not config.stratified:
+        return np.zeros(table.n_rows, dtype=np.int64), ["all"]
+    codes, labels = pd.factorize(condition_labels(table.conditions), sort=True)
+    return codes.astype(np.int64), [str(label) for label in labels]
+
+
+def _units(table: Table, config: SplitConfig) -> Codes:
+    """Return a code for what stays together: the donor, or the row itself."""
+    if not config.grouped:
+        return np.arange(table.n_rows, dtype=np.int64)
+    codes: Codes = pd.factorize(table.obs[table.schema.group].astype(object), sort=True)[0].astype(np.int64)
+    unknown = np.flatnonzero(codes < 0)  # a row without a donor is a donor of its own
+    codes[unknown] = codes.max(initial=-1) + 1 + np.arange(len(unknown))
+    return codes
+
+
+def _test_rows(
+    table: Table, config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator
+) -> tuple[Mask, list[int]]:
+    """Return the test rows and the codes of the pooled conditions."""
+    left_out = _left_out(table, config)
+    rest = ~left_out
+    forced = np.isin(units, units[left_out])  # a donor with a left-out row may not train with its other rows
+    if forced.all():
+        combination = config.combination
+        raise ConfigError(f"split: option 'leave_out': {combination} leaves no training row; leave out less")
+    present, codes = np.unique(strata[rest], return_inverse=True)
+    held, pooled = hold_out_both_sides(codes, units[rest], config.test_fraction, rng=rng, forced=forced[rest])
+    test = left_out.copy()
+    test[rest] = held
+    return test, present[pooled].tolist() if config.stratified else []
+
+
+def _left_out(table: Table, config: SplitConfig) -> Mask:
+    """Return the rows that have the combination of values to leave out."""
+    rows = np.full(table.n_rows, config.leave_out is not None)
+    where = "split: option 'leave_out'"
+    for column, values in (config.leave_out or {}).items():
+        if column not in table.obs.columns:
+            raise ConfigError(f"{where}: no obs column {column!r}{did_you_mean(column, table.obs.columns)}")
+        found = table.obs[column].astype(str)
+        for value in values:
+            if not (found == value).any():
+                raise ConfigError(f"{where}: no row has {column} = {value!r}{did_you_mean(value, found.unique())}")
+        rows &= found.isin(values).to_numpy()
+    if config.leave_out is not None and not rows.any():
+        raise ConfigError(f"{where}: no row has {config.combination}; name a combination that occurs")
+    return rows
+
+
+def _validation_rows(
+    config: SplitConfig, strata: Codes, units: Codes, candidates: Mask, *, rng: np.random.Generator
+) -> Mask:
+    """Return the rows to choose by; every condition keeps a row to learn from."""
+    validation = np.zeros(len(strata), dtype=bool)
+    codes = np.unique(strata[candidates], return_inverse=True)[1].astype(np.int64)
+    n_strata = int(codes.max()) + 1
+    needs = Needs(held=np.zeros(n_strata, dtype=bool), kept=np.ones(n_strata, dtype=bool))
+    if config.validation_fraction > 0:
+        validation[candidates] = hold_out(codes, units[candidates], config.validation_fraction, rng=rng, needs=needs)
+    return validation
+
+
+def _subset(
+    n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
+) -> tuple[Mask, Mask]:
+    """Return the first of a nested order of the training rows, and validation rows in the same proportion."""
+    available = int(train.sum())
+    if n_rows > available:
+        raise ConfigError(
+            f"split: option 'train_rows': got {n_rows}, expected at most {available}, the training rows of this split; "
+            "ask for fewer or lower test_fraction"
+        )
+    share = n_rows / available
+    n_validation = max(round(share * int(validation.sum())), min(1, int(validation.sum())))
+    sides = []
+    for side, wanted in ((train, n_rows), (validation, n_validation)):
+        rows = np.flatnonzero(side)
+        chosen = np.zeros(len(side), dtype=bool)
+        chosen[rows[nested_order(strata[rows], rng)[:wanted]]] = True
+        sides.append(chosen)
+    return sides[0], sides[1]

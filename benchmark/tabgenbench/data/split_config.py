@@ -1,0 +1,83 @@
+"""How rows are split, as a suite says it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.errors import ConfigError
+from tabgenbench.options import Options
+
+__all__ = ["SplitConfig"]
+
+
+class SplitConfig(Options):
+    """How rows are split. The default is stratified and grouped, where the schema has conditions and a group."""
+
+    stratified: bool | None = Field(
+        None, description="same share of each condition held out; by default where the schema has conditions"
+    )
+    grouped: bool | None = Field(
+        None, description="all rows of a donor on one side; by default where the schema has a group"
+    )
+    test_fraction: float = Field(0.25, gt=0, lt=1, description="share of the rows that is held out for scoring")
+    validation_fraction: float = Field(
+        0.1, ge=0, lt=1, description="share of the other rows that a generator may choose settings by"
+    )
+    train_rows: int | None = Field(
+        None, ge=1, description="use this many of the training rows, for learning curves; validation shrinks alike"
+    )
+    leave_out: Mapping[str, tuple[str, ...]] | None = Field(
+        None, description="values of obs columns that training must not see; several columns name their combination"
+    )
+
+    @field_validator("leave_out", mode="before")
+    @classmethod
+    def _as_tuples(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        if not value:
+            raise ValueError("expected at least one column, such as {tissue: lung}")
+        listed = {column: values if isinstance(values, list | tuple) else [values] for column, values in value.items()}
+        for column, values in listed.items():
+            if not values or not all(isinstance(item, str | int) for item in values):
+                raise ValueError(f"column {column!r} has {list(values)!r}, expected one value or a list of values")
+        return {str(column): tuple(sorted({str(item) for item in listed[column]})) for column in sorted(listed)}
+
+    def resolve(self, schema: Schema) -> SplitConfig:
+        """Return the config with ``stratified`` and ``grouped`` settled for a schema.
+
+        Raises:
+            ConfigError: one of them is asked for and the schema has no conditions or no group.
+        """
+        for name, asked, present in (
+            ("stratified", self.stratified, bool(schema.conditions)),
+            ("grouped", self.grouped, schema.group is not None),
+        ):
+            if asked and not present:
+                role = "conditions" if name == "stratified" else "group"
+                raise ConfigError(f"split: {name} = true, but the schema has no {role}; name them or set it to false")
+        stratified = bool(schema.conditions) if self.stratified is None else self.stratified
+        grouped = schema.group is not None if self.grouped is None else self.grouped
+        return self.model_copy(update={"stratified": stratified, "grouped": grouped})
+
+    @property
+    def kind(self) -> str:
+        """What a board says of the split, such as ``stratified, grouped`` or ``random``."""
+        default = " where possible"
+        asked = {"stratified": self.stratified, "grouped": self.grouped}
+        parts = [name + (default if on is None else "") for name, on in asked.items() if on is not False]
+        parts = parts or ["random"]
+        if self.leave_out is not None:
+            parts.append(f"leave-out {self.combination}")
+        if self.train_rows is not None:
+            parts.append(f"{self.train_rows} training rows")
+        return ", ".join(parts)
+
+    @property
+    def combination(self) -> str:
+        """The values to leave out, such as ``status=normal & tissue=lung``; empty where there are none."""
+        return " & ".join(f"{column}={'/'.join(values)}" for column, values in (self.leave_out or {}).items())

@@ -1,0 +1,234 @@
+"""A split on disk: written once, memory-mapped by every process that trains on it or scores with it.
+
+split.json        ids of every side, kind, seed, fingerprint
+train.h5ad        training rows on the evaluation scale; layer ``own`` holds the dataset's own values
+validation.h5ad   rows to choose by, likewise; only where the split has some
+test.h5ad         test rows on the evaluation scale
+conditions.json   conditions of the test rows, in order: all that a fitting process is given of them
+files.json        size of each file, and the SHA-256 of the small ones: tells whether the split is still whole
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.h5ad import read_table, read_transform, write_table
+from tabgenbench.data.split import Split, SplitSide
+from tabgenbench.data.table import Matrix, Table
+from tabgenbench.data.transform import Transform
+from tabgenbench.errors import DataError
+
+__all__ = [
+    "find_damage",
+    "read_evaluation_tables",
+    "read_fit_tables",
+    "read_split",
+    "read_transform",
+    "same_split",
+    "write_split",
+]
+
+REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
+
+
+def write_split(folder: Path, table: Table, split: Split) -> None:
+    """Write all files of a split into a folder that exists. Not atomic: write beside and rename.
+
+    The transform is learned from training rows alone, without validation rows.
+
+    Args:
+        folder: an empty folder.
+        table: the whole table, on the dataset's own scale.
+        split: its split.
+
+    Raises:
+        DataError: the split is of another table.
+    """
+    train = table.take(split.rows(table, "train"))
+    transform = Transform.fit(train)
+    _write_side(folder / "train.h5ad", train, transform, keep_own=True)
+    if split.validation:
+        _write_side(folder / "validation.h5ad", _side(table, split, "validation"), transform, keep_own=True)
+    test = _side(table, split, "test")
+    _write_side(folder / "test.h5ad", test, transform, keep_own=False)
+    (folder / "conditions.json").write_text(_conditions_to_json(test.conditions), encoding="utf-8")
+    (folder / "split.json").write_text(split.to_json(), encoding="utf-8")
+    kept = {path.name: _describe(path) for path in sorted(folder.iterdir())}
+    (folder / "files.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+
+def find_damage(folder: Path) -> str:
+    """Return what is wrong with the files of a split, or ''. Quick: sizes of the tables, content of the small files.
+
+    A split of an older program has no ``files.json``; then each table is opened, which finds one that was cut off.
+    """
+    try:
+        described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
+        for name in dict.fromkeys((*REQUIRED, *described)):
+            if _describe(folder / name) != described[name]:
+                return f"{name} is not as it was written"
+        return ""
+    except FileNotFoundError as error:
+        if Path(error.filename).name != "files.json":
+            return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "files.json cannot be read"
+    return _find_damage_by_opening(folder)
+
+
+def same_split(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same split: equal bytes, or equal values written by other versions of libraries."""
+    names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
+    return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    if filecmp.cmp(one, other, shallow=False):
+        return True
+    if one.name == "split.json":
+        return read_split(one.parent).fingerprint == read_split(other.parent).fingerprint
+    if one.suffix == ".h5ad":
+        return _same_values(one, other)
+    return one.suffix == ".json" and bool(json.loads(one.read_bytes()) == json.loads(other.read_bytes()))
+
+
+def _same_values(one: Path, other: Path) -> bool:
+    kept = [_keeps_own(path) for path in (one, other)]
+    transforms = [read_transform(path) for path in (one, other)]
+    same = [np.array_equal(getattr(transforms[0], name), getattr(transforms[1], name)) for name in ("mean", "std")]
+    if kept[0] != kept[1] or not all(same):
+        return False
+    for layer in _layers(kept[0]):
+        first, second = (read_table(path, layer=layer) for path in (one, other))
+        if (first.features, first.schema, first.scale) != (second.features, second.schema, second.scale):
+            return False
+        if not first.obs.equals(second.obs) or abs(first.X - second.X).max() != 0:
+            return False
+    return True
+
+
+def _keeps_own(path: Path) -> bool:
+    with h5py.File(path, "r") as handle:
+        return "layers/own" in handle
+
+
+def _layers(with_own: bool) -> tuple[Literal["own"] | None, ...]:
+    return (None, "own") if with_own else (None,)
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    size: dict[str, Any] = {"bytes": path.stat().st_size}
+    return {**size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} if path.suffix == ".json" else size
+
+
+def _find_damage_by_opening(folder: Path) -> str:
+    name = ""
+    try:
+        for name in dict.fromkeys((*REQUIRED, *sorted(path.name for path in folder.glob("*.h5ad")))):
+            path = folder / name
+            if path.suffix == ".h5ad":
+                with h5py.File(path, "r"):
+                    pass
+            elif name == "split.json":
+                read_split(folder)
+            else:
+                _conditions_from_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{name} is missing"
+    except (OSError, ValueError, DataError):
+        return f"{name} cannot be read"
+    return ""
+
+
+def read_split(folder: Path) -> Split:
+    """Read the ids of a split.
+
+    Raises:
+        DataError: the file does not hold a split, or not the one of its fingerprint.
+    """
+    return Split.from_json((folder / "split.json").read_text(encoding="utf-8"))
+
+
+def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
+    """Return what a generator is given: no donor column, and the file of the test rows is not opened.
+
+    Args:
+        folder: the split's folder.
+        scale: what the generator is fitted on; ``own`` gives the dataset's values bit for bit.
+
+    Returns:
+        Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions);
+        their ids are numbers, since a test row's own id may name its donor.
+    """
+    train = _read_side(folder / "train.h5ad", scale)
+    path = folder / "validation.h5ad"
+    validation = _read_side(path, scale) if path.exists() else None
+    return train, validation, _conditions_from_json((folder / "conditions.json").read_text(encoding="utf-8"))
+
+
+def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
+    """Return what a metric is given: training with validation rows, test rows, and the way to the dataset's own scale.
+
+    The tables are on the evaluation scale. Validation rows follow training rows; where there are none, the training
+    rows stay mapped from the disk.
+    """
+    train = read_table(folder / "train.h5ad")
+    if (folder / "validation.h5ad").exists():
+        validation = read_table(folder / "validation.h5ad")
+        obs = pd.concat([train.obs, validation.obs])
+        train = replace(train, X=np.concatenate([train.dense(), validation.dense()]), obs=obs)
+    return train, read_table(folder / "test.h5ad"), read_transform(folder / "train.h5ad")
+
+
+def _side(table: Table, split: Split, side: SplitSide) -> Table:
+    return table.take(split.rows(table, side))
+
+
+def _write_side(path: Path, table: Table, transform: Transform, *, keep_own: bool) -> None:
+    evaluated = transform.apply(table)
+    layers: Mapping[str, Matrix] = {"own": table.X} if keep_own and table.scale != evaluated.scale else {}
+    write_table(evaluated, path, transform=transform, layers=layers)
+
+
+def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
+    table = read_table(path)
+    if scale == "own" and read_transform(path).own_scale != table.scale:
+        table = read_table(path, layer="own")
+    group = table.schema.group
+    if group is None:
+        return table
+    schema = table.schema.model_copy(update={"group": None})
+    kept = schema.obs_columns() + tuple(target for target in schema.targets if target in table.obs)
+    return replace(table, obs=table.obs.drop(columns=group) if group not in kept else table.obs, schema=schema)
+
+
+def _conditions_to_json(conditions: pd.DataFrame) -> str:
+    """Return for each column its categories and each row's code; the categories are those of all rows."""
+    columns: dict[str, Any] = {}
+    for name in conditions.columns:
+        column = conditions[name].astype("category")
+        columns[str(name)] = {"categories": list(column.cat.categories), "codes": column.cat.codes.tolist()}
+    return json.dumps({"n_rows": len(conditions), "columns": columns}) + "\n"
+
+
+def _conditions_from_json(text: str) -> pd.DataFrame:
+    try:
+        kept = json.loads(text)
+        index = pd.Index([f"synthetic-{i}" for i in range(kept["n_rows"])], dtype=object)
+        columns = {
+            name: pd.Categorical.from_codes(column["codes"], categories=column["categories"])
+            for name, column in kept["columns"].items()
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"conditions.json: not the conditions of a split ({type(error).__name__}: {error})") from None
+    return pd.DataFrame(columns, index=index)

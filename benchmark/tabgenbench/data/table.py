@@ -1,0 +1,249 @@
+"""The table: a matrix of features, the categorical columns that describe its rows, and what the values mean."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.errors import DataError
+
+__all__ = ["Matrix", "Scale", "Source", "Table", "condition_labels"]
+
+Scale = Literal["counts", "linear", "log2p1", "lognorm", "standardized"]
+Matrix: TypeAlias = NDArray[np.float32] | Any  # or a scipy.sparse.csr_matrix, which has no types
+CHECK_ROWS = 1024  # rows looked at together, so that a check of a large matrix needs little memory
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table comes from: the dataset's name, its options, and a note that whoever uses it repeats."""
+
+    name: str = "table"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention: nothing here writes to it.
+
+    Attributes:
+        X: values, shape (n_rows, n_features), float32, dense or CSR.
+        obs: categorical columns, one row a sample, indexed by unique sample ids.
+        features: unique names of the columns of ``X``.
+        schema: roles of the columns of ``obs``.
+        scale: what the values of ``X`` are.
+        log2p1: whether log2(x + 1) comes before standardisation on the evaluation scale.
+        source: the dataset that the table comes from.
+
+    Raises:
+        DataError: shapes, types or names do not fit together.
+    """
+
+    X: Matrix
+    obs: pd.DataFrame
+    features: tuple[str, ...]
+    schema: Schema = field(default_factory=Schema)
+    scale: Scale = "linear"
+    log2p1: bool = False
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        where = f"table {self.source.name!r}"
+        if self.scale not in get_args(Scale):
+            raise DataError(f"{where}: scale {self.scale!r}, expected one of {', '.join(get_args(Scale))}")
+        if self.X.ndim != 2 or self.X.dtype != np.float32:
+            raise DataError(f"{where}: X has {self.X.ndim} dimensions of {self.X.dtype}, expected 2 of float32")
+        if self.X.shape != (len(self.obs), len(self.features)):
+            expected = (len(self.obs), len(self.features))
+            raise DataError(f"{where}: X has shape {self.X.shape}, expected {expected} from obs and features")
+        self.schema.check(columns=self.obs.columns, features=self.features, where=where)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of samples."""
+        return int(self.X.shape[0])
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return int(self.X.shape[1])
+
+    @property
+    def conditions(self) -> pd.DataFrame:
+        """The condition columns of ``obs``, shape (n_rows, n_conditions)."""
+        return self.obs.loc[:, list(self.schema.conditions)]
+
+    def dense(self) -> NDArray[np.float32]:
+        """Return ``X`` as a dense array, shape (n_rows, n_features); no copy where it is dense already."""
+        return dense_block(self.X)
+
+    def take(self, rows: Sequence[int] | NDArray[Any]) -> Table:
+        """Return the rows at these positions, in this order."""
+        return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
+
+    def like(self, X: Matrix, obs: pd.DataFrame) -> Table:
+        """Return a table with this one's features and meaning, of other values and rows.
+
+        Args:
+            X: values, shape (len(obs), n_features), any float type.
+            obs: the rows' columns, at least the conditions.
+
+        Raises:
+            DataError: the shapes do not fit together, or a condition column is missing.
+        """
+        schema = self.schema.model_copy(
+            update={
+                "batch": self.schema.batch if self.schema.batch in obs else None,
+                "group": self.schema.group if self.schema.group in obs else None,
+                "targets": tuple(t for t in self.schema.targets if t in obs or t in self.features),
+                "categorical_features": tuple(c for c in self.schema.categorical_features if c in obs),
+            }
+        )
+        return replace(self, X=X.astype(np.float32, copy=False), obs=obs, schema=schema)
+
+    def validate(self) -> Table:
+        """Check the content and return the table itself.
+
+        Raises:
+            DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative where
+                log2(x + 1) is to be taken, or a column with a role has missing values. Names the row and the column.
+        """
+        where = f"dataset {self.source.name!r}"
+        ids = self.obs.index
+        if ids.has_duplicates:
+            twice = ids[ids.duplicated()][0]
+            raise DataError(f"{where}: sample id {twice!r} occurs more than once, expected unique ids; rename one row")
+        names = pd.Index(self.features)
+        if names.has_duplicates:
+            twice = names[names.duplicated()][0]
+            raise DataError(f"{where}: feature {twice!r} occurs more than once, expected unique names; rename a column")
+        for column in self.schema.obs_columns():
+            missing = self.obs[column].isna().to_numpy()
+            if missing.any():
+                row = ids[int(missing.argmax())]
+                raise DataError(f"{where}: column {column!r} has no value in row {row!r}; fill it or drop the row")
+        self._check_values(where)
+        return self
+
+    def _check_values(self, where: str) -> None:
+        for start in range(0, self.n_rows, CHECK_ROWS):
+            block = dense_block(self.X[start : start + CHECK_ROWS])
+            checks = [(~np.isfinite(block), "is not a finite number; impute it or drop the row")]
+            if self.log2p1:
+                checks.append((block < 0, "is negative, expected >= 0 to take log2(x + 1); set log2p1 = false"))
+            for bad, problem in checks:
+                if bad.any():
+                    row, column = (int(i[0]) for i in np.nonzero(bad))
+                    place = f"row {self.obs.index[start + row]!r}, column {self.features[column]!r}"
+                    raise DataError(f"{where}: {place}: {block[row, column]} {problem}")
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of the content, in hex; it changes with any value, name, role or the order of rows."""
+        digest = hashlib.sha256()
+        meaning = f"{self.schema.model_dump_json()}|{self.scale}|{self.log2p1}|{self.X.shape}"
+        for text in (meaning, *self.features, *map(str, self.obs.index)):
+            digest.update(text.encode() + b"\0")
+        for column in self.obs.columns:
+            digest.update(str(column).encode() + b"\1")
+            for value in self.obs[column].astype(str):
+                digest.update(value.encode() + b"\0")
+        for start in range(0, self.n_rows, CHECK_ROWS):
+            block = dense_block(self.X[start : start + CHECK_ROWS])
+            digest.update(np.ascontiguousarray(block, dtype="<f4").data)
+        return digest.hexdigest()
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one frame of ``obs`` columns, then features, indexed by sample id."""
+        values = pd.DataFrame(self.dense(), index=self.obs.index, columns=list(self.features))
+        return pd.concat([self.obs, values], axis=1)
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, *, schema: Schema | None = None, **meaning: Any) -> Table:
+        """Build a table from a frame: columns with a role go to ``obs``, all others are features.
+
+        Args:
+            frame: one row a sample, indexed by sample id.
+            schema: roles of the columns; none by default.
+            meaning: ``scale``, ``log2p1`` and ``source`` of the table.
+
+        Raises:
+            DataError: a feature column holds text; names the column and the row.
+        """
+        schema = schema or Schema()
+        source = meaning.get("source", Source())
+        roles = set(schema.obs_columns()) | {t for t in schema.targets if not _is_numeric(frame, t)}
+        schema.check(columns=frame.columns, features=[], where=f"dataset {source.name!r}")
+        obs = frame.loc[:, [c for c in frame.columns if c in roles]].apply(as_categorical)
+        obs.index = obs.index.astype(str)
+        names = [c for c in frame.columns if c not in roles]
+        for name in names:
+            _check_numeric(frame[name], where=f"dataset {source.name!r}")
+        values = frame.loc[:, names].to_numpy(dtype=np.float32, na_value=np.nan)
+        features = tuple(str(n) for n in names)
+        return cls(X=np.ascontiguousarray(values), obs=obs, features=features, schema=schema, **meaning)
+
+    def to_anndata(self) -> Any:
+        """Return an `anndata.AnnData` with the meaning of the values in ``uns['tabgenbench']``."""
+        from tabgenbench.data.h5ad import to_anndata
+
+        return to_anndata(self)
+
+    @classmethod
+    def from_anndata(cls, adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
+        """Build a table from an `anndata.AnnData`; what ``uns['tabgenbench']`` says holds unless given here."""
+        from tabgenbench.data.h5ad import from_anndata
+
+        return from_anndata(adata, schema=schema, **meaning)
+
+
+def dense_block(values: Matrix) -> NDArray[np.float32]:
+    """Return values as a dense array; no copy where they are dense already."""
+    sparse_or_dense: Any = values
+    dense: NDArray[np.float32] = sparse_or_dense.toarray() if sparse.issparse(values) else sparse_or_dense
+    return dense
+
+
+def as_categorical(column: pd.Series) -> pd.Series:
+    """Return a column as strings of a sorted categorical; missing values stay missing."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and all(isinstance(c, str) for c in column.cat.categories):
+        return column
+    return column.astype("string").astype(object).astype("category")
+
+
+def condition_labels(conditions: pd.DataFrame) -> pd.Series:
+    """Return one label a row that joins the condition columns: ``tissue=lung, status=normal``.
+
+    A frame without columns gives the label ``all`` everywhere.
+    """
+    if conditions.shape[1] == 0:
+        return pd.Series("all", index=conditions.index, dtype=object)
+    parts = [str(column) + "=" + conditions[column].astype(str) for column in conditions.columns]
+    label = parts[0]
+    for part in parts[1:]:
+        label = label + ", " + part
+    return label.astype(object)
+
+
+def _is_numeric(frame: pd.DataFrame, name: str) -> bool:
+    return name not in frame or pd.api.types.is_numeric_dtype(frame[name])
+
+
+def _check_numeric(column: pd.Series, *, where: str) -> None:
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return
+    numbers = pd.to_numeric(column, errors="coerce")
+    text = (numbers.isna() & column.notna()).to_numpy()
+    row, value = (column.index[int(text.argmax())], column.iloc[int(text.argmax())]) if text.any() else ("?", "text")
+    raise DataError(
+        f"{where}: column {column.name!r}, row {row!r}: got {value!r}, expected a number; "
+        "mend the value, or name the column as a condition, batch or group"
+    )

@@ -1,0 +1,184 @@
+"""Tables in files that this program did not write: CSV, tab-separated text, Parquet and h5ad, checked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from tabgenbench.data.frame_file import is_text, known_suffix, read_frame, readable
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Scale, Source, Table
+from tabgenbench.errors import DataError, did_you_mean
+
+__all__ = [
+    "numeric_problem",
+    "read_frame",
+    "read_h5ad",
+    "read_table_file",
+    "table_from_adata",
+    "table_from_frame",
+    "without",
+]
+
+
+def read_table_file(
+    path: Path,
+    *,
+    schema: Schema,
+    scale: Scale | None = None,
+    log2p1: bool | None = None,
+    ids: str | None = None,
+    ignore: Collection[str] = (),
+    name: str = "table",
+) -> Table:
+    """Read a table, checked: ids and names are unique, values finite, and >= 0 where log2(x + 1) is to be taken.
+
+    Args:
+        path: a file that `read_frame` reads, or an h5ad file, whose ``X`` and ``obs`` are taken.
+        schema: roles of the columns; all others are features (h5ad: are left out of ``obs``). For an h5ad file that
+            this program wrote, `Schema()` means the schema kept in it.
+        scale: what the values are. By default what the h5ad file says, else ``counts`` for an h5ad file of whole
+            numbers >= 0, else ``linear``.
+        log2p1: whether log2(x + 1) comes before standardisation; by default where the scale is ``counts``.
+        ids: column of sample ids.
+        ignore: columns to leave out.
+        name: the dataset's name in the table's source.
+
+    Raises:
+        DataError: the file cannot be used; names the file, the column and the row.
+    """
+    source = Source(name)
+    if known_suffix(path) == ".h5ad":
+        adata = read_h5ad(path, ids=ids, ignore=ignore)
+        return table_from_adata(adata, path, schema=schema, scale=scale, log2p1=log2p1, source=source)
+    frame = without(read_frame(path, ids=ids, text=schema.obs_columns()), ignore, path)
+    return table_from_frame(frame, path, schema=schema, scale=scale, log2p1=log2p1, source=source)
+
+
+def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
+    """Read an h5ad file as an `anndata.AnnData`.
+
+    Args:
+        path: the file.
+        ids: ``obs`` column of sample ids; by default the index of ``obs``.
+        ignore: ``obs`` columns and features to leave out.
+
+    Raises:
+        DataError: the file is missing, broken or empty, or has no such column.
+    """
+    import anndata
+
+    with readable(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # names that are not unique: said later, with the name
+        adata = anndata.read_h5ad(path)
+    if adata.n_obs == 0 or adata.n_vars == 0 or adata.X is None:
+        raise DataError(f"{path}: has {adata.n_obs} rows and {adata.n_vars} features, expected a matrix X of some")
+    for column in [*ignore, *([ids] if ids is not None else [])]:
+        if column not in adata.obs.columns and (column == ids or column not in adata.var_names):
+            raise DataError(f"{path}: obs has no column {column!r}{did_you_mean(column, adata.obs.columns)}")
+    keep = ~adata.var_names.isin(list(ignore))
+    if not keep.all():
+        adata = adata[:, keep].copy()
+    if ids is not None:
+        adata.obs.index = pd.Index(adata.obs[ids].astype(str), dtype=object, name=None)
+    adata.obs = adata.obs.drop(columns=[column for column in ignore if column in adata.obs.columns])
+    return adata
+
+
+def table_from_adata(
+    adata: Any,
+    path: Path,
+    *,
+    schema: Schema,
+    scale: Scale | None = None,
+    log2p1: bool | None = None,
+    source: Source,
+) -> Table:
+    """Return an `anndata.AnnData` that `read_h5ad` read as a checked table; see `read_table_file`."""
+    schema.check(columns=list(adata.obs.columns), features=list(adata.var_names), where=str(path))
+    kept = schema if schema != Schema() else None
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
+        table = Table.from_anndata(adata, schema=kept, source=source)
+    if scale is None and "tabgenbench" not in adata.uns:
+        scale = "counts" if _whole_numbers(adata.X) else "linear"
+    if scale is not None:
+        table = replace(table, scale=scale, log2p1=scale == "counts")
+    return check_table(table if log2p1 is None else replace(table, log2p1=log2p1), path)
+
+
+def table_from_frame(
+    frame: pd.DataFrame,
+    path: Path,
+    *,
+    schema: Schema,
+    scale: Scale | None = None,
+    log2p1: bool | None = None,
+    source: Source,
+) -> Table:
+    """Return a frame that `read_frame` read as a checked table; see `read_table_file`."""
+    scale = scale or "linear"
+    log2p1 = scale == "counts" if log2p1 is None else log2p1
+    targets = {target for target in schema.targets if target in frame and is_text(frame[target])}
+    roles = {*schema.obs_columns(), *targets}
+    schema.check(columns=list(frame.columns), features=[], where=str(path))
+    for column in frame.columns:
+        if column not in roles:
+            problem = numeric_problem(frame[column])
+            if problem:
+                raise DataError(f"{path}: column {column!r}, {problem}")
+        elif frame[column].isna().any():
+            row = frame.index[int(frame[column].isna().to_numpy().argmax())]
+            raise DataError(
+                f"{path}: column {column!r}, row {row!r}: is empty, expected a value; fill it or drop the row"
+            )
+    if len(roles) == frame.shape[1]:
+        raise DataError(f"{path}: no column is left for features, expected at least one column of numbers")
+    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
+        table = Table.from_frame(frame, schema=schema, scale=scale, log2p1=log2p1, source=source)
+    return check_table(table, path)
+
+
+def numeric_problem(column: pd.Series) -> str:
+    """Return what keeps a column from being numeric, with the row; an empty text where nothing does."""
+    bad = column.isna().to_numpy()
+    if is_text(column):
+        bad = pd.to_numeric(column, errors="coerce").isna().to_numpy()
+        if pd.api.types.is_bool_dtype(column) or not bad.any():
+            bad = np.ones(len(column), dtype=bool)
+    if not bad.any():
+        return ""
+    row = int(bad.argmax())
+    value = column.iloc[row]
+    if pd.isna(value):
+        return f"row {column.index[row]!r}: is empty, expected a number; impute it or drop the row"
+    hint = "mend it, name the column as a condition, batch or group, or ignore the column"
+    return f"row {column.index[row]!r}: got {str(value)!r}, expected a number; {hint}"
+
+
+def without(frame: pd.DataFrame, ignore: Collection[str], path: Path) -> pd.DataFrame:
+    """Return the frame without some columns, each of which must be there."""
+    for column in ignore:
+        if column not in frame.columns:
+            raise DataError(f"{path}: no column {column!r} to ignore{did_you_mean(column, frame.columns)}")
+    return frame.drop(columns=list(ignore))
+
+
+def check_table(table: Table, path: Path) -> Table:
+    """Validate a table's content; what is wrong is said with the file's path."""
+    try:
+        return table.validate()
+    except DataError as error:
+        message = str(error).removeprefix(f"dataset {table.source.name!r}: ")
+        raise DataError(f"{path}: {message}") from None
+
+
+def _whole_numbers(values: Any) -> bool:
+    stored = values.data if sparse.issparse(values) else np.asarray(values)
+    return bool((stored >= 0).all() and (stored == np.floor(stored)).all())

@@ -1,0 +1,165 @@
+"""Where a run takes place: what its records say of the machine and the software."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from importlib.metadata import distribution, requires
+from pathlib import Path
+
+import psutil
+
+from tabgenbench.records import Environment
+from tabgenbench.registry.lazy import required_package
+
+__all__ = ["available_cores", "describe_environment", "imported_versions", "visible_gpus"]
+
+PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", "anndata")
+# By the module's name, what only some models, metrics and engines import, which then decides on their results.
+OCCASIONAL = {
+    "copulas": "copulas",
+    "ctgan": "ctgan",
+    "numba": "numba",
+    "pynndescent": "pynndescent",
+    "ray": "ray",
+    "rdt": "rdt",
+    "sdv": "sdv",
+    "umap": "umap-learn",
+}
+
+
+def available_cores() -> int:
+    """Return the number of cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def describe_environment(
+    *,
+    threads: int,
+    device: str = "cpu",
+    workers: int = 1,
+    timing: bool = False,
+    started: str = "",
+    distributions: Iterable[str] = (),
+) -> Environment:
+    """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC.
+
+    Args:
+        threads: threads of a task.
+        device: where it computes.
+        workers: tasks at a time.
+        timing: whether times are to be comparable.
+        started: time in UTC.
+        distributions: those of the plugins in use; their versions count, and those of what they require.
+    """
+    packages = dict(_versions(PACKAGES))
+    for name in distributions:
+        packages |= _plugin_versions(name)
+    return Environment(
+        packages=packages,
+        python=platform.python_version(),
+        platform=platform.platform(),
+        git_commit=_git_commit(),
+        cpu=_cpu_model(),
+        cores=available_cores(),
+        threads=threads,
+        workers=workers,
+        timing=timing,
+        device=device,
+        host=platform.node(),
+        cpu_mhz=_cpu_mhz(),
+        clock=_clock(),
+        started=started,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def imported_versions() -> dict[str, str]:
+    """Return the versions of what this process has imported and not every task does; asked where a task has run."""
+    return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
+
+
+def visible_gpus(device: str) -> tuple[str, ...]:
+    """Return the GPUs that ``cuda`` (all) or ``cuda:1`` (one) stands for, as CUDA_VISIBLE_DEVICES names them."""
+    kind, _, index = device.partition(":")
+    if kind == "cpu":
+        return ()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named:
+        gpus = tuple(name.strip() for name in named.split(","))
+    else:
+        import torch
+
+        gpus = tuple(str(i) for i in range(torch.cuda.device_count()))
+    return (gpus[int(index)],) if index else gpus
+
+
+def _cpu_mhz() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, NotImplementedError, RuntimeError):  # a virtual machine may not tell
+        return None
+    return round(frequency.current, 1) if frequency is not None and frequency.current else None
+
+
+@lru_cache(maxsize=1)
+def _clock() -> str:
+    info = time.get_clock_info("perf_counter")
+    return f"{info.implementation}, resolution {info.resolution:g} s"
+
+
+@lru_cache
+def _plugin_versions(name: str) -> dict[str, str]:
+    """Return the version of a plugin's distribution and of what it requires, where it is installed."""
+    if not name or name in PACKAGES:
+        return {}
+    try:
+        required = [required_package(line) for line in requires(name) or [] if "extra" not in line.partition(";")[2]]
+    except Exception:  # it was registered without being installed, or its installation is broken
+        return {}
+    return _versions((name, *required))
+
+
+@lru_cache
+def _versions(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those that are installed, by the names that they have there."""
+    found = {}
+    for name in names:
+        with contextlib.suppress(Exception):  # it is not installed, or its installation is broken
+            one = distribution(name)
+            found[one.name] = one.version
+    return found
+
+
+@lru_cache(maxsize=1)
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), sys.platform)
+
+
+@lru_cache(maxsize=1)
+def _git_commit() -> str:
+    """Return the commit of the checkout that this package runs from, with ``-dirty`` where it was changed, or ''."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        try:
+            done = subprocess.run(["git", "-C", str(here), *arguments], capture_output=True, text=True, timeout=5)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    if not git("ls-files", "--error-unmatch", str(Path(__file__))):
+        return ""  # installed below some other checkout, whose commit says nothing of this program
+    commit = git("rev-parse", "HEAD")
+    return commit + "-dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit

@@ -1,0 +1,254 @@
+"""The way to Ray: one that is started here, or a cluster that runs already, and what its nodes offer."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tabgenbench.engines.environment import available_cores, visible_gpus
+from tabgenbench.engines.memory import machine_memory
+from tabgenbench.engines.scratch import short_scratch
+from tabgenbench.errors import ConfigError, DeviceError
+from tabgenbench.interfaces.device_split import resolve_device
+
+__all__ = ["Cluster", "Node", "Offer", "import_ray", "survey", "usable"]
+
+KNOCK_SECONDS = 5.0
+STORE_BYTES = 256 * 2**20  # of Ray's object store; only messages go through it
+LONGEST_FOLDER = 43  # Ray adds up to 64 characters to make the address of a socket, which has 107 at most
+# Read when Ray is imported and started: no statistics to its makers, and no line of it on our standard output, where it
+# prints what happens to workers; what matters of that is in the records.
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of a cluster: Ray's name of it, its host name, and what it offers (memory in bytes)."""
+
+    id: str
+    host: str
+    cpus: float
+    gpus: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a cluster has for a run: the device, and how many cells it can take at a time."""
+
+    device: str
+    slots: int
+
+
+class Cluster:
+    """A connection to Ray.
+
+    Args:
+        address: ``host:port`` or ``auto``; None starts a Ray of this process on this machine.
+        cpus: of a Ray that is started, the number of cores that it may give away.
+        gpus: likewise its GPUs, as CUDA_VISIBLE_DEVICES names them.
+
+    Raises:
+        ConfigError: Ray is not installed, or there is none at the address.
+    """
+
+    def __init__(self, address: str | None, *, cpus: int = 0, gpus: Sequence[str] = ()) -> None:
+        self.ray = import_ray()
+        self.is_local = address is None
+        self._folder: str | None = None
+        self._is_ours = not self.ray.is_initialized()
+        if not self._is_ours:
+            return
+        with _variables(QUIET), _own_signals():
+            if address is None:
+                self._start(cpus, gpus)
+            else:
+                self._connect(address)
+
+    def nodes(self) -> list[Node]:
+        """Return the machines that are alive."""
+        return [
+            Node(
+                id=one["NodeID"],
+                host=one["NodeManagerHostname"],
+                cpus=one["Resources"].get("CPU", 0.0),
+                gpus=one["Resources"].get("GPU", 0.0),
+                memory=one["Resources"].get("memory", 0.0),
+            )
+            for one in self.ray.nodes()
+            if one["Alive"]
+        ]
+
+    def close(self) -> None:
+        """Leave the cluster; a Ray that was started here ends, and its files go."""
+        if self._is_ours:
+            self.ray.shutdown()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self, cpus: int, gpus: Sequence[str]) -> None:
+        self._folder = _folder_of_ray()
+        with _variables({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}):
+            self.ray.init(
+                address="local",
+                num_cpus=cpus,
+                num_gpus=len(gpus),
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                object_store_memory=STORE_BYTES,
+                _memory=machine_memory(),  # Ray's own figure leaves out what is in use at the moment
+                _temp_dir=self._folder,
+            )
+
+    def _connect(self, address: str) -> None:
+        _knock(address)
+        try:
+            self.ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError, among others
+            raise ConfigError(
+                f"--address: cannot join the Ray cluster at {address} ({_first_line(error)}); "
+                "run this command on a node of the cluster, with the versions of Ray and Python that it has"
+            ) from None
+
+
+def import_ray() -> Any:
+    """Return the package ray.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        with _variables(QUIET):
+            import ray
+    except ImportError:
+        raise ConfigError(
+            "--executor ray: needs the package ray, which is not installed; run: pip install 'tabgenbench[ray]'"
+        ) from None
+    return ray
+
+
+def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: int) -> dict[str, int]:
+    """Return how many tasks of ``threads`` threads each node takes at a time, by Ray's name of the node.
+
+    Raises:
+        ConfigError: no node has so many cores.
+        DeviceError: no node has a GPU and ``device`` asks for one.
+    """
+    slots = {}
+    for node in nodes:
+        by_cores = int(node.cpus // threads)
+        slots[node.id] = by_cores if device == "cpu" else min(by_cores, int(node.gpus) * slots_per_gpu)
+    if device != "cpu" and not any(node.gpus for node in nodes):
+        raise DeviceError(f"--device: got {device!r}, and no node of the Ray cluster has a GPU; use --device cpu")
+    found = {node: count for node, count in slots.items() if count}
+    if not found:
+        most = max((int(node.cpus) for node in nodes), default=0)
+        raise ConfigError(
+            f"--threads: got {threads}, and no node of the Ray cluster has so many cores to give"
+            f"{'' if device == 'cpu' else ' beside a GPU'} (at most {most}); use fewer --threads"
+        )
+    return found
+
+
+def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int = 1) -> Offer:
+    """Ask a cluster, or this machine where ``address`` is None, what it has for cells of ``threads`` threads.
+
+    Args:
+        address: as of a `Cluster`.
+        threads: threads of a cell.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; a cluster gives out its GPUs itself, without an index.
+        slots_per_gpu: cells that share a GPU.
+
+    Raises:
+        ConfigError: Ray is missing, is not there, or has no node for such a cell.
+        DeviceError: the device is not there.
+    """
+    if address is None:
+        device = resolve_device(device)
+        gpus = len(visible_gpus(device))
+        return Offer(device, gpus * slots_per_gpu or max(1, available_cores() // threads))
+    if device not in ("auto", "cpu", "cuda"):
+        raise DeviceError(
+            f"--device: got {device!r}, expected auto, cpu or cuda: a Ray cluster gives out its GPUs itself"
+        )
+    cluster = Cluster(address)
+    try:
+        nodes = cluster.nodes()
+    finally:
+        cluster.close()
+    if device == "auto":
+        device = "cuda" if any(node.gpus for node in nodes) else "cpu"
+    return Offer(device, sum(usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu).values()))
+
+
+def _knock(address: str) -> None:
+    """Raise `ConfigError` where nothing listens at an address: Ray itself would try for minutes."""
+    if address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    if "://" in address or not host or not port.isdigit():
+        raise ConfigError(
+            f"--address: got {address!r}, expected HOST:PORT of a Ray cluster's head, or auto; "
+            "run this command on a node of the cluster"
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConfigError(
+            f"--address: nothing answers at {address} ({error}); "
+            "start Ray there (ray start --head), or give the address that it printed"
+        ) from None
+
+
+def _folder_of_ray() -> str:
+    """Return a folder for the files of a Ray that ends with this process."""
+    folder = short_scratch()
+    if len(str(folder / "r12345678")) <= LONGEST_FOLDER:
+        return tempfile.mkdtemp(prefix="r", dir=folder)
+    return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # a name by which a later process sweeps it
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+
+
+@contextlib.contextmanager
+def _variables(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep what this process does at SIGTERM; Ray puts its own answer in its place."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

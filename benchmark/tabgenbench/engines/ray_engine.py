@@ -1,0 +1,300 @@
+"""The Ray engine: a Ray task calls the supervisor on its node, so limits, kills and records are those of `local`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tabgenbench.engines.base import Limits, Outcome, Task
+from tabgenbench.engines.environment import describe_environment, visible_gpus
+from tabgenbench.engines.ray_cluster import Cluster, Node, usable
+from tabgenbench.engines.ray_node import Job, Report, leave_node, look_around, run_task
+from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenBenchError
+from tabgenbench.store.folder import StoreFolder
+
+__all__ = ["RayExecutor", "to_reserve"]
+
+RETRIES = 3  # of a task whose worker process or node was lost
+POLL_SECONDS = 0.2
+STOP_SECONDS = 20.0
+LOOK_SECONDS = 120.0  # a node may first have to import what its report needs
+LEAVE_SECONDS = 10.0
+
+
+class RayExecutor:
+    """Runs up to ``workers`` tasks at a time as Ray tasks, on this machine or on the nodes of a cluster.
+
+    Every Ray worker process has one supervisor with its fork server. Ray itself repeats nothing: a task that was lost
+    with its worker or node is submitted again here, so that no message of a lost attempt comes after one of the next.
+
+    Args:
+        workers: tasks at a time.
+        threads: threads of each; Ray keeps as many cores for it.
+        device: ``cpu`` or a GPU; Ray chooses which one.
+        address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a Ray on this machine that ends with `close`.
+        slots_per_gpu: how many tasks may share a GPU.
+        store: the store's folder, which all nodes have to share; None where nothing of it is read or written.
+        memory: limit of a cell's memory in bytes, or None; Ray keeps no more for any task.
+
+    Raises:
+        ConfigError: Ray is missing or not at the address, no node can take a task, or a node has other versions.
+        DeviceError: no node has a GPU.
+        StoreError: a node does not see the store, or cannot write to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        threads: int,
+        device: str,
+        address: str | None,
+        slots_per_gpu: int = 1,
+        store: Path | None,
+        memory: int | None = None,
+    ) -> None:
+        paths = tuple(dict.fromkeys(os.path.abspath(path) for path in sys.path if os.path.exists(path or ".")))
+        self._device, self._gpu_share, self._memory = device, 1 / slots_per_gpu, memory
+        self._closing, self._closed = threading.Event(), False
+        self._folder: Path | None = None
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-ray")
+        self._cluster = Cluster(address, cpus=workers * threads, gpus=visible_gpus(device) if address is None else ())
+        self._ray = self._cluster.ray
+        token = secrets.token_hex(4)
+        self._job = Job(token, None, os.uname().nodename, threads, str(Path.cwd()), paths)
+        try:
+            nodes = self._cluster.nodes()
+            usable_nodes = usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu)
+            if not self._cluster.is_local:
+                if store is not None:
+                    self._job = replace(self._job, probe=self._write_probe(store.absolute()))
+                self._check([node for node in nodes if node.id in usable_nodes])
+        except BaseException:
+            self.close()
+            raise
+        # Ray would end the worker process after each task that has a GPU; this one never touches it.
+        self._remote = self._ray.remote(max_retries=0, max_calls=0, num_returns="streaming")(run_task)
+
+    def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
+        """Have a node run a task as soon as it has a free slot; all messages come before the future is done."""
+        return self._pool.submit(self._supervise, task, on_message)
+
+    def close(self) -> None:
+        """End every task that still runs, leave nothing on the nodes, and end a Ray that was started for this."""
+        if self._closed:
+            return
+        self._closed = True
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        try:
+            with contextlib.suppress(Exception):  # a cluster that is gone needs no tidying
+                self._on_nodes(leave_node, self._job.token, self._cluster.nodes(), seconds=LEAVE_SECONDS)
+        finally:
+            self._cluster.close()
+            leave_node(self._job.token)
+            if self._folder is not None:
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _supervise(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
+        lost: list[str] = []
+        while len(lost) <= RETRIES:
+            attempt = _Attempt.of(task, number=len(lost))
+            try:
+                outcome = self._attempt(attempt.task, on_message)
+            except self._losses() as error:
+                lost.append(" ".join(str(error).split())[:300])
+                continue
+            if outcome.status == "ok":
+                attempt.keep()
+            return outcome
+        reason = f"its Ray worker or node was lost {len(lost)} times, the last time so: {lost[-1]}"
+        return Outcome(status="crashed", reason=reason)
+
+    def _attempt(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
+        errors = self._ray.exceptions
+        stream = self._remote.options(**self._resources(task)).remote(task, self._job)
+        try:
+            return self._listen(stream, on_message)
+        except errors.TaskCancelledError:
+            return _ended()
+        except errors.OutOfMemoryError as error:
+            reason = "Ray ended the task since its node's memory was used up; set --memory or use fewer --workers"
+            return Outcome(status="out_of_memory", reason=reason, traceback=str(error)[-TAIL_CHARACTERS:])
+        except errors.RayTaskError as error:
+            if isinstance(error.cause, TabGenBenchError):
+                raise error.cause from None
+            reason = f"its node could not run the task ({type(error.cause).__name__}: {error.cause})"
+            return Outcome(status="crashed", reason=reason, traceback=str(error)[-TAIL_CHARACTERS:])
+        except self._losses():
+            if self._closing.is_set():
+                return _ended()
+            raise
+
+    def _listen(self, stream: Any, on_message: Callable[[Any], None]) -> Outcome:
+        cancelled: float | None = None
+        while True:
+            if self._closing.is_set() and cancelled is None:
+                cancelled = time.monotonic()
+                self._ray.cancel(stream)
+            elif cancelled is not None and time.monotonic() - cancelled > STOP_SECONDS:
+                self._ray.cancel(stream, force=True)
+                return _ended()
+            ready, _ = self._ray.wait([stream], timeout=POLL_SECONDS)
+            if ready:
+                kind, content = self._ray.get(next(stream))
+                if kind == "outcome":
+                    outcome: Outcome = content
+                    return outcome
+                on_message(content)
+
+    def _losses(self) -> tuple[type[Exception], ...]:
+        """Return the errors which say that a worker or node was lost, rather than that a task ended."""
+        errors = self._ray.exceptions
+        return (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError, errors.ObjectLostError)
+
+    def _resources(self, task: Task) -> dict[str, Any]:
+        resources: dict[str, Any] = {"num_cpus": task.limits.threads}
+        if self._device != "cpu" and getattr(task.payload, "device", "cpu") != "cpu":
+            resources["num_gpus"] = self._gpu_share
+        nodes = [node for node in self._cluster.nodes() if node.gpus >= resources.get("num_gpus", 0)]
+        reserved = to_reserve(task.limits, memory=self._memory, nodes=nodes)
+        if reserved is not None:
+            resources["memory"] = reserved
+        return resources
+
+    def _write_probe(self, store: Path) -> Path:
+        """Make a folder in the store that every node has to find."""
+        folder = StoreFolder(store).new_path()
+        try:
+            folder.mkdir(parents=True)
+            self._folder = folder
+            (folder / "token").write_text(self._job.token, encoding="ascii")
+        except OSError as error:
+            raise StoreError(
+                f"--store: cannot write to {store} ({error.strerror}); name a folder that you may write to"
+            ) from None
+        return folder
+
+    def _check(self, nodes: Sequence[Node]) -> None:
+        """Raise where a node does not share the store or has other versions than this machine."""
+        here = describe_environment(threads=self._job.threads)
+        for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
+            if not isinstance(report, Report):
+                raise ConfigError(
+                    f"--executor ray: node {node.host} cannot take part ({_first_line(report)}); "
+                    "install the same environment there, or leave that node out"
+                )
+            if report.problem:
+                raise StoreError(report.problem)
+            there = {**dict(report.packages), "python": report.python}
+            for name, version in {**here.packages, "python": here.python}.items():
+                if there.get(name) != version:
+                    raise ConfigError(
+                        f"--executor ray: node {node.host} has {name} {there.get(name, 'not installed')}, this machine "
+                        f"{version}; install the same environment there, or leave that node out"
+                    )
+
+    def _on_nodes(
+        self, function: Callable[[Any], Any], argument: Any, nodes: Sequence[Node], *, seconds: float
+    ) -> list[tuple[Node, Any]]:
+        """Call a function once on each node; return what it gave, or the error that Ray had instead."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        remote = self._ray.remote(num_cpus=0, max_retries=1)(function)
+        calls = [
+            (node, remote.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)))
+            for node in nodes
+        ]
+        pending = [(node, call.remote(argument)) for node, call in calls]
+        deadline = time.monotonic() + seconds
+        found: list[tuple[Node, Any]] = []
+        for node, reference in pending:
+            try:
+                found.append((node, self._ray.get(reference, timeout=max(0.1, deadline - time.monotonic()))))
+            except Exception as error:  # the node died, lacks this package, does not answer
+                found.append((node, error))
+        return found
+
+
+def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> int | None:
+    """Return the bytes that Ray is to keep for a task, or None.
+
+    Args:
+        limits: the task's own; a question to a generator has a limit that leaves room for any import.
+        memory: limit of a cell in bytes: what the user said that a node has to give.
+        nodes: what there is; those without cores enough, such as a head that runs nothing, have nothing to give.
+
+    Raises:
+        ConfigError: no node has so much; Ray itself would wait for one that has.
+    """
+    if limits.memory is None:
+        return None
+    reserved = limits.memory if memory is None else min(limits.memory, memory)
+    most = max((node.memory for node in nodes if node.cpus >= limits.threads), default=0)
+    if most and reserved > most:
+        raise ConfigError(
+            f"--memory: got {reserved / 2**30:.1f} GiB, and no node of the Ray cluster has more than "
+            f"{most / 2**30:.1f} GiB to give; use a lower limit"
+        )
+    return reserved
+
+
+@dataclass(frozen=True)
+class _Attempt:
+    """One attempt at a task. Where the payload has an ``out_folder``, the attempt writes to a folder of its own.
+
+    A node that seems lost may only be cut off and go on writing: never into what another attempt gives.
+    """
+
+    task: Task
+    written: Path | None = None
+    final: Path | None = None
+
+    @classmethod
+    def of(cls, task: Task, *, number: int) -> _Attempt:
+        payload = _absolute(task.payload)
+        final = getattr(payload, "out_folder", None)
+        if final is None:
+            return cls(replace(task, payload=payload, log=task.log.absolute()))
+        written = final.with_name(f"{final.name}-{number}")
+        written.mkdir()
+        payload = replace(payload, out_folder=written)
+        return cls(replace(task, payload=payload, log=task.log.absolute()), written, final)
+
+    def keep(self) -> None:
+        """Move what was written to its place."""
+        if self.written is not None and self.final is not None:
+            os.replace(self.written, self.final)
+
+
+def _absolute(payload: Any) -> Any:
+    """Return a payload whose paths do not depend on a working folder."""
+    if not is_dataclass(payload) or isinstance(payload, type):
+        return payload
+    changes: dict[str, Any] = {}
+    for one in fields(payload):
+        value = getattr(payload, one.name)
+        if isinstance(value, Path):
+            changes[one.name] = value.absolute()
+        elif isinstance(value, tuple) and value and all(isinstance(item, Path) for item in value):
+            changes[one.name] = tuple(item.absolute() for item in value)
+    return replace(payload, **changes)
+
+
+def _ended() -> Outcome:
+    return Outcome(status="crashed", reason="the run was ended before this task had finished")
+
+
+def _first_line(error: object) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip().rstrip(".") if lines else type(error).__name__

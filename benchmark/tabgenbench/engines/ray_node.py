@@ -1,0 +1,259 @@
+"""What the Ray engine does on a node: look at the store, keep the split near, run a task under the supervisor.
+
+This module runs inside Ray's worker processes. A task is a generator there: it yields the task's messages as they come,
+then its outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, is_dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+from tabgenbench.engines.base import Task
+from tabgenbench.engines.environment import describe_environment
+from tabgenbench.engines.memory import machine_memory
+from tabgenbench.engines.scratch import remove_folder, short_scratch
+from tabgenbench.errors import StoreError
+
+__all__ = ["Job", "Report", "leave_node", "look_around", "near_copy", "run_task"]
+
+PREFIX, SOCKETS = "tgb-ray", "sockets-"
+MEMORY_SHARE = 0.9  # of a node's memory, for one cell, where no limit was asked for
+SIGHT_SECONDS = 5.0  # a network file system may take some time to show a new file
+IDLE_SECONDS = 60.0
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run tells its nodes.
+
+    Attributes:
+        token: a random name of the run.
+        probe: folder in the store that holds a file ``token`` with it; None where nothing is to be checked.
+        host: name of the machine that the runner is on.
+        threads: threads of a cell.
+        folder: working folder of the runner.
+        paths: where the runner imports from.
+    """
+
+    token: str
+    probe: Path | None
+    host: str
+    threads: int
+    folder: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a node is: its host name, Python, and versions of packages; and what is wrong with it, if anything."""
+
+    host: str
+    python: str
+    packages: tuple[tuple[str, str], ...]
+    problem: str = ""
+
+
+def look_around(job: Job) -> Report:
+    """Look whether this node sees the run's store and can write to it, and say what is installed here."""
+    environment = describe_environment(threads=job.threads)
+    problem = ""
+    try:
+        _check_store(job)
+    except StoreError as error:
+        problem = str(error)
+    return Report(environment.host, environment.python, tuple(sorted(environment.packages.items())), problem)
+
+
+def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
+    """Run a task under this process's supervisor; yield ``("message", m)`` for each message, then ``("outcome", o)``.
+
+    An interrupt, with which Ray cancels, ends the task in order.
+
+    Raises:
+        StoreError: this node does not see the store.
+    """
+    supervisor, raylet = _enter(job), os.getppid()
+    said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    stopping = threading.Event()
+    with _placed(task, job) as placed:
+
+        def work() -> None:
+            try:
+                said.put(("outcome", supervisor.run(placed, lambda message: said.put(("message", message)), stopping)))
+            except BaseException as error:  # raised again below, in the thread that Ray watches
+                said.put(("error", error))
+
+        thread = threading.Thread(target=work, name="tabgenbench-task", daemon=True)
+        thread.start()
+        try:
+            kind = ""
+            while kind != "outcome":
+                kind, content = _next(said, raylet)
+                if kind == "error":
+                    raise content
+                yield kind, content
+        finally:
+            stopping.set()
+            thread.join(STOP_SECONDS)
+            if os.getppid() != raylet:
+                os._exit(1)
+
+
+def near_copy(folder: Path, scratch: Path) -> Path:
+    """Return a copy of a folder below ``scratch``, made once for all processes; the folder itself where that fails."""
+    copies = scratch / "splits"
+    final = copies / folder.name
+    try:
+        copies.mkdir(parents=True, exist_ok=True)
+        with (copies / f"{folder.name}.lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not final.exists():
+                unfinished = Path(tempfile.mkdtemp(dir=copies))
+                try:
+                    shutil.copytree(folder, unfinished / folder.name)
+                    os.rename(unfinished / folder.name, final)
+                finally:
+                    shutil.rmtree(unfinished, ignore_errors=True)
+    except OSError:
+        return folder
+    return final
+
+
+def leave_node(token: str) -> None:
+    """Remove what a run has put on this node outside of the store."""
+    _remove(_folder(token))
+
+
+@lru_cache(maxsize=1)
+def _enter(job: Job) -> Any:
+    """Make this process ready for a run's tasks, once, and return its supervisor."""
+    from tabgenbench.engines.local import Supervisor
+
+    _check_store(job)
+    # Every task's process would run the script of Ray's worker, which imports Ray, as its __main__.
+    vars(sys.modules["__main__"]).pop("__file__", None)
+    known = [path for path in job.paths if os.path.exists(path)]
+    sys.path[:] = [*known, *(path for path in sys.path if path not in known)]
+    with contextlib.suppress(OSError):
+        os.chdir(job.folder)
+    _hold(_folder(job.token))
+    tempfile.tempdir = str(_folder(job.token))
+    supervisor = Supervisor(threads=job.threads)
+    # Where TMPDIR is too long for sockets, they are elsewhere, and Ray's workers end without tidying.
+    with contextlib.suppress(OSError):
+        (_folder(job.token) / f"{SOCKETS}{os.getpid()}").symlink_to(short_scratch())
+    return supervisor
+
+
+@contextlib.contextmanager
+def _placed(task: Task, job: Job) -> Iterator[Task]:
+    """Give a task as it is for this node: its GPU, its memory, its split, and a log where it can be written."""
+    changes: dict[str, Any] = {}
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if gpus is not None:
+        changes["environment"] = {**task.environment, "CUDA_VISIBLE_DEVICES": gpus}
+    if task.limits.memory is None:
+        changes["limits"] = replace(task.limits, memory=int(machine_memory() * MEMORY_SHARE))
+    payload = task.payload
+    if is_dataclass(payload) and hasattr(payload, "split_folder") and os.uname().nodename != job.host:
+        near: Any = {"split_folder": near_copy(payload.split_folder, _folder(job.token))}
+        changes["payload"] = replace(payload, **near)  # type: ignore[type-var]
+    own_log = None
+    if not task.log.parent.is_dir():
+        handle, own_log = tempfile.mkstemp(suffix=".log", dir=_folder(job.token))
+        os.close(handle)
+        changes["log"] = Path(own_log)
+    try:
+        yield replace(task, **changes)
+    finally:
+        if own_log is not None:
+            Path(own_log).unlink(missing_ok=True)
+
+
+def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, Any]:
+    """Return what a task says next.
+
+    Raises:
+        InterruptedError: the node's Ray is gone. Ray's worker process itself notices that only where orphans become
+            children of process 1, which they do not below Slurm, systemd or in a container.
+    """
+    while os.getppid() == raylet:
+        with contextlib.suppress(queue.Empty):
+            return said.get(timeout=1.0)  # a call without end could not be interrupted everywhere
+    raise InterruptedError("the Ray of this node has ended")
+
+
+def _check_store(job: Job) -> None:
+    if job.probe is None:
+        return
+    host, store = os.uname().nodename, job.probe.parent.parent
+    deadline = time.monotonic() + SIGHT_SECONDS
+    while True:
+        try:
+            seen = (job.probe / "token").read_text(encoding="ascii") == job.token
+        except OSError:
+            seen = False
+        if seen or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
+    if not seen:
+        raise StoreError(
+            f"--store: node {host} of the Ray cluster does not see {store} as this machine has it; "
+            "put the store on a file system that all nodes share, or leave that node out"
+        )
+    try:
+        (job.probe / f"{host}-{os.getpid()}").touch()
+    except OSError as error:
+        raise StoreError(
+            f"--store: node {host} of the Ray cluster cannot write to {store} ({error.strerror}); "
+            "mount it writable there, or leave that node out"
+        ) from None
+
+
+def _folder(token: str) -> Path:
+    """Return the folder on this node's own disk for what a run needs there."""
+    root = os.environ.get("TMPDIR", "/tmp")
+    return Path(root if os.path.isdir(root) else "/tmp") / f"{PREFIX}-{os.getuid()}-{token}"
+
+
+_held: list[IO[str]] = []
+
+
+def _hold(folder: Path) -> None:
+    """Make a run's folder and show, for as long as this process lives, that it is in use."""
+    for other in folder.parent.glob(f"{PREFIX}-{os.getuid()}-*"):
+        _sweep(other)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    handle = (folder / ".lock").open("a")
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    _held.append(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove a folder of a run whose processes on this node are all gone."""
+    with contextlib.suppress(OSError):
+        if time.time() - folder.stat().st_mtime < IDLE_SECONDS:  # another process may be about to hold it
+            return
+        with (folder / ".lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    for link in folder.glob(f"{SOCKETS}*"):
+        remove_folder(link.resolve())
+    remove_folder(folder)

@@ -1,0 +1,185 @@
+"""The watch over one task: its time, its memory, how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from typing import Any
+
+import psutil
+
+from tabgenbench.engines.base import PREPARE, Mark, Outcome, Task, Usage
+from tabgenbench.engines.memory import kernel_kills, proportional, resident
+from tabgenbench.errors import TAIL_CHARACTERS
+from tabgenbench.records import Status
+
+__all__ = ["Watch"]
+
+LOOK_SHARE = 0.02  # share of one core that each kind of look may take: the kernel holds up the process meanwhile
+LONGEST_PAUSE_SECONDS = 0.5  # between cheap looks, on a machine however slow: memory is used up within seconds
+FIRST_LOOK_SECONDS = 0.2  # what comes sooner, the process itself sees
+RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
+LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
+
+
+class Watch:
+    """Looks at the process tree below a keeper.
+
+    Args:
+        pid: the keeper.
+        task: what its worker does.
+    """
+
+    def __init__(self, pid: int, task: Task) -> None:
+        self.task = task
+        self.gpu, self.packages = "", dict[str, str]()
+        self._keeper = psutil.Process(pid) if psutil.pid_exists(pid) else None
+        self._phases = {PREPARE: Usage()}
+        self._phase, self._entered = PREPARE, time.monotonic()
+        self._level = self._keeper_level = self._keeper_size()  # a worker begins as a fork of its keeper
+        self._peak = self._highest_resident = 0
+        self._next_look = self._next_exact_look = self._entered + FIRST_LOOK_SECONDS
+        self._said_before = ""  # the tail of what was cut from the log
+        self._kernel_kills = kernel_kills()
+
+    def enter(self, message: Mark) -> None:
+        """Begin a phase, or go on with one."""
+        now = time.monotonic()
+        usage = self._phases[self._phase]
+        usage.seconds += now - self._entered
+        usage.peak_memory = max(usage.peak_memory, message.peak)
+        self._phase, self._entered = message.phase, now
+        self._phases.setdefault(message.phase, Usage())
+        if message.level is not None:
+            self._level, self._keeper_level = message.level, self._keeper_size()
+            self._highest_resident = 0
+
+    def look(self) -> Outcome | None:
+        """Look at time and memory; return the outcome where a limit is passed."""
+        limits, spent = self.task.limits, self._seconds()
+        is_late = limits.timeout is not None and spent > limits.timeout
+        if is_late or time.monotonic() >= self._next_look:
+            self._look_at_size(exactly=is_late)  # too much memory says more than too much time
+        if limits.memory is not None and self._peak > limits.memory:
+            reason = (
+                f"{self._phase} was ended at {self._peak / 2**30:.2f} GiB, limit {limits.memory / 2**30:.2f} GiB; "
+                "raise --memory or use smaller options"
+            )
+            return self.ended("out_of_memory", reason)
+        if is_late:
+            reason = f"{self._phase} was ended after {spent:.1f} s, limit {limits.timeout:g} s; raise --timeout"
+            return self.ended("timeout", reason)
+        return None
+
+    def finished(self, content: dict[str, Any]) -> Outcome:
+        """Return the outcome of a task whose process says how it ended."""
+        self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
+        usage = self._phases[self._phase]
+        usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
+        return self.ended(**content)
+
+    def crashed(self, wait_status: int | None) -> Outcome:
+        """Return the outcome of a task whose process ended without a word."""
+        if wait_status is None:
+            closed = "the task closed the pipe of its messages before it gave a result"
+            killed = "the process that keeps watch inside the task was killed by the task"
+            return self.ended("crashed", closed if self._keeper_lives() else killed)
+        code = os.waitstatus_to_exitcode(wait_status)
+        if code == -signal.SIGKILL and kernel_kills() > self._kernel_kills:
+            reason = "the kernel killed the process: the machine's memory was used up; set --memory or fewer --workers"
+            return self.ended("out_of_memory", reason)
+        if code < 0:
+            how = f"the process was killed by {_name_of_signal(-code)}"
+        else:
+            how = f"the process ended with exit status {code}"
+        return self.ended("crashed", f"{how} during {self._phase}, before it gave a result")
+
+    def ended(self, status: Status, reason: str = "", *, traceback: str = "", value: Any = None) -> Outcome:
+        """Return an outcome with what has been seen until now."""
+        self._phases[self._phase].seconds = self._seconds()
+        self._entered = time.monotonic()
+        return Outcome(
+            status=status,
+            value=value,
+            reason=reason,
+            traceback=traceback,
+            output=self._tail(),
+            phase=self._phase,
+            phases=dict(self._phases),
+        )
+
+    def _seconds(self) -> float:
+        return self._phases[self._phase].seconds + time.monotonic() - self._entered
+
+    def _look_at_size(self, *, exactly: bool) -> None:
+        """Read the resident size and, where it has risen or ``exactly`` is asked for, the proportional one."""
+        before = time.thread_time()
+        tree = self._tree()
+        size = resident(tree)
+        self._shorten_log()
+        between, now = time.thread_time(), time.monotonic()
+        self._next_look = now + min((between - before) / LOOK_SHARE, LONGEST_PAUSE_SECONDS)
+        risen = size > self._highest_resident * RISE
+        if exactly or (risen and (now >= self._next_exact_look or self._may_be_too_much(size))):
+            self._highest_resident = size
+            self._look_at_memory(tree)
+            self._next_exact_look = time.monotonic() + (time.thread_time() - between) / LOOK_SHARE
+
+    def _may_be_too_much(self, resident_size: int) -> bool:
+        limit = self.task.limits.memory
+        return limit is not None and resident_size > limit
+
+    def _look_at_memory(self, tree: list[psutil.Process]) -> None:
+        exact = proportional(tree)
+        self._peak = max(self._peak, exact)
+        # Pages of the fork server are shared by all tasks and their forks, so that the share of one changes as others
+        # come and go; the keeper has nothing but such pages, and shows what each of its kind has of them.
+        inherited = self._keeper_size() * self._number_of_forks(tree) - self._keeper_level
+        above = exact - self._level - inherited
+        usage = self._phases[self._phase]
+        usage.peak_memory = max(usage.peak_memory, above)
+
+    def _tree(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            return self._keeper.children(recursive=True) if self._keeper is not None else []
+        return []
+
+    def _number_of_forks(self, tree: list[psutil.Process]) -> int:
+        """Return how many processes are forks of the keeper: the kernel shows its command line for them."""
+        same = 0
+        with contextlib.suppress(psutil.Error):
+            command = self._keeper.cmdline() if self._keeper is not None else []
+            for one in tree:
+                with contextlib.suppress(psutil.Error):
+                    same += one.cmdline() == command
+        return max(1, same)
+
+    def _keeper_lives(self) -> bool:
+        with contextlib.suppress(psutil.Error):
+            return self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    def _keeper_size(self) -> int:
+        return proportional([self._keeper]) if self._keeper is not None else 0
+
+    def _shorten_log(self) -> None:
+        with contextlib.suppress(OSError):
+            if self.task.log.stat().st_size > LOG_BYTES:
+                self._said_before = self._tail()
+                os.truncate(self.task.log, 0)
+
+    def _tail(self) -> str:
+        with contextlib.suppress(OSError), self.task.log.open("rb") as handle:
+            handle.seek(max(0, self.task.log.stat().st_size - 4 * TAIL_CHARACTERS))
+            return (self._said_before + handle.read().decode("utf-8", errors="replace"))[-TAIL_CHARACTERS:]
+        return self._said_before
+
+
+def _name_of_signal(number: int) -> str:
+    """Return the name of a signal; those of real time have none but the first and the last."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,194 @@
+"""The inside of a task: the process that does the work."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
+from pathlib import Path
+from typing import Any, NoReturn
+
+from tabgenbench.engines.base import PREPARE, Mark, Task
+from tabgenbench.engines.environment import imported_versions
+from tabgenbench.engines.memory import own_level, own_peak, reset_own_peak
+from tabgenbench.engines.messages import Outbox
+from tabgenbench.errors import TAIL_CHARACTERS, TabGenBenchError, Unsupported, is_out_of_memory, text_of, trace_of
+
+__all__ = ["Given", "failure_of", "flush_output", "mark", "work"]
+
+Send = Callable[[str, Any], None]
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a keeper hands to a worker.
+
+    Attributes:
+        task: the task, pickled: reading it may import a plugin.
+        log: file for what the process prints.
+        scratch: its folder for temporary files.
+        environment: variables to set before anything else.
+        path: where modules are imported from.
+        folder: the working folder.
+    """
+
+    task: bytes
+    log: Path
+    scratch: Path
+    environment: dict[str, str]
+    path: list[str]
+    folder: str
+
+
+def mark(phase: str, *, measure: bool = False) -> Mark:
+    """Return the message that a phase begins; with ``measure``, memory is counted from here."""
+    peak = own_peak()
+    reset_own_peak(level=measure)
+    return Mark(phase, peak=peak, level=own_level() if measure else None)
+
+
+def flush_output() -> None:
+    """Write what Python still holds of the output; a plugin may have closed or replaced the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
+
+
+def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
+    """Do a task; the first code of its process, which ends here.
+
+    Args:
+        given: the task, pickled, and where its process writes.
+        messages: number of the file that takes its messages.
+        mask: signals that are blocked for plugins.
+    """
+    code: Any = 1
+    outbox, worker = Outbox(messages), os.getpid()
+    try:
+        _begin(given, messages, mask)
+        _do(pickle.loads(given.task), outbox.send)
+        code = 0
+    except SystemExit as error:
+        code = error.code if error.code is not None else 0
+        if not isinstance(code, int):
+            _say_last(text_of(error), outbox if os.getpid() == worker else None)
+    except BaseException:
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+    finally:
+        flush_output()
+        os._exit(code if isinstance(code, int) else 1)
+
+
+def _say_last(words: str, outbox: Outbox | None) -> None:
+    """Print what `sys.exit` was called with and, in the worker itself, have it recorded as the reason."""
+    with contextlib.suppress(Exception):  # of streams that a plugin has closed
+        print(words, file=sys.stderr)
+    flush_output()
+    if outbox is not None:
+        with contextlib.suppress(OSError):
+            reason = f"the process ended itself ({words[:TAIL_CHARACTERS]})"
+            outbox.send("end", {"status": "crashed", "reason": reason, "peak_memory": own_peak()})
+
+
+def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
+    """Make this process one of its own: its session, signals, files and temporary folder."""
+    os.setsid()
+    for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(one, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    _redirect_streams(given.log)
+    _leave_to_itself(messages)
+    sys.path[:] = given.path
+    with contextlib.suppress(OSError):  # it may be gone
+        os.chdir(given.folder)
+    os.environ.update(given.environment)
+    os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(given.scratch)))
+    tempfile.tempdir = str(given.scratch)
+
+
+def _do(task: Task, send: Send) -> None:
+    reset_own_peak(level=True)
+    with _threads(task.limits.threads):
+        send("message", mark(PREPARE))
+        content = _run(task, send)
+        content["peak_memory"] = own_peak()
+        content["gpu"], content["packages"] = _gpu_name(), imported_versions()
+        flush_output()
+        try:
+            send("end", content)
+        except Exception as error:  # what a plugin reported cannot be sent
+            send("end", _failure("failed", f"what it reported cannot be kept ({text_of(error)})", error))
+
+
+def _run(task: Task, send: Any) -> dict[str, Any]:
+    try:
+        value = task.function(task.payload, lambda message: send("message", message))
+    except Exception as error:  # a plugin may raise anything; the record says what
+        return failure_of(error)
+    return {"status": "ok", "value": value}
+
+
+def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
+    """Return the status, reason and traceback of what a plugin raised; ``where`` begins the reason of a failure."""
+    if isinstance(error, Unsupported):
+        return {"status": "skipped", "reason": str(error)}
+    if is_out_of_memory(error):
+        return _failure("out_of_memory", f"{where}an allocation failed ({text_of(error)})", error)
+    return _failure("failed", where + (str(error) if isinstance(error, TabGenBenchError) else text_of(error)), error)
+
+
+def _failure(status: str, reason: str, error: BaseException) -> dict[str, str]:
+    return {"status": status, "reason": reason[:TAIL_CHARACTERS], "traceback": trace_of(error)}
+
+
+@contextlib.contextmanager
+def _threads(threads: int) -> Iterator[None]:
+    import torch
+
+    from tabgenbench.engines.preload import THREAD_POOLS
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # optimiser moments that decay to denormals would slow every step
+    with THREAD_POOLS.limit(limits=threads):
+        yield
+
+
+def _redirect_streams(log: Path) -> None:
+    """Give this process an empty input, since that of those above it is theirs, and have its output in a file."""
+    handle = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(handle, 0)
+    if handle != 0:
+        os.close(handle)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)
+    # Appending, so that the supervisor can cut the file short while it is written.
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+
+
+def _leave_to_itself(messages: int) -> None:
+    """Close every file that this process has from those above it, but its own pipe: what is written there ends them."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in (0, 1, 2, messages):
+            with contextlib.suppress(OSError):
+                os.close(int(name))
+    # A plugin's own use of multiprocessing starts servers of its own, which end with its tree.
+    vars(forkserver._forkserver).update(_forkserver_alive_fd=None, _forkserver_address=None, _forkserver_pid=None)
+    vars(resource_tracker._resource_tracker).update(_fd=None, _pid=None)
+
+
+def _gpu_name() -> str:
+    import torch
+
+    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return str(torch.cuda.get_device_name(0)) if used else ""

@@ -1,0 +1,1 @@
+"""What a plugin author subclasses, and the checks on what plugins return."""

@@ -1,0 +1,329 @@
+"""The contract of generators and metrics, checked on one small table: for `plugin check` and for a plugin's own tests.
+
+from tabgenbench.interfaces.contract import check_generator, failures
+assert failures(check_generator(MyGenerator, epochs=5)) == []
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.table import Table
+from tabgenbench.errors import TabGenBenchError, Unsupported
+from tabgenbench.interfaces.checks import check_sample
+from tabgenbench.interfaces.contract_table import KitSplit, make_kit_split
+from tabgenbench.interfaces.device_split import upload
+from tabgenbench.interfaces.evaluation import Evaluation
+from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
+from tabgenbench.interfaces.metric import Metric, MetricContext, ScoreSpec
+from tabgenbench.options import Options, make_options
+from tabgenbench.run.tasks import score_draw
+
+__all__ = ["Check", "check_generator", "check_metric", "failures"]
+
+ROUNDING = 1e-3  # scores of the same rows in another order differ by rounding, which single precision may amplify
+FEW = 25  # rows asked of the condition that has one training row
+
+
+@dataclass(frozen=True)
+class Check:
+    """One clause of the contract: what it asks, and why it is not kept; an empty reason where it is."""
+
+    title: str
+    reason: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the clause is kept."""
+        return not self.reason
+
+
+def failures(checks: Iterable[Check]) -> list[str]:
+    """Return ``title: reason`` of each clause that is not kept."""
+    return [f"{check.title}: {check.reason}" for check in checks if not check.ok]
+
+
+def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
+    """Check a generator on a small table, on the CPU; it is trained and sampled several times.
+
+    Args:
+        kind: the class.
+        options: its options, such as few epochs.
+
+    Raises:
+        ConfigError: an option does not fit.
+    """
+    config = make_options(kind.Config, options, where=f"generator {kind.name!r}")
+    split = make_kit_split(kind.scale)
+    subject = _Subject(kind, config, split)
+    return _run(
+        [
+            ("the card says what it is", lambda: _check_card(kind)),
+            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
+            ("it serves a small table and estimates bytes or nothing", subject.declines_nothing),
+            ("rows, features, scale and conditions are as asked, values finite", subject.samples_what_is_asked),
+            ("a condition with one training row is served", subject.serves_a_rare_condition),
+            ("equal seeds give equal bytes, whatever the global random state", subject.repeats),
+            ("another seed gives other rows", subject.varies),
+            ("training rows and conditions stay as they were", subject.leaves_its_inputs),
+            ("global random state stays as it was", subject.leaves_global_state),
+        ]
+    )
+
+
+def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
+    """Check a metric on a small table, on the CPU; it is computed several times.
+
+    Args:
+        kind: the class.
+        options: its options.
+
+    Raises:
+        ConfigError: an option does not fit.
+    """
+    subject = _Yardstick(kind(make_options(kind.Config, options, where=f"metric {kind.name!r}")), make_kit_split())
+    return _run(
+        [
+            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
+            ("every score is declared with a direction, a range and a sentence", subject.declares_its_scores),
+            ("scores are those declared, finite and in range", subject.gives_what_it_declares),
+            ("equal rows give equal scores", subject.repeats),
+            ("the order of synthetic rows makes no difference to ranked scores", subject.ignores_the_order_of_rows),
+            ("the real rows score no worse than shuffled ones", subject.prefers_real_rows),
+            ("tables stay as they were", subject.leaves_its_inputs),
+            ("global random state stays as it was", subject.leaves_global_state),
+        ]
+    )
+
+
+class _Broken(Exception):
+    """A clause is not kept; the message says how."""
+
+
+def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
+    """Check clause by clause; what declines the table can be asked no more."""
+    checks: list[Check] = []
+    for title, clause in clauses:
+        reason = ""
+        try:
+            clause()
+        except Unsupported as error:
+            return [*checks, Check(title, f"declined, so the rest is not checked: {error}")]
+        except (_Broken, TabGenBenchError) as error:
+            reason = str(error)
+        except Exception as error:  # a plugin may raise anything
+            reason = f"{type(error).__name__}: {error}"
+        checks.append(Check(title, " ".join(reason.split())))
+    return checks
+
+
+def _check_card(kind: type[Generator]) -> None:
+    if not kind.card.summary.strip():
+        raise _Broken("card.summary is empty; say in one sentence what the model is")
+
+
+def _check_options(config: type[Options]) -> None:
+    if config.model_config.get("extra") != "forbid" or not config.model_config.get("frozen"):
+        raise _Broken("Config takes unknown options or can be changed; derive it from tabgenbench.Options")
+    silent = [name for name, field in config.model_fields.items() if not field.description]
+    if silent:
+        raise _Broken(f"options without a description: {', '.join(silent)}; write Field(..., description=...)")
+
+
+class _Subject:
+    """A generator under examination; each method is one clause."""
+
+    def __init__(self, kind: type[Generator], config: Options, split: KitSplit) -> None:
+        self.kind, self.config, self.split = kind, config, split
+
+    def fitted(self) -> Generator:
+        """Return a newly trained generator; every one is trained with the same seed."""
+        train, validation = self.split.train, self.split.validation
+        generator = self.kind(self.config)
+        tensors = upload(train, validation, "cpu")
+        generator.fit(train, validation, FitContext(device="cpu", seed=1, make_device_split=lambda: tensors))
+        return generator
+
+    def sampled(self, generator: Generator, conditions: pd.DataFrame, *, seed: int = 2) -> Table:
+        """Return checked rows."""
+        made = generator.sample(conditions.copy(), SampleContext(device="cpu", seed=seed))
+        return check_sample(made, conditions, like=self.split.train, plugin=self.kind.name)
+
+    def declines_nothing(self) -> None:
+        train = self.split.train
+        size = (train.schema, train.n_rows, train.n_features)
+        self.kind.supports(*size)
+        estimate = self.kind(self.config).estimate_memory(*size)
+        if estimate is not None and not 0 <= estimate < float("inf"):
+            raise _Broken(f"estimate_memory() returned {estimate!r}, expected bytes or None")
+
+    def samples_what_is_asked(self) -> None:
+        generator = self.fitted()
+        self.sampled(generator, self.split.test.conditions)
+        self.sampled(generator, self.split.test.conditions.iloc[::-1])
+
+    def serves_a_rare_condition(self) -> None:
+        conditions = self.split.train.conditions
+        rare = ((conditions["tissue"] == "liver") & (conditions["status"] == "cancer")).to_numpy()
+        asked = conditions.iloc[np.flatnonzero(rare).repeat(FEW)]
+        self.sampled(self.fitted(), asked.set_axis([f"asked-{i}" for i in range(FEW)]))
+
+    def repeats(self) -> None:
+        asked, made = self.split.test.conditions, []
+        with _kept_random_state():
+            for seed in (11, 12):
+                _seed_everything(seed)
+                made.append(self.sampled(self.fitted(), asked))
+        if made[0].dense().tobytes() != made[1].dense().tobytes():
+            largest = float(np.abs(made[0].dense() - made[1].dense()).max())
+            raise _Broken(f"values differ by up to {largest:.3g}; draw from context.numpy and context.torch alone")
+
+    def varies(self) -> None:
+        if self.kind.is_control:  # a yardstick may be a constant
+            return
+        generator, asked = self.fitted(), self.split.test.conditions
+        first, second = (self.sampled(generator, asked, seed=seed).dense() for seed in (2, 3))
+        if np.array_equal(first, second):
+            raise _Broken("two seeds of sample() gave the same rows; draw from context.numpy or context.torch")
+
+    def leaves_its_inputs(self) -> None:
+        before = (self.split.train.fingerprint(), self.split.validation.fingerprint())
+        generator, asked = self.fitted(), self.split.test.conditions
+        given = asked.copy()
+        made = generator.sample(given, SampleContext(device="cpu", seed=2))
+        if not given.equals(asked):
+            raise _Broken("sample() changed the conditions that it was given; copy them first")
+        if before != (self.split.train.fingerprint(), self.split.validation.fingerprint()):
+            raise _Broken("fit() or sample() changed the rows that it was given; copy them first")
+        if np.may_share_memory(made.dense(), self.split.train.dense()):
+            raise _Broken("sample() returned a view of the training rows; copy them first")
+
+    def leaves_global_state(self) -> None:
+        with _kept_random_state():
+            before = _random_state()
+            self.sampled(self.fitted(), self.split.test.conditions)
+            _check_random_state(before)
+
+
+class _Yardstick:
+    """A metric under examination; each method is one clause."""
+
+    def __init__(self, metric: Metric, split: KitSplit) -> None:
+        self.metric, self.split = metric, split
+        rng = np.random.default_rng(5)
+        noise = rng.normal(scale=0.5, size=split.test.X.shape)
+        self.synthetic = split.test.like(split.test.dense() + noise, split.test.conditions)
+        self.shuffled = split.test.like(rng.permuted(split.test.dense(), axis=0), split.test.conditions)
+
+    def scores(self, synthetic: Table) -> dict[str, float]:
+        """Return the checked scores of rows, those without a value left out."""
+        split = self.split
+        evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
+        return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
+
+    def declares_its_scores(self) -> None:
+        names = [spec.name for spec in self.metric.scores]
+        if not names or len(set(names)) < len(names):
+            raise _Broken(f"scores are {names}, expected at least one, and each name once")
+        for spec in self.metric.scores:
+            if spec.direction not in ("higher", "lower", "one"):
+                raise _Broken(f"score {spec.name!r} has direction {spec.direction!r}, expected higher, lower or one")
+            if spec.low is not None and spec.high is not None and spec.low >= spec.high:
+                raise _Broken(f"score {spec.name!r} ranges from {spec.low} to {spec.high}")
+            if not spec.description.strip():
+                raise _Broken(f"score {spec.name!r} has no description; say in one sentence what it measures")
+
+    def gives_what_it_declares(self) -> None:
+        self.scores(self.synthetic)
+
+    def repeats(self) -> None:
+        self._check_equal(self.scores(self.synthetic), self.scores(self.synthetic), tolerance=0.0)
+
+    def ignores_the_order_of_rows(self) -> None:
+        order = np.random.default_rng(6).permutation(self.synthetic.n_rows)
+        ranked = {spec.name for spec in self.metric.scores if spec.ranked}  # a figure's layout may depend on it
+        first, second = (
+            {name: value for name, value in self.scores(synthetic).items() if name in ranked}
+            for synthetic in (self.synthetic, self.synthetic.take(order))
+        )
+        self._check_equal(first, second, tolerance=ROUNDING)
+
+    def prefers_real_rows(self) -> None:
+        best = self.scores(self.split.test.like(self.split.test.dense().copy(), self.split.test.conditions))
+        worse = self.scores(self.shuffled)
+        for spec in self.metric.scores:
+            real, other = best.get(spec.name), worse.get(spec.name)
+            if real is None or other is None:
+                continue
+            if _badness(spec, real) > _badness(spec, other) + ROUNDING * max(1.0, abs(other)):
+                raise _Broken(f"{spec.name} ({spec.direction}): {real:.4g} for the test rows, {other:.4g} shuffled")
+
+    def leaves_its_inputs(self) -> None:
+        tables = (self.split.train, self.split.test, self.synthetic)
+        before = [table.fingerprint() for table in tables]
+        self.scores(self.synthetic)
+        if before != [table.fingerprint() for table in tables]:
+            raise _Broken("compute() changed a table that it was given; copy it first")
+
+    def leaves_global_state(self) -> None:
+        with _kept_random_state():
+            before = _random_state()
+            self.scores(self.synthetic)
+            _check_random_state(before)
+
+    def _check_equal(self, first: dict[str, float], second: dict[str, float], *, tolerance: float) -> None:
+        if first.keys() != second.keys():
+            raise _Broken(f"scores {sorted(first)} have a value once, {sorted(second)} the other time")
+        for name, value in first.items():
+            if abs(value - second[name]) > tolerance * max(1.0, abs(value)):
+                raise _Broken(f"{name} is {value!r} once, {second[name]!r} the other time")
+
+
+def _badness(spec: ScoreSpec, value: float) -> float:
+    return {"higher": -value, "lower": value, "one": abs(value - 1.0)}[spec.direction]
+
+
+def _random_state() -> dict[str, Any]:
+    import torch
+
+    state: Any = np.random.get_state(legacy=False)
+    return {
+        "random": random.getstate(),
+        "numpy.random": (state["state"]["key"].tobytes(), state["state"]["pos"], state["has_gauss"]),
+        "torch": torch.get_rng_state().numpy().tobytes(),
+    }
+
+
+def _check_random_state(before: dict[str, Any]) -> None:
+    now = _random_state()
+    changed = [name for name, state in before.items() if state != now[name]]
+    if changed:
+        raise _Broken(f"the global state of {', '.join(changed)} changed; draw from generators of the context's seed")
+
+
+def _seed_everything(seed: int) -> None:
+    import torch
+
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def _kept_random_state() -> Iterator[None]:
+    import torch
+
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

@@ -1,0 +1,135 @@
+"""What a dataset source is: where a table comes from, its licence, and how it is fetched and verified."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from tabgenbench.data.table import Table, condition_labels
+from tabgenbench.options import Options
+
+__all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileStatus", "file_digest", "load_card"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """What a reader wants to know of a dataset; read from a ``.toml`` file beside the source."""
+
+    title: str
+    summary: str
+    citation: str = ""
+    licence: str = ""
+    url: str = ""
+    revision: str = ""
+
+
+def load_card(package: str, name: str) -> DatasetCard:
+    """Read ``cards/<name>.toml`` of a package."""
+    text = files(package).joinpath("cards", f"{name}.toml").read_text(encoding="utf-8")
+    return DatasetCard(**tomllib.loads(text))
+
+
+@dataclass(frozen=True)
+class FetchProgress:
+    """How far the download of one file is, in bytes; ``total`` is None where the server does not say."""
+
+    file: str
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class FileStatus:
+    """What `Fetchable.verify` found for one file: ``ok``, ``missing`` or ``wrong``, and in the last case why."""
+
+    file: str
+    status: str
+    detail: str = ""
+
+
+@runtime_checkable
+class Fetchable(Protocol):
+    """A dataset source whose files can be downloaded and verified."""
+
+    def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
+        """Download what is missing; return the status of every file."""
+
+    def verify(self) -> list[FileStatus]:
+        """Compare every file with its pinned hash."""
+
+
+class DatasetSource(ABC):
+    """A table that can be loaded by name.
+
+    Attributes:
+        name: how it is called on the command line.
+        data_dir: the root folder of downloaded data, or None where none was named.
+    """
+
+    name: ClassVar[str]
+
+    class Config(Options):
+        """No options."""
+
+    def __init__(self, config: Options | None = None, *, data_dir: Path | None = None) -> None:
+        self.config = config if config is not None else self.Config()
+        self.data_dir = data_dir
+
+    @property
+    @abstractmethod
+    def card(self) -> DatasetCard:
+        """Title, citation, licence, address, pinned revision."""
+
+    @abstractmethod
+    def load(self) -> Table:
+        """Return the whole table.
+
+        Raises:
+            DataError: a file is missing, broken or holds what it should not; names the file, row and column.
+        """
+
+    def identity(self) -> str:
+        """Return a hash that changes whenever `load` would give another table; cheap beside loading.
+
+        The harness adds the bytes of the source's module, so here only options and input files count.
+        """
+        return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Return facts of the table, ready for JSON: plain values, or lists of rows for small tables."""
+        return describe_table(self.load())
+
+
+def describe_table(table: Table) -> dict[str, Any]:
+    """Return the facts that every table has: size, scale, roles and rows of each condition."""
+    schema = table.schema
+    facts: dict[str, Any] = {
+        "dataset": table.source.name,
+        "options": json.loads(json.dumps(dict(table.source.options))),
+        "note": table.source.note,
+        "rows": table.n_rows,
+        "features": table.n_features,
+        "scale": table.scale,
+        "log2p1": table.log2p1,
+        "schema": schema.model_dump(mode="json"),
+        "fingerprint": table.fingerprint(),
+    }
+    if schema.group is not None:
+        facts["groups"] = int(table.obs[schema.group].nunique())
+    if schema.conditions:
+        counts = condition_labels(table.conditions).value_counts().sort_index()
+        facts["conditions"] = [{"condition": str(label), "rows": int(n)} for label, n in counts.items()]
+    return facts
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,91 @@
+"""Devices, and the split as tensors on one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tabgenbench.data.conditions import ConditionCodes
+from tabgenbench.data.table import Table
+from tabgenbench.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["DeviceSplit", "resolve_device", "upload"]
+
+
+@dataclass(frozen=True)
+class DeviceSplit:
+    """Training and validation rows on the device.
+
+    Attributes:
+        train: shape (n_train, n_features), float32.
+        validation: shape (n_validation, n_features); zero rows where the split has none.
+        train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
+        validation_codes: likewise; rows of a condition value that no training row has are left out of both tensors.
+        codes: how the conditions are coded, learned on training rows.
+    """
+
+    train: torch.Tensor
+    validation: torch.Tensor
+    train_codes: torch.Tensor
+    validation_codes: torch.Tensor
+    codes: ConditionCodes
+
+
+def resolve_device(name: str) -> str:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists; asks the driver in this process.
+
+    ``cuda`` stands for all GPUs that are visible.
+
+    Raises:
+        DeviceError: the device is not there or the name is none.
+    """
+    if name == "cpu":
+        return "cpu"
+    kind, _, index = name.partition(":")
+    if name != "auto" and (kind != "cuda" or (index and not index.isdigit())):
+        raise DeviceError(f"--device: got {name!r}, expected auto, cpu, cuda or cuda:INDEX")
+    count = _cuda_devices()
+    if name == "auto":
+        return "cuda" if count else "cpu"
+    if int(index or 0) >= count:
+        raise DeviceError(
+            f"--device: {name!r} is not on this machine, which has {count} CUDA devices; use --device cpu"
+        )
+    return f"cuda:{int(index)}" if index else "cuda"
+
+
+def _cuda_devices() -> int:
+    if not Path("/dev/nvidiactl").exists():  # spares the import of torch where there is no driver
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
+    """Copy a split to the device."""
+    import torch
+
+    codes = ConditionCodes.fit(train.conditions)
+    if validation is None:
+        validation = train.take([])
+    known = np.ones(validation.n_rows, dtype=bool)
+    for column, values in zip(codes.columns, codes.categories, strict=True):
+        known &= validation.conditions[column].astype(str).isin(values).to_numpy()
+    if not known.all():
+        validation = validation.take(np.flatnonzero(known))
+
+    def tensor(table: Table) -> torch.Tensor:
+        # torch.tensor copies: the file behind a memory map stays untouched whatever a model does.
+        return torch.tensor(table.dense(), dtype=torch.float32, device=device)
+
+    def condition_codes(table: Table) -> torch.Tensor:
+        return torch.tensor(codes.encode(table.conditions), device=device)
+
+    return DeviceSplit(tensor(train), tensor(validation), condition_codes(train), condition_codes(validation), codes)

@@ -1,0 +1,106 @@
+"""What a metric sees: the tables on one scale, and artifacts that are computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench.data.table import Table
+from tabgenbench.data.transform import Transform
+from tabgenbench.errors import Unsupported
+from tabgenbench.interfaces.metric import Metric
+
+__all__ = ["Evaluation", "Shared", "Side", "lock_arrays"]
+
+Side = Literal["train", "test", "synthetic"]
+T = TypeVar("T")
+
+
+class Shared:
+    """Artifacts that metrics share: computed by the first that asks, kept for the others.
+
+    What depends on the synthetic rows lives as long as a draw; what depends on real rows alone as long as the split.
+    """
+
+    def __init__(self) -> None:
+        self._split: dict[Hashable, Any] = {}
+        self._draw: dict[Hashable, Any] = {}
+
+    def once(self, key: Hashable, compute: Callable[[], T], *, scope: Literal["draw", "split"] = "draw") -> T:
+        """Return the artifact of this key, computing it the first time.
+
+        Args:
+            key: what the artifact is; says all that it depends on beside the tables.
+            compute: gives the artifact.
+            scope: ``split`` for what depends on real rows alone.
+        """
+        kept = self._split if scope == "split" else self._draw
+        if key not in kept:
+            kept[key] = compute()
+            lock_arrays(kept[key] if isinstance(kept[key], tuple | list) else [kept[key]])
+        value: T = kept[key]
+        return value
+
+    def next_draw(self) -> None:
+        """Forget what belongs to the draw."""
+        self._draw.clear()
+
+
+def lock_arrays(values: Iterable[Any]) -> None:
+    """Mark arrays and tables read-only, so that no metric changes what the next one is given."""
+    for value in values:
+        array = value.X if isinstance(value, Table) else value
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Real and synthetic rows on the evaluation scale, ``standardized`` by training rows.
+
+    Attributes:
+        train: training and validation rows, as given to the generator.
+        test: held-out rows.
+        synthetic: one row for each test row's condition, in the order of the test rows.
+        transform: the way to the dataset's own scale and back.
+        shared: artifacts computed once.
+        embedding: latent coordinates of the test rows, shape (n_test, n_latent), where the model has them.
+        predictions: predicted labels of the test rows by column, where the model has them.
+    """
+
+    train: Table
+    test: Table
+    synthetic: Table
+    transform: Transform
+    shared: Shared = field(default_factory=Shared)
+    embedding: NDArray[np.float32] | None = None
+    predictions: dict[str, NDArray[Any]] | None = None
+
+    def side(self, side: Side) -> Table:
+        """Return the table of a side on the evaluation scale."""
+        tables: dict[Side, Table] = {"train": self.train, "test": self.test, "synthetic": self.synthetic}
+        return tables[side]
+
+    def own(self, side: Side) -> Table:
+        """Return the table of a side on the dataset's own scale."""
+        scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
+        return self.shared.once(("own", side), lambda: self.transform.invert(self.side(side)), scope=scope)
+
+    def check_requirements(self, metric: Metric | type[Metric]) -> None:
+        """Raise `Unsupported` with the reason where the metric needs something that is not here."""
+        schema = self.test.schema
+        present = {
+            "conditions": bool(schema.conditions),
+            "batch": schema.batch is not None,
+            "group": schema.group is not None,
+            "embedding": self.embedding is not None,
+            "predictions": self.predictions is not None,
+        }
+        for need in metric.requires:
+            if not present[need]:
+                owner = "model" if need in ("embedding", "predictions") else "dataset"
+                raise Unsupported(f"metric {metric.name!r} needs {need}, which this {owner} does not have")

@@ -1,0 +1,230 @@
+"""A user's own table as a dataset: named by its path, or by a card beside it.
+
+A card is a TOML file with the fields of `FileCard`. What it does not say follows from the file:
+
+* the sample ids are the first column if it has no name, is called ``id``, ``sample`` or the like (`ID_NAMES`), or holds
+  text that never repeats; else rows are numbered from 1;
+* a column called ``donor``, ``patient`` or the like (`GROUP_NAMES`) is the group;
+* in CSV, tab-separated and Parquet files every other column of numbers is a feature, and every other column of text
+  (or true / false) is a condition if it has at most 20 values, each in at least two rows; else it is an error, which
+  says how to name or ignore the column;
+* in h5ad files ``X`` holds the features and no column of ``obs`` is taken for a condition, since there are often many.
+
+What was taken by default is said in the table's note.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import Field, field_validator
+
+from tabgenbench.data.frame_file import TABLE_SUFFIXES, is_text, known_suffix, suffix_of
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Scale, Source, Table
+from tabgenbench.data.table_file import (
+    numeric_problem,
+    read_frame,
+    read_h5ad,
+    table_from_adata,
+    table_from_frame,
+    without,
+)
+from tabgenbench.errors import DataError
+from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
+from tabgenbench.options import Options, make_options
+
+__all__ = ["GROUP_NAMES", "FileCard", "FileSource", "looks_like_file"]
+
+GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
+MAX_VALUES = 20  # a column of text with more values is no condition by default
+DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
+
+
+class FileCard(Options):
+    """What a card says of a table, and what may be said on the command line."""
+
+    name: str = Field("", description="name of the dataset; the card's or file's stem by default")
+    title: str = Field("", description="title for readers; the name by default")
+    summary: str = Field("", description="one sentence on the table")
+    citation: str = Field("", description="what to cite")
+    licence: str = Field("", description="licence of the data")
+    url: str = Field("", description="where the data come from")
+    file: str = Field("", description="the CSV, TSV, Parquet or h5ad file, relative to the card")
+    id: str | None = Field(None, description="column of sample ids")
+    conditions: tuple[str, ...] | None = Field(None, description="columns given to the generator when sampling")
+    group: str | None = Field(None, description="column of the donor; a donor stays on one side of a split")
+    batch: str | None = Field(None, description="column of the technical source")
+    targets: tuple[str, ...] = Field((), description="what a downstream user predicts: columns or features")
+    categorical_features: tuple[str, ...] = Field((), description="columns of categories that are generated")
+    ignore: tuple[str, ...] = Field((), description="columns to leave out")
+    scale: Scale | None = Field(
+        None, description="what the values are; counts for an h5ad file of whole numbers, else linear"
+    )
+    log2p1: bool | None = Field(
+        None, description="take log2(x + 1) before standardising; by default where the scale is counts"
+    )
+
+    @field_validator("conditions", "targets", "categorical_features", "ignore", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+
+def looks_like_file(text: str) -> bool:
+    """Return whether a dataset's name is the path of a card or a table; options behind a colon do not matter.
+
+    >>> looks_like_file("my.csv:log2p1=true"), looks_like_file("cards/my.toml"), looks_like_file("wdbc")
+    (True, True, False)
+    """
+    return any(
+        "/" in part or part.lower().endswith((".toml", *TABLE_SUFFIXES)) for part in (text, text.partition(":")[0])
+    )
+
+
+class FileSource(DatasetSource):
+    """A table in a file of the user's.
+
+    Args:
+        config: what was said beside the card, on the command line or in a suite; it wins over the card.
+        path: the card or the file itself.
+
+    Raises:
+        ConfigError: the card or the options hold an unknown key or a value that does not fit.
+        DataError: the card or the file is missing, or of an unknown kind.
+    """
+
+    class Config(FileCard):
+        """The fields of a card, as given on the command line or in a suite."""
+
+    def __init__(self, config: Options | None = None, *, path: Path) -> None:
+        super().__init__(config)
+        said = _read_card(path) if path.suffix.lower() == ".toml" else {"file": path.name}
+        said |= self.config.model_dump(exclude_unset=True)
+        self.settings = make_options(FileCard, said, where=str(path))
+        if not self.settings.file:
+            raise DataError(f'{path}: the card names no file, expected file = "table.csv"; add it')
+        self.path = path.parent / Path(self.settings.file).expanduser()
+        vars(self)["name"] = self.settings.name or _stem(path)  # every table has a name of its own
+        known_suffix(self.path)
+
+    @classmethod
+    def from_path(cls, path: Path, options: Mapping[str, Any] | None = None) -> FileSource:
+        """Return the source of a card or a file, with the options given beside it."""
+        return cls(make_options(cls.Config, options or {}, where=f"dataset {str(path)!r}"), path=path)
+
+    @property
+    def card(self) -> DatasetCard:
+        """The card; without one, the file's name."""
+        said = self.settings
+        return DatasetCard(
+            title=said.title or self.name,
+            summary=said.summary or f"table of {self.path.name}",
+            citation=said.citation,
+            licence=said.licence,
+            url=said.url,
+        )
+
+    def identity(self) -> str:
+        """Return a hash of the card, the options and the bytes of the file."""
+        facts = [
+            self.name,
+            self.settings.model_dump_json(exclude={"file"}),
+            suffix_of(self.path),
+            file_digest(self.path),
+        ]
+        return hashlib.sha256("|".join(facts).encode()).hexdigest()
+
+    def load(self) -> Table:
+        """Return the checked table."""
+        said, path = self.settings, self.path
+        if suffix_of(path) == ".h5ad":
+            adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
+            schema, note = self._schema(adata.obs, look=False) if self._says_roles(adata) else (Schema(), "")
+            source = self._source(note)
+            return table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        frame = without(read_frame(path, ids=said.id, text=self._named()), said.ignore, path)
+        schema, note = self._schema(frame, look=True)
+        source = self._source(note)
+        return table_from_frame(frame, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+
+    def _says_roles(self, adata: Any) -> bool:
+        """Return whether roles come from here; a table that this program wrote holds its own."""
+        roles = {"conditions", "group", "batch", "targets", "categorical_features"}
+        return "tabgenbench" not in adata.uns or bool(roles & self.settings.model_fields_set)
+
+    def _named(self) -> tuple[str, ...]:
+        said = self.settings
+        names = [*(said.conditions or ()), said.batch, said.group, *said.categorical_features]
+        return tuple(name for name in names if name is not None)
+
+    def _source(self, note: str) -> Source:
+        options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
+        return Source(self.name, options, note)
+
+    def _schema(self, frame: pd.DataFrame, *, look: bool) -> tuple[Schema, str]:
+        """Return the roles of the columns, and a note on those that were taken by default.
+
+        Args:
+            frame: the columns.
+            look: whether columns of text become conditions where none are named.
+        """
+        said, notes = self.settings, [f"{self.path.name}, {len(frame):,} rows"]
+        group, conditions = said.group, said.conditions
+        if group is None:
+            free = [str(column) for column in frame.columns if column not in self._taken()]
+            group = next((column for column in free if column.lower() in GROUP_NAMES), None)
+            notes += [f"group by default: {group}"] if group is not None else []
+        if conditions is None:
+            free = [str(column) for column in frame.columns if column not in {*self._taken(), *said.targets, group}]
+            conditions = tuple(column for column in free if look and _is_condition(frame[column], self.path))
+            notes.append(f"conditions by default: {', '.join(conditions) or 'none'}")
+        schema = Schema(
+            conditions=conditions,
+            batch=said.batch,
+            group=group,
+            targets=said.targets,
+            categorical_features=said.categorical_features,
+        )
+        return schema, "; ".join(notes)
+
+    def _taken(self) -> set[str | None]:
+        said = self.settings
+        return {*(said.conditions or ()), said.batch, *said.categorical_features}
+
+
+def _is_condition(column: pd.Series, path: Path) -> bool:
+    """Return whether a column is taken for a condition; text that can be neither condition nor numbers is an error."""
+    if not is_text(column):
+        return False
+    filled = column.dropna()
+    numbers = pd.to_numeric(filled, errors="coerce").notna() if not pd.api.types.is_bool_dtype(column) else pd.Series()
+    if numbers.any():  # numbers with a slip among them, or categories that mix both: not for the program to guess
+        raise DataError(f"{path}: column {column.name!r}, {numeric_problem(column)}")
+    counts = filled.astype(str).value_counts()
+    if len(counts) <= MAX_VALUES and counts.min() >= 2:
+        return True
+    rare = counts.index[-1]
+    problem = f"{len(counts):,} values" if len(counts) > MAX_VALUES else f"{rare!r} in one row only"
+    raise DataError(
+        f"{path}: column {column.name!r} holds text with {problem}, expected numbers, or at most {MAX_VALUES} values "
+        "of two rows each; name it as id, conditions, group or batch, or list it under ignore"
+    )
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(suffix_of(path)) if suffix_of(path) else path.stem
+
+
+def _read_card(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the card") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: is no TOML file: {error}; mend the card") from None

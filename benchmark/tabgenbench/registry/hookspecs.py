@@ -1,0 +1,74 @@
+"""The hooks of TabGenBench. A plugin marks its functions with ``tabgenbench.hookimpl``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from tabgenbench.registry.lazy import Lazy
+
+if TYPE_CHECKING:
+    import click
+
+    from tabgenbench.interfaces.dataset import DatasetSource
+    from tabgenbench.interfaces.generator import Generator, Progress
+    from tabgenbench.interfaces.metric import Metric
+    from tabgenbench.records import CellRecord
+    from tabgenbench.run.plan import Cell
+    from tabgenbench.run.runner import Run
+
+PROJECT = "tabgenbench"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_generators() -> list[type[Generator] | Lazy]:  # type: ignore[empty-body]
+    """Return generators, as classes or, without importing them, as `Lazy` names."""
+
+
+@hookspec
+def register_metrics() -> list[type[Metric] | Lazy]:  # type: ignore[empty-body]
+    """Return metrics, as classes or `Lazy` names."""
+
+
+@hookspec
+def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[empty-body]
+    """Return dataset sources, as classes or `Lazy` names."""
+
+
+@hookspec
+def register_suites() -> list[Path]:  # type: ignore[empty-body]
+    """Return paths of suite files (TOML)."""
+
+
+@hookspec
+def register_commands(cli: click.Group) -> None:
+    """Add commands to the command line."""
+
+
+@hookspec
+def run_started(run: Run) -> None:
+    """Observe that a run begins."""
+
+
+@hookspec
+def cell_started(cell: Cell) -> None:
+    """Observe that a cell begins to train, or, when it was trained before, to be scored."""
+
+
+@hookspec
+def cell_progress(cell: Cell, progress: Progress) -> None:
+    """Observe a report of a cell in training."""
+
+
+@hookspec
+def cell_finished(record: CellRecord) -> None:
+    """Observe that a cell is done, with whatever status."""
+
+
+@hookspec
+def run_finished(run: Run) -> None:
+    """Observe that a run has ended."""

@@ -1,0 +1,239 @@
+"""Loading plugins, and looking them up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pluggy
+
+from tabgenbench.errors import ConfigError, PluginError, did_you_mean
+from tabgenbench.registry import hookspecs
+from tabgenbench.registry.lazy import Lazy
+
+__all__ = ["KINDS", "Entry", "Kind", "Plugins", "SetAside", "SuiteEntry", "make_manager"]
+
+Kind = Literal["generators", "metrics", "datasets"]
+KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered generator, metric or dataset source: its name, and who registered it."""
+
+    name: str
+    summary: str
+    plugin: str
+    target: type | Lazy
+
+    @property
+    def module(self) -> str:
+        """The module that holds the class."""
+        return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
+
+    def load(self) -> Any:
+        """Return the class, imported now where it was not yet."""
+        return self.target.load() if isinstance(self.target, Lazy) else self.target
+
+
+@dataclass(frozen=True)
+class SuiteEntry:
+    """A registered suite: its file, and who registered it."""
+
+    path: Path
+    plugin: str
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A plugin that is not used, and why."""
+
+    plugin: str
+    reason: str
+
+
+@dataclass
+class Plugins:
+    """All plugins of a process; made by `make_manager`.
+
+    Attributes:
+        manager: holds the plugins that are in use.
+        set_aside: those that are not, in the order in which they fell out.
+        versions: version of the distribution by plugin, for those that come from an entry point.
+        commands: names of the commands that each plugin added, by plugin; filled by `add_commands`.
+    """
+
+    manager: pluggy.PluginManager
+    set_aside: list[SetAside] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+    _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
+
+    def registered(self, kind: Kind) -> list[Entry]:
+        """Return all registered plugins of a kind, sorted by name; of one name there may be several."""
+        if kind not in self._entries:
+            found = [
+                Entry(target.name, _summary(target), plugin, target)
+                for plugin, targets in self._ask(f"register_{kind}", _is_target, "classes with a name, or Lazy")
+                for target in targets
+            ]
+            self._entries[kind] = sorted(found, key=lambda entry: entry.name)
+        return self._entries[kind]
+
+    def entries(self, kind: Kind) -> dict[str, Entry]:
+        """Return the registered plugins of a kind by name, sorted.
+
+        Raises:
+            PluginError: two plugins have one name; names both distributions.
+        """
+        found: dict[str, Entry] = {}
+        for entry in self.registered(kind):
+            if entry.name in found:
+                raise PluginError(
+                    f"two {kind} are named {entry.name!r}: one of {found[entry.name].plugin}, one of {entry.plugin}; "
+                    "uninstall or rename one of them"
+                )
+            found[entry.name] = entry
+        return found
+
+    def find(self, kind: Kind, name: str) -> Entry:
+        """Return the plugin of this name.
+
+        Raises:
+            ConfigError: there is none; suggests a close name.
+        """
+        entries = self.entries(kind)
+        if name not in entries:
+            raise ConfigError(f"unknown {kind.removesuffix('s')} {name!r}{did_you_mean(name, entries)}")
+        return entries[name]
+
+    def suites(self) -> dict[str, SuiteEntry]:
+        """Return the registered suites by file stem; of two with one name the first registered counts."""
+        found: dict[str, SuiteEntry] = {}
+        for suite in self.registered_suites():
+            found.setdefault(suite.path.stem, suite)
+        return dict(sorted(found.items()))
+
+    def registered_suites(self) -> list[SuiteEntry]:
+        """Return all registered suites in the order of registration; of one name there may be several."""
+        asked = self._ask("register_suites", _is_path, "paths of suite files")
+        return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an observer hook of every plugin; one that raises is set aside and the rest go on."""
+        for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
+            self._call(impl, hook, arguments)
+
+    def add_commands(self, cli: Any) -> None:
+        """Let every plugin add its commands to the command line."""
+        for impl in list(reversed(self.manager.hook.register_commands.get_hookimpls())):
+            before = dict(cli.commands)
+            self._call(impl, "register_commands", {"cli": cli})
+            added = (name for name, command in cli.commands.items() if before.get(name) is not command)
+            self.commands[impl.plugin_name] = sorted(added)
+
+    def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
+        """Yield what each plugin registers; one that returns something else is set aside."""
+        for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
+            answer = self._call(impl, hook, {})
+            if answer is None:
+                continue
+            if isinstance(answer, list | tuple) and all(fits(item) for item in answer):
+                yield impl.plugin_name, list(answer)
+            else:
+                self.put_aside(impl.plugin, f"{hook} returned {answer!r}, expected a list of {expected}")
+
+    def _call(self, impl: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
+        try:
+            return impl.function(*(arguments[name] for name in impl.argnames))
+        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not take the rest down
+            self.put_aside(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
+            return None
+
+    def put_aside(self, plugin: object, reason: str) -> None:
+        """Stop using a plugin and keep the reason."""
+        name = self.manager.get_name(plugin) or repr(plugin)
+        self.manager.unregister(plugin)
+        self.set_aside.append(SetAside(name, _one_line(reason)))
+
+
+def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
+    """Build a manager with every installed plugin.
+
+    Args:
+        extra: further plugins: modules, objects, or classes that are instantiated.
+        points: entry points to load; by default those of the group ``tabgenbench``.
+    """
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    plugins = Plugins(manager)
+    if points is None:
+        points = entry_points(group=hookspecs.PROJECT)
+    for point in sorted(points, key=_load_order):
+        if point.dist is not None:
+            plugins.versions[_point_name(point)] = point.dist.version
+        _register_guarded(plugins, _point_name(point), point.load)
+    for plugin in extra:
+        _register_guarded(plugins, getattr(plugin, "__name__", type(plugin).__name__), partial(_identity, plugin))
+    _check_hooks(plugins)
+    return plugins
+
+
+def _load_order(point: EntryPoint) -> tuple[bool, str]:
+    own = point.dist is not None and point.dist.name == hookspecs.PROJECT
+    return (not own, _point_name(point))
+
+
+def _point_name(point: EntryPoint) -> str:
+    return f"{point.dist.name if point.dist is not None else 'unknown'}:{point.name}"
+
+
+def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -> None:
+    plugin: object | None = None
+    try:
+        loaded = load()
+        plugin = loaded() if isinstance(loaded, type) else loaded
+        plugins.manager.register(plugin, name=name)
+    except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
+        if plugins.manager.get_plugin(name) is plugin is not None:  # half registered when a signature did not fit
+            plugins.manager.unregister(plugin)
+        reason = f"does not load: {type(error).__name__}: {error}"
+        plugins.set_aside.append(SetAside(name, _one_line(reason)))
+
+
+def _identity(plugin: object) -> object:
+    return plugin
+
+
+def _check_hooks(plugins: Plugins) -> None:
+    while True:
+        try:
+            plugins.manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            plugins.put_aside(error.plugin, str(error))
+        else:
+            return
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _is_target(item: Any) -> bool:
+    return isinstance(item, Lazy) or (isinstance(item, type) and isinstance(getattr(item, "name", None), str))
+
+
+def _is_path(item: Any) -> bool:
+    return isinstance(item, Path)
+
+
+def _summary(target: type | Lazy) -> str:
+    if isinstance(target, Lazy):
+        return target.summary
+    card = getattr(target, "card", None)
+    text = getattr(card, "summary", None) or (target.__doc__ or "").strip().partition("\n")[0]
+    return cast(str, text)

@@ -1,0 +1,1 @@
+"""Planning a suite, preparing its data, running and scoring its cells."""

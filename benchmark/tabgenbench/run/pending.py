@@ -1,0 +1,101 @@
+"""What a run has to do: read from the store, never remembered, so that several runners see the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tabgenbench.records import CellRecord, ScoreRecord
+from tabgenbench.run.preflight import was_refused
+from tabgenbench.store.store import DONE, Store
+
+if TYPE_CHECKING:
+    from tabgenbench.run.plan import Cell
+    from tabgenbench.run.runner import Run
+
+__all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "needs_fit"]
+
+
+def find_work(run: Run) -> list[Cell]:
+    """Return the cells that have to be trained or scored, and keep in the run what they looked like."""
+    todo = [
+        cell for cell in run.plan.cells if needs_fit(run, cell, first=True) or missing_metrics(run, cell, first=True)
+    ]
+    for cell in todo:
+        run.stamps[cell.key] = _stamp(run.store, cell)
+    return todo
+
+
+def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
+    """Whether a cell has to be trained. What was done since the work was found (``first``) is not done again."""
+    record = run.store.read_cell(cell.key)
+    if record is None:
+        return True
+    if was_refused(record):  # by whichever runner: the limit of this one may differ
+        return first or cell.key not in run.preflight.refusals
+    if _is_to_be_repeated(run, record) and (first or is_unchanged(run, cell)):
+        return True
+    if record.status != "ok" or not missing_metrics(run, cell, first=first):
+        return False
+    return not run.store.draws_are_whole(record)  # tables that were removed since are sampled again
+
+
+def is_unchanged(run: Run, cell: Cell) -> bool:
+    """Whether nobody has written the record of a cell since the work was found."""
+    return _stamp(run.store, cell)[0] == run.stamps[cell.key][0]
+
+
+def count_failed(run: Run) -> int:
+    """Return how many cells a run leaves alone though they, or a metric on them, failed before."""
+    begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
+    return sum(cell.key not in begun and _has_failed(run.store, cell) for cell in run.plan.cells)
+
+
+def missing_metrics(run: Run, cell: Cell, *, first: bool = False) -> list[str]:
+    """Return the labels of the metrics that a trained cell lacks."""
+    record = run.store.read_cell(cell.key)
+    if record is None or record.status != "ok":
+        return []
+    stamps = {} if first else run.stamps[cell.key][1]
+    missing = []
+    for label, key in cell.metric_keys.items():
+        score = run.store.read_score(cell.key, key)
+        if score is None:
+            missing.append(label)
+        elif _failed(score) and run.options.retry_failed:
+            if first or stamps.get(label) == _modified(run.store, cell.key, key):
+                missing.append(label)
+    return missing
+
+
+def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
+    options = run.options
+    untimed = options.timing and record.status == "ok" and not record.environment.timing
+    return (_failed(record) and options.retry_failed) or untimed
+
+
+def _has_failed(store: Store, cell: Cell) -> bool:
+    record = store.read_cell(cell.key)
+    if record is None or record.status != "ok":
+        return record is not None and _failed(record)
+    statuses = (store.score_status(cell.key, key) for key in cell.metric_keys.values())
+    return any(status is not None and status not in DONE for status in statuses)
+
+
+def _failed(record: CellRecord | ScoreRecord) -> bool:
+    return record.status not in DONE
+
+
+def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
+    """Return when the record of a cell and each of its scores were written, in nanoseconds; 0 where there is none."""
+    scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
+    try:
+        return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores
+    except FileNotFoundError:
+        return 0, scores
+
+
+def _modified(store: Store, cell_key: str, metric_key: str) -> int:
+    try:
+        return store.score_path(cell_key, metric_key).stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,262 @@
+"""The plan: a suite with every name looked up, every option checked and every cell given its key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.metric import ScoreSpec
+from tabgenbench.keys import class_hash, code_hash, make_key
+from tabgenbench.misfit import load_fitting
+from tabgenbench.options import Options, make_options
+from tabgenbench.records import SCHEMA_VERSION, CardRecord, CellIdentity, SpecRecord, SuiteRecord, SuiteRow
+from tabgenbench.registry.file_source import FileSource, looks_like_file
+from tabgenbench.registry.manager import Plugins
+from tabgenbench.registry.suite import Choice, Suite
+from tabgenbench.run.prepare import Prepared
+
+__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_plan", "open_dataset"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorChoice:
+    """A generator with its resolved options, and the distribution that brought it."""
+
+    name: str
+    distribution: str
+    label: str
+    target: str
+    config: dict[str, Any]
+    card: CardRecord
+    is_control: bool
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricChoice:
+    """A metric with its resolved options, and the distribution that brought it."""
+
+    name: str
+    distribution: str
+    label: str
+    target: str
+    config: dict[str, Any]
+    specs: tuple[SpecRecord, ...]
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One generator, trained once on one split of one dataset with one seed.
+
+    Attributes:
+        key: hash of everything that can change its result.
+        identity: what a record says of it.
+        generator: what is trained.
+        metric_keys: key of each metric's scores by the metric's label.
+    """
+
+    key: str
+    identity: CellIdentity
+    generator: GeneratorChoice
+    metric_keys: dict[str, str]
+
+    @property
+    def title(self) -> str:
+        """How a person calls it: ``cvae · rnaseqdb · split 0 · seed 0``."""
+        one = self.identity
+        return f"{one.label} · {one.dataset} · split {one.split} · seed {one.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything a run does, in order."""
+
+    suite: Suite
+    cells: tuple[Cell, ...]
+    metrics: dict[str, MetricChoice]
+    notes: dict[str, str]
+    schemas: dict[str, Schema]
+
+    def to_record(self, command: str) -> SuiteRecord:
+        """Return what a store keeps of the plan."""
+        rows = [
+            SuiteRow(
+                key=cell.key,
+                dataset=cell.identity.dataset,
+                split=cell.identity.split,
+                label=cell.identity.label,
+                seed=cell.identity.seed,
+                is_control=cell.identity.is_control,
+                scores=cell.metric_keys,
+            )
+            for cell in self.cells
+        ]
+        return SuiteRecord(name=self.suite.name, summary=self.suite.summary, command=command, rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResolvedSuite:
+    """A suite's generators and metrics, looked up and checked."""
+
+    generators: tuple[GeneratorChoice, ...]
+    metrics: tuple[MetricChoice, ...]
+
+
+def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
+    """Look up every generator and metric and check its options.
+
+    Raises:
+        ConfigError: a name or an option is unknown or does not fit.
+        PluginError: a class cannot be imported, or lacks what its kind asks for.
+    """
+    generators = {one.label: one for one in (_generator(choice, plugins) for choice in suite.generators)}
+    metrics = {one.label: one for one in (_metric(choice, plugins) for choice in suite.metrics)}
+    return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
+
+
+def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tuple[DatasetSource, str]:
+    """Return the source of a dataset's name, card or file, and a hash of the source's code.
+
+    Raises:
+        ConfigError: no such dataset or option.
+        PluginError: its class cannot be imported, or lacks what its kind asks for.
+    """
+    if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
+        return FileSource.from_path(Path(choice.name), choice.options), code_hash(FileSource.__module__)
+    entry = plugins.find("datasets", choice.name)
+    kind = load_fitting(entry, "datasets")
+    config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
+    return kind(config, data_dir=data_dir), code_hash(entry.module)
+
+
+def make_plan(
+    suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
+) -> Plan:
+    """Give every cell of a suite its key; a cell asked for twice is planned once.
+
+    Args:
+        suite: the suite.
+        resolved: its generators and metrics.
+        prepared: its datasets with their splits.
+        device: where to compute; its kind is part of the keys.
+        threads: threads a cell computes with; part of the keys.
+    """
+    cells: dict[str, Cell] = {}
+    machine = {"device": device.partition(":")[0], "threads": threads}
+    for dataset in prepared:
+        for split in dataset.splits:
+            for seed in range(suite.first_seed, suite.first_seed + suite.seeds):
+                for generator in resolved.generators:
+                    identity = _identity(dataset, split.index, generator, seed=seed, draws=suite.draws)
+                    cell = _cell(identity, generator, resolved.metrics, machine)
+                    cells[cell.key] = cell
+    metrics = {metric.label: metric for metric in resolved.metrics}
+    return Plan(
+        suite=suite,
+        cells=tuple(cells.values()),
+        metrics=metrics,
+        notes={dataset.label: dataset.note for dataset in prepared},
+        schemas={dataset.label: dataset.schema for dataset in prepared},
+    )
+
+
+def label_of(name: str, config: Options) -> str:
+    """Return the name with the options that differ from their defaults: ``cvae:epochs=30``."""
+    defaults = {key: field.get_default(call_default_factory=True) for key, field in type(config).model_fields.items()}
+    changed = [
+        f"{key}={_short(value)}"
+        for key, value in config.model_dump(mode="json").items()
+        if getattr(config, key) != defaults[key]
+    ]
+    return name + (":" + ",".join(changed) if changed else "")
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+
+
+def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
+    entry = plugins.find("generators", choice.name)
+    kind = load_fitting(entry, "generators")
+    config = make_options(kind.Config, choice.options, where=f"generator {choice.name!r}")
+    return GeneratorChoice(
+        name=choice.name,
+        distribution=entry.plugin.partition(":")[0],
+        label=label_of(choice.name, config),
+        target=f"{kind.__module__}:{kind.__qualname__}",
+        config=config.model_dump(mode="json"),
+        card=CardRecord(**asdict(kind.card)),
+        is_control=kind.is_control,
+        code=class_hash(kind),
+    )
+
+
+def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
+    entry = plugins.find("metrics", choice.name)
+    kind = load_fitting(entry, "metrics")
+    config = make_options(kind.Config, choice.options, where=f"metric {choice.name!r}")
+    return MetricChoice(
+        name=choice.name,
+        distribution=entry.plugin.partition(":")[0],
+        label=label_of(choice.name, config),
+        target=f"{kind.__module__}:{kind.__qualname__}",
+        config=config.model_dump(mode="json"),
+        specs=tuple(_spec(spec) for spec in kind.scores),
+        code=class_hash(kind),
+    )
+
+
+def _spec(spec: ScoreSpec) -> SpecRecord:
+    return SpecRecord(**asdict(spec))
+
+
+def _identity(
+    dataset: Prepared, split_index: int, generator: GeneratorChoice, *, seed: int, draws: int
+) -> CellIdentity:
+    split = dataset.splits[split_index]
+    return CellIdentity(
+        dataset=dataset.label,
+        dataset_fingerprint=dataset.fingerprint,
+        dataset_note=dataset.note,
+        split=split.index,
+        split_fingerprint=split.fingerprint,
+        split_kind=split.kind,
+        n_train=split.n_train,
+        n_validation=split.n_validation,
+        n_test=split.n_test,
+        n_features=dataset.n_features,
+        generator=generator.name,
+        label=generator.label,
+        config=generator.config,
+        card=generator.card,
+        is_control=generator.is_control,
+        seed=seed,
+        draws=draws,
+    )
+
+
+def _cell(
+    identity: CellIdentity, generator: GeneratorChoice, metrics: Sequence[MetricChoice], machine: dict[str, Any]
+) -> Cell:
+    key = make_key(
+        version=SCHEMA_VERSION,
+        dataset=identity.dataset_fingerprint,
+        split=identity.split_fingerprint,
+        generator=generator.name,
+        config=generator.config,
+        code=generator.code,
+        seed=identity.seed,
+        draws=identity.draws,
+        **machine,
+    )
+    metric_keys = {
+        metric.label: make_key(version=SCHEMA_VERSION, metric=metric.name, config=metric.config, code=metric.code)
+        for metric in metrics
+    }
+    return Cell(key=key, identity=identity, generator=generator, metric_keys=metric_keys)

@@ -1,0 +1,289 @@
+"""Before a run: which cells a generator declines, and which need more memory than the limit.
+
+A plugin's code may hang, crash or end its process here too, so it is asked in processes of the executor, one for each
+generator with its options. Only what it says in order counts as a refusal: `Unsupported`, or an estimate above the
+limit. Whatever else happens is a warning, and the run, which will meet it again, records it for what it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.engines.base import Executor, Limits, Outcome, Send, Task
+from tabgenbench.engines.memory import machine_memory
+from tabgenbench.errors import Unsupported
+from tabgenbench.keys import make_key
+from tabgenbench.records import CellRecord, Environment, Phase
+from tabgenbench.registry.lazy import load_target
+from tabgenbench.run.plan import Cell
+
+__all__ = ["Preflight", "Refusal", "find_refusals", "format_bytes", "refused_record", "was_refused"]
+
+SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
+ASKING_BYTES = 4 * 2**30
+PHASE = "preflight"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a cell is not begun, and the memory it would need in bytes, where that is known."""
+
+    reason: str
+    estimate: int | None = None
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """What is known of cells before they run, by the cell's key.
+
+    Attributes:
+        refusals: cells that are not to be begun; their status is ``skipped``.
+        estimates: peak memory of fitting in bytes, as the generator itself estimates it.
+        warnings: what went wrong while a generator was asked; its cells are left to the run.
+    """
+
+    refusals: dict[str, Refusal] = field(default_factory=dict)
+    estimates: dict[str, int] = field(default_factory=dict)
+    warnings: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, cells: Iterable[Cell]) -> list[str]:
+        """Return one sentence for each generator, dataset and reason, refusals first.
+
+        Reasons that differ in their numbers alone, as those of several splits do, are told once, by the first cell's.
+        """
+        cells = list(cells)
+        refused = {key: refusal.reason for key, refusal in self.refusals.items()}
+        return _grouped("not begun", refused, cells) + _grouped("may fail", self.warnings, cells)
+
+
+@dataclass(frozen=True)
+class _Size:
+    """A table as a generator is asked about it."""
+
+    schema: Schema
+    n_rows: int
+    n_features: int
+
+
+@dataclass(frozen=True)
+class _Payload:
+    target: str
+    options: dict[str, Any]
+    sizes: tuple[_Size, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a generator says of one table: a reason to decline, bytes beside the machine's, or what went wrong."""
+
+    declined: str = ""
+    estimate: int | None = None
+    machine: int | None = None
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The message that carries the answer for one of the tables."""
+
+    index: int
+    answer: _Answer
+
+
+@dataclass
+class _Question:
+    """A generator with its options, the tables it is asked about, and the cells that each answer is for."""
+
+    cells: dict[_Size, list[Cell]] = field(default_factory=dict)
+    answers: dict[int, _Answer] = field(default_factory=dict)
+
+    def keep(self, message: Any) -> None:
+        """Take an answer that came as a message; the executor has messages of its own."""
+        if isinstance(message, _Said):
+            self.answers[message.index] = message.answer
+
+    def finish(self, outcome: Outcome, *, seconds: float) -> None:
+        """Take the answers that came at the end, and say of the others why they are missing."""
+        if outcome.status == "ok":
+            self.answers = dict(enumerate(outcome.value))
+        how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
+        missing = _Answer(warning=f"asked whether it supports the table, it {how}")
+        if outcome.status == "skipped":  # as the fit would be: declined while it was made
+            missing = _Answer(declined=outcome.reason)
+        for index in range(len(self.cells)):
+            self.answers.setdefault(index, missing)
+
+
+def find_refusals(
+    cells: Sequence[Cell],
+    schemas: Mapping[str, Schema],
+    executor: Executor,
+    *,
+    memory: int | None,
+    folder: Path,
+    seconds: float = SECONDS,
+) -> Preflight:
+    """Ask the generators of cells whether they can serve their tables. Writes nothing but logs.
+
+    Args:
+        cells: the cells that are to be trained.
+        schemas: schema of each dataset by its label, as in a cell's identity; the group is left out, as in training.
+        executor: runs the plugins' code.
+        memory: limit that a cell's memory is held to, in bytes, or None.
+        folder: an existing folder for the processes' output.
+        seconds: time that all questions to one generator may take.
+    """
+    questions = _questions(cells, schemas)
+    waiting: list[tuple[_Question, Future[Outcome]]] = []
+    for number, question in enumerate(questions):
+        generator = next(iter(question.cells.values()))[0].generator
+        payload = _Payload(generator.target, generator.config, tuple(question.cells))
+        # A limit for the model is not one for asking it, which takes the memory of its imports.
+        limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
+        task = Task(function=_ask, payload=payload, limits=limits, log=folder / f"preflight-{number}.log")
+        waiting.append((question, executor.submit(task, partial(_Question.keep, question))))
+    found = Preflight()
+    for question, future in waiting:
+        question.finish(future.result(), seconds=seconds)
+        for index, (size, asking) in enumerate(question.cells.items()):
+            _take(found, question.answers[index], size, asking, memory)
+    return found
+
+
+def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> CellRecord:
+    """Return the record of a cell that is not begun; `was_refused` knows it again."""
+    phases = {PHASE: Phase(status="skipped")}
+    return CellRecord(
+        key=cell.key,
+        cell=cell.identity,
+        status="skipped",
+        reason=refusal.reason,
+        phases=phases,
+        environment=environment,
+    )
+
+
+def was_refused(record: CellRecord) -> bool:
+    """Whether a record is of a cell that was not begun: it is asked again in every run, as the limit may differ."""
+    return record.status == "skipped" and PHASE in record.phases
+
+
+def format_bytes(n: float) -> str:
+    """Return bytes in the unit that a person would choose.
+
+    >>> format_bytes(23_192_823_398)
+    '21.6 GiB'
+    """
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
+    power = 0
+    while n >= 1024 and power < len(units) - 1:
+        n, power = n / 1024, power + 1
+    return f"{n:,.1f} {units[power]}" if power else f"{n:,.0f} bytes"
+
+
+def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[_Question]:
+    questions: dict[str, _Question] = {}
+    for cell in cells:
+        generator, identity = cell.generator, cell.identity
+        schema = schemas[identity.dataset].model_copy(update={"group": None})
+        size = _Size(schema, identity.n_train, identity.n_features)
+        question = questions.setdefault(make_key(target=generator.target, config=generator.config), _Question())
+        question.cells.setdefault(size, []).append(cell)
+    return list(questions.values())
+
+
+def _take(found: Preflight, answer: _Answer, size: _Size, cells: Iterable[Cell], memory: int | None) -> None:
+    refusal, warning = None, answer.warning
+    if answer.declined:
+        refusal = Refusal(answer.declined)
+    elif answer.estimate is not None and memory is not None and answer.estimate > memory:
+        refusal = Refusal(_too_large(answer.estimate, size, memory), answer.estimate)
+    elif answer.estimate is not None and memory is None and answer.estimate > (answer.machine or answer.estimate):
+        warning = f"{_need(answer.estimate, size)}, this machine has {format_bytes(answer.machine or 0)}"
+    for cell in cells:
+        if answer.estimate is not None:
+            found.estimates[cell.key] = answer.estimate
+        if refusal is not None:
+            found.refusals[cell.key] = refusal
+        elif warning:
+            found.warnings[cell.key] = warning
+
+
+def _need(estimate: int, size: _Size) -> str:
+    return f"needs an estimated {format_bytes(estimate)} for {size.n_rows:,} rows x {size.n_features:,} features"
+
+
+def _too_large(estimate: int, size: _Size, memory: int) -> str:
+    return (
+        f"{_need(estimate, size)}, limit {format_bytes(memory)} (--memory); use fewer features or options that need "
+        "less, or raise --memory"
+    )
+
+
+def _ask(payload: _Payload, send: Send) -> list[_Answer]:
+    """Ask one generator about tables; the work of a process. Each answer is sent, in case the next one is the last."""
+    kind = load_target(payload.target)
+    generator = kind(kind.Config.model_validate(payload.options))
+    answers = []
+    for index, size in enumerate(payload.sizes):
+        answers.append(_answer(generator, size))
+        send(_Said(index, answers[-1]))
+    return answers
+
+
+def _answer(generator: Any, size: _Size) -> _Answer:
+    method = "supports"
+    try:
+        returned = type(generator).supports(size.schema, size.n_rows, size.n_features)
+        if returned is not None:
+            return _Answer(
+                warning=f"supports() returned {returned!r}, which says nothing; to decline raise Unsupported"
+            )
+        method = "estimate_memory"
+        return _judged(generator.estimate_memory(size.schema, size.n_rows, size.n_features))
+    except Unsupported as error:
+        return _Answer(declined=str(error) or f"{method}() declines this table without a reason")
+    except Exception as error:  # a plugin may raise anything
+        return _Answer(warning=_one_line(f"{method}() raised {type(error).__name__}: {error}"))
+
+
+def _judged(estimate: Any) -> _Answer:
+    if estimate is None:
+        return _Answer()
+    if isinstance(estimate, bool) or not isinstance(estimate, Real) or not 0 <= float(estimate) < float("inf"):
+        return _Answer(warning=_one_line(f"estimate_memory() returned {estimate!r}, expected bytes or None"))
+    return _Answer(estimate=int(float(estimate)), machine=machine_memory())
+
+
+def _ending(outcome: Outcome) -> str:
+    verbs = {"out_of_memory": "ran out of memory", "crashed": "crashed"}
+    return _one_line(f"{verbs.get(outcome.status, 'failed')}: {outcome.reason}")
+
+
+def _grouped(title: str, reasons: Mapping[str, str], cells: Iterable[Cell]) -> list[str]:
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for cell in cells:
+        reason = reasons.get(cell.key)
+        if reason is not None:
+            alike = re.sub(r"\d[\d.,]*", "#", reason)
+            groups.setdefault((cell.identity.label, cell.identity.dataset, alike), []).append(reason)
+    return [
+        f"{title}: {label} · {dataset} ({_count(len(found))}): {found[0]}"
+        for (label, dataset, _), found in groups.items()
+    ]
+
+
+def _count(n: int) -> str:
+    return "1 cell" if n == 1 else f"{n} cells"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

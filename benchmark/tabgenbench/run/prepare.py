@@ -1,0 +1,189 @@
+"""Datasets made ready: loaded and checked, split, and laid into the store once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.split import Split, SplitConfig, make_split
+from tabgenbench.data.split_files import find_damage, write_split
+from tabgenbench.data.table import Table
+from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.keys import code_hash, make_key
+from tabgenbench.store.store import Store
+
+__all__ = ["DatasetIndex", "Prepared", "SplitInfo", "prepare_dataset", "publish_split"]
+
+
+class SplitInfo(BaseModel):
+    """What a plan needs to know of a split."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: int
+    fingerprint: str
+    kind: str
+    n_train: int
+    n_validation: int
+    n_test: int
+    pooled: tuple[str, ...] = ()
+
+
+class DatasetIndex(BaseModel):
+    """``datasets/<identity>.json``: what a source gave when it was last loaded, and the splits made of it."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
+
+    label: str
+    fingerprint: str
+    note: str
+    n_rows: int
+    n_features: int
+    roles: Schema | None = Field(None, alias="schema", description="None in a file of an older program")
+    splits: dict[str, SplitInfo] = {}
+
+
+@dataclass
+class Prepared:
+    """A dataset with its splits; `commit` lays into the store what is not there yet."""
+
+    label: str
+    fingerprint: str
+    note: str
+    n_rows: int
+    n_features: int
+    schema: Schema
+    splits: list[SplitInfo]
+    identity: str
+    _index: DatasetIndex
+    _table: Table | None = None
+    _new: list[Split] = field(default_factory=list)
+
+    def commit(self, store: Store) -> None:
+        """Write new splits to the store and drop the table from memory."""
+        for split in self._new:
+            if self._table is None:
+                break
+            final = store.split_folder(split.fingerprint)
+            if not final.exists() or find_damage(final):
+                folder = store.new_folder()
+                try:
+                    write_split(folder, self._table, split)
+                    publish_split(store, folder, final)
+                finally:
+                    shutil.rmtree(folder, ignore_errors=True)
+        if self._new:
+            path = _index_path(store, self.identity)
+            store.read(path, DatasetIndex)  # one that is torn is put aside before it is replaced
+            store.write_text(path, self._index.model_dump_json(indent=1) + "\n")
+        self._table, self._new = None, []
+
+
+def prepare_dataset(
+    store: Store,
+    source: DatasetSource,
+    *,
+    label: str,
+    code: str,
+    config: SplitConfig,
+    n_splits: int,
+    say: Callable[[str], None],
+) -> Prepared:
+    """Return a dataset with its splits; loads it only where the store has no record of it. Writes nothing.
+
+    Args:
+        store: where earlier runs left their splits.
+        source: the dataset.
+        label: name with the options that differ from the defaults.
+        code: hash of the source's code.
+        config: how to split.
+        n_splits: number of splits; split ``i`` has seed ``i``.
+        say: is told what takes long.
+
+    Raises:
+        DataError: the table cannot be loaded or is not valid.
+    """
+    splitting = code_hash("tabgenbench.data.split")
+    identity = make_key(source=source.identity(), code=code)
+    requests = [make_key(split=config.model_dump(mode="json"), seed=i, code=splitting) for i in range(n_splits)]
+    index = store.read(_index_path(store, identity), DatasetIndex)
+    table: Table | None = None
+    new: list[Split] = []
+    known = index is not None and index.roles is not None
+    if index is None or not known or not all(_is_there(store, index.splits.get(request)) for request in requests):
+        say(f"loading {label}")
+        table = source.load().validate()
+        index = _fresh_index(index, table, label)
+        for i, request in enumerate(requests):
+            split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
+            new.append(split)
+            index.splits[request] = _info(split, i)
+        say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features" + _in_brackets(table.source.note))
+    return Prepared(
+        label=label,
+        fingerprint=index.fingerprint,
+        note=index.note,
+        n_rows=index.n_rows,
+        n_features=index.n_features,
+        schema=index.roles or Schema(),
+        splits=[index.splits[request] for request in requests],
+        identity=identity,
+        _index=index,
+        _table=table,
+        _new=new,
+    )
+
+
+def _in_brackets(note: str) -> str:
+    return f" ({note})" if note else ""
+
+
+def publish_split(store: Store, folder: Path, final: Path) -> None:
+    """Move a split to its place; a whole one that is there already stays, a damaged one is put aside."""
+    with store.locked():
+        damage = find_damage(final) if final.exists() else "absent"
+        if not damage:
+            store.discard(folder)
+            return
+        if final.exists():
+            store.put_aside(final, f"a split that is not whole: {damage}")
+        store.publish_folder(folder, final)
+
+
+def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> DatasetIndex:
+    fingerprint = table.fingerprint()
+    splits = index.splits if index is not None and index.fingerprint == fingerprint else {}
+    return DatasetIndex(
+        label=label,
+        fingerprint=fingerprint,
+        note=table.source.note,
+        n_rows=table.n_rows,
+        n_features=table.n_features,
+        roles=table.schema,
+        splits=dict(splits),
+    )
+
+
+def _info(split: Split, index: int) -> SplitInfo:
+    return SplitInfo(
+        index=index,
+        fingerprint=split.fingerprint,
+        kind=split.kind,
+        n_train=len(split.train),
+        n_validation=len(split.validation),
+        n_test=len(split.test),
+        pooled=split.pooled,
+    )
+
+
+def _is_there(store: Store, info: SplitInfo | None) -> bool:
+    return info is not None and not find_damage(store.split_folder(info.fingerprint))
+
+
+def _index_path(store: Store, identity: str) -> Path:
+    return store.root / "datasets" / f"{identity}.json"

@@ -1,0 +1,133 @@
+"""The progress display: bars on a terminal, plain lines elsewhere. A plugin that observes a run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from tabgenbench.registry.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from tabgenbench.interfaces.generator import Progress
+    from tabgenbench.records import CellRecord
+    from tabgenbench.run.plan import Cell
+    from tabgenbench.run.runner import Run
+
+__all__ = ["ProgressDisplay"]
+
+FIXED_WIDTHS = (12, 9, 7, 14)  # of bar, count, time left and loss: these stay readable on a narrow terminal
+LINE_SECONDS = 15.0  # a plain line a cell at most this often
+
+
+class ProgressDisplay:
+    """Shows on standard error which cells train, their epoch, loss and the time left."""
+
+    def __init__(self) -> None:
+        self._total = self._done = 0
+        self._one_dataset = False
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._started: dict[str, float] = {}
+        self._last_line: dict[str, float] = {}
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        """Begin the display."""
+        from tabgenbench.run.pending import count_failed  # this module is imported by every command
+
+        self._total, self._done = len(run.todo), 0
+        self._one_dataset = len({cell.identity.dataset for cell in run.plan.cells}) == 1
+        refused, failed = len(run.preflight.refusals), count_failed(run)
+        ready = run.n_cells - self._total - refused - failed
+        for line in run.preflight.lines(run.plan.cells):
+            self._say(line)
+        before = f"{ready} done before, " + (f"{failed} failed before, " if failed else "")
+        counts = f"{run.n_cells} cells, {before}{self._total} to do" + (f", {refused} refused" if refused else "")
+        self._say(f"suite {run.plan.suite.name}: {counts}")
+        if self._total and sys.stderr.isatty():
+            self._bars = _bars()
+            self._bars.start()
+            self._tasks["all"] = self._bars.add_task("all cells", total=self._total, detail="")
+
+    @hookimpl
+    def cell_started(self, cell: Cell) -> None:
+        """Show that a cell is under way."""
+        self._started[cell.key] = time.monotonic()
+        if self._bars is not None:
+            one = cell.identity
+            name = f"{one.label} · split {one.split} · seed {one.seed}" if self._one_dataset else cell.title
+            self._tasks[cell.key] = self._bars.add_task(name, total=None, detail="")
+
+    @hookimpl
+    def cell_progress(self, cell: Cell, progress: Progress) -> None:
+        """Show epoch, losses and, in plain lines, the time left."""
+        shown = [f"{name} {value:.4g}" for name, value in progress.losses.items()]
+        if self._bars is not None:
+            task = self._tasks[cell.key]
+            # A terminal has room for one loss; by convention a generator reports its own first.
+            self._bars.update(task, completed=progress.epoch, total=progress.of, detail="".join(shown[:1]))
+            return
+        losses = ", ".join(shown)
+        now, started = time.monotonic(), self._started[cell.key]
+        if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
+            self._last_line[cell.key] = now
+            left = (now - started) / max(progress.epoch, 1) * (progress.of - progress.epoch)
+            self._say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {_duration(left)} left")
+
+    @hookimpl
+    def cell_finished(self, record: CellRecord) -> None:
+        """Count a cell as done and say how it went."""
+        self._done += 1
+        one = record.cell
+        seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
+        outcome = _duration(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
+        line = (
+            f"[{self._done}/{self._total}] {one.label} · {one.dataset} · split {one.split} · seed {one.seed}: {outcome}"
+        )
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False, highlight=False)
+            self._bars.remove_task(self._tasks.pop(record.key))
+            self._bars.advance(self._tasks["all"])
+        else:
+            self._say(line)
+
+    @hookimpl
+    def run_finished(self, run: Run) -> None:
+        """End the display."""
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+    def _say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    console = Console(stderr=True)
+
+    def fixed(width: int) -> Column:
+        return Column(min_width=width, no_wrap=True)
+
+    name_width = max(16, console.width - 2 * len(FIXED_WIDTHS) - sum(FIXED_WIDTHS))
+    bar, count, left, detail = FIXED_WIDTHS
+    return Progress(
+        TextColumn("{task.description}", table_column=Column(max_width=name_width, no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=bar, table_column=fixed(bar)),
+        MofNCompleteColumn(table_column=fixed(count)),
+        TimeRemainingColumn(table_column=fixed(left)),
+        TextColumn("{task.fields[detail]}", table_column=fixed(detail)),
+        console=console,
+        transient=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,347 @@
+"""What the processes of a cell do: one trains and samples and is given no test row, one scores."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.h5ad import read_table, write_table
+from tabgenbench.data.split_files import read_evaluation_tables, read_fit_tables, read_transform
+from tabgenbench.data.table import Table
+from tabgenbench.data.transform import Transform
+from tabgenbench.engines.base import Send
+from tabgenbench.engines.worker import failure_of, flush_output, mark
+from tabgenbench.errors import PluginError
+from tabgenbench.interfaces.checks import check_sample
+from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
+from tabgenbench.interfaces.generator import Context, Fallback, FitContext, Generator, Progress, SampleContext
+from tabgenbench.interfaces.metric import Metric, MetricContext, Result
+from tabgenbench.keys import seed_of
+from tabgenbench.records import DrawScores
+from tabgenbench.registry.lazy import load_target
+from tabgenbench.run.isolate import unchanged_process
+
+__all__ = [
+    "FitPayload",
+    "MetricJob",
+    "ScorePayload",
+    "check_result",
+    "fit_cell",
+    "metric_phase",
+    "score_cell",
+    "score_draw",
+    "warm_up",
+]
+
+REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitPayload:
+    """What the fitting process is given: paths, no row of the test side.
+
+    Attributes:
+        target: the generator's class, as ``module:Class``.
+        options: its options that were given.
+        split_folder: folder with the training rows and the test conditions.
+        out_folder: where the synthetic tables go.
+        draws: number of samples.
+        seed: seed of the cell.
+        device: where to compute.
+        timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
+    """
+
+    target: str
+    options: dict[str, Any]
+    split_folder: Path
+    out_folder: Path
+    draws: int
+    seed: int
+    device: str
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricJob:
+    """One metric to compute: its label, its class as ``module:Class``, its options."""
+
+    label: str
+    target: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScorePayload:
+    """What the scoring process is given."""
+
+    split_folder: Path
+    draws: tuple[Path, ...]
+    metrics: tuple[MetricJob, ...]
+    seed: int
+    device: str
+    memory: int | None = None
+
+
+@dataclass
+class _MetricState:
+    metric: Metric | None = None
+    draws: list[dict[str, Any]] = field(default_factory=list)
+    artifacts: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+    seconds: float = 0.0
+    failure: dict[str, str] | None = None
+
+
+def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
+    """Train a generator and write its samples; return what the record keeps.
+
+    Sends a `Mark` as the phases ``fit`` and ``sample`` begin, and a `Progress` now and then. What comes before the
+    first mark (imports, reading, the first use of the device) is in no figure.
+    """
+    kind = load_target(payload.target)
+    generator: Generator = kind(kind.Config.model_validate(payload.options))
+    train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
+    transform = read_transform(payload.split_folder / "train.h5ad")
+    kind.supports(train.schema, train.n_rows, train.n_features)
+
+    @lru_cache(maxsize=1)
+    def device_split() -> Any:
+        from tabgenbench.interfaces.device_split import upload
+
+        return upload(train, validation, payload.device)
+
+    def common() -> dict[str, Any]:
+        deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
+        return {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
+
+    warm_up(payload.device)
+    send(mark("fit", measure=True))
+    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common())
+    started = time.perf_counter()
+    generator.fit(train, validation, fit_context)
+    _synchronize(payload.device)
+    fit_seconds = time.perf_counter() - started
+
+    send(mark("sample"))
+    contexts: list[Context] = [fit_context]
+    negative = 0
+    sample_common = common()
+    sample_seconds = 0.0
+    for draw in range(payload.draws):
+        context = SampleContext(seed=seed_of(payload.seed, "sample", draw), draw=draw, **sample_common)
+        started = time.perf_counter()
+        synthetic = generator.sample(conditions.copy(), context)
+        _synchronize(payload.device)
+        sample_seconds += time.perf_counter() - started
+        checked = check_sample(synthetic, conditions, like=train, plugin=kind.name)
+        negative += _count_negative(checked, transform)
+        evaluated = transform.apply(checked)
+        write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
+        contexts.append(context)
+    if negative:
+        n_values = payload.draws * len(conditions) * train.n_features
+        fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
+    return {
+        "fit_seconds": fit_seconds,
+        "sample_seconds": sample_seconds,
+        "peak_gpu_bytes": _gpu_peak(payload.device),
+        "losses": _curves(fit_context.curve),
+        "fallbacks": _summed(contexts),
+        "notes": list(dict.fromkeys(str(note) for context in contexts for note in context.notes)),
+    }
+
+
+def score_cell(payload: ScorePayload, send: Send) -> None:
+    """Compute metrics on every draw of a cell.
+
+    Sends a `Mark` with `metric_phase` of the label before whatever calls the metric's code, so that limits hold for
+    each metric and a crash can be put down to its metric, and ``("scored", label, result)`` for each one at the end.
+    """
+    train, test, transform = read_evaluation_tables(payload.split_folder)
+    context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
+    states: dict[str, _MetricState] = {}
+    for job in payload.metrics:
+        send(mark(metric_phase(job.label)))
+        states[job.label] = _make(job)
+    send(mark("reading"))
+    if payload.device != "cpu":
+        warm_up(payload.device)
+    shared = Shared()
+    for draw, path in enumerate(payload.draws):
+        send(mark("reading"))
+        shared.next_draw()
+        evaluation = Evaluation(train, test, read_table(path), transform, shared)
+        lock_arrays([train, test, evaluation.synthetic])
+        for label, state in states.items():
+            if state.failure is None:
+                send(mark(metric_phase(label)))
+                with unchanged_process():
+                    _compute(state, evaluation, context, draw)
+    for label, state in states.items():
+        send(mark(metric_phase(label)))
+        send(("scored", label, _summary(state)))
+
+
+def metric_phase(label: str) -> str:
+    """Return the name of the phase in which a metric is computed."""
+    return f"metric {label}"
+
+
+def warm_up(device: str) -> None:
+    """Do what only a first use of torch and the device costs: imports, threads, handles. Draws no random number."""
+    import torch
+
+    square = torch.ones(64, 64, device=device, requires_grad=True)
+    (square @ square).sum().backward()  # type: ignore[no-untyped-call]
+    torch.optim.Adam([square]).step()
+    np.linalg.svd(np.ones((8, 8)))
+    _synchronize(device)
+
+
+def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
+    """Compute one metric on one draw and check what it returns.
+
+    Raises:
+        Unsupported: the metric declines, or needs what is not here.
+        PluginError: it returned something that is no result.
+    """
+    evaluation.check_requirements(metric)
+    result = metric.compute(evaluation, context)
+    check_result(metric, result)
+    return result
+
+
+def check_result(metric: Metric, result: Result) -> None:
+    """Raise `PluginError` unless every declared score is either finite and in its range or undefined with a reason."""
+    where = f"metric {metric.name!r}"
+    declared = {spec.name: spec for spec in metric.scores}
+    returned = {*result.scores, *result.undefined}
+    if returned != set(declared):
+        raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
+    for name, frame in result.artifacts.items():
+        if not (isinstance(name, str) and ARTIFACT_NAME.fullmatch(name)):
+            expected = "1 to 64 letters, digits, '-' or '_' of ASCII"
+            raise PluginError(f"{where}: artifact {str(name)[:64]!r} cannot name a file, expected {expected}")
+        if not isinstance(frame, pd.DataFrame):
+            raise PluginError(f"{where}: artifact {name!r} is of type {type(frame).__name__}, expected a DataFrame")
+    for name, value in result.scores.items():
+        spec = declared[name]
+        if not isinstance(value, Real):
+            raise PluginError(f"{where}: score {name!r} is {value!r}, expected a finite number")
+        slack = 1e-6  # rounding may pass the end of a closed range
+        low = -np.inf if spec.low is None else spec.low - slack
+        high = np.inf if spec.high is None else spec.high + slack
+        if not (np.isfinite(value) and low <= value <= high):
+            bounds = "" if spec.low is None and spec.high is None else f" from {spec.low} to {spec.high}"
+            expected = f"a finite number{bounds}, or undefined with a reason"
+            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}")
+
+
+def _make(job: MetricJob) -> _MetricState:
+    state = _MetricState()
+    with _failing_alone(state):
+        kind = load_target(job.target)
+        state.metric = kind(kind.Config.model_validate(job.options))
+    return state
+
+
+def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext, draw: int) -> None:
+    started = time.perf_counter()
+    assert state.metric is not None  # else it has failed
+    with _failing_alone(state, where=f"draw {draw}: "):
+        result = score_draw(state.metric, evaluation, context)
+        scores = {name: float(value) for name, value in sorted(result.scores.items())}
+        found = DrawScores(draw=draw, scores=scores, undefined=dict(result.undefined), notes=list(result.notes))
+        state.draws.append(found.model_dump())
+        for name, frame in result.artifacts.items():
+            state.artifacts.setdefault(name, []).append(frame.assign(draw=draw))
+    state.seconds += time.perf_counter() - started
+
+
+@contextmanager
+def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
+    """Keep what a block raises as the failure of one metric; the others go on."""
+    try:
+        yield
+    except Exception as error:  # a plugin may raise anything; the record says what
+        flush_output()
+        state.failure = failure_of(error, where=where)
+
+
+def _summary(state: _MetricState) -> dict[str, Any]:
+    """Return what is recorded of a metric: artifacts as text, so that no frame leaves its process."""
+    artifacts: dict[str, str] = {}
+    for name, frames in state.artifacts.items():
+        with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):
+            artifacts[name] = pd.concat(frames, ignore_index=True).to_csv(index=False)
+    found = state.failure or {"status": "ok"}
+    return {
+        "seconds": state.seconds,
+        "draws": state.draws,
+        "artifacts": artifacts if found["status"] == "ok" else {},
+        **found,
+    }
+
+
+def _throttled(send: Send) -> Callable[[Progress], None]:
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_SECONDS or progress.epoch >= progress.of:
+            last = now
+            send(progress)
+
+    return report
+
+
+def _count_negative(synthetic: Table, transform: Transform) -> int:
+    """Return how many values the transform is going to count as 0."""
+    if not transform.log2p1 or synthetic.scale == "standardized":
+        return 0
+    return int((synthetic.dense() < 0).sum())
+
+
+def _summed(contexts: Iterable[Context]) -> list[dict[str, Any]]:
+    """Return the fallbacks of fit and of all draws, one a condition and rule."""
+    rows: Counter[tuple[str, str]] = Counter()
+    for context in contexts:
+        for one in context.fallbacks:
+            rows[one.condition, one.rule] += one.rows
+    return [asdict(Fallback(condition, n, rule)) for (condition, rule), n in rows.items()]
+
+
+def _curves(curve: list[Progress]) -> dict[str, list[float | None]]:
+    names = dict.fromkeys(name for progress in curve for name in progress.losses)
+    curves: dict[str, list[float | None]] = {"epoch": [float(progress.epoch) for progress in curve]} if names else {}
+    for name in names:
+        values = (progress.losses.get(name, np.nan) for progress in curve)
+        curves[name] = [value if np.isfinite(value) else None for value in values]
+    return curves
+
+
+def _synchronize(device: str) -> None:
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def _gpu_peak(device: str) -> int | None:
+    if device == "cpu":
+        return None
+    import torch
+
+    return int(torch.cuda.max_memory_allocated(device))

@@ -1,0 +1,1 @@
+"""Records and tables on disk: claims, merging, status, garbage collection."""

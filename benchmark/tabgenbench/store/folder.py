@@ -1,0 +1,199 @@
+"""The folder below a store: writes that are whole or absent, temporary files with an owner, a place for torn files."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabgenbench.store.owner import Owner
+
+__all__ = ["SetAside", "StoreFolder"]
+
+FOREIGN_SECONDS = 86_400  # how long the temporary files of another machine are left alone
+_MUTEX = threading.RLock()  # on NFS the kernel's file locks hold between processes, not between threads
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """Something in a store that could not be read.
+
+    Attributes:
+        path: where it was found.
+        reason: what is wrong with it.
+        moved: where it is now, or None where it was left, since the store is only being read.
+    """
+
+    path: Path
+    reason: str
+    moved: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}; " + (f"moved to {self.moved}" if self.moved else "passed over")
+
+
+class StoreFolder:
+    """A folder that several processes on several machines may write to.
+
+    What cannot be read is as good as absent. It stays where it is as long as the store is only read, and is moved to
+    ``set-aside/`` once `writing` is set; either way `set_aside` names it, and `on_set_aside` is told.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.writing = False
+        self.set_aside: list[SetAside] = []
+        self.on_set_aside: Callable[[SetAside], None] | None = None
+        self._depth = 0
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other process that uses this method out of such blocks; for steps of milliseconds.
+
+        Where the file system has no locks, these steps rest on the atomicity of links and renames alone.
+        """
+        with _MUTEX:
+            if self._depth:  # this thread has it already
+                yield
+                return
+            path = self.root / "claims" / ".lock"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as handle:
+                with suppress(OSError):
+                    fcntl.flock(handle, fcntl.LOCK_EX)
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    with suppress(OSError):
+                        fcntl.flock(handle, fcntl.LOCK_UN)
+
+    def new_folder(self) -> Path:
+        """Return an empty folder below ``tmp`` that belongs to this process."""
+        path = self.new_path()
+        path.mkdir(parents=True)
+        return path
+
+    def new_path(self, suffix: str = "") -> Path:
+        """Return a path below ``tmp`` that nothing has and that belongs to this process."""
+        return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
+
+    def dead_temporaries(self) -> list[Path]:
+        """Return what processes that are gone left in ``tmp``."""
+        try:
+            paths = sorted((self.root / "tmp").iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return [path for path in paths if not _may_be_in_use(path)]
+
+    def keep_temporaries(self) -> None:
+        """Show other machines that what this process has in ``tmp`` is in use."""
+        for path in (self.root / "tmp").glob(f"{Owner.this_process().stem}-*"):
+            with suppress(FileNotFoundError):
+                os.utime(path)
+
+    def publish_folder(self, folder: Path, final: Path) -> None:
+        """Move a finished folder to its place in one step; one that is there already is replaced."""
+        final.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            self.discard(final)
+            try:
+                os.replace(folder, final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+            else:
+                return
+
+    def discard(self, path: Path) -> None:
+        """Remove a file or a folder; for a reader it goes in one step."""
+        if not os.path.lexists(path):
+            return
+        grave = self.new_folder()
+        with suppress(FileNotFoundError):  # another runner of this store may move it at the same time
+            os.replace(path, grave / path.name)
+        shutil.rmtree(grave, ignore_errors=True)
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a file in one step, making its folder."""
+        self.write_bytes(path, text.encode())
+
+    def write_bytes(self, path: Path, content: bytes) -> None:
+        """Write a file in one step, making its folder."""
+        with self.replacing(path) as temporary:
+            temporary.write_bytes(content)
+
+    @contextmanager
+    def replacing(self, path: Path) -> Iterator[Path]:
+        """Give a temporary path to write to, and move it to ``path`` when the block ends well."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.new_path(path.suffix)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def put_aside(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
+        """Name what cannot be read, and move it to ``set-aside/`` if this store is being written.
+
+        Args:
+            path: a file or folder of the store.
+            reason: what is wrong with it.
+            content: what was read; a file that another runner has written anew since then stays.
+        """
+        moved = None
+        if self.writing:
+            try:
+                moved = self._move_aside(path, content)
+            except FileNotFoundError:  # another runner was quicker
+                return
+            except OSError:  # it may not be moved: named, then, and left
+                moved = None
+        if all((path, moved) != (other.path, other.moved) for other in self.set_aside):
+            self.set_aside.append(SetAside(path, reason, moved))
+            if self.on_set_aside is not None:
+                self.on_set_aside(self.set_aside[-1])
+
+    def _move_aside(self, path: Path, content: bytes | None) -> Path:
+        inside = path.relative_to(self.root)
+        with self.locked():
+            place, number = self.root / "set-aside" / inside, 0
+            while os.path.lexists(place):
+                number += 1
+                place = self.root / "set-aside" / inside.with_name(f"{inside.name}.{number}")
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(path, place)
+            if content is not None and place.read_bytes() != content:
+                os.replace(place, path)
+                raise FileNotFoundError(path)
+        return place
+
+    def put_aside_blocking(self, path: Path) -> None:
+        """Put aside a file where a folder of ``path`` belongs, or a folder where ``path`` belongs."""
+        for place in (path, *path.parents):
+            if place == self.root or not place.is_relative_to(self.root):
+                return
+            if place == path and place.is_dir():
+                self.put_aside(place, "a folder, expected a file")
+            elif place != path and place.is_file():
+                self.put_aside(place, "a file, expected a folder")
+
+
+def _may_be_in_use(path: Path) -> bool:
+    """Whether the process that made a temporary file may still use it."""
+    owner = Owner.from_name(path.name)
+    lives = None if owner is None else owner.lives()
+    if lives is not None:
+        return lives
+    with suppress(FileNotFoundError):  # nothing is known of processes elsewhere: age decides
+        return time.time() - path.stat().st_mtime < FOREIGN_SECONDS
+    return True

@@ -1,0 +1,317 @@
+"""The store: a folder of splits, cells and scores. Every write is atomic; a failure is kept but never counts as done.
+
+store.json                the schema version of what is in it
+splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json  files.json
+cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  scores/<metric-key>.json  runs/<metric-key>.json
+datasets/<identity>.json  what a dataset source gave when it was last loaded, so that it need not be loaded again
+suites/<name>.json        what the last run of a suite asked for
+claims/<key>.json         which runner is at work on a cell
+set-aside/                what was found and could not be read, in the folders where it was
+tmp/                      what is being written
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from tabgenbench import __version__
+from tabgenbench.errors import StoreError, is_of_file_system
+from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, Status, SuiteRecord
+from tabgenbench.store.folder import SetAside, StoreFolder
+from tabgenbench.store.version import FIRST_VERSION, MIGRATIONS, Marker, Migration, check_version, migrate
+
+__all__ = ["DONE", "SetAside", "Store"]
+
+DONE = ("ok", "skipped")
+TOP_STATUS = b'\n "status": "'  # one space: what is nested stands further in
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+
+class Store(StoreFolder):
+    """A folder that keeps what runs found.
+
+    Args:
+        root: the folder; made by `prepare`, never by reading.
+        migrations: how records of older schema versions are read, by the version that a step starts from.
+
+    Raises:
+        StoreError: it is of a schema version that this program does not read.
+    """
+
+    def __init__(self, root: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
+        super().__init__(root)
+        self._migrations = migrations
+        marker = self._read_marker()
+        if marker is not None:
+            check_version(root, marker, migrations)
+
+    def prepare(self) -> None:
+        """Make the folder and remove what a killed run left half-written.
+
+        Raises:
+            StoreError: the folder cannot be made or written.
+        """
+        try:
+            for name in ("splits", "cells", "datasets", "suites", "claims", "tmp"):
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            with self.replacing(self.root / "tmp" / ".probe") as probe:
+                probe.touch()
+            (self.root / "tmp" / ".probe").unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"--store: cannot write to {self.root} ({error.strerror}); name a folder that you may write to"
+            ) from None
+        self.writing = True
+        marker = self._read_marker()
+        if marker is None or marker.schema_version < SCHEMA_VERSION:
+            self._write(self.root / "store.json", Marker(schema_version=SCHEMA_VERSION, program=__version__))
+        for path in self.dead_temporaries():
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def check_writable(self) -> None:
+        """Raise `StoreError` where `prepare` would; makes nothing."""
+        place = self.root
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        # A folder marked read-only for everybody is left alone even where the superuser could write.
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not place.stat().st_mode & 0o222:
+            raise StoreError(f"--store: cannot write to {self.root}; name a folder that you may write to")
+
+    @contextmanager
+    def checked(self) -> Iterator[None]:
+        """Raise `StoreError` where the file system of the store fails in the block; other errors pass as they are."""
+        try:
+            yield
+        except OSError as error:
+            if not self._concerns(error):
+                raise
+            what = os.strerror(error.errno or 0)  # HDF5 has pages of text in its errors
+            raise StoreError(
+                f"--store: {error.filename or self.root} cannot be read or written ({what}); mend the file system of "
+                f"{self.root} and give the same command again: it goes on from here"
+            ) from error
+
+    def split_folder(self, fingerprint: str) -> Path:
+        """Return the folder of a split."""
+        return self.root / "splits" / fingerprint
+
+    def cell_folder(self, key: str) -> Path:
+        """Return the folder of a cell."""
+        return self.root / "cells" / key
+
+    def draw_path(self, key: str, draw: int) -> Path:
+        """Return the path of a synthetic table."""
+        return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
+
+    def score_path(self, cell_key: str, metric_key: str) -> Path:
+        """Return the path of the record of a metric on a cell."""
+        return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
+
+    def draws_are_whole(self, record: CellRecord) -> bool:
+        """Whether every synthetic table of a cell is there, of the size that its record says.
+
+        A record without sizes is of an older program: then each file is opened, which finds one that was cut off.
+        """
+        return not self._torn_draws(record)
+
+    def draw_hashes(self, record: CellRecord) -> list[str]:
+        """Return the hash of each synthetic table of a cell: of its file where the record is of an older program.
+
+        Empty where nobody can tell, since the files are gone.
+        """
+        if record.draw_hashes or not self.draws_are_whole(record):
+            return record.draw_hashes
+        return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
+
+    def put_torn_draws_aside(self, record: CellRecord) -> None:
+        """Put aside synthetic tables of a cell that were cut off; those that are gone were removed by somebody."""
+        for path in self._torn_draws(record) if record.status == "ok" else []:
+            if path.is_file():
+                self.put_aside(path, "a synthetic table that was cut off, or of another training than the record")
+
+    def publish_draws(self, folder: Path, record: CellRecord) -> None:
+        """Move the synthetic tables of a cell to their place, and say in its record, not yet written, what they are.
+
+        Scores that are there are removed unless they are known to be of tables with the same bytes.
+        """
+        paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
+        final = self.cell_folder(record.key)
+        record.draw_bytes, record.draw_hashes = [_size(path) for path in paths], [_hash(path) for path in paths]
+        if (final / "scores").exists():
+            unknown = record.model_copy(update={"draw_bytes": [], "draw_hashes": []})
+            if self.draw_hashes(self.read_cell(record.key) or unknown) != record.draw_hashes:
+                self.discard(final / "scores")
+                self.discard(final / "runs")
+        self.publish_folder(folder, final / "synthetic")
+
+    def read_cell(self, key: str) -> CellRecord | None:
+        """Return the record of a cell, or None."""
+        path = self.cell_folder(key) / "fit.json"
+        record = self.read(path, CellRecord)
+        return self._belonging(path, record, fits=record is not None and record.key == key)
+
+    def write_cell(self, record: CellRecord) -> None:
+        """Write the record of a cell; the synthetic tables are in place by then."""
+        self._write(self.cell_folder(record.key) / "fit.json", record)
+
+    def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
+        """Return the record of a metric on a cell, or None."""
+        path = self.score_path(cell_key, metric_key)
+        record = self.read(path, ScoreRecord)
+        fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
+        return self._belonging(path, record, fits=fits)
+
+    def score_status(self, cell_key: str, metric_key: str) -> str | None:
+        """Return the status of a metric on a cell, or None; quick, since of the record nothing else is read."""
+        try:
+            with open(f"{self.root}/cells/{cell_key}/scores/{metric_key}.json", "rb") as handle:  # quicker than a Path
+                content = handle.read()
+        except OSError:
+            content = b""
+        if content.endswith(b"}\n") and cell_key.encode() in content:
+            word = content.partition(TOP_STATUS)[2].partition(b'"')[0].decode(errors="replace")
+            if word in get_args(Status):
+                return word
+        record = self.read_score(cell_key, metric_key)
+        return None if record is None else record.status
+
+    def write_score(self, record: ScoreRecord, info: RunInfo) -> None:
+        """Write the scores of a metric, and apart from them how long it took."""
+        self._write(self.cell_folder(record.cell_key) / "runs" / f"{record.key}.json", info)
+        self._write(self.score_path(record.cell_key, record.key), record)
+
+    def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
+        """Return when and how long a metric ran, or None."""
+        return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
+
+    def read_suite(self, name: str) -> SuiteRecord | None:
+        """Return what the last run of a suite asked for, or None."""
+        return self.read(self.root / "suites" / f"{name}.json", SuiteRecord)
+
+    def write_suite(self, record: SuiteRecord) -> None:
+        """Keep what a run asks for."""
+        self._write(self.root / "suites" / f"{record.name}.json", record)
+
+    def suites(self) -> list[str]:
+        """Return the names of the suites that were run, the latest first."""
+        paths = sorted((self.root / "suites").glob("*.json"), key=lambda path: -path.stat().st_mtime_ns)
+        return [path.stem for path in paths]
+
+    def cells(self) -> Iterator[CellRecord]:
+        """Yield the records of all cells, in the order of their keys."""
+        for path in sorted((self.root / "cells").glob("*/fit.json")):
+            record = self.read_cell(path.parent.name)
+            if record is not None:
+                yield record
+
+    def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
+        """Return the record in a file, or None where there is none; a file that holds something else is put aside.
+
+        Raises:
+            StoreError: it is of a schema version that this program does not read, or may not be read by this user.
+        """
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except (NotADirectoryError, IsADirectoryError):
+            self.put_aside_blocking(path)
+            return None
+        except OSError as error:
+            raise StoreError(f"{path}: cannot be read ({error.strerror}); make it readable or remove it") from None
+        try:
+            record = kind.model_validate_json(content)
+        except ValidationError as error:
+            return self._read_otherwise(path, kind, content=content, problem=_first_problem(error))
+        if _version(record) != SCHEMA_VERSION:
+            return self._read_otherwise(path, kind, content=content, problem="of another schema version")
+        return record
+
+    def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
+        """Read a record of another schema version, or put aside what is no record."""
+        with suppress(ValueError):  # of JSON, of its encoding and of what it should hold
+            kept = json.loads(content)
+            found = kept.get("schema_version", FIRST_VERSION) if isinstance(kept, dict) else SCHEMA_VERSION
+            if isinstance(found, int) and found != SCHEMA_VERSION:
+                check_version(path, Marker(schema_version=found), self._migrations)
+                return kind.model_validate(migrate(kind.__name__, kept, found=found, migrations=self._migrations))
+        self.put_aside(path, f"not a record of this program ({problem})", content=content)
+        return None
+
+    def _concerns(self, error: OSError) -> bool:
+        if not isinstance(error.filename, str):
+            return is_of_file_system(error)
+        return Path(error.filename).absolute().is_relative_to(self.root.absolute())
+
+    def _torn_draws(self, record: CellRecord) -> list[Path]:
+        """Return where the synthetic tables are, or should be, that are not whole."""
+        paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
+        if len(record.draw_bytes) == len(paths):
+            return [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
+        return [path for path in paths if not _opens(path)]
+
+    def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
+        if record is not None and not fits:
+            self.put_aside(path, "a record of another cell or metric")
+        return record if fits else None
+
+    def _read_marker(self) -> Marker | None:
+        path = self.root / "store.json"
+        try:
+            return Marker.model_validate_json(path.read_bytes())
+        except OSError:
+            return None
+        except ValidationError:
+            self.put_aside(path, "does not say the schema version of a store")
+            return None
+
+    def _write(self, path: Path, record: BaseModel) -> None:
+        self.write_text(path, record.model_dump_json(indent=1) + "\n")
+
+
+def _version(record: BaseModel) -> int:
+    """Return the schema version that a record says; a default is not what it says."""
+    return (
+        getattr(record, "schema_version", FIRST_VERSION)
+        if "schema_version" in record.model_fields_set
+        else FIRST_VERSION
+    )
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    return f"{place}: {first['msg']}" if place else first["msg"]
+
+
+def _size(path: Path) -> int:
+    """Return the size of a file in bytes, 0 for none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _opens(path: Path) -> bool:
+    """Whether a file is an HDF5 file that was not cut off."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r"):
+            return True
+    except OSError:
+        return False

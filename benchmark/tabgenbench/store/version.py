@@ -1,0 +1,64 @@
+"""Which schema a store was written by, and how records of an older one are read.
+
+``store.json`` at the top of a store says it; a store without that file was made before there was one, and is of schema
+version 1. A migration turns the content of a record of one version into that of the next. Records are migrated as they
+are read, so that a store which may not be written can be read too; keys of cells contain the version, so a newer
+program trains beside old cells and never mixes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from tabgenbench.errors import StoreError
+from tabgenbench.records import SCHEMA_VERSION
+
+__all__ = ["FIRST_VERSION", "MIGRATIONS", "Marker", "Migration", "check_version", "migrate"]
+
+FIRST_VERSION = 1  # of what does not say its version
+Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
+
+# By the version that a migration starts from. It is given the kind of a record (such as "CellRecord") and its content.
+MIGRATIONS: Mapping[int, Migration] = {}
+
+
+class Marker(BaseModel):
+    """``store.json``."""
+
+    model_config = ConfigDict(extra="allow")
+
+    schema_version: int
+    program: str = ""
+
+
+def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
+    """Raise `StoreError` where records of a version cannot be read: they are newer, or no migration leads from them.
+
+    Args:
+        where: the store or the record.
+        marker: what wrote it.
+        migrations: the migrations that there are.
+    """
+    found, program = marker.schema_version, f" (tabgenbench {marker.program})" if marker.program else ""
+    if found > SCHEMA_VERSION:
+        raise StoreError(
+            f"{where}: written with schema version {found}{program}, this program reads versions up to "
+            f"{SCHEMA_VERSION}; upgrade it: pip install --upgrade tabgenbench"
+        )
+    if any(step not in migrations for step in range(found, SCHEMA_VERSION)):
+        raise StoreError(
+            f"{where}: written with schema version {found}{program}, from which no migration leads to "
+            f"{SCHEMA_VERSION}, that of this program; run the suite again into a new folder (tabgenbench run SUITE "
+            f"--store NEW), or read it with the program that wrote it"
+        )
+
+
+def migrate(kind: str, content: dict[str, Any], *, found: int, migrations: Mapping[int, Migration]) -> dict[str, Any]:
+    """Return the content of a record of version ``found`` as this program has it; `check_version` has passed."""
+    for step in range(found, SCHEMA_VERSION):
+        content = migrations[step](kind, content)
+    return {**content, "schema_version": SCHEMA_VERSION}

@@ -1,0 +1,267 @@
+"""From records to a board: a pure function, whatever order the suite lists its cells in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+
+from tabgenbench.errors import ConfigError
+from tabgenbench.options import parse_plugin_string
+from tabgenbench.records import CardRecord, CellIdentity, Environment, SpecRecord, SuiteRecord
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
+from tabgenbench_leaderboard.board.compare import compare_rows, mark_best
+from tabgenbench_leaderboard.board.fast_records import Setting, without_collection
+from tabgenbench_leaderboard.board.intervals import mean, t_interval
+from tabgenbench_leaderboard.board.model import (
+    Board,
+    BoardRow,
+    Costs,
+    DatasetBoard,
+    Fallbacks,
+    Machine,
+    MetricCost,
+    Range,
+    ScoreColumn,
+    ScoreValue,
+    State,
+    TimedCells,
+)
+from tabgenbench_leaderboard.board.problems import find_notes, find_problems
+
+__all__ = ["build_board"]
+
+
+def build_board(store: Store, suite: SuiteRecord) -> Board:
+    """Build the board of a suite from the records in a store.
+
+    Datasets keep the order of the suite; in each, models come first, then controls, both sorted by label, because no
+    single score ranks them. Cells without a record yet are listed as waiting.
+
+    Raises:
+        StoreError: a record cannot be read; names the file.
+    """
+    with without_collection():
+        return _build_board(suite, collect_cells(store, suite))
+
+
+def _build_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
+    by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
+    order = list(dict.fromkeys(row.dataset for row in suite.rows))
+    metrics = _metric_order(suite)
+    environments = [cell.environment for cell in cells if cell.environment is not None]
+    finished = sorted(environment.finished for environment in environments if environment.finished)
+    return Board(
+        suite=suite.name,
+        summary=suite.summary,
+        command=suite.command,
+        datasets=tuple(_dataset_board(name, by_dataset[name], metrics) for name in order),
+        machines=_machines(environments),
+        packages=_packages(environments),
+        first_finished=finished[0] if finished else "",
+        last_finished=finished[-1] if finished else "",
+    )
+
+
+def _metric_order(suite: SuiteRecord) -> list[str]:
+    """Metrics in the order in which rows list them; rows are taken by key, so that their own order does not matter."""
+    rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
+    return list(dict.fromkeys(name for row in rows for name in row.scores))
+
+
+def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]) -> DatasetBoard:
+    columns = _columns(cells, metrics)
+    by_label = [list(group) for _, group in groupby(cells, key=lambda cell: cell.row.label)]
+    rows = [_board_row(group, columns) for group in by_label]
+    marked = mark_best(sorted(rows, key=lambda row: (row.is_control, row.label)), columns)
+    identities = [cell.identity for cell in cells if cell.identity is not None]
+    return DatasetBoard(
+        dataset=name,
+        note=_joined(identity.dataset_note for identity in identities),
+        fingerprint=_joined(identity.dataset_fingerprint for identity in identities),
+        split_kind=_joined(identity.split_kind for identity in identities),
+        splits=tuple(sorted({cell.row.split for cell in cells})),
+        seeds=tuple(sorted({cell.row.seed for cell in cells})),
+        draws=_ends(identities, lambda identity: identity.draws),
+        n_train=_ends(identities, lambda identity: identity.n_train),
+        n_validation=_ends(identities, lambda identity: identity.n_validation),
+        n_test=_ends(identities, lambda identity: identity.n_test),
+        n_features=_ends(identities, lambda identity: identity.n_features),
+        columns=columns,
+        rows=marked,
+        comparisons=compare_rows(marked, columns),
+        problems=find_problems(cells),
+        notes=find_notes(cells),
+        metric_costs=_metric_costs(cells, metrics),
+        fit_settings=_timed(cell.environment for cell in cells if cell.fit_seconds is not None),
+        metric_settings=_timed(
+            facts.setting for cell in cells for facts in cell.metrics.values() if facts.seconds is not None
+        ),
+    )
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return "; ".join(sorted({text for text in texts if text}))
+
+
+def _ends(identities: Sequence[CellIdentity], size: Callable[[CellIdentity], int]) -> tuple[int, int] | None:
+    sizes = [size(identity) for identity in identities]
+    return (min(sizes), max(sizes)) if sizes else None
+
+
+def _columns(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[ScoreColumn, ...]:
+    specs: dict[str, dict[str, SpecRecord]] = {}
+    for cell in cells:
+        for metric, facts in cell.metrics.items():
+            for spec in facts.specs:
+                specs.setdefault(metric, {}).setdefault(spec.name, spec)
+    uses = Counter(name for found in specs.values() for name in found)
+    return tuple(
+        ScoreColumn(metric=metric, title=name if uses[name] == 1 else f"{name} ({metric})", spec=spec)
+        for metric in metrics
+        for name, spec in specs.get(metric, {}).items()
+    )
+
+
+def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> BoardRow:
+    label = cells[0].row.label
+    identity = next((cell.identity for cell in cells if cell.identity is not None), None)
+    generator, options = _name_and_options(label, identity)
+    return BoardRow(
+        label=label,
+        generator=generator,
+        options=options,
+        config=identity.config if identity else {},
+        is_control=identity.is_control if identity else cells[0].row.is_control,
+        card=identity.card if identity else CardRecord(),
+        cells_ok=sum(cell.status == "ok" for cell in cells),
+        cells=len(cells),
+        costs=_costs(cells),
+        scores=tuple(_score_value(cells, column) for column in columns),
+        fallbacks=_fallbacks(cells),
+        curves=tuple(cell.curve for cell in cells if cell.curve is not None),
+    )
+
+
+def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
+    """Read the options out of a label; one that cannot be read stands for its whole config."""
+    try:
+        name, options = parse_plugin_string(label)
+    except ConfigError:
+        name, options = label.partition(":")[0], identity.config if identity else {"label": label}
+    return identity.generator if identity else name, json.dumps(options, sort_keys=True, ensure_ascii=False)
+
+
+def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
+    """Average the seeds that have a value inside each split, then take the interval over splits."""
+    by_split: dict[int, list[float]] = {}
+    why: dict[str, None] = {}
+    states: set[State] = set()
+    name = column.spec.name
+    for cell in cells:
+        facts = cell.metrics.get(column.metric)
+        if facts is not None and name in facts.values:
+            by_split.setdefault(cell.row.split, []).append(facts.values[name])
+            continue
+        where = f"split {cell.row.split}, seed {cell.row.seed}"
+        if facts is not None and name in facts.missing:
+            states.add("undefined")
+            why[f"{where}: {facts.missing[name]}"] = None
+        else:
+            state = _state(cell, column.metric)
+            states.add(state)
+            why[f"{where}: {state}"] = None
+    values = {split: mean(seeds) for split, seeds in sorted(by_split.items())}
+    interval = t_interval(list(values.values()))
+    priority: tuple[State, ...] = ("undefined", "failed", "skipped", "waiting", "not asked")
+    return ScoreValue(
+        state="value" if values else next((state for state in priority if state in states), "waiting"),
+        mean=interval.mean,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        n=interval.n,
+        splits=len({cell.row.split for cell in cells}),
+        by_split=values,
+        why=tuple(why),
+    )
+
+
+def _state(cell: CellFacts, metric: str) -> State:
+    """Say why a cell has no value of a metric, where the metric's own record does not."""
+    if metric not in cell.row.scores:
+        return "not asked"
+    status = cell.metrics[metric].status if cell.status == "ok" else cell.status
+    if status == "ok":  # scored, but the record does not name this score: made by another version of the metric
+        return "undefined"
+    return "skipped" if status == "skipped" else "waiting" if status == "waiting" else "failed"
+
+
+def _costs(cells: Sequence[CellFacts]) -> Costs:
+    done = [cell for cell in cells if cell.status == "ok"]
+    memory = [cell.peak_memory_bytes for cell in done if cell.peak_memory_bytes is not None]
+    gpu = [cell.peak_gpu_bytes for cell in done if cell.peak_gpu_bytes is not None]
+    return Costs(
+        fit_seconds=_range([cell.fit_seconds for cell in done]),
+        sample_seconds=_range([cell.sample_seconds for cell in done]),
+        peak_memory_bytes=max(memory, default=None),
+        peak_gpu_bytes=max(gpu, default=None),
+    )
+
+
+def _range(values: Sequence[float | None]) -> Range | None:
+    known = [value for value in values if value is not None]
+    return Range(mean=mean(known), low=min(known), high=max(known)) if known else None
+
+
+def _metric_costs(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[MetricCost, ...]:
+    costs = []
+    for metric in metrics:
+        taken = [cell.metrics[metric].seconds for cell in cells if metric in cell.metrics]
+        seconds = _range(taken)
+        if seconds is not None:
+            costs.append(MetricCost(metric=metric, seconds=seconds, cells=sum(value is not None for value in taken)))
+    return tuple(costs)
+
+
+def _timed(settings: Iterable[Environment | Setting | None]) -> tuple[TimedCells, ...]:
+    counts = Counter(
+        (setting.timing, setting.workers, setting.threads, setting.cpu, setting.gpu)
+        for setting in settings
+        if setting is not None
+    )
+    return tuple(
+        TimedCells(cells=counts[place], timing=place[0], workers=place[1], threads=place[2], cpu=place[3], gpu=place[4])
+        for place in sorted(counts)
+    )
+
+
+def _fallbacks(cells: Sequence[CellFacts]) -> tuple[Fallbacks, ...]:
+    rows: Counter[tuple[str, str]] = Counter()
+    used: Counter[tuple[str, str]] = Counter()
+    for cell in cells:
+        for fallback in cell.fallbacks:
+            rows[fallback.condition, fallback.rule] += fallback.rows
+        used.update({(fallback.condition, fallback.rule) for fallback in cell.fallbacks})
+    return tuple(
+        Fallbacks(condition=condition, rule=rule, rows=rows[condition, rule], cells=used[condition, rule])
+        for condition, rule in sorted(rows)
+    )
+
+
+def _machines(environments: Sequence[Environment]) -> tuple[Machine, ...]:
+    fields = ("python", "platform", "git_commit", "cpu", "cores", "threads", "workers", "timing", "device", "gpu")
+    counts = Counter(tuple(getattr(environment, name) for name in fields) for environment in environments)
+    return tuple(
+        Machine.model_validate({"cells": counts[place], **dict(zip(fields, place, strict=True))})
+        for place in sorted(counts)
+    )
+
+
+def _packages(environments: Sequence[Environment]) -> dict[str, tuple[str, ...]]:
+    versions: dict[str, set[str]] = {}
+    for packages in {tuple(environment.packages.items()) for environment in environments}:
+        for name, version in packages:
+            versions.setdefault(name, set()).add(version)
+    return {name: tuple(sorted(versions[name])) for name in sorted(versions)}

@@ -1,0 +1,211 @@
+"""Reading the records of a suite, each once, and keeping of each only what a board shows."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Literal
+
+from tabgenbench.records import (
+    CellIdentity,
+    DrawScores,
+    Environment,
+    FallbackRecord,
+    SpecRecord,
+    Status,
+    SuiteRecord,
+    SuiteRow,
+)
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.fast_records import CellView, CurvedCellView, RecordReader, ScoreView, Setting
+from tabgenbench_leaderboard.board.intervals import mean
+from tabgenbench_leaderboard.board.model import Curve
+
+__all__ = ["CellFacts", "MetricFacts", "collect_cells"]
+
+MAX_POINTS = 150
+"""Points kept of a loss curve: more than a figure of half a page can show."""
+MAX_CURVES = 12
+"""Cells of a row whose loss curves are kept for the figure."""
+
+
+@dataclass(frozen=True)
+class MetricFacts:
+    """What a metric gave on a cell.
+
+    Attributes:
+        values: mean over draws by score.
+        missing: reason by score that has no value in some draw.
+        specs: what its scores mean.
+        seconds: time for all draws, where it is known.
+        setting: what this time depends on.
+        output: what the process wrote, where the metric is not ok.
+    """
+
+    status: Status | Literal["waiting"]
+    reason: str = ""
+    values: dict[str, float] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    specs: tuple[SpecRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float | None = None
+    setting: Setting | None = None
+    output: str = ""
+
+
+@dataclass(frozen=True)
+class CellFacts:
+    """What a board keeps of a cell: `identity` and all below it are there only once it has a record."""
+
+    row: SuiteRow
+    status: Status | Literal["waiting"]
+    reason: str = ""
+    phase: str = "fit"
+    output: str = ""
+    identity: CellIdentity | None = None
+    fit_seconds: float | None = None
+    sample_seconds: float | None = None
+    peak_memory_bytes: int | None = None
+    peak_gpu_bytes: int | None = None
+    metrics: dict[str, MetricFacts] = field(default_factory=dict)
+    fallbacks: tuple[FallbackRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+    environment: Environment | None = None
+    curve: Curve | None = None
+
+
+def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
+    """Read every record that the suite names; what cannot be read is as good as absent, and `Store.set_aside` names it.
+
+    Returns:
+        One entry a row of the suite, a row that is listed twice once, sorted by dataset, label, split and seed, so
+        that the order of the suite's rows does not matter. Of each dataset and label the first `MAX_CURVES` cells
+        that have loss curves keep them.
+
+    Raises:
+        StoreError: a record is of a schema version that this program does not read, or may not be read by this user.
+    """
+    rows = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}
+    collector = _Collector(store)
+    return [collector.cell(rows[place]) for place in sorted(rows)]
+
+
+class _Collector:
+    """Reads cell by cell, and counts the loss curves that it keeps."""
+
+    def __init__(self, store: Store) -> None:
+        self._reader = RecordReader(store)
+        self._curves: Counter[tuple[str, str]] = Counter()
+
+    def cell(self, row: SuiteRow) -> CellFacts:
+        place = (row.dataset, row.label)
+        record = self._reader.cell(row.key, curves=self._curves[place] < MAX_CURVES)
+        if record is None:
+            return CellFacts(row, "waiting")
+        curve = _thin_curve(record) if isinstance(record, CurvedCellView) else None
+        self._curves[place] += curve is not None
+        phases = record.phases
+        fit, sample = phases.get("fit"), phases.get("sample")
+        timed = [phase for phase in (fit, sample) if phase is not None]
+        ended_well = record.status == "ok"
+        return CellFacts(
+            row,
+            record.status,
+            reason=_one_line(record.reason),
+            phase=next((name for name, phase in phases.items() if phase.status != "ok"), "fit"),
+            output=record.output if not ended_well else "",
+            identity=record.cell,
+            fit_seconds=fit.seconds if fit and ended_well else None,
+            sample_seconds=sample.seconds if sample and ended_well else None,
+            peak_memory_bytes=_largest([phase.peak_memory_bytes for phase in timed]),
+            peak_gpu_bytes=_largest([phase.peak_gpu_bytes for phase in timed]),
+            metrics={name: self._metric(record, key) for name, key in row.scores.items()} if ended_well else {},
+            fallbacks=tuple(record.fallbacks),
+            notes=tuple(_one_line(note) for note in record.notes),
+            environment=record.environment,
+            curve=curve,
+        )
+
+    def _metric(self, cell: CellView, key: str) -> MetricFacts:
+        record = self._reader.score(cell.key, key)
+        if record is None:
+            return MetricFacts("waiting")
+        info = self._reader.info(cell.key, key)
+        values, missing = _average_draws(record, cell.cell.draws) if record.status == "ok" else ({}, {})
+        return MetricFacts(
+            record.status,
+            reason=_one_line(record.reason),
+            values=values,
+            missing=missing,
+            specs=record.specs,
+            notes=tuple(dict.fromkeys(_one_line(note) for draw in record.draws for note in draw.notes)),
+            seconds=info.seconds if info else None,
+            setting=info.environment if info else None,
+            output=info.output if info and record.status != "ok" else "",
+        )
+
+
+def _average_draws(record: ScoreView, asked: int) -> tuple[dict[str, float], dict[str, str]]:
+    """Average over draws; a score without a value in some draw has none for the cell."""
+    values: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    draws = record.draws
+    all_defined = not any(draw.undefined for draw in draws)
+    for spec in record.specs:
+        name = spec.name
+        if len(draws) < asked or not draws:
+            missing[name] = f"scored on {len(draws)} of {asked} draws"
+            continue
+        found = [draw.scores.get(name, math.nan) for draw in draws]
+        if all_defined and all(map(math.isfinite, found)):
+            values[name] = mean(found)
+            continue
+        lacking = [draw for draw, value in zip(draws, found, strict=True) if not _has_value(draw, spec, value)]
+        if lacking:
+            reasons = dict.fromkeys(_one_line(draw.undefined.get(name, "not a finite number")) for draw in lacking)
+            missing[name] = f"undefined in {len(lacking)} of {len(found)} draws: {'; '.join(reasons)}"
+        else:
+            values[name] = mean(found)
+    return values, missing
+
+
+def _has_value(draw: DrawScores, spec: SpecRecord, value: float) -> bool:
+    return spec.name not in draw.undefined and math.isfinite(value)
+
+
+def _thin_curve(record: CurvedCellView) -> Curve | None:
+    losses = {name: values for name, values in record.losses.items() if name != "epoch" and values}
+    length = min((len(values) for values in losses.values()), default=0)
+    epochs = record.losses.get("epoch") or []
+    if length < 2:
+        return None
+    kept = _kept_points(length)
+    if len(epochs) < length:
+        epochs = [None] * length
+    xs = [(i, epochs[i]) for i in kept]
+    return Curve(
+        split=record.cell.split,
+        seed=record.cell.seed,
+        epochs=tuple([i + 1.0 if x is None else x for i, x in xs]),
+        losses={name: _finite([values[i] for i in kept]) for name, values in sorted(losses.items())},
+    )
+
+
+@lru_cache
+def _kept_points(length: int) -> tuple[int, ...]:
+    return tuple(sorted({round(i * (length - 1) / (MAX_POINTS - 1)) for i in range(MAX_POINTS)}))
+
+
+def _finite(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    return tuple([value if value is not None and math.isfinite(value) else None for value in values])
+
+
+def _largest(values: Sequence[int | None]) -> int | None:
+    return max((value for value in values if value is not None), default=None)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,80 @@
+"""What went wrong, was declined, is not there yet, or was noted: grouped, so that a reader sees each reason once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tabgenbench.records import SuiteRow
+from tabgenbench_leaderboard.board.collect import CellFacts
+from tabgenbench_leaderboard.board.model import CellStatus, Note, Problem
+
+__all__ = ["find_notes", "find_problems"]
+
+MAX_LINES, MAX_CHARACTERS = 20, 2000
+"""What a board keeps of the end of an output; more of it is in the record."""
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.MULTILINE)
+
+
+def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
+    """List cells that did not end well, and metrics that did not on cells that did; equal reasons are one entry.
+
+    Order: failures, then skipped, then waiting; in each by label and what failed.
+    """
+    groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
+    for cell in cells:
+        if cell.status != "ok":
+            place = (cell.row.label, cell.phase, cell.status, cell.reason)
+            groups.setdefault(place, []).append((cell.row, cell.output))
+        for metric, facts in cell.metrics.items():
+            if facts.status != "ok":
+                place = (cell.row.label, metric, facts.status, facts.reason)
+                groups.setdefault(place, []).append((cell.row, facts.output))
+    rank = {"skipped": 1, "waiting": 2}
+    return tuple(
+        _problem(place, groups[place]) for place in sorted(groups, key=lambda place: (rank.get(place[2], 0), *place))
+    )
+
+
+def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[SuiteRow, str]]) -> Problem:
+    outputs = ((row.key, _tail(output)) for row, output in found)
+    key, output = next(((key, text) for key, text in outputs if text), ("", ""))
+    return Problem(
+        label=place[0],
+        what=place[1],
+        status=place[2],
+        reason=place[3],
+        cells=tuple((row.split, row.seed) for row, _ in found),
+        keys=tuple(row.key for row, _ in found),
+        output=output,
+        output_key=key,
+    )
+
+
+def _tail(output: str) -> str:
+    """Return the last lines of an output without colours and other signs to a terminal."""
+    # A terminal shows of a line that was written over, as of a progress bar, what was written last.
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
+    text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
+    kept = "\n".join(text.split("\n")[-MAX_LINES:])[-MAX_CHARACTERS:]
+    return text if kept == text else f"…{kept}"
+
+
+def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
+    """List the notes of cells and of metrics, each once with the rows that have it."""
+    labels: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in cells:
+        for text in cell.notes:
+            labels.setdefault(("", text), {})[cell.row.label] = None
+        for metric, facts in cell.metrics.items():
+            for text in facts.notes:
+                labels.setdefault((metric, text), {})[cell.row.label] = None
+    return tuple(
+        Note(what=what, text=text, labels=tuple(sorted(labels[what, text])))
+        for what, text in sorted(labels, key=lambda place: (place[0], _by_number(place[1])))
+    )
+
+
+def _by_number(text: str) -> list[str | int]:
+    """Return a key that puts trial 2 before trial 10."""
+    return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]

@@ -1,0 +1,30 @@
+"""Which rows of a long board its figures show: a figure of thousands of rows can be neither drawn nor read."""
+
+from __future__ import annotations
+
+from tabgenbench_leaderboard.board.formatting import count_text
+from tabgenbench_leaderboard.board.model import DatasetBoard
+
+__all__ = ["MAX_CONTROLS", "MAX_MODELS", "drawn_rows", "left_out_sentence"]
+
+MAX_MODELS, MAX_CONTROLS = 60, 20
+
+
+def drawn_rows(dataset: DatasetBoard) -> DatasetBoard:
+    """Return a dataset's board with the rows that figures show: the first of the models and controls by name."""
+    if not left_out_sentence(dataset):
+        return dataset
+    return dataset.model_copy(update={"rows": dataset.models[:MAX_MODELS] + dataset.controls[:MAX_CONTROLS]})
+
+
+def left_out_sentence(dataset: DatasetBoard) -> str:
+    """Say which rows figures leave out; empty where they show all."""
+    shown = [
+        f"the first {most} of {count_text(found, noun)}"
+        for found, most, noun in (
+            (len(dataset.models), MAX_MODELS, "model"),
+            (len(dataset.controls), MAX_CONTROLS, "control"),
+        )
+        if found > most
+    ]
+    return f"Figures show {' and '.join(shown)} by name; the tables show all." if shown else ""

@@ -1,0 +1,104 @@
+"""Figures as bytes: PNG, SVG files, and SVG that takes the colours of the page it stands in."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from tabgenbench_leaderboard.figures.scores import CONTROL, INK, LINE, MODEL, PAPER, SOFT
+
+__all__ = ["inline_svg", "png_bytes", "svg_text", "with_palette"]
+
+_FEWEST_PIXELS = 8  # of a colour that somebody can see
+RASTER_DOTS_PER_INCH = 80  # of clouds of points inside an SVG; lines and text stay lines and text
+_ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model", CONTROL: "control"}
+
+
+def png_bytes(figure: Figure) -> bytes:
+    """Lay a figure out and return a PNG; equal figures give equal bytes. Call inside `figures.drawing`."""
+    canvas: Any = FigureCanvasAgg(figure)  # matplotlib gives this class no types
+    canvas.draw()  # once: `savefig` would walk through all that is drawn a second time, for the layout
+    # A figure has few colours: a palette makes a file a third as large, and boards are kept in repositories.
+    packed = io.BytesIO()
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    with_palette(image).save(packed, format="png", compress_level=8)  # 9 takes three times as long
+    return packed.getvalue()
+
+
+def with_palette(image: Image.Image) -> Image.Image:
+    """Return an image of 256 of its colours: the most frequent ones, and those that are least like them.
+
+    So signs keep their colours, and a tissue has the same one in all figures. One of too few pixels takes the nearest
+    colour, as soft edges and gradients do.
+    """
+    pixels = np.asarray(image).astype(np.int32) @ np.array([2**16, 2**8, 1], dtype=np.int32)
+    found, counts = np.unique(pixels, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.float32)
+    kept = colours[order][_chosen(colours[order], counts[order])]
+    parts = np.array_split(colours, math.ceil(len(colours) / 8192))
+    places = np.zeros(2**24, dtype=np.uint8)
+    places[found] = np.concatenate([_distances(some, kept).argmin(axis=1) for some in parts])
+    packed = Image.fromarray(places[pixels])
+    packed.putpalette(kept.astype(np.uint8).tobytes())
+    return packed
+
+
+def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return squared distances of colours, shape (n, m), but for a number that is the same for all of a row.
+
+    All of them are whole numbers that single precision holds exactly.
+    """
+    lengths: NDArray[np.float32] = (others**2).sum(axis=1)
+    return lengths - 2 * (some @ others.T)
+
+
+def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
+    """Choose 256 of the colours, sorted by how often they come, shape (n, 3): the farthest ones after the first 192."""
+    n_frequent = min(192, len(colours))
+    n_seen = int((counts >= _FEWEST_PIXELS).sum())
+    places = list(range(n_frequent))
+    seen = colours[:n_seen]
+    distances = _distances(seen, colours[:n_frequent]).min(axis=1) + (seen**2).sum(axis=1)
+    for _ in range(min(256, n_seen) - n_frequent):
+        places.append(int(distances.argmax()))
+        distances = np.minimum(distances, ((seen - seen[places[-1]]) ** 2).sum(axis=1))
+    return places
+
+
+def svg_text(figure: Figure) -> str:
+    """Return an SVG file without a date; equal figures give equal text. Call inside `figures.drawing`."""
+    buffer = io.StringIO()
+    figure.set_dpi(RASTER_DOTS_PER_INCH)
+    canvas: Any = FigureCanvasSVG(figure)
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
+
+
+def inline_svg(text: str, prefix: str) -> str:
+    """Turn an SVG file into an element for an HTML page.
+
+    Args:
+        text: what `svg_text` gave.
+        prefix: put before every id, so that the figures of one page do not share any.
+
+    Returns:
+        The element, its colours named by CSS variables such as ``--ink``.
+    """
+    element = text[text.index("<svg") :]
+    element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)
+    element = re.sub(r'\bid="', f'id="{prefix}-', element)
+    element = re.sub(r'href="#', f'href="#{prefix}-', element)
+    element = re.sub(r"url\(#", f"url(#{prefix}-", element)
+    for colour, role in _ROLES.items():
+        element = element.replace(colour, f"var(--{role})")
+    return element

@@ -1,0 +1,358 @@
+"""Figures of rows as points: by tissue, by status, real and synthetic; one generator a figure, and all on one sheet."""
+
+from __future__ import annotations
+
+import math
+import random
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from tabgenbench_leaderboard.board.formatting import number_text
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
+from tabgenbench_leaderboard.figures.artifacts import RowsPicture
+from tabgenbench_leaderboard.figures.legends import (
+    add_legend,
+    fitted,
+    legend_columns,
+    legend_height,
+    shortened,
+    text_width,
+)
+from tabgenbench_leaderboard.figures.palette import Look
+from tabgenbench_leaderboard.figures.scores import INK, PAPER, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["rows_figure", "rows_sheet"]
+
+_SHEET_FOOT = (
+    "UMAP of both kinds of rows together, anew for each generator: an illustration.\n"
+    "mixing, overall: scores in principal components on this split; 1 is best."
+)
+CRITERIA = ("tissue", "status", "mixing", "overall")
+ORIGINS = ("real", "synthetic")
+_ORIGIN_LOOKS = {"real": Look("#7a828c", "o"), "synthetic": Look("#c2186b", "o")}
+_MOST_LINES = 5  # of a sheet with one generator to a line
+_LONGEST_LABEL, _LONGEST_NAME = 44, 14  # characters, in a legend and in a panel
+_MOST_LABEL_LINES = 3  # of a legend below its own panel
+
+# Inches.
+_WIDTH, _MARGIN, _GAP = 8.0, 0.06, 0.1
+_TITLE_LINE, _HEAD, _FOOT_LINE = 0.19, 0.24, 0.14
+
+# Points.
+_NAME_SIZE, _NAME_LINE = 6.5, 8.4
+_FARTHEST = 4 * _NAME_LINE  # of a name from its group
+
+Looks = Sequence[Mapping[str, Look]]
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One way to colour the rows: title, label of each row, look of each label."""
+
+    title: str
+    labels: tuple[str, ...]
+    looks: Mapping[str, Look]
+
+
+@dataclass(frozen=True)
+class _Legend:
+    """Signs and their labels, by the middle of the place below the panels that they fill, and its width."""
+
+    handles: tuple[Line2D, ...]
+    middle: float
+    width: float
+
+    @property
+    def labels(self) -> list[str]:
+        return [str(handle.get_label()) for handle in self.handles]
+
+    @property
+    def height(self) -> float:
+        return legend_height(self.labels, self.width)
+
+
+def rows_figure(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, looks: Looks) -> Figure:
+    """Draw the panels of one generator.
+
+    Args:
+        dataset: whose board it is.
+        row: the generator.
+        picture: where the rows lie.
+        looks: of each tissue and of each status, the same in all figures of a board.
+    """
+    panels = _panels(picture, looks)
+    width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
+    lefts = [_MARGIN + i * (width + _GAP) for i in range(len(panels))]
+    title = _wrapped(f"{row.label} on {dataset.dataset}")
+    legends = _legends(panels, [left + width / 2 for left in lefts], width)
+    page = _Page(title, height, legends, _footer(dataset, row, picture))
+    for left, panel in zip(lefts, panels, strict=True):
+        axis = page.axes(left, 0, width, height)
+        _points(axis, picture, panel, size=11.0)
+        axis.set_title(fitted(panel.title, width, 9), fontsize=9, y=1)
+        if panel is panels[0] and len(panels) > 1:
+            _name_groups(axis, picture, 72 * width, 72 * height)
+    return page.figure
+
+
+def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], looks: Looks) -> Figure | None:
+    """Draw the panels of all generators; None where there is nothing to draw.
+
+    A line each or, so that many fit on a page, two to a line: the second half of them beside the first.
+    """
+    rows = [row for row in dataset.rows if row.label in pictures]
+    if not rows:
+        return None
+    panels = [_panels(pictures[row.label], looks) for row in rows]
+    widest = _all_looks(panels)
+    n_blocks = 1 if len(rows) <= _MOST_LINES else 2
+    n_lines = math.ceil(len(rows) / n_blocks)
+    height, letters, size = (1.75, 24, 8.0) if n_blocks == 1 else (1.25, 20, 7.0)
+    sides = [_side_text(dataset, row, pictures[row.label], letters) for row in rows]
+    side = max(text.count("\n") + 1 for text in sides) * 1.25 * size / 72 + 0.05
+    block = (_WIDTH - 2 * _MARGIN + _GAP) / n_blocks
+    width = (block - side) / len(widest) - _GAP
+    lefts = [_MARGIN + side + i * (width + _GAP) for i in range(len(widest))]
+    legends = _legends(widest, [left + width / 2 for left in lefts] if n_blocks == 1 else [], width)
+    title = _wrapped(f"{dataset.dataset}: real test rows and synthetic rows")
+    page = _Page(title, n_lines * (height + _GAP) - _GAP, legends, _SHEET_FOOT)
+    for place, (row, text) in enumerate(zip(rows, sides, strict=True)):
+        shift, top = place // n_lines * block, place % n_lines * (height + _GAP)
+        page.turned_text(_MARGIN + shift + side - 0.05, top + height / 2, text, size)
+        for left, panel in zip(lefts, panels[place], strict=False):
+            axis = page.axes(left + shift, top, width, height)
+            _points(axis, pictures[row.label], panel, size=5.0 / n_blocks)
+        if place % n_lines == 0:
+            for left, panel in zip(lefts, widest, strict=True):
+                page.head(
+                    left + shift + width / 2, fitted(panel.title.replace(" and ", ", "), width, size + 1), size + 1
+                )
+    return page.figure
+
+
+class _Page:
+    """A figure of panels, with a title above, legends and a sentence below; places are inches from its top left.
+
+    Everything has its place beforehand, so that no text lies on another however many there are.
+    """
+
+    def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
+        """Make room for panels of a height and for legends, line by line; write the title, the legends and the foot."""
+        self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
+        below = sum(max(legend.height for legend in line) for line in legends)
+        self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
+        self.figure = Figure(figsize=(_WIDTH, self._height))
+        self.figure.text(0.5, self._up(0.06), title, fontsize=10, fontweight="bold", ha="center", va="top")
+        self.figure.text(0.5, 0.04 / self._height, foot, fontsize=7.5, color=SOFT, ha="center", va="bottom")
+        top = self._top + height + 0.02
+        for line in legends:
+            for legend in line:
+                at = (legend.middle / _WIDTH, self._up(top))
+                add_legend(self.figure, legend.handles, at=at, width=legend.width)
+            top += max(legend.height for legend in line)
+
+    def _up(self, top: float) -> float:
+        return 1 - top / self._height
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Add axes by their place below the title."""
+        place = (left / _WIDTH, self._up(self._top + top + height), width / _WIDTH, height / self._height)
+        return self.figure.add_axes(place)
+
+    def head(self, middle: float, text: str, size: float) -> None:
+        """Write above the panels."""
+        place = (middle / _WIDTH, self._up(self._top - 0.06))
+        self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
+
+    def turned_text(self, right: float, top: float, text: str, size: float) -> None:
+        """Write from below upwards, beside panels."""
+        options: Any = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center"}
+        self.figure.text(right / _WIDTH, self._up(self._top + top), text, fontsize=size, **options)
+
+
+def _wrapped(title: str) -> str:
+    return "\n".join(textwrap.wrap(title.replace(",", ", "), 80)[:4])
+
+
+def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
+    panels = []
+    for name, labels, look in zip(picture.columns, picture.labels, looks, strict=False):
+        panels.append(_Panel(f"by {name}", labels, {label: look[label] for label in sorted(set(labels))}))
+    origins = tuple(ORIGINS[synthetic] for synthetic in picture.synthetic)
+    return [*panels, _Panel("real and synthetic", origins, _ORIGIN_LOOKS)]
+
+
+def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
+    """Return the most panels that a generator has, with the looks that any generator's panel of that title has."""
+    found = list(chain.from_iterable(panels))
+    merged = []
+    for widest in max(panels, key=len):
+        looks = {name: look for panel in found if panel.title == widest.title for name, look in panel.looks.items()}
+        merged.append(_Panel(widest.title, (), dict(sorted(looks.items()))))
+    return merged
+
+
+def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> None:
+    """Draw all rows in a random order, so that no kind lies on top of the others."""
+    order = list(range(len(picture.x)))
+    random.Random(0).shuffle(order)  # one order for all panels
+    for marker in dict.fromkeys(look.marker for look in panel.looks.values()):
+        chosen = [i for i in order if panel.looks[panel.labels[i]].marker == marker]
+        axis.scatter(
+            [picture.x[i] for i in chosen],
+            [picture.y[i] for i in chosen],
+            s=size,
+            c=[panel.looks[panel.labels[i]].colour for i in chosen],
+            marker=marker,
+            linewidths=0.2,
+            edgecolors=PAPER,
+            rasterized=True,
+        )
+    axis.set_xticks([])
+    axis.set_yticks([])
+    axis.margins(0.04)
+    for spine in axis.spines.values():
+        spine.set_visible(True)
+
+
+def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
+    """Write each group's name where it is densest, large groups first; a name moves to a free place near by.
+
+    That of a group that it would cover stands above it; a line leads from a name that had to move away. A name that
+    finds no place is left to the legend.
+
+    Args:
+        axis: of the points.
+        picture: where they lie.
+        width: of the axes, in points, as all measures here.
+        height: of the axes.
+    """
+    labels = np.array(picture.labels[0])
+    extent = np.array([width, height])
+    points = axis.transLimits.transform(np.column_stack([picture.x, picture.y])) * extent
+    short = shortened(picture.labels[0], _LONGEST_NAME)
+    taken: list[tuple[float, float, float]] = []
+    names, counts = np.unique(labels, return_counts=True)
+    for name in names[np.argsort(-counts, kind="stable")]:
+        x, y, reach = _densest(points[labels == name])
+        half = 36 * text_width(short[name], _NAME_SIZE)
+        start = (x, y + (0.8 * _NAME_LINE if reach < _NAME_LINE else 0.0))
+        place = _free_place(start, half, extent, taken, points[labels != name])
+        if place is None:
+            continue
+        taken.append((*place, half))
+        if math.hypot(max(0.0, abs(place[0] - x) - half), place[1] - y) > 1.5 * _NAME_LINE:
+            edge = min(max(x, place[0] - half), place[0] + half)
+            ends = np.array([[edge, place[1]], [x, y]]) / extent
+            axis.plot(*ends.T, color=SOFT, lw=0.5, zorder=3, transform=axis.transAxes)
+        effect: Any = withStroke(linewidth=1.6, foreground=PAPER)
+        style: Any = {"fontsize": _NAME_SIZE, "ha": "center", "va": "center", "color": INK, "path_effects": [effect]}
+        axis.text(place[0] / width, place[1] / height, short[name], transform=axis.transAxes, **style)
+
+
+def _free_place(
+    start: tuple[float, float],
+    half: float,
+    extent: NDArray[np.float64],
+    taken: Sequence[tuple[float, float, float]],
+    others: NDArray[np.float64],
+) -> tuple[float, float] | None:
+    """Return the middle of the nearest place inside the axes where a name covers no other, and few foreign points."""
+    across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
+    along = np.linspace(-1, 1, 33) * _FARTHEST
+    moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
+    border = np.array([half + 2, _NAME_LINE / 2 + 1])
+    places = np.clip(np.array(start) + moves, border, np.maximum(border, extent - border))
+    off_x, off_y = np.abs(places - start).T
+    distance = np.hypot(np.maximum(0, off_x - 0.8 * half), off_y)
+    free = distance <= _FARTHEST
+    for x, y, other in taken:
+        free &= (np.abs(places[:, 0] - x) > half + other + 1) | (np.abs(places[:, 1] - y) > _NAME_LINE)
+    if not free.any():
+        return None
+    gaps = np.abs(places[free][:, None, :] - others)
+    covered = ((gaps[..., 0] < half) & (gaps[..., 1] < _NAME_LINE / 2)).sum(axis=1)
+    best = int((distance[free] + 0.05 * off_x[free] + 0.3 * covered).argmin())
+    x, y = places[free][best]
+    return float(x), float(y)
+
+
+def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the point whose nearer half of the others is nearest, inside the larger of two clusters, and how near."""
+    distances = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
+    reach = np.sort(distances, axis=1)[:, len(points) // 2]
+    x, y = points[int(reach.argmin())]
+    return float(x), float(y), float(reach.min())
+
+
+def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
+    """Return lines of legends: first those of a few groups, each below its own panel, then that of the tissues.
+
+    Where no middles of panels are given, or a panel is too narrow, one legend of the whole width has all of the former.
+    """
+    handles = [_handles(panel.looks) for panel in panels]
+    if len(panels) == 1:
+        return [[_Legend(handles[0], _WIDTH / 2, _WIDTH - 2 * _MARGIN)]]
+    own = [_Legend(found, middle, width) for found, middle in zip(handles[1:], middles[1:], strict=False)]
+    if not own or any(not _fits(legend) for legend in own):
+        together = tuple(chain.from_iterable(handles[1:]))
+        own = [_Legend(together, _WIDTH / 2, _WIDTH - 2 * _MARGIN)]
+    return [own, [_Legend(handles[0], _WIDTH / 2, _WIDTH - 2 * _MARGIN)]]
+
+
+def _fits(legend: _Legend) -> bool:
+    columns = legend_columns(legend.labels, legend.width)
+    return columns > 0 and math.ceil(len(legend.labels) / columns) <= _MOST_LABEL_LINES
+
+
+def _handles(looks: Mapping[str, Look]) -> tuple[Line2D, ...]:
+    short = shortened(looks, _LONGEST_LABEL)
+    return tuple(
+        Line2D([], [], ls="none", marker=look.marker, color=look.colour, ms=5, label=short[name])
+        for name, look in looks.items()
+    )
+
+
+def _score(dataset: DatasetBoard, row: BoardRow, name: str, split: int) -> float | None:
+    for column, score in zip(dataset.columns, row.scores, strict=True):
+        if column.spec.name == name:
+            return score.by_split.get(split)
+    return None
+
+
+def _footer(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture) -> str:
+    n_synthetic = sum(picture.synthetic)
+    text = (
+        f"UMAP of {len(picture.x) - n_synthetic:,} real test rows and {n_synthetic:,} synthetic rows together "
+        f"(split {picture.split}, draw {picture.draw}): an illustration."
+    )
+    found = [(name, _score(dataset, row, f"pca-{name}", picture.split)) for name in CRITERIA]
+    known = [f"{name} {number_text(value, 2)}" for name, value in found if value is not None]
+    return (
+        f"{text}\nIn principal components, draws of this split averaged (1 is best): {', '.join(known)}"
+        if known
+        else text
+    )
+
+
+def _side_text(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, letters: int) -> str:
+    lines = textwrap.wrap(row.label.replace(",", ", "), letters)[:3]
+    overall = _score(dataset, row, "pca-overall", picture.split)
+    mixing = _score(dataset, row, "pca-mixing", picture.split)
+    if mixing is not None:
+        lines.append(f"mixing {number_text(mixing, 2)}")
+    if overall is not None:
+        lines.append(f"overall {number_text(overall, 2)}")
+    return "\n".join(lines)

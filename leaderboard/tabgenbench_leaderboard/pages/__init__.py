@@ -1,0 +1,1 @@
+"""Numbers and pictures to Markdown, HTML, CSV and text."""

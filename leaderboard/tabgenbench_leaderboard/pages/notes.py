@@ -1,0 +1,44 @@
+"""The notes of a board in words: those that differ in numbers alone stand once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tabgenbench_leaderboard.board.formatting import count_text
+from tabgenbench_leaderboard.board.model import DatasetBoard, Note
+from tabgenbench_leaderboard.pages.document import quote
+
+__all__ = ["fallback_sentence", "note_sentences"]
+
+MAX_NOTES = 40
+_MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the value of an option, as in depth=2
+
+
+def note_sentences(dataset: DatasetBoard) -> list[str]:
+    """Return a sentence for each kind of note, with the rows that have it and how many more there are of the kind."""
+    kinds: dict[tuple[str, tuple[str, ...], str], list[Note]] = {}
+    for note in dataset.notes:
+        kinds.setdefault((note.what, note.labels, _MEASURED.sub("#", note.text)), []).append(note)
+    sentences = [_sentence(notes, dataset) for notes in list(kinds.values())[:MAX_NOTES]]
+    if len(kinds) > MAX_NOTES:
+        sentences.append(f"and {count_text(len(kinds) - MAX_NOTES, 'more note')} in board.json")
+    return sentences
+
+
+def fallback_sentence(dataset: DatasetBoard) -> str:
+    """Say that rows were sampled by a rule, or that none was."""
+    if any(row.fallbacks for row in dataset.rows):
+        return (
+            "Rows of a condition that a rule sampled in place of the generator's own way; summed over draws and cells."
+        )
+    return "No row of any generator was sampled by a rule in place of its own way."
+
+
+def _sentence(notes: Sequence[Note], dataset: DatasetBoard) -> str:
+    first = notes[0]
+    everyone = len(first.labels) == len(dataset.rows) and len(first.labels) > 1
+    who = "every row" if everyone else ", ".join(f"`{quote(label)}`" for label in first.labels)
+    what = f"`{quote(first.what)}`: " if first.what else ""
+    more = f"; {len(notes) - 1:,} more differ from it in numbers alone" if len(notes) > 1 else ""
+    return f"{what}{quote(first.text)} ({who}{more})"

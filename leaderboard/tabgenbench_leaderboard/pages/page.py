@@ -1,0 +1,249 @@
+"""What stands on a board's page: understandable to someone who sees only it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from tabgenbench_leaderboard.board.compare import comparison_sentences
+from tabgenbench_leaderboard.board.formatting import count_text, range_text
+from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
+from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
+from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
+from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
+from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
+from tabgenbench_leaderboard.pages.publications import load_published, published_blocks
+from tabgenbench_leaderboard.pages.reference import reference_blocks
+from tabgenbench_leaderboard.pages.tables import (
+    control_grid,
+    cost_grid,
+    fallback_grid,
+    metric_cost_grid,
+    problem_grid,
+    score_grid,
+    shown_columns,
+)
+from tabgenbench_leaderboard.pages.timing import timing_sentences
+
+__all__ = ["FigureNames", "facts_sentence", "figure_name", "full_page", "gaps", "problem_parts", "waiting_sentence"]
+
+FigureNames = Mapping[tuple[str, str], str]
+COLUMNS_A_TABLE = 5
+MAX_OUTPUTS = 40
+"""Outputs that a page shows; the rest is in ``board.json``."""
+
+_READING = (
+    "A score is computed on every draw (one synthetic table); draws are averaged, then seeds, inside a split. "
+    "A value is the mean over splits ± half of its two-sided 95 % t-interval over splits; `(n=2)` says that only so "
+    "many splits have a value. With one split there is no interval. All splits train from the same seeds, so with one "
+    "seed an interval does not hold what another seed would change.",
+    "Two rows are called distinguishable on a score where the 95 % t-interval of their paired per-split differences "
+    "leaves out 0; for a score that is best at 1, distances from 1 are compared. Nothing is corrected for the number "
+    "of comparisons: of those between equals, about one in twenty comes out as different.",
+    "The best value of the models is bold only where it is distinguishable from every other model; with one model "
+    "nothing is bold. Controls are yardsticks and are never marked. A score that is not ranked is shown, never marked.",
+    "Rows are sorted by name, because no single score ranks: each is blind to something, which the legend says.",
+)
+
+
+def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
+    """Return the whole page.
+
+    Args:
+        board: the board.
+        figures: stems of the figures that were drawn, by dataset and kind (see `drawn.Drawn`).
+    """
+    blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
+    if board.summary:
+        blocks.append(Paragraph(quote(board.summary)))
+    if board.command:
+        blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is made from the records alone."))
+    blocks += [Heading(2, "How to read it"), Bullets(_READING)]
+    for dataset in board.datasets:
+        blocks += _dataset_blocks(dataset, figures)
+    return [*blocks, *reference_blocks(board)]
+
+
+def figure_name(board: Board, dataset: DatasetBoard, kind: str) -> str:
+    """Return the stem of a figure's file; two datasets whose names differ in signs alone get different ones."""
+    slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", other.dataset).strip("-.") or "dataset" for other in board.datasets]
+    place = [other.dataset for other in board.datasets].index(dataset.dataset)
+    slug = slugs[place]
+    return f"{slug}-{kind}" if slugs.count(slug) == 1 else f"{slug}-{place + 1}-{kind}"
+
+
+def facts_sentence(dataset: DatasetBoard) -> str:
+    """Say what the rows of a dataset's table were trained and scored on."""
+    note = f"{quote(dataset.note)}; " if dataset.note else ""
+    shape = (
+        f"{count_text(len(dataset.splits), 'split')}"
+        f"{f' ({quote(dataset.split_kind)})' if dataset.split_kind else ''}, {count_text(len(dataset.seeds), 'seed')} "
+        "inside each"
+    )
+    if dataset.n_train is None or dataset.draws is None:
+        return f"{note}{shape}; no cell has run yet."
+    validation = (
+        f" + {range_text(dataset.n_validation)} validation"
+        if dataset.n_validation is not None and dataset.n_validation[1]
+        else ""
+    )
+    draws = f"{range_text(dataset.draws)} {'draw' if dataset.draws == (1, 1) else 'draws'}"
+    return (
+        f"{note}{shape}, {draws} a fit; {range_text(dataset.n_train)} training{validation} and "
+        f"{range_text(dataset.n_test)} test rows, {range_text(dataset.n_features)} features."
+    )
+
+
+def gaps(dataset: DatasetBoard) -> Iterator[str]:
+    """Say of each score that lacks a value in some split why, unless the cell or the metric is among the problems.
+
+    Rows that lack a score for the same reason stand in one sentence.
+    """
+    for i in shown_columns(dataset):
+        found: dict[str, list[tuple[BoardRow, str]]] = {}
+        for row in dataset.rows:
+            reasons = [text for text in row.scores[i].why if "undefined" in text or "scored on" in text]
+            if reasons:
+                more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+                found.setdefault(reasons[0].partition(": ")[2], []).append((row, f"{quote(reasons[0])}{more}"))
+        for reason, rows in found.items():
+            title = quote(dataset.columns[i].title)
+            if len(rows) == 1:
+                yield f"`{quote(rows[0][0].label)}`, {title}: {rows[0][1]}"
+            else:
+                everyone = len(rows) == sum(bool(row.cells_ok) for row in dataset.rows)
+                who = "every row" if everyone else ", ".join(f"`{quote(row.label)}`" for row, _ in rows)
+                yield f"{title}, {who}: {quote(reason)}"
+
+
+def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
+    """Yield heading and table of what failed, and of what was skipped, where there is any."""
+    failed = [problem for problem in dataset.problems if problem.status not in ("skipped", "waiting")]
+    skipped = [problem for problem in dataset.problems if problem.status == "skipped"]
+    if failed:
+        yield "Failures", problem_grid(failed, f"What failed on {dataset.dataset}")
+    if skipped:
+        yield "Skipped, with the reason given", problem_grid(skipped, f"What was skipped on {dataset.dataset}")
+
+
+def waiting_sentence(dataset: DatasetBoard) -> str:
+    """Say what has no record yet; empty where nothing waits."""
+    waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
+    parts = [
+        f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
+        for problem in waiting
+    ]
+    return f"Waiting, without a record yet: {', '.join(parts)}." if parts else ""
+
+
+def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
+    return [
+        *blocks,
+        *_score_blocks(dataset, figures),
+        *published_blocks(dataset, load_published()),
+        *_comparison_blocks(dataset),
+        *_cost_blocks(dataset),
+        *_problem_blocks(dataset),
+        *_rule_blocks(dataset),
+        *picture_blocks(dataset, figures),
+        *_curve_blocks(dataset, figures),
+    ]
+
+
+def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    columns = shown_columns(dataset)
+    blocks: list[Block] = [Heading(3, "Scores")]
+    if not columns:
+        return [*blocks, Paragraph("No score yet.")]
+    blocks += [score_grid(dataset, columns[i : i + COLUMNS_A_TABLE]) for i in range(0, len(columns), COLUMNS_A_TABLE)]
+    missing = list(gaps(dataset))
+    if missing:
+        blocks += [Paragraph("Without a value in some split:"), Bullets(tuple(missing))]
+    left_out = left_out_sentence(dataset)
+    if left_out and any(dataset.dataset == place for place, _ in figures):
+        blocks.append(Paragraph(left_out))
+    name = figures.get((dataset.dataset, "scores"))
+    if name:
+        alt = f"Dot plot of every score on {dataset.dataset}; the numbers are in the tables above."
+        caption = (
+            "Dot: mean over splits; bar: 95 % interval; small marks: single splits; line: the best value there is, "
+            "where a panel reaches it; an arrow with a number: a row far outside the panel. Controls are grey squares. "
+            "The last panel is the time to fit."
+        )
+        blocks.append(Figure(name, alt, caption))
+    return blocks
+
+
+def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
+    sentences = comparison_sentences(dataset)
+    blocks: list[Block] = []
+    for model in dataset.models:
+        grid = control_grid(dataset, model)
+        if grid is not None:
+            if not blocks:
+                text = (
+                    "Differences are model minus control, paired by split (of the distances from 1 for a score that "
+                    "is best at 1); bold where they are distinguishable."
+                )
+                blocks += [Heading(3, "Against the controls"), Paragraph(text)]
+            blocks += [Bullets(sentences.controls[model.label]), grid]
+    if sentences.models:
+        blocks += [Heading(3, "Between the models"), Bullets(sentences.models)]
+    return blocks
+
+
+def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
+    fit, scoring = timing_sentences(dataset.fit_settings), timing_sentences(dataset.metric_settings)
+    blocks: list[Block] = [Heading(3, "Costs"), *([Paragraph(" ".join(fit))] if fit else []), cost_grid(dataset)]
+    if dataset.metric_costs:
+        blocks += [Paragraph(" ".join(scoring))] if scoring and scoring != fit else []
+        blocks.append(metric_cost_grid(dataset))
+    return blocks
+
+
+def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
+    blocks: list[Block] = []
+    for heading, grid in problem_parts(dataset):
+        blocks += [Heading(3, heading), grid]
+    blocks += _output_blocks(dataset)
+    waiting = waiting_sentence(dataset)
+    if waiting:
+        blocks += [Heading(3, "Waiting"), Paragraph(waiting)]
+    return blocks
+
+
+def _output_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return what failed cells wrote; a page that cannot fold it away leaves it out."""
+    wrote = [problem for problem in dataset.problems if problem.output]
+    names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
+    blocks: list[Block] = [
+        Details(f"End of what {name} wrote (`cells/{quote(problem.output_key)}`)", problem.output)
+        for name, problem in zip(names[:MAX_OUTPUTS], wrote, strict=False)
+    ]
+    if len(wrote) > MAX_OUTPUTS:
+        left_out = "\n".join(names[MAX_OUTPUTS:]).replace("`", "")
+        blocks.append(Details(f"and {count_text(len(wrote) - MAX_OUTPUTS, 'more output')} in board.json", left_out))
+    return blocks
+
+
+def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
+    blocks: list[Block] = []
+    if any(row.cells_ok for row in dataset.rows):
+        grid = fallback_grid(dataset)
+        blocks += [
+            Heading(3, "Rows sampled by a rule"),
+            Paragraph(fallback_sentence(dataset)),
+            *([grid] if grid else []),
+        ]
+    if dataset.notes:
+        blocks += [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))]
+    return blocks
+
+
+def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    name = figures.get((dataset.dataset, "losses"))
+    if not name:
+        return []
+    alt = f"Loss curves on {dataset.dataset}, one panel a generator."
+    return [Heading(3, "Loss curves"), Figure(name, alt, "One line a cell; the whole curves are in the records.")]

@@ -1,0 +1,146 @@
+"""Values printed in papers, beside what a board measured and its controls. The values are in ``published/*.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.resources import files
+
+from pydantic import BaseModel, ConfigDict
+
+from tabgenbench_leaderboard.board.formatting import column_decimals, count_text, number_text, range_text, score_text
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
+from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, cells, quote
+
+__all__ = ["Publication", "PublishedValue", "load_published", "published_blocks"]
+
+YARDSTICKS = ("condition-mvn", "real-resample")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PublishedValue(_Part):
+    """One printed number: generator and score by their names here, and how many rows it was trained on."""
+
+    generator: str
+    score: str
+    value: float
+    train_rows: int
+
+
+class Publication(_Part):
+    """What one paper prints for one dataset.
+
+    Attributes:
+        dataset: name of the dataset, without options.
+        citation: the paper.
+        data: what it used, in words.
+        notes: what a reader must know to compare; whole sentences.
+        values: the numbers.
+    """
+
+    dataset: str
+    citation: str
+    data: str
+    notes: tuple[str, ...]
+    values: tuple[PublishedValue, ...]
+
+
+@lru_cache
+def load_published() -> tuple[Publication, ...]:
+    """Return the publications that come with the package, sorted by file name."""
+    folder = files("tabgenbench_leaderboard").joinpath("published")
+    texts = {
+        entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    }
+    return tuple(Publication.model_validate(tomllib.loads(texts[name])) for name in sorted(texts))
+
+
+def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
+    """Return a table a publication and score that this board has one of the published generators for, and words."""
+    blocks: list[Block] = []
+    for publication in publications:
+        if publication.dataset != dataset.dataset.partition(":")[0]:
+            continue
+        for score in dict.fromkeys(value.score for value in publication.values):
+            grid = _grid(dataset, publication, score)
+            if grid is not None:
+                blocks += [Paragraph(f"Published in {publication.citation}."), grid]
+                blocks.append(Bullets(tuple(_words(dataset, publication, score))))
+    return [Heading(3, "Published, measured here, controls"), *blocks] if blocks else []
+
+
+def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid | None:
+    place = next((i for i, column in enumerate(dataset.columns) if column.spec.name == score), None)
+    values = [value for value in publication.values if value.score == score]
+    if place is None or not any(row.generator == value.generator for row in dataset.rows for value in values):
+        return None
+    decimals = column_decimals([row.scores[place] for row in dataset.rows])
+    controls = {row.label: score_text(row.scores[place], decimals) for row in dataset.controls}
+    yardsticks = [controls.get(name, "not run") for name in YARDSTICKS]
+    rows: list[tuple[Cell, ...]] = []
+    for value in values:
+        there = [number_text(value.value, 3), f"{value.train_rows:,}"]
+        measured = [row for row in dataset.rows if row.generator == value.generator]
+        for row in measured:
+            here = [score_text(row.scores[place], decimals), _rows_trained_on(dataset)]
+            rows.append(cells([f"`{quote(row.label)}`", *there, *here, *yardsticks]))
+        if not measured:
+            rows.append(cells([f"`{quote(value.generator)}`", *there, "not run", "-", *yardsticks]))
+    header = (
+        f"{quote(score)}",
+        "published",
+        "rows trained on there",
+        "measured here",
+        "rows trained on here",
+        *(f"`{name}` here" for name in YARDSTICKS),
+    )
+    return Grid(header, tuple(rows), f"{score} on {dataset.dataset}: published, measured here, controls")
+
+
+def _rows_trained_on(dataset: DatasetBoard) -> str:
+    """Count training and validation rows: papers count both."""
+    if dataset.n_train is None:
+        return "-"
+    more = dataset.n_validation or (0, 0)
+    return range_text((dataset.n_train[0] + more[0], dataset.n_train[1] + more[1]))
+
+
+def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[str]:
+    yield f"There: {publication.data}."
+    shape = f"{_rows_trained_on(dataset)} rows trained on and {range_text(dataset.n_test)} scored"
+    note = f"{quote(dataset.note)}, " if dataset.note else ""
+    yield (
+        f"Here: {note}{range_text(dataset.n_features)} features; {shape}, mean ± half of the 95 % interval over "
+        f"{count_text(len(dataset.splits), 'split')}. Options that differ from a generator's defaults, such as fewer "
+        "epochs, stand in its name."
+    )
+    yield from publication.notes
+    order = list(_order(dataset, publication, score))
+    if len(order) > 1:
+        there = sorted(order, key=lambda found: -found[1])
+        here = sorted(order, key=lambda found: -found[2])
+        names = [" > ".join(f"`{found[0]}`" for found in ranking) for ranking in (there, here)]
+        yield f"Order by {score} there: {names[0]}. Here, by means alone: {names[1]}."
+
+
+def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
+    """Yield generator, published value and value measured with the fewest options changed."""
+    for value in publication.values:
+        if value.score != score:
+            continue
+        for row in sorted(dataset.rows, key=lambda row: (len(row.label), row.label)):
+            measured = _mean(dataset, row, score) if row.generator == value.generator else None
+            if measured is not None:
+                yield value.generator, value.value, measured
+                break
+
+
+def _mean(dataset: DatasetBoard, row: BoardRow, score: str) -> float | None:
+    return next(
+        (found.mean for column, found in zip(dataset.columns, row.scores, strict=True) if column.spec.name == score),
+        None,
+    )

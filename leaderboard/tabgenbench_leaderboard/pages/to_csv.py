@@ -1,0 +1,93 @@
+"""``scores.csv`` and ``costs.csv``: tidy, one line a value, floats with all their digits."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from tabgenbench_leaderboard.board.model import Board, Range
+
+__all__ = ["COST_FIELDS", "SCORE_FIELDS", "costs_csv", "scores_csv"]
+
+SCORE_FIELDS = ("dataset", "generator", "config", "metric", "score", "mean", "ci_low", "ci_high", "n")
+COST_FIELDS = (
+    "dataset",
+    "generator",
+    "config",
+    "cells_ok",
+    "cells",
+    "fit_seconds_mean",
+    "fit_seconds_min",
+    "fit_seconds_max",
+    "sample_seconds_mean",
+    "sample_seconds_min",
+    "sample_seconds_max",
+    "peak_memory_bytes",
+    "peak_gpu_bytes",
+)
+
+
+def scores_csv(board: Board) -> str:
+    """Return one line a dataset, generator, config and score, sorted; ``n`` = 0 where there is no value.
+
+    ``config`` holds the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores give
+    equal bytes, whatever the order of the suite.
+    """
+    lines = [
+        (
+            dataset.dataset,
+            row.generator,
+            row.options,
+            column.metric,
+            column.spec.name,
+            _float(score.mean),
+            _float(score.ci_low),
+            _float(score.ci_high),
+            str(score.n),
+        )
+        for dataset in board.datasets
+        for row in dataset.rows
+        for column, score in zip(dataset.columns, row.scores, strict=True)
+    ]
+    return _csv(SCORE_FIELDS, sorted(lines))
+
+
+def costs_csv(board: Board) -> str:
+    """Return one line a dataset, generator and config, sorted: seconds a cell, and the largest peak memory in bytes."""
+    lines = [
+        (
+            dataset.dataset,
+            row.generator,
+            row.options,
+            str(row.cells_ok),
+            str(row.cells),
+            *_range(row.costs.fit_seconds),
+            *_range(row.costs.sample_seconds),
+            _int(row.costs.peak_memory_bytes),
+            _int(row.costs.peak_gpu_bytes),
+        )
+        for dataset in board.datasets
+        for row in dataset.rows
+    ]
+    return _csv(COST_FIELDS, sorted(lines))
+
+
+def _csv(fields: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(fields)
+    writer.writerows(lines)
+    return buffer.getvalue()
+
+
+def _float(value: float | None) -> str:
+    return "" if value is None else repr(float(value))
+
+
+def _int(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _range(found: Range | None) -> tuple[str, str, str]:
+    return (_float(found.mean), _float(found.low), _float(found.high)) if found else ("", "", "")

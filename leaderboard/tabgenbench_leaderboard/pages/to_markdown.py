@@ -1,0 +1,69 @@
+"""A page as Markdown (GitHub's dialect)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tabgenbench_leaderboard.pages.document import (
+    Block,
+    Bullets,
+    Cell,
+    Details,
+    Figure,
+    Grid,
+    Heading,
+    Paragraph,
+    Section,
+)
+
+__all__ = ["render_markdown"]
+
+# An underscore inside a word is text in this dialect, so that score names and addresses stay readable.
+_SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
+
+
+def render_markdown(blocks: Sequence[Block]) -> str:
+    """Return the page without its details; figures are PNG files in the folder ``figures`` beside it."""
+    return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
+
+
+def _block(block: Heading | Paragraph | Bullets | Grid | Figure) -> str:
+    match block:
+        case Heading(level, text):
+            return f"{'#' * level} {_inline(text)}"
+        case Paragraph(text):
+            return _inline(text)
+        case Bullets(items):
+            return "\n".join(f"- {_inline(item)}" for item in items)
+        case Figure(name, alt, caption):
+            return f"![{_inline(alt)}](figures/{name}.png)\n\n{_inline(caption)}"
+        case Grid():
+            return _grid(block)
+
+
+def _grid(grid: Grid) -> str:
+    rule = ["---", *(["---:"] if grid.numeric else ["---"]) * (len(grid.header) - 1)]
+    lines = [_line([_inline(text) for text in grid.header]), _line(rule)]
+    for row in grid.rows:
+        if isinstance(row, Section):
+            lines.append(_line([f"*{_inline(row.text)}*", *[""] * (len(grid.header) - 1)]))
+        else:
+            lines.append(_line([_cell(cell) for cell in row]))
+    return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(cell: Cell) -> str:
+    return f"**{_inline(cell.text)}**" if cell.strong else _inline(cell.text)
+
+
+def _inline(text: str) -> str:
+    parts = text.split("`")
+    return "".join(
+        "`" + part.replace("|", "\\|") + "`" if i % 2 else _SPECIAL.sub(r"\\\g<0>", part)
+        for i, part in enumerate(parts)
+    )

@@ -1,0 +1,184 @@
+"""A board as plain text for a terminal."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+import click
+
+from tabgenbench_leaderboard.board.compare import comparison_sentences
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard
+from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
+from tabgenbench_leaderboard.pages.notes import note_sentences
+from tabgenbench_leaderboard.pages.page import facts_sentence, gaps, waiting_sentence
+from tabgenbench_leaderboard.pages.tables import score_grid, shown_columns
+from tabgenbench_leaderboard.pages.timing import timing_sentences
+
+__all__ = ["print_board", "render_text"]
+
+_LABEL_WIDTH = 34
+_HEADING_WIDTH = 20
+_MOST_ITEMS = 200  # of a list
+_GAP = "  "
+_ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": "...", "─": "-"})
+
+
+def print_board(board: Board) -> None:
+    """Print a board to standard output; where that cannot show its signs, in ASCII."""
+    text = render_text(board)
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = text.translate(_ASCII).encode(encoding, "replace").decode(encoding)
+    click.echo(text, nl=False)
+
+
+def render_text(board: Board, *, width: int = 110) -> str:
+    """Return the scores, the comparisons with the controls in words, and what gave nothing.
+
+    Args:
+        board: the board.
+        width: columns of the terminal; a table that is wider goes on below itself.
+    """
+    lines = [f"Leaderboard: {board.suite}"]
+    lines += _wrapped(board.summary, width) if board.summary else []
+    lines += [f"  {board.command}"] if board.command else []
+    for dataset in board.datasets:
+        lines += ["", *_dataset_lines(dataset, width)]
+    lines += ["", *_wrapped(_LEGEND, width)]
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+_LEGEND = (
+    "Mean ± half of the 95 % t-interval over splits (draws, then seeds, averaged inside a split). ↑ higher is better, "
+    "↓ lower is better. *: best of the models and distinguishable from every other model by paired per-split "
+    "differences; controls are yardsticks and never marked. Rows are sorted by name: no single score ranks."
+)
+
+
+def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
+    title = f"── {quote(dataset.dataset)} "
+    yield title + "─" * max(0, width - len(title))
+    yield from _wrapped(facts_sentence(dataset), width)
+    yield ""
+    columns = shown_columns(dataset)
+    yield from _grid_lines(score_grid(dataset, columns, short=True), width)
+    if not columns:
+        yield "No score yet."
+    timing = timing_sentences(dataset.fit_settings)
+    if timing:
+        yield ""
+        yield from _wrapped(" ".join(timing), width)
+    yield from _listing("Without a value in some split", list(gaps(dataset)), width)
+    sentences = comparison_sentences(dataset)
+    against = list(chain.from_iterable(sentences.controls.values()))
+    yield from _listing("Against the controls (paired per-split differences)", against, width)
+    yield from _listing("Between the models", sentences.models, width)
+    yield from _problem_lines(dataset, width)
+    if any(row.fallbacks for row in dataset.rows):
+        rules = [
+            f"{quote(row.label)}, {quote(one.condition)}: {one.rows:,} rows ({quote(one.rule)})"
+            for row in dataset.rows
+            for one in row.fallbacks
+        ]
+        yield from _listing("Rows sampled by a rule, all draws and cells", rules, width)
+    yield from _listing("Notes", note_sentences(dataset), width)
+
+
+def _problem_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
+    failed, skipped = [], []
+    for problem in dataset.problems:
+        count = f"{len(problem.cells)} cell{'' if len(problem.cells) == 1 else 's'}"
+        reason = f": {quote(problem.reason)}" if problem.reason else ""
+        line = f"{quote(problem.label)}, {quote(problem.what)}, {problem.status.replace('_', ' ')} ({count}){reason}"
+        if problem.status == "skipped":
+            skipped.append(line)
+        elif problem.status != "waiting":
+            failed.append(line)
+    yield from _listing("Failures", failed, width)
+    yield from _listing("Skipped", skipped, width)
+    waiting = waiting_sentence(dataset)
+    if waiting:
+        yield ""
+        yield from _wrapped(waiting, width)
+
+
+def _listing(title: str, items: Sequence[str], width: int) -> Iterator[str]:
+    if items:
+        yield ""
+        yield f"{title}:"
+        for item in items[:_MOST_ITEMS]:
+            yield from _wrapped(item, width, first="  - ", rest="    ")
+        if len(items) > _MOST_ITEMS:
+            yield f"  and {len(items) - _MOST_ITEMS:,} more (--out DIR writes them)"
+
+
+def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[str]:
+    plain = text.replace("`", "")
+    return textwrap.wrap(
+        plain, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
+    """Yield a table, its columns in as many blocks as the width asks for; each block repeats the first column."""
+    names = [_label(row) for row in grid.rows]
+    left = max(len(line) for line in chain(*names, [grid.header[0]]))
+    columns = [_column(grid, i) for i in range(1, len(grid.header))]
+    block: list[tuple[list[str], list[str]]] = []
+    used = left
+    first = True
+    for header, body in columns:
+        needed = len(_GAP) + len(body[0]) if body else 0
+        if block and used + needed > width:
+            yield from _block_lines(grid.header[0], names, left, block)
+            yield ""
+            block, used, first = [], left, False
+        block.append((header, body))
+        used += needed
+    if block or first:
+        yield from _block_lines(grid.header[0], names, left, block)
+
+
+def _label(row: tuple[Cell, ...] | Section) -> list[str]:
+    """Lines of a row's name, wrapped at commas where it is long."""
+    if isinstance(row, Section):
+        return [row.text]
+    text = row[0].text.replace("`", "")
+    pieces = textwrap.wrap(text.replace(",", ", "), _LABEL_WIDTH - 2, break_long_words=True, break_on_hyphens=False)
+    return [f"  {piece}" if i == 0 else f"    {piece}" for i, piece in enumerate(pieces)]
+
+
+def _column(grid: Grid, index: int) -> tuple[list[str], list[str]]:
+    """Heading lines and cells of a column, all of one width."""
+    cells = ["" if isinstance(row, Section) else _starred(row[index]) for row in grid.rows]
+    widest = max((len(cell) for cell in cells), default=0)
+    heading = textwrap.wrap(
+        grid.header[index], max(widest, _HEADING_WIDTH), break_long_words=False, break_on_hyphens=False
+    )
+    width = max([widest, *(len(line) for line in heading)])
+    return [line.rjust(width) for line in heading], [cell.rjust(width) for cell in cells]
+
+
+def _starred(cell: Cell) -> str:
+    text = cell.text.replace("`", "")
+    return f"*{text}" if cell.strong else text
+
+
+def _block_lines(
+    corner: str, names: Sequence[Sequence[str]], left: int, columns: Sequence[tuple[list[str], list[str]]]
+) -> Iterator[str]:
+    depth = max((len(heading) for heading, _ in columns), default=1)
+    for i in range(depth):
+        parts = [corner if i == depth - 1 else ""]
+        for heading, _ in columns:
+            padded = [" " * len(heading[0])] * (depth - len(heading)) + heading
+            parts.append(padded[i])
+        yield _GAP.join([parts[0].ljust(left), *parts[1:]])
+    for i, name in enumerate(names):
+        yield _GAP.join([name[0].ljust(left), *(body[i] for _, body in columns)])
+        yield from name[1:]

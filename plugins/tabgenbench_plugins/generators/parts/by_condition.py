@@ -1,0 +1,142 @@
+"""Training rows by condition, and the rules for a condition that training rows do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import ConditionCodes, Table, condition_labels, nearest_known
+from tabgenbench.interfaces.generator import Context
+
+__all__ = ["TrainingConditions", "permuted_rows", "with_known_values"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingConditions:
+    """The conditions of the training rows; a table without condition columns has one, called ``all``.
+
+    Attributes:
+        frame: conditions of the training rows, shape (n_train, n_columns).
+        labels: the conditions that occur, sorted by name, length K.
+        group: for each training row the position of its condition in ``labels``, shape (n_train,).
+        counts: number of training rows of each condition, shape (K,).
+    """
+
+    frame: pd.DataFrame
+    labels: tuple[str, ...]
+    group: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, train: Table) -> TrainingConditions:
+        """Group the rows of a table by their condition."""
+        frame = train.conditions
+        labels, group, counts = np.unique(
+            condition_labels(frame).to_numpy(dtype=str), return_inverse=True, return_counts=True
+        )
+        return cls(frame, tuple(str(x) for x in labels), group.astype(np.int64), counts.astype(np.int64))
+
+    def rows(self, group: int) -> NDArray[np.int64]:
+        """Return the positions of a condition's training rows, ascending."""
+        rows: NDArray[np.int64] = np.flatnonzero(self.group == group)
+        return rows
+
+    def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the mean row of each condition, shape (K, n_features), summed in float64.
+
+        A condition of one training row has that row as its mean.
+        """
+        means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
+        for k in range(len(self.labels)):
+            means[k] = values[self.rows(k)].mean(axis=0, dtype=np.float64)
+        return means
+
+    def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
+        """Return for each row asked the condition that serves it, shape (n_asked,).
+
+        A condition without a training row is served by the nearest one that has some, which goes to the record.
+        """
+        used = conditions.loc[:, list(self.frame.columns)]
+        if used.shape[1] == 0:
+            return np.zeros(len(conditions), dtype=np.int64)
+        used, replaced = nearest_known(used, self.frame)
+        _record_nearest(conditions.loc[:, list(self.frame.columns)], replaced, context)
+        asked: NDArray[np.int64] = pd.Index(self.labels).get_indexer(condition_labels(used)).astype(np.int64)
+        return asked
+
+    def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Go through the conditions asked, by name: the condition that serves, and the rows asked that it fills."""
+        asked = self.asked(conditions, context)
+        for k in np.unique(asked):
+            yield int(k), np.flatnonzero(asked == k)
+
+    def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
+        """Record which conditions asked were too rare for an estimate of their own.
+
+        Args:
+            asked: for each row asked the condition that serves it, shape (n_asked,).
+            rare: which conditions are too rare, shape (K,).
+            rule: what took the place of their own estimate.
+            context: takes the record.
+        """
+        for k in np.unique(asked):
+            if rare[k]:
+                n = self.counts[k]
+                why = f"{rule}, as the condition has {n} training row{'s' if n > 1 else ''}"
+                context.fallback(self.labels[k], rows=int((asked == k).sum()), rule=why)
+
+
+def with_known_values(
+    conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
+) -> pd.DataFrame:
+    """Return conditions that a model of one-hot codes can be given.
+
+    A row with a value that no training row has gets the nearest training condition, recorded as a fallback. A new
+    combination of known values stays as it is: the model serves it, and a note names it.
+
+    Args:
+        conditions: conditions asked, shape (n_rows, at least the condition columns).
+        train: the training rows' conditions.
+        codes: the values that training rows have.
+        context: takes the record.
+
+    Returns:
+        The condition columns, same index as ``conditions``.
+    """
+    asked = conditions.loc[:, list(codes.columns)].astype(str)
+    if asked.shape[1] == 0 or asked.empty:
+        return asked
+    unseen = np.zeros(len(asked), dtype=bool)
+    for column, values in zip(codes.columns, codes.categories, strict=True):
+        unseen |= ~asked[column].isin(values).to_numpy()
+    new = set(condition_labels(asked[~unseen])) - set(train.labels)
+    if new:
+        context.note(
+            f"no training row has this combination, the model combines values it knows: {'; '.join(sorted(new))}"
+        )
+    if unseen.any():
+        used, replaced = nearest_known(asked[unseen], train.frame)
+        _record_nearest(asked[unseen], replaced, context)
+        asked.loc[unseen, :] = used.to_numpy()
+    return asked
+
+
+def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return ``n`` of ``rows`` in random order, each used n // len(rows) times or once more.
+
+    Drawn without replacement while they last, then from a new shuffle of all.
+    """
+    shuffles = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *shuffles])[:n]
+
+
+def _record_nearest(asked: pd.DataFrame, replaced: dict[str, str], context: Context) -> None:
+    if not replaced:
+        return
+    counts = condition_labels(asked).value_counts()
+    for label, nearest in replaced.items():
+        context.fallback(label, rows=int(counts[label]), rule=f"nearest known condition: {nearest}")

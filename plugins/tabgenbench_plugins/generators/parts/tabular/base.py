@@ -1,0 +1,185 @@
+"""What `ctgan` and `tvae` share: modes, memory, the two engines, and rows for the conditions asked."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported, condition_labels
+from tabgenbench.interfaces.generator import Context
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+from tabgenbench_plugins.generators.parts.tabular.conditions import Draw, match_rows, record_fallbacks
+from tabgenbench_plugins.generators.parts.tabular.memory import require_memory
+from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
+from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
+
+__all__ = ["TabularGenerator", "TabularOptions"]
+
+MAX_MODES = 10  # of a column, as in the package
+CODES_A_COLUMN = 32  # values of a condition column, where only the schema is known
+
+
+class TabularOptions(Options):
+    """Options that both have."""
+
+    engine: Literal["fast", "reference"] = Field(
+        "fast",
+        description="fast is this program's own code of the same model and losses, reference the package ctgan",
+    )
+    epochs: int = Field(700, ge=1, description="passes over the training rows, 700 in the benchmark's protocol")
+    batch_size: int = Field(500, ge=2, description="rows a step, and rows generated together when sampling")
+    max_batches: int = Field(
+        40,
+        ge=1,
+        description="batches generated at most in search of rows of the conditions asked, beside those that as many "
+        "rows would fill; for ctgan also for each condition that is still open, then with its odds raised",
+    )
+
+
+class TabularGenerator(Generator):
+    """A model of mode-normalised values and one discrete column that joins the conditions.
+
+    A row's own label need not be the condition asked for, so rows are generated and matched; see `match_rows`. A
+    condition that no training row has is served by the nearest known one.
+    """
+
+    scale = "own"
+    can_condition: ClassVar[bool]
+    config: TabularOptions
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Decline tables of fewer than two rows, in which no mode can be fitted."""
+        if n_rows < 2:
+            raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        """Return bytes if every column has as many modes as it may, and each condition column 32 values.
+
+        Before training, the same formula with the modes found decides whether memory suffices. The libraries
+        themselves, about 0.4 GB, are not counted.
+        """
+        width = n_features * (1 + min(MAX_MODES, n_rows))
+        return self.training_bytes(n_rows, n_features, width=width, n_codes=CODES_A_COLUMN * len(schema.conditions))
+
+    @abstractmethod
+    def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
+        """Return the bytes that training needs.
+
+        Args:
+            n_rows: training rows.
+            n_features: columns.
+            width: entries of an encoded row without the condition's.
+            n_codes: values of the condition.
+        """
+
+    @abstractmethod
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+        """Train on encoded rows, arranged by ``blocks``."""
+
+    @abstractmethod
+    def fit_reference(self, context: FitContext) -> PackageModel:
+        """Return the package's model with these options."""
+
+    @abstractmethod
+    def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
+        """Return a batch of arranged rows, and the standard deviation of noise on each scalar, or None."""
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Fit the modes, then train; reports losses an epoch.
+
+        Raises:
+            Unsupported: memory does not suffice; said before training, where possible before fitting modes.
+        """
+        self.supports(train.schema, train.n_rows, train.n_features)
+        self._template, self._conditions = train.take([]), TrainingConditions.of(train)
+        n_values = (len(self._conditions.labels),) if train.schema.conditions else ()
+        self._require(train, width=2 * train.n_features, n_codes=sum(n_values), context=context, at_least=True)
+        if self.config.engine == "reference":
+            self._package = self.fit_reference(context)
+            labels = [self._conditions.labels[k] for k in self._conditions.group] if n_values else None
+            self._package.fit(train.dense(), labels, seed=context.seed)
+            return
+        codes_NK = self._conditions.group[:, None][:, : len(n_values)]
+        values = train.dense()
+        self._transformer = ModeTransformer.fit(values, codes_NK, n_values, seed=int(context.numpy.integers(2**31)))
+        layout = self._transformer.layout
+        self._require(train, width=layout.width, n_codes=sum(n_values), context=context)
+        encoded_ND = torch.from_numpy(self._transformer.transform(values, codes_NK, generator=context.numpy))
+        self._blocks = Blocks.of(layout, context.device)
+        arranged_ND = self._blocks.arrange(encoded_ND.to(context.device))
+        del encoded_ND
+        self.fit_fast(arranged_ND, torch.from_numpy(self._conditions.group).to(context.device), self._blocks, context)
+
+    def _require(self, train: Table, *, width: int, n_codes: int, context: Context, at_least: bool = False) -> None:
+        needed = self.training_bytes(train.n_rows, train.n_features, width=width, n_codes=n_codes)
+        purpose = f"{'at least, ' if at_least else ''}for {train.n_rows:,} rows of {train.n_features:,} columns"
+        require_memory(self.name, needed, device=context.device, purpose=purpose)
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return rows whose own label is the condition asked, as far as they come; the rest is recorded."""
+        asked = self._conditions.asked(conditions, context)
+        if self.config.engine == "reference":
+            self._package.start_sampling(context.seed)
+        labels = self._conditions.labels
+        match = match_rows(
+            asked,
+            self._package.draw if self.config.engine == "reference" else lambda value: self._draw(value, context),
+            max_batches=self.config.max_batches,
+            can_condition=self.can_condition,
+            likeness=self._likeness,
+        )
+        rule = (
+            "a row generated for this condition that the model labels otherwise"
+            if self.can_condition
+            else "a generated row of the most similar condition, as too few of this one came"
+        )
+        # A condition that no training row has is recorded once, with the condition that took its place.
+        fell_back = ~match.matched & _is_known(conditions, self._conditions)
+        record_fallbacks(asked, fell_back, labels, rule, context)
+        context.note(
+            f"{len(match.draws)} batches of {self.config.batch_size} rows generated for {len(asked)} rows asked"
+        )
+        values = match.gather(np.empty((len(asked), self._template.n_features), dtype=np.float32))
+        return self._template.like(values, conditions)
+
+    def _likeness(self, k: int) -> NDArray[np.int64]:
+        """Order conditions as `tabgenbench.nearest_known` does: by shared column values, then by training rows."""
+        first_rows = np.unique(self._conditions.group, return_index=True)[1]
+        known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
+        shared = (known == known[k]).sum(axis=1)
+        likeness: NDArray[np.int64] = shared * (len(self._conditions.group) + 1) + self._conditions.counts
+        return likeness
+
+    @torch.no_grad()
+    def _draw(self, value: int | None, context: SampleContext) -> Draw:
+        arranged_ND, sigma_C = self.generate(value, context)
+        encoded_ND = self._blocks.restore(arranged_ND).cpu().numpy()
+        noise: dict[str, Any] = {}
+        if sigma_C is not None:
+            sigmas_D = np.zeros(encoded_ND.shape[1], dtype=np.float32)
+            sigmas_D[self._transformer.layout.scalar_index] = sigma_C
+            noise = {"sigmas_D": sigmas_D, "generator": context.numpy}
+        values_NC, codes_NK = self._transformer.inverse(encoded_ND, **noise)
+        labels = codes_NK[:, 0] if codes_NK.shape[1] else np.zeros(len(values_NC), dtype=np.int64)
+        return Draw(values_NC.astype(np.float32), labels)
+
+    def weights_seed(self, context: FitContext) -> torch.Generator:
+        """Return a generator for initial weights, drawn on the host so that every device starts from the same."""
+        return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+
+
+def _is_known(conditions: pd.DataFrame, train: TrainingConditions) -> NDArray[np.bool_]:
+    """Return for each row asked whether some training row has its condition, shape (n_asked,)."""
+    used = conditions.loc[:, list(train.frame.columns)]
+    if used.shape[1] == 0:
+        return np.ones(len(conditions), dtype=bool)
+    known: NDArray[np.bool_] = condition_labels(used).isin(train.labels).to_numpy(dtype=bool)
+    return known

@@ -1,0 +1,215 @@
+"""Activations and losses over all columns of encoded rows at once.
+
+Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the constants of the package `ctgan`: tanh
+on scalars; on one-hot blocks Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy (TVAE). A loop over columns
+spends its time between operations, so entries are arranged in another order, in which all blocks of one size lie
+together:
+
+    [scalars of all C columns | blocks of size 1 | blocks of size 2 | ... | discrete column | discrete column ...]
+
+and within "blocks of size s" the first entries of all n blocks come first, then the second ones: a view (N, s, n) of
+the rows, without a copy, whose softmax runs over dimension 1 and along contiguous memory. That is one operation a
+block size, ten at most, and one a discrete column.
+
+    N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from tabgenbench_plugins.generators.parts.tabular.layout import Layout
+
+__all__ = ["Blocks", "Reconstruction"]
+
+TEMPERATURE = 0.2  # of the Gumbel-softmax
+TINY = torch.finfo(torch.float32).tiny  # a uniform draw of 0 has no logarithm
+
+
+class Group(NamedTuple):
+    """Blocks of one size: where their entries begin, entries of a block, and how many blocks."""
+
+    start: int
+    size: int
+    n_blocks: int
+
+
+class Reconstruction(NamedTuple):
+    """A loss and its gradients.
+
+    Attributes:
+        loss: scalar.
+        output_ND: gradient by the decoder's output, shape (N, D).
+        sigma_C: gradient by the standard deviations, shape (C,).
+    """
+
+    loss: torch.Tensor
+    output_ND: torch.Tensor
+    sigma_C: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks:
+    """The arranged order of entries, and operations on rows in it.
+
+    Attributes:
+        order: for each arranged entry its position in the encoded row, shape (D,), int64.
+        n_scalars: C.
+        groups: blocks of modes by size, then each discrete column.
+        n_discrete: how many of the groups are discrete columns.
+    """
+
+    order: torch.Tensor
+    n_scalars: int
+    groups: tuple[Group, ...]
+    n_discrete: int
+
+    @classmethod
+    def of(cls, layout: Layout, device: str = "cpu") -> Blocks:
+        """Arrange the entries of a layout."""
+        n_scalars, width = layout.n_continuous, layout.n_continuous
+        parts, groups = [layout.scalar_index], []
+        sizes_C = layout.block_sizes[:n_scalars]
+        for size in np.unique(sizes_C).tolist():
+            starts_n = layout.block_starts[:n_scalars][sizes_C == size]
+            parts.append((starts_n[None, :] + np.arange(size)[:, None]).ravel())
+            groups.append(Group(width, size, len(starts_n)))
+            width += size * len(starts_n)
+        for start, size in zip(layout.block_starts[n_scalars:].tolist(), layout.n_categories, strict=True):
+            parts.append(np.arange(start, start + size))
+            groups.append(Group(width, size, 1))
+            width += size
+        order = torch.from_numpy(np.concatenate(parts)).to(device)
+        return cls(order, n_scalars, tuple(groups), len(layout.n_categories))
+
+    @property
+    def width(self) -> int:
+        """D, the number of entries of a row."""
+        return len(self.order)
+
+    def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
+        """Return encoded rows with their entries arranged, shape (N, D)."""
+        return encoded_ND[:, self.order]
+
+    def restore(self, arranged_ND: torch.Tensor) -> torch.Tensor:
+        """Return arranged rows with their entries as the layout has them, shape (N, D)."""
+        encoded_ND = torch.empty_like(arranged_ND)
+        encoded_ND[:, self.order] = arranged_ND
+        return encoded_ND
+
+    def discrete(self, column: int) -> slice:
+        """Return where the entries of a discrete column lie in an arranged row."""
+        group = self.groups[len(self.groups) - self.n_discrete + column]
+        return slice(group.start, group.start + group.size)
+
+    def views(self, *arranged: torch.Tensor) -> Iterator[list[torch.Tensor]]:
+        """Go through the groups; of each give the tensors' entries as views of shape (N, s, n)."""
+        for start, size, n_blocks in self.groups:
+            columns = slice(start, start + size * n_blocks)
+            yield [tensor[:, columns].view(-1, size, n_blocks) for tensor in arranged]
+
+    def gumbel_noise(self, n_rows: int, generator: torch.Generator) -> torch.Tensor:
+        """Draw minus the Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
+
+        torch's own exponential draws take seven times as long on a CPU.
+        """
+        noise = torch.empty(n_rows, self.width - self.n_scalars, device=generator.device)
+        return noise.uniform_(generator=generator).clamp_(min=TINY).log_().neg_().log_()
+
+    def activate(
+        self,
+        logits_ND: torch.Tensor,
+        minus_gumbel: torch.Tensor,
+        condition_NK: torch.Tensor,
+        *,
+        out: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return tanh of scalars and the Gumbel-softmax of each block, with the condition behind it.
+
+        Args:
+            logits_ND: output of the generator, arranged; no gradient is recorded, see `activation_gradient`.
+            minus_gumbel: shape (N, D - C), see `gumbel_noise`.
+            condition_NK: appended to each row; K may be 0.
+            out: takes the result.
+
+        Returns:
+            Shape (N, D + K).
+        """
+        y = logits_ND.new_empty(len(logits_ND), self.width + condition_NK.shape[1]) if out is None else out
+        torch.tanh(logits_ND[:, : self.n_scalars], out=y[:, : self.n_scalars])
+        one_hots = y[:, self.n_scalars : self.width]
+        torch.sub(logits_ND[:, self.n_scalars :], minus_gumbel, out=one_hots).div_(TEMPERATURE)
+        for (y_Nsn,) in self.views(y):
+            y_Nsn.copy_(torch.softmax(y_Nsn, dim=1))
+        y[:, self.width :] = condition_NK
+        return y
+
+    def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+        """Return the gradient by the logits, shape (N, D), of what `activate` returned and the gradient by it.
+
+        Args:
+            y: activated rows, shape (N, D + K).
+            gradient: gradient of a loss by them, likewise; what lies behind D does not depend on the logits.
+        """
+        out_ND = y.new_empty(len(y), self.width)
+        scalars = slice(0, self.n_scalars)
+        torch.mul(y[:, scalars], y[:, scalars], out=out_ND[:, scalars]).neg_().add_(1.0).mul_(gradient[:, scalars])
+        for y_Nsn, g_Nsn, out_Nsn in self.views(y, gradient, out_ND):
+            torch.mul(y_Nsn, g_Nsn, out=out_Nsn)
+            out_Nsn.addcmul_(y_Nsn, out_Nsn.sum(dim=1, keepdim=True), value=-1.0)
+        out_ND[:, self.n_scalars :] /= TEMPERATURE
+        return out_ND
+
+    def reconstruction(
+        self, output_ND: torch.Tensor, x_ND: torch.Tensor, sigma_C: torch.Tensor, factor: float
+    ) -> Reconstruction:
+        """Return TVAE's reconstruction loss, mean over rows, and its gradients.
+
+        A scalar counts its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log sigma
+        without the constant; a block counts the cross entropy of its one-hot; the sum is multiplied by ``factor``.
+
+        Args:
+            output_ND: output of the decoder, arranged.
+            x_ND: encoded rows, arranged.
+            sigma_C: standard deviation of each scalar.
+            factor: weight of the whole loss, 2 in the paper's code.
+        """
+        n_rows, C = len(x_ND), self.n_scalars
+        scale = factor / n_rows
+        gradient_ND = torch.empty_like(output_ND)
+        mean_NC = torch.tanh(output_ND[:, :C])
+        off_NC = x_ND[:, :C] - mean_NC
+        square_C = off_NC.square().sum(dim=0)
+        precision_C = sigma_C**-2
+        loss = 0.5 * square_C.dot(precision_C) + n_rows * sigma_C.log().sum()
+        sigma_gradient_C = scale * (n_rows / sigma_C - square_C * precision_C / sigma_C)
+        torch.mul(mean_NC, mean_NC, out=gradient_ND[:, :C]).sub_(1.0).mul_(off_NC).mul_(precision_C)
+        for out_Nsn, x_Nsn, gradient_Nsn in self.views(output_ND, x_ND, gradient_ND):
+            log_p_Nsn = torch.log_softmax(out_Nsn, dim=1)
+            loss = loss - torch.sum(x_Nsn * log_p_Nsn)
+            torch.sub(log_p_Nsn.exp_(), x_Nsn, out=gradient_Nsn)
+        return Reconstruction(loss * scale, gradient_ND.mul_(scale), sigma_gradient_C)
+
+    def condition_loss(self, logits_ND: torch.Tensor, codes_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return CTGAN's condition loss, mean over rows, and its gradient by the first discrete column's logits.
+
+        The cross entropy of that column with the values asked for; of the logits as they are, without Gumbel noise.
+
+        Args:
+            logits_ND: output of the generator, arranged.
+            codes_N: the value of the discrete column that each row was asked to have.
+
+        Returns:
+            The loss, a scalar, and its gradient, shape (N, number of values).
+        """
+        log_p_NK = functional.log_softmax(logits_ND[:, self.discrete(0)], dim=1)
+        loss = functional.nll_loss(log_p_NK, codes_N)
+        gradient_NK = log_p_NK.exp()
+        gradient_NK.scatter_add_(1, codes_N[:, None], gradient_NK.new_full((len(codes_N), 1), -1.0))
+        return loss, gradient_NK / len(codes_N)

@@ -1,0 +1,217 @@
+"""The networks of CTGAN and TVAE.
+
+Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5, in the form of the package
+`ctgan`. Noise and dropout masks are arguments: nothing here draws a number after its weights are made.
+
+    N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
+    P packs, rows that the critic sees together
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tabgenbench_plugins.generators.parts.nn import linear, mlp
+
+__all__ = ["Critic", "CriticLosses", "Decoder", "Encoder", "RowGenerator"]
+
+SLOPE = 0.2  # of the leaky rectifier below zero
+DROPOUT = 0.5
+SIGMA = 0.1  # where TVAE's standard deviations start
+SIGMA_RANGE = (0.01, 1.0)
+
+
+class RowGenerator(nn.Module):
+    """CTGAN's generator: residual layers, each handing on its input beside relu(batch norm(linear)), then a linear one.
+
+    Args:
+        n_in: Z + K, width of noise and condition.
+        hidden: H of each residual layer.
+        n_out: D.
+        generator: draws the weights.
+    """
+
+    def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.linears, self.norms = nn.ModuleList(), nn.ModuleList()
+        for width in hidden:
+            self.linears.append(linear(n_in, width, generator))
+            self.norms.append(nn.BatchNorm1d(width))
+            n_in += width
+        self.out = linear(n_in, n_out, generator)
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return logits, shape (N, D). Batch norm uses the batch's own statistics, when sampling, too."""
+        for layer, norm in zip(self.linears, self.norms, strict=True):
+            z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
+        logits: torch.Tensor = self.out(z)
+        return logits
+
+
+class CriticLosses(NamedTuple):
+    """Losses of one critic step, scalars.
+
+    Attributes:
+        wasserstein: mean score of generated rows minus that of real ones.
+        penalty: ``weight`` times the mean squared distance of the gradient's norm from 1.
+    """
+
+    wasserstein: torch.Tensor
+    penalty: torch.Tensor
+
+
+class Critic(nn.Module):
+    """CTGAN's critic: it sees ``pac`` rows together and gives them one score.
+
+    Its first layer is nearly all of its arithmetic, so that layer's gradients are written out, and the rest, ``tail``,
+    is left to autograd:
+
+    - A point between real and generated rows, a x + (1 - a) x̃ with one a for the rows seen together, has the first
+      layer's values a Wx + (1 - a) Wx̃ + b: neither the point nor another product is needed.
+    - The penalty's gradient by the input is g = h W with h the gradient by the first layer's values. Leaky rectifiers
+      have no second derivative, so the penalty depends on W through g and h alone: the loss of g is differentiated by
+      hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient by W.
+
+    Args:
+        n_in: D + K, width of a row and its condition.
+        hidden: H of each layer.
+        pac: rows seen together.
+        generator: draws the weights.
+    """
+
+    def __init__(self, n_in: int, hidden: Sequence[int], pac: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.pac, self.width = pac, n_in * pac
+        self.first = linear(self.width, hidden[0], generator)
+        self.tail = nn.ModuleList(linear(a, b, generator) for a, b in pairwise((*hidden, 1)))
+
+    def masks(self, n_packs: int, generator: torch.Generator) -> list[torch.Tensor]:
+        """Draw the dropout of each hidden layer for ``n_packs`` inputs: 0 or 2, shape (n_packs, H)."""
+        widths = [layer.in_features for layer in self.tail if isinstance(layer, nn.Linear)]
+        like = self.first.weight.new_empty
+        return [like(n_packs, n).bernoulli_(1 - DROPOUT, generator=generator).div_(1 - DROPOUT) for n in widths]
+
+    def packs(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return rows as the critic sees them, shape (N / pac, pac * (D + K)), a view."""
+        return rows.view(-1, self.width)
+
+    def score(self, first_PH: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the score of each pack, shape (P, 1), from the first layer's values."""
+        value = first_PH
+        for layer, mask in zip(self.tail, masks, strict=True):
+            value = layer(functional.leaky_relu(value, SLOPE) * mask)
+        return value
+
+    def losses_and_gradients(
+        self, rows: torch.Tensor, mix_P1: torch.Tensor, masks: Sequence[torch.Tensor], weight: float
+    ) -> CriticLosses:
+        """Set the gradients of loss and penalty and return both.
+
+        Args:
+            rows: N real rows, then N generated ones, each with its condition, then N rows of room that are
+                overwritten, shape (3N, D + K): the gradient by W is then one product.
+            mix_P1: share of the real rows in the point of each pack at which the penalty is taken, shape (P, 1).
+            masks: dropout of each hidden layer for real, generated and mixed packs, shape (3P, H).
+            weight: of the penalty, 10 in the paper.
+        """
+        x = self.packs(rows)
+        n = len(mix_P1)
+        with torch.no_grad():
+            first = torch.addmm(self.first.bias, x[: 2 * n], self.first.weight.T)
+            mixed = mix_P1 * first[:n] + (1 - mix_P1) * first[n:]
+        first = torch.cat([first, mixed]).requires_grad_()
+        score = self.score(first, masks)
+        (slope,) = torch.autograd.grad(score[2 * n :].sum(), first, create_graph=True)  # rows of one pack each
+        h_PH = slope[2 * n :]
+        with torch.no_grad():
+            g = torch.mm(h_PH, self.first.weight, out=x[2 * n :])
+            norm_P1 = torch.linalg.vector_norm(g, dim=1, keepdim=True)
+            penalty = weight * (norm_P1 - 1).square().mean()
+            # The gradient by g is this times g; a gradient of 0 has no direction.
+            by_g = torch.where(norm_P1 > 0, 2 * weight / n * (norm_P1 - 1) / norm_P1, 0.0)
+            by_h_PH = by_g * (g @ self.first.weight.T)
+        wasserstein = score[n : 2 * n].mean() - score[:n].mean()
+        parameters = list(self.tail.parameters())
+        gradients = torch.autograd.grad(
+            [wasserstein, h_PH], [first, *parameters], [torch.ones_like(wasserstein), by_h_PH], allow_unused=True
+        )
+        for parameter, gradient in zip(parameters, gradients[1:], strict=True):
+            parameter.grad = torch.zeros_like(parameter) if gradient is None else gradient
+        by_first = gradients[0]
+        self.first.bias.grad = by_first.sum(dim=0)
+        by_first[2 * n :] = by_g * h_PH.detach()
+        if (
+            self.first.weight.grad is None
+        ):  # kept from step to step: a new one takes longer to be mapped than to be filled
+            self.first.weight.grad = torch.empty_like(self.first.weight)
+        torch.mm(by_first.T, x, out=self.first.weight.grad)
+        return CriticLosses(wasserstein.detach(), penalty)
+
+    def loss_and_input_gradient(
+        self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return minus the mean score of generated rows, and its gradient by them, shape (N, D + K).
+
+        Args:
+            rows: generated rows with their conditions, shape (N, D + K).
+            masks: dropout of each hidden layer, shape (N / pac, H).
+        """
+        with torch.no_grad():
+            first = torch.addmm(self.first.bias, self.packs(rows), self.first.weight.T)
+        first.requires_grad_()
+        loss = -self.score(first, masks).mean()
+        (by_first,) = torch.autograd.grad(loss, first)
+        with torch.no_grad():
+            return loss.detach(), (by_first @ self.first.weight).view_as(rows)
+
+
+class Encoder(nn.Module):
+    """TVAE's encoder.
+
+    Args:
+        n_in: D.
+        hidden: H of each layer.
+        n_latent: Z.
+        generator: draws the weights.
+    """
+
+    def __init__(self, n_in: int, hidden: Sequence[int], n_latent: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.layers = mlp((n_in, *hidden), generator, batch_norm=False)
+        self.mu, self.logvar = (linear((n_in, *hidden)[-1], n_latent, generator) for _ in range(2))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and log variance of the posterior, both shape (N, Z)."""
+        value = self.layers(x)
+        return self.mu(value), self.logvar(value)
+
+
+class Decoder(nn.Module):
+    """TVAE's decoder, with a standard deviation for each scalar.
+
+    Args:
+        n_latent: Z.
+        hidden: H of each layer.
+        n_out: D.
+        n_scalars: C.
+        generator: draws the weights.
+    """
+
+    def __init__(
+        self, n_latent: int, hidden: Sequence[int], *, n_out: int, n_scalars: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.layers = mlp((n_latent, *hidden), generator, batch_norm=False)
+        self.out = linear((n_latent, *hidden)[-1], n_out, generator)
+        self.sigma = nn.Parameter(torch.full((n_scalars,), SIGMA, device=generator.device))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return logits, shape (N, D)."""
+        logits: torch.Tensor = self.out(self.layers(z))
+        return logits

@@ -1,0 +1,239 @@
+"""Training of CTGAN and TVAE on arranged rows, without a wait for the device inside an epoch.
+
+Every number that a step needs, indices included, is drawn on the device; losses are summed there and read once an
+epoch. The settings that have no option are the package's: Adam's betas, penalty weight 10, TVAE's learning rate 10⁻³.
+
+    N rows of a batch   D width of an encoded row   K values of the condition   Z latent
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from tabgenbench import ConfigError, FitContext
+from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.networks import (
+    SIGMA_RANGE,
+    Critic,
+    CriticLosses,
+    Decoder,
+    Encoder,
+    RowGenerator,
+)
+
+__all__ = ["AdversarialTraining", "AutoencoderTraining", "ConditionalRows", "report_losses"]
+
+PENALTY = 10.0
+BETAS = (0.5, 0.9)  # of Adam, in adversarial training
+TVAE_LEARNING_RATE = 1e-3
+
+
+@dataclass(eq=False)
+class ConditionalRows:
+    """Rows from CTGAN's generator.
+
+    Attributes:
+        generator: the network.
+        blocks: the arranged order.
+        n_latent: Z.
+        n_codes: K, 0 for a table without conditions.
+    """
+
+    generator: RowGenerator
+    blocks: Blocks
+    n_latent: int
+    n_codes: int
+
+    def codes(self, values_N: torch.Tensor) -> torch.Tensor:
+        """Return one-hot conditions, shape (N, K)."""
+        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot reads values
+
+    def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+        """Return the generator's output for new noise and these conditions, shape (N, D)."""
+        noise_NZ = torch.randn(len(values_N), self.n_latent, generator=draws, device=values_N.device)
+        logits_ND: torch.Tensor = self.generator(torch.cat([noise_NZ, self.codes(values_N)], dim=1))
+        return logits_ND
+
+    @torch.no_grad()
+    def activate(
+        self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return rows of logits, arranged, with the condition behind them, shape (N, D + K)."""
+        noise = self.blocks.gumbel_noise(len(values_N), draws)
+        return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
+
+    @torch.no_grad()
+    def __call__(self, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None) -> torch.Tensor:
+        """Generate rows for these conditions; see `activate`."""
+        return self.activate(self.logits(values_N, draws), values_N, draws, out)
+
+
+@dataclass(eq=False)
+class AdversarialTraining:
+    """CTGAN's two networks and their steps.
+
+    Attributes:
+        generated: makes rows.
+        critic: tells them from real ones.
+        real: real rows, arranged, each with its condition behind it, shape (n_rows, D + K).
+        conditions: draws conditions and rows that have them.
+        draws: random numbers, on the device.
+        batch: N, a multiple of the critic's ``pac``.
+    """
+
+    generated: ConditionalRows
+    critic: Critic
+    real: torch.Tensor
+    conditions: ConditionSampler
+    draws: torch.Generator
+    batch: int
+
+    def __post_init__(self) -> None:
+        # Real rows, generated rows and room for the penalty's gradient: one product gives the critic's gradient.
+        self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1])
+
+    def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
+        """Make Adam for the generator and for the critic, in this order of rates and decays."""
+        networks = (self.generated.generator, self.critic)
+        self.generator_adam, self.critic_adam = (
+            torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
+            for network, rate, decay in zip(networks, learning_rates, decays, strict=True)
+        )
+
+    def epoch(self, critic_steps: int) -> torch.Tensor:
+        """Take ``n_rows // N`` steps, at least one; return mean generator, critic and penalty loss, shape (3,)."""
+        steps = max(len(self.real) // self.batch, 1)
+        values = self.conditions.values(steps * (critic_steps + 1), self.batch)
+        rows = self.conditions.rows(self.conditions.shuffled(values))
+        sums = self.real.new_zeros(3)
+        for step in range(steps):
+            first = step * (critic_steps + 1)
+            for i in range(first, first + critic_steps):
+                losses = self.critic_step(values[i], rows[i])
+                sums[1:] += torch.stack(losses) / critic_steps
+            sums[0] += self.generator_step(values[first + critic_steps])
+        return sums / steps
+
+    def critic_step(self, values_N: torch.Tensor, rows_N: torch.Tensor) -> CriticLosses:
+        """Move the critic once: these real rows against rows generated for these conditions; return its losses."""
+        n, n_packs = self.batch, self.batch // self.critic.pac
+        self.generated(values_N, self.draws, out=self._rows[n : 2 * n])
+        torch.index_select(self.real, 0, rows_N, out=self._rows[:n])
+        mix_P1 = torch.rand(n_packs, 1, generator=self.draws, device=self.real.device)
+        masks = self.critic.masks(3 * n_packs, self.draws)
+        losses = self.critic.losses_and_gradients(self._rows, mix_P1, masks, PENALTY)
+        self.critic_adam.step()
+        return losses
+
+    def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
+        """Move the generator once, towards rows of these conditions that the critic takes for real; return its loss."""
+        logits_ND = self.generated.logits(values_N, self.draws)
+        fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
+        masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
+        loss = self.generator_loss_and_gradients(logits_ND, fake, values_N, masks)
+        self.generator_adam.step()
+        return loss
+
+    def generator_loss_and_gradients(
+        self, logits_ND: torch.Tensor, fake: torch.Tensor, values_N: torch.Tensor, masks: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Set the generator's gradients and return its loss.
+
+        Args:
+            logits_ND: its output.
+            fake: the rows that these were activated to.
+            values_N: the conditions that were asked of it.
+            masks: dropout of the critic's hidden layers, shape (N / pac, H).
+        """
+        blocks = self.generated.blocks
+        loss, gradient = self.critic.loss_and_input_gradient(fake, masks)
+        gradient_ND = blocks.activation_gradient(fake, gradient)
+        if blocks.n_discrete:
+            condition_loss, by_label = blocks.condition_loss(logits_ND.detach(), values_N)
+            gradient_ND[:, blocks.discrete(0)] += by_label
+            loss = loss + condition_loss
+        self.generated.generator.zero_grad()
+        logits_ND.backward(gradient_ND)  # type: ignore[no-untyped-call]  # torch's
+        return loss
+
+
+@dataclass(eq=False)
+class AutoencoderTraining:
+    """TVAE's two networks and their step.
+
+    Attributes:
+        encoder: gives the posterior.
+        decoder: gives rows.
+        blocks: the arranged order.
+        rows: real rows, arranged, shape (n_rows, D).
+        draws: random numbers, on the device.
+        batch: rows a step; the last batch of an epoch may have fewer.
+        n_latent: Z.
+        loss_factor: weight of the reconstruction.
+    """
+
+    encoder: Encoder
+    decoder: Decoder
+    blocks: Blocks
+    rows: torch.Tensor
+    draws: torch.Generator
+    batch: int
+    n_latent: int
+    loss_factor: float
+
+    def optimizer(self, decay: float) -> None:
+        """Make Adam for both networks."""
+        parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
+        self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
+
+    def epoch(self) -> torch.Tensor:
+        """Take a step for each batch of the shuffled rows; return reconstruction and KL, shape (2,), mean over rows."""
+        order = torch.randperm(len(self.rows), generator=self.draws, device=self.rows.device)
+        sums = self.rows.new_zeros(2)
+        for start in range(0, len(order), self.batch):
+            x_ND = self.rows.index_select(0, order[start : start + self.batch])
+            noise_NZ = torch.randn(len(x_ND), self.n_latent, generator=self.draws, device=self.rows.device)
+            sums += self.step(x_ND, noise_NZ) * len(x_ND)
+        return sums / len(order)
+
+    def step(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
+        """Move both networks once; return reconstruction and KL, shape (2,), mean over rows."""
+        losses = self.losses_and_gradients(x_ND, noise_NZ)
+        self.adam.step()
+        with torch.no_grad():
+            self.decoder.sigma.clamp_(*SIGMA_RANGE)
+        return losses
+
+    def losses_and_gradients(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
+        """Set the gradients of the negative evidence lower bound; return reconstruction and KL, shape (2,)."""
+        mu_NZ, logvar_NZ = self.encoder(x_ND)
+        kl = -0.5 * (1 + logvar_NZ - mu_NZ.square() - logvar_NZ.exp()).sum() / len(x_ND)
+        output_ND = self.decoder(mu_NZ + noise_NZ * (0.5 * logvar_NZ).exp())
+        with torch.no_grad():
+            sigma = self.decoder.sigma
+            found = self.blocks.reconstruction(output_ND, x_ND, sigma, self.loss_factor)
+        self.encoder.zero_grad()
+        self.decoder.zero_grad()
+        torch.autograd.backward([output_ND, kl], [found.output_ND, None])
+        sigma.grad = found.sigma_C
+        return torch.stack([found.loss, kl.detach()])
+
+
+def report_losses(context: FitContext, epoch: int, of: int, losses: torch.Tensor, *, names: Sequence[str]) -> None:
+    """Read an epoch's losses, the one moment at which the host waits for the device, and report them.
+
+    Raises:
+        ConfigError: a loss is not finite.
+    """
+    values = dict(zip(names, losses.tolist(), strict=True))
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise ConfigError(
+                f"the {name} loss is {value} at epoch {epoch}, expected a finite number; train for fewer epochs"
+            )
+    context.report(epoch, of, **values)

@@ -1,0 +1,62 @@
+"""Where real test rows and synthetic rows lie in the principal components of both together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from tabgenbench import Evaluation
+from tabgenbench_plugins.metrics.parts.correlation import Floats
+from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
+
+__all__ = ["Cloud", "principal_components"]
+
+EXACT = 2000  # smaller side of a table up to which the decomposition is exact; above, randomised with a fixed seed
+
+
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Coordinates of the real test rows and of the synthetic rows in one space.
+
+    Attributes:
+        real: shape (n_test, n_dimensions).
+        synthetic: shape (n_synthetic, n_dimensions).
+    """
+
+    real: Floats
+    synthetic: Floats
+
+    @property
+    def pooled(self) -> Floats:
+        """All rows, real ones first."""
+        return np.concatenate([self.real, self.synthetic])
+
+
+def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
+    """Project real test rows and synthetic rows on the leading principal components of both together.
+
+    Fitted on both, because components of real rows alone cannot show synthetic noise that lies across them: rows
+    with independent noise in every feature would then look as if they had hardly any. Nothing is whitened.
+    Computed once for all metrics.
+
+    Args:
+        evaluation: the rows.
+        n_components: how many; fewer where rows or features are fewer.
+
+    Raises:
+        Undefined: there are no rows or features, or a value is not a finite number.
+    """
+    return evaluation.shared.once(
+        ("principal-components", n_components), lambda: _fit_and_project(evaluation, n_components)
+    )
+
+
+def _fit_and_project(evaluation: Evaluation, n_components: int) -> Cloud:
+    real, synthetic = (finite_values(evaluation, side) for side in SIDES)
+    values = np.concatenate([real, synthetic]).astype(np.float64)
+    n_kept = min(n_components, len(values) - 1, values.shape[1])
+    solver = "full" if min(values.shape) <= EXACT else "randomized"
+    places = PCA(n_kept, svd_solver=solver, random_state=0).fit_transform(values)
+    return Cloud(places[: len(real)], places[len(real) :])

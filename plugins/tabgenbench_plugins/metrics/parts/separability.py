@@ -1,0 +1,279 @@
+"""Do tissues and states separate, and do real and synthetic rows mix? Scores for any space that rows lie in.
+
+Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal cluster inside a
+tissue, (3) real and synthetic rows do not. The scores here put numbers to these, made so that collapse does not pay:
+each rule is learned on real test rows and applied to synthetic ones, and rows without noise do not mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import silhouette_score
+from sklearn.neighbors import NearestNeighbors
+
+from tabgenbench import Evaluation, Result, Unsupported
+from tabgenbench.errors import did_you_mean
+from tabgenbench_plugins.metrics.parts.components import Cloud
+from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined, collect
+from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
+
+__all__ = ["Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
+
+JITTER = 1e-6  # of the cloud's spread: breaks ties between equal rows, and is far below any distance of unequal ones
+Codes = NDArray[np.int64]
+Labels = NDArray[np.object_]
+
+
+@dataclass(frozen=True, eq=False)
+class Roles:
+    """The labels that the scores are about; ``status`` is None, with the reason, where no column serves.
+
+    Attributes:
+        tissue_column: name of the column that plays the tissue.
+        real: tissue and status of the real test rows.
+        synthetic: the same of the synthetic rows.
+    """
+
+    tissue_column: str
+    status_column: str | None
+    no_status: str
+    real: tuple[Labels, Labels | None]
+    synthetic: tuple[Labels, Labels | None]
+
+
+def score_separability(
+    cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
+) -> Result:
+    """Compute the six scores in a space; the notes name tissues that are too small to count.
+
+    Args:
+        cloud: where the rows lie.
+        evaluation: gives the conditions of the rows.
+        options: which columns, and how many rows a tissue needs.
+        prefix: start of the scores' names.
+        rng: breaks ties between equal rows.
+    """
+    roles = condition_roles(evaluation, options)
+    counted, small = _counted(roles.real[0], options.min_tissue_rows)
+    tissues = _inside_tissues(cloud, roles, options) if roles.real[1] is not None else {}
+    parts: dict[str, Callable[[], float]] = {
+        "tissue": lambda: _tissue(cloud, roles, counted, options),
+        "status": lambda: _status(tissues, roles, options),
+        "mixing": lambda: score_mixing(cloud, options.n_neighbours, rng),
+        "silhouette-tissue": lambda: _silhouette_tissue(cloud, roles, counted),
+        "silhouette-origin": lambda: _silhouette_origin(cloud),
+    }
+    scores, undefined = collect(parts)
+    found, missing = collect({"overall": lambda: _overall(scores, undefined)})
+    return Result(
+        {f"{prefix}-{name}": value for name, value in {**scores, **found}.items()},
+        {f"{prefix}-{name}": reason for name, reason in {**undefined, **missing}.items()},
+        notes=_notes(small, roles, tissues, options),
+    )
+
+
+def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
+    """Choose the columns that play tissue and status.
+
+    Raises:
+        Unsupported: an option names a column that is no condition.
+    """
+    columns = [str(column) for column in evaluation.test.schema.conditions]
+    for option, name in (("tissue", options.tissue), ("status", options.status)):
+        if name is not None and name not in columns:
+            hint = did_you_mean(name, columns)
+            raise Unsupported(f"option {option!r}: {name!r} is not a condition column of this dataset{hint}")
+    tissue, status = role_columns(columns, options)
+    reason = "" if status is not None else f"the dataset has no condition column beside {tissue!r}"
+    sides = [evaluation.test.conditions, evaluation.synthetic.conditions]
+    if status is not None and sides[0][status].astype(str).nunique() < 2:
+        status, reason = None, f"all real test rows have one value of {status!r}"
+    real, synthetic = ((_labels(side, tissue), _labels(side, status) if status else None) for side in sides)
+    return Roles(tissue, status, reason, real, synthetic)
+
+
+def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
+    """Return what plays tissue and status: columns that options name, else those so named, else the first ones."""
+    tissue, status = options.tissue, options.status
+    if tissue is None:
+        tissue = _named_or_first("tissue", [column for column in columns if column != status] or columns)
+    others = [column for column in columns if column != tissue]
+    if status is None and others:
+        status = _named_or_first("status", others)
+    return tissue, status
+
+
+def _named_or_first(name: str, columns: Sequence[str]) -> str:
+    return next((column for column in columns if column.casefold() == name), columns[0])
+
+
+def _labels(conditions: pd.DataFrame, column: str) -> Labels:
+    labels: Labels = conditions[column].astype(str).to_numpy(dtype=object)
+    return labels
+
+
+def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
+    """Return the values with enough rows, and the others, both sorted."""
+    names, counts = np.unique(labels.astype(str), return_counts=True)
+    large = [str(name) for name, n in zip(names, counts, strict=True) if n >= fewest]
+    return large, sorted(set(map(str, names)) - set(large))
+
+
+def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
+    """Return the code that most of the nearest known rows have; of equally frequent ones that of the nearer rows.
+
+    Args:
+        known: shape (n_known, d).
+        codes: small integers from 0, shape (n_known,).
+        asked: shape (n_asked, d).
+        n_neighbours: how many vote; all where fewer are known.
+    """
+    k = min(n_neighbours, len(known))
+    neighbours = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(known).kneighbors(asked, return_distance=False)
+    votes = np.zeros((len(asked), int(codes.max()) + 1))
+    weights = 1.0 + 0.5 ** np.arange(2, k + 2)  # less than half a vote is added in all: it only breaks ties
+    for rank in range(k):
+        votes[np.arange(len(asked)), codes[neighbours[:, rank]]] += weights[rank]
+    return np.asarray(votes.argmax(axis=1), dtype=np.int64)
+
+
+def _chance_corrected(true: Codes, predicted: Codes, n_classes: int) -> float:
+    """Return mean recall over the classes, 0 at chance and 1 where all are right; below 0 where worse than chance."""
+    recalls = [float((predicted[true == code] == code).mean()) for code in range(n_classes)]
+    return (float(np.mean(recalls)) - 1 / n_classes) / (1 - 1 / n_classes)
+
+
+def _rule(cloud: Cloud, real: Labels, synthetic: Labels, classes: list[str], n_neighbours: int) -> float:
+    """Learn a rule for the classes on real rows, apply it to synthetic rows of these classes."""
+    known, codes = _coded(cloud.real, real, classes)
+    asked, true = _coded(cloud.synthetic, synthetic, classes)
+    lacking = [name for code, name in enumerate(classes) if not (true == code).any()]
+    if lacking:
+        raise Undefined(f"there are no synthetic rows of {', '.join(lacking)}")
+    return _chance_corrected(true, nearest_vote(known, codes, asked, n_neighbours), len(classes))
+
+
+def _coded(rows: Floats, labels: Labels, classes: list[str]) -> tuple[Floats, Codes]:
+    codes = pd.Index(classes).get_indexer(labels)
+    kept = codes >= 0
+    return rows[kept], np.asarray(codes[kept], dtype=np.int64)
+
+
+def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: SeparabilityOptions) -> float:
+    if len(counted) < 2:
+        raise Undefined(
+            f"{len(counted)} values of {roles.tissue_column!r} have {options.min_tissue_rows} real test rows, "
+            "and separation needs two"
+        )
+    return _rule(cloud, roles.real[0], roles.synthetic[0], counted, options.n_neighbours)
+
+
+def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
+    """Return the status score of each tissue, None where too few real test rows have two states."""
+    (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
+    found: dict[str, float | None] = {}
+    if status is None or status_synthetic is None:
+        return found
+    for name in sorted(set(tissue)):
+        real, synthetic = tissue == name, tissue_synthetic == name
+        states, _ = _counted(status[real], options.min_status_rows)
+        found[name] = None
+        if len(states) >= 2 and set(states) <= set(status_synthetic[synthetic]):
+            part = Cloud(cloud.real[real], cloud.synthetic[synthetic])
+            found[name] = _rule(part, status[real], status_synthetic[synthetic], states, options.n_neighbours)
+    return found
+
+
+def _status(tissues: dict[str, float | None], roles: Roles, options: SeparabilityOptions) -> float:
+    values = [value for value in tissues.values() if value is not None]
+    if roles.no_status:
+        raise Undefined(roles.no_status)
+    if not values:
+        raise Undefined(
+            f"no value of {roles.tissue_column!r} has {options.min_status_rows} real test rows and a synthetic row of "
+            f"each of two values of {roles.status_column!r}"
+        )
+    return float(np.mean(values))
+
+
+def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
+    """Return the share of neighbours of the other origin over what chance gives, of the worse side, at most 1.
+
+    A row is not its own neighbour. Equal rows are told apart by a jitter of 1e-6 of the spread, so that which of
+    them is nearest does not depend on the order of the rows.
+
+    Raises:
+        Undefined: there are too few rows for so many neighbours.
+    """
+    n_real, n_synthetic = len(cloud.real), len(cloud.synthetic)
+    n = n_real + n_synthetic
+    if min(n_real, n_synthetic) == 0 or n - 1 < n_neighbours:
+        raise Undefined(
+            f"{n_real} real test and {n_synthetic} synthetic rows are too few for {n_neighbours} neighbours"
+        )
+    pooled = cloud.pooled
+    spread = float(np.sqrt(((pooled - pooled.mean(axis=0)) ** 2).mean())) or 1.0
+    pooled = pooled + rng.normal(0.0, JITTER * spread, pooled.shape)
+    neighbours = (
+        NearestNeighbors(n_neighbors=n_neighbours, algorithm="brute").fit(pooled).kneighbors(return_distance=False)
+    )
+    synthetic = np.arange(n) >= n_real
+    opposite = (synthetic[neighbours] != synthetic[:, None]).mean(axis=1)
+    real_side = float(opposite[:n_real].mean()) * (n - 1) / n_synthetic
+    synthetic_side = float(opposite[n_real:].mean()) * (n - 1) / n_real
+    return min(1.0, real_side, synthetic_side)
+
+
+def _overall(scores: dict[str, float], undefined: dict[str, str]) -> float:
+    names = ("tissue", "status", "mixing")
+    for name in names:
+        if name in undefined:
+            raise Undefined(f"{name} is undefined: {undefined[name]}")
+    return float(np.prod([max(0.0, scores[name]) for name in names]) ** (1 / len(names)))
+
+
+def _silhouette_tissue(cloud: Cloud, roles: Roles, counted: list[str]) -> float:
+    rows, codes = _coded(cloud.synthetic, roles.synthetic[0], counted)
+    return _silhouette(rows, codes)
+
+
+def _silhouette_origin(cloud: Cloud) -> float:
+    return _silhouette(cloud.pooled, np.repeat([0, 1], [len(cloud.real), len(cloud.synthetic)]))
+
+
+def _silhouette(rows: Floats, codes: Codes) -> float:
+    n_groups = len(np.unique(codes))
+    if not 2 <= n_groups < len(rows):
+        raise Undefined(f"{len(rows)} rows in {n_groups} groups have no silhouette")
+    return float(silhouette_score(rows, codes))
+
+
+def _are_named(roles: Roles, options: SeparabilityOptions) -> bool:
+    """Say whether options or the columns' own names made them tissue and status, not their order."""
+    pairs = ((options.tissue, roles.tissue_column, "tissue"), (options.status, roles.status_column or "", "status"))
+    return all(option is not None or column.casefold() == name for option, column, name in pairs)
+
+
+def _notes(
+    small: list[str], roles: Roles, tissues: dict[str, float | None], options: SeparabilityOptions
+) -> tuple[str, ...]:
+    notes = []
+    if roles.status_column is not None and not _are_named(roles, options):
+        notes.append(f"{roles.tissue_column!r} counts as the tissue and {roles.status_column!r} as the status")
+    if small:
+        notes.append(
+            f"not counted for {roles.tissue_column}, fewer than {options.min_tissue_rows} real test rows: "
+            f"{', '.join(small)}"
+        )
+    left_out = [name for name, value in tissues.items() if value is None]
+    if left_out:
+        notes.append(
+            f"not counted for {roles.status_column}, fewer than {options.min_status_rows} real test rows of two "
+            f"states: {', '.join(left_out)}"
+        )
+    return tuple(notes)

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tabgenbench.errors import ConfigError
+from tabgenbench.registry.manager import make_manager
+from tabgenbench.registry.suite import find_suite, parse_choice
+
+
+def test_built_in_suites_are_found_and_resolve() -> None:
+    from tabgenbench.run.plan import resolve
+
+    plugins = make_manager()
+    for name in plugins.suites():
+        suite = find_suite(name, plugins)
+        assert suite.name == name
+        assert suite.summary
+        resolved = resolve(suite, plugins)
+        assert any(generator.is_control for generator in resolved.generators)
+
+
+def test_choices_are_read_from_text_and_tables() -> None:
+    assert parse_choice("cvae:epochs=3") == parse_choice({"name": "cvae", "epochs": 3})
+
+
+def test_suite_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'datasets = ["wdbc"]\ngenerators = [{ name = "cvae", epochs = 3 }]\nmetrics = ["gamma"]\nsplits = 2\n'
+        "[split]\ntest_fraction = 0.5\n"
+    )
+    suite = find_suite(str(path), make_manager())
+    assert (suite.name, suite.splits, suite.draws, suite.split.test_fraction) == ("mine", 2, 5, 0.5)
+    assert suite.generators[0].options == {"epochs": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("splits = 0", "option 'splits': got 0"),
+        ("splitz = 2", "unknown option 'splitz'; did you mean 'split"),
+        ("[split]\ntest_fracton = 0.2", "unknown option 'test_fracton'; did you mean 'test_fraction'"),
+        ("generators = [3]", "got 3, expected NAME"),
+        ("splits = ", "not TOML"),
+    ],
+)
+def test_bad_suite_file_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.toml"
+    base = "" if "generators" in text else 'generators = ["cvae"]\n'
+    path.write_text('datasets = ["wdbc"]\nmetrics = ["gamma"]\n' + base + text)
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")) as caught:
+        find_suite(str(path), make_manager())
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_suite_suggests() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'quickstart'"):
+        find_suite("quickstrat", make_manager())

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from tabgenbench_leaderboard.board.intervals import compare_paired, mean, t_interval
+
+FINITE = st.floats(-1e3, 1e3)
+
+
+@given(st.lists(FINITE, min_size=2, max_size=12))
+def test_the_interval_is_that_of_scipy(values: list[float]) -> None:
+    interval = t_interval(values)
+    error = stats.sem(values)
+    half = stats.t.ppf(0.975, len(values) - 1) * error
+    assert interval.n == len(values)
+    assert interval.low is not None
+    assert interval.high is not None
+    assert interval.mean == pytest.approx(np.mean(values), abs=1e-9)
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=1e-6, abs=1e-9)
+
+
+def test_hand_numbers_for_three_splits() -> None:
+    # t(0.975, 2) = 4.30265; sd of 1, 2, 3 is 1
+    interval = t_interval([1.0, 2.0, 3.0])
+    assert interval.mean == 2
+    assert interval.low == pytest.approx(2 - 4.302653 / math.sqrt(3), abs=1e-6)
+
+
+def test_one_split_has_no_interval_and_none_no_mean() -> None:
+    one, none = t_interval([0.5]), t_interval([])
+    assert (one.mean, one.low, one.high, one.n) == (0.5, None, None, 1)
+    assert (none.mean, none.n) == (None, 0)
+
+
+@given(st.lists(FINITE, min_size=1, max_size=9), st.randoms())
+def test_the_mean_does_not_depend_on_the_order(values: list[float], random: object) -> None:
+    shuffled = list(values)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert mean(shuffled) == mean(values)
+
+
+def test_pairing_tells_apart_what_overlapping_intervals_do_not() -> None:
+    first = {0: 0.90, 1: 0.93, 2: 0.96}
+    second = {split: value - 0.01 - 0.0005 * split for split, value in first.items()}
+    paired = compare_paired(first, second, "higher")
+    assert paired.verdict == "better"
+    assert compare_paired(second, first, "higher").verdict == "worse"
+    assert compare_paired(first, second, "lower").verdict == "worse"
+    difference = stats.ttest_rel(list(first.values()), list(second.values())).confidence_interval(0.95)
+    assert paired.interval.low == pytest.approx(difference.low, abs=1e-12)
+    assert paired.interval.high == pytest.approx(difference.high, abs=1e-12)
+
+
+def test_best_at_one_compares_distances_from_one() -> None:
+    near, far = {0: 1.10, 1: 1.11}, {0: 0.50, 1: 0.51}
+    assert compare_paired(near, far, "one").verdict == "better"
+    mirrored = {0: 0.9, 1: 0.89}
+    assert compare_paired(near, mirrored, "one").verdict == "not distinguishable"
+
+
+def test_only_common_splits_count() -> None:
+    paired = compare_paired({0: 1.0, 1: 2.0}, {1: 1.0, 2: 5.0}, "higher")
+    assert paired.verdict == "too few splits"
+    assert paired.interval.n == 1
+    assert compare_paired({0: 1.0}, {1: 1.0}, "higher").interval.mean is None
+
+
+def test_rounding_is_not_a_difference() -> None:
+    first = {0: 0.1 + 0.2, 1: 0.3 * 3}
+    second = {0: 0.3, 1: 0.9 - 1e-16}
+    assert compare_paired(first, second, "higher").verdict == "not distinguishable"
+
+
+@given(st.dictionaries(st.integers(0, 5), FINITE, min_size=2), st.dictionaries(st.integers(0, 5), FINITE, min_size=2))
+def test_swapping_the_rows_swaps_the_verdict(first: dict[int, float], second: dict[int, float]) -> None:
+    swap = {"better": "worse", "worse": "better"}
+    one, other = compare_paired(first, second, "higher").verdict, compare_paired(second, first, "higher").verdict
+    assert other == swap.get(one, one)
+
+
+def test_the_interval_covers_the_truth_about_95_percent_of_the_time() -> None:
+    samples = np.random.default_rng(0).normal(3.0, 2.0, (2000, 3))
+    hits = 0
+    for sample in samples:
+        interval = t_interval(sample.tolist())
+        assert interval.low is not None
+        assert interval.high is not None
+        hits += interval.low <= 3.0 <= interval.high
+    assert hits / 2000 == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize("n", [2, 3, 11, 31, 32, 100])
+def test_the_quantile_is_exact_for_any_number_of_splits(n: int) -> None:
+    interval = t_interval([float(i % 2) for i in range(n)])
+    assert interval.low is not None
+    assert interval.high is not None
+    half = stats.t.ppf(0.975, n - 1) * stats.sem([i % 2 for i in range(n)])
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=1e-12)
