@@ -1,7 +1,7 @@
-"""TabGenBench: every generator of tables on one split, scored beside controls, on a board that anyone can rebuild.
+"""TabGenBench: train every generator of tables on one split, score the samples beside controls, publish the board.
 
-The names below are what a plugin needs. They are imported when they are first used, so that a module which only
-registers plugins costs nothing.
+The names below are the public interface: everything that a plugin or a notebook needs. Each is imported at its first
+use, so that a module which only registers plugins costs nothing.
 """
 
 from __future__ import annotations
@@ -14,24 +14,41 @@ from tabgenbench.registry.lazy import Lazy
 
 if TYPE_CHECKING:
     from tabgenbench.data.conditions import ConditionCodes, nearest_known
+    from tabgenbench.data.h5ad import from_anndata, to_anndata
     from tabgenbench.data.schema import Schema
-    from tabgenbench.data.table import Source, Table, condition_labels
+    from tabgenbench.data.table import Source, Table, as_categorical, condition_labels
     from tabgenbench.data.transform import Transform
-    from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported
-    from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
+    from tabgenbench.engines.memory import machine_memory
+    from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported, did_you_mean
+    from tabgenbench.interfaces.contract import check_generator, check_metric, failures
+    from tabgenbench.interfaces.dataset import (
+        DatasetCard,
+        DatasetSource,
+        FetchProgress,
+        FileStatus,
+        describe_table,
+        load_card,
+    )
+    from tabgenbench.interfaces.device_split import DeviceSplit, upload
     from tabgenbench.interfaces.evaluation import Evaluation
-    from tabgenbench.interfaces.generator import Card, FitContext, Generator, SampleContext
-    from tabgenbench.interfaces.metric import Metric, MetricContext, Result, ScoreSpec
+    from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
+    from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
     from tabgenbench.options import Options
+    from tabgenbench.records import Card, Fallback, ScoreSpec
 
 __all__ = [
     "Card",
     "ConditionCodes",
     "ConfigError",
+    "Context",
     "DataError",
     "DatasetCard",
     "DatasetSource",
+    "DeviceSplit",
     "Evaluation",
+    "Fallback",
+    "FetchProgress",
+    "FileStatus",
     "FitContext",
     "Generator",
     "Lazy",
@@ -39,6 +56,8 @@ __all__ = [
     "MetricContext",
     "Options",
     "PluginError",
+    "Progress",
+    "Requirement",
     "Result",
     "SampleContext",
     "Schema",
@@ -48,24 +67,47 @@ __all__ = [
     "Table",
     "Transform",
     "Unsupported",
+    "as_categorical",
+    "check_generator",
+    "check_metric",
     "condition_labels",
+    "describe_table",
+    "did_you_mean",
+    "failures",
+    "from_anndata",
     "hookimpl",
+    "load_card",
+    "machine_memory",
     "nearest_known",
+    "to_anndata",
+    "upload",
 ]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "data.conditions": ("ConditionCodes", "nearest_known"),
-    "interfaces.dataset": ("DatasetCard", "DatasetSource"),
-    "errors": ("ConfigError", "DataError", "PluginError", "TabGenBenchError", "Unsupported"),
-    "interfaces.evaluation": ("Evaluation",),
-    "interfaces.generator": ("Card", "FitContext", "Generator", "SampleContext"),
-    "interfaces.metric": ("Metric", "MetricContext", "Result", "ScoreSpec"),
-    "options": ("Options",),
+    "data.h5ad": ("from_anndata", "to_anndata"),
     "data.schema": ("Schema",),
-    "data.table": ("Source", "Table", "condition_labels"),
+    "data.table": ("Source", "Table", "as_categorical", "condition_labels"),
     "data.transform": ("Transform",),
+    "engines.memory": ("machine_memory",),
+    "errors": ("ConfigError", "DataError", "PluginError", "TabGenBenchError", "Unsupported", "did_you_mean"),
+    "interfaces.contract": ("check_generator", "check_metric", "failures"),
+    "interfaces.dataset": (
+        "DatasetCard",
+        "DatasetSource",
+        "FetchProgress",
+        "FileStatus",
+        "describe_table",
+        "load_card",
+    ),
+    "interfaces.device_split": ("DeviceSplit", "upload"),
+    "interfaces.evaluation": ("Evaluation",),
+    "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
+    "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),
+    "options": ("Options",),
+    "records": ("Card", "Fallback", "ScoreSpec"),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 __all__ = [
     "SCHEMA_VERSION",
-    "CardRecord",
+    "Card",
     "CellIdentity",
     "CellRecord",
     "DrawScores",
     "Environment",
-    "FallbackRecord",
+    "Fallback",
     "Phase",
     "RunInfo",
     "ScoreRecord",
-    "SpecRecord",
+    "ScoreSpec",
     "Status",
     "SuiteRecord",
     "SuiteRow",
@@ -35,13 +35,25 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="allow", ser_json_inf_nan="null")
 
 
-class CardRecord(_Record):
-    """What a board shows of a generator."""
+class Card(_Record):
+    """What a reader of a board wants to know of a generator.
+
+    Attributes:
+        summary: one sentence on what it is.
+        citation: where it was published.
+        licence: licence of the code.
+        url: where its code or paper is.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
     summary: str = ""
     citation: str = ""
     licence: str = ""
     url: str = ""
+
+    def __init__(self, summary: str = "", **rest: Any) -> None:
+        super().__init__(summary=summary, **rest)
 
 
 class CellIdentity(_Record):
@@ -60,7 +72,7 @@ class CellIdentity(_Record):
     generator: str
     label: str = Field(description="name of the generator with the options that differ from its defaults")
     config: dict[str, Any]
-    card: CardRecord
+    card: Card
     is_control: bool
     seed: int
     draws: int
@@ -75,8 +87,8 @@ class Phase(_Record):
     peak_gpu_bytes: int | None = Field(None, description="what torch allocated on the GPU at most, fit and samples")
 
 
-class FallbackRecord(_Record):
-    """Rows of a condition that a rule sampled in place of the model's own way."""
+class Fallback(_Record):
+    """Rows of a condition that a rule sampled in place of the model."""
 
     condition: str
     rows: int = Field(description="in all draws together")
@@ -124,13 +136,28 @@ class CellRecord(_Record):
     losses: dict[str, list[float | None]] = Field(
         default_factory=dict, description="curves by name; 'epoch' holds the epochs they were reported at"
     )
-    fallbacks: list[FallbackRecord] = Field(default_factory=list)
+    fallbacks: list[Fallback] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     environment: Environment = Field(default_factory=Environment)
 
 
-class SpecRecord(_Record):
-    """A `tabgenbench.interfaces.metric.ScoreSpec`, as kept in a record."""
+class ScoreSpec(_Record):
+    """What a reader must know of a score; it is kept in every record, so a board needs no plugin.
+
+    Attributes:
+        name: unique over all metrics, such as ``gamma-within``.
+        direction: ``higher`` or ``lower`` is better, or ``one``: best at 1.
+        low: smallest possible value, or None.
+        high: largest possible value, or None.
+        unit: unit, or empty for a plain number.
+        description: one sentence on what it measures.
+        blind_to: what a good value does not show.
+        floor: the control that marks a bad value, or empty.
+        citation: where the score comes from.
+        ranked: whether a board may mark a best value; False for a score too noisy to rank by.
+    """
+
+    model_config = ConfigDict(frozen=True)
 
     name: str
     direction: Literal["higher", "lower", "one"]
@@ -161,7 +188,7 @@ class ScoreRecord(_Record):
     cell_key: str
     metric: str
     config: dict[str, Any] = Field(default_factory=dict)
-    specs: list[SpecRecord] = Field(default_factory=list)
+    specs: list[ScoreSpec] = Field(default_factory=list)
     status: Status
     reason: str = ""
     traceback: str = ""

@@ -19,8 +19,7 @@ from typing import BinaryIO, TypeAlias
 
 import httpx
 
-from tabgenbench.errors import DataError
-from tabgenbench.interfaces.dataset import FetchProgress, FileStatus
+from tabgenbench import DataError, FetchProgress, FileStatus
 
 __all__ = ["Downloader", "PinnedFile", "blob_sha1", "data_root", "file_status"]
 

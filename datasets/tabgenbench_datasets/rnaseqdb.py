@@ -14,18 +14,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Source, Table, as_categorical
-from tabgenbench.errors import DataError
-from tabgenbench.interfaces.dataset import (
+from tabgenbench import (
+    DataError,
     DatasetCard,
     DatasetSource,
     FetchProgress,
     FileStatus,
+    Options,
+    Schema,
+    Source,
+    Table,
+    as_categorical,
     describe_table,
     load_card,
 )
-from tabgenbench.options import Options
 from tabgenbench_datasets.fetching import Downloader, PinnedFile, data_root, file_status
 from tabgenbench_datasets.rnaseqdb_files import (
     FIX,

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgenbench.errors import DataError
+from tabgenbench import DataError
 from tabgenbench_datasets.fetching import PinnedFile, blob_sha1
 
 __all__ = [

@@ -7,9 +7,7 @@ from typing import ClassVar, cast
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Source, Table, as_categorical
-from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, load_card
+from tabgenbench import DatasetCard, DatasetSource, Schema, Source, Table, as_categorical, load_card
 from tabgenbench_datasets.simulation import (
     STATUSES,
     SimulationConfig,

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from tabgenbench.options import Options
+from tabgenbench import Options
 
 __all__ = [
     "KAPPA",

@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 from pydantic import ValidationError
 
-from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Table
-from tabgenbench.errors import DataError, Unsupported
-from tabgenbench.interfaces.generator import Card, FitContext, Generator, SampleContext
+from tabgenbench import Card, DataError, FitContext, Generator, SampleContext, Schema, Table, Unsupported
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 from tabgenbench_datasets.simulation import STATUSES, Design, TissueModel, config_of, gene_names, tissue_names
 

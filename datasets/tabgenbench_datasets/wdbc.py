@@ -7,9 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Source, Table
-from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, load_card
+from tabgenbench import DatasetCard, DatasetSource, Schema, Source, Table, load_card
 
 __all__ = ["WDBC"]
 

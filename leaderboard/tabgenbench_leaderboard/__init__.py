@@ -17,7 +17,7 @@ from tabgenbench import hookimpl
 if TYPE_CHECKING:
     import click
 
-    from tabgenbench.run.runner import Run
+    from tabgenbench.run.state import Run
 
 
 @hookimpl

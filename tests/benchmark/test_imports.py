@@ -17,6 +17,23 @@ HOMES = {
     "tabgenbench_datasets": ROOT / "datasets",
     "tabgenbench_leaderboard": ROOT / "leaderboard",
 }
+ROOMS = {  # which rooms of the harness each may import; "root" is every module directly in the package
+    "root": set(),
+    "engines": {"root"},
+    "data": {"root"},
+    "interfaces": {"root", "data"},
+    "registry": {"root", "engines", "data", "interfaces"},
+    "store": {"root", "data"},
+    "run": {"root", "engines", "data", "interfaces", "registry", "store"},
+    "commands": {"root", "engines", "data", "interfaces", "registry", "store", "run"},
+}
+BOARD_ROOMS = {
+    "board": set(),
+    "figures": {"board"},
+    "pages": {"board", "figures"},
+    "root": {"board", "figures", "pages"},
+}
+FRONT = {"tabgenbench", "tabgenbench.__main__"}  # these may name any room
 HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "sklearn", "torch"}
 
 
@@ -38,6 +55,82 @@ def offences(package: str, forbidden: set[str]) -> list[str]:
     for path in sorted((HOMES[package] / package).rglob("*.py")):
         found += [f"{path.name}:{line} {name}" for line, name in imported(path) if name in forbidden]
     return found
+
+
+def import_graph(package: str) -> dict[str, set[str]]:
+    """Return the modules of a package, each with those of the package that it imports, at whatever place."""
+    home = HOMES[package]
+    paths = {
+        ".".join(path.relative_to(home).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sorted((home / package).rglob("*.py"))
+    }
+    graph: dict[str, set[str]] = {}
+    for module, path in paths.items():
+        named: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: a relative import"
+                parts = {f"{node.module}.{alias.name}" for alias in node.names}
+                named |= {part if part in paths else str(node.module) for part in parts}
+            elif isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+        graph[module] = {name for name in named if name in paths} - {module}
+    return graph
+
+
+def room_of(module: str, rooms: dict[str, set[str]]) -> str:
+    part = [*module.split("."), ""][1]
+    return part if part in rooms else "root"
+
+
+def find_cycle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the modules of one cycle, or nothing."""
+    done: set[str] = set()
+
+    def visit(module: str, way: list[str]) -> list[str]:
+        if module in way:
+            return way[way.index(module) :]
+        for name in sorted(graph[module] - done):
+            if found := visit(name, [*way, module]):
+                return found
+        done.add(module)
+        return []
+
+    return next((found for module in sorted(graph) if (found := visit(module, []))), [])
+
+
+@pytest.mark.parametrize(("package", "rooms"), [("tabgenbench", ROOMS), ("tabgenbench_leaderboard", BOARD_ROOMS)])
+def test_rooms_import_in_one_direction(package: str, rooms: dict[str, set[str]]) -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in import_graph(package).items()
+        for name in names
+        if module not in FRONT
+        and name not in FRONT
+        and room_of(name, rooms) not in {room_of(module, rooms), *rooms[room_of(module, rooms)]}
+    ]
+    assert wrong == []
+    folders = {path.parent.name for path in (HOMES[package] / package).glob("*/__init__.py")}
+    assert folders == set(rooms) - {"root"}
+
+
+@pytest.mark.parametrize("package", sorted(HOMES))
+def test_no_import_cycle(package: str) -> None:
+    graph = import_graph(package)
+    front = {name: set() if name in HOMES else names - set(HOMES) for name, names in graph.items()}
+    assert find_cycle(front) == []
+
+
+def test_our_plugins_import_the_harness_by_its_front_door() -> None:
+    deep = [
+        f"{path.name}: {name}"
+        for package in ("tabgenbench_plugins", "tabgenbench_datasets")
+        for path in sorted((HOMES[package] / package).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+        if name.startswith("tabgenbench.")
+    ]
+    assert deep == []
 
 
 def modules_after(code: str) -> set[str]:

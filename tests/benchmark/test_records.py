@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tabgenbench import Card, ScoreSpec
-from tabgenbench.records import CardRecord, CellRecord, DrawScores, Phase, ScoreRecord, SpecRecord
+from tabgenbench.records import CellRecord, DrawScores, Phase, ScoreRecord
 
 
 @given(st.dictionaries(st.sampled_from(["a", "b", "c"]), st.floats(allow_nan=False, allow_infinity=False)))
@@ -28,9 +28,9 @@ def test_a_spec_and_a_card_are_kept_whole() -> None:
         name="gamma", direction="higher", low=-1, high=1, unit="", description="d", blind_to="b", floor="shuffled",
         citation="c", ranked=False,
     )  # fmt: skip
-    assert SpecRecord(**dataclasses.asdict(spec)).model_dump() == dataclasses.asdict(spec)
+    assert ScoreSpec(**dataclasses.asdict(spec)).model_dump() == dataclasses.asdict(spec)
     card = Card("summary", "citation", "licence", "url")
-    assert CardRecord(**dataclasses.asdict(card)).model_dump() == dataclasses.asdict(card)
+    assert Card(**dataclasses.asdict(card)).model_dump() == dataclasses.asdict(card)
 
 
 def test_every_status_is_one_of_six() -> None:

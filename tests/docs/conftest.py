@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.registry.manager import KINDS, Plugins, make_manager
+from tabgenbench.interfaces.kinds import KINDS
+from tabgenbench.registry.manager import Plugins, make_manager
 
 
 @pytest.fixture(scope="session")

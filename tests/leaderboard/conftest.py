@@ -10,22 +10,22 @@ import pytest
 
 from tabgenbench.options import parse_plugin_string
 from tabgenbench.records import (
-    CardRecord,
+    Card,
     CellIdentity,
     CellRecord,
     DrawScores,
     Environment,
-    FallbackRecord,
+    Fallback,
     Phase,
     RunInfo,
     ScoreRecord,
-    SpecRecord,
+    ScoreSpec,
     SuiteRecord,
     SuiteRow,
 )
 from tabgenbench.store.store import Store
 
-GAMMA = SpecRecord(
+GAMMA = ScoreSpec(
     name="gamma",
     direction="higher",
     low=-1,
@@ -35,10 +35,10 @@ GAMMA = SpecRecord(
     floor="shuffled",
     citation="Viñas et al. 2022",
 )
-KS = SpecRecord(name="mean-ks", direction="lower", low=0, high=1, description="Mean Kolmogorov-Smirnov distance.")
-RATIO = SpecRecord(name="variance-ratio", direction="one", low=0, description="Total variance, synthetic / real.")
-DEND = SpecRecord(name="s-dend", direction="higher", low=-1, high=1, ranked=False)
-SPECS: dict[str, tuple[SpecRecord, ...]] = {"gamma": (GAMMA,), "moments": (KS, RATIO), "dendrogram": (DEND,)}
+KS = ScoreSpec(name="mean-ks", direction="lower", low=0, high=1, description="Mean Kolmogorov-Smirnov distance.")
+RATIO = ScoreSpec(name="variance-ratio", direction="one", low=0, description="Total variance, synthetic / real.")
+DEND = ScoreSpec(name="s-dend", direction="higher", low=-1, high=1, ranked=False)
+SPECS: dict[str, tuple[ScoreSpec, ...]] = {"gamma": (GAMMA,), "moments": (KS, RATIO), "dendrogram": (DEND,)}
 CONTROLS = ("condition-mvn", "real-resample", "shuffled", "condition-mean", "truth")
 
 Value = float | Sequence[float] | str
@@ -147,7 +147,7 @@ class FakeRun:
             generator=name,
             label=row.label,
             config={"epochs": 1400, **options} if not row.is_control else options,
-            card=CardRecord(summary=f"What {name} is", citation="Someone 2023", licence="MIT", url="https://x.org/a_b"),
+            card=Card(summary=f"What {name} is", citation="Someone 2023", licence="MIT", url="https://x.org/a_b"),
             is_control=row.is_control,
             seed=row.seed,
             draws=self.draws,
@@ -230,7 +230,7 @@ def full_run(run: FakeRun) -> FakeRun:
             {"gamma": {"gamma": base + 0.01}, "moments": moments(0.078, 1.0), "dendrogram": {"s-dend": 0.31}},
             split=split,
             fit_seconds=0.6,
-            fallbacks=[FallbackRecord(condition="colon, normal", rows=4, rule="pooled covariance")],
+            fallbacks=[Fallback(condition="colon, normal", rows=4, rule="pooled covariance")],
         )
         run.cell("real-resample", {"gamma": {"gamma": base + noise}, "moments": moments(0.063, 1.01)}, split=split)
         run.cell("shuffled", {"gamma": {"gamma": noise / 10}, "moments": moments(0.073, 2.05)}, split=split)

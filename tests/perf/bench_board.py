@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tabgenbench.engines.environment import available_cores, describe_environment
 from tabgenbench.records import (
-    CardRecord,
+    Card,
     CellIdentity,
     CellRecord,
     DrawScores,
@@ -31,7 +31,7 @@ from tabgenbench.records import (
     Phase,
     RunInfo,
     ScoreRecord,
-    SpecRecord,
+    ScoreSpec,
     SuiteRecord,
     SuiteRow,
 )
@@ -58,9 +58,9 @@ def key(*parts: object) -> str:
     return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def spec(name: str) -> SpecRecord:
+def spec(name: str) -> ScoreSpec:
     """Return what a score means, as long as that of a built-in metric."""
-    return SpecRecord(
+    return ScoreSpec(
         name=name,
         direction="higher" if name == "gamma" else "lower",
         low=-1.0 if name == "gamma" else 0.0,
@@ -105,7 +105,7 @@ def cell_record(asked: SuiteRow, environment: Environment, rng: random.Random) -
             generator=generator,
             label=asked.label,
             config={f"option_{i}": [i, str(i), i / 7][i % 3] for i in range(0 if asked.is_control else 15)},
-            card=CardRecord(
+            card=Card(
                 summary=f"What {generator} is, in one sentence that a reader of the board understands",
                 citation="Somebody and Other 2020, Journal of Tables 12",
                 licence="Apache-2.0",

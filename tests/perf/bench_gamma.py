@@ -21,8 +21,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, MetricContext, Table, Transform
+from tabgenbench_plugins.correlation import gram_sums, streamed_sums, unit_columns
 from tabgenbench_plugins.metrics.gamma import Gamma
-from tabgenbench_plugins.metrics.parts.correlation import gram_sums, streamed_sums, unit_columns
 
 N_ROWS = 270
 NARROW, WIDE = 969, 18_154

@@ -51,7 +51,7 @@ def _checks(plugins: Plugins, text: str) -> list[Check]:
     name, options = parse_plugin_string(text)
     generators, metrics = plugins.entries("generators"), plugins.entries("metrics")
     if name in generators:
-        return check_generator(generators[name].load(), **options)
+        return check_generator(generators[name].load_fitting("generators"), **options)
     if name in metrics:
-        return check_metric(metrics[name].load(), **options)
+        return check_metric(metrics[name].load_fitting("metrics"), **options)
     raise ConfigError(f"unknown generator or metric {name!r}{did_you_mean(name, [*generators, *metrics])}")

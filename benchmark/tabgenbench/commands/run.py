@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tabgenbench.run.choose_engine import Engine
     from tabgenbench.run.plan import Plan
     from tabgenbench.run.prepare import Prepared
-    from tabgenbench.run.runner import Run, RunOptions
+    from tabgenbench.run.state import Run, RunOptions
     from tabgenbench.store.store import Store
 
 __all__ = ["run"]
@@ -76,7 +76,8 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.run.choose_engine import choose_engine
-    from tabgenbench.run.runner import Run, execute
+    from tabgenbench.run.runner import execute
+    from tabgenbench.run.state import Run
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)

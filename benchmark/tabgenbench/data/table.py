@@ -191,19 +191,6 @@ class Table:
         features = tuple(str(n) for n in names)
         return cls(X=np.ascontiguousarray(values), obs=obs, features=features, schema=schema, **meaning)
 
-    def to_anndata(self) -> Any:
-        """Return an `anndata.AnnData` with the meaning of the values in ``uns['tabgenbench']``."""
-        from tabgenbench.data.h5ad import to_anndata
-
-        return to_anndata(self)
-
-    @classmethod
-    def from_anndata(cls, adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-        """Build a table from an `anndata.AnnData`; what ``uns['tabgenbench']`` says holds unless given here."""
-        from tabgenbench.data.h5ad import from_anndata
-
-        return from_anndata(adata, schema=schema, **meaning)
-
 
 def dense_block(values: Matrix) -> NDArray[np.float32]:
     """Return values as a dense array; no copy where they are dense already."""

@@ -102,10 +102,12 @@ def table_from_adata(
     source: Source,
 ) -> Table:
     """Return an `anndata.AnnData` that `read_h5ad` read as a checked table; see `read_table_file`."""
+    from tabgenbench.data.h5ad import from_anndata
+
     schema.check(columns=list(adata.obs.columns), features=list(adata.var_names), where=str(path))
     kept = schema if schema != Schema() else None
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
-        table = Table.from_anndata(adata, schema=kept, source=source)
+        table = from_anndata(adata, schema=kept, source=source)
     if scale is None and "tabgenbench" not in adata.uns:
         scale = "counts" if _whole_numbers(adata.X) else "linear"
     if scale is not None:

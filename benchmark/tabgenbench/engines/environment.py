@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
+from tabgenbench.extras import required_package
 from tabgenbench.records import Environment
-from tabgenbench.registry.lazy import required_package
 
 __all__ = ["available_cores", "describe_environment", "imported_versions", "visible_gpus"]
 

@@ -37,7 +37,8 @@ PRELOAD = [
     "tabgenbench.engines.worker",
     "tabgenbench.run.tasks",
     "tabgenbench.commands.cli",  # the script that starts a run imports it, and each process imports that script
-    "tabgenbench.engines.preload",
+    "tabgenbench.run.warm_up",
+    "tabgenbench.engines.preload",  # last
 ]
 POLL_SECONDS = 0.1
 SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the next may need that memory

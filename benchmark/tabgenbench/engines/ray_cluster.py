@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tabgenbench.engines.devices import resolve_device
 from tabgenbench.engines.environment import available_cores, visible_gpus
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.engines.scratch import short_scratch
 from tabgenbench.errors import ConfigError, DeviceError
-from tabgenbench.interfaces.device_split import resolve_device
 
 __all__ = ["Cluster", "Node", "Offer", "import_ray", "survey", "usable"]
 

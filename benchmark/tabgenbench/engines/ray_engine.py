@@ -20,7 +20,6 @@ from tabgenbench.engines.environment import describe_environment, visible_gpus
 from tabgenbench.engines.ray_cluster import Cluster, Node, usable
 from tabgenbench.engines.ray_node import Job, Report, leave_node, look_around, run_task
 from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenBenchError
-from tabgenbench.store.folder import StoreFolder
 
 __all__ = ["RayExecutor", "to_reserve"]
 
@@ -43,7 +42,7 @@ class RayExecutor:
         device: ``cpu`` or a GPU; Ray chooses which one.
         address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a Ray on this machine that ends with `close`.
         slots_per_gpu: how many tasks may share a GPU.
-        store: the store's folder, which all nodes have to share; None where nothing of it is read or written.
+        probe: a folder to make in the store, which all nodes have to share; None where no store is read or written.
         memory: limit of a cell's memory in bytes, or None; Ray keeps no more for any task.
 
     Raises:
@@ -60,7 +59,7 @@ class RayExecutor:
         device: str,
         address: str | None,
         slots_per_gpu: int = 1,
-        store: Path | None,
+        probe: Path | None,
         memory: int | None = None,
     ) -> None:
         paths = tuple(dict.fromkeys(os.path.abspath(path) for path in sys.path if os.path.exists(path or ".")))
@@ -76,8 +75,8 @@ class RayExecutor:
             nodes = self._cluster.nodes()
             usable_nodes = usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu)
             if not self._cluster.is_local:
-                if store is not None:
-                    self._job = replace(self._job, probe=self._write_probe(store.absolute()))
+                if probe is not None:
+                    self._job = replace(self._job, probe=self._write_probe(probe.absolute()))
                 self._check([node for node in nodes if node.id in usable_nodes])
         except BaseException:
             self.close()
@@ -172,16 +171,15 @@ class RayExecutor:
             resources["memory"] = reserved
         return resources
 
-    def _write_probe(self, store: Path) -> Path:
-        """Make a folder in the store that every node has to find."""
-        folder = StoreFolder(store).new_path()
+    def _write_probe(self, folder: Path) -> Path:
+        """Make the folder that every node has to find."""
         try:
             folder.mkdir(parents=True)
             self._folder = folder
             (folder / "token").write_text(self._job.token, encoding="ascii")
         except OSError as error:
             raise StoreError(
-                f"--store: cannot write to {store} ({error.strerror}); name a folder that you may write to"
+                f"--store: cannot write to {folder.parent} ({error.strerror}); name a folder that you may write to"
             ) from None
         return folder
 

@@ -1,17 +1,131 @@
-"""The check of what a generator samples: nothing of a plugin is believed unseen."""
+"""Checks of what plugins are and of what they return; everything that uses a plugin uses these.
+
+`misfit` looks at a class before it is used, `check_estimate` and `check_sample` at what a generator returns,
+`score_draw` computes a metric and looks at its result.
+"""
 
 from __future__ import annotations
 
+import inspect
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tabgenbench.data.table import Table
-from tabgenbench.errors import PluginError
+from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
+from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.evaluation import Evaluation
+from tabgenbench.interfaces.generator import Generator
+from tabgenbench.interfaces.kinds import Kind
+from tabgenbench.interfaces.metric import Metric, MetricContext, Result
+from tabgenbench.options import Options
+from tabgenbench.records import Card, ScoreSpec
 
-__all__ = ["check_sample"]
+__all__ = ["check_estimate", "check_requirements", "check_result", "check_sample", "misfit", "score_draw"]
+
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
+BASES: dict[Kind, type] = {"generators": Generator, "metrics": Metric, "datasets": DatasetSource}
+
+
+def misfit(kind: Kind, found: type) -> str:
+    """Return in one sentence what keeps a class from being used as one of a kind, or nothing."""
+    base, where = BASES[kind], f"{found.__module__}:{found.__qualname__}"
+    if not issubclass(found, base):
+        return f"{where} is no {base.__name__}; derive it from tabgenbench.{base.__name__}"
+    if inspect.isabstract(found):
+        lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
+        return f"{where} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
+    reason = _wrong(found, "name", lambda name: isinstance(name, str) and bool(name), 'a text; write name = "..."')
+    reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
+    reason = reason or OWN[kind](found)
+    return f"{where}: {reason}" if reason else ""
+
+
+def _generator_misfit(found: type) -> str:
+    return (
+        _wrong(found, "card", lambda card: isinstance(card, Card), 'a tabgenbench.Card; write card = Card("...")')
+        or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # that it is there is checked
+        or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
+        or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
+    )
+
+
+def _metric_misfit(found: type) -> str:
+    expected = "a tuple of tabgenbench.ScoreSpec, at least one; write scores = (ScoreSpec(...),)"
+    reason = _wrong(found, "scores", _are_specs, expected)
+    for number, spec in enumerate([] if reason else found.scores):  # type: ignore[attr-defined]  # see above
+        reason = reason or _unrecordable(f"scores[{number}]", spec)
+    return reason
+
+
+def _dataset_misfit(_: type) -> str:
+    return ""
+
+
+OWN: dict[Kind, Callable[[type], str]] = {
+    "generators": _generator_misfit,
+    "metrics": _metric_misfit,
+    "datasets": _dataset_misfit,
+}
+
+
+def _wrong(found: type, name: str, fits: Callable[[Any], bool], expected: str) -> str:
+    if not hasattr(found, name):
+        return f"has no {name}, expected {expected}"
+    value = getattr(found, name)
+    return "" if fits(value) else f"{name} is {_short(value)}, expected {expected}"
+
+
+def _unrecordable(name: str, value: Card | ScoreSpec) -> str:
+    """Say what of a card or of a score's description a record cannot keep."""
+    for extra in value.model_extra or {}:
+        return f"{name} has an unknown field {extra!r}{did_you_mean(extra, type(value).model_fields)}"
+    try:
+        value.model_dump_json()
+    except Exception as error:  # a plugin's values may be anything
+        return f"{name} cannot be kept ({text_of(error)}); use texts and numbers"
+    return ""
+
+
+def _is_config(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Options)
+
+
+def _are_specs(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(one, ScoreSpec) for one in value)
+
+
+def _short(value: Any) -> str:
+    """Return a value on one line, however long or odd its own text is."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a plugin's object may fail to say what it is
+        text = f"of type {type(value).__name__}"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def check_estimate(estimate: Any, *, plugin: str) -> int | None:
+    """Return what `Generator.estimate_memory` gave.
+
+    Args:
+        estimate: what the plugin returned.
+        plugin: its name, for the message.
+
+    Raises:
+        PluginError: it is neither None nor a number of bytes.
+    """
+    if estimate is None:
+        return None
+    is_number = isinstance(estimate, Real) and not isinstance(estimate, bool)
+    if not is_number or not 0 <= estimate < float("inf"):
+        got = _short(estimate)
+        raise PluginError(f"plugin {plugin!r}: estimate_memory() returned {got}, expected bytes or None")
+    return int(estimate)
 
 
 def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
@@ -54,3 +168,58 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
             got, asked = synthetic.obs[column].iloc[row], conditions[column].iloc[row]
             raise PluginError(f"{where} returned {column}={got!r} in row {row}, asked was {asked!r}")
     return replace(synthetic.like(values, conditions.copy()), scale=synthetic.scale)
+
+
+def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
+    """Compute one metric on one draw and check what it returns.
+
+    Raises:
+        Unsupported: the metric declines, or needs what is not here.
+        PluginError: it returned something that is no result.
+    """
+    check_requirements(metric, evaluation)
+    result = metric.compute(evaluation, context)
+    check_result(metric, result)
+    return result
+
+
+def check_result(metric: Metric, result: Result) -> None:
+    """Raise `PluginError` unless every declared score is either finite and in its range or undefined with a reason."""
+    where = f"metric {metric.name!r}"
+    declared = {spec.name: spec for spec in metric.scores}
+    returned = {*result.scores, *result.undefined}
+    if returned != set(declared):
+        raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
+    for name, frame in result.artifacts.items():
+        if not (isinstance(name, str) and ARTIFACT_NAME.fullmatch(name)):
+            expected = "1 to 64 letters, digits, '-' or '_' of ASCII"
+            raise PluginError(f"{where}: artifact {str(name)[:64]!r} cannot name a file, expected {expected}")
+        if not isinstance(frame, pd.DataFrame):
+            raise PluginError(f"{where}: artifact {name!r} is of type {type(frame).__name__}, expected a DataFrame")
+    for name, value in result.scores.items():
+        spec = declared[name]
+        if not isinstance(value, Real):
+            raise PluginError(f"{where}: score {name!r} is {value!r}, expected a finite number")
+        slack = 1e-6  # rounding may pass the end of a closed range
+        low = -np.inf if spec.low is None else spec.low - slack
+        high = np.inf if spec.high is None else spec.high + slack
+        if not (np.isfinite(value) and low <= value <= high):
+            bounds = "" if spec.low is None and spec.high is None else f" from {spec.low} to {spec.high}"
+            expected = f"a finite number{bounds}, or undefined with a reason"
+            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}")
+
+
+def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) -> None:
+    """Raise `Unsupported` with the reason where the metric needs something that is not here."""
+    schema = evaluation.test.schema
+    present = {
+        "conditions": bool(schema.conditions),
+        "batch": schema.batch is not None,
+        "group": schema.group is not None,
+        "embedding": evaluation.embedding is not None,
+        "predictions": evaluation.predictions is not None,
+    }
+    for need in metric.requires:
+        if not present[need]:
+            owner = "model" if need in ("embedding", "predictions") else "dataset"
+            raise Unsupported(f"metric {metric.name!r} needs {need}, which this {owner} does not have")

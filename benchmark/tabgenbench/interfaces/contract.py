@@ -17,14 +17,14 @@ import pandas as pd
 
 from tabgenbench.data.table import Table
 from tabgenbench.errors import TabGenBenchError, Unsupported
-from tabgenbench.interfaces.checks import check_sample
+from tabgenbench.interfaces.checks import check_estimate, check_sample, score_draw
 from tabgenbench.interfaces.contract_table import KitSplit, make_kit_split
 from tabgenbench.interfaces.device_split import upload
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
-from tabgenbench.interfaces.metric import Metric, MetricContext, ScoreSpec
+from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.options import Options, make_options
-from tabgenbench.run.tasks import score_draw
+from tabgenbench.records import ScoreSpec
 
 __all__ = ["Check", "check_generator", "check_metric", "failures"]
 
@@ -160,9 +160,7 @@ class _Subject:
         train = self.split.train
         size = (train.schema, train.n_rows, train.n_features)
         self.kind.supports(*size)
-        estimate = self.kind(self.config).estimate_memory(*size)
-        if estimate is not None and not 0 <= estimate < float("inf"):
-            raise _Broken(f"estimate_memory() returned {estimate!r}, expected bytes or None")
+        check_estimate(self.kind(self.config).estimate_memory(*size), plugin=self.kind.name)
 
     def samples_what_is_asked(self) -> None:
         generator = self.fitted()

@@ -1,21 +1,19 @@
-"""Devices, and the split as tensors on one."""
+"""A split as tensors on a device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tabgenbench.data.conditions import ConditionCodes
 from tabgenbench.data.table import Table
-from tabgenbench.errors import DeviceError
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["DeviceSplit", "resolve_device", "upload"]
+__all__ = ["DeviceSplit", "upload"]
 
 
 @dataclass(frozen=True)
@@ -35,37 +33,6 @@ class DeviceSplit:
     train_codes: torch.Tensor
     validation_codes: torch.Tensor
     codes: ConditionCodes
-
-
-def resolve_device(name: str) -> str:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists; asks the driver in this process.
-
-    ``cuda`` stands for all GPUs that are visible.
-
-    Raises:
-        DeviceError: the device is not there or the name is none.
-    """
-    if name == "cpu":
-        return "cpu"
-    kind, _, index = name.partition(":")
-    if name != "auto" and (kind != "cuda" or (index and not index.isdigit())):
-        raise DeviceError(f"--device: got {name!r}, expected auto, cpu, cuda or cuda:INDEX")
-    count = _cuda_devices()
-    if name == "auto":
-        return "cuda" if count else "cpu"
-    if int(index or 0) >= count:
-        raise DeviceError(
-            f"--device: {name!r} is not on this machine, which has {count} CUDA devices; use --device cpu"
-        )
-    return f"cuda:{int(index)}" if index else "cuda"
-
-
-def _cuda_devices() -> int:
-    if not Path("/dev/nvidiactl").exists():  # spares the import of torch where there is no driver
-        return 0
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:

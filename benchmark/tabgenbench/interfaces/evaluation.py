@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
-from tabgenbench.errors import Unsupported
-from tabgenbench.interfaces.metric import Metric
 
 __all__ = ["Evaluation", "Shared", "Side", "lock_arrays"]
 
@@ -89,18 +87,3 @@ class Evaluation:
         """Return the table of a side on the dataset's own scale."""
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
         return self.shared.once(("own", side), lambda: self.transform.invert(self.side(side)), scope=scope)
-
-    def check_requirements(self, metric: Metric | type[Metric]) -> None:
-        """Raise `Unsupported` with the reason where the metric needs something that is not here."""
-        schema = self.test.schema
-        present = {
-            "conditions": bool(schema.conditions),
-            "batch": schema.batch is not None,
-            "group": schema.group is not None,
-            "embedding": self.embedding is not None,
-            "predictions": self.predictions is not None,
-        }
-        for need in metric.requires:
-            if not present[need]:
-                owner = "model" if need in ("embedding", "predictions") else "dataset"
-                raise Unsupported(f"metric {metric.name!r} needs {need}, which this {owner} does not have")

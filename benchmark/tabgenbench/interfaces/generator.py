@@ -15,23 +15,14 @@ import pandas as pd
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Table
 from tabgenbench.options import Options
+from tabgenbench.records import Card, Fallback
 
 if TYPE_CHECKING:
     import torch
 
     from tabgenbench.interfaces.device_split import DeviceSplit
 
-__all__ = ["Card", "Context", "Fallback", "FitContext", "Generator", "Progress", "SampleContext"]
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a reader of a board wants to know of a model."""
-
-    summary: str
-    citation: str = ""
-    licence: str = ""
-    url: str = ""
+__all__ = ["Context", "FitContext", "Generator", "Progress", "SampleContext"]
 
 
 @dataclass(frozen=True)
@@ -41,15 +32,6 @@ class Progress:
     epoch: int
     of: int
     losses: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Fallback:
-    """How many rows of a condition were sampled by a rule in place of the model's own, and by which."""
-
-    condition: str
-    rows: int
-    rule: str
 
 
 @dataclass(kw_only=True)
@@ -103,7 +85,7 @@ class Context:
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
         """Record that ``rows`` rows of a condition came from a rule, such as ``nearest known condition: ...``."""
-        self.fallbacks.append(Fallback(condition, int(rows), rule))
+        self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
         """Keep one sentence about what was done, for the record; a repeated one is kept once."""

@@ -11,42 +11,14 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.options import Options
+from tabgenbench.records import ScoreSpec
 
 if TYPE_CHECKING:
     from tabgenbench.interfaces.evaluation import Evaluation
 
-__all__ = ["Metric", "MetricContext", "Requirement", "Result", "ScoreSpec"]
+__all__ = ["Metric", "MetricContext", "Requirement", "Result"]
 
 Requirement = Literal["conditions", "batch", "group", "embedding", "predictions"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScoreSpec:
-    """What a reader must know of a score; it is kept in every record, so a board needs no plugin.
-
-    Attributes:
-        name: unique over all metrics, such as ``gamma-within``.
-        direction: ``higher`` or ``lower`` is better, or ``one``: best at 1.
-        low: smallest possible value, or None.
-        high: largest possible value, or None.
-        unit: unit, or empty for a plain number.
-        description: one sentence on what it measures.
-        blind_to: what a good value does not show.
-        floor: the control that marks a bad value, or empty.
-        citation: where the score comes from.
-        ranked: whether a board may mark a best value; False for a score too noisy to rank by.
-    """
-
-    name: str
-    direction: Literal["higher", "lower", "one"]
-    low: float | None = None
-    high: float | None = None
-    unit: str = ""
-    description: str = ""
-    blind_to: str = ""
-    floor: str = ""
-    citation: str = ""
-    ranked: bool = True
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from typing import Any, Literal
 
 from tabgenbench.engines.base import Executor, Limits, Outcome, Send, Task
 from tabgenbench.errors import TabGenBenchError
-from tabgenbench.misfit import misfit
-from tabgenbench.registry.lazy import Lazy, missing_packages
-from tabgenbench.registry.manager import KINDS, Entry, Kind, Plugins, SuiteEntry
+from tabgenbench.extras import missing_packages
+from tabgenbench.interfaces.checks import misfit
+from tabgenbench.interfaces.kinds import KINDS, Kind
+from tabgenbench.registry.lazy import Lazy
+from tabgenbench.registry.manager import Entry, Plugins, SuiteEntry
 
 __all__ = ["Item", "PluginReport", "examine_plugins"]
 

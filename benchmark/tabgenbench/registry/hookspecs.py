@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.generator import Generator, Progress
     from tabgenbench.interfaces.metric import Metric
     from tabgenbench.records import CellRecord
-    from tabgenbench.run.plan import Cell
-    from tabgenbench.run.runner import Run
+    from tabgenbench.registry.events import ObservedCell, ObservedRun
 
 PROJECT = "tabgenbench"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -50,17 +49,17 @@ def register_commands(cli: click.Group) -> None:
 
 
 @hookspec
-def run_started(run: Run) -> None:
+def run_started(run: ObservedRun) -> None:
     """Observe that a run begins."""
 
 
 @hookspec
-def cell_started(cell: Cell) -> None:
+def cell_started(cell: ObservedCell) -> None:
     """Observe that a cell begins to train, or, when it was trained before, to be scored."""
 
 
 @hookspec
-def cell_progress(cell: Cell, progress: Progress) -> None:
+def cell_progress(cell: ObservedCell, progress: Progress) -> None:
     """Observe a report of a cell in training."""
 
 
@@ -70,5 +69,5 @@ def cell_finished(record: CellRecord) -> None:
 
 
 @hookspec
-def run_finished(run: Run) -> None:
+def run_finished(run: ObservedRun) -> None:
     """Observe that a run has ended."""

@@ -7,18 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import pluggy
 
 from tabgenbench.errors import ConfigError, PluginError, did_you_mean
+from tabgenbench.interfaces.kinds import KINDS, Kind
 from tabgenbench.registry import hookspecs
 from tabgenbench.registry.lazy import Lazy
 
 __all__ = ["KINDS", "Entry", "Kind", "Plugins", "SetAside", "SuiteEntry", "make_manager"]
-
-Kind = Literal["generators", "metrics", "datasets"]
-KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets")
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,20 @@ class Entry:
     def load(self) -> Any:
         """Return the class, imported now where it was not yet."""
         return self.target.load() if isinstance(self.target, Lazy) else self.target
+
+    def load_fitting(self, kind: Kind) -> Any:
+        """Return the class, imported and checked.
+
+        Raises:
+            PluginError: it cannot be imported, or lacks what its kind asks for.
+        """
+        from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
+
+        found = self.load()
+        reason = misfit(kind, found)
+        if reason:
+            raise PluginError(f"plugin {self.name!r}: {reason}")
+        return found
 
 
 @dataclass(frozen=True)

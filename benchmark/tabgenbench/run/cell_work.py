@@ -16,13 +16,13 @@ from tabgenbench.engines.base import Executor, Limits, Outcome, Task
 from tabgenbench.errors import text_of
 from tabgenbench.interfaces.generator import Progress
 from tabgenbench.keys import seed_of
-from tabgenbench.records import CellRecord, DrawScores, Environment, FallbackRecord, Phase, RunInfo, ScoreRecord
+from tabgenbench.records import CellRecord, DrawScores, Environment, Phase, RunInfo, ScoreRecord
 from tabgenbench.run.pending import missing_metrics, needs_fit
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.tasks import FitPayload, MetricJob, ScorePayload, fit_cell, metric_phase, score_cell
 
 if TYPE_CHECKING:
-    from tabgenbench.run.runner import Run
+    from tabgenbench.run.state import Run
 
 __all__ = ["CellWork", "Stopped"]
 
@@ -131,7 +131,7 @@ class CellWork:
             output="" if outcome.status == "ok" else outcome.output,
             phases=_phases(outcome, found),
             losses=found.get("losses", {}),
-            fallbacks=[FallbackRecord(**one) for one in found.get("fallbacks", [])],
+            fallbacks=found.get("fallbacks", []),
             notes=found.get("notes", []),
             environment=self._environment(outcome),
         )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from tabgenbench.engines.base import Executor
+from tabgenbench.engines.devices import resolve_device
 from tabgenbench.engines.environment import available_cores, visible_gpus
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import ConfigError
-from tabgenbench.interfaces.device_split import resolve_device
-from tabgenbench.run.runner import RunOptions
+from tabgenbench.run.state import RunOptions
 
 __all__ = ["Engine", "choose_engine"]
 
@@ -83,8 +83,14 @@ def _ray_engine(options: Mapping[str, Any]) -> Engine:
 
     def make(store: Path | None) -> Executor:
         from tabgenbench.engines.ray_engine import RayExecutor
+        from tabgenbench.store.folder import StoreFolder
 
-        place = {"device": offer.device, "address": address, "slots_per_gpu": slots, "store": store}
+        place = {
+            "device": offer.device,
+            "address": address,
+            "slots_per_gpu": slots,
+            "probe": StoreFolder(store).new_path() if store is not None else None,
+        }
         return RayExecutor(workers=workers, threads=threads, memory=chosen.memory, **place)
 
     return Engine(chosen, make)

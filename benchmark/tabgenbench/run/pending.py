@@ -10,7 +10,7 @@ from tabgenbench.store.store import DONE, Store
 
 if TYPE_CHECKING:
     from tabgenbench.run.plan import Cell
-    from tabgenbench.run.runner import Run
+    from tabgenbench.run.state import Run
 
 __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "needs_fit"]
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.interfaces.dataset import DatasetSource
-from tabgenbench.interfaces.metric import ScoreSpec
 from tabgenbench.keys import class_hash, code_hash, make_key
-from tabgenbench.misfit import load_fitting
 from tabgenbench.options import Options, make_options
-from tabgenbench.records import SCHEMA_VERSION, CardRecord, CellIdentity, SpecRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite
@@ -32,7 +30,7 @@ class GeneratorChoice:
     label: str
     target: str
     config: dict[str, Any]
-    card: CardRecord
+    card: Card
     is_control: bool
     code: str
 
@@ -46,7 +44,7 @@ class MetricChoice:
     label: str
     target: str
     config: dict[str, Any]
-    specs: tuple[SpecRecord, ...]
+    specs: tuple[ScoreSpec, ...]
     code: str
 
 
@@ -130,7 +128,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tup
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
         return FileSource.from_path(Path(choice.name), choice.options), code_hash(FileSource.__module__)
     entry = plugins.find("datasets", choice.name)
-    kind = load_fitting(entry, "datasets")
+    kind = entry.load_fitting("datasets")
     config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
     return kind(config, data_dir=data_dir), code_hash(entry.module)
 
@@ -183,7 +181,7 @@ def _short(value: Any) -> str:
 
 def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
     entry = plugins.find("generators", choice.name)
-    kind = load_fitting(entry, "generators")
+    kind = entry.load_fitting("generators")
     config = make_options(kind.Config, choice.options, where=f"generator {choice.name!r}")
     return GeneratorChoice(
         name=choice.name,
@@ -191,7 +189,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         label=label_of(choice.name, config),
         target=f"{kind.__module__}:{kind.__qualname__}",
         config=config.model_dump(mode="json"),
-        card=CardRecord(**asdict(kind.card)),
+        card=kind.card,
         is_control=kind.is_control,
         code=class_hash(kind),
     )
@@ -199,7 +197,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
 
 def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
     entry = plugins.find("metrics", choice.name)
-    kind = load_fitting(entry, "metrics")
+    kind = entry.load_fitting("metrics")
     config = make_options(kind.Config, choice.options, where=f"metric {choice.name!r}")
     return MetricChoice(
         name=choice.name,
@@ -207,13 +205,9 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
         label=label_of(choice.name, config),
         target=f"{kind.__module__}:{kind.__qualname__}",
         config=config.model_dump(mode="json"),
-        specs=tuple(_spec(spec) for spec in kind.scores),
+        specs=kind.scores,
         code=class_hash(kind),
     )
-
-
-def _spec(spec: ScoreSpec) -> SpecRecord:
-    return SpecRecord(**asdict(spec))
 
 
 def _identity(

@@ -7,45 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.keys import code_hash, make_key
+from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
 from tabgenbench.store.store import Store
 
-__all__ = ["DatasetIndex", "Prepared", "SplitInfo", "prepare_dataset", "publish_split"]
-
-
-class SplitInfo(BaseModel):
-    """What a plan needs to know of a split."""
-
-    model_config = ConfigDict(frozen=True)
-
-    index: int
-    fingerprint: str
-    kind: str
-    n_train: int
-    n_validation: int
-    n_test: int
-    pooled: tuple[str, ...] = ()
-
-
-class DatasetIndex(BaseModel):
-    """``datasets/<identity>.json``: what a source gave when it was last loaded, and the splits made of it."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
-
-    label: str
-    fingerprint: str
-    note: str
-    n_rows: int
-    n_features: int
-    roles: Schema | None = Field(None, alias="schema", description="None in a file of an older program")
-    splits: dict[str, SplitInfo] = {}
+__all__ = ["Prepared", "prepare_dataset"]
 
 
 @dataclass
@@ -141,18 +112,6 @@ def prepare_dataset(
 
 def _in_brackets(note: str) -> str:
     return f" ({note})" if note else ""
-
-
-def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a split to its place; a whole one that is there already stays, a damaged one is put aside."""
-    with store.locked():
-        damage = find_damage(final) if final.exists() else "absent"
-        if not damage:
-            store.discard(folder)
-            return
-        if final.exists():
-            store.put_aside(final, f"a split that is not whole: {damage}")
-        store.publish_folder(folder, final)
 
 
 def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> DatasetIndex:

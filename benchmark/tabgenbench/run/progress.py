@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.generator import Progress
     from tabgenbench.records import CellRecord
     from tabgenbench.run.plan import Cell
-    from tabgenbench.run.runner import Run
+    from tabgenbench.run.state import Run
 
 __all__ = ["ProgressDisplay"]
 

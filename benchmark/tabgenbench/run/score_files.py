@@ -12,6 +12,7 @@ from tabgenbench.data.table import Table
 from tabgenbench.data.table_file import read_table_file
 from tabgenbench.data.transform import Transform
 from tabgenbench.errors import DataError, TabGenBenchError, Unsupported
+from tabgenbench.interfaces.checks import score_draw
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.keys import seed_of
@@ -19,7 +20,6 @@ from tabgenbench.options import make_options
 from tabgenbench.records import Status
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import parse_choice
-from tabgenbench.run.tasks import score_draw
 
 __all__ = ["ScoreRequest", "ScoreRow", "score_files"]
 
@@ -69,7 +69,7 @@ def score_files(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
 
 def _metric(text: str, plugins: Plugins) -> Metric:
     choice = parse_choice(text)
-    kind = plugins.find("metrics", choice.name).load()
+    kind = plugins.find("metrics", choice.name).load_fitting("metrics")
     metric: Metric = kind(make_options(kind.Config, choice.options, where=f"metric {choice.name!r}"))
     return metric
 

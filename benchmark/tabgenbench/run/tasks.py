@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import lru_cache
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,10 @@ from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.worker import failure_of, flush_output, mark
-from tabgenbench.errors import PluginError
-from tabgenbench.interfaces.checks import check_sample
+from tabgenbench.interfaces.checks import check_sample, score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
-from tabgenbench.interfaces.generator import Context, Fallback, FitContext, Generator, Progress, SampleContext
-from tabgenbench.interfaces.metric import Metric, MetricContext, Result
+from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
+from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.keys import seed_of
 from tabgenbench.records import DrawScores
 from tabgenbench.registry.lazy import load_target
@@ -36,16 +33,13 @@ __all__ = [
     "FitPayload",
     "MetricJob",
     "ScorePayload",
-    "check_result",
     "fit_cell",
     "metric_phase",
     "score_cell",
-    "score_draw",
     "warm_up",
 ]
 
 REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
-ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,45 +203,6 @@ def warm_up(device: str) -> None:
     _synchronize(device)
 
 
-def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
-    """Compute one metric on one draw and check what it returns.
-
-    Raises:
-        Unsupported: the metric declines, or needs what is not here.
-        PluginError: it returned something that is no result.
-    """
-    evaluation.check_requirements(metric)
-    result = metric.compute(evaluation, context)
-    check_result(metric, result)
-    return result
-
-
-def check_result(metric: Metric, result: Result) -> None:
-    """Raise `PluginError` unless every declared score is either finite and in its range or undefined with a reason."""
-    where = f"metric {metric.name!r}"
-    declared = {spec.name: spec for spec in metric.scores}
-    returned = {*result.scores, *result.undefined}
-    if returned != set(declared):
-        raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
-    for name, frame in result.artifacts.items():
-        if not (isinstance(name, str) and ARTIFACT_NAME.fullmatch(name)):
-            expected = "1 to 64 letters, digits, '-' or '_' of ASCII"
-            raise PluginError(f"{where}: artifact {str(name)[:64]!r} cannot name a file, expected {expected}")
-        if not isinstance(frame, pd.DataFrame):
-            raise PluginError(f"{where}: artifact {name!r} is of type {type(frame).__name__}, expected a DataFrame")
-    for name, value in result.scores.items():
-        spec = declared[name]
-        if not isinstance(value, Real):
-            raise PluginError(f"{where}: score {name!r} is {value!r}, expected a finite number")
-        slack = 1e-6  # rounding may pass the end of a closed range
-        low = -np.inf if spec.low is None else spec.low - slack
-        high = np.inf if spec.high is None else spec.high + slack
-        if not (np.isfinite(value) and low <= value <= high):
-            bounds = "" if spec.low is None and spec.high is None else f" from {spec.low} to {spec.high}"
-            expected = f"a finite number{bounds}, or undefined with a reason"
-            raise PluginError(f"{where}: score {name!r} is {value}, expected {expected}")
-
-
 def _make(job: MetricJob) -> _MetricState:
     state = _MetricState()
     with _failing_alone(state):
@@ -320,7 +275,7 @@ def _summed(contexts: Iterable[Context]) -> list[dict[str, Any]]:
     for context in contexts:
         for one in context.fallbacks:
             rows[one.condition, one.rule] += one.rows
-    return [asdict(Fallback(condition, n, rule)) for (condition, rule), n in rows.items()]
+    return [{"condition": condition, "rows": n, "rule": rule} for (condition, rule), n in rows.items()]
 
 
 def _curves(curve: list[Progress]) -> dict[str, list[float | None]]:

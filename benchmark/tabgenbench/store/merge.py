@@ -18,8 +18,8 @@ from pathlib import Path
 from tabgenbench.data.split_files import find_damage, same_split
 from tabgenbench.errors import StoreError
 from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
-from tabgenbench.run.prepare import DatasetIndex, publish_split
 from tabgenbench.store.claims import Claims
+from tabgenbench.store.dataset_index import DatasetIndex, publish_split
 from tabgenbench.store.store import Store
 
 __all__ = ["MergeReport", "check_sources", "merge_store"]

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from tabgenbench.errors import ConfigError
 from tabgenbench.options import parse_plugin_string
-from tabgenbench.records import CardRecord, CellIdentity, Environment, SpecRecord, SuiteRecord
+from tabgenbench.records import Card, CellIdentity, Environment, ScoreSpec, SuiteRecord
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.board.compare import compare_rows, mark_best
@@ -112,7 +112,7 @@ def _ends(identities: Sequence[CellIdentity], size: Callable[[CellIdentity], int
 
 
 def _columns(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[ScoreColumn, ...]:
-    specs: dict[str, dict[str, SpecRecord]] = {}
+    specs: dict[str, dict[str, ScoreSpec]] = {}
     for cell in cells:
         for metric, facts in cell.metrics.items():
             for spec in facts.specs:
@@ -135,7 +135,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
         options=options,
         config=identity.config if identity else {},
         is_control=identity.is_control if identity else cells[0].row.is_control,
-        card=identity.card if identity else CardRecord(),
+        card=identity.card if identity else Card(),
         cells_ok=sum(cell.status == "ok" for cell in cells),
         cells=len(cells),
         costs=_costs(cells),

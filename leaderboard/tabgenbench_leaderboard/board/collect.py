@@ -13,8 +13,8 @@ from tabgenbench.records import (
     CellIdentity,
     DrawScores,
     Environment,
-    FallbackRecord,
-    SpecRecord,
+    Fallback,
+    ScoreSpec,
     Status,
     SuiteRecord,
     SuiteRow,
@@ -49,7 +49,7 @@ class MetricFacts:
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
-    specs: tuple[SpecRecord, ...] = ()
+    specs: tuple[ScoreSpec, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None
     setting: Setting | None = None
@@ -71,7 +71,7 @@ class CellFacts:
     peak_memory_bytes: int | None = None
     peak_gpu_bytes: int | None = None
     metrics: dict[str, MetricFacts] = field(default_factory=dict)
-    fallbacks: tuple[FallbackRecord, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
     notes: tuple[str, ...] = ()
     environment: Environment | None = None
     curve: Curve | None = None
@@ -172,7 +172,7 @@ def _average_draws(record: ScoreView, asked: int) -> tuple[dict[str, float], dic
     return values, missing
 
 
-def _has_value(draw: DrawScores, spec: SpecRecord, value: float) -> bool:
+def _has_value(draw: DrawScores, spec: ScoreSpec, value: float) -> bool:
     return spec.name not in draw.undefined and math.isfinite(value)
 
 

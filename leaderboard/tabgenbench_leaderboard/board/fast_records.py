@@ -21,9 +21,9 @@ from tabgenbench.records import (
     CellIdentity,
     DrawScores,
     Environment,
-    FallbackRecord,
+    Fallback,
     Phase,
-    SpecRecord,
+    ScoreSpec,
     Status,
 )
 from tabgenbench.store.store import Store
@@ -45,7 +45,7 @@ class CellView(_View):
     reason: str = ""
     output: str = ""
     phases: dict[str, Phase] = Field(default_factory=dict)
-    fallbacks: list[FallbackRecord] = Field(default_factory=list)
+    fallbacks: list[Fallback] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     environment: Environment = Field(default_factory=Environment)
 
@@ -65,7 +65,7 @@ class ScoreView(_View):
     metric: str
     status: Status
     reason: str = ""
-    specs: tuple[SpecRecord, ...] = ()
+    specs: tuple[ScoreSpec, ...] = ()
     draws: list[DrawScores] = Field(default_factory=list)
 
 
@@ -91,7 +91,7 @@ class InfoView(_View):
 
 
 ViewT = TypeVar("ViewT", bound=_View)
-_SPECS = TypeAdapter(tuple[SpecRecord, ...])
+_SPECS = TypeAdapter(tuple[ScoreSpec, ...])
 _BLOCK = 65_536  # bytes of one read: most records are smaller
 
 
@@ -113,7 +113,7 @@ class RecordReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._cells = os.fspath(store.root / "cells")
-        self._specs: dict[bytes, tuple[SpecRecord, ...]] = {}
+        self._specs: dict[bytes, tuple[ScoreSpec, ...]] = {}
 
     def cell(self, key: str, *, curves: bool) -> CellView | None:
         """Return the record of a cell, with its loss curves where they are asked for, or None.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from tabgenbench_leaderboard.board.model import Comparison, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.board.model import Comparison, DatasetBoard, ScoreColumn, ScoreValue
 
 __all__ = [
     "column_decimals",
@@ -18,6 +18,7 @@ __all__ = [
     "range_text",
     "score_text",
     "seconds_text",
+    "shown_columns",
 ]
 
 _MOST_DECIMALS = 6
@@ -28,8 +29,8 @@ _SHORT_ARROWS = {"higher": "↑", "lower": "↓", "one": "best at 1"}
 def direction_text(column: ScoreColumn, *, short: bool = False) -> str:
     """Say which values of a score are better.
 
-    >>> from tabgenbench.records import SpecRecord
-    >>> direction_text(ScoreColumn(metric="gamma", title="gamma", spec=SpecRecord(name="gamma", direction="higher")))
+    >>> from tabgenbench.records import ScoreSpec
+    >>> direction_text(ScoreColumn(metric="gamma", title="gamma", spec=ScoreSpec(name="gamma", direction="higher")))
     '↑ higher is better'
     """
     return (_SHORT_ARROWS if short else _ARROWS)[column.spec.direction]
@@ -135,3 +136,12 @@ def _half_width(value: ScoreValue) -> float | None:
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2
+
+
+def shown_columns(dataset: DatasetBoard) -> list[int]:
+    """Return the columns with something to show; why the others are empty is among the problems."""
+    return [
+        i
+        for i in range(len(dataset.columns))
+        if any(row.scores[i].state in ("value", "undefined") for row in dataset.rows)
+    ]

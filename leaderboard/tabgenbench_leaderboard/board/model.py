@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tabgenbench.records import CardRecord, SpecRecord
+from tabgenbench.records import Card, ScoreSpec
 
 __all__ = [
     "BOARD_VERSION",
@@ -59,7 +59,7 @@ class ScoreColumn(_Part):
 
     metric: str
     title: str
-    spec: SpecRecord
+    spec: ScoreSpec
 
 
 class ScoreValue(_Part):
@@ -130,7 +130,7 @@ class BoardRow(_Part):
     options: str
     config: dict[str, Any]
     is_control: bool
-    card: CardRecord
+    card: Card
     cells_ok: int
     cells: int
     costs: Costs

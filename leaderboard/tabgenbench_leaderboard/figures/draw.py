@@ -11,7 +11,6 @@ from tabgenbench_leaderboard.board.model import Board, DatasetBoard
 from tabgenbench_leaderboard.figures.artifacts import Pictures
 from tabgenbench_leaderboard.figures.drawn_rows import drawn_rows
 from tabgenbench_leaderboard.figures.palette import Look, group_looks, status_looks
-from tabgenbench_leaderboard.pages.page import figure_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,3 +93,11 @@ def _file_kind(kind: str, dataset: DatasetBoard) -> str:
 
 def _slug(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]+", "-", label).strip("-.") or "generator"
+
+
+def figure_name(board: Board, dataset: DatasetBoard, kind: str) -> str:
+    """Return the stem of a figure's file; two datasets whose names differ in signs alone get different ones."""
+    slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", other.dataset).strip("-.") or "dataset" for other in board.datasets]
+    place = [other.dataset for other in board.datasets].index(dataset.dataset)
+    slug = slugs[place]
+    return f"{slug}-{kind}" if slugs.count(slug) == 1 else f"{slug}-{place + 1}-{kind}"

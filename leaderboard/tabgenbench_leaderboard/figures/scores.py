@@ -15,9 +15,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from tabgenbench_leaderboard.board.formatting import direction_text, number_text, score_text
+from tabgenbench_leaderboard.board.formatting import direction_text, number_text, score_text, shown_columns
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard, ScoreColumn
-from tabgenbench_leaderboard.pages.tables import shown_columns
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from tabgenbench_leaderboard.board.compare import comparison_sentences
-from tabgenbench_leaderboard.board.formatting import count_text, range_text
+from tabgenbench_leaderboard.board.formatting import count_text, range_text, shown_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
@@ -21,11 +20,10 @@ from tabgenbench_leaderboard.pages.tables import (
     metric_cost_grid,
     problem_grid,
     score_grid,
-    shown_columns,
 )
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
-__all__ = ["FigureNames", "facts_sentence", "figure_name", "full_page", "gaps", "problem_parts", "waiting_sentence"]
+__all__ = ["FigureNames", "facts_sentence", "full_page", "gaps", "problem_parts", "waiting_sentence"]
 
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
@@ -62,14 +60,6 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     for dataset in board.datasets:
         blocks += _dataset_blocks(dataset, figures)
     return [*blocks, *reference_blocks(board)]
-
-
-def figure_name(board: Board, dataset: DatasetBoard, kind: str) -> str:
-    """Return the stem of a figure's file; two datasets whose names differ in signs alone get different ones."""
-    slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", other.dataset).strip("-.") or "dataset" for other in board.datasets]
-    place = [other.dataset for other in board.datasets].index(dataset.dataset)
-    slug = slugs[place]
-    return f"{slug}-{kind}" if slugs.count(slug) == 1 else f"{slug}-{place + 1}-{kind}"
 
 
 def facts_sentence(dataset: DatasetBoard) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from tabgenbench.records import CardRecord
+from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.formatting import direction_text
 from tabgenbench_leaderboard.board.model import Board, BoardRow, ScoreColumn
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Grid, Heading, Paragraph, cells, quote
@@ -70,7 +70,7 @@ def _generator_item(row: BoardRow) -> str:
     return f"{parts[0]}: {' '.join(parts[1:])}" if len(parts) > 1 else parts[0]
 
 
-def _card_sentences(card: CardRecord) -> Iterator[str]:
+def _card_sentences(card: Card) -> Iterator[str]:
     if card.summary:
         yield _sentence(card.summary)
     if card.citation:

@@ -23,7 +23,6 @@ __all__ = [
     "metric_cost_grid",
     "problem_grid",
     "score_grid",
-    "shown_columns",
 ]
 
 MAX_FALLBACKS = 40
@@ -32,15 +31,6 @@ MAX_PROBLEMS = 200
 """Rows of a table of problems, likewise."""
 MAX_REASON = 300
 """Characters of a reason that a page shows; the whole one is in ``board.json``."""
-
-
-def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns with something to show; why the others are empty is among the problems."""
-    return [
-        i
-        for i in range(len(dataset.columns))
-        if any(row.scores[i].state in ("value", "undefined") for row in dataset.rows)
-    ]
 
 
 def _grouped(

@@ -10,11 +10,12 @@ from itertools import chain
 import click
 
 from tabgenbench_leaderboard.board.compare import comparison_sentences
+from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
 from tabgenbench_leaderboard.pages.notes import note_sentences
 from tabgenbench_leaderboard.pages.page import facts_sentence, gaps, waiting_sentence
-from tabgenbench_leaderboard.pages.tables import score_grid, shown_columns
+from tabgenbench_leaderboard.pages.tables import score_grid
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
 __all__ = ["print_board", "render_text"]

@@ -28,8 +28,18 @@ import torch
 from pydantic import Field, PositiveInt, model_validator
 from torch import nn
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
-from tabgenbench.interfaces.device_split import DeviceSplit
+from tabgenbench import (
+    Card,
+    ConfigError,
+    DeviceSplit,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.nn import linear, minibatches, mlp, one_hot
 

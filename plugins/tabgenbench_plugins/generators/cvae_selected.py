@@ -14,8 +14,7 @@ from typing import Literal, NamedTuple
 import pandas as pd
 from pydantic import Field, PositiveFloat
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench.interfaces.generator import Progress
+from tabgenbench import Card, ConfigError, FitContext, Generator, Options, Progress, SampleContext, Schema, Table
 from tabgenbench_plugins.generators.cvae import CVAE
 
 __all__ = ["CVAESelected", "Trial"]

@@ -23,12 +23,11 @@ import pandas as pd
 import torch
 from pydantic import Field, PositiveInt
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench.interfaces.device_split import DeviceSplit
+from tabgenbench import Card, ConfigError, DeviceSplit, FitContext, Generator, Options, SampleContext, Schema, Table
+from tabgenbench_plugins.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.nn import minibatches, one_hot
 from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop, parameter_count
-from tabgenbench_plugins.metrics.parts.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
 
 __all__ = ["WGANGP"]
 

@@ -11,19 +11,18 @@ import pandas as pd
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.metrics.parts.correlation import (
+from tabgenbench_plugins.correlation import (
     MAX_TRIANGLE_FEATURES,
     MIN_FEATURES,
     Floats,
     PairSums,
     Undefined,
-    collect,
     gram_sums,
     streamed_sums,
     triangle,
-    undefined_result,
 )
 from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["CorrelationPairs", "hexagons"]
 

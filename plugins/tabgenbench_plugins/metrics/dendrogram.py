@@ -9,16 +9,9 @@ from pydantic import Field
 from scipy.cluster.hierarchy import cophenet, linkage
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
-from tabgenbench_plugins.metrics.parts.correlation import (
-    MAX_TRIANGLE_FEATURES,
-    MIN_FEATURES,
-    Floats,
-    Undefined,
-    collect,
-    pearson,
-    undefined_result,
-)
+from tabgenbench_plugins.correlation import MAX_TRIANGLE_FEATURES, MIN_FEATURES, Floats, Undefined, pearson
 from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Dendrogram"]
 

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench_plugins.metrics.parts.correlation import (
+from tabgenbench_plugins.correlation import (
     MAX_TRIANGLE_FEATURES,
     Undefined,
-    collect,
     correlation_agreement,
     pearson,
     streamed_sums,
-    undefined_result,
 )
 from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Gamma"]
 

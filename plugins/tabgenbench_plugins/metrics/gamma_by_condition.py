@@ -11,15 +11,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.metrics.parts.correlation import (
-    MIN_ROWS,
-    Floats,
-    Undefined,
-    correlation_agreement,
-    undefined_result,
-    unit_columns,
-)
+from tabgenbench_plugins.correlation import MIN_ROWS, Floats, Undefined, correlation_agreement, unit_columns
 from tabgenbench_plugins.metrics.parts.pooled import RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, condition_rows, spread
 
 __all__ = ["GammaByCondition"]

@@ -7,14 +7,9 @@ from typing import ClassVar
 import numpy as np
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench_plugins.metrics.parts.correlation import (
-    Floats,
-    Undefined,
-    correlation_agreement,
-    undefined_result,
-    unit_columns,
-)
+from tabgenbench_plugins.correlation import Floats, Undefined, correlation_agreement, unit_columns
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, residuals
 
 __all__ = ["GammaWithin"]

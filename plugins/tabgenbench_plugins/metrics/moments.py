@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined, collect
+from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.within import residuals, spread
 
 __all__ = ["Moments"]

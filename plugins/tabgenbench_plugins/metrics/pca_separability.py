@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench.interfaces.metric import Requirement
+from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec
+from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import principal_components
-from tabgenbench_plugins.metrics.parts.correlation import Undefined, undefined_result
+from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.separability import score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench.interfaces.metric import Requirement
+from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec
+from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
-from tabgenbench_plugins.metrics.parts.correlation import Undefined, undefined_result
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
+from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.separability import role_columns, score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 from tabgenbench_plugins.metrics.parts.umap_layout import umap_layout

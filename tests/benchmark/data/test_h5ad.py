@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 
 from tabgenbench import DataError, Schema, Source, Table, Transform
-from tabgenbench.data.h5ad import read_table, read_transform, write_table
+from tabgenbench.data.h5ad import from_anndata, read_table, read_transform, to_anndata, write_table
 
 MakeTable = Callable[..., Table]
 
@@ -62,7 +62,7 @@ def test_the_file_is_plain_h5ad(make_table: MakeTable, tmp_path: Path, csr: bool
     write_table(table, tmp_path / "t.h5ad", layers={"own": table.X})
     adata = anndata.read_h5ad(tmp_path / "t.h5ad")
     assert sparse.issparse(adata.X) is csr
-    assert Table.from_anndata(adata).fingerprint() == table.fingerprint()
+    assert from_anndata(adata).fingerprint() == table.fingerprint()
     assert adata.layers["own"].shape == table.X.shape
 
 
@@ -102,14 +102,12 @@ def test_a_missing_layer_is_named(table: Table, tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_program_is_refused(table: Table, tmp_path: Path) -> None:
-    adata = table.to_anndata()
+    adata = to_anndata(table)
     del adata.uns["tabgenbench"]
     adata.write_h5ad(tmp_path / "t.h5ad")
     with pytest.raises(DataError, match=r"t\.h5ad: uns has no 'tabgenbench'.*load it as a dataset"):
         read_table(tmp_path / "t.h5ad")
-    assert (
-        Table.from_anndata(anndata.read_h5ad(tmp_path / "t.h5ad"), schema=Schema(conditions=("tissue",))).n_rows == 60
-    )
+    assert from_anndata(anndata.read_h5ad(tmp_path / "t.h5ad"), schema=Schema(conditions=("tissue",))).n_rows == 60
 
 
 def test_writing_does_not_change_the_table(table: Table, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from tabgenbench import Schema, Table
+from tabgenbench.engines.devices import resolve_device
 from tabgenbench.errors import DeviceError
-from tabgenbench.interfaces.device_split import resolve_device, upload
+from tabgenbench.interfaces.device_split import upload
 
 
 def test_upload_keeps_values_and_codes(table: Table) -> None:

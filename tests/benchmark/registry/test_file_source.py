@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Schema, Table
-from tabgenbench.data.h5ad import write_table
+from tabgenbench.data.h5ad import to_anndata, write_table
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.registry.file_source import FileSource, looks_like_file
 
@@ -107,7 +107,7 @@ def test_true_and_false_are_a_condition(write: Write) -> None:
 def test_h5ad_takes_no_conditions_by_default_and_keeps_its_own(table: Table, tmp_path: Path) -> None:
     write_table(table, tmp_path / "draw.h5ad")
     assert FileSource.from_path(tmp_path / "draw.h5ad").load().schema == table.schema
-    adata = table.to_anndata()
+    adata = to_anndata(table)
     del adata.uns["tabgenbench"]
     adata.write_h5ad(tmp_path / "plain.h5ad")
     plain = FileSource.from_path(tmp_path / "plain.h5ad").load()

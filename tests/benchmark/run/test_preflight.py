@@ -10,7 +10,7 @@ from tabgenbench import Schema
 from tabgenbench.engines.base import Executor
 from tabgenbench.engines.local import LocalExecutor
 from tabgenbench.keys import make_key
-from tabgenbench.records import CardRecord, CellIdentity, CellRecord, Environment, Phase
+from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Phase
 from tabgenbench.run.plan import Cell, GeneratorChoice
 from tabgenbench.run.preflight import Preflight, find_refusals, format_bytes, refused_record, was_refused
 
@@ -111,7 +111,7 @@ def make_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
             generator=name.lower(),
             label=name.lower() + "".join(f":{key}={value}" for key, value in options.items()),
             config=options,
-            card=CardRecord(),
+            card=Card(),
             is_control=False,
             seed=0,
             draws=1,

@@ -15,12 +15,13 @@ import pytest
 from tabgenbench import Card, Generator, Schema
 from tabgenbench.engines.base import Outcome, Task, Usage
 from tabgenbench.errors import StoreError
-from tabgenbench.records import CardRecord, CellIdentity, CellRecord, Environment
+from tabgenbench.records import CellIdentity, CellRecord, Environment
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.suite import Suite
 from tabgenbench.run.plan import Cell, GeneratorChoice, Plan
 from tabgenbench.run.preflight import Refusal, refused_record, was_refused
-from tabgenbench.run.runner import Run, RunOptions, execute
+from tabgenbench.run.runner import execute
+from tabgenbench.run.state import Run, RunOptions
 from tabgenbench.run.tasks import FitPayload
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.store import Store
@@ -106,7 +107,7 @@ def begin(tmp_path: Path) -> Callable[..., Run]:
 
 
 def make_cell(seed: int) -> Cell:
-    card = CardRecord()
+    card = Card()
     identity = CellIdentity(
         dataset="tiny",
         dataset_fingerprint="",

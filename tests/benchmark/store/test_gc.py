@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tabgenbench.errors import StoreError
-from tabgenbench.records import CardRecord, CellIdentity, CellRecord, RunInfo, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import Card, CellIdentity, CellRecord, RunInfo, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.gc import find_garbage, free, set_aside_files
 from tabgenbench.store.owner import Owner
@@ -30,7 +30,7 @@ def cell(key: str, **values: Any) -> CellRecord:
         generator="quiet",
         label=f"quiet:{key}",
         config={},
-        card=CardRecord(),
+        card=Card(),
         is_control=False,
         seed=0,
         draws=1,

@@ -14,7 +14,7 @@ from tabgenbench.data.split import make_split
 from tabgenbench.data.split_files import write_split
 from tabgenbench.errors import StoreError
 from tabgenbench.records import (
-    CardRecord,
+    Card,
     CellIdentity,
     CellRecord,
     DrawScores,
@@ -24,8 +24,8 @@ from tabgenbench.records import (
     SuiteRecord,
     SuiteRow,
 )
-from tabgenbench.run.prepare import DatasetIndex, SplitInfo
 from tabgenbench.store.claims import Claims
+from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo
 from tabgenbench.store.merge import MergeReport, check_sources, merge_store
 from tabgenbench.store.store import Store
 
@@ -45,7 +45,7 @@ def cell(key: str, **values: Any) -> CellRecord:
         generator="quiet",
         label=f"quiet:{key}",
         config={},
-        card=CardRecord(),
+        card=Card(),
         is_control=False,
         seed=0,
         draws=1,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tabgenbench.records import (
-    CardRecord,
+    Card,
     CellIdentity,
     CellRecord,
     Phase,
@@ -40,7 +40,7 @@ def cell(key: str, **values: Any) -> CellRecord:
         generator="quiet",
         label=f"quiet:{key}",
         config={},
-        card=CardRecord(),
+        card=Card(),
         is_control=False,
         seed=0,
         draws=1,

@@ -15,7 +15,7 @@ import pytest
 from tabgenbench.errors import StoreError
 from tabgenbench.records import (
     SCHEMA_VERSION,
-    CardRecord,
+    Card,
     CellIdentity,
     CellRecord,
     DrawScores,
@@ -48,7 +48,7 @@ def cell(key: str = "abc", **values: Any) -> CellRecord:
         generator="quiet",
         label="quiet",
         config={"epochs": 3},
-        card=CardRecord(summary="says nothing"),
+        card=Card(summary="says nothing"),
         is_control=False,
         seed=0,
         draws=1,

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tabgenbench.records import CellRecord, SpecRecord, SuiteRecord
+from tabgenbench.records import CellRecord, ScoreSpec, SuiteRecord
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, Comparison, DatasetBoard, ScoreValue
@@ -261,7 +261,7 @@ def test_importing_the_package_and_building_a_board_imports_no_torch_or_pandas(f
 
 
 def test_a_large_store_is_read_in_time_and_memory(run: FakeRun) -> None:
-    specs = [SpecRecord(name=f"score-{i}", direction="higher") for i in range(4)]
+    specs = [ScoreSpec(name=f"score-{i}", direction="higher") for i in range(4)]
     cell = run.cell("cvae", {"gamma": {"gamma": 0.5}})
     row = run.suite.rows[0]
     score = run.store.read_score(row.key, row.scores["gamma"]).model_copy(update={"specs": specs})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tabgenbench.records import FallbackRecord
+from tabgenbench.records import Fallback
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.pages.notes import MAX_NOTES, fallback_sentence, note_sentences
 from tabgenbench_leaderboard.pages.to_terminal import render_text
@@ -47,7 +47,7 @@ def test_a_list_has_an_end(run: FakeRun) -> None:
 def test_whether_rows_came_from_a_rule_is_said(run: FakeRun) -> None:
     run.cell("ctgan", {"gamma": {"gamma": 0.1}})
     assert fallback_sentence(build_board(run.store, run.suite).datasets[0]).startswith("No row of any generator")
-    fallback = FallbackRecord(condition="colon, normal", rows=4, rule="pooled covariance")
+    fallback = Fallback(condition="colon, normal", rows=4, rule="pooled covariance")
     run.cell("condition-mvn", {"gamma": {"gamma": 0.1}}, fallbacks=[fallback])
     board = build_board(run.store, run.suite)
     assert "summed over draws and cells" in fallback_sentence(board.datasets[0])

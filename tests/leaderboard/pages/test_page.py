@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tabgenbench.errors import ConfigError, StoreError
-from tabgenbench.records import SpecRecord
+from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.files import parse_formats, render_board, write_board
@@ -230,7 +230,7 @@ def test_units_and_limits_are_in_the_page(run: FakeRun) -> None:
     run.cell("cvae", {"gamma": {"gamma": 0.5}})
     row = run.suite.rows[0]
     record = run.store.read_score(row.key, row.scores["gamma"])
-    spec = SpecRecord(name="gamma", direction="lower", low=0, unit="log2")
+    spec = ScoreSpec(name="gamma", direction="lower", low=0, unit="log2")
     run.store.write_score(record.model_copy(update={"specs": [spec]}), run.store.read_info(row.key, record.key))
     text = render_board(board_of(run), ["md"])["README.md"].decode()
     assert "gamma \\[log2\\] ↓ lower is better" in text

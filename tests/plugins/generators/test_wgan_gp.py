@@ -11,8 +11,8 @@ import torch
 
 from tabgenbench import ConfigError, FitContext
 from tabgenbench.interfaces.device_split import upload
+from tabgenbench_plugins.correlation import correlation_agreement, unit_columns
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
-from tabgenbench_plugins.metrics.parts.correlation import correlation_agreement, unit_columns
 
 Make = Callable[..., Any]
 LUNG, LIVER = ("lung", "normal"), ("liver", "normal")

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgenbench import ConditionCodes, Table, condition_labels, nearest_known
-from tabgenbench.interfaces.generator import Context
+from tabgenbench import ConditionCodes, Context, Table, condition_labels, nearest_known
 
 __all__ = ["TrainingConditions", "permuted_rows", "with_known_values"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from tabgenbench import Evaluation
-from tabgenbench_plugins.metrics.parts.correlation import Floats
+from tabgenbench_plugins.correlation import Floats
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
 
 __all__ = ["Cloud", "principal_components"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabgenbench import Evaluation
-from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined, check_shapes, triangle, unit_columns
+from tabgenbench_plugins.correlation import Floats, Undefined, check_shapes, triangle, unit_columns
 
 __all__ = [
     "SIDES",

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sklearn.metrics import silhouette_score
 from sklearn.neighbors import NearestNeighbors
 
-from tabgenbench import Evaluation, Result, Unsupported
-from tabgenbench.errors import did_you_mean
+from tabgenbench import Evaluation, Result, Unsupported, did_you_mean
+from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
-from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined, collect
+from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
 
 __all__ = ["Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined
+from tabgenbench_plugins.correlation import Floats, Undefined
 
 __all__ = ["MIN_ROWS", "umap_layout"]
 

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench import condition_labels
-from tabgenbench_plugins.metrics.parts.correlation import Floats, Undefined
+from tabgenbench_plugins.correlation import Floats, Undefined
 
 __all__ = ["CONSTANT_SHARE", "Residuals", "condition_rows", "residuals", "spread"]
 

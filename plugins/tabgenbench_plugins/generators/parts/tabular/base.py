@@ -11,8 +11,17 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported, condition_labels
-from tabgenbench.interfaces.generator import Context
+from tabgenbench import (
+    Context,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+    condition_labels,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
 from tabgenbench_plugins.generators.parts.tabular.conditions import Draw, match_rows, record_fallbacks

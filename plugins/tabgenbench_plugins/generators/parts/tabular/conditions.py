@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tabgenbench.interfaces.generator import Context
+from tabgenbench import Context
 
 __all__ = ["ConditionSampler", "Draw", "Match", "match_rows", "record_fallbacks"]
 

@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import torch
 
-from tabgenbench import Unsupported
-from tabgenbench.engines.memory import machine_memory
+from tabgenbench import Unsupported, machine_memory
 
 __all__ = ["device_bytes", "n_parameters", "require_memory"]
 

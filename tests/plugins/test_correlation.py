@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from numpy.typing import NDArray
 
-from tabgenbench_plugins.metrics.parts.correlation import (
+from tabgenbench_plugins.correlation import (
     PairSums,
     Undefined,
     correlation_agreement,

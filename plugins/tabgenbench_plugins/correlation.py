@@ -1,5 +1,7 @@
 """Agreement of two sets of feature-feature correlations, with or without forming them.
 
+Used by metrics and by `wgan-gp`, which stops early by it: what only metrics need is in `metrics.parts`.
+
 Letters: ``n`` rows, ``p`` features, ``R`` a (p, p) correlation matrix, ``Z`` the (n, p) centred columns of length one,
 so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``: its correlation with every other is 0.
 
@@ -14,15 +16,12 @@ Three routes give the same sums over the pairs of features i < j, all in float64
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import squareform
-
-from tabgenbench import Result, ScoreSpec
 
 __all__ = [
     "MAX_TRIANGLE_FEATURES",
@@ -31,13 +30,11 @@ __all__ = [
     "PairSums",
     "Undefined",
     "check_shapes",
-    "collect",
     "correlation_agreement",
     "gram_sums",
     "pearson",
     "streamed_sums",
     "triangle",
-    "undefined_result",
     "unit_columns",
 ]
 
@@ -215,23 +212,6 @@ def check_shapes(za: Floats, zb: Floats) -> None:
         raise Undefined(f"{za.shape[1]} features vary in the real test rows, and gamma needs at least {MIN_FEATURES}")
     if not zb.any():
         raise Undefined("every feature is constant in the synthetic rows")
-
-
-def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """Compute scores one by one and return the values by name, and the reasons of those that are undefined."""
-    scores: dict[str, float] = {}
-    undefined: dict[str, str] = {}
-    for name, compute in parts.items():
-        try:
-            scores[name] = compute()
-        except Undefined as reason:
-            undefined[name] = str(reason)
-    return scores, undefined
-
-
-def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
-    """Return a result in which every score is undefined for one reason."""
-    return Result({}, {spec.name: str(reason) for spec in scores})
 
 
 def _ratio(*, covariance: float, variance_a: float, variance_b: float, scales: tuple[float, float]) -> float:

@@ -1,0 +1,40 @@
+"""Devices by name, checked against what the machine has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tabgenbench.errors import DeviceError
+
+__all__ = ["resolve_device"]
+
+
+def resolve_device(name: str) -> str:
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists; asks the driver in this process.
+
+    ``cuda`` stands for all GPUs that are visible.
+
+    Raises:
+        DeviceError: the device is not there or the name is none.
+    """
+    if name == "cpu":
+        return "cpu"
+    kind, _, index = name.partition(":")
+    if name != "auto" and (kind != "cuda" or (index and not index.isdigit())):
+        raise DeviceError(f"--device: got {name!r}, expected auto, cpu, cuda or cuda:INDEX")
+    count = _cuda_devices()
+    if name == "auto":
+        return "cuda" if count else "cpu"
+    if int(index or 0) >= count:
+        raise DeviceError(
+            f"--device: {name!r} is not on this machine, which has {count} CUDA devices; use --device cpu"
+        )
+    return f"cuda:{int(index)}" if index else "cuda"
+
+
+def _cuda_devices() -> int:
+    if not Path("/dev/nvidiactl").exists():  # spares the import of torch where there is no driver
+        return 0
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0

@@ -1,0 +1,10 @@
+"""The kinds of plugins that are looked up by name."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["KINDS", "Kind"]
+
+Kind = Literal["generators", "metrics", "datasets"]
+KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets")

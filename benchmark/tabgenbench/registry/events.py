@@ -1,0 +1,55 @@
+"""What observers of a run are given, described by its shape: the hooks know nothing of how a run works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from tabgenbench.records import CellIdentity
+
+__all__ = ["ObservedCell", "ObservedRun"]
+
+
+class ObservedCell(Protocol):
+    """A cell of a run.
+
+    Attributes:
+        key: names the cell in the store.
+        identity: dataset, split, generator and seed.
+    """
+
+    @property
+    def key(self) -> str:
+        """The key that names the cell in the store."""
+
+    @property
+    def identity(self) -> CellIdentity:
+        """Dataset, split, generator and seed."""
+
+    @property
+    def title(self) -> str:
+        """The cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
+
+
+class ObservedRun(Protocol):
+    """A run as a whole."""
+
+    @property
+    def suite_name(self) -> str:
+        """Name of the suite, under which the store keeps it."""
+
+    @property
+    def store_folder(self) -> Path:
+        """Folder of the store."""
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells of the suite."""
+
+    @property
+    def n_todo(self) -> int:
+        """Number of cells that this run trains or scores."""
+
+    @property
+    def n_finished(self) -> int:
+        """Number of cells that this run has finished so far."""
