@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.dataset import (
         DatasetCard,
         DatasetSource,
+        Fetchable,
         FetchProgress,
         FileStatus,
         describe_table,
@@ -34,10 +35,14 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
     from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
     from tabgenbench.options import Options
-    from tabgenbench.records import Card, Fallback, ScoreSpec
+    from tabgenbench.records import Card, CellRecord, Fallback, ScoreSpec
+    from tabgenbench.registry.events import ObservedCell, ObservedRun, Problem
+    from tabgenbench.registry.manager import Plugins
+    from tabgenbench.store.store import Store
 
 __all__ = [
     "Card",
+    "CellRecord",
     "ConditionCodes",
     "ConfigError",
     "Context",
@@ -48,14 +53,19 @@ __all__ = [
     "Evaluation",
     "Fallback",
     "FetchProgress",
+    "Fetchable",
     "FileStatus",
     "FitContext",
     "Generator",
     "Lazy",
     "Metric",
     "MetricContext",
+    "ObservedCell",
+    "ObservedRun",
     "Options",
     "PluginError",
+    "Plugins",
+    "Problem",
     "Progress",
     "Requirement",
     "Result",
@@ -63,6 +73,7 @@ __all__ = [
     "Schema",
     "ScoreSpec",
     "Source",
+    "Store",
     "TabGenBenchError",
     "Table",
     "Transform",
@@ -98,6 +109,7 @@ _HOMES = {
         "DatasetCard",
         "DatasetSource",
         "FetchProgress",
+        "Fetchable",
         "FileStatus",
         "describe_table",
         "load_card",
@@ -107,7 +119,10 @@ _HOMES = {
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
     "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),
     "options": ("Options",),
-    "records": ("Card", "Fallback", "ScoreSpec"),
+    "records": ("Card", "CellRecord", "Fallback", "ScoreSpec"),
+    "registry.events": ("ObservedCell", "ObservedRun", "Problem"),
+    "registry.manager": ("Plugins",),
+    "store.store": ("Store",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -32,6 +32,7 @@ __all__ = [
     "is_out_of_memory",
     "text_of",
     "trace_of",
+    "validation_text",
 ]
 
 
@@ -71,10 +72,19 @@ class Unsupported(TabGenBenchError):
 def text_of(error: BaseException) -> str:
     """Return the class and message of an error, on one line; a plugin's error may even fail to say its message."""
     try:
-        message = " ".join(str(error).split())
+        found = validation_text(error)
+        return found or f"{type(error).__name__}: {' '.join(str(error).split())}"
     except Exception:
-        message = "its message cannot be had"
-    return f"{type(error).__name__}: {message}"
+        return f"{type(error).__name__}: error message unavailable"
+
+
+def validation_text(error: BaseException) -> str:
+    """Return the first problem of a pydantic error in one sentence, ``Card.summary is 3: ...``; nothing for others."""
+    if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):  # pydantic itself is not imported
+        return ""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in (getattr(error, "title", ""), *first["loc"]))
+    return f"{place} is {first['input']!r}: {first['msg']}"
 
 
 def is_out_of_memory(error: BaseException) -> bool:

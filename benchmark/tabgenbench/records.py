@@ -52,8 +52,8 @@ class Card(_Record):
     licence: str = ""
     url: str = ""
 
-    def __init__(self, summary: str = "", **rest: Any) -> None:
-        super().__init__(summary=summary, **rest)
+    def __init__(self, summary: str = "", citation: str = "", licence: str = "", url: str = "", **more: Any) -> None:
+        super().__init__(summary=summary, citation=citation, licence=licence, url=url, **more)
 
 
 class CellIdentity(_Record):

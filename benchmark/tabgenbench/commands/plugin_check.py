@@ -11,7 +11,7 @@ from tabgenbench.commands.shared import print_rows
 from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
-    from tabgenbench.interfaces.contract import Check
+    from tabgenbench import Check
 
 __all__ = ["check"]
 
@@ -31,7 +31,7 @@ def check(plugins: Plugins, name: str) -> None:
 
     Exit status 1 when a clause is not kept.
     """  # noqa: D301 - click needs the backspace itself, which keeps the line of the example
-    from tabgenbench.interfaces.contract import failures
+    from tabgenbench import failures
 
     checks = _checks(plugins, name)
     print_rows(["check", "state"], [[one.title, "ok" if one.ok else "failed"] for one in checks])
@@ -44,8 +44,8 @@ def check(plugins: Plugins, name: str) -> None:
 
 
 def _checks(plugins: Plugins, text: str) -> list[Check]:
+    from tabgenbench import check_generator, check_metric
     from tabgenbench.errors import ConfigError, did_you_mean
-    from tabgenbench.interfaces.contract import check_generator, check_metric
     from tabgenbench.options import parse_plugin_string
 
     name, options = parse_plugin_string(text)

@@ -85,7 +85,7 @@ TEST = '''\
 
 from {module} import {class_name}
 
-from tabgenbench.interfaces.contract import check_generator, failures
+from tabgenbench import check_generator, failures
 
 
 def test_contract():

@@ -1,6 +1,6 @@
 """The contract of generators and metrics, checked on one small table: for `plugin check` and for a plugin's own tests.
 
-from tabgenbench.interfaces.contract import check_generator, failures
+from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
 """
 

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tabgenbench.records import CellIdentity
+from tabgenbench.records import CellIdentity, Status
 
-__all__ = ["ObservedCell", "ObservedRun"]
+__all__ = ["ObservedCell", "ObservedRun", "Problem"]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is not ok: a cell, or a metric on a cell."""
+
+    cell: str
+    metric: str | None
+    status: Status
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """What is not ok, as a person calls it."""
+        return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 class ObservedCell(Protocol):
-    """A cell of a run.
-
-    Attributes:
-        key: names the cell in the store.
-        identity: dataset, split, generator and seed.
-    """
+    """A cell of a run."""
 
     @property
     def key(self) -> str:
@@ -53,3 +64,11 @@ class ObservedRun(Protocol):
     @property
     def n_finished(self) -> int:
         """Number of cells that this run has finished so far."""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Cells and metrics that are not ok; complete when the run has ended."""
+
+    @property
+    def skipped(self) -> list[Problem]:
+        """Cells and metrics that were skipped, with the reason; complete when the run has ended."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from tabgenbench.errors import PluginError
+from tabgenbench.errors import PluginError, text_of
 from tabgenbench.extras import PROJECT
 
 __all__ = ["Lazy", "load_target"]
@@ -50,10 +50,9 @@ class Lazy:
             hint = f"; run: {self.install_hint}" if self.extra else ""
             raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {error}{hint}") from error
         except _NoSuchName as error:
-            raise PluginError(f"plugin {self.name!r}: {error}; mend its target") from None
+            raise PluginError(f"plugin {self.name!r}: {error}; correct its target") from None
         except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {reason}") from error
+            raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {text_of(error)}") from error
         if not isinstance(found, type) or getattr(found, "name", None) != self.name:
             got = getattr(found, "name", None)
             raise PluginError(f"plugin {self.name!r}: {self.target} is named {got!r}, expected {self.name!r}")

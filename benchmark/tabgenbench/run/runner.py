@@ -13,12 +13,13 @@ from pathlib import Path
 from tabgenbench.engines.base import Executor
 from tabgenbench.engines.environment import describe_environment
 from tabgenbench.engines.scratch import new_scratch
+from tabgenbench.registry.events import Problem
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.run.cell_work import CellWork, Events, Stopped
 from tabgenbench.run.pending import find_work, is_unchanged, needs_fit
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record
-from tabgenbench.run.state import Problem, Run
+from tabgenbench.run.state import Run
 from tabgenbench.store.claims import EXPIRY_SECONDS, Claims
 
 __all__ = ["execute", "preflight"]

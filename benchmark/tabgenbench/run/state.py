@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabgenbench.records import CellRecord, Status
+from tabgenbench.records import CellRecord
+from tabgenbench.registry.events import Problem
 from tabgenbench.run.plan import Cell, Plan
 from tabgenbench.run.preflight import Preflight
 from tabgenbench.store.store import Store
 
-__all__ = ["Problem", "Run", "RunOptions"]
+__all__ = ["Run", "RunOptions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +35,6 @@ class RunOptions:
     memory: int | None = None
     timing: bool = False
     retry_failed: bool = False
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that is not ok: a cell, or a metric on a cell."""
-
-    cell: str
-    metric: str | None
-    status: Status
-    reason: str
-
-    @property
-    def title(self) -> str:
-        """What is not ok, as a person calls it."""
-        return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 @dataclass

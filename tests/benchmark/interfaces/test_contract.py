@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from tabgenbench import (
     Card,
+    Check,
     ConfigError,
     Evaluation,
     Generator,
@@ -22,8 +23,10 @@ from tabgenbench import (
     ScoreSpec,
     Table,
     Unsupported,
+    check_generator,
+    check_metric,
+    failures,
 )
-from tabgenbench.interfaces.contract import Check, check_generator, check_metric, failures
 
 
 class Resample(Generator):

@@ -150,7 +150,7 @@ def test_a_hook_that_misbehaves_when_asked_sets_its_plugin_aside(install: Instal
         ("raise RuntimeError('no\\nlicence')", "cannot import", "RuntimeError: no licence"),
         ("raise SystemExit('bye')", "cannot import", "SystemExit: bye"),
         ("import os; os._exit(4)", "cannot import", "importing target: the process ended with exit status 4"),
-        ("class Other: name = 'broken'", "cannot import", "module target has no 'Mine'; mend its target"),
+        ("class Other: name = 'broken'", "cannot import", "module target has no 'Mine'; correct its target"),
         ("class Mine: name = 'other'", "cannot import", "target:Mine is named 'other', expected 'broken'"),
         ("class Mine: name = 'broken'", "does not fit", "target:Mine is no Generator; derive it from"),
         (
@@ -174,14 +174,23 @@ def test_a_name_that_cannot_be_used(install: Install, doctor: Doctor, code: str,
 UNFIT = [
     ("generators", GENERATOR.format(""), 'has no card, expected a tabgenbench.Card; write card = Card("...")'),
     ("generators", GENERATOR.format('card = "a model"'), "card is 'a model', expected a tabgenbench.Card"),
-    ("generators", GENERATOR.format("card = Card(3)"), "card.summary is 3: Input should be a valid string"),
+    (
+        "generators",
+        GENERATOR.format("card = Card(3)"),
+        "cannot import unfit_target: Card.summary is 3: Input should be a valid string",
+    ),
     ("generators", GENERATOR.format("card = Card('x'); is_control = 'no'"), "is_control is 'no', expected True or"),
     ("generators", GENERATOR.format("card = Card('x'); scale = 'log'"), "scale is 'log', expected"),
     ("generators", GENERATOR.format("card = Card('x'); Config = dict"), "Config is <class 'dict'>, expected a class"),
+    (
+        "generators",
+        GENERATOR.format("card = Card('x', licens='MIT')"),
+        "card has an unknown field 'licens'; did you mean",
+    ),
     ("metrics", "", "has no scores, expected a tuple of tabgenbench.ScoreSpec, at least one; write scores ="),
     ("metrics", "scores = ()", "scores is (), expected a tuple of tabgenbench.ScoreSpec"),
     ("metrics", "scores = ('mine',)", "scores is ('mine',), expected a tuple"),
-    ("metrics", "scores = (ScoreSpec(name='mine', direction='up'),)", "scores[0].direction is 'up': Input should be"),
+    ("metrics", "scores = (ScoreSpec(name='mine', direction='up'),)", "ScoreSpec.direction is 'up': Input should be"),
 ]
 
 
@@ -195,11 +204,13 @@ def test_a_class_that_lacks_what_its_kind_asks_for_is_told_by_doctor_and_run(
         code = METRIC.replace(own, f'name = "broken"\n    {code}')
     points = install("tgb-unfit", unfit=lazy(kind, ("broken", "unfit_target:Mine")), unfit_target=code)
     [item] = doctor(points)["tgb-unfit:plugin"].problems
-    assert (item.kind, item.name, item.state) == (kind.removesuffix("s"), "broken", "does not fit")
+    state = "cannot import" if "Input should be" in words else "does not fit"  # made when the class is
+    assert (item.kind, item.name, item.state) == (kind.removesuffix("s"), "broken", state)
     assert words in item.reason
     assert tabgenbench("run", "quickstart", "-d", "wdbc", "-g" if kind == "generators" else "-m", "broken") == 2
     captured = capsys.readouterr()
-    assert captured.err.strip().splitlines()[-1] == f"tabgenbench: plugin 'broken': {item.reason}"
+    reason = item.reason.removeprefix("plugin 'broken': ")
+    assert captured.err.strip().splitlines()[-1] == f"tabgenbench: plugin 'broken': {reason}"
     assert "Traceback" not in captured.err
     assert not Path("store").exists()
 

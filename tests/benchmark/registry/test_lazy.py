@@ -32,7 +32,7 @@ def test_nothing_is_imported_before_it_is_used(module: str) -> None:
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("lazy_example:Gone", "plugin 'mine': module lazy_example has no 'Gone'; mend its target"),
+        ("lazy_example:Gone", "plugin 'mine': module lazy_example has no 'Gone'; correct its target"),
         ("lazy_example:Other", "plugin 'mine': lazy_example:Other is named 'other', expected 'mine'"),
         ("lazy_example:x", "plugin 'mine': lazy_example:x is named None, expected 'mine'"),
         ("lazy_gone:Mine", "plugin 'mine': cannot import lazy_gone: No module named 'lazy_gone'"),
