@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
     from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
     from tabgenbench.options import Options
-    from tabgenbench.records import Card, CellRecord, Fallback, ScoreSpec
-    from tabgenbench.registry.events import ObservedCell, ObservedRun, Problem
+    from tabgenbench.records import Card, CellRecord, Fallback, Problem, ScoreSpec
+    from tabgenbench.registry.events import ObservedCell, ObservedRun
     from tabgenbench.registry.manager import Plugins
     from tabgenbench.store.store import Store
 
@@ -119,8 +119,8 @@ _HOMES = {
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
     "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),
     "options": ("Options",),
-    "records": ("Card", "CellRecord", "Fallback", "ScoreSpec"),
-    "registry.events": ("ObservedCell", "ObservedRun", "Problem"),
+    "records": ("Card", "CellRecord", "Fallback", "Problem", "ScoreSpec"),
+    "registry.events": ("ObservedCell", "ObservedRun"),
     "registry.manager": ("Plugins",),
     "store.store": ("Store",),
 }

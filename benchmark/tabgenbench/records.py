@@ -5,6 +5,7 @@ Unknown fields of a newer program survive a read and a write (``extra="allow"``)
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,12 +19,14 @@ __all__ = [
     "Environment",
     "Fallback",
     "Phase",
+    "Problem",
     "RunInfo",
     "ScoreRecord",
     "ScoreSpec",
     "Status",
     "SuiteRecord",
     "SuiteRow",
+    "cell_title",
 ]
 
 SCHEMA_VERSION = 1
@@ -76,6 +79,38 @@ class CellIdentity(_Record):
     is_control: bool
     seed: int
     draws: int
+
+    @property
+    def title(self) -> str:
+        """The cell in words."""
+        return cell_title(label=self.label, dataset=self.dataset, split=self.split, seed=self.seed)
+
+
+def cell_title(*, label: str, dataset: str, split: int, seed: int) -> str:
+    """Return a cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
+    return f"{label} · {dataset} · split {split} · seed {seed}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A cell, or a metric on a cell, that is not ok.
+
+    Attributes:
+        cell: the cell in words.
+        metric: label of the metric, or None where the cell itself is meant.
+        status: how it ended.
+        reason: one sentence.
+    """
+
+    cell: str
+    metric: str | None
+    status: Status
+    reason: str
+
+    @property
+    def title(self) -> str:
+        """The cell in words, with the metric where it is one."""
+        return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 class Phase(_Record):
@@ -216,6 +251,11 @@ class SuiteRow(_Record):
     seed: int
     is_control: bool
     scores: dict[str, str] = Field(description="metric name (with options) to metric key")
+
+    @property
+    def title(self) -> str:
+        """The cell in words."""
+        return cell_title(label=self.label, dataset=self.dataset, split=self.split, seed=self.seed)
 
 
 class SuiteRecord(_Record):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tabgenbench.commands.shared import print_rows, store_option
+from tabgenbench.errors import StoreError
 
 if TYPE_CHECKING:
     from tabgenbench.store.gc import Garbage
+    from tabgenbench.store.store import Store
 
 __all__ = ["gc"]
 
@@ -20,12 +23,13 @@ MEGABYTE = 1e6
 @click.command()
 @store_option
 @click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")
-def gc(store: Path, dry_run: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before every synthetic table of a store without suites is freed.")
+def gc(store: Path, dry_run: bool, yes: bool) -> None:
     """Free the synthetic tables of cells that no suite in the store needs, and what dead processes left behind.
 
-    Records, scores and splits stay, and so does what was set aside. Cells that a run is at work on are left alone.
+    Records, scores, splits and quarantined files stay. Cells that a run is working on are left alone. A store without
+    suites needs no synthetic table: then the command asks first, unless --yes is given.
     """
-    from tabgenbench.errors import StoreError
     from tabgenbench.store.gc import find_garbage, free, set_aside_files
     from tabgenbench.store.store import Store
 
@@ -36,6 +40,7 @@ def gc(store: Path, dry_run: bool) -> None:
     found = find_garbage(opened)
     if not dry_run:
         opened.check_writable()
+        _confirm(opened, found, yes=yes)
         found = free(opened, found)
     _print(found, done=not dry_run)
     number, size = set_aside_files(opened)
@@ -45,6 +50,17 @@ def gc(store: Path, dry_run: bool) -> None:
             f"remove it when you have looked at them",
             err=True,
         )
+
+
+def _confirm(store: Store, found: list[Garbage], *, yes: bool) -> None:
+    """Ask before every synthetic table of a store goes; without a terminal to ask at, refuse."""
+    cells = sum(one.kind == "synthetic tables" for one in found)
+    if yes or not cells or store.suites():
+        return
+    what = f"{store.root} holds no suite, so the synthetic tables of all {cells} cells would be freed"
+    if not sys.stdin.isatty():
+        raise StoreError(f"gc: {what}; add --yes to free them, or --dry-run to list them")
+    click.confirm(f"{what}. Free them?", abort=True)
 
 
 def _print(found: list[Garbage], *, done: bool) -> None:

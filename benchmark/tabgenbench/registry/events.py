@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tabgenbench.records import CellIdentity, Status
+from tabgenbench.records import CellIdentity, Problem
 
-__all__ = ["ObservedCell", "ObservedRun", "Problem"]
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that is not ok: a cell, or a metric on a cell."""
-
-    cell: str
-    metric: str | None
-    status: Status
-    reason: str
-
-    @property
-    def title(self) -> str:
-        """What is not ok, as a person calls it."""
-        return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
+__all__ = ["ObservedCell", "ObservedRun"]
 
 
 class ObservedCell(Protocol):

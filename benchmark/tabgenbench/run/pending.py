@@ -1,12 +1,13 @@
-"""What a run has to do: read from the store, never remembered, so that several runners see the same."""
+"""What a run has to do, read from the store at each step, so that several runners see the same."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tabgenbench.records import CellRecord, ScoreRecord
+from tabgenbench.records import CellRecord
 from tabgenbench.run.preflight import was_refused
-from tabgenbench.store.store import DONE, Store
+from tabgenbench.store.snapshot import DONE, CellSnapshot
+from tabgenbench.store.store import Store
 
 if TYPE_CHECKING:
     from tabgenbench.run.plan import Cell
@@ -17,24 +18,29 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 def find_work(run: Run) -> list[Cell]:
     """Return the cells that have to be trained or scored, and keep in the run what they looked like."""
-    todo = [
-        cell for cell in run.plan.cells if needs_fit(run, cell, first=True) or missing_metrics(run, cell, first=True)
-    ]
-    for cell in todo:
-        run.stamps[cell.key] = _stamp(run.store, cell)
+    todo = []
+    for cell in run.plan.cells:
+        found = run.snapshot(cell)
+        if _needs_fit(run, cell, found, first=True) or _missing_metrics(run, cell, found, first=True):
+            todo.append(cell)
+            run.stamps[cell.key] = _stamp(run.store, cell)
     return todo
 
 
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
     """Whether a cell has to be trained. What was done since the work was found (``first``) is not done again."""
-    record = run.store.read_cell(cell.key)
+    return _needs_fit(run, cell, run.snapshot(cell), first=first)
+
+
+def _needs_fit(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> bool:
+    record = found.record
     if record is None:
         return True
-    if was_refused(record):  # by whichever runner: the limit of this one may differ
+    if was_refused(record):  # the limit of the runner that refused it may differ from this one's
         return first or cell.key not in run.preflight.refusals
     if _is_to_be_repeated(run, record) and (first or is_unchanged(run, cell)):
         return True
-    if record.status != "ok" or not missing_metrics(run, cell, first=first):
+    if record.status != "ok" or not _missing_metrics(run, cell, found, first=first):
         return False
     return not run.store.draws_are_whole(record)  # tables that were removed since are sampled again
 
@@ -47,42 +53,30 @@ def is_unchanged(run: Run, cell: Cell) -> bool:
 def count_failed(run: Run) -> int:
     """Return how many cells a run leaves alone though they, or a metric on them, failed before."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
-    return sum(cell.key not in begun and _has_failed(run.store, cell) for cell in run.plan.cells)
+    return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
 
-def missing_metrics(run: Run, cell: Cell, *, first: bool = False) -> list[str]:
-    """Return the labels of the metrics that a trained cell lacks."""
-    record = run.store.read_cell(cell.key)
-    if record is None or record.status != "ok":
-        return []
-    stamps = {} if first else run.stamps[cell.key][1]
-    missing = []
-    for label, key in cell.metric_keys.items():
-        score = run.store.read_score(cell.key, key)
-        if score is None:
-            missing.append(label)
-        elif _failed(score) and run.options.retry_failed:
-            if first or stamps.get(label) == _modified(run.store, cell.key, key):
-                missing.append(label)
-    return missing
+def missing_metrics(run: Run, cell: Cell) -> list[str]:
+    """Return the labels of the metrics that a trained cell lacks, or that failed and are tried again."""
+    return _missing_metrics(run, cell, run.snapshot(cell), first=False)
+
+
+def _missing_metrics(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> list[str]:
+    missing = set(found.missing)
+    if run.options.retry_failed:
+        stamps = {} if first else run.stamps[cell.key][1]
+        missing |= {
+            label
+            for label in found.failed_metrics
+            if first or stamps.get(label) == _modified(run.store, cell.key, cell.metric_keys[label])
+        }
+    return [label for label in found.scores if label in missing]
 
 
 def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
     options = run.options
     untimed = options.timing and record.status == "ok" and not record.environment.timing
-    return (_failed(record) and options.retry_failed) or untimed
-
-
-def _has_failed(store: Store, cell: Cell) -> bool:
-    record = store.read_cell(cell.key)
-    if record is None or record.status != "ok":
-        return record is not None and _failed(record)
-    statuses = (store.score_status(cell.key, key) for key in cell.metric_keys.values())
-    return any(status is not None and status not in DONE for status in statuses)
-
-
-def _failed(record: CellRecord | ScoreRecord) -> bool:
-    return record.status not in DONE
+    return (record.status not in DONE and options.retry_failed) or untimed
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:

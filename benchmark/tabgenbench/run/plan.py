@@ -66,9 +66,8 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """How a person calls it: ``cvae · rnaseqdb · split 0 · seed 0``."""
-        one = self.identity
-        return f"{one.label} · {one.dataset} · split {one.split} · seed {one.seed}"
+        """The cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
+        return self.identity.title
 
 
 @dataclass(frozen=True, kw_only=True)

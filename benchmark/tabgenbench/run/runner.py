@@ -13,7 +13,7 @@ from pathlib import Path
 from tabgenbench.engines.base import Executor
 from tabgenbench.engines.environment import describe_environment
 from tabgenbench.engines.scratch import new_scratch
-from tabgenbench.registry.events import Problem
+from tabgenbench.records import Problem
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.run.cell_work import CellWork, Events, Stopped
 from tabgenbench.run.pending import find_work, is_unchanged, needs_fit
@@ -21,6 +21,7 @@ from tabgenbench.run.plan import Cell
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record
 from tabgenbench.run.state import Run
 from tabgenbench.store.claims import EXPIRY_SECONDS, Claims
+from tabgenbench.store.snapshot import CellSnapshot
 
 __all__ = ["execute", "preflight"]
 
@@ -109,20 +110,15 @@ def _collect_problems(run: Run) -> None:
     run.problems.clear()
     run.skipped.clear()
     for cell in run.plan.cells:
-        record = run.not_kept.get(cell.key) or run.store.read_cell(cell.key)
-        if record is None and cell.key in run.preflight.refusals:  # another runner is at work on it
-            run.skipped.append(Problem(cell.title, None, "skipped", run.preflight.refusals[cell.key].reason))
-        elif record is None:
-            run.problems.append(Problem(cell.title, None, "failed", "has no record yet"))
-        elif record.status != "ok":
-            found = run.skipped if record.status == "skipped" else run.problems
-            found.append(Problem(cell.title, None, record.status, record.reason))
-        else:
-            for label, key in cell.metric_keys.items():
-                score = run.store.read_score(cell.key, key)
-                if score is not None and score.status != "ok":
-                    found = run.skipped if score.status == "skipped" else run.problems
-                    found.append(Problem(cell.title, label, score.status, score.reason))
+        kept = run.not_kept.get(cell.key)
+        found = run.snapshot(cell) if kept is None else CellSnapshot(kept)
+        not_ok = found.not_ok(cell.title)
+        if found.record is None and cell.key in run.preflight.refusals:  # another runner is at work on it
+            not_ok = [Problem(cell.title, None, "skipped", run.preflight.refusals[cell.key].reason)]
+        elif found.record is None:
+            not_ok = [Problem(cell.title, None, "failed", "has no record yet")]
+        for problem in not_ok:
+            (run.skipped if problem.status == "skipped" else run.problems).append(problem)
 
 
 class _Engine:

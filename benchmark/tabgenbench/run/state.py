@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabgenbench.records import CellRecord
-from tabgenbench.registry.events import Problem
+from tabgenbench.records import CellRecord, Problem
 from tabgenbench.run.plan import Cell, Plan
 from tabgenbench.run.preflight import Preflight
+from tabgenbench.store.reader import RecordReader
+from tabgenbench.store.snapshot import CellSnapshot, read_snapshot
 from tabgenbench.store.store import Store
 
 __all__ = ["Run", "RunOptions"]
@@ -55,6 +56,13 @@ class Run:
     problems: list[Problem] = field(default_factory=list)
     skipped: list[Problem] = field(default_factory=list)
     not_kept: dict[str, CellRecord] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = RecordReader(self.store)
+
+    def snapshot(self, cell: Cell) -> CellSnapshot:
+        """Return what the store holds of a cell now."""
+        return read_snapshot(self._reader, cell.key, cell.metric_keys)
 
     @property
     def suite_name(self) -> str:

@@ -109,10 +109,7 @@ def _refuse(path: Path) -> None:
 
 def _title(store: Store, key: str) -> str:
     record = store.read_cell(key)
-    if record is None:
-        return f"{key}, a cell without a record"
-    cell = record.cell
-    return f"{cell.label} · {cell.dataset} · split {cell.split} · seed {cell.seed}"
+    return f"{key}, a cell without a record" if record is None else record.cell.title
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -83,7 +83,7 @@ def merge_store(source: Store, target: Store, *, say: Callable[[str], None] = la
                 claims.release(record.key)
             else:
                 report.passed_over.append(
-                    f"{_title(record)}: a run of {target.root} is at work on it; merge again later"
+                    f"{record.cell.title}: a run of {target.root} is at work on it; merge again later"
                 )
     finally:
         claims.close()
@@ -128,7 +128,7 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
     ours = target.read_cell(key)
     better = ours is None or _rank(record.status) > _rank(ours.status)
     if better and not _copy_cell(source, target, record):
-        report.passed_over.append(f"{_title(record)}: changed in {source.root} while it was read; merge again")
+        report.passed_over.append(f"{record.cell.title}: changed in {source.root} while it was read; merge again")
         return
     report.count("cells", better)
     if better or ours is None or ours.status == record.status:
@@ -174,7 +174,7 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
         what = "synthetic tables"
     if what:
         report.conflicts.append(
-            f"cell {record.key} ({_title(record)}): other {what} in {source.root} than in {target.root}; "
+            f"cell {record.key} ({record.cell.title}): other {what} in {source.root} than in {target.root}; "
             f"the second are kept, and of this cell nothing is taken"
         )
         return
@@ -242,8 +242,3 @@ def _copied(folder: Path, target: Store) -> Iterator[Path]:
 
 def _rank(status: str) -> int:
     return RANKS.get(status, 0)
-
-
-def _title(record: CellRecord) -> str:
-    cell = record.cell
-    return f"{cell.label} · {cell.dataset} · split {cell.split} · seed {cell.seed}"

@@ -1,4 +1,4 @@
-"""How far the suites of a store are, told from records and claims alone, so that one may ask while runs are at work."""
+"""Progress of the suites in a store, computed from records and claims; runs may be active meanwhile."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from statistics import fmean
 
-from tabgenbench.records import CellRecord, RunInfo, SuiteRecord, SuiteRow
+from tabgenbench.records import CellRecord, Problem, RunInfo, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.owner import Owner
-from tabgenbench.store.store import DONE, Store
+from tabgenbench.store.reader import RecordReader
+from tabgenbench.store.snapshot import DONE, read_snapshot
+from tabgenbench.store.store import Store
 
-__all__ = ["Failure", "Running", "Standing", "find_standing"]
+__all__ = ["Running", "Standing", "find_standing"]
 
 SAMPLE = 20  # cells of a label whose times are averaged: enough for an estimate, and quick where there are thousands
 
@@ -25,16 +27,6 @@ class Running:
     cell: str
     key: str
     owner: Owner
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A cell, or a metric on a cell, that is neither ok nor skipped."""
-
-    cell: str
-    metric: str | None
-    status: str
-    reason: str
 
 
 @dataclass
@@ -54,7 +46,7 @@ class Standing:
     skipped: int = 0
     waiting: int = 0
     running: list[Running] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    failures: list[Problem] = field(default_factory=list)
     seconds_left: float | None = None
 
 
@@ -70,53 +62,31 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
     standing = Standing(suite.name)
     finished: dict[str, list[CellRecord]] = defaultdict(list)
     left: list[tuple[SuiteRow, float]] = []  # what is not done, and the seconds that a run has spent on it
+    reader = RecordReader(store)
     for row in {row.key: row for row in suite.rows}.values():
         standing.cells += 1
-        record = store.read_cell(row.key)
-        scores = _score_statuses(store, row, record)
+        found = read_snapshot(reader, row.key, row.scores)
         owner = owners.get(row.key)
-        missing = record is None or None in scores.values()
-        failures = [] if record is None else _failures(store, row, record=record, scores=scores)
-        if owner is not None and (missing or failures):
-            standing.running.append(Running(title_of(row), row.key, owner))
+        waiting = found.record is None or bool(found.missing)
+        failures = [problem for problem in found.not_ok(row.title) if problem.status not in DONE]
+        if owner is not None and (waiting or failures):
+            standing.running.append(Running(row.title, row.key, owner))
             left.append((row, _seconds_since(owner)))
         elif failures:
             standing.failed += 1
             standing.failures += failures
-        elif record is None or missing:
+        elif found.record is None or waiting:
             standing.waiting += 1
             left.append((row, 0.0))
-        elif record.status == "skipped":
+        elif found.record.status == "skipped":
             standing.skipped += 1
         else:
             standing.done += 1
             if len(finished[row.label]) < SAMPLE:
-                finished[row.label].append(record)
+                finished[row.label].append(found.record)
     means = {label: fmean(_seconds(store, record) for record in records) for label, records in finished.items()}
     standing.seconds_left = _estimate(left, means, running=len(standing.running))
     return standing
-
-
-def title_of(row: SuiteRow) -> str:
-    """Return how a person calls a cell."""
-    return f"{row.label} · {row.dataset} · split {row.split} · seed {row.seed}"
-
-
-def _score_statuses(store: Store, row: SuiteRow, record: CellRecord | None) -> dict[str, str | None]:
-    if record is None or record.status != "ok":
-        return {}
-    return {metric: store.score_status(row.key, key) for metric, key in row.scores.items()}
-
-
-def _failures(store: Store, row: SuiteRow, *, record: CellRecord, scores: Mapping[str, str | None]) -> list[Failure]:
-    if record.status not in DONE:
-        return [Failure(title_of(row), None, record.status, record.reason)]
-    found = []
-    for metric, status in scores.items():
-        if status is not None and status not in DONE:
-            score = store.read_score(row.key, row.scores[metric])
-            found.append(Failure(title_of(row), metric, status, "" if score is None else score.reason))
-    return found
 
 
 def _seconds(store: Store, record: CellRecord) -> float:

@@ -19,20 +19,18 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tabgenbench import __version__
 from tabgenbench.errors import StoreError, is_of_file_system
-from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, Status, SuiteRecord
+from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
 from tabgenbench.store.folder import SetAside, StoreFolder
 from tabgenbench.store.version import FIRST_VERSION, MIGRATIONS, Marker, Migration, check_version, migrate
 
-__all__ = ["DONE", "SetAside", "Store"]
+__all__ = ["SetAside", "Store"]
 
-DONE = ("ok", "skipped")
-TOP_STATUS = b'\n "status": "'  # one space: what is nested stands further in
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
@@ -117,9 +115,10 @@ class Store(StoreFolder):
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
-        """Whether every synthetic table of a cell is there, of the size that its record says.
+        """Whether every synthetic table of a cell is there, with the bytes that its record says.
 
-        A record without sizes is of an older program: then each file is opened, which finds one that was cut off.
+        A record without hashes is of an older program: then sizes count, or each file is opened, which finds one that
+        was truncated.
         """
         return not self._torn_draws(record)
 
@@ -169,20 +168,6 @@ class Store(StoreFolder):
         record = self.read(path, ScoreRecord)
         fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
         return self._belonging(path, record, fits=fits)
-
-    def score_status(self, cell_key: str, metric_key: str) -> str | None:
-        """Return the status of a metric on a cell, or None; quick, since of the record nothing else is read."""
-        try:
-            with open(f"{self.root}/cells/{cell_key}/scores/{metric_key}.json", "rb") as handle:  # quicker than a Path
-                content = handle.read()
-        except OSError:
-            content = b""
-        if content.endswith(b"}\n") and cell_key.encode() in content:
-            word = content.partition(TOP_STATUS)[2].partition(b'"')[0].decode(errors="replace")
-            if word in get_args(Status):
-                return word
-        record = self.read_score(cell_key, metric_key)
-        return None if record is None else record.status
 
     def write_score(self, record: ScoreRecord, info: RunInfo) -> None:
         """Write the scores of a metric, and apart from them how long it took."""
@@ -255,9 +240,12 @@ class Store(StoreFolder):
     def _torn_draws(self, record: CellRecord) -> list[Path]:
         """Return where the synthetic tables are, or should be, that are not whole."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
-        if len(record.draw_bytes) == len(paths):
-            return [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
-        return [path for path in paths if not _opens(path)]
+        if len(record.draw_bytes) != len(paths):
+            return [path for path in paths if not _opens(path)]
+        torn = [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
+        if torn or len(record.draw_hashes) != len(paths):
+            return torn
+        return [path for path, known in zip(paths, record.draw_hashes, strict=True) if _hash(path) != known]
 
     def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
         if record is not None and not fits:

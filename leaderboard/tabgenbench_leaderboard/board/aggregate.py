@@ -10,10 +10,10 @@ from itertools import groupby
 from tabgenbench.errors import ConfigError
 from tabgenbench.options import parse_plugin_string
 from tabgenbench.records import Card, CellIdentity, Environment, ScoreSpec, SuiteRecord
+from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.board.compare import compare_rows, mark_best
-from tabgenbench_leaderboard.board.fast_records import Setting, without_collection
 from tabgenbench_leaderboard.board.intervals import mean, t_interval
 from tabgenbench_leaderboard.board.model import (
     Board,
@@ -97,7 +97,7 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
         metric_costs=_metric_costs(cells, metrics),
         fit_settings=_timed(cell.environment for cell in cells if cell.fit_seconds is not None),
         metric_settings=_timed(
-            facts.setting for cell in cells for facts in cell.metrics.values() if facts.seconds is not None
+            facts.environment for cell in cells for facts in cell.metrics.values() if facts.seconds is not None
         ),
     )
 
@@ -225,7 +225,7 @@ def _metric_costs(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[M
     return tuple(costs)
 
 
-def _timed(settings: Iterable[Environment | Setting | None]) -> tuple[TimedCells, ...]:
+def _timed(settings: Iterable[Environment | None]) -> tuple[TimedCells, ...]:
     counts = Counter(
         (setting.timing, setting.workers, setting.threads, setting.cpu, setting.gpu)
         for setting in settings

@@ -11,16 +11,19 @@ from typing import Literal
 
 from tabgenbench.records import (
     CellIdentity,
+    CellRecord,
     DrawScores,
     Environment,
     Fallback,
+    ScoreRecord,
     ScoreSpec,
     Status,
     SuiteRecord,
     SuiteRow,
 )
+from tabgenbench.store.reader import RecordReader
+from tabgenbench.store.snapshot import read_snapshot
 from tabgenbench.store.store import Store
-from tabgenbench_leaderboard.board.fast_records import CellView, CurvedCellView, RecordReader, ScoreView, Setting
 from tabgenbench_leaderboard.board.intervals import mean
 from tabgenbench_leaderboard.board.model import Curve
 
@@ -41,7 +44,7 @@ class MetricFacts:
         missing: reason by score that has no value in some draw.
         specs: what its scores mean.
         seconds: time for all draws, where it is known.
-        setting: what this time depends on.
+        environment: where it ran.
         output: what the process wrote, where the metric is not ok.
     """
 
@@ -52,7 +55,7 @@ class MetricFacts:
     specs: tuple[ScoreSpec, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float | None = None
-    setting: Setting | None = None
+    environment: Environment | None = None
     output: str = ""
 
 
@@ -78,7 +81,9 @@ class CellFacts:
 
 
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
-    """Read every record that the suite names; what cannot be read is as good as absent, and `Store.set_aside` names it.
+    """Read every record that the suite names.
+
+    A file that cannot be read counts as missing, and `Store.set_aside` names it.
 
     Returns:
         One entry a row of the suite, a row that is listed twice once, sorted by dataset, label, split and seed, so
@@ -102,10 +107,11 @@ class _Collector:
 
     def cell(self, row: SuiteRow) -> CellFacts:
         place = (row.dataset, row.label)
-        record = self._reader.cell(row.key, curves=self._curves[place] < MAX_CURVES)
+        found = read_snapshot(self._reader, row.key, row.scores, curves=self._curves[place] < MAX_CURVES)
+        record = found.record
         if record is None:
             return CellFacts(row, "waiting")
-        curve = _thin_curve(record) if isinstance(record, CurvedCellView) else None
+        curve = _thin_curve(record)
         self._curves[place] += curve is not None
         phases = record.phases
         fit, sample = phases.get("fit"), phases.get("sample")
@@ -122,15 +128,14 @@ class _Collector:
             sample_seconds=sample.seconds if sample and ended_well else None,
             peak_memory_bytes=_largest([phase.peak_memory_bytes for phase in timed]),
             peak_gpu_bytes=_largest([phase.peak_gpu_bytes for phase in timed]),
-            metrics={name: self._metric(record, key) for name, key in row.scores.items()} if ended_well else {},
+            metrics={name: self._metric(record, row.scores[name], score) for name, score in found.scores.items()},
             fallbacks=tuple(record.fallbacks),
             notes=tuple(_one_line(note) for note in record.notes),
             environment=record.environment,
             curve=curve,
         )
 
-    def _metric(self, cell: CellView, key: str) -> MetricFacts:
-        record = self._reader.score(cell.key, key)
+    def _metric(self, cell: CellRecord, key: str, record: ScoreRecord | None) -> MetricFacts:
         if record is None:
             return MetricFacts("waiting")
         info = self._reader.info(cell.key, key)
@@ -140,15 +145,15 @@ class _Collector:
             reason=_one_line(record.reason),
             values=values,
             missing=missing,
-            specs=record.specs,
+            specs=tuple(record.specs),
             notes=tuple(dict.fromkeys(_one_line(note) for draw in record.draws for note in draw.notes)),
             seconds=info.seconds if info else None,
-            setting=info.environment if info else None,
+            environment=info.environment if info else None,
             output=info.output if info and record.status != "ok" else "",
         )
 
 
-def _average_draws(record: ScoreView, asked: int) -> tuple[dict[str, float], dict[str, str]]:
+def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
     """Average over draws; a score without a value in some draw has none for the cell."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
@@ -176,7 +181,7 @@ def _has_value(draw: DrawScores, spec: ScoreSpec, value: float) -> bool:
     return spec.name not in draw.undefined and math.isfinite(value)
 
 
-def _thin_curve(record: CurvedCellView) -> Curve | None:
+def _thin_curve(record: CellRecord) -> Curve | None:
     losses = {name: values for name, values in record.losses.items() if name != "epoch" and values}
     length = min((len(values) for values in losses.values()), default=0)
     epochs = record.losses.get("epoch") or []

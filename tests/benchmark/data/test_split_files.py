@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,14 @@ from scipy import sparse
 
 from tabgenbench import DataError, Schema, Table, Transform
 from tabgenbench.data.split import Split, SplitConfig, make_split
-from tabgenbench.data.split_files import read_evaluation_tables, read_fit_tables, read_split, same_split, write_split
+from tabgenbench.data.split_files import (
+    find_damage,
+    read_evaluation_tables,
+    read_fit_tables,
+    read_split,
+    same_split,
+    write_split,
+)
 
 MakeTable = Callable[..., Table]
 
@@ -209,3 +217,22 @@ def test_splits_of_other_values_are_told_apart(make_table: MakeTable, tmp_path: 
     (folders[3] / "conditions.json").write_text("{}")
     (folders[4] / "validation.h5ad").unlink()
     assert [same_split(folders[0], folder) for folder in folders] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("name", ["train.h5ad", "test.h5ad", "split.json"])
+def test_a_file_of_equal_size_that_changed_is_found(table: Table, tmp_path: Path, name: str) -> None:
+    written(tmp_path, table)
+    assert find_damage(tmp_path) == ""
+    path = tmp_path / name
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    assert find_damage(tmp_path) == f"{name} is not as it was written"
+
+
+def test_a_copy_of_a_split_with_other_times_is_intact(table: Table, tmp_path: Path) -> None:
+    (tmp_path / "split").mkdir()
+    written(tmp_path / "split", table)
+    for path in (tmp_path / "split").iterdir():
+        os.utime(path, (1, 1))
+    assert find_damage(tmp_path / "split") == ""

@@ -141,3 +141,16 @@ def test_the_command_frees_unless_it_is_a_dry_run(
     assert tabgenbench("gc", "--store", "nowhere") == 2
     assert "nowhere holds no cells" in capsys.readouterr().err
     assert not os.path.exists("nowhere")
+
+
+def test_a_store_without_suites_is_emptied_only_with_a_yes(
+    store: Store, tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.root / "suites" / "suite.json").unlink()
+    assert tabgenbench("gc", "--store", str(store.root)) == 2
+    assert "holds no suite, so the synthetic tables of all 4 cells would be freed; add --yes" in capsys.readouterr().err
+    assert tables(store) == ["a", "b", "c", "d"]
+    assert tabgenbench("gc", "--store", str(store.root), "--dry-run") == 0
+    assert tables(store) == ["a", "b", "c", "d"]
+    assert tabgenbench("gc", "--store", str(store.root), "--yes") == 0
+    assert tables(store) == []

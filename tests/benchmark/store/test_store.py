@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -259,6 +260,19 @@ def test_a_table_that_was_cut_off_is_put_aside_and_one_that_is_gone_is_not_misse
     assert [path.exists() for path in paths] == [False, False, True]
 
 
+def test_a_synthetic_table_that_changed_in_place_is_found(store: Store) -> None:
+    """A file of equal size with one other byte, where the record has the hashes."""
+    record, path = write_draws(store), store.draw_path("abc", 1)
+    paths = [store.draw_path("abc", draw) for draw in range(2)]
+    hashes = [hashlib.sha256(one.read_bytes()).hexdigest() for one in paths]
+    record = record.model_copy(update={"draw_bytes": [one.stat().st_size for one in paths], "draw_hashes": hashes})
+    assert store.draws_are_whole(record)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    assert not store.draws_are_whole(record)
+
+
 @pytest.mark.parametrize("with_sizes", [True, False])
 def test_synthetic_tables_that_are_cut_off_or_gone_are_found(store: Store, with_sizes: bool) -> None:
     record = write_draws(store)
@@ -275,19 +289,6 @@ def test_synthetic_tables_that_are_cut_off_or_gone_are_found(store: Store, with_
     assert store.draws_are_whole(record)
     path.unlink()
     assert not store.draws_are_whole(record)
-
-
-def test_the_status_of_a_score_is_that_of_its_record(store: Store) -> None:
-    for key, status in (("m", "ok"), ("n", "crashed")):
-        score = ScoreRecord(key=key, cell_key="abc", metric="gamma", config={"status": "skipped"}, status=status)
-        store.write_score(score, RunInfo(metric="gamma"))
-    assert [store.score_status("abc", key) for key in ("m", "n", "none")] == ["ok", "crashed", None]
-    path = store.score_path("abc", "m")
-    path.write_text(json.dumps(json.loads(path.read_text())))  # as another program may write it
-    assert store.score_status("abc", "m") == "ok"
-    path.write_text(path.read_text()[:-30])
-    assert store.score_status("abc", "m") is None
-    assert [found.path for found in store.set_aside] == [path]
 
 
 def test_runners_that_find_one_torn_file_set_it_aside_once(store: Store) -> None:

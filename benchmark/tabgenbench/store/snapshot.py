@@ -1,0 +1,85 @@
+"""What a store holds of one cell at one moment: its record and the scores of the metrics asked for.
+
+Planning a run, `status`, the list of problems and boards all read cells this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tabgenbench.records import CellRecord, Problem, ScoreRecord
+from tabgenbench.store.reader import RecordReader
+
+__all__ = ["DONE", "CellSnapshot", "read_snapshot"]
+
+DONE = ("ok", "skipped")
+
+
+@dataclass(frozen=True)
+class CellSnapshot:
+    """The records of a cell.
+
+    Attributes:
+        record: how training and sampling went; None where nothing is recorded.
+        scores: record of each metric asked for, by its label, None where it is missing; empty unless the cell is ok.
+    """
+
+    record: CellRecord | None = None
+    scores: Mapping[str, ScoreRecord | None] = field(default_factory=dict)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the cell is ok, so that its synthetic tables can be scored."""
+        return self.record is not None and self.record.status == "ok"
+
+    @property
+    def missing(self) -> list[str]:
+        """Labels of the metrics that a trained cell lacks."""
+        return [label for label, score in self.scores.items() if score is None]
+
+    @property
+    def failed_metrics(self) -> list[str]:
+        """Labels of the metrics that failed on a trained cell."""
+        return [label for label, score in self.scores.items() if score is not None and score.status not in DONE]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the cell failed, or a metric on it."""
+        return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
+
+    def not_ok(self, title: str) -> list[Problem]:
+        """Return what is recorded and not ok, skipped cells and metrics among it.
+
+        Args:
+            title: the cell in words.
+        """
+        if self.record is None:
+            return []
+        if self.record.status != "ok":
+            return [Problem(title, None, self.record.status, self.record.reason)]
+        return [
+            Problem(title, label, score.status, score.reason)
+            for label, score in self.scores.items()
+            if score is not None and score.status != "ok"
+        ]
+
+
+def read_snapshot(
+    reader: RecordReader, key: str, metric_keys: Mapping[str, str], *, curves: bool = False
+) -> CellSnapshot:
+    """Read the records of a cell.
+
+    Args:
+        reader: reads from the store.
+        key: the cell.
+        metric_keys: key of each metric's scores, by the metric's label.
+        curves: whether the record is to have its loss curves.
+
+    Raises:
+        StoreError: a record is of a schema version that this program does not read, or may not be read by this user.
+    """
+    record = reader.cell(key, curves=curves)
+    if record is None or record.status != "ok":
+        return CellSnapshot(record)
+    return CellSnapshot(record, {label: reader.score(key, metric) for label, metric in metric_keys.items()})
