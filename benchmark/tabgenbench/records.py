@@ -29,7 +29,7 @@ __all__ = [
     "cell_title",
 ]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "crashed", "skipped"]
 

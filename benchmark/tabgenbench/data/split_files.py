@@ -5,7 +5,7 @@ train.h5ad        training rows on the evaluation scale; layer ``own`` holds the
 validation.h5ad   rows to choose by, likewise; only where the split has some
 test.h5ad         test rows on the evaluation scale
 conditions.json   conditions of the test rows, in order: all that a fitting process is given of them
-files.json        size, modification time and SHA-256 of each file: shows whether the split is still intact
+files.json        size and SHA-256 of each file, written last: shows whether the split is still intact
 """
 
 from __future__ import annotations
@@ -70,21 +70,19 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 def find_damage(folder: Path) -> str:
     """Return what is wrong with the files of a split, or ''.
 
-    A table whose size and modification time are those on record is not read; any other is hashed. A split of an older
-    program has no ``files.json``; then each table is opened, which finds one that was truncated.
+    A table of the recorded size that is not newer than ``files.json`` is not read; any other file is hashed.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
+        written = (folder / "files.json").stat().st_mtime_ns
         for name in dict.fromkeys((*REQUIRED, *described)):
-            if not _is_as_described(folder / name, described[name]):
+            if not _is_as_described(folder / name, described[name], written=written):
                 return f"{name} is not as it was written"
         return ""
     except FileNotFoundError as error:
-        if Path(error.filename).name != "files.json":
-            return f"{Path(error.filename).name} is missing"
+        return f"{Path(error.filename).name} is missing"
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "files.json cannot be read"
-    return _find_damage_by_opening(folder)
 
 
 def same_split(one: Path, other: Path) -> bool:
@@ -128,42 +126,22 @@ def _layers(with_own: bool) -> tuple[Literal["own"] | None, ...]:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    seen = path.stat()
-    return {"bytes": seen.st_size, "mtime_ns": seen.st_mtime_ns, "sha256": _hash(path)}
+    return {"bytes": path.stat().st_size, "sha256": _hash(path)}
 
 
-def _is_as_described(path: Path, described: Mapping[str, Any]) -> bool:
+def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) -> bool:
+    """Whether a file has the recorded bytes; ``written`` is when they were recorded, in nanoseconds."""
     seen = path.stat()
     if seen.st_size != described["bytes"]:
         return False
-    is_table = path.suffix == ".h5ad"
-    if is_table and ("sha256" not in described or seen.st_mtime_ns == described.get("mtime_ns")):
-        return True  # an older program kept the sizes of tables alone
+    if path.suffix == ".h5ad" and seen.st_mtime_ns <= written:
+        return True
     return bool(_hash(path) == described["sha256"])
 
 
 def _hash(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
-def _find_damage_by_opening(folder: Path) -> str:
-    name = ""
-    try:
-        for name in dict.fromkeys((*REQUIRED, *sorted(path.name for path in folder.glob("*.h5ad")))):
-            path = folder / name
-            if path.suffix == ".h5ad":
-                with h5py.File(path, "r"):
-                    pass
-            elif name == "split.json":
-                read_split(folder)
-            else:
-                _conditions_from_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return f"{name} is missing"
-    except (OSError, ValueError, DataError):
-        return f"{name} cannot be read"
-    return ""
 
 
 def read_split(folder: Path) -> Split:

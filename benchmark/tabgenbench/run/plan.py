@@ -158,8 +158,8 @@ def make_plan(
         suite=suite,
         cells=tuple(cells.values()),
         metrics=metrics,
-        notes={dataset.label: dataset.note for dataset in prepared},
-        schemas={dataset.label: dataset.schema for dataset in prepared},
+        notes={dataset.index.label: dataset.index.note for dataset in prepared},
+        schemas={dataset.index.label: dataset.index.roles for dataset in prepared},
     )
 
 
@@ -214,16 +214,16 @@ def _identity(
 ) -> CellIdentity:
     split = dataset.splits[split_index]
     return CellIdentity(
-        dataset=dataset.label,
-        dataset_fingerprint=dataset.fingerprint,
-        dataset_note=dataset.note,
+        dataset=dataset.index.label,
+        dataset_fingerprint=dataset.index.fingerprint,
+        dataset_note=dataset.index.note,
         split=split.index,
         split_fingerprint=split.fingerprint,
         split_kind=split.kind,
         n_train=split.n_train,
         n_validation=split.n_validation,
         n_test=split.n_test,
-        n_features=dataset.n_features,
+        n_features=dataset.index.n_features,
         generator=generator.name,
         label=generator.label,
         config=generator.config,

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabgenbench.data.schema import Schema
 from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
@@ -21,17 +20,17 @@ __all__ = ["Prepared", "prepare_dataset"]
 
 @dataclass
 class Prepared:
-    """A dataset with its splits; `commit` lays into the store what is not there yet."""
+    """A dataset with its splits; `commit` writes to the store what is not there yet.
 
-    label: str
-    fingerprint: str
-    note: str
-    n_rows: int
-    n_features: int
-    schema: Schema
+    Attributes:
+        index: label, fingerprint, size, schema and all splits known of the dataset.
+        splits: the splits asked for, in order.
+        identity: hash of the source's code, options and input files; names the index in the store.
+    """
+
+    index: DatasetIndex
     splits: list[SplitInfo]
     identity: str
-    _index: DatasetIndex
     _table: Table | None = None
     _new: list[Split] = field(default_factory=list)
 
@@ -51,7 +50,7 @@ class Prepared:
         if self._new:
             path = _index_path(store, self.identity)
             store.read(path, DatasetIndex)  # one that is torn is put aside before it is replaced
-            store.write_text(path, self._index.model_dump_json(indent=1) + "\n")
+            store.write_text(path, self.index.model_dump_json(indent=1) + "\n")
         self._table, self._new = None, []
 
 
@@ -85,8 +84,7 @@ def prepare_dataset(
     index = store.read(_index_path(store, identity), DatasetIndex)
     table: Table | None = None
     new: list[Split] = []
-    known = index is not None and index.roles is not None
-    if index is None or not known or not all(_is_there(store, index.splits.get(request)) for request in requests):
+    if index is None or not all(_is_there(store, index.splits.get(request)) for request in requests):
         say(f"loading {label}")
         table = source.load().validate()
         index = _fresh_index(index, table, label)
@@ -95,19 +93,8 @@ def prepare_dataset(
             new.append(split)
             index.splits[request] = _info(split, i)
         say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features" + _in_brackets(table.source.note))
-    return Prepared(
-        label=label,
-        fingerprint=index.fingerprint,
-        note=index.note,
-        n_rows=index.n_rows,
-        n_features=index.n_features,
-        schema=index.roles or Schema(),
-        splits=[index.splits[request] for request in requests],
-        identity=identity,
-        _index=index,
-        _table=table,
-        _new=new,
-    )
+    splits = [index.splits[request] for request in requests]
+    return Prepared(index, splits, identity, _table=table, _new=new)
 
 
 def _in_brackets(note: str) -> str:

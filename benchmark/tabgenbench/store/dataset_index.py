@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.split_files import find_damage
+from tabgenbench.records import SCHEMA_VERSION
 from tabgenbench.store.store import Store
 
 __all__ = ["DatasetIndex", "SplitInfo", "publish_split"]
@@ -32,12 +33,13 @@ class DatasetIndex(BaseModel):
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
+    schema_version: int = SCHEMA_VERSION
     label: str
     fingerprint: str
     note: str
     n_rows: int
     n_features: int
-    roles: Schema | None = Field(None, alias="schema", description="None in a file of an older program")
+    roles: Schema = Field(alias="schema")
     splits: dict[str, SplitInfo] = {}
 
 

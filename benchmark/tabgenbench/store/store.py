@@ -27,7 +27,7 @@ from tabgenbench import __version__
 from tabgenbench.errors import StoreError, is_of_file_system
 from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
 from tabgenbench.store.folder import SetAside, StoreFolder
-from tabgenbench.store.version import FIRST_VERSION, MIGRATIONS, Marker, Migration, check_version, migrate
+from tabgenbench.store.version import MIGRATIONS, Marker, Migration, check_version, migrate
 
 __all__ = ["SetAside", "Store"]
 
@@ -218,14 +218,14 @@ class Store(StoreFolder):
         except ValidationError as error:
             return self._read_otherwise(path, kind, content=content, problem=_first_problem(error))
         if _version(record) != SCHEMA_VERSION:
-            return self._read_otherwise(path, kind, content=content, problem="of another schema version")
+            return self._read_otherwise(path, kind, content=content, problem="no schema version")
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
         """Read a record of another schema version, or put aside what is no record."""
         with suppress(ValueError):  # of JSON, of its encoding and of what it should hold
             kept = json.loads(content)
-            found = kept.get("schema_version", FIRST_VERSION) if isinstance(kept, dict) else SCHEMA_VERSION
+            found = kept.get("schema_version") if isinstance(kept, dict) else None
             if isinstance(found, int) and found != SCHEMA_VERSION:
                 check_version(path, Marker(schema_version=found), self._migrations)
                 return kind.model_validate(migrate(kind.__name__, kept, found=found, migrations=self._migrations))
@@ -266,13 +266,9 @@ class Store(StoreFolder):
         self.write_text(path, record.model_dump_json(indent=1) + "\n")
 
 
-def _version(record: BaseModel) -> int:
-    """Return the schema version that a record says; a default is not what it says."""
-    return (
-        getattr(record, "schema_version", FIRST_VERSION)
-        if "schema_version" in record.model_fields_set
-        else FIRST_VERSION
-    )
+def _version(record: BaseModel) -> int | None:
+    """Return the schema version in a record's file, or None; the default of the model does not count."""
+    return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 
 def _first_problem(error: ValidationError) -> str:

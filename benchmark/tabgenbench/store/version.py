@@ -1,9 +1,8 @@
-"""Which schema a store was written by, and how records of an older one are read.
+"""Schema versions: which one a store was written with, and how records of an older one are read.
 
-``store.json`` at the top of a store says it; a store without that file was made before there was one, and is of schema
-version 1. A migration turns the content of a record of one version into that of the next. Records are migrated as they
-are read, so that a store which may not be written can be read too; keys of cells contain the version, so a newer
-program trains beside old cells and never mixes them.
+``store.json`` at the top of a store holds the version, and so does every record. A migration turns the content of a
+record of one version into that of the next. Records are migrated as they are read, so a read-only store can be read
+too. Keys of cells contain the version, so a newer program trains beside old cells and never mixes them.
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from pydantic import BaseModel, ConfigDict
 from tabgenbench.errors import StoreError
 from tabgenbench.records import SCHEMA_VERSION
 
-__all__ = ["FIRST_VERSION", "MIGRATIONS", "Marker", "Migration", "check_version", "migrate"]
+__all__ = ["MIGRATIONS", "Marker", "Migration", "check_version", "migrate"]
 
-FIRST_VERSION = 1  # of what does not say its version
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 
 # By the version that a migration starts from. It is given the kind of a record (such as "CellRecord") and its content.

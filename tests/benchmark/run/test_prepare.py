@@ -62,24 +62,24 @@ def test_a_dataset_that_the_store_knows_is_not_loaded(store: Store, source: Tiny
     assert source.loads == 1
     assert folders(store) == before
     assert again.splits == first.splits
-    assert again.schema == first.schema == source.table.schema
-    assert (again.n_rows, again.fingerprint) == (first.n_rows, first.fingerprint)
+    assert again.index.roles == first.index.roles == source.table.schema
+    assert again.index == first.index
     assert not list((store.root / "tmp").iterdir())
 
 
-def test_an_index_of_an_older_program_costs_a_reload(store: Store, source: Tiny) -> None:
+def test_a_corrupt_index_costs_a_reload(store: Store, source: Tiny) -> None:
     prepare(store, source)
     before = folders(store)
     path = next((store.root / "datasets").iterdir())
     kept = json.loads(path.read_text())
     assert kept.pop("schema")["conditions"] == ["tissue", "status"]
     path.write_text(json.dumps(kept))
-    assert prepare(store, source).schema == source.table.schema
+    assert prepare(store, source).index.roles == source.table.schema
     assert source.loads == 2
     assert folders(store) == before
-    assert prepare(store, source).schema == source.table.schema
+    assert prepare(store, source).index.roles == source.table.schema
     assert source.loads == 2
-    assert store.set_aside == []
+    assert [found.path for found in store.set_aside] == [path]
 
 
 def test_a_torn_index_is_set_aside_and_made_anew(store: Store, source: Tiny) -> None:
@@ -128,26 +128,14 @@ def test_a_split_that_is_not_whole_is_set_aside_and_written_again(
     assert found.moved.is_dir()
 
 
-@pytest.mark.parametrize(("name", "harm"), [harm for harm in HARMS if harm[0] != "validation.h5ad"])
-def test_a_split_of_an_older_program_is_looked_into(
-    store: Store, source: Tiny, name: str, harm: Callable[[Path], None]
-) -> None:
-    (split,) = prepare(store, source, n_splits=1).splits
-    folder = store.split_folder(split.fingerprint)
-    (folder / "files.json").unlink()
-    assert find_damage(folder) == ""
-    harm(folder / name)
-    assert name in find_damage(folder)
-
-
 def test_a_torn_list_of_files_and_a_foreign_folder_are_damage(store: Store, source: Tiny) -> None:
     (split,) = prepare(store, source, n_splits=1).splits
     folder = store.split_folder(split.fingerprint)
     (folder / "files.json").write_text("{")
     assert find_damage(folder) == "files.json cannot be read"
     (store.root / "splits" / "empty").mkdir()
-    assert find_damage(store.root / "splits" / "empty") == "split.json is missing"
-    assert find_damage(store.root / "splits" / "none") == "split.json is missing"
+    assert find_damage(store.root / "splits" / "empty") == "files.json is missing"
+    assert find_damage(store.root / "splits" / "none") == "files.json is missing"
     (folder / "notes.txt").write_text("a stray file")
     prepare(store, source, n_splits=1)
     assert find_damage(folder) == ""
@@ -169,5 +157,5 @@ def test_preparing_writes_nothing_before_the_commit(tmp_path: Path, source: Tiny
     store = Store(tmp_path / "nowhere")
     options: dict[str, Any] = {"label": "tiny", "code": "c", "config": SplitConfig(), "n_splits": 1}
     prepared = prepare_dataset(store, source, say=lambda line: None, **options)
-    assert prepared.schema == source.table.schema
+    assert prepared.index.roles == source.table.schema
     assert not store.root.exists()

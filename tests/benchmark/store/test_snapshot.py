@@ -102,12 +102,11 @@ def test_a_corrupt_score_is_missing_and_quarantined(store: Store) -> None:
     assert [found.path for found in store.set_aside] == [path]
 
 
-def test_a_record_without_a_schema_version_is_of_the_first(store: Store) -> None:
+def test_a_record_without_a_schema_version_is_none_of_ours(store: Store) -> None:
     write_cell(store)
     path = store.cell_folder("abc") / "fit.json"
     content = json.loads(path.read_text())
     del content["schema_version"]
     path.write_text(json.dumps(content, indent=1))
-    record = read(store).record
-    assert record is not None
-    assert record.schema_version == 1
+    assert read(store).record is None
+    assert [found.path for found in store.set_aside] == [path]
