@@ -57,7 +57,7 @@ def _print(standings: list[Standing]) -> None:
     failures = dict.fromkeys(failure for standing in standings for failure in standing.failures)
     if failures:
         click.echo()
-        rows = [[_what(one.cell, one.metric), one.status, " ".join(one.reason.split())] for one in failures]
+        rows = [[one.title, one.status, " ".join(one.reason.split())] for one in failures]
         print_rows(["not ok", "status", "reason"], rows)
 
 
@@ -76,10 +76,6 @@ def _duration(standing: Standing) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def _what(cell: str, metric: str | None) -> str:
-    return cell if metric is None else f"{cell} · metric {metric}"
 
 
 def _as_json(standings: list[Standing], store: Store) -> dict[str, Any]:

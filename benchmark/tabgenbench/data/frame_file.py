@@ -190,8 +190,5 @@ def _id_column(frame: pd.DataFrame, text: Collection[str]) -> str | None:
     first = frame.iloc[:, 0]
     if name.strip().lower() in ID_NAMES:
         return name
-    return name if len(frame) > 1 and is_text(first) and first.is_unique and _holds_no_number(first) else None
-
-
-def _holds_no_number(column: pd.Series) -> bool:
-    return bool(pd.to_numeric(column, errors="coerce").isna().all())
+    is_name = len(frame) > 1 and is_text(first) and first.is_unique
+    return name if is_name and pd.to_numeric(first, errors="coerce").isna().all() else None

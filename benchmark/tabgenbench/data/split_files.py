@@ -107,7 +107,8 @@ def _same_values(one: Path, other: Path) -> bool:
     same = [np.array_equal(getattr(transforms[0], name), getattr(transforms[1], name)) for name in ("mean", "std")]
     if kept[0] != kept[1] or not all(same):
         return False
-    for layer in _layers(kept[0]):
+    layers: tuple[Literal["own"] | None, ...] = (None, "own") if kept[0] else (None,)
+    for layer in layers:
         first, second = (read_table(path, layer=layer) for path in (one, other))
         if (first.features, first.schema, first.scale) != (second.features, second.schema, second.scale):
             return False
@@ -119,10 +120,6 @@ def _same_values(one: Path, other: Path) -> bool:
 def _keeps_own(path: Path) -> bool:
     with h5py.File(path, "r") as handle:
         return "layers/own" in handle
-
-
-def _layers(with_own: bool) -> tuple[Literal["own"] | None, ...]:
-    return (None, "own") if with_own else (None,)
 
 
 def _describe(path: Path) -> dict[str, Any]:

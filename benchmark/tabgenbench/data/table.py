@@ -180,7 +180,9 @@ class Table:
         """
         schema = schema or Schema()
         source = meaning.get("source", Source())
-        roles = set(schema.obs_columns()) | {t for t in schema.targets if not _is_numeric(frame, t)}
+        roles = set(schema.obs_columns()) | {
+            t for t in schema.targets if t in frame and not pd.api.types.is_numeric_dtype(frame[t])
+        }
         schema.check(columns=frame.columns, features=[], where=f"dataset {source.name!r}")
         obs = frame.loc[:, [c for c in frame.columns if c in roles]].apply(as_categorical)
         obs.index = obs.index.astype(str)
@@ -218,10 +220,6 @@ def condition_labels(conditions: pd.DataFrame) -> pd.Series:
     for part in parts[1:]:
         label = label + ", " + part
     return label.astype(object)
-
-
-def _is_numeric(frame: pd.DataFrame, name: str) -> bool:
-    return name not in frame or pd.api.types.is_numeric_dtype(frame[name])
 
 
 def _check_numeric(column: pd.Series, *, where: str) -> None:

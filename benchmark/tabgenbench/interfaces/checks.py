@@ -41,7 +41,12 @@ def misfit(kind: Kind, found: type) -> str:
         lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
         return f"{where} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
     reason = _wrong(found, "name", lambda name: isinstance(name, str) and bool(name), 'a text; write name = "..."')
-    reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
+    reason = reason or _wrong(
+        found,
+        "Config",
+        lambda one: isinstance(one, type) and issubclass(one, Options),
+        "a class derived from tabgenbench.Options",
+    )
     reason = reason or OWN[kind](found)
     return f"{where}: {reason}" if reason else ""
 
@@ -90,10 +95,6 @@ def _unrecordable(name: str, value: Card | ScoreSpec) -> str:
     except Exception as error:  # a plugin's values may be anything
         return f"{name} cannot be kept ({text_of(error)}); use texts and numbers"
     return ""
-
-
-def _is_config(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, Options)
 
 
 def _are_specs(value: Any) -> bool:

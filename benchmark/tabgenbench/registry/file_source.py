@@ -110,7 +110,8 @@ class FileSource(DatasetSource):
         if not self.settings.file:
             raise DataError(f'{path}: the card names no file, expected file = "table.csv"; add it')
         self.path = path.parent / Path(self.settings.file).expanduser()
-        vars(self)["name"] = self.settings.name or _stem(path)  # every table has a name of its own
+        stem = path.name.removesuffix(suffix_of(path)) if suffix_of(path) else path.stem
+        vars(self)["name"] = self.settings.name or stem  # every table has a name of its own
         known_suffix(self.path)
 
     @classmethod
@@ -215,10 +216,6 @@ def _is_condition(column: pd.Series, path: Path) -> bool:
         f"{path}: column {column.name!r} holds text with {problem}, expected numbers, or at most {MAX_VALUES} values "
         "of two rows each; name it as id, conditions, group or batch, or list it under ignore"
     )
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(suffix_of(path)) if suffix_of(path) else path.stem
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -92,13 +92,10 @@ def prepare_dataset(
             split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
             new.append(split)
             index.splits[request] = _info(split, i)
-        say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features" + _in_brackets(table.source.note))
+        note = f" ({table.source.note})" if table.source.note else ""
+        say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features{note}")
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
-
-
-def _in_brackets(note: str) -> str:
-    return f" ({note})" if note else ""
 
 
 def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> DatasetIndex:

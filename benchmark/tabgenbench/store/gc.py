@@ -49,7 +49,9 @@ def find_garbage(store: Store) -> list[Garbage]:
     for folder in sorted(store.root.glob("cells/*/synthetic")):
         key = folder.parent.name
         if key not in needed and key not in busy:
-            found.append(Garbage("synthetic tables", _title(store, key), folder, _size(folder), key))
+            record = store.read_cell(key)
+            title = f"{key}, a cell without a record" if record is None else record.cell.title
+            found.append(Garbage("synthetic tables", title, folder, _size(folder), key))
     found += [Garbage("temporary files", path.name, path, _size(path)) for path in store.dead_temporaries()]
     dead = [(key, store.root / "claims" / f"{key}.json") for key in claims.dead()]
     return found + [Garbage("claims", f"claim on {key}", path, _size(path), key) for key, path in dead]
@@ -105,11 +107,6 @@ def _needed_cells(store: Store) -> set[str]:
 
 def _refuse(path: Path) -> None:
     raise StoreError(f"{path}: cannot tell which cells this suite needs; run the suite again or remove the file")
-
-
-def _title(store: Store, key: str) -> str:
-    record = store.read_cell(key)
-    return f"{key}, a cell without a record" if record is None else record.cell.title
 
 
 def _files(path: Path) -> Iterator[Path]:

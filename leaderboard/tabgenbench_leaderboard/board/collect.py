@@ -12,7 +12,6 @@ from typing import Literal
 from tabgenbench.records import (
     CellIdentity,
     CellRecord,
-    DrawScores,
     Environment,
     Fallback,
     ScoreRecord,
@@ -168,17 +167,15 @@ def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], d
         if all_defined and all(map(math.isfinite, found)):
             values[name] = mean(found)
             continue
-        lacking = [draw for draw, value in zip(draws, found, strict=True) if not _has_value(draw, spec, value)]
+        lacking = [
+            draw for draw, value in zip(draws, found, strict=True) if name in draw.undefined or not math.isfinite(value)
+        ]
         if lacking:
             reasons = dict.fromkeys(_one_line(draw.undefined.get(name, "not a finite number")) for draw in lacking)
             missing[name] = f"undefined in {len(lacking)} of {len(found)} draws: {'; '.join(reasons)}"
         else:
             values[name] = mean(found)
     return values, missing
-
-
-def _has_value(draw: DrawScores, spec: ScoreSpec, value: float) -> bool:
-    return spec.name not in draw.undefined and math.isfinite(value)
 
 
 def _thin_curve(record: CellRecord) -> Curve | None:
