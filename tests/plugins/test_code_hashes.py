@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -17,31 +18,31 @@ SOURCES = Path(tabgenbench_plugins.__file__).parent
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the built-in plugins, as the package ``copied_plugins``."""
-    folder = tmp_path / "copied_plugins"
+    """A copy of the built-in plugins, as a package whose name no other test has: paths of modules are cached."""
+    folder = tmp_path / f"copied_{uuid4().hex}"
     shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in folder.rglob("*.py"):
-        path.write_text(path.read_text().replace("tabgenbench_plugins", "copied_plugins"))
+        path.write_text(path.read_text().replace("tabgenbench_plugins", folder.name))
     monkeypatch.syspath_prepend(str(tmp_path))
     return folder
 
 
-def hashes() -> dict[str, str]:
+def hashes(package: Path) -> dict[str, str]:
     """Return the hash of each built-in generator's and metric's program, read from the copy."""
     code_hash.cache_clear()
     plugins = make_manager()
     entries = [*plugins.entries("generators").values(), *plugins.entries("metrics").values()]
     ours = [entry for entry in entries if entry.module.startswith("tabgenbench_plugins.")]
-    return {entry.name: code_hash(entry.module.replace("tabgenbench_plugins", "copied_plugins")) for entry in ours}
+    return {entry.name: code_hash(entry.module.replace("tabgenbench_plugins", package.name)) for entry in ours}
 
 
 def changed_by(package: Path, file: str, pattern: str, replacement: str) -> set[str]:
     """Edit one place of a file and return the plugins whose hash differs then."""
-    path, before = package / file, hashes()
+    path, before = package / file, hashes(package)
     text, count = re.subn(pattern, replacement, path.read_text(), count=1)
     assert count == 1
     path.write_text(text)
-    after = hashes()
+    after = hashes(package)
     return {name for name in before if before[name] != after[name]}
 
 
