@@ -3,10 +3,10 @@
     python tests/perf/bench_tabular.py [--rows 808] [--genes 969] [--epochs 3] [--threads 2]
 
 The table is gene-like; its modes are fitted once, by `fast`, and the package's trainers are given the same encoded rows
-and the same layout, so that its hours of mode fitting and encoding stay out of the figures. Engines take turns an epoch
-at a time, and medians are printed. A step's matrix products are run in a loop of nothing else, on matrices of the same
-shapes: once those that the step as written here contains, and once those of the textbook step, which forms points
-between real and generated rows and goes through them again.
+and the same layout, so that its hours of mode fitting and encoding stay out of the figures. The implementations take turns
+an epoch at a time, and medians are printed. A step's matrix products are run in a loop of nothing else, on matrices of
+the same shapes: once those that the step as written here contains, and once those of the textbook step, which forms
+points between real and generated rows and goes through them again.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=808)
     parser.add_argument("--genes", type=int, default=969)
     parser.add_argument("--epochs", type=int, default=3, help="of the package; ours runs four times as many")
-    parser.add_argument("--rounds", type=int, default=2, help="how often the engines take turns")
+    parser.add_argument("--rounds", type=int, default=2, help="how often the implementations take turns")
     parser.add_argument("--threads", type=int, default=available_cores())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

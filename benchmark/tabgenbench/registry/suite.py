@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from tabgenbench.errors import ConfigError, did_you_mean
 from tabgenbench.options import Options, make_options, parse_plugin_string
 from tabgenbench.registry.manager import Plugins
 
-__all__ = ["Choice", "Suite", "find_suite", "parse_choice"]
+__all__ = ["Choice", "Suite", "find_suite", "is_for", "parse_choice"]
 
 
 class Choice(Options):
@@ -21,6 +22,7 @@ class Choice(Options):
 
     name: str = Field(description="name of the plugin; for a dataset also the path of a card or a file")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the defaults")
+    only_for: tuple[str, ...] = Field((), description="names of the datasets that it is for; empty: every dataset")
 
 
 class Suite(Options):
@@ -53,8 +55,14 @@ def parse_choice(item: Any) -> Choice:
         name, options = parse_plugin_string(item)
         return Choice(name=name, options=options)
     if isinstance(item, dict) and "name" in item:
-        return Choice(name=item["name"], options={key: value for key, value in item.items() if key != "name"})
+        options = {key: value for key, value in item.items() if key not in ("name", "only_for")}
+        return Choice(name=item["name"], options=options, only_for=item.get("only_for", ()))
     raise ConfigError(f"got {item!r}, expected NAME:key=value or a table with name")
+
+
+def is_for(only_for: Sequence[str], dataset: str) -> bool:
+    """Whether these names have that of a dataset, given by its label: the name, or NAME:key=value. No names: all."""
+    return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
 
 
 def find_suite(text: str, plugins: Plugins) -> Suite:
@@ -74,4 +82,16 @@ def find_suite(text: str, plugins: Plugins) -> Suite:
     values.setdefault("name", path.stem)
     if isinstance(values.get("split"), dict):
         values["split"] = make_options(SplitConfig, values["split"], where=f"{path}: [split]")
-    return make_options(Suite, values, where=str(path))
+    suite = make_options(Suite, values, where=str(path))
+    _check_only_for(suite, {*plugins.entries("datasets"), *(choice.name for choice in suite.datasets)}, path)
+    return suite
+
+
+def _check_only_for(suite: Suite, known: Collection[str], path: Path) -> None:
+    for choice in (*suite.generators, *suite.metrics):
+        for name in choice.only_for:
+            if name not in known:
+                raise ConfigError(
+                    f"{path}: only_for of {choice.name!r} names {name!r}, which is no dataset"
+                    f"{did_you_mean(name, known)}"
+                )

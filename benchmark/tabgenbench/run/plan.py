@@ -15,7 +15,7 @@ from tabgenbench.options import Options, make_options
 from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
 from tabgenbench.registry.manager import Plugins
-from tabgenbench.registry.suite import Choice, Suite
+from tabgenbench.registry.suite import Choice, Suite, is_for
 from tabgenbench.run.prepare import Prepared
 
 __all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_plan", "open_dataset"]
@@ -23,7 +23,7 @@ __all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice:
-    """A generator with its resolved options, and the distribution that brought it."""
+    """A generator with its resolved options, its distribution, and the datasets that it is for; empty: all."""
 
     name: str
     distribution: str
@@ -33,11 +33,12 @@ class GeneratorChoice:
     card: Card
     is_control: bool
     code: str
+    only_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChoice:
-    """A metric with its resolved options, and the distribution that brought it."""
+    """A metric with its resolved options, its distribution, and the datasets that it is for; empty: all."""
 
     name: str
     distribution: str
@@ -46,6 +47,7 @@ class MetricChoice:
     config: dict[str, Any]
     specs: tuple[ScoreSpec, ...]
     code: str
+    only_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,11 +149,13 @@ def make_plan(
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}
     for dataset in prepared:
+        generators = [one for one in resolved.generators if is_for(one.only_for, dataset.label)]
+        scored_by = [one for one in resolved.metrics if is_for(one.only_for, dataset.label)]
         for split in dataset.splits:
             for seed in range(suite.first_seed, suite.first_seed + suite.seeds):
-                for generator in resolved.generators:
+                for generator in generators:
                     identity = _identity(dataset, split.index, generator, seed=seed, draws=suite.draws)
-                    cell = _cell(identity, generator, resolved.metrics, machine)
+                    cell = _cell(identity, generator, scored_by, machine)
                     cells[cell.key] = cell
     metrics = {metric.label: metric for metric in resolved.metrics}
     return Plan(
@@ -191,6 +195,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         card=kind.card,
         is_control=kind.is_control,
         code=class_hash(kind),
+        only_for=choice.only_for,
     )
 
 
@@ -206,6 +211,7 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
         config=config.model_dump(mode="json"),
         specs=kind.scores,
         code=class_hash(kind),
+        only_for=choice.only_for,
     )
 
 

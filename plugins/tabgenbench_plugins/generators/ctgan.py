@@ -47,7 +47,7 @@ class CTGAN(TabularGenerator):
     card = Card(
         summary="Conditional adversarial network of mode-normalised columns.",
         citation="Xu et al., NeurIPS 2019; defaults of the package ctgan 0.12.1",
-        licence="Apache-2.0; engine=reference runs the package ctgan, which is under BUSL-1.1",
+        licence="Apache-2.0; implementation=reference runs the package ctgan, which is under BUSL-1.1",
         url="https://arxiv.org/abs/1907.00503",
     )
     can_condition = True
@@ -90,8 +90,8 @@ class CTGAN(TabularGenerator):
             inputs.append(inputs[-1] + hidden)
         generator = sum((a + 3) * b for a, b in zip(inputs, (*config.generator_dim, width), strict=True))
         # Real, generated and penalty rows; then logits, noise, a temporary and two gradients. The package keeps more.
-        in_step = (8 if config.engine == "fast" else 16) * config.batch_size * row
-        copies = 2 if config.engine == "fast" else 4  # of the encoded rows; the package has doubles
+        in_step = (8 if config.implementation == "fast" else 16) * config.batch_size * row
+        copies = 2 if config.implementation == "fast" else 4  # of the encoded rows; the package has doubles
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
@@ -119,7 +119,7 @@ class CTGAN(TabularGenerator):
 
     def fit_reference(self, context: FitContext) -> PackageModel:
         """Return the package's model; it reports its two losses an epoch."""
-        options = self.config.model_dump(exclude={"engine", "max_batches"})
+        options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
             last = frame.iloc[-1]

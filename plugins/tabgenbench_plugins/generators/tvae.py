@@ -42,7 +42,7 @@ class TVAE(TabularGenerator):
     card = Card(
         summary="Variational autoencoder of mode-normalised columns.",
         citation="Xu et al., NeurIPS 2019; defaults of the package ctgan 0.12.1",
-        licence="Apache-2.0; engine=reference runs the package ctgan, which is under BUSL-1.1",
+        licence="Apache-2.0; implementation=reference runs the package ctgan, which is under BUSL-1.1",
         url="https://arxiv.org/abs/1907.00503",
     )
     can_condition = False
@@ -67,8 +67,8 @@ class TVAE(TabularGenerator):
         config, row = self.config, width + n_codes
         encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
         decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
-        in_step = (6 if config.engine == "fast" else 12) * min(config.batch_size, n_rows) * row
-        copies = 2 if config.engine == "fast" else 5  # of the encoded rows; the package has doubles first
+        in_step = (6 if config.implementation == "fast" else 12) * min(config.batch_size, n_rows) * row
+        copies = 2 if config.implementation == "fast" else 5  # of the encoded rows; the package has doubles first
         return 4 * (4 * (encoder + decoder) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
@@ -101,7 +101,7 @@ class TVAE(TabularGenerator):
 
     def fit_reference(self, context: FitContext) -> PackageModel:
         """Return the package's model; it reports the mean loss of an epoch's batches."""
-        options = self.config.model_dump(exclude={"engine", "max_batches"})
+        options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
             epoch = int(frame["Epoch"].iloc[-1])

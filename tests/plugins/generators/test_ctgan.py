@@ -1,4 +1,4 @@
-"""CTGAN: its two engines, its options, and that it declines what would not fit."""
+"""CTGAN: its two implementations, its options, and that it declines what would not fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_defaults_are_the_packages_but_for_the_epochs() -> None:
     package = pytest.importorskip("ctgan").CTGAN()
     config = CTGAN.Config()
     assert config.epochs == 700
-    for name in set(CTGAN.Config.model_fields) - {"epochs", "engine", "max_batches", "pac"}:
+    for name in set(CTGAN.Config.model_fields) - {"epochs", "implementation", "max_batches", "pac"}:
         assert getattr(config, name) == getattr(package, f"_{name}")
     assert config.pac == package.pac
 
@@ -76,7 +76,7 @@ def test_memory_grows_with_what_the_first_critic_layer_needs() -> None:
     assert large is not None
     assert large > 4 * 4 * 10 * 15_000 * 11 * 256
     assert 14 < large / small < 15.5
-    assert large < CTGAN(CTGAN.Config(engine="reference")).estimate_memory(schema, 800, 15_000)
+    assert large < CTGAN(CTGAN.Config(implementation="reference")).estimate_memory(schema, 800, 15_000)
 
 
 def test_one_row_is_declined(make_table: Make, fit: Make) -> None:
@@ -137,7 +137,7 @@ class TestReference:
         pytest.importorskip("ctgan")
         train, asked = make_table(), conditions(LIVER, SKIN, LUNG, TUMOUR, LIVER)
         state, numpy_state = torch.get_rng_state(), str(np.random.get_state())
-        generator, context = fit(CTGAN, train, engine="reference")
+        generator, context = fit(CTGAN, train, implementation="reference")
         made, _ = sample(generator, asked)
         assert [p.epoch for p in context.curve] == [1, 2, 3]
         assert set(context.curve[0].losses) == {"generator", "discriminator"}
@@ -151,7 +151,7 @@ class TestReference:
     ) -> None:
         pytest.importorskip("ctgan")
         train = make_table()
-        first, again = (fit(CTGAN, train, engine="reference")[0] for _ in range(2))
+        first, again = (fit(CTGAN, train, implementation="reference")[0] for _ in range(2))
         a, b = (sample(generator, train.conditions)[0] for generator in (first, again))
         c = sample(first, train.conditions, seed=9)[0]
         assert a.X.tobytes() == b.X.tobytes()
@@ -161,8 +161,8 @@ class TestReference:
         self, make_table: Make, fit: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setitem(__import__("sys").modules, "ctgan", None)
-        with pytest.raises(PluginError, match="run: pip install ctgan, or use engine='fast'"):
-            fit(CTGAN, make_table(), engine="reference")
+        with pytest.raises(PluginError, match="Run: pip install ctgan, or use implementation='fast'"):
+            fit(CTGAN, make_table(), implementation="reference")
 
 
 @pytest.mark.gpu

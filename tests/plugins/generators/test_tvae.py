@@ -1,4 +1,4 @@
-"""TVAE: its two engines, its options, and what it does where its labels do not suffice."""
+"""TVAE: its two implementations, its options, and what it does where its labels do not suffice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_defaults_are_the_packages_but_for_the_epochs() -> None:
     theirs = {name: p.default for name, p in inspect.signature(package.__init__).parameters.items()}
     config = TVAE.Config()
     assert config.epochs == 700
-    for name in set(TVAE.Config.model_fields) - {"epochs", "engine", "max_batches"}:
+    for name in set(TVAE.Config.model_fields) - {"epochs", "implementation", "max_batches"}:
         assert getattr(config, name) == theirs[name]
 
 
@@ -82,7 +82,7 @@ def test_a_table_that_cannot_fit_is_declined_before_training(make_table: Make, f
 def test_memory_is_less_than_that_of_the_package() -> None:
     schema = Schema(conditions=("tissue",))
     fast = TVAE().estimate_memory(schema, 800, 15_000)
-    reference = TVAE(TVAE.Config(engine="reference")).estimate_memory(schema, 800, 15_000)
+    reference = TVAE(TVAE.Config(implementation="reference")).estimate_memory(schema, 800, 15_000)
     assert fast is not None
     assert reference is not None
     assert 1e9 < fast < reference
@@ -96,7 +96,7 @@ class TestReference:
     ) -> None:
         pytest.importorskip("ctgan")
         train, asked = make_table(), conditions(LIVER, SKIN, LUNG, TUMOUR, LIVER)
-        generator, context = fit(TVAE, train, engine="reference")
+        generator, context = fit(TVAE, train, implementation="reference")
         made, _ = sample(generator, asked)
         assert [p.epoch for p in context.curve] == [1, 2, 3]
         assert made.X.shape == (5, train.n_features)
@@ -105,7 +105,7 @@ class TestReference:
     def test_equal_seeds_give_equal_bytes(self, make_table: Make, fit: Make, sample: Make) -> None:
         pytest.importorskip("ctgan")
         train = make_table()
-        a, b = (sample(fit(TVAE, train, engine="reference")[0], train.conditions)[0] for _ in range(2))
+        a, b = (sample(fit(TVAE, train, implementation="reference")[0], train.conditions)[0] for _ in range(2))
         assert a.X.tobytes() == b.X.tobytes()
 
     def test_both_engines_reach_the_same_loss(self, make_table: Make, fit: Make) -> None:
@@ -113,10 +113,13 @@ class TestReference:
         train = make_table({LUNG: 60, LIVER: 60})
         options = {"epochs": 40, "compress_dims": [32], "decompress_dims": [32]}
         losses = {
-            engine: np.mean(
-                [fit(TVAE, train, engine=engine, seed=s, **options)[1].curve[-1].losses["loss"] for s in (1, 2)]
+            implementation: np.mean(
+                [
+                    fit(TVAE, train, implementation=implementation, seed=s, **options)[1].curve[-1].losses["loss"]
+                    for s in (1, 2)
+                ]
             )
-            for engine in ("fast", "reference")
+            for implementation in ("fast", "reference")
         }
         assert losses["fast"] == pytest.approx(losses["reference"], abs=4.0)
 
@@ -124,7 +127,7 @@ class TestReference:
         pytest.importorskip("ctgan")
         table = make_table({LUNG: 20})
         train = type(table)(X=table.X, obs=table.obs, features=table.features, schema=Schema(), scale="standardized")
-        made, _ = sample(fit(TVAE, train, engine="reference")[0], train.conditions)
+        made, _ = sample(fit(TVAE, train, implementation="reference")[0], train.conditions)
         assert made.X.shape == train.X.shape
 
 

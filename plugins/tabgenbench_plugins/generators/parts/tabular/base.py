@@ -1,4 +1,4 @@
-"""What `ctgan` and `tvae` share: modes, memory, the two engines, and rows for the conditions asked."""
+"""What `ctgan` and `tvae` share: modes, memory, the two implementations, and rows for the conditions asked."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CODES_A_COLUMN = 32  # values of a condition column, where only the schema is kn
 class TabularOptions(Options):
     """Options that both have."""
 
-    engine: Literal["fast", "reference"] = Field(
+    implementation: Literal["fast", "reference"] = Field(
         "fast",
         description="fast is this program's own code of the same model and losses, reference the package ctgan",
     )
@@ -111,7 +111,7 @@ class TabularGenerator(Generator):
         self._template, self._conditions = train.take([]), TrainingConditions.of(train)
         n_values = (len(self._conditions.labels),) if train.schema.conditions else ()
         self._require(train, width=2 * train.n_features, n_codes=sum(n_values), context=context, at_least=True)
-        if self.config.engine == "reference":
+        if self.config.implementation == "reference":
             self._package = self.fit_reference(context)
             labels = [self._conditions.labels[k] for k in self._conditions.group] if n_values else None
             self._package.fit(train.dense(), labels, seed=context.seed)
@@ -135,12 +135,14 @@ class TabularGenerator(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return rows whose own label is the condition asked, as far as they come; the rest is recorded."""
         asked = self._conditions.asked(conditions, context)
-        if self.config.engine == "reference":
+        if self.config.implementation == "reference":
             self._package.start_sampling(context.seed)
         labels = self._conditions.labels
         match = match_rows(
             asked,
-            self._package.draw if self.config.engine == "reference" else lambda value: self._draw(value, context),
+            self._package.draw
+            if self.config.implementation == "reference"
+            else lambda value: self._draw(value, context),
             max_batches=self.config.max_batches,
             can_condition=self.can_condition,
             likeness=self._likeness,

@@ -31,8 +31,8 @@ def package_kind(name: str) -> Any:
         import ctgan
     except ImportError as error:
         raise PluginError(
-            f"engine='reference': the package ctgan cannot be imported ({error}); run: pip install ctgan, or use "
-            "engine='fast', which does without"
+            f"implementation='reference': the package ctgan cannot be imported ({error}). "
+            "Run: pip install ctgan, or use implementation='fast'."
         ) from error
     return getattr(ctgan, name)
 

@@ -1,10 +1,12 @@
-"""Whether the two engines of `ctgan` and `tvae` differ: compare_engines.py [--epochs 100] [--seeds 5] [--only tvae].
+"""Compare the two implementations of `ctgan` and `tvae`.
+
+    python tests/perf/compare_implementations.py [--epochs 100] [--seeds 5] [--only tvae]
 
 On 8 columns of `wdbc` and 40 genes of `simulated-tissues`, once a seed, with small batches and, for `ctgan`, larger
 steps than by default, so that a hundred epochs move it. Printed are gamma and the Wasserstein distance of the columns,
 their mean, between training rows and rows sampled for their conditions, both on the evaluation scale: the mean over
-seeds of each engine, and the paired difference, fast minus reference, with its 95 % t-interval; then for how many of
-the columns alone that interval leaves out 0, which by chance it does for one in twenty.
+seeds of each implementation, and the paired difference, fast minus reference, with its 95 % t-interval; then for how
+many of the columns alone that interval leaves out 0, which by chance it does for one in twenty.
 
 `fast` is run twice. With the package's encoded rows, training and sampling alone are compared. The whole way, with
 modes of its own, another difference comes in: the package fits modes from one start and draws the mode of each value
@@ -82,10 +84,12 @@ def package_encoding(table: Table) -> type[ModeTransformer]:
     return PackageEncoding
 
 
-def scores(kind: type[Generator], table: Table, *, engine: str, epochs: int, seed: int) -> NDArray[np.float64]:
+def scores(kind: type[Generator], table: Table, *, implementation: str, epochs: int, seed: int) -> NDArray[np.float64]:
     """Train and sample once; return gamma and the Wasserstein distance of each column, shape (1 + columns,)."""
     generator = kind(
-        make_options(kind.Config, {**OPTIONS[kind.name], "engine": engine, "epochs": epochs}, where=kind.name)
+        make_options(
+            kind.Config, {**OPTIONS[kind.name], "implementation": implementation, "epochs": epochs}, where=kind.name
+        )
     )
     generator.fit(table, None, FitContext(device="cpu", seed=seed))
     made = generator.sample(table.conditions, SampleContext(device="cpu", seed=seed))
@@ -109,8 +113,8 @@ def compare(name: str, kind: type[Generator], table: Table, *, epochs: int, seed
     for run in ("reference", "same rows", "whole way"):
         # The one piece that is exchanged; nothing in the package or the harness is to know of it.
         base.ModeTransformer = package_encoding(table) if run == "same rows" else ModeTransformer  # type: ignore[misc]
-        engine = "reference" if run == "reference" else "fast"
-        made = [scores(kind, table, engine=engine, epochs=epochs, seed=seed) for seed in seeds]
+        implementation = "reference" if run == "reference" else "fast"
+        made = [scores(kind, table, implementation=implementation, epochs=epochs, seed=seed) for seed in seeds]
         found[run] = np.array(made)
     for run in ("same rows", "whole way"):
         for score, take in (("gamma", lambda x: x[:, 0]), ("wasserstein", lambda x: x[:, 1:].mean(axis=1))):
@@ -130,7 +134,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--only", choices=sorted(OPTIONS), help="compare the engines of this model alone")
+    parser.add_argument("--only", choices=sorted(OPTIONS), help="compare the implementations of this model alone")
     parser.add_argument("--threads", type=int, default=1, help="more do not help at this size")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
