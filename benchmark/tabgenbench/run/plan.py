@@ -14,6 +14,7 @@ from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
+from tabgenbench.registry.lazy import Target, target_of
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite
 from tabgenbench.run.prepare import Prepared
@@ -28,7 +29,7 @@ class GeneratorChoice:
     name: str
     distribution: str
     label: str
-    target: str
+    target: Target
     config: dict[str, Any]
     card: Card
     is_control: bool
@@ -42,7 +43,7 @@ class MetricChoice:
     name: str
     distribution: str
     label: str
-    target: str
+    target: Target
     config: dict[str, Any]
     specs: tuple[ScoreSpec, ...]
     code: str
@@ -126,7 +127,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tup
         PluginError: its class cannot be imported, or lacks what its kind asks for.
     """
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
-        return FileSource.from_path(Path(choice.name), choice.options), code_hash(FileSource.__module__)
+        return FileSource.from_path(Path(choice.name).expanduser(), choice.options), code_hash(FileSource.__module__)
     entry = plugins.find("datasets", choice.name)
     kind = entry.load_fitting("datasets")
     config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
@@ -170,7 +171,7 @@ def label_of(name: str, config: Options) -> str:
     changed = [
         f"{key}={_short(value)}"
         for key, value in config.model_dump(mode="json").items()
-        if getattr(config, key) != defaults[key]
+        if getattr(config, key) != defaults[key] and (key, value) != ("name", name)
     ]
     return name + (":" + ",".join(changed) if changed else "")
 
@@ -187,7 +188,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         name=choice.name,
         distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
-        target=f"{kind.__module__}:{kind.__qualname__}",
+        target=target_of(kind),
         config=config.model_dump(mode="json"),
         card=kind.card,
         is_control=kind.is_control,
@@ -203,7 +204,7 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
         name=choice.name,
         distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
-        target=f"{kind.__module__}:{kind.__qualname__}",
+        target=target_of(kind),
         config=config.model_dump(mode="json"),
         specs=kind.scores,
         code=class_hash(kind),
