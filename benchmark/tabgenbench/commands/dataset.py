@@ -84,7 +84,7 @@ def _open(plugins: Plugins, name: str, data_dir: Path | None) -> DatasetSource:
     from tabgenbench.registry.suite import parse_choice
     from tabgenbench.run.plan import open_dataset
 
-    source, _ = open_dataset(parse_choice(name), plugins, resolve_data_dir(data_dir))
+    source = open_dataset(parse_choice(name), plugins, resolve_data_dir(data_dir)).source
     return source
 
 

@@ -82,7 +82,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     data_dir = resolve_data_dir(options["data_dir"])
     request = RunRequest(
         suite=chosen,
-        sources=[open_dataset(choice, plugins, data_dir) for choice in chosen.datasets],
+        datasets=[open_dataset(choice, plugins, data_dir) for choice in chosen.datasets],
         engine=engine,
         store=options["store"],
         say=lambda line: click.echo(line, err=True),

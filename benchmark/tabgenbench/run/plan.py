@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -19,7 +19,15 @@ from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite
 from tabgenbench.run.prepare import Prepared
 
-__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_plan", "open_dataset"]
+__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "OpenedDataset", "Plan", "label_of", "make_plan", "open_dataset"]
+
+
+class OpenedDataset(NamedTuple):
+    """A dataset's source, a hash of the source's code, and what boards call it."""
+
+    source: DatasetSource
+    code: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,19 +127,20 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
 
 
-def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tuple[DatasetSource, str]:
-    """Return the source of a dataset's name, card or file, and a hash of the source's code.
+def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
+    """Return the source of a dataset's name, card or file.
 
     Raises:
         ConfigError: no such dataset or option.
         PluginError: its class cannot be imported, or lacks what its kind asks for.
     """
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
-        return FileSource.from_path(Path(choice.name).expanduser(), choice.options), code_hash(FileSource.__module__)
+        file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
+        return OpenedDataset(file, code_hash(FileSource.__module__), label_of(file.name, file.config))
     entry = plugins.find("datasets", choice.name)
     kind = entry.load_fitting("datasets")
     config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
-    return kind(config, data_dir=data_dir), code_hash(entry.module)
+    return OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), label_of(choice.name, config))
 
 
 def make_plan(

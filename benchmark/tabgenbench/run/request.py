@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError
-from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Suite
 from tabgenbench.run.choose_engine import Engine
 from tabgenbench.run.pending import find_work
-from tabgenbench.run.plan import label_of, make_plan, resolve
+from tabgenbench.run.plan import OpenedDataset, make_plan, resolve
 from tabgenbench.run.prepare import Prepared, prepare_dataset
 from tabgenbench.run.runner import execute, preflight
 from tabgenbench.run.state import Run
@@ -27,7 +26,7 @@ class RunRequest:
 
     Attributes:
         suite: generators, metrics, numbers of splits, seeds and draws.
-        sources: the datasets, each with a hash of its source's code, as `tabgenbench.run.plan.open_dataset` gives them.
+        datasets: the datasets, as `tabgenbench.run.plan.open_dataset` gives them.
         engine: what runs the cells.
         store: folder that keeps what is found.
         say: takes one line at a time on what takes long and on what was unreadable.
@@ -35,7 +34,7 @@ class RunRequest:
     """
 
     suite: Suite
-    sources: Sequence[tuple[DatasetSource, str]]
+    datasets: Sequence[OpenedDataset]
     engine: Engine
     store: Path
     say: Callable[[str], None]
@@ -66,8 +65,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     store.on_set_aside = lambda found: request.say(f"set aside: {found}")
     store.check_writable()
     prepared: dict[str, Prepared] = {}
-    for source, code in request.sources:
-        label = label_of(source.name, source.config)
+    for source, code, label in request.datasets:
         one = prepare_dataset(
             store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
         )
