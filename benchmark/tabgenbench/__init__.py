@@ -13,6 +13,7 @@ from tabgenbench.registry.hookspecs import hookimpl
 from tabgenbench.registry.lazy import Lazy
 
 if TYPE_CHECKING:
+    from tabgenbench.api import benchmark, score
     from tabgenbench.data.conditions import ConditionCodes, nearest_known
     from tabgenbench.data.h5ad import from_anndata, to_anndata
     from tabgenbench.data.schema import Schema
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from tabgenbench.records import Card, CellRecord, Fallback, Problem, ScoreSpec
     from tabgenbench.registry.events import ObservedCell, ObservedRun
     from tabgenbench.registry.manager import Plugins
+    from tabgenbench.registry.memory_source import MemorySource
     from tabgenbench.store.store import Store
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "FitContext",
     "Generator",
     "Lazy",
+    "MemorySource",
     "Metric",
     "MetricContext",
     "ObservedCell",
@@ -79,6 +82,7 @@ __all__ = [
     "Transform",
     "Unsupported",
     "as_categorical",
+    "benchmark",
     "check_generator",
     "check_metric",
     "condition_labels",
@@ -90,6 +94,7 @@ __all__ = [
     "load_card",
     "machine_memory",
     "nearest_known",
+    "score",
     "to_anndata",
     "upload",
 ]
@@ -97,6 +102,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "api": ("benchmark", "score"),
     "data.conditions": ("ConditionCodes", "nearest_known"),
     "data.h5ad": ("from_anndata", "to_anndata"),
     "data.schema": ("Schema",),
@@ -122,6 +128,7 @@ _HOMES = {
     "records": ("Card", "CellRecord", "Fallback", "Problem", "ScoreSpec"),
     "registry.events": ("ObservedCell", "ObservedRun"),
     "registry.manager": ("Plugins",),
+    "registry.memory_source": ("MemorySource",),
     "store.store": ("Store",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -17,7 +17,7 @@ import numpy as np
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["class_hash", "code_hash", "make_key", "program_of", "seed_of"]
+__all__ = ["class_hash", "code_hash", "is_of_session", "make_key", "program_of", "seed_of"]
 
 
 def make_key(**parts: Any) -> str:
@@ -93,6 +93,11 @@ def code_hash(module: str) -> str:
     return digest.hexdigest()
 
 
+def is_of_session(kind: type) -> bool:
+    """Whether a class is of this session alone: of a notebook cell, a prompt or the script that runs."""
+    return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
+
+
 def class_hash(kind: type) -> str:
     """Return the hash of a plugin's class: `code_hash` of its module, or of its code objects where it has no file.
 
@@ -103,8 +108,7 @@ def class_hash(kind: type) -> str:
     Raises:
         PluginError: the class is of a module that has a name but cannot be found.
     """
-    module = sys.modules.get(kind.__module__)
-    if kind.__module__ != "__main__" and getattr(module, "__file__", None) is not None:
+    if not is_of_session(kind):
         return code_hash(kind.__module__)
     digest = hashlib.sha256()
     for text in _describe_object(kind, set()):
@@ -136,6 +140,8 @@ def _describe_class(kind: type, seen: set[int]) -> Iterator[str]:
     for base in kind.__bases__:
         if base.__module__ == kind.__module__:
             yield from _describe_object(base, seen)
+        elif hasattr(base, "name") and hasattr(base, "Config"):  # a plugin's class that this one builds on
+            yield f"base {base.__qualname__} {class_hash(base)}"
         else:
             yield f"base {base.__module__}.{base.__qualname__}"
     fields = getattr(kind, "model_fields", {})  # options of pydantic keep their defaults there

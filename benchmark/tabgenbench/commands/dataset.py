@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import data_dir_option, json_option, print_rows, resolve_data_dir
+from tabgenbench.commands.shared import data_dir_option, json_option, print_rows
+from tabgenbench.folders import resolve_data_dir
 from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _open(plugins: Plugins, name: str, data_dir: Path | None) -> DatasetSource:
     from tabgenbench.registry.suite import parse_choice
     from tabgenbench.run.plan import open_dataset
 
-    source, _ = open_dataset(parse_choice(name), plugins, resolve_data_dir(data_dir))
+    source = open_dataset(parse_choice(name), plugins, resolve_data_dir(data_dir)).source
     return source
 
 

@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import data_dir_option, resolve_data_dir, store_option
+from tabgenbench.commands.shared import data_dir_option, store_option
+from tabgenbench.folders import resolve_data_dir
 from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
     from tabgenbench.registry.suite import Suite
-    from tabgenbench.run.choose_engine import Engine
-    from tabgenbench.run.plan import Plan
-    from tabgenbench.run.prepare import Prepared
-    from tabgenbench.run.state import Run, RunOptions
-    from tabgenbench.store.store import Store
+    from tabgenbench.run.state import Run
 
 __all__ = ["run"]
 
@@ -76,22 +73,31 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.run.choose_engine import choose_engine
-    from tabgenbench.run.runner import execute
-    from tabgenbench.run.state import Run
+    from tabgenbench.run.plan import open_dataset
+    from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options)
     engine.warm()
-    store, plan, prepared = _plan(chosen, plugins, options, engine.run_options)
-    current = Run(plan=plan, store=store, options=engine.run_options)
+    data_dir = resolve_data_dir(options["data_dir"])
+    request = RunRequest(
+        suite=chosen,
+        datasets=[open_dataset(choice, plugins, data_dir) for choice in chosen.datasets],
+        engine=engine,
+        store=options["store"],
+        say=lambda line: click.echo(line, err=True),
+    )
+    planned = plan_run(request, plugins)
     if options["dry_run"]:
-        _print_plan(current, engine)
+        ask_generators(planned)
+        _print_plan(planned.run)
         return
-    store.prepare()
-    for dataset in prepared:
-        dataset.commit(store)
-    execute(current, plugins, lambda: engine.make(store.root))
-    _conclude(current, plugins)
+    ended = carry_out(planned, plugins)
+    for line in closing_lines(ended, plugins):
+        click.echo(line, err=True)
+    if ended.problems:
+        sys.stdout.flush()
+        raise click.exceptions.Exit(1)
 
 
 def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
@@ -108,51 +114,12 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
     return suite.model_copy(update=changes)
 
 
-def _plan(
-    suite: Suite, plugins: Plugins, options: dict[str, Any], run_options: RunOptions
-) -> tuple[Store, Plan, list[Prepared]]:
-    """Check everything before anything is written."""
-    from tabgenbench.run.plan import label_of, make_plan, open_dataset, resolve
-    from tabgenbench.run.prepare import prepare_dataset
-    from tabgenbench.store.store import Store
-
-    resolved = resolve(suite, plugins)
-    data_dir = resolve_data_dir(options["data_dir"])
-    sources = [open_dataset(choice, plugins, data_dir) for choice in suite.datasets]
-    store = Store(options["store"])
-    store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
-    store.check_writable()
-    prepared = [
-        prepare_dataset(
-            store,
-            source,
-            label=label_of(source.name, source.config),
-            code=code,
-            config=suite.split,
-            n_splits=suite.splits,
-            say=lambda line: click.echo(line, err=True),
-        )
-        for source, code in sources
-    ]
-    plan = make_plan(suite, resolved, prepared, device=run_options.device, threads=run_options.threads)
-    return store, plan, prepared
-
-
-def _print_plan(current: Run, engine: Engine) -> None:
+def _print_plan(run: Run) -> None:
     from tabgenbench.commands.shared import print_rows
-    from tabgenbench.run.pending import find_work
     from tabgenbench.run.preflight import format_bytes
-    from tabgenbench.run.runner import preflight
 
-    plan = current.plan
-    current.todo = find_work(current)
-    if current.todo:
-        executor = engine.make(None)
-        try:
-            current.preflight = preflight(current, executor)
-        finally:
-            executor.close()
-    todo, found = {cell.key for cell in current.todo}, current.preflight
+    plan, found = run.plan, run.preflight
+    todo = {cell.key for cell in run.todo}
     states = {cell.key: "to do" if cell.key in todo else "done" for cell in plan.cells}
     states.update(dict.fromkeys(found.refusals, "refused"))
     rows = [
@@ -168,34 +135,3 @@ def _print_plan(current: Run, engine: Engine) -> None:
         + (f"{n_refused} refused, " if n_refused else "")
         + f"{plan.suite.draws} draws each; metrics: {', '.join(plan.metrics)}"
     )
-
-
-def _conclude(current: Run, plugins: Plugins) -> None:
-    """Say how many of how many are ok, and which are not; exit with 1 where some are not."""
-    for (metric, reason), cells in _same_skips(current).items():
-        what = f"metric {metric} on {len(cells)} cells" if metric is not None and len(cells) > 1 else ", ".join(cells)
-        click.echo(f"skipped: {what}: {reason}", err=True)
-    for problem in current.problems:
-        click.echo(f"not ok: {problem.title}: {problem.status}: {problem.reason}", err=True)
-    for plugin in plugins.set_aside:
-        click.echo(f"set aside: plugin {plugin.plugin}: {plugin.reason}", err=True)
-    skipped = {problem.cell for problem in current.skipped if problem.metric is None}
-    bad = {problem.cell for problem in current.problems}
-    click.echo(
-        f"{current.n_cells - len(skipped | bad)} of {current.n_cells} cells ok"
-        + (f", {len(skipped)} skipped" if skipped else "")
-        + (f", {len(bad)} not ok" if bad else "")
-        + f"; store: {current.store.root}",
-        err=True,
-    )
-    if current.problems:
-        sys.stdout.flush()
-        raise click.exceptions.Exit(1)
-
-
-def _same_skips(current: Run) -> dict[tuple[str | None, str], list[str]]:
-    """Return the skipped cells and metrics by metric and reason, so that one sentence serves them all."""
-    groups: dict[tuple[str | None, str], list[str]] = {}
-    for problem in current.skipped:
-        groups.setdefault((problem.metric, problem.reason), []).append(problem.title)
-    return groups

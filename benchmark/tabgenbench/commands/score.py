@@ -7,18 +7,16 @@ from pathlib import Path
 
 import click
 
-from tabgenbench.commands.shared import json_option, print_rows
+from tabgenbench.commands.shared import PATH, json_option, print_rows
 from tabgenbench.registry.manager import Plugins
 
 __all__ = ["score"]
 
-file_type = click.Path(path_type=Path)
-
 
 @click.command()
-@click.option("--train", type=file_type, required=True, help="Rows the model was trained on (CSV, Parquet or h5ad).")
-@click.option("--test", type=file_type, required=True, help="Held-out real rows.")
-@click.option("--synthetic", type=file_type, required=True, help="Rows the model made, for the conditions of --test.")
+@click.option("--train", type=PATH, required=True, help="Rows the model was trained on (CSV, Parquet or h5ad).")
+@click.option("--test", type=PATH, required=True, help="Held-out real rows.")
+@click.option("--synthetic", type=PATH, required=True, help="Rows the model made, for the conditions of --test.")
 @click.option("--conditions", default="", metavar="A,B", help="Columns that are conditions and no features.")
 @click.option("--ignore", default="", metavar="A,B", help="Columns to leave out.")
 @click.option("--log2p1", is_flag=True, help="Take log2(x + 1) before standardising by the training rows.")
@@ -44,7 +42,7 @@ def score(
     The three files have the same feature columns; a first column of unique text is taken as sample ids. Without
     --conditions all rows are of one condition. Scores need rows in no particular order.
     """
-    from tabgenbench.run.score_files import ScoreRequest, score_files
+    from tabgenbench.run.score_tables import ScoreRequest, score_tables
 
     request = ScoreRequest(
         train=train,
@@ -56,7 +54,7 @@ def score(
         metrics=metrics,
         seed=seed,
     )
-    rows = score_files(request, plugins)
+    rows = score_tables(request, plugins)
     if as_json:
         click.echo(json.dumps([vars(row) for row in rows], indent=1))
     else:

@@ -9,29 +9,30 @@ from typing import Any
 
 import click
 
-__all__ = ["data_dir_option", "json_option", "print_rows", "resolve_data_dir", "store_option"]
+__all__ = ["PATH", "data_dir_option", "json_option", "print_rows", "store_option"]
 
+
+class _HomePath(click.Path):
+    """A path in which ``~`` stands for the home folder, even where no shell has replaced it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()
+
+
+PATH = _HomePath(path_type=Path)
 store_option = click.option(
     "--store",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("store"),
     show_default=True,
     help="Folder that keeps splits, synthetic tables, scores and records.",
 )
 data_dir_option = click.option(
     "--data-dir",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Root folder of downloaded data; also read from TABGENBENCH_DATA.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script to read.")
-
-
-def resolve_data_dir(given: Path | None) -> Path | None:
-    """Return ``--data-dir``, else the folder that TABGENBENCH_DATA names, else None."""
-    if given is not None:
-        return given
-    named = os.environ.get("TABGENBENCH_DATA")
-    return Path(named) if named else None
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> None:

@@ -20,7 +20,16 @@ import pandas as pd
 
 from tabgenbench.errors import DataError, did_you_mean
 
-__all__ = ["ID_NAMES", "TABLE_SUFFIXES", "is_text", "known_suffix", "read_frame", "readable", "suffix_of"]
+__all__ = [
+    "ID_NAMES",
+    "TABLE_SUFFIXES",
+    "index_by_id",
+    "is_text",
+    "known_suffix",
+    "read_frame",
+    "readable",
+    "suffix_of",
+]
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 TABLE_SUFFIXES = (*DELIMITERS, *(suffix + ".gz" for suffix in DELIMITERS), ".parquet", ".h5ad")
@@ -57,7 +66,7 @@ def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()
         frame = _read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix, ids=ids, text=text)
     if frame.shape[0] == 0:
         raise DataError(f"{path}: has column names and no row, expected at least one row")
-    return _indexed(frame, path, ids=ids, text=text)
+    return index_by_id(frame, path, ids=ids, text=text)
 
 
 def is_text(column: pd.Series) -> bool:
@@ -162,7 +171,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
-def _indexed(frame: pd.DataFrame, path: Path, *, ids: str | None, text: Collection[str]) -> pd.DataFrame:
+def index_by_id(
+    frame: pd.DataFrame, path: Path | str, *, ids: str | None = None, text: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return a frame indexed by unique sample ids (text), found as `read_frame` says.
+
+    Raises:
+        DataError: there is no such column, or an id is missing or occurs twice; names the row.
+    """
     column = ids if ids is not None else _id_column(frame, text)
     if column is None:
         return frame.set_axis(pd.RangeIndex(1, len(frame) + 1).astype(str).astype(object), axis=0)

@@ -19,6 +19,7 @@ from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
     "numeric_problem",
+    "prepare_adata",
     "read_frame",
     "read_h5ad",
     "read_table_file",
@@ -78,6 +79,15 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
     with readable(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names that are not unique: said later, with the name
         adata = anndata.read_h5ad(path)
+    return prepare_adata(adata, path, ids=ids, ignore=ignore)
+
+
+def prepare_adata(adata: Any, path: Path | str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
+    """Return an `anndata.AnnData` with the ids of `read_h5ad` and without what is to be ignored; may change ``adata``.
+
+    Raises:
+        DataError: it is empty, or has no such column.
+    """
     if adata.n_obs == 0 or adata.n_vars == 0 or adata.X is None:
         raise DataError(f"{path}: has {adata.n_obs} rows and {adata.n_vars} features, expected a matrix X of some")
     for column in [*ignore, *([ids] if ids is not None else [])]:
@@ -94,7 +104,7 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
 
 def table_from_adata(
     adata: Any,
-    path: Path,
+    path: Path | str,
     *,
     schema: Schema,
     scale: Scale | None = None,
@@ -117,7 +127,7 @@ def table_from_adata(
 
 def table_from_frame(
     frame: pd.DataFrame,
-    path: Path,
+    path: Path | str,
     *,
     schema: Schema,
     scale: Scale | None = None,
@@ -164,7 +174,7 @@ def numeric_problem(column: pd.Series) -> str:
     return f"row {column.index[row]!r}: got {str(value)!r}, expected a number; {hint}"
 
 
-def without(frame: pd.DataFrame, ignore: Collection[str], path: Path) -> pd.DataFrame:
+def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
     """Return the frame without some columns, each of which must be there."""
     for column in ignore:
         if column not in frame.columns:
@@ -172,7 +182,7 @@ def without(frame: pd.DataFrame, ignore: Collection[str], path: Path) -> pd.Data
     return frame.drop(columns=list(ignore))
 
 
-def check_table(table: Table, path: Path) -> Table:
+def check_table(table: Table, path: Path | str) -> Table:
     """Validate a table's content; what is wrong is said with the file's path."""
     try:
         return table.validate()

@@ -8,6 +8,8 @@ import pickle
 import signal
 import sys
 import time
+from collections.abc import Callable
+from multiprocessing import spawn
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
@@ -19,11 +21,34 @@ from tabgenbench.engines.base import Task
 from tabgenbench.engines.keeper import keep, kill_tree
 from tabgenbench.engines.worker import Given
 
-__all__ = ["Keeper"]
+__all__ = ["Keeper", "new_process"]
 
 EXIT_SECONDS = 0.5  # how long a process that has given its result may take to end by itself
 KEEPER_SECONDS = 5.0
 STRAY_SECONDS = 1.0
+NAME = "tabgenbench-keeper"
+_preparation_data = spawn.get_preparation_data
+
+
+def _preparation_data_without_script(name: str) -> dict[str, Any]:
+    """Return what a new process is told of this one; of a keeper's process without the script that runs here.
+
+    By default every process of a fork server imports that script, and a script without the guard
+    ``if __name__ == "__main__"`` would begin its own run in there. A keeper needs nothing of it.
+    """
+    data: dict[str, Any] = _preparation_data(name)
+    if name == NAME:
+        data.pop("init_main_from_name", None)
+        data.pop("init_main_from_path", None)
+    return data
+
+
+spawn.get_preparation_data = _preparation_data_without_script
+
+
+def new_process(context: Any, function: Callable[..., None], *arguments: Any) -> Any:
+    """Return a process of a fork server, not started yet, that does not import the script that runs here."""
+    return context.Process(target=function, args=arguments, name=NAME, daemon=False)
 
 
 class Keeper:
@@ -35,7 +60,7 @@ class Keeper:
 
     def __init__(self, context: Any) -> None:
         self.control, other = context.Pipe(duplex=True)
-        self._process = context.Process(target=keep, args=(other,), daemon=False)
+        self._process = new_process(context, keep, other)
         self._process.start()
         other.close()
         self._busy = False  # whether a task was given whose end has not been told

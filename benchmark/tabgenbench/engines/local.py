@@ -19,7 +19,7 @@ from tabgenbench.engines import scratch
 from tabgenbench.engines.base import Mark, Outcome, Task
 from tabgenbench.engines.die_with_parent import BOUND
 from tabgenbench.engines.environment import describe_environment
-from tabgenbench.engines.keeper_handle import Keeper
+from tabgenbench.engines.keeper_handle import Keeper, new_process
 from tabgenbench.engines.messages import Inbox, TornMessage
 from tabgenbench.engines.prctl import become_subreaper
 from tabgenbench.engines.watch import Watch
@@ -36,7 +36,6 @@ PRELOAD = [
     "scipy.cluster.hierarchy",
     "tabgenbench.engines.worker",
     "tabgenbench.run.tasks",
-    "tabgenbench.commands.cli",  # the script that starts a run imports it, and each process imports that script
     "tabgenbench.run.warm_up",
     "tabgenbench.engines.preload",  # last
 ]
@@ -67,7 +66,7 @@ class Supervisor:
         self._idle: list[Keeper] = []
         self._ending: list[tuple[Keeper, Path]] = []
         start_fork_server(threads)
-        first = self._context.Process(target=_nothing)
+        first = new_process(self._context, _nothing)
         first.start()  # the imports of the server are nobody's time
         first.join()
 

@@ -39,7 +39,7 @@ from tabgenbench.errors import DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
 from tabgenbench.options import Options, make_options
 
-__all__ = ["GROUP_NAMES", "FileCard", "FileSource", "looks_like_file"]
+__all__ = ["DESCRIPTIVE", "GROUP_NAMES", "FileCard", "FileSource", "find_schema", "looks_like_file", "says_roles"]
 
 GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
 MAX_VALUES = 20  # a column of text with more values is no condition by default
@@ -74,6 +74,11 @@ class FileCard(Options):
     @classmethod
     def _one_is_a_list(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    def named(self) -> tuple[str, ...]:
+        """Return the columns whose values are labels, whatever they look like."""
+        names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
+        return tuple(name for name in names if name is not None)
 
 
 def looks_like_file(text: str) -> bool:
@@ -146,74 +151,75 @@ class FileSource(DatasetSource):
         said, path = self.settings, self.path
         if suffix_of(path) == ".h5ad":
             adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
-            schema, note = self._schema(adata.obs, look=False) if self._says_roles(adata) else (Schema(), "")
+            roles = says_roles(adata, said)
+            schema, note = find_schema(adata.obs, said, path.name, where=path, look=False) if roles else (Schema(), "")
             source = self._source(note)
             return table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
-        frame = without(read_frame(path, ids=said.id, text=self._named()), said.ignore, path)
-        schema, note = self._schema(frame, look=True)
+        frame = without(read_frame(path, ids=said.id, text=said.named()), said.ignore, path)
+        schema, note = find_schema(frame, said, path.name, where=path, look=True)
         source = self._source(note)
         return table_from_frame(frame, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
-
-    def _says_roles(self, adata: Any) -> bool:
-        """Return whether roles come from here; a table that this program wrote holds its own."""
-        roles = {"conditions", "group", "batch", "targets", "categorical_features"}
-        return "tabgenbench" not in adata.uns or bool(roles & self.settings.model_fields_set)
-
-    def _named(self) -> tuple[str, ...]:
-        said = self.settings
-        names = [*(said.conditions or ()), said.batch, said.group, *said.categorical_features]
-        return tuple(name for name in names if name is not None)
 
     def _source(self, note: str) -> Source:
         options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
         return Source(self.name, options, note)
 
-    def _schema(self, frame: pd.DataFrame, *, look: bool) -> tuple[Schema, str]:
-        """Return the roles of the columns, and a note on those that were taken by default.
 
-        Args:
-            frame: the columns.
-            look: whether columns of text become conditions where none are named.
-        """
-        said, notes = self.settings, [f"{self.path.name}, {len(frame):,} rows"]
-        group, conditions = said.group, said.conditions
-        if group is None:
-            free = [str(column) for column in frame.columns if column not in self._taken()]
-            group = next((column for column in free if column.lower() in GROUP_NAMES), None)
-            notes += [f"group by default: {group}"] if group is not None else []
-        if conditions is None:
-            free = [str(column) for column in frame.columns if column not in {*self._taken(), *said.targets, group}]
-            conditions = tuple(column for column in free if look and _is_condition(frame[column], self.path))
-            notes.append(f"conditions by default: {', '.join(conditions) or 'none'}")
-        schema = Schema(
-            conditions=conditions,
-            batch=said.batch,
-            group=group,
-            targets=said.targets,
-            categorical_features=said.categorical_features,
-        )
-        return schema, "; ".join(notes)
-
-    def _taken(self) -> set[str | None]:
-        said = self.settings
-        return {*(said.conditions or ()), said.batch, *said.categorical_features}
+def says_roles(adata: Any, said: FileCard) -> bool:
+    """Return whether roles come from the card; a table that this program wrote holds its own."""
+    roles = {"conditions", "group", "batch", "targets", "categorical_features"}
+    return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 
-def _is_condition(column: pd.Series, path: Path) -> bool:
+def find_schema(
+    frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str, look: bool
+) -> tuple[Schema, str]:
+    """Return the roles of the columns, and a note on those that were taken by default.
+
+    Args:
+        frame: the columns.
+        said: what is known of them.
+        title: the table's name in the note.
+        where: the table's name in an error.
+        look: whether columns of text become conditions where none are named.
+    """
+    notes = [f"{title}, {len(frame):,} rows"]
+    group, conditions = said.group, said.conditions
+    taken = {*(conditions or ()), said.batch, *said.categorical_features}
+    free = [str(column) for column in frame.columns if column not in taken]
+    if group is None:
+        group = next((column for column in free if column.lower() in GROUP_NAMES), None)
+        notes += [f"group by default: {group}"] if group is not None else []
+    if conditions is None:
+        free = [column for column in free if column not in {*said.targets, group}]
+        conditions = tuple(column for column in free if look and _is_condition(frame[column], where))
+        notes.append(f"conditions by default: {', '.join(conditions) or 'none'}")
+    schema = Schema(
+        conditions=conditions,
+        batch=said.batch,
+        group=group,
+        targets=said.targets,
+        categorical_features=said.categorical_features,
+    )
+    return schema, "; ".join(notes)
+
+
+def _is_condition(column: pd.Series, where: Path | str) -> bool:
     """Return whether a column is taken for a condition; text that can be neither condition nor numbers is an error."""
     if not is_text(column):
         return False
     filled = column.dropna()
-    numbers = pd.to_numeric(filled, errors="coerce").notna() if not pd.api.types.is_bool_dtype(column) else pd.Series()
+    is_labelled = pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
+    numbers = pd.to_numeric(filled, errors="coerce").notna() if not is_labelled else pd.Series()
     if numbers.any():  # numbers with a slip among them, or categories that mix both: not for the program to guess
-        raise DataError(f"{path}: column {column.name!r}, {numeric_problem(column)}")
+        raise DataError(f"{where}: column {column.name!r}, {numeric_problem(column)}")
     counts = filled.astype(str).value_counts()
     if len(counts) <= MAX_VALUES and counts.min() >= 2:
         return True
     rare = counts.index[-1]
     problem = f"{len(counts):,} values" if len(counts) > MAX_VALUES else f"{rare!r} in one row only"
     raise DataError(
-        f"{path}: column {column.name!r} holds text with {problem}, expected numbers, or at most {MAX_VALUES} values "
+        f"{where}: column {column.name!r} holds text with {problem}, expected numbers, or at most {MAX_VALUES} values "
         "of two rows each; name it as id, conditions, group or batch, or list it under ignore"
     )
 

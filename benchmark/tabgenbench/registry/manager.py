@@ -18,6 +18,8 @@ from tabgenbench.registry.lazy import Lazy
 
 __all__ = ["KINDS", "Entry", "Kind", "Plugins", "SetAside", "SuiteEntry", "make_manager"]
 
+SESSION = "this session"  # what brings the classes that are handed over as classes
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -32,6 +34,12 @@ class Entry:
     def module(self) -> str:
         """The module that holds the class."""
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
+
+    def names(self, found: type) -> bool:
+        """Whether this is the registration of a class; imports nothing."""
+        if isinstance(self.target, Lazy):
+            return self.target.target == f"{found.__module__}:{found.__qualname__}"
+        return self.target is found
 
     def load(self) -> Any:
         """Return the class, imported now where it was not yet."""
@@ -122,6 +130,22 @@ class Plugins:
         if name not in entries:
             raise ConfigError(f"unknown {kind.removesuffix('s')} {name!r}{did_you_mean(name, entries)}")
         return entries[name]
+
+    def add_class(self, kind: Kind, found: type) -> None:
+        """Register a class that no distribution brings, such as one of a notebook; a registered one stays as it is.
+
+        Raises:
+            PluginError: it lacks what its kind asks for.
+        """
+        from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
+
+        reason = misfit(kind, found)
+        if reason:
+            raise PluginError(reason)
+        registered = self.registered(kind)
+        if not any(entry.names(found) for entry in registered):
+            registered.append(Entry(found.name, _summary(found), SESSION, found))  # type: ignore[attr-defined]  # checked
+            registered.sort(key=lambda entry: entry.name)
 
     def suites(self) -> dict[str, SuiteEntry]:
         """Return the registered suites by file stem; of two with one name the first registered counts."""

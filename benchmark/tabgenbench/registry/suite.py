@@ -11,10 +11,11 @@ from pydantic import Field, field_validator
 
 from tabgenbench.data.split import SplitConfig
 from tabgenbench.errors import ConfigError, did_you_mean
+from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.options import Options, make_options, parse_plugin_string
 from tabgenbench.registry.manager import Plugins
 
-__all__ = ["Choice", "Suite", "find_suite", "is_for", "parse_choice"]
+__all__ = ["Choice", "Suite", "find_suite", "is_for", "make_choices", "parse_choice"]
 
 
 class Choice(Options):
@@ -63,6 +64,37 @@ def parse_choice(item: Any) -> Choice:
 def is_for(only_for: Sequence[str], dataset: str) -> bool:
     """Whether these names have that of a dataset, given by its label: the name, or NAME:key=value. No names: all."""
     return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
+
+
+def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]:
+    """Return the choices that one or several names, classes or instances of plugins stand for.
+
+    Args:
+        kind: what they are.
+        given: what `parse_choice` takes, a class, or an instance, whose options count; or a list of these.
+        plugins: what is registered; a class that is not becomes so.
+
+    Raises:
+        ConfigError: it is none of these.
+        PluginError: a class lacks what its kind asks for.
+    """
+    choices = []
+    for item in given if isinstance(given, list | tuple) else [given]:
+        found = item if isinstance(item, type) else type(item)
+        if found in (str, dict, Choice):
+            choices.append(parse_choice(item))
+        elif isinstance(item, type):
+            plugins.add_class(kind, item)
+            choices.append(Choice(name=item.name))  # type: ignore[attr-defined]  # it is checked
+        elif isinstance(getattr(item, "config", None), Options):
+            plugins.add_class(kind, found)
+            choices.append(Choice(name=item.name, options=item.config.model_dump()))
+        else:
+            raise ConfigError(
+                f"{kind}: got {item!r}, expected a name such as 'NAME:key=value', a class or an instance of one; "
+                "`tabgenbench list` shows the names"
+            )
+    return tuple(choices)
 
 
 def find_suite(text: str, plugins: Plugins) -> Suite:

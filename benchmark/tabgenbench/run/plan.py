@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -14,11 +14,20 @@ from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
+from tabgenbench.registry.lazy import Target, target_of
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, is_for
 from tabgenbench.run.prepare import Prepared
 
-__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "Plan", "label_of", "make_plan", "open_dataset"]
+__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "OpenedDataset", "Plan", "label_of", "make_plan", "open_dataset"]
+
+
+class OpenedDataset(NamedTuple):
+    """A dataset's source, a hash of the source's code, and what boards call it."""
+
+    source: DatasetSource
+    code: str
+    label: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +37,7 @@ class GeneratorChoice:
     name: str
     distribution: str
     label: str
-    target: str
+    target: Target
     config: dict[str, Any]
     card: Card
     is_control: bool
@@ -43,7 +52,7 @@ class MetricChoice:
     name: str
     distribution: str
     label: str
-    target: str
+    target: Target
     config: dict[str, Any]
     specs: tuple[ScoreSpec, ...]
     code: str
@@ -119,19 +128,20 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
 
 
-def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> tuple[DatasetSource, str]:
-    """Return the source of a dataset's name, card or file, and a hash of the source's code.
+def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
+    """Return the source of a dataset's name, card or file.
 
     Raises:
         ConfigError: no such dataset or option.
         PluginError: its class cannot be imported, or lacks what its kind asks for.
     """
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
-        return FileSource.from_path(Path(choice.name), choice.options), code_hash(FileSource.__module__)
+        file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
+        return OpenedDataset(file, code_hash(FileSource.__module__), label_of(file.name, file.config))
     entry = plugins.find("datasets", choice.name)
     kind = entry.load_fitting("datasets")
     config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
-    return kind(config, data_dir=data_dir), code_hash(entry.module)
+    return OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), label_of(choice.name, config))
 
 
 def make_plan(
@@ -173,7 +183,7 @@ def label_of(name: str, config: Options) -> str:
     changed = [
         f"{key}={_short(value)}"
         for key, value in config.model_dump(mode="json").items()
-        if getattr(config, key) != defaults[key]
+        if getattr(config, key) != defaults[key] and (key, value) != ("name", name)
     ]
     return name + (":" + ",".join(changed) if changed else "")
 
@@ -190,7 +200,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         name=choice.name,
         distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
-        target=f"{kind.__module__}:{kind.__qualname__}",
+        target=target_of(kind),
         config=config.model_dump(mode="json"),
         card=kind.card,
         is_control=kind.is_control,
@@ -207,7 +217,7 @@ def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
         name=choice.name,
         distribution=entry.plugin.partition(":")[0],
         label=label_of(choice.name, config),
-        target=f"{kind.__module__}:{kind.__qualname__}",
+        target=target_of(kind),
         config=config.model_dump(mode="json"),
         specs=kind.scores,
         code=class_hash(kind),

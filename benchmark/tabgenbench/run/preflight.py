@@ -22,7 +22,7 @@ from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import Unsupported
 from tabgenbench.keys import make_key
 from tabgenbench.records import CellRecord, Environment, Phase
-from tabgenbench.registry.lazy import load_target
+from tabgenbench.registry.lazy import Target, load_target
 from tabgenbench.run.plan import Cell
 
 __all__ = ["Preflight", "Refusal", "find_refusals", "format_bytes", "refused_record", "was_refused"]
@@ -75,7 +75,7 @@ class _Size:
 
 @dataclass(frozen=True)
 class _Payload:
-    target: str
+    target: Target
     options: dict[str, Any]
     sizes: tuple[_Size, ...]
 
@@ -195,7 +195,8 @@ def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[_Qu
         generator, identity = cell.generator, cell.identity
         schema = schemas[identity.dataset].model_copy(update={"group": None})
         size = _Size(schema, identity.n_train, identity.n_features)
-        question = questions.setdefault(make_key(target=generator.target, config=generator.config), _Question())
+        same = make_key(name=generator.name, code=generator.code, config=generator.config)
+        question = questions.setdefault(same, _Question())
         question.cells.setdefault(size, []).append(cell)
     return list(questions.values())
 

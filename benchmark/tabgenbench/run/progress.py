@@ -1,9 +1,10 @@
-"""The progress display: bars on a terminal, plain lines elsewhere. A plugin that observes a run."""
+"""The progress display: bars on a terminal, one bar in a notebook, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tabgenbench.registry.hookspecs import hookimpl
@@ -14,19 +15,32 @@ if TYPE_CHECKING:
     from tabgenbench.run.plan import Cell
     from tabgenbench.run.state import Run
 
-__all__ = ["ProgressDisplay"]
+__all__ = ["ProgressDisplay", "in_notebook", "say"]
 
 FIXED_WIDTHS = (12, 9, 7, 14)  # of bar, count, time left and loss: these stay readable on a narrow terminal
 LINE_SECONDS = 15.0  # a plain line a cell at most this often
+REFRESH_SECONDS = 0.2  # a notebook's bar is drawn at most this often
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None
+
+
+def say(line: str) -> None:
+    """Print a line beside the display: to standard error, in a notebook to the output, which is not shown in red."""
+    print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 class ProgressDisplay:
-    """Shows on standard error which cells train, their epoch, loss and the time left."""
+    """Shows which cells train, their epoch, loss and the time left. It is a plugin that observes runs."""
 
     def __init__(self) -> None:
         self._total = self._done = 0
         self._one_dataset = False
         self._bars: Any = None
+        self._bar: _NotebookBar | None = None
         self._tasks: dict[str, Any] = {}
         self._started: dict[str, float] = {}
         self._last_line: dict[str, float] = {}
@@ -41,11 +55,13 @@ class ProgressDisplay:
         refused, failed = len(run.preflight.refusals), count_failed(run)
         ready = run.n_cells - self._total - refused - failed
         for line in run.preflight.lines(run.plan.cells):
-            self._say(line)
+            say(line)
         before = f"{ready} done before, " + (f"{failed} failed before, " if failed else "")
         counts = f"{run.n_cells} cells, {before}{self._total} to do" + (f", {refused} refused" if refused else "")
-        self._say(f"suite {run.plan.suite.name}: {counts}")
-        if self._total and sys.stderr.isatty():
+        say(f"suite {run.plan.suite.name}: {counts}")
+        if self._total and in_notebook():
+            self._bar = _NotebookBar(self._total)
+        elif self._total and sys.stderr.isatty():
             self._bars = _bars()
             self._bars.start()
             self._tasks["all"] = self._bars.add_task("all cells", total=self._total, detail="")
@@ -69,11 +85,14 @@ class ProgressDisplay:
             self._bars.update(task, completed=progress.epoch, total=progress.of, detail="".join(shown[:1]))
             return
         losses = ", ".join(shown)
+        if self._bar is not None:
+            self._bar.show(self._done, f"{cell.identity.label}: epoch {progress.epoch} of {progress.of}, {losses}")
+            return
         now, started = time.monotonic(), self._started[cell.key]
         if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
             self._last_line[cell.key] = now
             left = (now - started) / max(progress.epoch, 1) * (progress.of - progress.epoch)
-            self._say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {_duration(left)} left")
+            say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {_duration(left)} left")
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
@@ -89,8 +108,10 @@ class ProgressDisplay:
             self._bars.console.print(line, markup=False, highlight=False)
             self._bars.remove_task(self._tasks.pop(record.key))
             self._bars.advance(self._tasks["all"])
-        else:
-            self._say(line)
+        elif self._bar is None or record.status != "ok":
+            say(line)
+        if self._bar is not None:
+            self._bar.show(self._done, "", at_once=True)
 
     @hookimpl
     def run_finished(self, run: Run) -> None:
@@ -98,9 +119,28 @@ class ProgressDisplay:
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
+        self._bar = None
 
-    def _say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+
+class _NotebookBar:
+    """One bar for all cells of a run, drawn again in its place; it needs no widgets."""
+
+    def __init__(self, total: int) -> None:
+        self._total, self._started, self._drawn = total, time.monotonic(), time.monotonic()
+        display = import_module("IPython.display").display  # it ships types for some of its names only
+        self._handle = display({"text/plain": self._text(0, "")}, raw=True, display_id=True)
+
+    def show(self, done: int, detail: str, *, at_once: bool = False) -> None:
+        """Draw the bar, unless it was drawn a moment ago."""
+        if at_once or time.monotonic() - self._drawn >= REFRESH_SECONDS:
+            self._drawn = time.monotonic()
+            self._handle.update({"text/plain": self._text(done, detail)}, raw=True)
+
+    def _text(self, done: int, detail: str) -> str:
+        from tqdm import tqdm
+
+        elapsed = time.monotonic() - self._started
+        return str(tqdm.format_meter(done, self._total, elapsed, ncols=100, unit="cell", postfix=detail or None))
 
 
 def _bars() -> Any:

@@ -40,7 +40,7 @@ def execute(run: Run, plugins: Plugins, make_executor: Callable[[], Executor]) -
         StoreError: the file system of the store failed; nothing of the run is left running.
     """
     with run.store.checked():
-        run.store.write_suite(run.plan.to_record(run_command()))
+        run.store.write_suite(run.plan.to_record(run.command or run_command()))
         run.todo = find_work(run)
         if run.todo:
             _work(run, plugins, make_executor())

@@ -43,12 +43,14 @@ class Run:
     """One run of a plan: what it is asked to do, and how far it is.
 
     Attributes:
+        command: what a person types to ask for the same, or None for the command line of this process.
         not_kept: outcomes by the cell's key that are not in the store, since what is there is ok and they are not.
     """
 
     plan: Plan
     store: Store
     options: RunOptions
+    command: str | None = None
     todo: list[Cell] = field(default_factory=list)
     stamps: dict[str, tuple[int, dict[str, int]]] = field(default_factory=dict)
     preflight: Preflight = field(default_factory=Preflight)

@@ -26,7 +26,7 @@ from tabgenbench.interfaces.generator import Context, FitContext, Generator, Pro
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.keys import seed_of
 from tabgenbench.records import DrawScores
-from tabgenbench.registry.lazy import load_target
+from tabgenbench.registry.lazy import Target, load_target
 from tabgenbench.run.isolate import unchanged_process
 
 __all__ = [
@@ -47,7 +47,7 @@ class FitPayload:
     """What the fitting process is given: paths, no row of the test side.
 
     Attributes:
-        target: the generator's class, as ``module:Class``.
+        target: the generator's class.
         options: its options that were given.
         split_folder: folder with the training rows and the test conditions.
         out_folder: where the synthetic tables go.
@@ -57,7 +57,7 @@ class FitPayload:
         timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
     """
 
-    target: str
+    target: Target
     options: dict[str, Any]
     split_folder: Path
     out_folder: Path
@@ -69,10 +69,10 @@ class FitPayload:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricJob:
-    """One metric to compute: its label, its class as ``module:Class``, its options."""
+    """One metric to compute: its label, its class, its options."""
 
     label: str
-    target: str
+    target: Target
     options: dict[str, Any]
 
 

@@ -1,4 +1,4 @@
-"""Scoring three tables that the harness did not write: training rows, test rows, synthetic rows."""
+"""Scoring of three tables made elsewhere: training rows, test rows, synthetic rows; in files or in memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
+import pandas as pd
+
+from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Table
-from tabgenbench.data.table_file import read_table_file
+from tabgenbench.data.table import Source, Table
+from tabgenbench.data.table_file import read_table_file, table_from_adata, table_from_frame, without
 from tabgenbench.data.transform import Transform
 from tabgenbench.errors import DataError, TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import score_draw
@@ -19,22 +23,35 @@ from tabgenbench.keys import seed_of
 from tabgenbench.options import make_options
 from tabgenbench.records import Status
 from tabgenbench.registry.manager import Plugins
-from tabgenbench.registry.suite import parse_choice
+from tabgenbench.registry.suite import Choice, make_choices
 
-__all__ = ["ScoreRequest", "ScoreRow", "score_files"]
+__all__ = ["ScoreRequest", "ScoreRow", "score_tables"]
+
+Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which ship no types
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRequest:
-    """What to score: three files, their condition columns, their scale, the metrics (all where none is named)."""
+    """What to score.
 
-    train: Path
-    test: Path
-    synthetic: Path
+    Attributes:
+        train: rows that the model was trained on: a file, a `pandas.DataFrame` or an `anndata.AnnData`.
+        test: held-out real rows.
+        synthetic: rows that the model made.
+        conditions: columns that are conditions and no features.
+        ignore: columns to leave out.
+        log2p1: whether log2(x + 1) comes before standardisation.
+        metrics: what `tabgenbench.registry.suite.make_choices` takes; all metrics where there is none.
+        seed: seed of metrics that draw.
+    """
+
+    train: Data
+    test: Data
+    synthetic: Data
     conditions: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     log2p1: bool = False
-    metrics: tuple[str, ...] = ()
+    metrics: Any = ()
     seed: int = 0
 
 
@@ -50,44 +67,54 @@ class ScoreRow:
     reason: str = ""
 
 
-def score_files(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
+def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read the three tables, bring them to the evaluation scale by training rows and compute every metric.
 
     Raises:
-        DataError: a file cannot be used, or the three do not have the same features.
+        DataError: a table cannot be used, or the three do not have the same features.
         ConfigError: a metric or an option is unknown.
+        PluginError: a metric's class cannot be used.
     """
-    names = request.metrics or tuple(plugins.entries("metrics"))
-    metrics = [_metric(name, plugins) for name in names]
-    train = _read(request.train, request)
-    test, synthetic = (_aligned(_read(path, request), train, path) for path in (request.test, request.synthetic))
+    choices = make_choices("metrics", request.metrics or list(plugins.entries("metrics")), plugins)
+    metrics = [_metric(choice, plugins) for choice in choices]
+    train = _read("train", request)
+    test, synthetic = (_aligned(_read(side, request), train) for side in ("test", "synthetic"))
     transform = Transform.fit(train)
     evaluation = Evaluation(transform.apply(train), transform.apply(test), transform.apply(synthetic), transform)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
     return [row for metric in metrics for row in _rows(metric, evaluation, context)]
 
 
-def _metric(text: str, plugins: Plugins) -> Metric:
-    choice = parse_choice(text)
+def _metric(choice: Choice, plugins: Plugins) -> Metric:
     kind = plugins.find("metrics", choice.name).load_fitting("metrics")
     metric: Metric = kind(make_options(kind.Config, choice.options, where=f"metric {choice.name!r}"))
     return metric
 
 
-def _read(path: Path, request: ScoreRequest) -> Table:
-    schema = Schema(conditions=request.conditions)
-    table = read_table_file(path, schema=schema, log2p1=request.log2p1, ignore=request.ignore, name=str(path))
-    return table.validate()
+def _read(side: Literal["train", "test", "synthetic"], request: ScoreRequest) -> Table:
+    data, ignore = getattr(request, side), request.ignore
+    schema, log2p1 = Schema(conditions=request.conditions), request.log2p1
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser()
+        return read_table_file(path, schema=schema, log2p1=log2p1, ignore=ignore, name=str(path))
+    if isinstance(data, pd.DataFrame):
+        frame = without(frame_as_read(data, side, text=request.conditions), ignore, side)
+        return table_from_frame(frame, side, schema=schema, log2p1=log2p1, source=Source(side))
+    if is_adata(data):
+        adata = adata_as_read(data, side, ignore=ignore)
+        return table_from_adata(adata, side, schema=schema, log2p1=log2p1, source=Source(side))
+    got = f"{type(data).__module__}.{type(data).__qualname__}"
+    raise DataError(f"{side}: got {got}, expected a pandas.DataFrame, an anndata.AnnData or a path; convert it first")
 
 
-def _aligned(table: Table, train: Table, path: Path) -> Table:
+def _aligned(table: Table, train: Table) -> Table:
     """Return a table with its features in the order of the training rows' ones."""
     missing = sorted(set(train.features) - set(table.features))
     extra = sorted(set(table.features) - set(train.features))
     if missing or extra:
-        which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that --train has not"
-        count = f"{len(missing)} missing, {len(extra)} more than in --train"
-        raise DataError(f"{path}: has {which} ({count}); give all three the same feature columns")
+        which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that the training rows lack"
+        count = f"{len(missing)} missing, {len(extra)} more than in the training rows"
+        raise DataError(f"{table.source.name}: has {which} ({count}); give all three the same feature columns")
     if table.features == train.features:
         return table
     position = {name: i for i, name in enumerate(table.features)}

@@ -1,0 +1,73 @@
+"""Tables that the calling program holds: DataFrames and AnnData objects, brought to the form that files are read in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import pandas as pd
+
+from tabgenbench.data.frame_file import index_by_id
+from tabgenbench.data.table_file import prepare_adata
+from tabgenbench.errors import DataError
+
+__all__ = ["adata_as_read", "frame_as_read", "is_adata"]
+
+
+def is_adata(data: Any) -> bool:
+    """Whether an object is an `anndata.AnnData`."""
+    import anndata
+
+    return isinstance(data, anndata.AnnData)
+
+
+def frame_as_read(
+    frame: pd.DataFrame, where: str, *, ids: str | None = None, text: Collection[str] = ()
+) -> pd.DataFrame:
+    """Return a copy of a frame, indexed by sample ids (text), with names of columns that are text.
+
+    The ids are the column ``ids`` where given, else the index. Where the index only counts the rows, they are found as
+    in a file: the first column if it is named like one of ids or holds text that never repeats, else the rows' numbers.
+
+    Args:
+        frame: one row a sample; stays as it is.
+        where: the table's name in an error.
+        ids: the column, or the index by its name, that holds sample ids.
+        text: columns that hold labels, whatever they look like.
+
+    Raises:
+        DataError: the frame has no row, or an id or a column name occurs twice.
+    """
+    frame = frame.rename(columns=str).infer_objects()
+    if frame.shape[0] == 0 or frame.shape[1] == 0:
+        raise DataError(f"{where}: has {frame.shape[0]} rows and {frame.shape[1]} columns, expected at least one each")
+    if frame.columns.has_duplicates:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"{where}: column {twice!r} occurs more than once, expected unique names; rename one")
+    is_named = ids is not None and ids == frame.index.name
+    if (ids is not None and not is_named) or (ids is None and isinstance(frame.index, pd.RangeIndex)):
+        return index_by_id(frame.reset_index(drop=True), where, ids=ids, text=text)
+    labels = frame.index.map(str).astype(object).rename(None)
+    if labels.has_duplicates:
+        twice = labels[labels.duplicated()][0]
+        fix = "call reset_index(drop=True) to number the rows"
+        raise DataError(f"{where}: the index holds {twice!r} more than once, expected unique sample ids; {fix}")
+    return frame.set_axis(labels, axis=0)
+
+
+def adata_as_read(adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
+    """Return an `anndata.AnnData` of the same values as `tabgenbench.data.table_file.read_h5ad` returns it.
+
+    Args:
+        adata: one row a sample; stays as it is.
+        where: the table's name in an error.
+        ids: ``obs`` column of sample ids; by default the index of ``obs``.
+        ignore: ``obs`` columns and features to leave out.
+
+    Raises:
+        DataError: it is empty, or has no such column.
+    """
+    import anndata
+
+    copied = anndata.AnnData(X=adata.X, obs=adata.obs.copy(), var=adata.var[[]].copy(), uns=dict(adata.uns))
+    return prepare_adata(copied, where, ids=ids, ignore=ignore)

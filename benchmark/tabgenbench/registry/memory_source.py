@@ -1,0 +1,81 @@
+"""A DataFrame or an AnnData object of the calling program as a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+
+from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Source, Table
+from tabgenbench.data.table_file import table_from_adata, table_from_frame, without
+from tabgenbench.errors import ConfigError, DataError
+from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
+from tabgenbench.options import make_options
+from tabgenbench.registry.file_source import DESCRIPTIVE, FileCard, find_schema, says_roles
+
+__all__ = ["MemorySource"]
+
+
+class MemorySource(DatasetSource):
+    """A DataFrame or an AnnData object as a dataset.
+
+    Columns without a role are features, which are numbers; what is not said of the columns follows from them, as with
+    a file. Its identity is its content: two frames of equal values, names and roles are one dataset.
+
+    Args:
+        data: one row a sample, a `pandas.DataFrame` or an `anndata.AnnData`.
+        name: how boards call it.
+        said: the fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
+            ``log2p1``, ``title``, ``summary`` and so on.
+
+    Raises:
+        ConfigError: a field is unknown or its value does not fit.
+        DataError: ``data`` is neither.
+    """
+
+    def __init__(self, data: Any, *, name: str = "table", **said: Any) -> None:
+        super().__init__()
+        where = f"dataset {name!r}"
+        if not isinstance(data, pd.DataFrame) and not is_adata(data):
+            got = f"{type(data).__module__}.{type(data).__qualname__}"
+            raise DataError(f"{where}: got {got}, expected a pandas.DataFrame or an anndata.AnnData; convert it first")
+        if "file" in said:
+            raise ConfigError(f"{where}: unknown option 'file'; give the path itself in place of the data")
+        self.data = data
+        self.settings = make_options(FileCard, {**said, "name": name}, where=where)
+        vars(self)["name"] = name  # every table has a name of its own
+
+    @property
+    def card(self) -> DatasetCard:
+        """What was said of it; its name by default."""
+        said = self.settings
+        summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
+        return DatasetCard(
+            title=said.title or self.name, summary=summary, citation=said.citation, licence=said.licence, url=said.url
+        )
+
+    def identity(self) -> str:
+        """Return a hash of the name, of the roles and of every value."""
+        facts = [self.name, self.settings.model_dump_json(), self.load().fingerprint()]
+        return hashlib.sha256("|".join(facts).encode()).hexdigest()
+
+    def load(self) -> Table:
+        """Return the checked table."""
+        said, where = self.settings, f"dataset {self.name!r}"
+        if isinstance(self.data, pd.DataFrame):
+            frame = without(frame_as_read(self.data, where, ids=said.id, text=said.named()), said.ignore, where)
+            schema, note = find_schema(frame, said, self.name, where=where, look=True)
+            source = self._source(note)
+            return table_from_frame(frame, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore)
+        roles = says_roles(adata, said)
+        schema, note = find_schema(adata.obs, said, self.name, where=where, look=False) if roles else (Schema(), "")
+        source = self._source(note)
+        return table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+
+    def _source(self, note: str) -> Source:
+        options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
+        return Source(self.name, options, note)
