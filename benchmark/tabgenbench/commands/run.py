@@ -140,8 +140,8 @@ def _plan(
 
 def _print_plan(current: Run, engine: Engine) -> None:
     from tabgenbench.commands.shared import print_rows
+    from tabgenbench.formatting import bytes_text
     from tabgenbench.run.pending import find_work
-    from tabgenbench.run.preflight import format_bytes
     from tabgenbench.run.runner import preflight
 
     plan = current.plan
@@ -156,7 +156,7 @@ def _print_plan(current: Run, engine: Engine) -> None:
     states = {cell.key: "to do" if cell.key in todo else "done" for cell in plan.cells}
     states.update(dict.fromkeys(found.refusals, "refused"))
     rows = [
-        [cell.title, states[cell.key], format_bytes(found.estimates[cell.key]) if cell.key in found.estimates else "-"]
+        [cell.title, states[cell.key], bytes_text(found.estimates[cell.key]) if cell.key in found.estimates else "-"]
         for cell in plan.cells
     ]
     print_rows(["cell", "state", "estimated memory"], rows)
