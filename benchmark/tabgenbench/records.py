@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tabgenbench.formatting import cell_title
+
 __all__ = [
     "SCHEMA_VERSION",
     "Card",
@@ -26,7 +28,6 @@ __all__ = [
     "Status",
     "SuiteRecord",
     "SuiteRow",
-    "cell_title",
 ]
 
 SCHEMA_VERSION = 2
@@ -83,12 +84,7 @@ class CellIdentity(_Record):
     @property
     def title(self) -> str:
         """The cell in words."""
-        return cell_title(label=self.label, dataset=self.dataset, split=self.split, seed=self.seed)
-
-
-def cell_title(*, label: str, dataset: str, split: int, seed: int) -> str:
-    """Return a cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
-    return f"{label} · {dataset} · split {split} · seed {seed}"
+        return cell_title(self.label, self.dataset, self.split, self.seed)
 
 
 @dataclass(frozen=True)
@@ -190,6 +186,8 @@ class ScoreSpec(_Record):
         floor: the control that marks a bad value, or empty.
         citation: where the score comes from.
         ranked: whether a board may mark a best value; False for a score too noisy to rank by.
+        headline: whether the score belongs to the few that a board shows first. Of a metric with several, the first
+            that has a value on a table comes first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -204,6 +202,7 @@ class ScoreSpec(_Record):
     floor: str = ""
     citation: str = ""
     ranked: bool = True
+    headline: bool = False
 
 
 class DrawScores(_Record):
@@ -251,11 +250,17 @@ class SuiteRow(_Record):
     seed: int
     is_control: bool
     scores: dict[str, str] = Field(description="metric name (with options) to metric key")
+    title: str = Field("", description="what the suite calls the generator on boards; empty: its label")
 
     @property
-    def title(self) -> str:
+    def shown(self) -> str:
+        """What a board calls the generator."""
+        return self.title or self.label
+
+    @property
+    def cell_title(self) -> str:
         """The cell in words."""
-        return cell_title(label=self.label, dataset=self.dataset, split=self.split, seed=self.seed)
+        return cell_title(self.title or self.label, self.dataset, self.split, self.seed)
 
 
 class SuiteRecord(_Record):

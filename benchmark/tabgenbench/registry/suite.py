@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from tabgenbench.data.split import SplitConfig
 from tabgenbench.errors import ConfigError, did_you_mean
@@ -24,6 +24,7 @@ class Choice(Options):
     name: str = Field(description="name of the plugin; for a dataset also the path of a card or a file")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the defaults")
     only_for: tuple[str, ...] = Field((), description="names of the datasets that it is for; empty: every dataset")
+    label: str = Field("", description="of a generator: what boards show in place of its name and options")
 
 
 class Suite(Options):
@@ -42,12 +43,18 @@ class Suite(Options):
 
     @field_validator("datasets", "generators", "metrics", mode="before")
     @classmethod
-    def _choices(cls, value: Any) -> Any:
-        return tuple(parse_choice(item) for item in value) if isinstance(value, list | tuple) else value
+    def _choices(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        choices = tuple(parse_choice(item) for item in value)
+        labelled = next((choice for choice in choices if choice.label), None)
+        if labelled is not None and info.field_name != "generators":
+            raise ConfigError(f"{info.field_name}: {labelled.name!r} has a label; only generators can have one")
+        return choices
 
 
 def parse_choice(item: Any) -> Choice:
-    """Turn ``"cvae:epochs=30"`` or ``{"name": "cvae", "epochs": 30}`` into a choice."""
+    """Turn ``"cvae:epochs=30"`` or ``{"name": "cvae", "label": "CVAE", "epochs": 30}`` into a choice."""
     if isinstance(item, Choice):
         return item
     if isinstance(item, str):
@@ -56,8 +63,12 @@ def parse_choice(item: Any) -> Choice:
         name, options = parse_plugin_string(item)
         return Choice(name=name, options=options)
     if isinstance(item, dict) and "name" in item:
-        options = {key: value for key, value in item.items() if key not in ("name", "only_for")}
-        return Choice(name=item["name"], options=options, only_for=item.get("only_for", ()))
+        label = item.get("label", "")
+        if not isinstance(label, str) or ("label" in item and not label.strip()):
+            raise ConfigError(f"generator {item['name']!r}: got label {label!r}, expected a text that is not empty")
+        options = {key: value for key, value in item.items() if key not in ("name", "label", "only_for")}
+        label, only_for = " ".join(label.split()), item.get("only_for", ())
+        return Choice(name=item["name"], options=options, label=label, only_for=only_for)
     raise ConfigError(f"got {item!r}, expected NAME:key=value or a table with name")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tabgenbench.data.schema import Schema
+from tabgenbench.errors import ConfigError
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.options import Options, make_options
@@ -32,7 +33,13 @@ class OpenedDataset(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice:
-    """A generator with its resolved options, its distribution, and the datasets that it is for; empty: all."""
+    """A generator with its resolved options.
+
+    Attributes:
+        distribution: the distribution that registers it.
+        only_for: the datasets that it is for; empty: all.
+        title: what boards call it, where the suite gives it a label; part of no key.
+    """
 
     name: str
     distribution: str
@@ -43,6 +50,12 @@ class GeneratorChoice:
     is_control: bool
     code: str
     only_for: tuple[str, ...] = ()
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What boards call it."""
+        return self.title or self.label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +115,7 @@ class Plan:
                 seed=cell.identity.seed,
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
+                title=cell.generator.title,
             )
             for cell in self.cells
         ]
@@ -120,12 +134,26 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     """Look up every generator and metric and check its options.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit.
+        ConfigError: a name or an option is unknown or does not fit, or boards could not tell two generators apart.
         PluginError: a class cannot be imported, or lacks what its kind asks for.
     """
-    generators = {one.label: one for one in (_generator(choice, plugins) for choice in suite.generators)}
+    chosen = [_generator(choice, plugins) for choice in suite.generators]
+    _check_titles(chosen)
+    generators = {one.label: one for one in chosen}
     metrics = {one.label: one for one in (_metric(choice, plugins) for choice in suite.metrics)}
     return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
+
+
+def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
+    shown: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    for one in generators:
+        if shown.setdefault(one.shown, one.label) != one.label:
+            both = f"{shown[one.shown]!r} and {one.label!r}"
+            raise ConfigError(f"generators: {both} have one label, {one.shown!r}; give each a label of its own")
+        if titles.setdefault(one.label, one.title) != one.title:
+            both = f"{titles[one.label]!r} and {one.title!r}"
+            raise ConfigError(f"generators: {one.label!r} has two labels, {both}; list it once")
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
@@ -159,8 +187,8 @@ def make_plan(
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}
     for dataset in prepared:
-        generators = [one for one in resolved.generators if is_for(one.only_for, dataset.label)]
-        scored_by = [one for one in resolved.metrics if is_for(one.only_for, dataset.label)]
+        generators = [one for one in resolved.generators if is_for(one.only_for, dataset.index.label)]
+        scored_by = [one for one in resolved.metrics if is_for(one.only_for, dataset.index.label)]
         for split in dataset.splits:
             for seed in range(suite.first_seed, suite.first_seed + suite.seeds):
                 for generator in generators:
@@ -206,6 +234,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         is_control=kind.is_control,
         code=class_hash(kind),
         only_for=choice.only_for,
+        title=choice.label,
     )
 
 

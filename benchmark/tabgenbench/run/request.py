@@ -69,7 +69,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         one = prepare_dataset(
             store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
         )
-        if label in prepared and prepared[label].fingerprint != one.fingerprint:
+        if label in prepared and prepared[label].index.fingerprint != one.index.fingerprint:
             raise ConfigError(f"datasets: two of them are named {label!r}; give each a name of its own")
         prepared[label] = one
     datasets = tuple(prepared.values())

@@ -68,9 +68,9 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
         found = read_snapshot(reader, row.key, row.scores)
         owner = owners.get(row.key)
         waiting = found.record is None or bool(found.missing)
-        failures = [problem for problem in found.not_ok(row.title) if problem.status not in DONE]
+        failures = [problem for problem in found.not_ok(row.cell_title) if problem.status not in DONE]
         if owner is not None and (waiting or failures):
-            standing.running.append(Running(row.title, row.key, owner))
+            standing.running.append(Running(row.cell_title, row.key, owner))
             left.append((row, _seconds_since(owner)))
         elif failures:
             standing.failed += 1
