@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"tabgenbench: {error}", err=True)
         sys.exit(EXIT_BAD_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("tabgenbench: interrupted; the same command goes on from here", err=True)
+        click.echo("tabgenbench: interrupted; repeat the command to resume", err=True)
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:  # the reader, such as head, has seen enough
         sys.stderr.close()
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not is_of_file_system(error):
             raise
         where = f"{error.filename or 'a file'}: cannot be read or written ({os.strerror(error.errno or 0)})"
-        click.echo(f"tabgenbench: {where}; mend its file system", err=True)
+        click.echo(f"tabgenbench: {where}; repair its file system", err=True)
         sys.exit(EXIT_BAD_INPUT)
 
 

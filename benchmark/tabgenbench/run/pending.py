@@ -17,7 +17,7 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells that have to be trained or scored, and keep in the run what they looked like."""
+    """Return the cells that must be trained or scored, and remember the times of their records in the run."""
     todo = []
     for cell in run.plan.cells:
         found = run.snapshot(cell)
@@ -28,7 +28,13 @@ def find_work(run: Run) -> list[Cell]:
 
 
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
-    """Whether a cell has to be trained. What was done since the work was found (``first``) is not done again."""
+    """Whether a cell must be trained; work that another runner finished since `find_work` is not repeated.
+
+    Args:
+        run: the run.
+        cell: the cell.
+        first: whether `find_work` asks.
+    """
     return _needs_fit(run, cell, run.snapshot(cell), first=first)
 
 
@@ -46,12 +52,12 @@ def _needs_fit(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> boo
 
 
 def is_unchanged(run: Run, cell: Cell) -> bool:
-    """Whether nobody has written the record of a cell since the work was found."""
+    """Whether the record of a cell is unchanged since `find_work`."""
     return _stamp(run.store, cell)[0] == run.stamps[cell.key][0]
 
 
 def count_failed(run: Run) -> int:
-    """Return how many cells a run leaves alone though they, or a metric on them, failed before."""
+    """Return the number of cells that failed before, or have a metric that failed, and are not retried."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
@@ -80,7 +86,7 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return when the record of a cell and each of its scores were written, in nanoseconds; 0 where there is none."""
+    """Return the modification times of a cell's record and scores in nanoseconds; 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

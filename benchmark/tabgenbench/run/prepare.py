@@ -1,4 +1,4 @@
-"""Datasets made ready: loaded and checked, split, and laid into the store once."""
+"""Preparing datasets: loading, checking, splitting, and writing the splits to the store once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Prepared:
                     shutil.rmtree(folder, ignore_errors=True)
         if self._new:
             path = _index_path(store, self.identity)
-            store.read(path, DatasetIndex)  # one that is torn is put aside before it is replaced
+            store.read(path, DatasetIndex)  # a corrupt index is quarantined before it is replaced
             store.write_text(path, self.index.model_dump_json(indent=1) + "\n")
         self._table, self._new = None, []
 
@@ -64,16 +64,16 @@ def prepare_dataset(
     n_splits: int,
     say: Callable[[str], None],
 ) -> Prepared:
-    """Return a dataset with its splits; loads it only where the store has no record of it. Writes nothing.
+    """Return a dataset with its splits; loads the table only if the store does not know it. Writes nothing.
 
     Args:
-        store: where earlier runs left their splits.
+        store: holds the splits of earlier runs.
         source: the dataset.
         label: name with the options that differ from the defaults.
         code: hash of the source's code.
         config: how to split.
         n_splits: number of splits; split ``i`` has seed ``i``.
-        say: is told what takes long.
+        say: receives a line before a slow step.
 
     Raises:
         DataError: the table cannot be loaded or is not valid.

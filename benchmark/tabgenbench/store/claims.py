@@ -1,8 +1,8 @@
-"""Claims: which runner is at work on which cell, so that runners that share a store never do a cell twice.
+"""Claims: which runner is working on which cell, so that runners that share a store never do a cell twice.
 
-A claim is a small file, made with its content in one step by a hard link. It is free again at once when its owner was a
-process of this machine and is gone. Of an owner elsewhere, or hidden from this user, nothing is known but its last sign
-of life: its claim is free EXPIRY_SECONDS later.
+A claim is a small file, created with its content in one step by a hard link. A claim whose owner was a process of this
+machine becomes free as soon as that process ends. An owner on another machine, or hidden from this user, cannot be
+checked: its claim becomes free EXPIRY_SECONDS after the last refresh.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tabgenbench.store.store import Store
 
 __all__ = ["EXPIRY_SECONDS", "Claims"]
 
-EXPIRY_SECONDS = 600.0  # without a refresh; a runner gives one about every 30 s
+EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every 30 s
 
 
 class Claims:
-    """The claims of one runner on cells of a store, and what it can see of those of others. Safe for threads.
+    """The claims of one runner on cells of a store, and its view of the claims of others. Thread-safe.
 
     Args:
         store: the store.
@@ -35,18 +35,20 @@ class Claims:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._held: dict[str, bytes] = {}  # key to the content of its file: a file of that name may be another's by now
+        self._held: dict[
+            str, bytes
+        ] = {}  # key to the content of its file, since another runner may have replaced the file
         self._mutex = threading.Lock()
 
     def acquire(self, key: str) -> bool:
         """Claim a cell.
 
         Returns:
-            Whether this object holds it now; False where anybody holds it, another thread of this process included.
+            Whether this object holds it now; False if any runner holds it, including another thread of this process.
         """
         path = self._path(key)
         seen = _parse(_content(path))
-        if seen is not None and seen.lives():  # most often so: spares the lock
+        if seen is not None and seen.lives():  # the common case: no lock is needed
             return False
         with self.store.locked():
             now = self._clock()
@@ -58,7 +60,7 @@ class Claims:
         return True
 
     def release(self, key: str) -> None:
-        """Give a claim back; one that was lost meanwhile is left to who has it."""
+        """Release a claim; if another runner has taken it since, nothing changes."""
         with self.store.locked():
             with self._mutex:
                 content = self._held.pop(key, None)
@@ -67,14 +69,14 @@ class Claims:
                 path.unlink(missing_ok=True)
 
     def refresh(self) -> list[str]:
-        """Show that this runner lives.
+        """Refresh all claims of this runner.
 
         Returns:
-            The keys of claims that were lost, since this runner was stopped for longer than the expiry and another
-            took them: what it finds on them is done twice.
+            The keys of lost claims: this runner was stopped for longer than the expiry and another runner took them, so
+            these cells are done twice.
 
         Raises:
-            OSError: the file system fails; no claim is given up for it, so that one may try again.
+            OSError: the file system failed; all claims are kept, so the call can be repeated.
         """
         lost = []
         with self.store.locked(), self._mutex:
@@ -89,28 +91,28 @@ class Claims:
         return lost
 
     def close(self) -> None:
-        """Give all claims back; one that cannot be is free when this process is gone, or expires."""
+        """Release all claims; one that cannot be released becomes free when this process ends, or expires."""
         for key in list(self._held):
             with suppress(OSError):
                 self.release(key)
 
     def holder(self, key: str) -> Owner | None:
-        """Return who is at work on a cell, or None. Only looks."""
+        """Return which runner is working on a cell, or None. Changes nothing."""
         path = self._path(key)
         owner = _parse(_content(path))
         return owner if owner is not None and _holds(owner, path, time.time()) else None
 
     def owners(self) -> dict[str, Owner]:
-        """Return who is at work on which cell. Only looks."""
+        """Return which runner is working on which cell. Changes nothing."""
         found = ((path.stem, self.holder(path.stem)) for path in self._paths())
         return {key: owner for key, owner in found if owner is not None}
 
     def dead(self) -> list[str]:
-        """Return the keys of claims that hold nothing any more. Only looks."""
+        """Return the keys of claims that have expired or whose owner is gone. Changes nothing."""
         return [path.stem for path in self._paths() if self.holder(path.stem) is None]
 
     def remove_dead(self) -> None:
-        """Remove the claims that hold nothing any more."""
+        """Remove the claims that have expired or whose owner is gone."""
         for key in self.dead():
             with self.store.locked():
                 self._clear(self._path(key), self._clock())
@@ -122,13 +124,13 @@ class Claims:
         return iter(sorted((self.store.root / "claims").glob("*.json")))
 
     def _clock(self) -> float:
-        """Return the time by the clock of the file system, which the clocks of its machines may differ from."""
+        """Return the time by the clock of the file system, which may differ from the clock of this machine."""
         lock = self.store.root / "claims" / ".lock"
         os.utime(lock)
         return lock.stat().st_mtime
 
     def _make(self, path: Path) -> bytes | None:
-        """Make a claim's file, whole, and return its content; None where one is there."""
+        """Create the file of a claim in one step and return its content; None if the file exists."""
         owner = Owner.this_process().model_copy(update={"token": secrets.token_hex(6)})
         content = owner.model_dump_json(indent=1).encode() + b"\n"
         temporary = self.store.new_path(".json")
@@ -137,7 +139,7 @@ class Claims:
         try:
             os.link(temporary, path)
         except FileExistsError:
-            made = temporary.stat().st_nlink == 2  # over NFS a link may be made and its answer lost
+            made = temporary.stat().st_nlink == 2  # on NFS a link may be created and the reply lost
         except OSError as error:
             if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise
@@ -149,7 +151,7 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove a claim that nobody holds; whether the place is free. The store is locked."""
+        """Remove a claim that no runner holds; return whether the place is free. The store is locked."""
         if not os.path.lexists(path):
             return True
         if not os.access(path, os.R_OK):  # another user's
@@ -167,14 +169,14 @@ class Claims:
             if grave.read_bytes() == content:
                 grave.unlink()
                 return True
-            with suppress(OSError):  # without locks, another runner may have claimed it since it was looked at
+            with suppress(OSError):  # without locks, another runner may have claimed the cell since it was read
                 os.link(grave, path)
             grave.unlink()
         return False
 
 
 def _make_without_links(path: Path, content: bytes) -> bool:
-    """Make a claim's file where the file system has no hard links."""
+    """Create the file of a claim on a file system without hard links."""
     try:
         with path.open("xb") as handle:
             handle.write(content)
@@ -191,10 +193,10 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim that this user made, or None; unlike `_content`, tells a failure from absence."""
+    """Return the content of a claim of this user, or None; unlike `_content`, a failing file system raises."""
     try:
         return path.read_bytes()
-    except (FileNotFoundError, PermissionError):  # another user's, by now
+    except (FileNotFoundError, PermissionError):  # another user has taken it
         return None
 
 
@@ -206,7 +208,7 @@ def _parse(content: bytes | None) -> Owner | None:
 
 
 def _holds(owner: Owner, path: Path, now: float) -> bool:
-    """Whether a claim holds: its owner lives, or may live and gave a sign of life lately."""
+    """Whether a claim is valid: its owner is running, or cannot be checked and refreshed the claim recently."""
     lives = owner.lives()
     if lives is not None:
         return lives

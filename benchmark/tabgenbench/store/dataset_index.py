@@ -1,4 +1,4 @@
-"""What a store knows of a dataset, so that the table need not be loaded again, and the publishing of its splits."""
+"""The index of a dataset in a store, which makes loading the table again unnecessary, and the publishing of splits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DatasetIndex", "SplitInfo", "publish_split"]
 
 
 class SplitInfo(BaseModel):
-    """What a plan needs to know of a split."""
+    """The facts of a split that a plan needs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,7 +29,7 @@ class SplitInfo(BaseModel):
 
 
 class DatasetIndex(BaseModel):
-    """``datasets/<identity>.json``: what a source gave when it was last loaded, and the splits made of it."""
+    """``datasets/<identity>.json``: size and schema of a table when it was last loaded, and its splits."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
@@ -44,7 +44,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a split to its place; a whole one that is there already stays, a damaged one is put aside."""
+    """Move a split to its place; an intact split that is there stays, a damaged one is quarantined."""
     with store.locked():
         damage = find_damage(final) if final.exists() else "absent"
         if not damage:

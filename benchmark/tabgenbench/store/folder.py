@@ -1,4 +1,4 @@
-"""The folder below a store: writes that are whole or absent, temporary files with an owner, a place for torn files."""
+"""The folder of a store: atomic writes, temporary files with an owner, a quarantine for corrupt files."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tabgenbench.store.owner import Owner
 
 __all__ = ["SetAside", "StoreFolder"]
 
-FOREIGN_SECONDS = 86_400  # how long the temporary files of another machine are left alone
-_MUTEX = threading.RLock()  # on NFS the kernel's file locks hold between processes, not between threads
+FOREIGN_SECONDS = 86_400  # how long temporary files of another machine are kept
+_MUTEX = threading.RLock()  # file locks on NFS exclude other processes, not other threads
 
 
 @dataclass(frozen=True)
 class SetAside:
-    """Something in a store that could not be read.
+    """A file or folder of a store that could not be read.
 
     Attributes:
         path: where it was found.
         reason: what is wrong with it.
-        moved: where it is now, or None where it was left, since the store is only being read.
+        moved: where it is now, or None if it stayed because the store is only being read.
     """
 
     path: Path
@@ -42,8 +42,9 @@ class SetAside:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    What cannot be read is as good as absent. It stays where it is as long as the store is only read, and is moved to
-    ``set-aside/`` once `writing` is set; either way `set_aside` names it, and `on_set_aside` is told.
+    A file that cannot be read counts as missing. While the store is only read, the file stays where it is; once
+    `writing` is set, it is moved to ``set-aside/``. In both cases it is listed in `set_aside` and passed to
+    `on_set_aside`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -55,12 +56,12 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other process that uses this method out of such blocks; for steps of milliseconds.
+        """Exclude every other process that uses this method; for steps of milliseconds.
 
-        Where the file system has no locks, these steps rest on the atomicity of links and renames alone.
+        On a file system without locks, these steps rely on the atomicity of links and renames alone.
         """
         with _MUTEX:
-            if self._depth:  # this thread has it already
+            if self._depth:  # this thread already holds the lock
                 yield
                 return
             path = self.root / "claims" / ".lock"
@@ -77,17 +78,17 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Return an empty folder below ``tmp`` that belongs to this process."""
+        """Create a folder below ``tmp`` that belongs to this process."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return a path below ``tmp`` that nothing has and that belongs to this process."""
+        """Return an unused path below ``tmp`` that belongs to this process."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
-        """Return what processes that are gone left in ``tmp``."""
+        """Return the files in ``tmp`` whose processes have ended."""
         try:
             paths = sorted((self.root / "tmp").iterdir())
         except (FileNotFoundError, NotADirectoryError):
@@ -95,13 +96,13 @@ class StoreFolder:
         return [path for path in paths if not _may_be_in_use(path)]
 
     def keep_temporaries(self) -> None:
-        """Show other machines that what this process has in ``tmp`` is in use."""
+        """Mark the files of this process in ``tmp`` as in use, for other machines."""
         for path in (self.root / "tmp").glob(f"{Owner.this_process().stem}-*"):
             with suppress(FileNotFoundError):
                 os.utime(path)
 
     def publish_folder(self, folder: Path, final: Path) -> None:
-        """Move a finished folder to its place in one step; one that is there already is replaced."""
+        """Move a finished folder to its place in one step, replacing a folder that is there."""
         final.parent.mkdir(parents=True, exist_ok=True)
         while True:
             self.discard(final)
@@ -114,7 +115,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder; for a reader it goes in one step."""
+        """Remove a file or a folder; to a reader it disappears in one step."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -123,17 +124,17 @@ class StoreFolder:
         shutil.rmtree(grave, ignore_errors=True)
 
     def write_text(self, path: Path, text: str) -> None:
-        """Write a file in one step, making its folder."""
+        """Write a file in one step, creating its folder."""
         self.write_bytes(path, text.encode())
 
     def write_bytes(self, path: Path, content: bytes) -> None:
-        """Write a file in one step, making its folder."""
+        """Write a file in one step, creating its folder."""
         with self.replacing(path) as temporary:
             temporary.write_bytes(content)
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
-        """Give a temporary path to write to, and move it to ``path`` when the block ends well."""
+        """Yield a temporary path to write to, and move it to ``path`` if the block succeeds."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.new_path(path.suffix)
         try:
@@ -143,20 +144,20 @@ class StoreFolder:
             temporary.unlink(missing_ok=True)
 
     def put_aside(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
-        """Name what cannot be read, and move it to ``set-aside/`` if this store is being written.
+        """Report a file that cannot be read, and move it to ``set-aside/`` if this store is being written.
 
         Args:
             path: a file or folder of the store.
             reason: what is wrong with it.
-            content: what was read; a file that another runner has written anew since then stays.
+            content: what was read; a file that another runner has rewritten since then stays.
         """
         moved = None
         if self.writing:
             try:
                 moved = self._move_aside(path, content)
-            except FileNotFoundError:  # another runner was quicker
+            except FileNotFoundError:  # another runner has moved it
                 return
-            except OSError:  # it may not be moved: named, then, and left
+            except OSError:  # no permission to move it: it is reported and stays
                 moved = None
         if all((path, moved) != (other.path, other.moved) for other in self.set_aside):
             self.set_aside.append(SetAside(path, reason, moved))
@@ -178,7 +179,7 @@ class StoreFolder:
         return place
 
     def put_aside_blocking(self, path: Path) -> None:
-        """Put aside a file where a folder of ``path`` belongs, or a folder where ``path`` belongs."""
+        """Quarantine a file that stands where a folder of ``path`` belongs, or a folder that stands at ``path``."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return
@@ -189,11 +190,11 @@ class StoreFolder:
 
 
 def _may_be_in_use(path: Path) -> bool:
-    """Whether the process that made a temporary file may still use it."""
+    """Whether the process that created a temporary file may still use it."""
     owner = Owner.from_name(path.name)
     lives = None if owner is None else owner.lives()
     if lives is not None:
         return lives
-    with suppress(FileNotFoundError):  # nothing is known of processes elsewhere: age decides
+    with suppress(FileNotFoundError):  # a process of another machine cannot be checked: the age decides
         return time.time() - path.stat().st_mtime < FOREIGN_SECONDS
     return True

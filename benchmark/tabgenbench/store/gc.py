@@ -1,6 +1,6 @@
-"""What a store can do without: synthetic tables that no suite needs, and what dead processes left behind.
+"""Garbage collection: synthetic tables that no suite needs, and files that dead processes left behind.
 
-Records and scores are never touched. A synthetic table that is freed can be sampled again, by training its cell.
+Records and scores are never removed. A removed synthetic table can be sampled again by training its cell.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Garbage:
 
     Attributes:
         kind: ``synthetic tables``, ``temporary files`` or ``claims``.
-        title: what it is, for a person.
+        title: what it is, in words.
         path: where it is.
         size: in bytes.
         key: the cell, where it is of one.
@@ -38,10 +38,10 @@ class Garbage:
 
 
 def find_garbage(store: Store) -> list[Garbage]:
-    """Return what can be freed; changes nothing.
+    """Return the files that can be removed; changes nothing.
 
     Raises:
-        StoreError: a suite cannot be read, so that nobody can tell which cells it needs.
+        StoreError: a suite cannot be read, so the cells that it needs are unknown.
     """
     needed, claims = _needed_cells(store), Claims(store)
     busy = claims.owners()
@@ -58,14 +58,14 @@ def find_garbage(store: Store) -> list[Garbage]:
 
 
 def free(store: Store, found: list[Garbage]) -> list[Garbage]:
-    """Free what was found, as far as it is still garbage.
+    """Remove the garbage that is still garbage.
 
     Args:
-        store: the store, which has to be writable; folders of a store are not made.
-        found: what `find_garbage` gave.
+        store: the store, which must be writable; missing folders are not created.
+        found: the result of `find_garbage`.
 
     Returns:
-        What was freed; a cell that a run began to work on meanwhile is left alone.
+        What was removed; a cell that a run has begun to work on meanwhile is kept.
     """
     claims, freed = Claims(store), []
     claims.remove_dead()
@@ -84,7 +84,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
 
 
 def set_aside_files(store: Store) -> tuple[int, int]:
-    """Return how many files lie in ``set-aside`` and their size in bytes; nobody but a person removes them."""
+    """Return the number of files in ``set-aside`` and their size in bytes; only the user removes them."""
     folder = store.root / "set-aside"
     return sum(1 for _ in _files(folder)), _size(folder)
 
@@ -116,6 +116,6 @@ def _files(path: Path) -> Iterator[Path]:
 def _size(path: Path) -> int:
     total = 0
     for one in _files(path):
-        with suppress(FileNotFoundError):  # a run may move it at the same time
+        with suppress(FileNotFoundError):  # a run may have moved it
             total += one.stat().st_size
     return total

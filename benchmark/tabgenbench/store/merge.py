@@ -1,8 +1,8 @@
-"""Stores joined: what others found is copied into one store, and where two disagree the place is named.
+"""Merging of stores: results are copied into one store, and disagreements are reported.
 
-A key says everything that can change a result, so equal keys should hold equal scores. Where they do not, the target's
-stay and nothing else of that cell is taken, so that scores of two trainings are never mixed. Where both have no metric
-in common, the hashes of the synthetic tables tell.
+A key contains everything that can change a result, so equal keys should hold equal scores. If they differ, the target
+keeps its own and takes nothing else of that cell, so scores of two trainings are never mixed. If the two stores have no
+metric of the cell in common, the hashes of the synthetic tables decide.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from tabgenbench.store.store import Store
 
 __all__ = ["MergeReport", "check_sources", "merge_store"]
 
-RANKS = {"ok": 2, "skipped": 1}  # what is worth more takes the place of what is worth less; failures are worth 0
+RANKS = {"ok": 2, "skipped": 1}  # a record of higher rank replaces one of lower rank; failures have rank 0
 
 
 @dataclass
 class MergeReport:
-    """What came of joining one store to another.
+    """The result of merging one store into another.
 
     Attributes:
         source: the store that was read.
-        taken: how many splits, cells, scores, datasets and suites were copied or joined.
-        present: how many of them the target had already.
-        conflicts: a sentence for each place where both have a result and the two differ.
-        passed_over: a sentence for each thing that was not taken for another reason.
+        taken: number of splits, cells, scores, datasets and suites that were copied or merged.
+        present: number of them that the target already had.
+        conflicts: a sentence for each result that both stores have and that differs.
+        passed_over: a sentence for each item that was skipped for another reason.
     """
 
     source: Path
@@ -51,7 +51,7 @@ class MergeReport:
 
 
 def check_sources(sources: Sequence[Store], target: Store) -> None:
-    """Raise `StoreError` where a source is no store, or is the target."""
+    """Raise `StoreError` if a source is not a store, or is the target."""
     for source in sources:
         if not any((source.root / name).is_dir() for name in ("cells", "splits", "suites")):
             got = "holds no cells, splits or suites" if source.root.is_dir() else "is not a folder"
@@ -61,12 +61,12 @@ def check_sources(sources: Sequence[Store], target: Store) -> None:
 
 
 def merge_store(source: Store, target: Store, *, say: Callable[[str], None] = lambda _: None) -> MergeReport:
-    """Join one store to another; the source is only read. May be ended and begun again at any moment.
+    """Merge one store into another; the source is only read. The merge can be interrupted and repeated at any time.
 
     Args:
-        source: what to take from; runs may be at work on it.
-        target: what to join to, after `Store.prepare`; cells that a run is at work on are passed over.
-        say: is told of each kind of thing before it is joined.
+        source: the store to copy from; runs may be working on it.
+        target: the store to copy to, after `Store.prepare`; cells that a run is working on are skipped.
+        say: receives a line before each kind of item is merged.
     """
     report = MergeReport(source.root)
     say(f"{source.root}: splits")
@@ -136,14 +136,14 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Put a cell in place of one that is worth less; False where a run changed it meanwhile."""
+    """Replace a cell of lower rank; False if a run has changed the source meanwhile."""
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
             with _copied(folder / "synthetic", target) as copy:
                 if source.read_cell(record.key) != record:
                     return False
-                target.discard(final)  # with scores, if there are any: they are of another training
+                target.discard(final)  # with its scores, which belong to another training
                 target.publish_folder(copy, final / "synthetic")
         except OSError:
             if source.draws_are_whole(record):
@@ -184,14 +184,14 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Whether the synthetic tables of a cell are known to have other bytes; asked where no score tells."""
+    """Whether the synthetic tables of a cell are known to differ; used if no score can be compared."""
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
     return all(hashes) and hashes[0] != hashes[1]
 
 
 def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
-    """Whether both stores have the same bytes, or at least say the same: a newer program may write more fields."""
+    """Whether both stores have the same bytes or equal records; a newer program may write more fields."""
     paths = [store.score_path(score.cell_key, score.key) for store in (source, target)]
     if paths[0].read_bytes() == paths[1].read_bytes():
         return True
@@ -199,7 +199,7 @@ def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
 
 
 def _copy_score(source: Store, target: Store, score: ScoreRecord) -> None:
-    """Copy the scores of a metric: artifacts first, the record last, as a run writes them."""
+    """Copy the scores of a metric in the order in which a run writes them: artifacts first, the record last."""
     folder, final = source.cell_folder(score.cell_key), target.cell_folder(score.cell_key)
     places = [path.relative_to(folder) for path in sorted((folder / "scores").glob(f"{score.key}.*.csv"))]
     for place in (*places, Path("runs") / f"{score.key}.json", Path("scores") / f"{score.key}.json"):
@@ -214,14 +214,14 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
     joined = theirs if ours is None else ours.model_copy(update={"rows": _join_rows(ours, theirs)})
     if joined != ours:
         target.write_suite(joined)
-        if ours is None:  # the suite that was run last is shown first
+        if ours is None:  # suites are listed by the time of their last run
             seen = (source.root / "suites" / f"{name}.json").stat()
             os.utime(target.root / "suites" / f"{name}.json", ns=(seen.st_atime_ns, seen.st_mtime_ns))
     report.count("suites", joined != ours)
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
-    """Return the rows of both by key, ours first; a row of both asks for the scores of both."""
+    """Return the rows of both suites by key, ours first; a row in both keeps the scores of both."""
     rows = {row.key: row for row in ours.rows}
     for row in theirs.rows:
         known = rows.get(row.key)
@@ -231,7 +231,7 @@ def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
 
 @contextmanager
 def _copied(folder: Path, target: Store) -> Iterator[Path]:
-    """Give a copy of a folder on the disk of the target, to be moved to its place."""
+    """Yield a copy of a folder on the disk of the target, ready to be moved to its place."""
     place = target.new_folder() / folder.name
     try:
         shutil.copytree(folder, place)

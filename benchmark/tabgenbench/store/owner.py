@@ -1,4 +1,4 @@
-"""Which process something belongs to, said so that another process can tell later whether it still lives."""
+"""The process that a file belongs to, described so that another process can check whether it is still running."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ __all__ = ["Owner"]
 class Owner(BaseModel):
     """A process on some machine.
 
-    A process's number is used again after it ended, and means nothing in another container: so the start and the
-    namespace belong to it.
+    A process id is reused after the process has ended and has no meaning in another container, so the start time and
+    the pid namespace identify the process too.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     host: str
-    namespace: str = Field(description="boot of the kernel and its pid namespace: equal where pids can be compared")
+    namespace: str = Field(description="boot and pid namespace of the kernel; pids can be compared if it is equal")
     pid: int
-    started: int = Field(description="start of the process, in clock ticks since boot: no change of the clock moves it")
-    since: str = Field("", description="UTC time in ISO 8601 since when it holds what it holds")
-    token: str = Field("", description="makes the content of each claim its own")
+    started: int = Field(description="start of the process, in clock ticks since boot")
+    since: str = Field("", description="UTC time in ISO 8601 since when it holds the claim")
+    token: str = Field("", description="random text that makes the content of each claim unique")
 
     @classmethod
     def this_process(cls) -> Owner:
-        """Return the owner that this process is, since now."""
+        """Return this process as an owner, from now on."""
         pid = os.getpid()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         started = _start_of(pid) or 0
         return cls(host=socket.gethostname(), namespace=_namespace(), pid=pid, started=started, since=since)
 
     def lives(self) -> bool | None:
-        """Whether the process still runs; None where nobody can tell.
+        """Whether the process is still running; None if that cannot be determined.
 
-        That is so of a process of another machine, container or boot, and of a number that another user's process has
-        where these are hidden (``hidepid``): it may be this process or one that came after it.
+        It cannot be determined for a process of another machine, container or boot, nor for a pid whose process is
+        hidden from this user (``hidepid``), which may be this process or a later one.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
@@ -52,11 +52,11 @@ class Owner(BaseModel):
 
     @property
     def stem(self) -> str:
-        """How the names of its temporary files begin."""
+        """The prefix of the names of its temporary files."""
         return f"{self.host}-{self.namespace}-{self.pid}-{self.started}"
 
     def new_name(self) -> str:
-        """Return a name for a temporary file that tells whose it is."""
+        """Return a name for a temporary file that identifies its owner."""
         return f"{self.stem}-{secrets.token_hex(6)}"
 
     @classmethod
@@ -68,11 +68,11 @@ class Owner(BaseModel):
         return cls(host=parts[0], namespace=parts[1], pid=int(parts[2]), started=int(parts[3]))
 
 
-UNKNOWN = -1  # the start of a process that runs, but may not be looked at
+UNKNOWN = -1  # the start time of a process that runs but is hidden from this user
 
 
 def _start_of(pid: int) -> int | None:
-    """Return the start of a process, UNKNOWN, or None where it does not run; one that nobody reaped does not run."""
+    """Return the start time of a process, UNKNOWN, or None if it does not run; a zombie does not run."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -22,7 +22,7 @@ SAMPLE = 20  # cells of a label whose times are averaged: enough for an estimate
 
 @dataclass(frozen=True)
 class Running:
-    """A cell that a run is at work on."""
+    """A cell that a run is working on."""
 
     cell: str
     key: str
@@ -31,12 +31,12 @@ class Running:
 
 @dataclass
 class Standing:
-    """How far a suite is. A cell counts once: as running, failed (a metric of it counts), skipped, done or waiting.
+    """Progress of a suite. Each cell counts once: running, failed (also if a metric failed), skipped, done or waiting.
 
     Attributes:
         name: the suite.
-        seconds_left: estimate of wall time, from finished cells of the same generator, else of all; None where no cell
-            tells, 0 where nothing is left. It takes as many cells at a time as run now, and at least one.
+        seconds_left: estimate of wall time in seconds, from finished cells of the same generator, else of all; None if
+            no cell has finished, 0 if nothing is left. It assumes as many cells at a time as run now, at least one.
     """
 
     name: str
@@ -51,17 +51,17 @@ class Standing:
 
 
 def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] | None = None) -> Standing:
-    """Count the cells of a suite by how far they are; only reads.
+    """Count the cells of a suite by their state; only reads.
 
     Args:
         store: the store.
         suite: one of its suites.
-        owners: who is at work on which cell, as `Claims.owners` says; looked up where not given.
+        owners: which runner is working on which cell (`Claims.owners`); looked up if not given.
     """
     owners = Claims(store).owners() if owners is None else owners
     standing = Standing(suite.name)
     finished: dict[str, list[CellRecord]] = defaultdict(list)
-    left: list[tuple[SuiteRow, float]] = []  # what is not done, and the seconds that a run has spent on it
+    left: list[tuple[SuiteRow, float]] = []  # unfinished cells, with the seconds that a run has spent on each
     reader = RecordReader(store)
     for row in {row.key: row for row in suite.rows}.values():
         standing.cells += 1
@@ -90,7 +90,7 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
 
 
 def _seconds(store: Store, record: CellRecord) -> float:
-    """Return the wall seconds that a cell took: training, sampling and all metrics that were run on it."""
+    """Return the wall time of a cell in seconds: training, sampling and all its metrics."""
     infos = [store.read(path, RunInfo) for path in sorted((store.cell_folder(record.key) / "runs").glob("*.json"))]
     times = [phase.seconds for phase in record.phases.values()] + [info.seconds for info in infos if info is not None]
     return sum(seconds for seconds in times if seconds is not None)

@@ -1,13 +1,13 @@
-"""The store: a folder of splits, cells and scores. Every write is atomic; a failure is kept but never counts as done.
+"""The store: a folder of splits, cells and scores. Writes are atomic; failures are recorded and never count as done.
 
 store.json                the schema version of what is in it
 splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json  files.json
 cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  scores/<metric-key>.json  runs/<metric-key>.json
-datasets/<identity>.json  what a dataset source gave when it was last loaded, so that it need not be loaded again
-suites/<name>.json        what the last run of a suite asked for
-claims/<key>.json         which runner is at work on a cell
-set-aside/                what was found and could not be read, in the folders where it was
-tmp/                      what is being written
+datasets/<identity>.json  size, schema and splits of a dataset, so that it need not be loaded again
+suites/<name>.json        cells and scores that the last run of a suite asked for
+claims/<key>.json         which runner is working on a cell
+set-aside/                files that could not be read, at their former relative paths
+tmp/                      files being written
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class Store(StoreFolder):
-    """A folder that keeps what runs found.
+    """The results of runs, in a folder.
 
     Args:
-        root: the folder; made by `prepare`, never by reading.
-        migrations: how records of older schema versions are read, by the version that a step starts from.
+        root: the folder; created by `prepare`, never by reading.
+        migrations: functions that read records of older schema versions, by the version that each starts from.
 
     Raises:
-        StoreError: it is of a schema version that this program does not read.
+        StoreError: this program does not read the schema version of the store.
     """
 
     def __init__(self, root: Path, *, migrations: Mapping[int, Migration] = MIGRATIONS) -> None:
@@ -53,10 +53,10 @@ class Store(StoreFolder):
             check_version(root, marker, migrations)
 
     def prepare(self) -> None:
-        """Make the folder and remove what a killed run left half-written.
+        """Create the folder and remove unfinished files of killed runs.
 
         Raises:
-            StoreError: the folder cannot be made or written.
+            StoreError: the folder cannot be created or written.
         """
         try:
             for name in ("splits", "cells", "datasets", "suites", "claims", "tmp"):
@@ -76,17 +76,17 @@ class Store(StoreFolder):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise `StoreError` where `prepare` would; makes nothing."""
+        """Raise `StoreError` if `prepare` would; creates nothing."""
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
-        # A folder marked read-only for everybody is left alone even where the superuser could write.
+        # A folder that is read-only for everybody stays untouched, even if the superuser could write to it.
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK) or not place.stat().st_mode & 0o222:
             raise StoreError(f"--store: cannot write to {self.root}; name a folder that you may write to")
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise `StoreError` where the file system of the store fails in the block; other errors pass as they are."""
+        """Raise `StoreError` if the file system of the store fails in the block; other errors pass unchanged."""
         try:
             yield
         except OSError as error:
@@ -94,8 +94,8 @@ class Store(StoreFolder):
                 raise
             what = os.strerror(error.errno or 0)  # HDF5 has pages of text in its errors
             raise StoreError(
-                f"--store: {error.filename or self.root} cannot be read or written ({what}); mend the file system of "
-                f"{self.root} and give the same command again: it goes on from here"
+                f"--store: {error.filename or self.root} cannot be read or written ({what}); repair the file system of "
+                f"{self.root} and repeat the command to resume"
             ) from error
 
     def split_folder(self, fingerprint: str) -> Path:
@@ -123,24 +123,24 @@ class Store(StoreFolder):
         return not self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
-        """Return the hash of each synthetic table of a cell: of its file where the record is of an older program.
+        """Return the hash of each synthetic table of a cell: from its record, else from its files.
 
-        Empty where nobody can tell, since the files are gone.
+        Empty if neither exists.
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
         return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def put_torn_draws_aside(self, record: CellRecord) -> None:
-        """Put aside synthetic tables of a cell that were cut off; those that are gone were removed by somebody."""
+        """Quarantine the corrupt synthetic tables of a cell; missing ones were removed on purpose."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.put_aside(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
-        """Move the synthetic tables of a cell to their place, and say in its record, not yet written, what they are.
+        """Move the synthetic tables of a cell to their place, and enter their sizes and hashes in its unwritten record.
 
-        Scores that are there are removed unless they are known to be of tables with the same bytes.
+        Existing scores are removed unless they are known to belong to tables with the same bytes.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -159,7 +159,7 @@ class Store(StoreFolder):
         return self._belonging(path, record, fits=record is not None and record.key == key)
 
     def write_cell(self, record: CellRecord) -> None:
-        """Write the record of a cell; the synthetic tables are in place by then."""
+        """Write the record of a cell; its synthetic tables are already in place."""
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
@@ -170,7 +170,7 @@ class Store(StoreFolder):
         return self._belonging(path, record, fits=fits)
 
     def write_score(self, record: ScoreRecord, info: RunInfo) -> None:
-        """Write the scores of a metric, and apart from them how long it took."""
+        """Write the scores of a metric, and its run time in a separate file."""
         self._write(self.cell_folder(record.cell_key) / "runs" / f"{record.key}.json", info)
         self._write(self.score_path(record.cell_key, record.key), record)
 
@@ -179,15 +179,15 @@ class Store(StoreFolder):
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
-        """Return what the last run of a suite asked for, or None."""
+        """Return the record of the last run of a suite, or None."""
         return self.read(self.root / "suites" / f"{name}.json", SuiteRecord)
 
     def write_suite(self, record: SuiteRecord) -> None:
-        """Keep what a run asks for."""
+        """Write the record of a suite."""
         self._write(self.root / "suites" / f"{record.name}.json", record)
 
     def suites(self) -> list[str]:
-        """Return the names of the suites that were run, the latest first."""
+        """Return the names of the suites that were run, latest first."""
         paths = sorted((self.root / "suites").glob("*.json"), key=lambda path: -path.stat().st_mtime_ns)
         return [path.stem for path in paths]
 
@@ -199,10 +199,10 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file, or None where there is none; a file that holds something else is put aside.
+        """Return the record in a file, or None if there is no file; a file with other content is quarantined.
 
         Raises:
-            StoreError: it is of a schema version that this program does not read, or may not be read by this user.
+            StoreError: this program does not read its schema version, or this user may not read the file.
         """
         try:
             content = path.read_bytes()
@@ -222,8 +222,8 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Read a record of another schema version, or put aside what is no record."""
-        with suppress(ValueError):  # of JSON, of its encoding and of what it should hold
+        """Read a record of another schema version; quarantine any other file."""
+        with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None
             if isinstance(found, int) and found != SCHEMA_VERSION:
@@ -238,7 +238,7 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return where the synthetic tables are, or should be, that are not whole."""
+        """Return the paths of synthetic tables that are missing or corrupt."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]
@@ -291,7 +291,7 @@ def _hash(path: Path) -> str:
 
 
 def _opens(path: Path) -> bool:
-    """Whether a file is an HDF5 file that was not cut off."""
+    """Whether a file is an HDF5 file that is not truncated."""
     import h5py
 
     try:

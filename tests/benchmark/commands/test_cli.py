@@ -170,7 +170,7 @@ def test_a_terminated_run_leaves_a_clean_store(tmp_path: Path) -> None:
         process.terminate()
         error = process.stderr.read()
         assert process.wait(timeout=60) == 130
-    assert "goes on from here" in error
+    assert "repeat the command to resume" in error
     assert not list((tmp_path / "store" / "tmp").iterdir())
     assert not list((tmp_path / "store").glob("cells/*/fit.json"))
 
@@ -203,7 +203,7 @@ def test_a_run_terminated_before_its_first_cell_leaves_no_temporary_file(
         process.terminate()
         error = process.stderr.read()
         assert process.wait(timeout=60) == 130
-    assert "goes on from here" in error
+    assert "repeat the command to resume" in error
     assert "Traceback" not in error
     assert list(temporary.iterdir()) == []
     assert not list((tmp_path / "store").glob("tmp/*"))
