@@ -18,7 +18,7 @@ define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TabGenBench needs Python 3.11 or newer; set PYTHON=python3.11")'
 	@echo 'installing into $(VENV)/, a minute or two'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --no-compile --editable '.[$(1)]'
+	@$(BIN)/python -m pip install -qq --no-compile --editable '.[$(1)]'
 endef
 
 $(VENV)/.installed: pyproject.toml constraints.txt
