@@ -13,19 +13,25 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
+# Python compiles what it imports and keeps it; compiling every file of every package during installation takes longer.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TabGenBench needs Python 3.11 or newer; set PYTHON=python3.11")'
+	@echo 'installing into $(VENV)/, a minute or two'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --no-compile --editable '.[$(1)]'
+endef
+
 $(VENV)/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "TabGenBench needs Python 3.11 or newer; set PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(call install,sdv)
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	@touch $@
+$(VENV)/.installed-dev: pyproject.toml constraints.txt
+	$(call install,dev)
+	@touch $(VENV)/.installed $@
 
 run: $(VENV)/.installed ## train and score the quickstart suite on embedded data, print its board and write it to board/
-	$(BIN)/tabgenbench run quickstart --store $(STORE)
-	$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) > /dev/null
+	@$(BIN)/tabgenbench run quickstart --store $(STORE)
+	@$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) > /dev/null
 
 test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
 	$(BIN)/python -m pytest

@@ -3,9 +3,9 @@
     python tests/perf/bench_tabular.py [--rows 808] [--genes 969] [--epochs 3] [--threads 2]
 
 The table is gene-like; its modes are fitted once, by `fast`, and the package's trainers are given the same encoded rows
-and the same layout, so that its hours of mode fitting and encoding stay out of the figures. The two implementations
-take turns, an epoch at a time, and medians are printed. A step's matrix products are run in a loop of nothing else,
-on matrices of the same shapes: once those that the step as written here contains, and once those of the textbook step,
+and the same layout, so that its hours of mode fitting and encoding stay out of the figures. The implementations
+take turns an epoch at a time, and medians are printed. A step's matrix products are run in a loop of nothing else, on
+matrices of the same shapes: once those that the step as written here contains, and once those of the textbook step,
 which forms points between real and generated rows and goes through them again.
 """
 

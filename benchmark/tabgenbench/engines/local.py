@@ -44,6 +44,10 @@ SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the 
 # Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
 # every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
+# glibc returns freed memory to the system early. A training step that frees its gradients and allocates them again then
+# spends up to a tenth of its time in page faults (tests/perf/bench_small_table.py). Blocks below 32 MiB, glibc's own
+# limit for this threshold, stay with the process, up to 64 MiB of them; larger ones are returned at once.
+ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -130,7 +134,7 @@ def start_fork_server(threads: int) -> None:
 
     multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
     is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
-    variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(threads)), BOUND: str(int(is_main))}
+    variables = {**WAITING, **ALLOCATION, **dict.fromkeys(THREAD_VARIABLES, str(threads)), BOUND: str(int(is_main))}
     # The server keeps its socket in a temporary folder, which a killed run would leave behind; torch has one too.
     folder = scratch.short_scratch()
     variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))

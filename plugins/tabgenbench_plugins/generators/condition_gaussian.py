@@ -1,4 +1,4 @@
-"""The control without dependence: independent Gaussian features around the condition's mean."""
+"""Control `condition-gaussian`: independent Gaussian features around the mean of the condition."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["ConditionGaussian"]
 
 
 class ConditionGaussian(Generator):
-    """Every feature drawn from a normal distribution with the condition's mean and variance, independently.
+    """Draws every feature independently from a normal distribution with the mean and variance of the condition.
 
-    It shows what a score owes to means and variances alone: inside a condition, features are uncorrelated. Variances
-    are unbiased (n - 1 a condition). A condition with fewer than ``min_rows`` training rows keeps its own mean, of one
-    row if need be, and takes the pooled variance within conditions; one without any is drawn as the nearest known
-    condition.
+    Features are uncorrelated within a condition, so this control shows how well means and variances alone score.
+    Variances are unbiased (divided by n - 1 in each condition). A condition with fewer than ``min_rows`` training rows
+    keeps its own mean, even that of a single row, but uses the variance pooled over all conditions. A condition without
+    training rows is replaced by the nearest known condition.
     """
 
     name = "condition-gaussian"
@@ -32,18 +32,18 @@ class ConditionGaussian(Generator):
         """Options of `ConditionGaussian`."""
 
         variance: Literal["condition", "pooled"] = Field(
-            "condition", description="variance of each feature: the condition's own, or one for all conditions"
+            "condition", description="variance of each feature: separate for each condition, or pooled over all"
         )
         min_rows: int = Field(
             5,
             ge=2,
-            description="training rows that a condition needs to have a variance of its own, else the pooled one",
+            description="fewest training rows for a separate variance; a condition with fewer uses the pooled one",
         )
 
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Take mean and standard deviation of each condition."""
+        """Compute mean and standard deviation of each condition."""
         values = train.dense()
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
@@ -69,7 +69,7 @@ class ConditionGaussian(Generator):
         return enough & (self.config.variance == "condition")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a draw for each row's condition."""
+        """Return one draw for the condition of each requested row."""
         asked = self._conditions.asked(conditions, context)
         if self.config.variance == "condition":
             rare = ~self._has_own_variance

@@ -1,4 +1,4 @@
-"""The control without noise: the mean training row of the condition."""
+"""Control `condition-mean`: the mean training row of the condition, without noise."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["ConditionMean"]
 
 
 class ConditionMean(Generator):
-    """The mean of the condition's training rows, the same row each time.
+    """Returns the mean of the condition's training rows, the same row each time.
 
-    It shows what a score owes to differences between conditions alone: gamma and log-fold-changes look good, everything
-    about spread fails. A condition with one training row gets that row; one without any gets the nearest known
-    condition's mean.
+    This control shows how well the differences between conditions alone score: gamma and log fold changes look good,
+    and every score of spread is bad. A condition with one training row returns that row. A condition without training
+    rows returns the mean of the nearest known condition.
     """
 
     name = "condition-mean"
@@ -24,13 +24,13 @@ class ConditionMean(Generator):
     is_control = True
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Take the mean of each condition."""
+        """Compute the mean of each condition."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._means = self._conditions.means(train.dense())
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return the mean of each row's condition."""
+        """Return the mean of the condition of each requested row."""
         asked = self._conditions.asked(conditions, context)
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:

@@ -1,4 +1,4 @@
-"""The strong control: Gaussian rows with the condition's mean and the covariance of what is left."""
+"""Control `condition-mvn`: Gaussian rows with the mean of the condition and the covariance of the residuals."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
 
 __all__ = ["ConditionMVN"]
 
-POOLED = -1  # key of the covariance that conditions share
+POOLED = -1  # key of the covariance that is pooled over conditions
 
 
 class ConditionMVN(Generator):
     """The condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of the residuals within conditions.
 
-    A linear model without training: what it reaches, a deep model has to beat. Residuals lose one degree of freedom a
-    condition, and the covariance is divided accordingly, so that the spread of a draw is that of the data. A condition
-    of one training row has that row as mean and adds nothing to the covariance; one without any is drawn as the nearest
-    known condition.
+    This is a linear model without training, and a deep model should score better. Subtracting the means removes one
+    degree of freedom for each condition. The covariance is divided by the remaining ones, so that draws have the spread
+    of the data. A condition with one training row uses that row as its mean and adds nothing to the covariance. A
+    condition without training rows is replaced by the nearest known condition.
     """
 
     name = "condition-mvn"
@@ -39,23 +39,23 @@ class ConditionMVN(Generator):
         """Options of `ConditionMVN`."""
 
         covariance: Literal["pooled", "condition"] = Field(
-            "pooled", description="one covariance for all conditions, or one for each that has enough rows"
+            "pooled", description="one covariance for all conditions, or one for each condition that has enough rows"
         )
         min_rows: int = Field(
             10,
             ge=2,
-            description="training rows that a condition needs for a covariance of its own, else the pooled one",
+            description="fewest training rows for a separate covariance; a condition with fewer uses the pooled one",
         )
 
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: the rows, their residuals, the factor and one temporary of that size, and the product."""
+        """Return bytes: the rows, their residuals, the factor, a temporary of the same size, and the product."""
         smaller = min(n_rows, n_features)
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Take the means and factor the covariance of what they leave."""
+        """Compute the means and factor the covariance of the residuals."""
         values = train.dense()
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
@@ -78,7 +78,7 @@ class ConditionMVN(Generator):
             context.note("no condition has two training rows, so no spread can be learned and rows are means")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a draw for each row's condition."""
+        """Return one draw for the condition of each requested row."""
         asked = self._conditions.asked(conditions, context)
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)

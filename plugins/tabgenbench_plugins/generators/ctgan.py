@@ -1,9 +1,9 @@
 """CTGAN: an adversarial model of mode-normalised columns, conditioned on one discrete column.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
-are those of the package `ctgan` but for the epochs, which are the benchmark's protocol. Each continuous value becomes
-a scalar within one of up to ten modes and that mode's one-hot; the generator is given noise and a value of the
-condition, drawn by the logarithm of its frequency; the critic sees ten rows together.
+are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
+encoded as a scalar within one of up to ten modes and the one-hot of that mode. The generator receives noise and a value
+of the condition, drawn by the logarithm of its frequency. The critic judges ten rows together.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
@@ -38,9 +38,9 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional adversarial model of Xu et al.
 
-    Sampling generates batches by the condition's log frequency, as in training and with the batch's own statistics in
-    batch norm, as the package does, and keeps rows whose label is wanted; conditions still open get batches of
-    their own.
+    As in the package, sampling generates batches with conditions drawn by log frequency, and batch norm uses the
+    statistics of each batch. Rows with a requested label are kept. Batches are then generated for each condition that
+    still lacks rows.
     """
 
     name = "ctgan"
@@ -53,7 +53,7 @@ class CTGAN(TabularGenerator):
     can_condition = True
 
     class Config(TabularOptions):
-        """Options of `CTGAN`; but for the epochs the defaults are the package's."""
+        """Options of `CTGAN`; the defaults are the package's, except for the epochs."""
 
         embedding_dim: int = Field(128, ge=1, description="dimensions of the noise")
         generator_dim: tuple[PositiveInt, ...] = Field(
@@ -67,8 +67,8 @@ class CTGAN(TabularGenerator):
         discriminator_lr: float = Field(2e-4, gt=0, description="step size of the critic's Adam")
         discriminator_decay: float = Field(1e-6, ge=0, description="weight decay of the critic")
         discriminator_steps: int = Field(1, ge=1, description="critic steps for each generator step")
-        log_frequency: bool = Field(True, description="draw training conditions by log frequency, else by frequency")
-        pac: int = Field(10, ge=1, description="rows that the critic sees together")
+        log_frequency: bool = Field(True, description="draw training conditions by log frequency instead of frequency")
+        pac: int = Field(10, ge=1, description="number of rows that the critic judges together")
 
         @model_validator(mode="after")
         def _whole_packs(self) -> CTGAN.Config:
@@ -79,9 +79,9 @@ class CTGAN(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return bytes of weights with gradients and Adam's moments, of the rows, and of what a step makes.
+        """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step.
 
-        Most of it is the critic's first layer: pac x (width + n_codes) x its first width, four times.
+        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width.
         """
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
@@ -89,13 +89,13 @@ class CTGAN(TabularGenerator):
         for hidden in config.generator_dim:
             inputs.append(inputs[-1] + hidden)
         generator = sum((a + 3) * b for a, b in zip(inputs, (*config.generator_dim, width), strict=True))
-        # Real, generated and penalty rows; then logits, noise, a temporary and two gradients. The package keeps more.
+        # Real, generated and penalty rows; logits, noise, a temporary and two gradients. The package needs more.
         in_step = (8 if config.implementation == "fast" else 16) * config.batch_size * row
-        copies = 2 if config.implementation == "fast" else 4  # of the encoded rows; the package has doubles
+        copies = 2 if config.implementation == "fast" else 4  # of the encoded rows; the package uses float64
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train both networks; report their losses and the penalty an epoch."""
+        """Train both networks; report their losses and the penalty of each epoch."""
         config, seed = self.config, self.weights_seed(context)
         n_codes = int(blocks.discrete(0).stop - blocks.discrete(0).start) if blocks.n_discrete else 0
         generator = RowGenerator(config.embedding_dim + n_codes, config.generator_dim, blocks.width, seed)
@@ -118,7 +118,7 @@ class CTGAN(TabularGenerator):
         self._weights_K = conditions.weights_K
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model; it reports its two losses an epoch."""
+        """Return the package's model, which reports its two losses of each epoch."""
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
@@ -129,7 +129,7 @@ class CTGAN(TabularGenerator):
         return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return a batch generated for a value of the condition, or for values by the frequency used in training."""
+        """Return a batch generated for one value of the condition, or for values drawn as in training."""
         n = self.config.batch_size
         if value is None:
             values_N = torch.multinomial(self._weights_K, n, replacement=True, generator=context.torch)

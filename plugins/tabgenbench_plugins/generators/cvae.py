@@ -2,9 +2,9 @@
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
-size, batch norm and loss MSE + KL. It leaves open, and we settle: Linear - batch norm - ReLU in each hidden layer and
-nothing after the heads; prior N(0, I); the loss below, whose sum over features is the Gaussian likelihood of variance 1
-(a mean over features would weigh the KL term by half their number more, and the latent collapses).
+size, batch norm and loss MSE + KL. Our choices where the paper is silent: Linear - batch norm - ReLU in each hidden
+layer and linear heads; prior N(0, I); the loss below. Its sum over features is the Gaussian likelihood of variance 1. A
+mean over features would multiply the weight of the KL term by half the number of features, and the latent collapses.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -45,8 +45,8 @@ from tabgenbench_plugins.generators.parts.nn import linear, minibatches, mlp, on
 
 __all__ = ["CVAE", "ConditionalVAE", "ElboTerms"]
 
-WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # of the paper's search over depth
-CHUNK = 4096  # rows that go through the network together where no gradient is kept
+WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the paper's search over depth
+CHUNK = 4096  # rows in one forward pass without gradients
 
 
 class ElboTerms(NamedTuple):
@@ -68,8 +68,8 @@ class ConditionalVAE(nn.Module):
         n_features: F.
         n_codes: K, 0 for a model without conditions.
         n_latent: Z.
-        hidden: widths of the encoder; the decoder has them in reverse.
-        generator: draws the initial weights.
+        hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
+        generator: random generator for the initial weights.
         batch_norm: whether hidden layers have batch norm.
     """
 
@@ -101,7 +101,7 @@ class ConditionalVAE(nn.Module):
         return mean_NF
 
     def elbo(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> ElboTerms:
-        """Return the terms of -ELBO, estimated with one posterior draw a row and without its constant F/2 · log 2π.
+        """Return the terms of -ELBO, estimated with one posterior draw per row; the constant F/2 · log 2π is omitted.
 
         KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ (mu² + e^logvar - 1 - logvar).
         """
@@ -118,11 +118,11 @@ def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch
 
 
 class CVAE(Generator):
-    """A generator that trains `ConditionalVAE` and decodes draws from the prior.
+    """Trains `ConditionalVAE` and decodes draws from the prior.
 
-    A row is the decoder's mean, so spread within a condition is too small unless ``output_noise`` adds what the decoder
-    leaves. A rare condition needs no rule, as all conditions share the network; a new combination of known values is
-    served by the model; a value that no training row has takes the nearest known condition.
+    A row is the decoder's mean. Its spread within a condition is too small unless ``output_noise`` adds the residual
+    noise. All conditions share the network, so rare conditions need no rule. The model itself samples new combinations
+    of known values. A value that no training row has is replaced by the nearest known condition.
     """
 
     name = "cvae"
@@ -136,7 +136,7 @@ class CVAE(Generator):
         """Options of `CVAE`; the defaults are the paper's."""
 
         epochs: int = Field(1400, ge=1, description="passes over the training rows")
-        batch_size: int = Field(50, ge=2, description="rows a step; a last batch of one row joins the one before")
+        batch_size: int = Field(50, ge=2, description="rows per batch; a last batch of one row joins the previous one")
         learning_rate: float = Field(1e-4, gt=0, description="step size of Adam")
         depth: Literal[2, 3, 4] | None = Field(
             None, description="shortcut for hidden: 2 is [1000, 512], 3 the paper's choice, 4 [1000, 512, 256, 128]"
@@ -149,11 +149,11 @@ class CVAE(Generator):
         beta: float = Field(1.0, ge=0, description="weight of the KL term")
         output_noise: Literal["none", "residual"] = Field(
             "none",
-            description="what is added to the decoder's mean: nothing, or independent noise with each feature's "
+            description="noise added to the decoder's mean: none, or independent noise with each feature's "
             "residual standard deviation on training rows",
         )
         weights: Literal["last", "best"] = Field(
-            "last", description="sample from the last epoch's weights or those of lowest validation loss"
+            "last", description="weights that sample: those of the last epoch or those of lowest validation loss"
         )
 
         @model_validator(mode="before")
@@ -163,35 +163,35 @@ class CVAE(Generator):
             if not isinstance(depth, int) or depth not in WIDTHS:
                 return values
             if values.get("hidden", WIDTHS[depth]) not in (WIDTHS[depth], list(WIDTHS[depth])):
-                raise ValueError(f"depth {depth} stands for hidden {list(WIDTHS[depth])}; give one of the two")
+                raise ValueError(f"depth {depth} means hidden {list(WIDTHS[depth])}; give only one of the two options")
             return {**values, "hidden": WIDTHS[depth]}
 
     config: Config
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables of fewer than two rows, from which batch norm can learn nothing."""
+        """Decline tables with fewer than two rows, which batch norm needs."""
         if n_rows < 2:
             raise Unsupported(f"generator 'cvae': {n_rows} training rows, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: parameters, gradients, Adam's moments and the best weights; rows; activations of a batch.
 
-        Counts 32 values a condition column, and the rows twice (the host's copy and the device's). The libraries
-        themselves, about 0.3 GB, are not counted.
+        Assumes 32 values for each condition column, and two copies of the rows (host and device). The libraries, about
+        0.3 GB, are not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
         encoder = (n_features + n_codes, *config.hidden, 2 * config.latent)
         decoder = (config.latent + n_codes, *reversed(config.hidden), n_features)
         parameters = sum(a * b + 3 * b for w in (encoder, decoder) for a, b in pairwise(w))
-        # Linear, batch norm and the gradient of each: four numbers a unit and row.
+        # Linear and batch norm with their gradients: four numbers for each unit and row.
         activations = 4 * min(config.batch_size, n_rows) * (sum(encoder) + sum(decoder))
         without_gradient = min(CHUNK, n_rows) * (3 * n_features + 2 * max(config.hidden))
         return 4 * (5 * parameters + 2 * n_rows * n_features + max(activations, without_gradient))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report losses an epoch, validation loss where there are validation rows."""
+        """Minimise the loss with Adam; report the losses of each epoch, also on validation rows if there are any."""
         self.supports(train.schema, train.n_rows, train.n_features)
         split = context.device_split
         if self.config.weights == "best" and len(split.validation) == 0:
@@ -209,7 +209,7 @@ class CVAE(Generator):
         self._noise_sd_F = self._residual_sd(x_NF, c_NK, context) if self.config.output_noise == "residual" else None
 
     def _new_model(self, n_features: int, context: FitContext) -> ConditionalVAE:
-        # Weights are drawn on the CPU so that every device starts from the same.
+        # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         config, n_codes = self.config, sum(self._codes.n_categories)
         model = ConditionalVAE(
@@ -221,7 +221,7 @@ class CVAE(Generator):
         config, model = self.config, self._model
         train = split.train, one_hot(split.train_codes, split.codes.n_categories)
         held_out = split.validation, one_hot(split.validation_codes, split.codes.n_categories)
-        # The same noise each epoch: validation losses then differ by the weights alone.
+        # The same noise in every epoch, so that validation losses differ only by the weights.
         fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
         noise_NZ = torch.randn(len(held_out[0]), config.latent, generator=fixed, device=context.device)
         optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
@@ -230,7 +230,7 @@ class CVAE(Generator):
             terms = self._epoch(*train, optimizer, context)
             if len(noise_NZ):
                 terms = torch.cat([terms, self._validation_loss(*held_out, noise_NZ)])
-            losses = self._read(terms, epoch)  # the one moment an epoch at which the host waits for the device
+            losses = self._read(terms, epoch)  # the only time in an epoch that the host waits for the device
             context.report(epoch, config.epochs, **losses)
             if losses.get("validation", math.inf) < best_loss:
                 best_loss, best_epoch = losses["validation"], epoch
@@ -247,7 +247,7 @@ class CVAE(Generator):
     def _epoch(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
     ) -> torch.Tensor:
-        """Take one step a batch; return reconstruction and KL, mean over rows, shape (2,), on the device."""
+        """Take one step for each batch; return reconstruction and KL, mean over rows, shape (2,), on the device."""
         self._model.train()
         sums = torch.zeros(2, device=x_NF.device)
         for rows in minibatches(len(x_NF), self.config.batch_size, context.torch):
@@ -285,7 +285,7 @@ class CVAE(Generator):
     def _residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, context: FitContext) -> torch.Tensor:
         """Return each feature's root mean squared error over training rows, shape (F,).
 
-        One posterior draw a row: the standard deviation at which the decoder's Gaussian likelihood is greatest.
+        Estimated with one posterior draw per row. It maximises the decoder's Gaussian likelihood.
         """
         total_F = torch.zeros(x_NF.shape[1], device=x_NF.device)
         for rows in chunks(len(x_NF)):
@@ -297,7 +297,7 @@ class CVAE(Generator):
 
     @torch.no_grad()
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Decode z ~ N(0, I) with each row's condition, by the running statistics of batch norm."""
+        """Decode z ~ N(0, I) with each row's condition, using the running statistics of batch norm."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
         out_NF = torch.empty(len(codes), self._template.n_features)

@@ -1,8 +1,8 @@
-"""The CVAE at the settings that validation rows choose, as its paper chose them.
+"""The CVAE with model selection on validation rows, as in its paper.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
-Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275: four learning rates by two, three or four hidden layers, each
-trained on the training rows and judged by its loss on validation rows.
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275: a grid of four learning rates and two, three or four hidden
+layers. Each model is trained on the training rows and compared by its loss on validation rows.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tabgenbench_plugins.generators.cvae import CVAE
 
 __all__ = ["CVAESelected", "Trial"]
 
-CURVE_POINTS = 100  # points of each trial's curve that go to the record
+CURVE_POINTS = 100  # recorded points of each trial's loss curve
 
 
 class Trial(NamedTuple):
-    """A place on the grid."""
+    """One setting of the grid."""
 
     learning_rate: float
     depth: int
@@ -33,11 +33,11 @@ class Trial(NamedTuple):
 
 
 class CVAESelected(Generator):
-    """The CVAE of lowest validation loss on a grid of learning rates and depths.
+    """The CVAE with the lowest validation loss on a grid of learning rates and depths.
 
-    All trials start from the same seed, and the chosen one is to the bit what `cvae` with its settings and that seed
-    is. The losses of all trials are noted. Choosing costs as many trainings as the grid has places; a trial whose loss
-    is no longer finite is out of the choice.
+    All trials start from the same seed. The selected model is identical, bit for bit, to `cvae` with the same settings
+    and seed. The losses of all trials are recorded as notes. The selection trains one model for each setting of the
+    grid. A trial whose loss is not finite cannot be selected.
     """
 
     name = "cvae-selected"
@@ -57,35 +57,35 @@ class CVAESelected(Generator):
         depths: tuple[Literal[2, 3, 4], ...] = Field(
             (2, 3, 4), min_length=1, description="numbers of hidden layers of the grid"
         )
-        epochs: int = Field(1400, ge=1, description="passes over the training rows of the model that samples")
+        epochs: int = Field(1400, ge=1, description="passes over the training rows for the final model")
         trial_epochs: int | None = Field(
             None,
             ge=1,
-            description="passes of each trial, by default as many as epochs; with another number the chosen settings "
-            "are trained anew",
+            description="passes of each trial; default: the same as epochs. If it differs, a new model is trained with "
+            "the selected settings",
         )
         criterion: Literal["best", "last"] = Field(
             "best",
-            description="a trial is judged by, and the model samples from, the epoch of lowest validation loss or the "
-            "last one",
+            description="epoch whose validation loss judges a trial and whose weights sample: the one of lowest "
+            "validation loss, or the last",
         )
         batch_size: int = Field(50, ge=2, description="rows a step, as in cvae")
         latent: int = Field(50, ge=1, description="dimensions of the latent space, as in cvae")
         batch_norm: bool = Field(True, description="batch norm in each hidden layer, as in cvae")
-        beta: float = Field(1.0, ge=0, description="weight of the KL term, as in cvae; also in the loss that chooses")
+        beta: float = Field(1.0, ge=0, description="weight of the KL term in both losses, as in cvae")
         output_noise: Literal["none", "residual"] = Field(
-            "none", description="what is added to the decoder's mean, as in cvae"
+            "none", description="noise added to the decoder's mean, as in cvae"
         )
 
     config: Config
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline what `cvae` declines."""
+        """Decline the tables that `cvae` declines."""
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: those of the largest `cvae` on the grid, twice, as the best one so far is kept beside it."""
+        """Return bytes: twice those of the largest `cvae` of the grid, because the best model is kept as well."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -99,19 +99,19 @@ class CVAESelected(Generator):
         return CVAE(CVAE.Config.model_validate({**same, **options, "epochs": epochs}))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train every trial, note its validation loss, keep the best; report progress over the whole grid.
+        """Train every trial, record its validation loss and keep the best; report progress over the whole grid.
 
         Raises:
             ConfigError: there is no validation row of a known condition, or the loss of every trial diverged.
         """
         if len(context.device_split.validation) == 0:
             raise ConfigError(
-                "generator 'cvae-selected': choosing needs validation rows and the split has none of a known "
-                "condition; set validation_fraction above 0, or use cvae with settings of your own"
+                "generator 'cvae-selected': model selection needs validation rows and the split has none of a "
+                "known condition; set validation_fraction above 0, or use cvae with fixed settings"
             )
         grid, epochs = self._grid(), self.config.trial_epochs or self.config.epochs
-        anew = epochs != self.config.epochs
-        total = len(grid) * epochs + anew * self.config.epochs
+        retrained = epochs != self.config.epochs
+        total = len(grid) * epochs + retrained * self.config.epochs
         chosen, lowest = None, math.inf
         for i, trial in enumerate(grid):
             on_report = _forwarded(context, total, before=i * epochs, curve=str(trial))
@@ -125,13 +125,13 @@ class CVAESelected(Generator):
                 f"give lower learning_rates than {list(self.config.learning_rates)}"
             )
         context.note(f"chosen by {self.config.criterion} validation loss, {lowest:.6g}: {chosen}")
-        if anew:
+        if retrained:
             self._cvae_chosen = self._cvae(chosen, self.config.epochs)
-            on_report = _forwarded(context, total, before=len(grid) * epochs, curve=f"{chosen}, anew")
+            on_report = _forwarded(context, total, before=len(grid) * epochs, curve=f"{chosen}, retrained")
             child = _child(context, on_report)
             self._cvae_chosen.fit(train, validation, child)
             for note in child.notes:  # which epoch samples
-                context.note(f"trained anew for {self.config.epochs:,} epochs: {note}")
+                context.note(f"retrained for {self.config.epochs:,} epochs: {note}")
 
     def _try(
         self,
@@ -141,11 +141,11 @@ class CVAESelected(Generator):
         context: FitContext,
         on_report: Callable[[Progress], None],
     ) -> tuple[CVAE, float, str]:
-        """Return the trained trial, the loss that judges it, infinite where it diverged, and what to note."""
+        """Return the trained model, the loss that judges it (infinite if training diverged), and its note."""
         cvae, child = self._cvae(trial, epochs), _child(context, on_report)
         try:
             cvae.fit(*tables, child)
-        except ConfigError as error:  # the one it raises here: a loss that is not finite
+        except ConfigError as error:  # raised here for one reason only: a loss that is not finite
             return cvae, math.inf, str(error)
         losses = [progress.losses["validation"] for progress in child.curve]
         lowest, last = min(losses), losses[-1]
@@ -158,7 +158,7 @@ class CVAESelected(Generator):
 
 
 def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitContext:
-    """Return a context of its own for one training, with the same seed, device, rows and deadline."""
+    """Return a separate context for one training, with the same seed, device, rows and deadline."""
     return FitContext(
         device=context.device,
         seed=context.seed,
@@ -169,7 +169,7 @@ def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitCon
 
 
 def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> Callable[[Progress], None]:
-    """Return what passes a trial's reports on: epochs counted over the grid, the validation loss under its own name."""
+    """Return a callback that reports epochs over the whole grid, and a trial's validation loss under its name."""
 
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)

@@ -1,4 +1,4 @@
-"""Gaussian copula: a distribution for each column, tied together by one correlation matrix; fitted by the package sdv.
+"""Gaussian copula: one distribution for each column, joined by a correlation matrix; fitted by the package sdv.
 
 Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 10.1109/DSAA.2016.49; package ``sdv``.
 
@@ -8,13 +8,14 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
     F_j distribution of column j   R correlations of the z   Φ standard normal distribution function
     n rows   p features   k condition columns
 
-The package codes a condition column as one number: each category is an interval of [0, 1] as long as it is frequent, in
-the order in which categories first come, and each row a uniform draw inside its category's. A condition thus acts along
-one line, whatever the number of categories: that, not the margins, is what the model can not express.
+The package encodes a condition column as one number. Each category is an interval of [0, 1] whose length is the
+frequency of the category, in the order in which the categories first appear. A row is a uniform draw from the interval
+of its category. The effect of a condition is therefore one-dimensional, however many categories it has. This is the
+main limitation of the model.
 
-Fitting is the package's. Sampling is ours, by the formulas above: the package's own `sample_from_conditions` goes
-through columns one by one for each condition (2 seconds a condition with 1,000 columns, where here all rows together
-take less than one), and draws one number a condition where here each row has its own.
+The package fits the model. Sampling is implemented here, by the formulas above. The package's `sample_from_conditions`
+processes one condition and one column at a time (2 seconds for each condition with 1,000 columns; here all rows
+together take less than one second), and draws one number for each condition, whereas here each row has its own.
 """
 
 from __future__ import annotations
@@ -49,16 +50,16 @@ from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 __all__ = ["GaussianCopula"]
 
 TABLE = "table"
-EPSILON = float(np.finfo(np.float32).eps)  # how near probabilities come to 0 and 1, as in the package
+EPSILON = float(np.finfo(np.float32).eps)  # probabilities stay this far from 0 and 1, as in the package
 MAX_FEATURES = 4000  # the package's time grows with the square of the columns, the decomposition's with the cube
 
 
 class GaussianCopula(Generator):
     """A Gaussian copula of conditions and features, sampled given the conditions.
 
-    Fitted on the evaluation scale, where values are logarithms if the dataset asks for them: no distribution offered
-    fits expression values themselves, which span ten orders of magnitude. Rows come for exactly the conditions asked,
-    rare ones included, as all conditions share one correlation matrix. Values are not rounded.
+    The model is fitted on the evaluation scale, which is logarithmic if the dataset says so: none of the available
+    distributions fits raw expression values, which span ten orders of magnitude. Every requested condition is sampled
+    exactly, including rare ones, because all conditions share one correlation matrix. Values are not rounded.
     """
 
     name = "gaussian-copula"
@@ -74,8 +75,8 @@ class GaussianCopula(Generator):
 
         distribution: Literal["beta", "norm", "truncnorm", "gamma", "uniform", "gaussian_kde"] = Field(
             "norm",
-            description="distribution of every column, named as in sdv, whose own default is beta; gaussian_kde "
-            "follows any shape and takes a minute more for each 1,000 columns, in fitting and in each draw",
+            description="distribution of every column, by sdv's names; sdv's default is beta. gaussian_kde fits any "
+            "shape, and takes one more minute for each 1,000 columns in fitting and in each draw",
         )
         enforce_min_max_values: bool = Field(
             True, description="clip each feature to the range of its training values, as sdv does"
@@ -90,7 +91,7 @@ class GaussianCopula(Generator):
             raise Unsupported(f"generator 'gaussian-copula': {n_rows} training rows, expected at least 2")
         if n_features > MAX_FEATURES:
             raise Unsupported(
-                f"generator 'gaussian-copula': {n_features} features, expected at most {MAX_FEATURES}: its time grows "
+                f"generator 'gaussian-copula': {n_features} features, expected at most {MAX_FEATURES}: the time grows "
                 "with their cube"
             )
 
@@ -100,7 +101,7 @@ class GaussianCopula(Generator):
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit the margins and the correlations by sdv, and take from them what sampling needs."""
+        """Fit margins and correlations with sdv, and keep the quantities that sampling needs."""
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
@@ -111,7 +112,7 @@ class GaussianCopula(Generator):
         synthesizer = _new_synthesizer(frame, train.schema, self.config.distribution)
         with _guarded(int(context.numpy.integers(2**32))):
             synthesizer.fit({TABLE: frame})
-            model = synthesizer._model  # the package gives no public way to its correlations
+            model = synthesizer._model  # the package has no public access to its correlations
             margins = dict(zip(model.columns, model.univariates, strict=True))
         k = len(self._codes.columns)
         transformers = synthesizer.get_transformers()
@@ -125,19 +126,19 @@ class GaussianCopula(Generator):
         self._slopes, self._root = _conditional(model.correlation.loc[frame.columns, frame.columns].to_numpy(), k)
 
     def _fallen_back(self, margins: list[Any]) -> int:
-        """Return how many margins are not of the distribution asked for."""
+        """Return how many margins do not have the configured distribution."""
         asked = GaussianCopulaSynthesizer.get_distribution_class(self.config.distribution)
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw the normal scores given those of each row's condition, and turn them into values."""
+        """Draw normal scores given those of each row's condition, and transform them into values."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         scores = context.numpy.standard_normal((len(used), len(self._root))) @ self._root
         scores += self._condition_scores(used, context.numpy) @ self._slopes.T
         uniform = ndtr(scores)
         values = np.empty(scores.shape, dtype=np.float32)
         if len(values):
-            with _guarded(0):  # margins have no business with random numbers, but sdv's may warn
+            with _guarded(0):  # margins draw no random numbers, but sdv may warn
                 for j, margin in enumerate(self._margins):
                     values[:, j] = margin.percent_point(np.clip(uniform[:, j], EPSILON, 1 - EPSILON))
         if self.config.enforce_min_max_values:
@@ -145,7 +146,7 @@ class GaussianCopula(Generator):
         return self._template.like(values, conditions)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return normal scores of condition columns, shape (n, k), of uniform draws in the categories' intervals."""
+        """Return normal scores of condition columns, shape (n, k): uniform draws from the categories' intervals."""
         scores = np.empty(conditions.shape)
         for j, (intervals, margin) in enumerate(zip(self._intervals, self._condition_margins, strict=True)):
             bounds = np.array([intervals[value] for value in conditions.iloc[:, j]]).reshape(-1, 2)
@@ -155,7 +156,7 @@ class GaussianCopula(Generator):
 
 
 def _frame(train: Table) -> pd.DataFrame:
-    """Return condition columns, then features, as the package takes them; plain names cannot collide."""
+    """Return condition columns, then features, in the form that the package expects, with unique names."""
     values = pd.DataFrame(train.dense().astype(np.float64))
     values.columns = [f"x{j}" for j in range(train.n_features)]
     conditions = train.conditions.astype(str).astype(object).reset_index(drop=True)
@@ -169,7 +170,7 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
     for j, name in enumerate(frame.columns):
         metadata.add_column(name, table_name=TABLE, sdtype="categorical" if j < len(schema.conditions) else "numerical")
     with warnings.catch_warnings():
-        # The package wants its users to keep the description of the columns in a file; it is made here each time.
+        # The package recommends keeping the description of the columns in a file; here it is created each time.
         warnings.filterwarnings("ignore", message="We strongly recommend saving the metadata", category=UserWarning)
         return GaussianCopulaSynthesizer(
             metadata, enforce_min_max_values=False, enforce_rounding=False, default_distribution=distribution
@@ -178,12 +179,12 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
 
 @contextmanager
 def _guarded(seed: int) -> Iterator[None]:
-    """Seed NumPy's global state for the package, put it back after, and keep numerical warnings of its fits quiet."""
+    """Seed NumPy's global state for the package, restore it afterwards, and hide numerical warnings of its fits."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            # Likelihoods of margins overflow while scipy searches; the package falls back to norm where a fit fails.
+            # Likelihoods may overflow while scipy optimises a margin; the package uses norm where a fit fails.
             warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"scipy|numpy|copulas|pandas")
             yield
     finally:
@@ -191,10 +192,10 @@ def _guarded(seed: int) -> Iterator[None]:
 
 
 def _conditional(correlation: NDArray[np.float64], k: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return what gives features from conditions: slopes, shape (p, k), and a root of the residual covariance.
+    """Return the regression of features on conditions: slopes, shape (p, k), and a root of the residual covariance.
 
-    Fewer rows than features make the covariance singular, so its root comes from eigenvectors, with rounding below 0
-    cut off. It is the symmetric root, which does not depend on the signs that a library gives to eigenvectors.
+    The covariance is singular if there are fewer rows than features, so its root is computed from eigenvectors, and
+    eigenvalues below 0 (rounding) count as 0. The symmetric root does not depend on the signs of the eigenvectors.
 
     Args:
         correlation: of condition columns, then features, shape (k + p, k + p).

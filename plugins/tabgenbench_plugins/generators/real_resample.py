@@ -1,4 +1,4 @@
-"""The control of real rows: training rows of the condition, handed out again."""
+"""Control `real-resample`: training rows of the condition, unchanged."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["RealResample"]
 
 
 class RealResample(Generator):
-    """Training rows of the condition asked for, as they are.
+    """Returns training rows of the requested condition, unchanged.
 
-    Its scores are what real rows reach against real rows; its rows are no new rows, which only membership and
-    nearest-record scores show. A condition with fewer training rows than asked repeats them; one without any gets the
-    rows of the nearest known condition.
+    Its scores show what real rows reach when compared with real rows. The rows are copies, which only membership and
+    nearest-record scores reveal. If a condition has fewer training rows than requested, they are repeated. A condition
+    without training rows uses those of the nearest known condition.
     """
 
     name = "real-resample"
@@ -29,8 +29,8 @@ class RealResample(Generator):
 
         replace: bool = Field(
             False,
-            description="draw each row independently; false uses every training row of the condition once before any "
-            "of them comes again",
+            description="draw rows with replacement; false uses every training row of the condition once before any "
+            "is used again",
         )
 
     config: Config
@@ -41,7 +41,7 @@ class RealResample(Generator):
         self._conditions = TrainingConditions.of(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a training row of each row's condition."""
+        """Return a training row of the condition of each requested row."""
         chosen = np.empty(len(conditions), dtype=np.int64)
         repeated = []
         for k, places in self._conditions.each_asked(conditions, context):

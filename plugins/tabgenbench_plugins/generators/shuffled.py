@@ -1,4 +1,4 @@
-"""The control without structure: every feature permuted over the training rows."""
+"""Control `shuffled`: every feature permuted independently over the training rows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from tabgenbench import Card, FitContext, Generator, SampleContext, Table
 
 __all__ = ["Shuffled"]
 
-BLOCK = 256  # features permuted together: bounds the memory beside the result
+BLOCK = 256  # features permuted together; bounds the temporary memory
 
 
 class Shuffled(Generator):
-    """Every feature's training values in an order of their own.
+    """Returns the training values of each feature in an independent random order.
 
-    Each feature keeps its distribution; what ties features to each other and to the condition is gone. It is the floor
-    of every score of dependence. The condition is not looked at, so a rare or unseen one needs no rule. Where more rows
-    are asked than training has, each value comes again only after all have come.
+    Each feature keeps its distribution. The dependence between features, and between features and the condition, is
+    lost, so this control is the floor of every score of dependence. It ignores the condition and therefore needs no
+    rule for rare or new ones. If more rows are requested than the training table has, every value is used once before
+    any is used again.
     """
 
     name = "shuffled"
@@ -29,7 +30,7 @@ class Shuffled(Generator):
         self._train = train
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows whose features were permuted independently."""
+        """Return rows with independently permuted features."""
         train, n = self._train.dense(), len(conditions)
         values = np.empty((n, train.shape[1]), dtype=np.float32)
         for first in range(0, train.shape[1], BLOCK):

@@ -1,9 +1,9 @@
 """TVAE: a variational autoencoder of mode-normalised columns.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
-4.5. Defaults are those of the package `ctgan` but for the epochs, which are the benchmark's protocol. Each continuous
-value becomes a scalar within one of up to ten modes and that mode's one-hot. The condition is one more column that the
-model generates; it takes none.
+4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
+continuous value is encoded as a scalar within one of up to ten modes and the one-hot of that mode. The condition is one
+more column that the model generates; it cannot be given as an input.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 
@@ -34,8 +34,8 @@ __all__ = ["TVAE"]
 class TVAE(TabularGenerator):
     """The variational autoencoder of Xu et al.
 
-    Sampling decodes noise, adds to each scalar normal noise of its learned standard deviation, as the package does, and
-    keeps rows whose label is wanted.
+    As in the package, sampling decodes noise and adds normal noise with the learned standard deviation to each scalar.
+    Rows with a requested label are kept.
     """
 
     name = "tvae"
@@ -48,7 +48,7 @@ class TVAE(TabularGenerator):
     can_condition = False
 
     class Config(TabularOptions):
-        """Options of `TVAE`; but for the epochs the defaults are the package's."""
+        """Options of `TVAE`; the defaults are the package's, except for the epochs."""
 
         embedding_dim: int = Field(128, ge=1, description="dimensions of the latent space")
         compress_dims: tuple[PositiveInt, ...] = Field(
@@ -58,21 +58,21 @@ class TVAE(TabularGenerator):
             (128, 128), min_length=1, description="widths of the decoder's hidden layers"
         )
         l2scale: float = Field(1e-5, ge=0, description="weight decay")
-        loss_factor: float = Field(2.0, gt=0, description="weight of the reconstruction against the KL term")
+        loss_factor: float = Field(2.0, gt=0, description="weight of the reconstruction loss relative to the KL term")
 
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return bytes of weights with gradients and Adam's moments, of the rows, and of what a step makes."""
+        """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step."""
         config, row = self.config, width + n_codes
         encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
         decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
         in_step = (6 if config.implementation == "fast" else 12) * min(config.batch_size, n_rows) * row
-        copies = 2 if config.implementation == "fast" else 5  # of the encoded rows; the package has doubles first
+        copies = 2 if config.implementation == "fast" else 5  # of the encoded rows; the package starts with float64
         return 4 * (4 * (encoder + decoder) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train both networks; report the loss and its two terms an epoch."""
+        """Train both networks; report the loss and its two terms of each epoch."""
         config, seed = self.config, self.weights_seed(context)
         encoder = Encoder(blocks.width, config.compress_dims, config.embedding_dim, seed)
         decoder = Decoder(
@@ -100,7 +100,7 @@ class TVAE(TabularGenerator):
             report_losses(context, epoch, config.epochs, losses, names=("loss", "reconstruction", "kl"))
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model; it reports the mean loss of an epoch's batches."""
+        """Return the package's model, which reports the mean loss over the batches of each epoch."""
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
@@ -111,7 +111,7 @@ class TVAE(TabularGenerator):
         return PackageModel(package_kind("TVAE"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return decoded noise: tanh of the scalars, logits of the one-hots; and the scalars' learned deviations."""
+        """Return decoded noise (tanh of scalars, logits of one-hots) and the learned standard deviations of scalars."""
         z_NZ = torch.randn(
             self.config.batch_size, self.config.embedding_dim, generator=context.torch, device=context.device
         )

@@ -2,8 +2,8 @@
 
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
 doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
-Widths, embeddings, optimiser and steps are the paper's. It chose the epoch by gamma on test rows; here every epoch
-trains, and stopping early looks at validation rows alone.
+Widths, embeddings, optimiser and steps are the paper's. The paper selected the epoch by gamma on test rows. Here all
+epochs are trained, and early stopping uses only validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -31,16 +31,17 @@ from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop, p
 
 __all__ = ["WGANGP"]
 
-CHECK_EPOCHS = 5  # epochs from one look at validation rows to the next
-CHUNK = 4096  # rows that go through the generator together where no gradient is kept
+CHECK_EPOCHS = 5  # epochs between two evaluations on validation rows
+CHUNK = 4096  # rows in one forward pass without gradients
 
 
 class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
-    Each batch of training rows serves several critic steps against new fakes, then one generator step. There is no rule
-    for rare conditions: all share the networks. With ``patience`` the weights are those of the highest gamma between
-    validation rows and samples for their conditions; few validation rows make that choice a noisy one.
+    Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
+    All conditions share the networks, so rare conditions need no rule. With ``patience`` the final weights are those
+    with the highest gamma between validation rows and samples for their conditions. With few validation rows this
+    selection is noisy.
     """
 
     name = "wgan-gp"
@@ -53,20 +54,20 @@ class WGANGP(Generator):
     class Config(Options):
         """Options of `WGANGP`; the defaults are the paper's, with the epochs of Bong & Oh's comparison."""
 
-        epochs: int = Field(700, ge=1, description="passes over the training rows, at most")
-        batch_size: int = Field(32, ge=1, description="rows a step; a last batch of one row joins the one before")
+        epochs: int = Field(700, ge=1, description="maximal number of passes over the training rows")
+        batch_size: int = Field(32, ge=1, description="rows per batch; a last batch of one row joins the previous one")
         learning_rate: float = Field(5e-4, gt=0, description="step size of RMSprop (rho 0.9, epsilon 1e-7 as in Keras)")
         hidden: tuple[PositiveInt, ...] = Field(
             (256, 256), min_length=1, description="widths of the hidden layers of generator and critic"
         )
-        latent: int = Field(64, ge=1, description="dimensions of the noise that the generator is given")
-        critic_steps: int = Field(5, ge=1, description="critic steps on a batch before the generator's one")
+        latent: int = Field(64, ge=1, description="dimensions of the generator's input noise")
+        critic_steps: int = Field(5, ge=1, description="critic steps on each batch before the generator step")
         gradient_penalty: float = Field(10.0, ge=0, description="weight of the gradient penalty")
         patience: int = Field(
             0,
             ge=0,
-            description=f"checks, one every {CHECK_EPOCHS} epochs, without a higher gamma on validation rows after "
-            "which training ends, the best weights restored; 0 trains every epoch and keeps the last weights",
+            description=f"early stopping: end training after this many checks (every {CHECK_EPOCHS} epochs) without a "
+            "higher gamma on validation rows, and restore the best weights; 0 trains all epochs",
         )
 
     config: Config
@@ -74,22 +75,22 @@ class WGANGP(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: parameters, gradients and the optimiser's state; rows; the layers of a batch.
 
-        Counts 32 values a condition column, and the rows twice (the host's copy and the
-        device's). The libraries themselves, about 0.3 GB, are not counted.
+        Assumes 32 values for each condition column, and two copies of the rows (host and device). The libraries, about
+        0.3 GB, are not included.
         """
         config, n_categories = self.config, [32] * len(schema.conditions)
         critic = parameter_count(n_features, 1, config.hidden, n_categories)
         generator = parameter_count(config.latent, n_features, config.hidden, n_categories)
         # Parameters, gradients, RMSprop's average and its root; the generator's best weights.
         parameters = 4 * (critic + generator) + generator
-        # Real, fake and intermediate rows and their layers, and the fakes of all critic steps.
+        # Real, generated and intermediate rows with their layers, and the generated rows of all critic steps.
         width = n_features + config.latent + 4 * sum(config.hidden)
         batch = min(config.batch_size + 1, n_rows) * (3 * width + (config.critic_steps + 2) * width)
         sampling = min(CHUNK, n_rows) * (2 * n_features + 2 * max(config.hidden))
         return 4 * (parameters + 2 * n_rows * n_features + sum(n_categories) * n_rows + max(batch, sampling))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train both networks; report losses an epoch, and gamma on validation rows where patience looks at it."""
+        """Train both networks; report the losses of each epoch, and with patience also gamma on validation rows."""
         split = context.device_split
         if self.config.patience and len(split.validation) < MIN_ROWS:
             raise ConfigError(
@@ -110,7 +111,7 @@ class WGANGP(Generator):
         critic = network(train.n_features, 1)
         self._train(critic, split, context)
 
-    @torch.no_grad()  # the networks compute their gradients themselves
+    @torch.no_grad()  # the networks compute their own gradients
     def _train(self, critic: ConditionalMLP, split: DeviceSplit, context: FitContext) -> None:
         config, rows = self.config, (split.train, one_hot(split.train_codes, split.codes.n_categories))
         optimizers = RMSprop(self._generator, config.learning_rate), RMSprop(critic, config.learning_rate)
@@ -142,9 +143,9 @@ class WGANGP(Generator):
         optimizers: tuple[RMSprop, RMSprop],
         context: FitContext,
     ) -> torch.Tensor:
-        """Go once over the training rows; return distance, penalty and generator loss, on the device, shape (3,).
+        """Train one epoch; return distance, penalty and generator loss, on the device, shape (3,).
 
-        They are means over batches. Distance and penalty are those of the last critic step on each batch.
+        The values are means over batches. Distance and penalty are those of the last critic step on each batch.
         """
         config, generator, (x_NF, c_NK) = self.config, self._generator, rows
         steps, sums = config.critic_steps, torch.zeros(3, device=x_NF.device)
@@ -153,7 +154,7 @@ class WGANGP(Generator):
             n, real_NF, codes = len(places), x_NF[places], c_NK[places]
             noise = torch.randn((steps + 1) * n, config.latent, generator=context.torch, device=x_NF.device)
             share = torch.rand(steps, n, 1, generator=context.torch, device=x_NF.device)
-            # The generator stands still meanwhile: one pass makes the fakes of all critic steps.
+            # The generator does not change during critic steps, so one pass generates the rows of all of them.
             fakes = generator(noise[n:], codes.repeat(steps, 1)).view(steps, n, -1)
             for fake_NF, share_N1 in zip(fakes, share, strict=True):
                 terms = critic.critic_backward((real_NF, fake_NF), codes, share_N1, weight=config.gradient_penalty)
@@ -167,7 +168,7 @@ class WGANGP(Generator):
         return sums / len(batches)
 
     def _read(self, terms: torch.Tensor, epoch: int) -> dict[str, float]:
-        distance, penalty, generator = terms.tolist()  # the one moment an epoch at which the host waits
+        distance, penalty, generator = terms.tolist()  # the only time in an epoch that the host waits for the device
         if not math.isfinite(distance + penalty + generator):
             raise ConfigError(
                 f"generator 'wgan-gp': the losses are {distance}, {penalty} and {generator} at epoch {epoch}, expected "
@@ -190,7 +191,7 @@ class WGANGP(Generator):
 
 
 class _ValidationGamma:
-    """Gamma between validation rows and rows generated for their conditions, from the same noise each time."""
+    """Gamma between validation rows and rows generated for their conditions, with fixed noise."""
 
     def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
         fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tabgenbench.errors import ConfigError
 from tabgenbench.registry.manager import make_manager
 from tabgenbench.registry.suite import find_suite, parse_choice
+from tabgenbench.store.store import Store
 
 
 def test_built_in_suites_are_found_and_resolve() -> None:
@@ -19,6 +21,47 @@ def test_built_in_suites_are_found_and_resolve() -> None:
         assert suite.summary
         resolved = resolve(suite, plugins)
         assert any(generator.is_control for generator in resolved.generators)
+
+
+def test_the_suite_of_the_first_run_has_every_model_and_both_families_of_metrics() -> None:
+    suite = find_suite("quickstart", make_manager())
+    models = {"cvae", "wgan-gp", "ctgan", "tvae", "gaussian-copula"}
+    controls = {"real-resample", "condition-mvn", "condition-gaussian", "condition-mean", "shuffled", "truth"}
+    assert {choice.name for choice in suite.generators} == models | controls
+    assert {"gamma", "gamma-within", "gamma-by-condition", "pca-separability", "umap-separability"} <= {
+        choice.name for choice in suite.metrics
+    }
+    assert [choice.name for choice in suite.datasets] == ["simulated-tissues", "wdbc"]
+    # The old suite's options: its cells and their scores stay what they were.
+    assert suite.generators[0].options == {"epochs": 100, "learning_rate": 0.001}
+    assert (suite.splits, suite.seeds, suite.draws) == (3, 1, 2)
+
+
+def test_a_choice_can_be_for_some_datasets_alone(
+    tabgenbench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("two.toml").write_text(
+        'datasets = ["simulated-tissues:n_rows=80,n_genes=5", "wdbc"]\nsplits = 1\ndraws = 1\n'
+        'generators = ["shuffled", { name = "truth", only_for = ["simulated-tissues"] }]\n'
+        'metrics = ["gamma", { name = "moments", only_for = ["wdbc"] }]\n'
+    )
+    assert tabgenbench("run", "two.toml", "--threads", "1") == 0
+    assert "skipped" not in "".join(capsys.readouterr())
+    suite = Store(Path("store")).read_suite("two")
+    assert suite is not None
+    assert {(row.dataset.partition(":")[0], row.label, *row.scores) for row in suite.rows} == {
+        ("simulated-tissues", "shuffled", "gamma"),
+        ("simulated-tissues", "truth", "gamma"),
+        ("wdbc", "shuffled", "gamma", "moments"),
+    }
+
+
+def test_a_generator_that_declines_a_dataset_is_shown(
+    tabgenbench: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("-d", "wdbc", "-g", "truth", "-g", "shuffled", "-m", "gamma", "--splits", "1", "--draws", "1")
+    assert tabgenbench("run", "quickstart", *arguments, "--threads", "1") == 0
+    assert "truth samples from the model of 'simulated-tissues'" in "".join(capsys.readouterr())
 
 
 def test_choices_are_read_from_text_and_tables() -> None:
@@ -43,6 +86,10 @@ def test_suite_file(tmp_path: Path) -> None:
         ("splitz = 2", "unknown option 'splitz'; did you mean 'split"),
         ("[split]\ntest_fracton = 0.2", "unknown option 'test_fracton'; did you mean 'test_fraction'"),
         ("generators = [3]", "got 3, expected NAME"),
+        (
+            'generators = [{ name = "truth", only_for = ["wbdc"] }]',
+            "only_for of 'truth' names 'wbdc', which is no dataset; did you mean 'wdbc'",
+        ),
         ("splits = ", "not TOML"),
     ],
 )

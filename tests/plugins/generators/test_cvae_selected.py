@@ -84,10 +84,10 @@ def test_shorter_trials_train_the_chosen_settings_anew(tables: tuple[Any, Any], 
     train, validation = tables
     selected, context = fit(CVAESelected, train, validation, **{**GRID, "epochs": 5, "trial_epochs": 2})
     assert [(p.epoch, p.of) for p in context.curve] == [(i + 1, 9) for i in range(9)]
-    assert list(context.curve[-1].losses) == ["validation, learning_rate=0.001, depth=2, anew"]
+    assert list(context.curve[-1].losses) == ["validation, learning_rate=0.001, depth=2, retrained"]
     options = {"epochs": 5, "latent": 4, "batch_size": 10, "depth": 2, "hidden": [1000, 512], "weights": "best"}
     cvae, alone = fit(CVAE, train, validation, **options, learning_rate=1e-3)
-    assert context.notes[-1] == f"trained anew for 5 epochs: {alone.notes[-1]}"
+    assert context.notes[-1] == f"retrained for 5 epochs: {alone.notes[-1]}"
     assert "at epoch" in context.notes[-1]
     made, expected = (sample(g, train.conditions)[0].X for g in (selected, cvae))
     assert np.array_equal(made, expected)

@@ -9,8 +9,6 @@ import pytest
 from tabgenbench import Evaluation, MetricContext, Result
 from tabgenbench_plugins.metrics.umap_separability import UMAPSeparability
 
-pytest.importorskip("umap")
-
 LABELS = ["lung", "liver"] * 30
 
 

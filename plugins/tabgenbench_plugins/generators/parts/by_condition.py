@@ -1,4 +1,4 @@
-"""Training rows by condition, and the rules for a condition that training rows do not have."""
+"""Training rows grouped by condition, and the rules for conditions without training rows."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["TrainingConditions", "permuted_rows", "with_known_values"]
 
 @dataclass(frozen=True, eq=False)
 class TrainingConditions:
-    """The conditions of the training rows; a table without condition columns has one, called ``all``.
+    """The conditions of the training rows; a table without condition columns has one condition named ``all``.
 
     Attributes:
         frame: conditions of the training rows, shape (n_train, n_columns).
-        labels: the conditions that occur, sorted by name, length K.
-        group: for each training row the position of its condition in ``labels``, shape (n_train,).
+        labels: the conditions of the training rows, sorted by name, length K.
+        group: position in ``labels`` of the condition of each training row, shape (n_train,).
         counts: number of training rows of each condition, shape (K,).
     """
 
@@ -47,7 +47,7 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        A condition of one training row has that row as its mean.
+        The mean of a condition with one training row is that row.
         """
         means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
         for k in range(len(self.labels)):
@@ -55,9 +55,9 @@ class TrainingConditions:
         return means
 
     def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
-        """Return for each row asked the condition that serves it, shape (n_asked,).
+        """Return for each requested row the training condition to use, shape (n_asked,).
 
-        A condition without a training row is served by the nearest one that has some, which goes to the record.
+        A condition without training rows is replaced by the nearest one that has some, and this is recorded.
         """
         used = conditions.loc[:, list(self.frame.columns)]
         if used.shape[1] == 0:
@@ -68,19 +68,19 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Go through the conditions asked, by name: the condition that serves, and the rows asked that it fills."""
+        """Yield each training condition to use, sorted by name, with the positions of its requested rows."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
 
     def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
-        """Record which conditions asked were too rare for an estimate of their own.
+        """Record which requested conditions are too rare for a separate estimate.
 
         Args:
-            asked: for each row asked the condition that serves it, shape (n_asked,).
+            asked: the training condition used for each requested row, shape (n_asked,).
             rare: which conditions are too rare, shape (K,).
-            rule: what took the place of their own estimate.
-            context: takes the record.
+            rule: the estimate that is used instead.
+            context: receives the record.
         """
         for k in np.unique(asked):
             if rare[k]:
@@ -92,16 +92,16 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Return conditions that a model of one-hot codes can be given.
+    """Return conditions that consist of values of the training rows, for a model with one-hot codes.
 
     A row with a value that no training row has gets the nearest training condition, recorded as a fallback. A new
-    combination of known values stays as it is: the model serves it, and a note names it.
+    combination of known values is kept for the model to combine, and named in a note.
 
     Args:
-        conditions: conditions asked, shape (n_rows, at least the condition columns).
-        train: the training rows' conditions.
-        codes: the values that training rows have.
-        context: takes the record.
+        conditions: requested conditions, shape (n_rows, at least the condition columns).
+        train: the conditions of the training rows.
+        codes: the values of the training rows.
+        context: receives the record.
 
     Returns:
         The condition columns, same index as ``conditions``.
@@ -127,7 +127,7 @@ def with_known_values(
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return ``n`` of ``rows`` in random order, each used n // len(rows) times or once more.
 
-    Drawn without replacement while they last, then from a new shuffle of all.
+    Rows are drawn without replacement; once all are used, they are shuffled again.
     """
     shuffles = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
     return np.concatenate([np.zeros(0, dtype=np.int64), *shuffles])[:n]

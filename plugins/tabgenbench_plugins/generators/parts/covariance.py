@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows, drawn from without forming the matrix.
+"""Ledoit-Wolf covariance of many features from few rows; draws do not form the matrix.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 __all__ = ["ShrunkCovariance", "ledoit_wolf_shrinkage"]
 
-BLOCK = 1024  # rows of a product, or of a draw, that are formed together
+BLOCK = 1024  # rows of a product or of a draw that are computed together
 
 
 @dataclass(frozen=True, eq=False)
 class ShrunkCovariance:
-    """The covariance (1 - s) AᵀA + s m I, kept as the factor A.
+    """The covariance (1 - s) AᵀA + s m I, stored as the factor A.
 
     Attributes:
         factor_RF: the matrix A, float32; AᵀA is the empirical covariance.
-        shrinkage: s, from 0 (the empirical covariance) to 1 (one variance for all, no correlation).
+        shrinkage: s, from 0 (the empirical covariance) to 1 (equal variances, no correlation).
         mean_variance: m, mean of the features' variances.
     """
 
@@ -38,15 +38,15 @@ class ShrunkCovariance:
         """Estimate the covariance of residuals.
 
         Args:
-            residuals_NF: rows less their mean, or less the mean of their condition.
-            degrees_of_freedom: N less the number of means taken. The empirical covariance is divided by it and not by
-                N, so that the variance of a draw is that of the data (Ledoit & Wolf take the mean as known).
+            residuals_NF: rows minus their mean, or minus the mean of their condition.
+            degrees_of_freedom: N minus the number of subtracted means. The empirical covariance is divided by it
+                instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known mean).
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))
         mean_variance = float(np.einsum("rf,rf->", factor, factor, dtype=np.float64)) / factor.shape[1]
         if factor.shape[0] > factor.shape[1]:
-            # The triangle of a QR decomposition has the same AᵀA in fewer rows: fewer numbers to draw and keep.
+            # The R factor of a QR decomposition has the same AᵀA with fewer rows: fewer numbers to draw and store.
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
         return cls(factor, shrinkage, mean_variance)
 
@@ -64,15 +64,15 @@ class ShrunkCovariance:
 
 
 def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
-    """Return the shrinkage s of Ledoit & Wolf (2004) for centred rows, as `sklearn.covariance.ledoit_wolf` gives it.
+    """Return the shrinkage s of Ledoit & Wolf (2004) for centred rows, as `sklearn.covariance.ledoit_wolf` computes it.
 
     With S = XᵀX / N and m = tr(S) / F, s = min(b², d²) / d² where d² = |S - m I|² / F and b² is the mean squared
-    distance of the single rows' xxᵀ from S, over N F. Only |S|² needs a product of X with itself; it is taken on the
-    smaller side, as |XᵀX| = |XXᵀ|, and in blocks.
+    distance of the single rows' xxᵀ from S, over N F. Only |S|² needs a product of X with itself. It is computed in
+    blocks and on the smaller side, since |XᵀX| = |XXᵀ|.
     """
     n, n_features = residuals_NF.shape
     if n_features == 1:
-        return 0.0  # one variance: nothing to shrink it towards
+        return 0.0  # with a single variance there is no shrinkage
     row_squares = np.einsum("nf,nf->n", residuals_NF, residuals_NF, dtype=np.float64)
     mean_variance = row_squares.sum() / (n * n_features)
     squared_norm = _squared_norm_of_gram(residuals_NF) / n**2  # |S|²

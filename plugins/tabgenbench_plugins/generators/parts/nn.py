@@ -1,7 +1,7 @@
-"""Pieces of networks that several generators use.
+"""Parts of networks that several generators use.
 
-Nothing here reads torch's global random state: whoever calls hands over a `torch.Generator`, so that equal seeds give
-equal bits whatever ran before.
+Every function that draws random numbers takes a `torch.Generator` and leaves torch's global random state alone. Equal
+seeds therefore give equal bits, regardless of what ran before.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
     """Return a stack of Linear, batch norm and ReLU, one for each step from a width to the next.
 
-    Batch norm takes a constant out of each unit, so a Linear before it has no bias: its gradient would be rounding
-    noise, which Adam scales up to full steps.
+    Batch norm removes any constant from a unit, so a Linear layer before it has no bias. The gradient of such a bias
+    would be rounding noise, which Adam would scale up to full steps.
 
     Args:
-        widths: width of the input, then of each hidden layer.
-        generator: draws the initial weights.
-        batch_norm: whether batch norm stands between Linear and ReLU.
+        widths: width of the input, followed by those of the hidden layers.
+        generator: random generator for the initial weights.
+        batch_norm: whether to put batch norm between Linear and ReLU.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
@@ -51,7 +51,7 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
     """Return the one-hot codes of several columns side by side, shape (N, sum of n_categories), float32.
 
     Args:
-        codes_NC: integer codes, one column a condition; no column gives a matrix without columns.
+        codes_NC: integer codes, one column for each condition; without columns the result has none either.
         n_categories: number of values of each column.
     """
     columns = [functional.one_hot(codes_NC[:, j], n).float() for j, n in enumerate(n_categories)]
@@ -59,9 +59,9 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
 
 
 def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Return the positions of one epoch's batches, in random order, on the generator's device.
+    """Return the row numbers of each batch of an epoch, in random order, on the generator's device.
 
-    A last batch of one row is merged with the one before: batch norm cannot use a single row.
+    A last batch of one row is merged with the previous one, because batch norm cannot use a single row.
     """
     order = torch.randperm(n_rows, generator=generator, device=generator.device)
     starts = list(range(0, n_rows, batch_size))

@@ -1,15 +1,16 @@
 """The two networks of a conditional WGAN-GP, with their gradients written out.
 
-The critic is piecewise linear, so its gradient by the input is a product of weight matrices between masks of the units
-that are on, and the penalty's gradient by the weights follows from one more pass of such products. Written out, a
-critic step is one forward pass, one pass of slopes and one matrix product a layer over real, fake and intermediate rows
-together. Differentiating twice through autograd gives the same numbers (a test holds them to each other) in twice the
-time.
+The critic is piecewise linear. Its gradient by the input is a product of weight matrices and masks of the active
+units, and the penalty's gradient by the weights needs one more pass of such products. A critic step is therefore one
+forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate rows together.
+Autograd with double differentiation gives the same numbers (a test compares them) in twice the time.
 
     h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
     V_L = W_L on h_L    V_i = (V_{i+1} W_i) on h_i                            ∇_{h_0} f = V_1 W_0
 
-where "on h" sets to 0 what belongs to units at 0. Letters: N rows, F features, K one-hot codes, E embedding, H hidden.
+where "on h" sets the entries of inactive units (h = 0) to 0.
+
+    N rows, F features, K one-hot codes, E embedding, H hidden.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import torch
 __all__ = ["ConditionalMLP", "CriticTerms", "RMSprop", "parameter_count"]
 
 EMBEDDING_BOUND = 0.05
-TINY = 1e-12  # keeps a gradient of length 0 from dividing by 0
+TINY = 1e-12  # avoids a division by 0 for a gradient of length 0
 
 
 class CriticTerms(NamedTuple):
@@ -40,26 +41,26 @@ class CriticTerms(NamedTuple):
 
 
 class ConditionalMLP:
-    """Dense layers over an input and the embeddings of its conditions: the generator, and likewise the critic.
+    """Dense layers over an input and the embeddings of its conditions; used for the generator and for the critic.
 
-    Hidden layers end in ReLU, the output is linear. Weights start Glorot-uniform, biases at 0, embeddings uniform
-    within ±0.05; an embedding is int(√n_categories) + 1 wide. All parameters are views of one vector, all gradients of
-    another.
+    Hidden layers have ReLU, the output is linear. Initial weights are Glorot-uniform, biases 0, embeddings uniform
+    within ±0.05. The width of an embedding is int(√n_categories) + 1. All parameters are views of one vector, and all
+    gradients are views of another.
 
     Args:
         n_in: width of the input.
         n_out: width of the output.
         hidden: widths of the hidden layers, at least one.
         n_categories: number of values of each condition column.
-        generator: draws the initial weights, on the CPU, so that every device starts from the same.
-        device: where the parameters live.
+        generator: random generator for the initial weights; on the CPU, so that every device starts from the same.
+        device: device of the parameters.
 
     Attributes:
         values: all parameters, one vector.
         gradients: their gradients, in the same order.
-        tables: embeddings, one of shape (n_categories, dim) a condition column.
-        weights: one of shape (width after, width before) a layer; the first takes the input, then the embeddings.
-        biases: one of shape (width after,) a layer.
+        tables: embeddings, one of shape (n_categories, dim) for each condition column.
+        weights: one of shape (width after, width before) for each layer; the first takes input and embeddings.
+        biases: one of shape (width after,) for each layer.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class ConditionalMLP:
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return V_1 to V_L: the gradient of the only output by what each hidden layer is before its ReLU, (N, H)."""
+        """Return V_1 to V_L: the gradient of the single output by each hidden layer before its ReLU, (N, H)."""
         above = self.weights[-1].expand(len(layers[-1]), -1)
         found = []
         for i in range(len(layers) - 1, 0, -1):
@@ -125,11 +126,11 @@ class ConditionalMLP:
         return found[::-1]
 
     def input_gradient(self, layers: list[torch.Tensor]) -> torch.Tensor:
-        """Return the gradient of the only output by the input, shape (N, n_in), from h_0 to h_L."""
+        """Return the gradient of the single output by the input, shape (N, n_in), given h_0 to h_L."""
         return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
 
     def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
-        """Set the gradients, given those of a loss by the output, and the layers that gave it."""
+        """Set the gradients of all parameters, given the layers and the gradient of a loss by the output."""
         d_NH = d_output_NO
         for i in range(len(self.weights) - 1, -1, -1):
             torch.mm(d_NH.T, layers[i], out=self._d_weights[i])
@@ -150,17 +151,17 @@ class ConditionalMLP:
     def critic_backward(
         self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor, share_N1: torch.Tensor, *, weight: float
     ) -> CriticTerms:
-        """Set the gradients of the critic's loss and return its terms; takes the network as the critic.
+        """Set the gradients of the critic's loss and return its terms; this network is the critic.
 
         Args:
             rows: real and fake rows of the same conditions, each of shape (N, F).
             c_NK: one-hot codes of the conditions.
-            share_N1: where between fake (0) and real (1) each row's gradient is to have length 1.
+            share_N1: position between fake (0) and real (1) of the row at which the penalty is computed.
             weight: weight of the penalty.
         """
         n, last = len(c_NK), len(self.weights) - 1
         joined, per_row = self._inputs(rows, c_NK)
-        # The first layer is affine: between two inputs of one condition it gives what lies between the two outputs.
+        # The first layer is affine: a point between two inputs of one condition maps to the same point between outputs.
         a_NH = torch.addmm(self.biases[0], joined[: 2 * n], self.weights[0].T)
         layers = self._upwards([joined, torch.cat([a_NH, torch.lerp(a_NH[n:], a_NH[:n], share_N1)]).relu_()])
         output = self.output(layers[-1][: 2 * n])
@@ -168,9 +169,9 @@ class ConditionalMLP:
 
         between = slice(2 * n, None)
         slope_NI = torch.mm(slopes[0][between], self.weights[0], out=joined[between])
-        slope_NI[:, self.n_in :] = 0.0  # the penalty is on the gradient by features alone
+        slope_NI[:, self.n_in :] = 0.0  # the penalty uses only the gradient by features
         length_N1 = torch.linalg.vector_norm(slope_NI, dim=1, keepdim=True)
-        # From here on slope_NI, and with it joined[between], is the penalty's gradient by the slope.
+        # From here on slope_NI (a view of joined[between]) is the gradient of the penalty by the slope.
         slope_NI *= (2 * weight / n) * (length_N1 - 1) / length_N1.clamp_min(TINY)
         for i in range(last + 1):
             scaled = slopes[i] * per_row
@@ -178,20 +179,20 @@ class ConditionalMLP:
             torch.sum(scaled[: 2 * n], dim=0, out=self._d_biases[i])
             if i == 0:
                 self._embedding_backward(scaled[:n] + scaled[n : 2 * n], c_NK)
-            if i < last:  # the penalty's gradient by the slopes goes up through the same masks
+            if i < last:  # the penalty's gradient by the slopes passes upwards through the same masks
                 upper = layers[i + 1]
                 upper[between] = _where_on(layers[i][between] @ self.weights[i].T, upper[between])
         return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())
 
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what goes into the critic, and what the loss adds for each unit that comes out.
+        """Return the critic's input, and the derivative of the loss by each output.
 
         Returns:
-            Real and fake rows beside their embeddings and room for as many rows between, shape (3 N, F + E); and
-            -1 / N for real rows, 1 / N for fake ones, 1 for those between, whose slopes count, shape (3 N, 1).
+            Real and fake rows with their embeddings, and space for as many intermediate rows, shape (3 N, F + E); and
+            -1 / N for real rows, 1 / N for fake ones and 1 for intermediate ones, shape (3 N, 1).
         """
         n = len(c_NK)
-        if n not in self._buffers:  # made once for each size of a batch: fresh memory costs more than the arithmetic
+        if n not in self._buffers:  # allocated once for each batch size: new memory costs more than the arithmetic
             per_row = self.values.new_ones(3 * n, 1)
             per_row[:n], per_row[n : 2 * n] = -1 / n, 1 / n
             self._buffers[n] = self.values.new_empty(3 * n, self.weights[0].shape[1]), per_row
@@ -204,10 +205,10 @@ class ConditionalMLP:
 class RMSprop:
     """RMSprop with Keras's constants, rho 0.9 and epsilon 1e-7, added to the root as Keras did until version 3.
 
-    The same as ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, on one vector and without allocating.
+    Equal to ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but on one vector and without allocations.
 
     Args:
-        network: whose parameters to move along whose gradients.
+        network: the network to train.
         learning_rate: step size.
     """
 
@@ -252,5 +253,5 @@ def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) ->
 
 
 def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """Return values, with 0 where a layer after its ReLU is 0; in one kernel."""
+    """Return values, set to 0 where a layer after its ReLU is 0; one kernel."""
     return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What `ctgan` and `tvae` share: modes, memory, the two implementations, and rows for the conditions asked."""
+"""Base class of `ctgan` and `tvae`: modes, memory, the two implementations, and sampling by condition."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
 
 __all__ = ["TabularGenerator", "TabularOptions"]
 
-MAX_MODES = 10  # of a column, as in the package
-CODES_A_COLUMN = 32  # values of a condition column, where only the schema is known
+MAX_MODES = 10  # for each column, as in the package
+CODES_A_COLUMN = 32  # assumed values of a condition column when only the schema is known
 
 
 class TabularOptions(Options):
-    """Options that both have."""
+    """Options of both generators."""
 
     implementation: Literal["fast", "reference"] = Field(
         "fast",
-        description="fast is this program's own code of the same model and losses, reference the package ctgan",
+        description="fast: the same model and losses, implemented here; reference: the package ctgan",
     )
-    epochs: int = Field(700, ge=1, description="passes over the training rows, 700 in the benchmark's protocol")
-    batch_size: int = Field(500, ge=2, description="rows a step, and rows generated together when sampling")
+    epochs: int = Field(700, ge=1, description="passes over the training rows; the benchmark's protocol has 700")
+    batch_size: int = Field(500, ge=2, description="rows of a training step, and rows generated together when sampling")
     max_batches: int = Field(
         40,
         ge=1,
-        description="batches generated at most in search of rows of the conditions asked, beside those that as many "
-        "rows would fill; for ctgan also for each condition that is still open, then with its odds raised",
+        description="limit on additional batches when searching for rows of the requested conditions; for ctgan "
+        "also the limit for each condition without enough rows, for which batches are then conditioned on it",
     )
 
 
 class TabularGenerator(Generator):
     """A model of mode-normalised values and one discrete column that joins the conditions.
 
-    A row's own label need not be the condition asked for, so rows are generated and matched; see `match_rows`. A
-    condition that no training row has is served by the nearest known one.
+    The label of a generated row may differ from the requested condition, so rows are generated and then matched; see
+    `match_rows`. A condition without training rows is replaced by the nearest known one.
     """
 
     scale = "own"
@@ -65,33 +65,33 @@ class TabularGenerator(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables of fewer than two rows, in which no mode can be fitted."""
+        """Decline tables with fewer than two rows, in which modes cannot be fitted."""
         if n_rows < 2:
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes if every column has as many modes as it may, and each condition column 32 values.
+        """Return bytes for the maximal number of modes in every column and 32 values for each condition column.
 
-        Before training, the same formula with the modes found decides whether memory suffices. The libraries
-        themselves, about 0.4 GB, are not counted.
+        Before training, the same formula with the fitted number of modes decides whether memory suffices. The
+        libraries, about 0.4 GB, are not included.
         """
         width = n_features * (1 + min(MAX_MODES, n_rows))
         return self.training_bytes(n_rows, n_features, width=width, n_codes=CODES_A_COLUMN * len(schema.conditions))
 
     @abstractmethod
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return the bytes that training needs.
+        """Return the number of bytes that training needs.
 
         Args:
             n_rows: training rows.
             n_features: columns.
-            width: entries of an encoded row without the condition's.
-            n_codes: values of the condition.
+            width: entries of an encoded row, without those of the condition.
+            n_codes: number of values of the condition.
         """
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train on encoded rows, arranged by ``blocks``."""
+        """Train on encoded rows in the order of ``blocks``."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -99,13 +99,13 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return a batch of arranged rows, and the standard deviation of noise on each scalar, or None."""
+        """Return a batch of arranged rows, and the standard deviation of the noise of each scalar or None."""
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit the modes, then train; reports losses an epoch.
+        """Fit the modes, then train; report the losses of each epoch.
 
         Raises:
-            Unsupported: memory does not suffice; said before training, where possible before fitting modes.
+            Unsupported: memory does not suffice; raised before training and, if possible, before fitting modes.
         """
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template, self._conditions = train.take([]), TrainingConditions.of(train)
@@ -133,7 +133,7 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows whose own label is the condition asked, as far as they come; the rest is recorded."""
+        """Return rows labelled with the requested conditions as far as possible; the others are recorded."""
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
             self._package.start_sampling(context.seed)
@@ -152,7 +152,7 @@ class TabularGenerator(Generator):
             if self.can_condition
             else "a generated row of the most similar condition, as too few of this one came"
         )
-        # A condition that no training row has is recorded once, with the condition that took its place.
+        # A condition without training rows is recorded only once, with the condition that replaces it.
         fell_back = ~match.matched & _is_known(conditions, self._conditions)
         record_fallbacks(asked, fell_back, labels, rule, context)
         context.note(
@@ -183,12 +183,12 @@ class TabularGenerator(Generator):
         return Draw(values_NC.astype(np.float32), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a generator for initial weights, drawn on the host so that every device starts from the same."""
+        """Return a random generator for initial weights, on the host so that every device starts from the same."""
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
 
 
 def _is_known(conditions: pd.DataFrame, train: TrainingConditions) -> NDArray[np.bool_]:
-    """Return for each row asked whether some training row has its condition, shape (n_asked,)."""
+    """Return for each requested row whether a training row has its condition, shape (n_asked,)."""
     used = conditions.loc[:, list(train.frame.columns)]
     if used.shape[1] == 0:
         return np.ones(len(conditions), dtype=bool)

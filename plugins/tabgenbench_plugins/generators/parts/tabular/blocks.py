@@ -2,14 +2,14 @@
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the constants of the package `ctgan`: tanh
 on scalars; on one-hot blocks Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy (TVAE). A loop over columns
-spends its time between operations, so entries are arranged in another order, in which all blocks of one size lie
-together:
+would spend most of its time on the overhead of small operations. Entries are therefore reordered so that all blocks of
+the same size lie together:
 
     [scalars of all C columns | blocks of size 1 | blocks of size 2 | ... | discrete column | discrete column ...]
 
-and within "blocks of size s" the first entries of all n blocks come first, then the second ones: a view (N, s, n) of
-the rows, without a copy, whose softmax runs over dimension 1 and along contiguous memory. That is one operation a
-block size, ten at most, and one a discrete column.
+Within "blocks of size s" the first entries of all n blocks come first, then the second ones. This is a view (N, s, n)
+of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one operation for each
+block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
 """
@@ -28,12 +28,12 @@ from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 
 __all__ = ["Blocks", "Reconstruction"]
 
-TEMPERATURE = 0.2  # of the Gumbel-softmax
-TINY = torch.finfo(torch.float32).tiny  # a uniform draw of 0 has no logarithm
+TEMPERATURE = 0.2  # temperature of the Gumbel-softmax
+TINY = torch.finfo(torch.float32).tiny  # replaces a uniform draw of 0, whose logarithm is infinite
 
 
 class Group(NamedTuple):
-    """Blocks of one size: where their entries begin, entries of a block, and how many blocks."""
+    """Blocks of one size: position of the first entry, entries of a block, and number of blocks."""
 
     start: int
     size: int
@@ -56,13 +56,13 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The arranged order of entries, and operations on rows in it.
+    """The reordered ("arranged") entries of a row, and operations on such rows.
 
     Attributes:
-        order: for each arranged entry its position in the encoded row, shape (D,), int64.
+        order: position in the encoded row of each arranged entry, shape (D,), int64.
         n_scalars: C.
-        groups: blocks of modes by size, then each discrete column.
-        n_discrete: how many of the groups are discrete columns.
+        groups: blocks of modes, grouped by size, followed by each discrete column.
+        n_discrete: number of groups that are discrete columns.
     """
 
     order: torch.Tensor
@@ -94,28 +94,28 @@ class Blocks:
         return len(self.order)
 
     def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
-        """Return encoded rows with their entries arranged, shape (N, D)."""
+        """Return encoded rows in arranged order, shape (N, D)."""
         return encoded_ND[:, self.order]
 
     def restore(self, arranged_ND: torch.Tensor) -> torch.Tensor:
-        """Return arranged rows with their entries as the layout has them, shape (N, D)."""
+        """Return arranged rows in the order of the layout, shape (N, D)."""
         encoded_ND = torch.empty_like(arranged_ND)
         encoded_ND[:, self.order] = arranged_ND
         return encoded_ND
 
     def discrete(self, column: int) -> slice:
-        """Return where the entries of a discrete column lie in an arranged row."""
+        """Return the positions of a discrete column in an arranged row."""
         group = self.groups[len(self.groups) - self.n_discrete + column]
         return slice(group.start, group.start + group.size)
 
     def views(self, *arranged: torch.Tensor) -> Iterator[list[torch.Tensor]]:
-        """Go through the groups; of each give the tensors' entries as views of shape (N, s, n)."""
+        """Yield for each group the entries of each tensor as views of shape (N, s, n)."""
         for start, size, n_blocks in self.groups:
             columns = slice(start, start + size * n_blocks)
             yield [tensor[:, columns].view(-1, size, n_blocks) for tensor in arranged]
 
     def gumbel_noise(self, n_rows: int, generator: torch.Generator) -> torch.Tensor:
-        """Draw minus the Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
+        """Draw the negative Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
 
         torch's own exponential draws take seven times as long on a CPU.
         """
@@ -130,13 +130,13 @@ class Blocks:
         *,
         out: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return tanh of scalars and the Gumbel-softmax of each block, with the condition behind it.
+        """Return tanh of scalars and the Gumbel-softmax of each block, followed by the condition.
 
         Args:
             logits_ND: output of the generator, arranged; no gradient is recorded, see `activation_gradient`.
             minus_gumbel: shape (N, D - C), see `gumbel_noise`.
-            condition_NK: appended to each row; K may be 0.
-            out: takes the result.
+            condition_NK: one-hot condition, appended to each row; K may be 0.
+            out: receives the result.
 
         Returns:
             Shape (N, D + K).
@@ -151,11 +151,11 @@ class Blocks:
         return y
 
     def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Return the gradient by the logits, shape (N, D), of what `activate` returned and the gradient by it.
+        """Return the gradient of a loss by the logits, shape (N, D), given its gradient by the result of `activate`.
 
         Args:
             y: activated rows, shape (N, D + K).
-            gradient: gradient of a loss by them, likewise; what lies behind D does not depend on the logits.
+            gradient: gradient of the loss by ``y``, same shape; entries after D do not depend on the logits.
         """
         out_ND = y.new_empty(len(y), self.width)
         scalars = slice(0, self.n_scalars)
@@ -171,14 +171,14 @@ class Blocks:
     ) -> Reconstruction:
         """Return TVAE's reconstruction loss, mean over rows, and its gradients.
 
-        A scalar counts its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log sigma
-        without the constant; a block counts the cross entropy of its one-hot; the sum is multiplied by ``factor``.
+        A scalar contributes its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log
+        sigma, without the constant. A block contributes its cross entropy. The sum is multiplied by ``factor``.
 
         Args:
             output_ND: output of the decoder, arranged.
             x_ND: encoded rows, arranged.
             sigma_C: standard deviation of each scalar.
-            factor: weight of the whole loss, 2 in the paper's code.
+            factor: factor of the loss, 2 in the paper's code.
         """
         n_rows, C = len(x_ND), self.n_scalars
         scale = factor / n_rows
@@ -199,11 +199,11 @@ class Blocks:
     def condition_loss(self, logits_ND: torch.Tensor, codes_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return CTGAN's condition loss, mean over rows, and its gradient by the first discrete column's logits.
 
-        The cross entropy of that column with the values asked for; of the logits as they are, without Gumbel noise.
+        It is the cross entropy between the logits of that column, without Gumbel noise, and the requested values.
 
         Args:
             logits_ND: output of the generator, arranged.
-            codes_N: the value of the discrete column that each row was asked to have.
+            codes_N: the requested value of the discrete column of each row.
 
         Returns:
             The loss, a scalar, and its gradient, shape (N, number of values).

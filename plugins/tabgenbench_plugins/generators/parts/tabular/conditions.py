@@ -1,9 +1,9 @@
-"""Conditions of CTGAN and TVAE: those that training draws, and rows for exactly those that a user asks for.
+"""Conditions of CTGAN and TVAE: drawing them in training, and sampling rows of requested conditions.
 
-The condition columns are joined to one discrete column. CTGAN trains by sampling (Xu et al. 2019, section 4.3): it
-draws a value of that column by the logarithm of its frequency, and a real row that has it. Neither model can be told
-to give a row of a condition: CTGAN's condition raises the odds, TVAE takes none. So rows are generated and those are
-kept whose own label is wanted.
+The condition columns are combined into one discrete column. CTGAN trains by sampling (Xu et al. 2019, section 4.3): it
+draws a value of that column by the logarithm of its frequency, and a real row with that value. Neither model can
+guarantee the condition of a generated row. CTGAN's condition only makes its value more likely, and TVAE has no
+condition. Rows are therefore generated, and those with a requested label are kept.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Codes = NDArray[np.int64]
 
 
 class ConditionSampler:
-    """Draws values of the condition and real rows that have them, on the device, a whole epoch at once.
+    """Draws values of the condition and real rows with these values, on the device, for a whole epoch at once.
 
     Args:
         codes_N: the condition of each training row.
         n_values: K, number of values; each has at least one row.
-        log_frequency: draw values by log(1 + count), else by count.
-        generator: draws.
+        log_frequency: draw values with probability proportional to log(1 + count) instead of count.
+        generator: random generator.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class ConditionSampler:
         return drawn.view(n_steps, batch)
 
     def rows(self, values: torch.Tensor) -> torch.Tensor:
-        """Draw for each value one of the rows that have it, uniformly; same shape."""
+        """Draw a row of each value, uniformly; same shape."""
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)
         return self.rows_N[self.starts_K[values] + within]
 
     def shuffled(self, values: torch.Tensor) -> torch.Tensor:
-        """Return each step's values in another order: real rows then have them at other places than generated ones."""
+        """Return the values of each step in random order, so that real and generated rows have different orders."""
         keys = torch.rand(values.shape, generator=self.generator, device=values.device)
         return values.gather(1, keys.argsort(dim=1))
 
@@ -66,8 +66,8 @@ class Draw:
     """Generated rows.
 
     Attributes:
-        rows: whatever the caller makes rows of; indexed like an array.
-        labels: the condition that each row itself says it has, shape (n_rows,).
+        rows: the rows, of any type that is indexed like an array.
+        labels: the generated condition of each row, shape (n_rows,).
     """
 
     rows: Any
@@ -75,7 +75,7 @@ class Draw:
 
 
 class DrawRows(Protocol):
-    """Generates a batch: for a value of the condition, or, given None, of any."""
+    """Generates a batch, for one value of the condition or (None) for random values."""
 
     def __call__(self, value: int | None, /) -> Draw:
         """Return the batch."""
@@ -83,13 +83,13 @@ class DrawRows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """Which generated row serves each row asked.
+    """The generated row for each requested row.
 
     Attributes:
-        draws: the batches that were generated.
-        batch: for each row asked the batch that serves it, shape (n_asked,).
-        row: and the row of that batch, likewise.
-        matched: whether the row's own label is the condition asked, shape (n_asked,).
+        draws: the generated batches.
+        batch: number of the batch for each requested row, shape (n_asked,).
+        row: number of the row in that batch, shape (n_asked,).
+        matched: whether the label of that row is the requested condition, shape (n_asked,).
     """
 
     draws: Sequence[Draw]
@@ -98,7 +98,7 @@ class Match:
     matched: NDArray[np.bool_]
 
     def gather(self, empty: Any) -> Any:
-        """Return the rows in the order asked, filled into ``empty``, an array of n_asked rows."""
+        """Write the rows in the requested order into ``empty``, an array of n_asked rows, and return it."""
         for i, draw in enumerate(self.draws):
             places = np.flatnonzero(self.batch == i)
             empty[places] = draw.rows[self.row[places]]
@@ -106,7 +106,7 @@ class Match:
 
 
 class _Pool:
-    """Generated rows that wait for someone who asks for them."""
+    """Generated rows and the requested rows that they are assigned to."""
 
     def __init__(self, asked: Codes) -> None:
         self.asked = asked
@@ -122,9 +122,9 @@ class _Pool:
         return self.batch < 0
 
     def add(self, draw: Draw, value: int | None) -> int:
-        """Give a batch's rows to the rows asked that they match; return how many that served.
+        """Assign the rows of a batch to requested rows of the same label; return the number of assigned rows.
 
-        Of the others as many a label are kept as rows asked are open: no rule can need more of them.
+        Of each label at most as many other rows are kept as requested rows are open, since no more can be needed.
         """
         found: list[tuple[Codes, Codes]] = []
         for k in np.unique(self.asked[self.is_open]):
@@ -146,7 +146,7 @@ class _Pool:
         self.free[batch][rows] = False
 
     def n_free(self, value: int | None = None) -> int:
-        """Return how many rows are free; of those generated for a value, if one is given."""
+        """Return the number of unassigned rows, optionally only of those generated for a value."""
         pairs = zip(self.free, self.values, strict=True)
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
@@ -165,19 +165,19 @@ def match_rows(
     can_condition: bool,
     likeness: Callable[[int], NDArray[np.int64]],
 ) -> Match:
-    """Generate rows until each row asked has one of its condition, or the budget is spent.
+    """Generate rows until each requested row has one of its condition, or the limit of batches is reached.
 
-    First come batches of any condition. Where the model can raise the odds of a value, they end with the first batch
-    that serves nobody, and each condition that is still open then gets batches of its own. A row that is open after
-    that is served, whatever the label says, by a row generated for its condition (where the model takes one), else by
-    the free row whose own condition is most like it. No generated row serves twice.
+    The first batches have random conditions. If the model takes a condition, they end with the first batch in which no
+    row can be used, and batches are then generated for each condition that still lacks rows. Requested rows that remain
+    open get a row with another label: one that was generated for their condition if the model takes one, else the
+    unassigned row with the most similar condition. Every generated row is used at most once.
 
     Args:
-        asked: the condition of each row asked, shape (n_asked,).
+        asked: the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: budget of the first batches, beside as many as the rows asked would fill, and of each condition's.
+        max_batches: limit of batches beyond the number that the requested rows would fill; also for each condition.
         can_condition: whether ``draw`` takes a value.
-        likeness: gives for a condition its likeness to each condition, shape (K,), larger is more alike.
+        likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
     """
     pool = _Pool(asked)
 
@@ -221,14 +221,14 @@ def _serve_anyway(pool: _Pool, places: Codes, value: int | None, likeness: NDArr
 def record_fallbacks(
     asked: Codes, fell_back: NDArray[np.bool_], labels: Sequence[str], rule: str, context: Context
 ) -> None:
-    """Record for each condition asked how many rows fell back.
+    """Record for each requested condition the number of rows with another label.
 
     Args:
-        asked: the condition of each row asked.
-        fell_back: which of them do not carry its label themselves.
+        asked: the requested conditions.
+        fell_back: which of these rows have another label.
         labels: names of the conditions.
-        rule: what served them instead.
-        context: takes the record.
+        rule: how these rows were chosen instead.
+        context: receives the record.
     """
     for k in np.unique(asked[fell_back]).tolist():
         context.fallback(labels[k], rows=int((fell_back & (asked == k)).sum()), rule=rule)

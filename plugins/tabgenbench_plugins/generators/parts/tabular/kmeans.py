@@ -1,8 +1,9 @@
-"""K-means of many columns at once, each in one dimension: the start of the mixtures.
+"""One-dimensional k-means of many columns at once: the initial clusters of the mixtures.
 
 Seeds are drawn by k-means++ with trial draws (Arthur & Vassilvitskii, "k-means++: the advantages of careful seeding",
-SODA 2007), then Lloyd's iteration runs. In one dimension a cluster is a run of the sorted values, so that an assignment
-is K - 1 boundaries and a cluster's mean is a difference of cumulative sums: an iteration costs O(K log N) a column.
+SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted values. An assignment is
+therefore given by K - 1 boundaries, and the mean of a cluster by a difference of cumulative sums. An iteration costs
+O(K log N) for each column.
 
     N rows   C columns   K clusters
 """
@@ -19,19 +20,19 @@ __all__ = ["initial_moments", "n_trials"]
 Floats = NDArray[np.float64]
 
 MAX_ITERATIONS = 300
-TOLERANCE = 1e-4  # of the summed squared shift of a column's centres; columns have variance 1
+TOLERANCE = 1e-4  # limit on the summed squared shift of a column's centres; columns have variance 1
 
 
 def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
     """Cluster each column and return Σ 1, Σ z and Σ z² over the rows of each cluster, shape (C, K, 3).
 
-    Clusters stand in the order in which their seeds were drawn, which matters to a Dirichlet process. A column of fewer
-    distinct values than clusters has empty ones.
+    Clusters keep the order in which their seeds were drawn, because the order affects a Dirichlet process. A column
+    with fewer distinct values than clusters has empty clusters.
 
     Args:
         z_CN: columns of variance 1 or constant.
         n_clusters: K.
-        uniform_CKT: uniform numbers, shape (C, K, number of trials), of which the first cluster uses one.
+        uniform_CKT: uniform random numbers, shape (C, K, number of trials); the first cluster uses only one.
     """
     sorted_CN = np.sort(z_CN, axis=1)
     centres_CK = _seeds(sorted_CN, n_clusters, uniform_CKT)
@@ -48,12 +49,12 @@ def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Float
 
 
 def n_trials(n_clusters: int) -> int:
-    """Return how many candidates each seed after the first is chosen from."""
+    """Return the number of candidates for each seed after the first."""
     return 2 + int(math.log(n_clusters))
 
 
 def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
-    """Draw the centres, shape (C, K): the best of several candidates, each drawn by squared distance."""
+    """Draw the centres, shape (C, K): the best of several candidates, drawn in proportion to squared distance."""
     n_columns, n_rows = z_CN.shape
     every = np.arange(n_columns)
     centres_CK = np.empty((n_columns, n_clusters))
@@ -96,9 +97,9 @@ def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64
 
 
 def _edges(z_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
-    """Return where each cluster's run of the sorted rows begins and the last one ends, shape (C, K + 1).
+    """Return the start of each cluster in the sorted rows, and the end of the last one, shape (C, K + 1).
 
-    A row half-way between two centres belongs to the lower one. Found by bisection of all boundaries together.
+    A row half-way between two centres belongs to the lower one. All boundaries are found together, by bisection.
     """
     n_columns, n_rows = z_CN.shape
     middle = (centres_CK[:, 1:] + centres_CK[:, :-1]) / 2

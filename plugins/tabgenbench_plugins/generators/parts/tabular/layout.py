@@ -1,4 +1,4 @@
-"""Where each column lies in an encoded row.
+"""Positions of the columns in an encoded row.
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2. A continuous value becomes a scalar
 within its mode and the mode's one-hot; a discrete value becomes its one-hot:
@@ -6,7 +6,7 @@ within its mode and the mode's one-hot; a discrete value becomes its one-hot:
     [scalar | modes]  [scalar | modes]  ...  [categories]  [categories]  ...
      C continuous columns, in order           discrete columns, in order
 
-    C continuous columns   B one-hot blocks: C of modes, then one a discrete column   D width
+    C continuous columns   B one-hot blocks: C blocks of modes, then one for each discrete column   D width
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Layout:
         if min((*self.n_modes, *self.n_categories), default=1) < 1:
             raise DataError(
                 f"layout of an encoded row: got n_modes {self.n_modes} and n_categories {self.n_categories}, "
-                "expected at least 1 for each column; leave out columns without a value"
+                "expected at least 1 for each column; remove columns without values"
             )
 
     @property
@@ -99,5 +99,5 @@ class Layout:
 
     @cached_property
     def max_block(self) -> int:
-        """Entries of the largest block; 0 where there is none."""
+        """Entries of the largest block, or 0 without blocks."""
         return int(self.block_sizes.max(initial=0))

@@ -1,4 +1,4 @@
-"""Whether a device has the memory that a training needs."""
+"""Memory that a training needs, compared with the memory of the device."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ __all__ = ["device_bytes", "n_parameters", "require_memory"]
 
 
 def device_bytes(device: str) -> int:
-    """Return the memory of a device in bytes: the GPU's, else the machine's or what its container may use."""
+    """Return the memory of a device in bytes; for the CPU that of the machine or the limit of its container."""
     return machine_memory() if device == "cpu" else int(torch.cuda.mem_get_info(device)[1])
 
 
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
-    """Refuse a training that a device cannot hold, even with nothing else on it.
+    """Decline a training that does not fit into the memory of a device.
 
-    What is free at the moment is not asked: a refusal is the cell's last word, and what others use is theirs to free.
+    The total memory is compared, not the free memory: declining is final for a cell, and other processes may free
+    memory later.
 
     Args:
-        name: of the generator.
-        needed: bytes.
-        device: where they are needed.
-        purpose: what for, such as ``at least, for 15,000 columns``.
+        name: name of the generator.
+        needed: number of bytes.
+        device: the device.
+        purpose: end of the message, such as ``at least, for 15,000 columns``.
 
     Raises:
-        Unsupported: the device has less; gives both numbers in bytes.
+        Unsupported: the device has less memory; the message gives both numbers in bytes.
     """
     there = device_bytes(device)
     if needed > there:
@@ -40,5 +41,5 @@ def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None
 
 
 def n_parameters(widths: Sequence[int]) -> int:
-    """Return weights and biases of a stack of linear layers."""
+    """Return the number of weights and biases of a stack of linear layers."""
     return sum((n_in + 1) * n_out for n_in, n_out in pairwise(widths))

@@ -1,10 +1,11 @@
-"""Modes of all continuous columns at once: one variational Gaussian mixture a column, batched.
+"""Modes of all continuous columns at once: a variational Gaussian mixture for each column, batched.
 
 The model of a column x is a Dirichlet-process mixture of K Gaussians in one dimension with the priors below, fitted by
 variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006, section 10.2; Blei & Jordan,
-"Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006): the model that
-`sklearn.mixture.BayesianGaussianMixture` fits one column at a time, with the same constants, stopping rule and kind of
-start. Only the start's random draws differ, so that single columns may settle in other optima; likelihoods agree.
+"Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
+`sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
+rule and kind of initialisation. Only the random draws of the initialisation differ, so single columns may converge to
+other optima. The likelihoods agree.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
@@ -12,9 +13,9 @@ start. Only the start's random draws differ, so that single columns may settle i
 
     N rows   C columns   K modes a column
 
-How it is made fast. Columns are standardised, so that every step works on numbers near 1 (the priors are equivariant).
-The score of a row in a mode is a quadratic in x, so scores are a product with [1, x, x²], the update needs no more than
-the moments Σ r [1, x, x²], and the lower bound follows from these moments without another pass over rows.
+Speed: columns are standardised, so every step computes with numbers near 1 (the priors are equivariant). The score of a
+row in a mode is quadratic in x. All scores are therefore one product with [1, x, x²], the update needs only the moments
+Σ r [1, x, x²], and the lower bound follows from these moments without another pass over the rows.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ CONCENTRATION = 0.001
 REGULARISATION = 1e-6
 LOG_2 = math.log(2)
 MAX_ITERATIONS = 100
-TOLERANCE = 1e-3  # of the lower bound of one column, in nats
-CHUNK_ENTRIES = 2**18  # (column, mode, row) triples worked on together: 2 MB, what a core's cache holds
-LEAST_EXPONENT = -600.0  # e to it is 0 beside any count; below -700 the exponential underflows and is four times slower
-SMALLEST_VARIANCE = 1e-280  # below it 10^-6 / variance overflows: the column counts as constant
+TOLERANCE = 1e-3  # limit on the change of a column's lower bound, in nats
+CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB, which fits into a core's cache
+LEAST_EXPONENT = -600.0  # exp of it is negligible; below -700 exp underflows and takes four times as long
+SMALLEST_VARIANCE = 1e-280  # below, 10^-6 / variance overflows and the column is treated as constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +52,9 @@ class Modes:
         means: shape (C, K), float64, in the column's own units.
         stds: shape (C, K), float64, in the column's own units, above 0.
         weights: expected share of each mode, shape (C, K), rows sum to 1.
-        valid: modes that are used: their weight is above the threshold, shape (C, K).
-        log_weights: what stands for ln weight in responsibilities, shape (C, K): the variational expectation of ln
-            weight plus that of the mode's log precision less its plug-in value. Defined up to a constant a column.
+        valid: whether the weight of a mode is above the threshold, shape (C, K); other modes are not used.
+        log_weights: ln weight in the responsibilities, shape (C, K): the variational expectation of ln weight, plus
+            that of the mode's log precision minus its plug-in value. Defined up to a constant for each column.
     """
 
     means: Floats
@@ -80,10 +81,10 @@ def fit_modes(
 
     Args:
         values_NC: finite values, at least two rows.
-        max_modes: K; fewer where there are fewer rows.
-        weight_threshold: a mode of this weight or less is not valid.
-        seed: of the start. Equal seeds give equal bytes.
-        start_NC: the mode of each value to start from, 0 to K - 1, in place of k-means; nothing is drawn then.
+        max_modes: K; at most the number of rows.
+        weight_threshold: modes with at most this weight are not valid.
+        seed: seed of the initialisation. Equal seeds give equal bytes.
+        start_NC: initial mode of each value, 0 to K - 1, instead of k-means; no random numbers are drawn then.
 
     Raises:
         DataError: fewer than two rows, or a value that is not finite.
@@ -91,7 +92,7 @@ def fit_modes(
     if values_NC.ndim != 2 or len(values_NC) < 2 or not np.isfinite(values_NC).all():
         raise DataError(
             f"modes of columns: got an array of shape {values_NC.shape}, expected finite values of at least two rows; "
-            "fill or drop values that are missing"
+            "fill or drop missing values"
         )
     n_rows, n_columns = values_NC.shape
     n_modes = min(n_rows, max_modes)
@@ -116,9 +117,9 @@ def fit_modes(
 
 
 def _centre_and_scale(x_CN: Floats) -> tuple[Floats, Floats]:
-    """Return mean and standard deviation (n - 1) of each column, shape (C, 1); a constant has scale 1."""
+    """Return mean and standard deviation (n - 1) of each column, shape (C, 1); constant columns have scale 1."""
     low_C1, high_C1 = x_CN.min(axis=1, keepdims=True), x_CN.max(axis=1, keepdims=True)
-    centre_C1 = np.clip(x_CN.mean(axis=1, keepdims=True), low_C1, high_C1)  # the mean of a constant may round away
+    centre_C1 = np.clip(x_CN.mean(axis=1, keepdims=True), low_C1, high_C1)  # rounding may move the mean of a constant
     variance_C1 = np.square(x_CN - centre_C1).sum(axis=1, keepdims=True) / (x_CN.shape[1] - 1)
     return centre_C1, np.sqrt(np.where(variance_C1 > SMALLEST_VARIANCE, variance_C1, 1.0))
 
@@ -128,8 +129,8 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: rows in each mode, plus 1: at once the first parameter of the Beta posterior of its stick fraction, the
-            precision of its mean and the degrees of freedom of its precision.
+        count: rows in each mode, plus 1. It is the first parameter of the Beta posterior of the stick fraction, the
+            precision of the mean, and the degrees of freedom of the precision.
         rest: second parameter of that Beta posterior.
         mean: of each mode.
         variance: inverse of the expected precision of each mode.
@@ -162,7 +163,7 @@ class _Posterior:
         return np.asarray(log_pi + 0.5 * (LOG_2 + digamma(self.count / 2) - np.log(self.count) - 1 / self.count))
 
     def weights(self) -> Floats:
-        """Return the expected weight of each mode, made to sum to 1 over a column's modes."""
+        """Return the expected weight of each mode, normalised to a sum of 1 in each column."""
         weights = self.count / (self.count + self.rest)
         weights[:, 1:] *= np.cumprod(self.rest / (self.count + self.rest), axis=1)[:, :-1]
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
@@ -173,14 +174,14 @@ class _Posterior:
         return np.stack([constant, self.mean / self.variance, -0.5 / self.variance], axis=-1)
 
     def bound(self) -> Floats:
-        """Return what the posterior alone adds to the lower bound, up to a constant, shape (C,)."""
+        """Return the terms of the lower bound that depend on the posterior alone, up to a constant, shape (C,)."""
         half = self.count / 2
         precision = half * (LOG_2 - np.log(self.variance * self.count)) + gammaln(half)
         return np.asarray((precision + betaln(self.count, self.rest) - 0.5 * np.log(self.count)).sum(axis=1))
 
 
 def _fit_chunk(z_CN: Floats, moments_CK3: Floats, regularisation_C1: Floats) -> _Posterior:
-    """Iterate the columns until each one's lower bound settles, starting from the moments of hard clusters."""
+    """Iterate until the lower bound of each column converges, starting from the moments of hard clusters."""
     n_columns, n_rows = z_CN.shape
     features = np.stack([np.ones_like(z_CN), z_CN, z_CN**2], axis=1)
     priors = (features[:, 2].sum(axis=1, keepdims=True) / (n_rows - 1), regularisation_C1)

@@ -1,9 +1,9 @@
-"""Rows of a mixed table as rows of scalars and one-hots, and back, over all columns at once.
+"""Encoding of a mixed table as scalars and one-hots, and decoding, for all columns at once.
 
 Mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2, with
-the constants of the package `ctgan`: a mode is drawn from the value's responsibilities (10^-6 is added to that of each
-valid mode), the scalar is (x - mean) / (4 std) of that mode, clipped to ±0.99. Back: the largest entry of the one-hot
-names the mode, the scalar is clipped to ±1.
+the constants of the package `ctgan`. Encoding: a mode is drawn from the responsibilities of the value (10^-6 is added
+to that of each valid mode), and the scalar is (x - mean) / (4 std) of that mode, clipped to ±0.99. Decoding: the
+largest entry of the one-hot gives the mode, and the scalar is clipped to ±1.
 
     N rows   C continuous columns   K discrete columns   M modes a column   D width of an encoded row
 """
@@ -28,14 +28,14 @@ Codes = NDArray[np.int64]
 STD_MULTIPLIER = 4.0
 CLIP = 0.99
 PROBABILITY_FLOOR = 1e-6
-CHUNK_ENTRIES = 2**18  # (column, mode, row) triples worked on together: 2 MB a temporary array
+CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB for each temporary array
 
 
 class ModeTransformer:
-    """Encode and decode rows. Made by `fit`, or by `from_modes` from modes that are there already.
+    """Encodes and decodes rows. Created by `fit`, or by `from_modes` from existing modes.
 
-    Memory beside the arrays handed in and out (with 10 modes): some 5 MB to fit and to encode (from about 25,000 rows
-    on 160 N and 210 N bytes); 33 N C bytes to decode.
+    Memory in addition to inputs and outputs, with 10 modes: about 5 MB to fit and to encode (above about 25,000 rows,
+    160 N and 210 N bytes); 33 N C bytes to decode.
 
     Attributes:
         modes: the modes of the continuous columns.
@@ -52,7 +52,7 @@ class ModeTransformer:
 
     @classmethod
     def from_modes(cls, modes: Modes, n_categories: Sequence[int] = ()) -> ModeTransformer:
-        """Return a transformer of given modes.
+        """Return a transformer with the given modes.
 
         Args:
             modes: the modes of the continuous columns.
@@ -74,12 +74,12 @@ class ModeTransformer:
         """Fit the modes of every continuous column and return the transformer.
 
         Args:
-            values_NC: continuous columns on the scale to be modelled; C may be 0.
-            codes_NK: discrete columns as codes from 0; K may be 0. They are only checked here.
+            values_NC: continuous columns on the scale of the model; C may be 0.
+            codes_NK: discrete columns as codes from 0; K may be 0. They are only checked.
             n_categories: number of values of each discrete column.
-            seed: of the mixtures' start. Equal seeds give equal bytes.
-            max_modes: most modes a column may have.
-            weight_threshold: a mode of this weight or less is left out.
+            seed: seed of the initialisation. Equal seeds give equal bytes.
+            max_modes: maximal number of modes of a column.
+            weight_threshold: modes with at most this weight are not used.
 
         Raises:
             DataError: fewer than two rows, a value that is not finite, or a code outside its range.
@@ -93,7 +93,7 @@ class ModeTransformer:
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
         """Return encoded rows, shape (N, D).
 
-        The mode of each value is drawn: one uniform number a value, column by column, whatever the machine.
+        The mode of each value is drawn with one uniform number, column by column, in the same order on every machine.
 
         Args:
             values_NC: continuous columns in the units of the fit.
@@ -130,18 +130,18 @@ class ModeTransformer:
         """Return values, shape (N, C), and codes, shape (N, K), of encoded rows.
 
         Args:
-            encoded_ND: encoded rows; a block may hold probabilities, its largest entry counts.
-            sigmas_D: standard deviation of normal noise on each entry of a row (the package's TVAE learns it); only
-                those of the scalars count, and the noise comes before clipping.
-            generator: draws that noise.
+            encoded_ND: encoded rows; a block may contain probabilities, of which the largest is taken.
+            sigmas_D: standard deviation of normal noise on each entry of a row, as learned by the package's TVAE; only
+                those of the scalars are used, and the noise is added before clipping.
+            generator: draws the noise.
 
         Raises:
-            DataError: rows of another width, or noise asked for without a generator.
+            DataError: wrong width of the rows, or ``sigmas_D`` without a generator.
         """
         if encoded_ND.ndim != 2 or encoded_ND.shape[1] != self.layout.width:
             raise DataError(
                 f"decoding of rows: got an array of shape {encoded_ND.shape}, expected (n_rows, {self.layout.width}); "
-                "decode with the transformer that encoded"
+                "decode with the transformer that encoded them"
             )
         scalar_NC = encoded_ND[:, self.layout.scalar_index].astype(np.float64)
         if sigmas_D is not None:
@@ -158,7 +158,7 @@ class ModeTransformer:
         return values_NC, np.ascontiguousarray(chosen_NB[:, n_columns:])
 
     def _draw_modes(self, x_CN: Floats, columns: slice, uniform_CN: Floats) -> Codes:
-        """Return the drawn mode of each value, counted among the valid ones."""
+        """Return the drawn mode of each value, numbered among the valid modes."""
         modes = self.modes
         means, stds, log_weights = (a[columns, :, None] for a in (modes.means, modes.stds, modes.log_weights))
         p_CMN = (x_CN[:, None, :] - means) / stds
@@ -208,7 +208,7 @@ class ModeTransformer:
 
 
 def _valid_first(parameters_CM: Floats, valid_CM: NDArray[np.bool_]) -> Floats:
-    """Return each column's parameters with those of valid modes in front, in order."""
+    """Return the parameters of each column with those of valid modes first, in order."""
     return np.take_along_axis(parameters_CM, np.argsort(~valid_CM, axis=1, kind="stable"), axis=1)
 
 

@@ -1,10 +1,10 @@
 """The networks of CTGAN and TVAE.
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5, in the form of the package
-`ctgan`. Noise and dropout masks are arguments: nothing here draws a number after its weights are made.
+`ctgan`. Noise and dropout masks are arguments: random numbers are drawn here only for initial weights.
 
     N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
-    P packs, rows that the critic sees together
+    P packs of rows that the critic judges together
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from tabgenbench_plugins.generators.parts.nn import linear, mlp
 
 __all__ = ["Critic", "CriticLosses", "Decoder", "Encoder", "RowGenerator"]
 
-SLOPE = 0.2  # of the leaky rectifier below zero
+SLOPE = 0.2  # negative slope of the leaky ReLU
 DROPOUT = 0.5
-SIGMA = 0.1  # where TVAE's standard deviations start
+SIGMA = 0.1  # initial standard deviation of TVAE's scalars
 SIGMA_RANGE = (0.01, 1.0)
 
 
 class RowGenerator(nn.Module):
-    """CTGAN's generator: residual layers, each handing on its input beside relu(batch norm(linear)), then a linear one.
+    """CTGAN's generator: residual layers that join relu(batch norm(linear)) and their input, then a linear layer.
 
     Args:
         n_in: Z + K, width of noise and condition.
         hidden: H of each residual layer.
         n_out: D.
-        generator: draws the weights.
+        generator: random generator for the initial weights.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_out: int, generator: torch.Generator) -> None:
@@ -47,7 +47,7 @@ class RowGenerator(nn.Module):
         self.out = linear(n_in, n_out, generator)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (N, D). Batch norm uses the batch's own statistics, when sampling, too."""
+        """Return logits, shape (N, D). Batch norm uses the statistics of the batch, also when sampling."""
         for layer, norm in zip(self.linears, self.norms, strict=True):
             z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
         logits: torch.Tensor = self.out(z)
@@ -67,22 +67,22 @@ class CriticLosses(NamedTuple):
 
 
 class Critic(nn.Module):
-    """CTGAN's critic: it sees ``pac`` rows together and gives them one score.
+    """CTGAN's critic, which gives one score to ``pac`` rows together.
 
-    Its first layer is nearly all of its arithmetic, so that layer's gradients are written out, and the rest, ``tail``,
-    is left to autograd:
+    Nearly all of its arithmetic is in the first layer. The gradients of this layer are therefore written out, and
+    autograd differentiates the other layers, ``tail``:
 
-    - A point between real and generated rows, a x + (1 - a) x̃ with one a for the rows seen together, has the first
-      layer's values a Wx + (1 - a) Wx̃ + b: neither the point nor another product is needed.
-    - The penalty's gradient by the input is g = h W with h the gradient by the first layer's values. Leaky rectifiers
-      have no second derivative, so the penalty depends on W through g and h alone: the loss of g is differentiated by
-      hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient by W.
+    - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
+      a Wx + (1 - a) Wx̃ + b. Neither the point itself nor another product is needed.
+    - The gradient of the score by the input is g = h W, where h is its gradient by the first-layer values. The leaky
+      ReLU has no second derivative, so the penalty depends on W only through g and h. The loss of g is differentiated
+      by hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient by W.
 
     Args:
         n_in: D + K, width of a row and its condition.
         hidden: H of each layer.
-        pac: rows seen together.
-        generator: draws the weights.
+        pac: number of rows in a pack.
+        generator: random generator for the initial weights.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], pac: int, generator: torch.Generator) -> None:
@@ -98,7 +98,7 @@ class Critic(nn.Module):
         return [like(n_packs, n).bernoulli_(1 - DROPOUT, generator=generator).div_(1 - DROPOUT) for n in widths]
 
     def packs(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return rows as the critic sees them, shape (N / pac, pac * (D + K)), a view."""
+        """Return packs of rows, shape (N / pac, pac * (D + K)), a view."""
         return rows.view(-1, self.width)
 
     def score(self, first_PH: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -114,11 +114,11 @@ class Critic(nn.Module):
         """Set the gradients of loss and penalty and return both.
 
         Args:
-            rows: N real rows, then N generated ones, each with its condition, then N rows of room that are
-                overwritten, shape (3N, D + K): the gradient by W is then one product.
-            mix_P1: share of the real rows in the point of each pack at which the penalty is taken, shape (P, 1).
+            rows: N real rows and N generated rows, each with its condition, and space for N more rows, which is
+                overwritten, shape (3N, D + K). The gradient by W is then one product.
+            mix_P1: share of the real rows in the point of each pack where the penalty is computed, shape (P, 1).
             masks: dropout of each hidden layer for real, generated and mixed packs, shape (3P, H).
-            weight: of the penalty, 10 in the paper.
+            weight: weight of the penalty, 10 in the paper.
         """
         x = self.packs(rows)
         n = len(mix_P1)
@@ -127,13 +127,13 @@ class Critic(nn.Module):
             mixed = mix_P1 * first[:n] + (1 - mix_P1) * first[n:]
         first = torch.cat([first, mixed]).requires_grad_()
         score = self.score(first, masks)
-        (slope,) = torch.autograd.grad(score[2 * n :].sum(), first, create_graph=True)  # rows of one pack each
+        (slope,) = torch.autograd.grad(score[2 * n :].sum(), first, create_graph=True)  # each row is a pack
         h_PH = slope[2 * n :]
         with torch.no_grad():
             g = torch.mm(h_PH, self.first.weight, out=x[2 * n :])
             norm_P1 = torch.linalg.vector_norm(g, dim=1, keepdim=True)
             penalty = weight * (norm_P1 - 1).square().mean()
-            # The gradient by g is this times g; a gradient of 0 has no direction.
+            # The gradient by g is by_g * g; it is 0 where g is 0 and has no direction.
             by_g = torch.where(norm_P1 > 0, 2 * weight / n * (norm_P1 - 1) / norm_P1, 0.0)
             by_h_PH = by_g * (g @ self.first.weight.T)
         wasserstein = score[n : 2 * n].mean() - score[:n].mean()
@@ -146,9 +146,7 @@ class Critic(nn.Module):
         by_first = gradients[0]
         self.first.bias.grad = by_first.sum(dim=0)
         by_first[2 * n :] = by_g * h_PH.detach()
-        if (
-            self.first.weight.grad is None
-        ):  # kept from step to step: a new one takes longer to be mapped than to be filled
+        if self.first.weight.grad is None:  # allocated once: mapping new memory takes longer than filling it
             self.first.weight.grad = torch.empty_like(self.first.weight)
         torch.mm(by_first.T, x, out=self.first.weight.grad)
         return CriticLosses(wasserstein.detach(), penalty)
@@ -156,7 +154,7 @@ class Critic(nn.Module):
     def loss_and_input_gradient(
         self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return minus the mean score of generated rows, and its gradient by them, shape (N, D + K).
+        """Return minus the mean score of generated rows, and the gradient of this loss by the rows, shape (N, D + K).
 
         Args:
             rows: generated rows with their conditions, shape (N, D + K).
@@ -178,7 +176,7 @@ class Encoder(nn.Module):
         n_in: D.
         hidden: H of each layer.
         n_latent: Z.
-        generator: draws the weights.
+        generator: random generator for the initial weights.
     """
 
     def __init__(self, n_in: int, hidden: Sequence[int], n_latent: int, generator: torch.Generator) -> None:
@@ -193,14 +191,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """TVAE's decoder, with a standard deviation for each scalar.
+    """TVAE's decoder, with a learned standard deviation for each scalar.
 
     Args:
         n_latent: Z.
         hidden: H of each layer.
         n_out: D.
         n_scalars: C.
-        generator: draws the weights.
+        generator: random generator for the initial weights.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The package `ctgan` itself, for comparison: its models untouched, its random numbers and processes kept in bounds."""
+"""The package `ctgan` for comparison: unchanged models, with seeded random numbers and in a single process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tabgenbench_plugins.generators.parts.tabular.conditions import Draw
 
 __all__ = ["PackageModel", "package_kind"]
 
-CONDITION = "condition"  # name of the one discrete column
+CONDITION = "condition"  # name of the only discrete column
 OnEpoch = Callable[[pd.DataFrame], None]
 
 
 def package_kind(name: str) -> Any:
-    """Import a model's class from the package.
+    """Import the class of a model from the package.
 
     Raises:
         PluginError: the package is not installed.
@@ -38,7 +38,7 @@ def package_kind(name: str) -> Any:
 
 
 class _ReportsLosses:
-    """Tells of each epoch: the package appends its losses to a frame that it assigns anew."""
+    """Reports each epoch: the package assigns a new frame of all losses to ``loss_values`` after every epoch."""
 
     on_epoch: OnEpoch
 
@@ -58,15 +58,15 @@ class PackageModel:
 
     Args:
         kind: ``ctgan.CTGAN`` or ``ctgan.TVAE``.
-        device: where it computes.
-        on_epoch: is given the package's frame of losses after each epoch.
-        options: of the model.
+        device: device of the model.
+        on_epoch: called with the package's frame of losses after each epoch.
+        options: options of the model.
     """
 
     def __init__(self, kind: type, *, device: str, on_epoch: OnEpoch, **options: Any) -> None:
         reporting = type(kind.__name__, (_ReportsLosses, kind), {"on_epoch": staticmethod(on_epoch)})
         self._model: Any = reporting(enable_gpu=device != "cpu", **options)
-        self._model._device = torch.device(device)  # its own method takes any CUDA device for the first
+        self._model._device = torch.device(device)  # the package's method would use the first CUDA device for any other
         self._device, self._batch = device, int(options["batch_size"])
 
     def fit(self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, *, seed: int) -> None:
@@ -74,8 +74,8 @@ class PackageModel:
 
         Args:
             values_NC: continuous columns.
-            labels_N: the discrete column; None where there is none.
-            seed: of NumPy and torch; what they had before comes back.
+            labels_N: the discrete column, or None.
+            seed: seed of NumPy and torch; their previous states are restored.
         """
         frame = pd.DataFrame(values_NC.astype(np.float64), columns=[str(j) for j in range(values_NC.shape[1])])
         self._values = sorted(set(labels_N)) if labels_N is not None else []
@@ -86,12 +86,12 @@ class PackageModel:
             self._model.fit(frame, [CONDITION] if labels_N is not None else [])
 
     def start_sampling(self, seed: int) -> None:
-        """Seed the draws that follow."""
+        """Set the seed of the following draws."""
         self._model.set_random_state(seed % 2**32)
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows: of any condition, or with the odds of one value raised."""
+        """Sample a batch of rows: of random conditions, or with one value of the condition made more likely."""
         asked = {} if value is None else {"condition_column": CONDITION, "condition_value": self._values[value]}
         with self._in_bounds(self._seed):
             frame = self._model.sample(self._batch, **asked)
@@ -103,7 +103,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Keep the package's transform to this process, and its draws on a GPU, which it leaves unseeded, to a seed."""
+        """Run the package's transform in this process, and seed its draws on a GPU, which the package does not."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

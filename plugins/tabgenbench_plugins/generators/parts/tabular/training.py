@@ -1,7 +1,7 @@
-"""Training of CTGAN and TVAE on arranged rows, without a wait for the device inside an epoch.
+"""Training of CTGAN and TVAE on arranged rows, without synchronisation with the device inside an epoch.
 
-Every number that a step needs, indices included, is drawn on the device; losses are summed there and read once an
-epoch. The settings that have no option are the package's: Adam's betas, penalty weight 10, TVAE's learning rate 10⁻³.
+All random numbers of a step, including indices, are drawn on the device. Losses are summed there and read once per
+epoch. Settings without an option are the package's: Adam's betas, penalty weight 10, TVAE's learning rate 10⁻³.
 
     N rows of a batch   D width of an encoded row   K values of the condition   Z latent
 """
@@ -29,17 +29,17 @@ from tabgenbench_plugins.generators.parts.tabular.networks import (
 __all__ = ["AdversarialTraining", "AutoencoderTraining", "ConditionalRows", "report_losses"]
 
 PENALTY = 10.0
-BETAS = (0.5, 0.9)  # of Adam, in adversarial training
+BETAS = (0.5, 0.9)  # Adam's betas in adversarial training
 TVAE_LEARNING_RATE = 1e-3
 
 
 @dataclass(eq=False)
 class ConditionalRows:
-    """Rows from CTGAN's generator.
+    """Generated rows of CTGAN.
 
     Attributes:
         generator: the network.
-        blocks: the arranged order.
+        blocks: the arranged order of entries.
         n_latent: Z.
         n_codes: K, 0 for a table without conditions.
     """
@@ -51,7 +51,7 @@ class ConditionalRows:
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
         """Return one-hot conditions, shape (N, K)."""
-        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot reads values
+        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Return the generator's output for new noise and these conditions, shape (N, D)."""
@@ -63,7 +63,7 @@ class ConditionalRows:
     def activate(
         self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return rows of logits, arranged, with the condition behind them, shape (N, D + K)."""
+        """Return the rows of these logits, arranged and followed by the condition, shape (N, D + K)."""
         noise = self.blocks.gumbel_noise(len(values_N), draws)
         return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
 
@@ -78,11 +78,11 @@ class AdversarialTraining:
     """CTGAN's two networks and their steps.
 
     Attributes:
-        generated: makes rows.
-        critic: tells them from real ones.
-        real: real rows, arranged, each with its condition behind it, shape (n_rows, D + K).
-        conditions: draws conditions and rows that have them.
-        draws: random numbers, on the device.
+        generated: generates rows.
+        critic: the critic.
+        real: real rows, arranged, each followed by its condition, shape (n_rows, D + K).
+        conditions: draws conditions, and real rows with these conditions.
+        draws: random generator on the device.
         batch: N, a multiple of the critic's ``pac``.
     """
 
@@ -94,11 +94,11 @@ class AdversarialTraining:
     batch: int
 
     def __post_init__(self) -> None:
-        # Real rows, generated rows and room for the penalty's gradient: one product gives the critic's gradient.
+        # Real rows, generated rows and space for the penalty's gradient: one product gives the critic's gradient.
         self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1])
 
     def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
-        """Make Adam for the generator and for the critic, in this order of rates and decays."""
+        """Create Adam for the generator and the critic; learning rates and decays are in this order."""
         networks = (self.generated.generator, self.critic)
         self.generator_adam, self.critic_adam = (
             torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
@@ -120,7 +120,7 @@ class AdversarialTraining:
         return sums / steps
 
     def critic_step(self, values_N: torch.Tensor, rows_N: torch.Tensor) -> CriticLosses:
-        """Move the critic once: these real rows against rows generated for these conditions; return its losses."""
+        """Take a critic step with these real rows and rows generated for these conditions; return its losses."""
         n, n_packs = self.batch, self.batch // self.critic.pac
         self.generated(values_N, self.draws, out=self._rows[n : 2 * n])
         torch.index_select(self.real, 0, rows_N, out=self._rows[:n])
@@ -131,7 +131,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Move the generator once, towards rows of these conditions that the critic takes for real; return its loss."""
+        """Take a generator step with rows generated for these conditions; return its loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -145,9 +145,9 @@ class AdversarialTraining:
         """Set the generator's gradients and return its loss.
 
         Args:
-            logits_ND: its output.
-            fake: the rows that these were activated to.
-            values_N: the conditions that were asked of it.
+            logits_ND: output of the generator.
+            fake: the activated rows of these logits.
+            values_N: the requested conditions.
             masks: dropout of the critic's hidden layers, shape (N / pac, H).
         """
         blocks = self.generated.blocks
@@ -167,12 +167,12 @@ class AutoencoderTraining:
     """TVAE's two networks and their step.
 
     Attributes:
-        encoder: gives the posterior.
-        decoder: gives rows.
-        blocks: the arranged order.
+        encoder: returns mean and log variance of the posterior.
+        decoder: returns the decoder's output for latents.
+        blocks: the arranged order of entries.
         rows: real rows, arranged, shape (n_rows, D).
-        draws: random numbers, on the device.
-        batch: rows a step; the last batch of an epoch may have fewer.
+        draws: random generator on the device.
+        batch: rows of a step; the last batch of an epoch may have fewer.
         n_latent: Z.
         loss_factor: weight of the reconstruction.
     """
@@ -187,7 +187,7 @@ class AutoencoderTraining:
     loss_factor: float
 
     def optimizer(self, decay: float) -> None:
-        """Make Adam for both networks."""
+        """Create Adam for both networks."""
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
 
@@ -202,7 +202,7 @@ class AutoencoderTraining:
         return sums / len(order)
 
     def step(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Move both networks once; return reconstruction and KL, shape (2,), mean over rows."""
+        """Take one step with both networks; return reconstruction and KL, shape (2,), mean over rows."""
         losses = self.losses_and_gradients(x_ND, noise_NZ)
         self.adam.step()
         with torch.no_grad():
@@ -225,7 +225,7 @@ class AutoencoderTraining:
 
 
 def report_losses(context: FitContext, epoch: int, of: int, losses: torch.Tensor, *, names: Sequence[str]) -> None:
-    """Read an epoch's losses, the one moment at which the host waits for the device, and report them.
+    """Read and report the losses of an epoch; only here the host waits for the device.
 
     Raises:
         ConfigError: a loss is not finite.
