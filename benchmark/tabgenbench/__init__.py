@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tabgenbench.data.transform import Transform
     from tabgenbench.engines.memory import machine_memory
     from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported, did_you_mean
+    from tabgenbench.interfaces import drawing
     from tabgenbench.interfaces.contract import check_generator, check_metric, failures
     from tabgenbench.interfaces.dataset import (
         DatasetCard,
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     )
     from tabgenbench.interfaces.device_split import DeviceSplit, upload
     from tabgenbench.interfaces.evaluation import Evaluation
+    from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
     from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
+    from tabgenbench.interfaces.report import Board, Report
     from tabgenbench.options import Options
     from tabgenbench.records import Card, CellRecord, Fallback, ScoreSpec
     from tabgenbench.registry.events import ObservedCell, ObservedRun, Problem
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from tabgenbench.store.store import Store
 
 __all__ = [
+    "ArtifactRow",
+    "Artifacts",
+    "Board",
     "Card",
     "CellRecord",
     "ConditionCodes",
@@ -63,6 +69,7 @@ __all__ = [
     "MemorySource",
     "Metric",
     "MetricContext",
+    "MetricFigure",
     "ObservedCell",
     "ObservedRun",
     "Options",
@@ -70,6 +77,7 @@ __all__ = [
     "Plugins",
     "Problem",
     "Progress",
+    "Report",
     "Requirement",
     "Result",
     "SampleContext",
@@ -88,6 +96,7 @@ __all__ = [
     "condition_labels",
     "describe_table",
     "did_you_mean",
+    "drawing",
     "failures",
     "from_anndata",
     "hookimpl",
@@ -122,8 +131,10 @@ _HOMES = {
     ),
     "interfaces.device_split": ("DeviceSplit", "upload"),
     "interfaces.evaluation": ("Evaluation",),
+    "interfaces.figures": ("ArtifactRow", "Artifacts", "MetricFigure"),
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
     "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),
+    "interfaces.report": ("Board", "Report"),
     "options": ("Options",),
     "records": ("Card", "CellRecord", "Fallback", "ScoreSpec"),
     "registry.events": ("ObservedCell", "ObservedRun", "Problem"),
@@ -135,6 +146,8 @@ _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names
 
 
 def __getattr__(name: str) -> Any:
+    if name == "drawing":  # a module: helpers for the figures of metrics
+        return import_module("tabgenbench.interfaces.drawing")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"tabgenbench.{_MODULE_OF[name]}"), name)

@@ -155,6 +155,8 @@ class ScoreSpec(_Record):
         floor: the control that marks a bad value, or empty.
         citation: where the score comes from.
         ranked: whether a board may mark a best value; False for a score too noisy to rank by.
+        headline: whether the score belongs to the few that a board shows first. Of a metric with several, the first
+            that has a value on a table comes first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -169,6 +171,7 @@ class ScoreSpec(_Record):
     floor: str = ""
     citation: str = ""
     ranked: bool = True
+    headline: bool = False
 
 
 class DrawScores(_Record):
@@ -216,6 +219,12 @@ class SuiteRow(_Record):
     seed: int
     is_control: bool
     scores: dict[str, str] = Field(description="metric name (with options) to metric key")
+    title: str = Field("", description="what the suite calls the generator on boards; empty: its label")
+
+    @property
+    def shown(self) -> str:
+        """What a board calls the generator."""
+        return self.title or self.label
 
 
 class SuiteRecord(_Record):

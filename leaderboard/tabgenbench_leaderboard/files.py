@@ -7,16 +7,19 @@ import secrets
 from collections.abc import Collection
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
-from tabgenbench_leaderboard.board.model import Board
-from tabgenbench_leaderboard.figures.artifacts import Pictures
+from tabgenbench_leaderboard.board.model import BOARD_VERSION, Board
+from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts
 from tabgenbench_leaderboard.figures.draw import draw_figures
+from tabgenbench_leaderboard.pages.document import Figure
 from tabgenbench_leaderboard.pages.page import full_page
 from tabgenbench_leaderboard.pages.to_csv import costs_csv, scores_csv
 from tabgenbench_leaderboard.pages.to_html import render_html
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
-__all__ = ["FORMATS", "parse_formats", "render_board", "write_board"]
+__all__ = ["FORMATS", "parse_formats", "read_board", "render_board", "write_board"]
 
 FORMATS = ("md", "csv", "html", "json")
 
@@ -36,21 +39,54 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
+def read_board(path: Path) -> Board:
+    """Read a ``board.json``, also one of an older version.
+
+    Raises:
+        StoreError: it cannot be read, is no board, or is of a newer version.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StoreError(f"--from: cannot read {path} ({error.strerror}); name a board.json") from None
+    try:
+        board = Board.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StoreError(
+            f"--from: {path} is no board that this version reads ({f'{where}: ' if where else ''}{first['msg']}); "
+            "name a board.json that `tabgenbench leaderboard --out` wrote"
+        ) from None
+    if board.board_version > BOARD_VERSION:
+        raise StoreError(
+            f"--from: {path} has board version {board.board_version}, this program reads up to {BOARD_VERSION}; "
+            "use a newer version of TabGenBench"
+        )
+    return board.model_copy(update={"board_version": BOARD_VERSION})
+
+
 def render_board(
-    board: Board, formats: Collection[str] = FORMATS, *, pictures: Pictures | None = None
+    board: Board,
+    formats: Collection[str] = FORMATS,
+    *,
+    artifacts: StoredArtifacts | None = None,
+    kept: Path | None = None,
 ) -> dict[str, bytes]:
     """Return the content of every file by its path inside the board's folder; the same records give the same bytes.
 
     Args:
         board: the board.
         formats: which files.
-        pictures: what metrics left for figures of rows and correlations; without it there are none of these.
+        artifacts: what metrics left for figures of their own; without it there are none of these.
+        kept: folder of figures that were drawn before, for a board that was read from its ``board.json``.
     """
     rendered: dict[str, bytes] = {}
     if "md" in formats or "html" in formats:
-        drawn = draw_figures(board, pictures or Pictures())
-        page = full_page(board, figures=drawn.names)
+        drawn = draw_figures(board, artifacts, kept, enlarged="md" in formats)
+        board = drawn.board
     if "md" in formats:
+        page = full_page(board, figures=drawn.names)
         rendered["README.md"] = render_markdown(page).encode()
         for name in drawn.png:
             rendered[f"figures/{name}.png"] = drawn.png[name]
@@ -58,14 +94,10 @@ def render_board(
     if "html" in formats:
         from tabgenbench_leaderboard.figures.files import inline_svg
 
-        # The sheet shows every generator; each of them enlarged would make one file of many megabytes.
-        sheets = {place: name for place, name in drawn.names.items() if ":" not in place[1]}
-        whole = full_page(board, figures=sheets)
-        inlined = {
-            name: inline_svg(text, f"f{i}")
-            for i, (name, text) in enumerate(drawn.svg.items())
-            if name in sheets.values()
-        }
+        # A sheet shows every generator; each of them enlarged would make one file of many megabytes.
+        whole = full_page(board, figures=drawn.names, enlarged=False)
+        shown = {block.name for block in whole if isinstance(block, Figure)}
+        inlined = {name: inline_svg(text, f"f{i}") for i, (name, text) in enumerate(drawn.svg.items()) if name in shown}
         rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", whole, inlined).encode()
     if "csv" in formats:
         rendered["scores.csv"] = scores_csv(board).encode()
@@ -76,15 +108,21 @@ def render_board(
 
 
 def write_board(
-    board: Board, out: Path, formats: Collection[str] = FORMATS, *, pictures: Pictures | None = None
+    board: Board,
+    out: Path,
+    formats: Collection[str] = FORMATS,
+    *,
+    artifacts: StoredArtifacts | None = None,
+    kept: Path | None = None,
 ) -> list[Path]:
-    """Write a board's folder; every file is replaced in one step, and nothing is written unless all can be rendered.
+    """Write a board to a folder; each file is replaced in one step.
 
     Args:
         board: the board.
         out: its folder.
         formats: which files.
-        pictures: what `pictures.collect_pictures` gave.
+        artifacts: what `collect_artifacts` gave.
+        kept: folder of figures that were drawn before, for a board that was read from its ``board.json``.
 
     Returns:
         The paths of the files.
@@ -92,7 +130,7 @@ def write_board(
     Raises:
         StoreError: the folder cannot be made or written.
     """
-    rendered = render_board(board, formats, pictures=pictures)
+    rendered = render_board(board, formats, artifacts=artifacts, kept=kept)
     try:
         for name, content in rendered.items():
             _replace(out / name, content)

@@ -67,7 +67,6 @@ def register_metrics() -> list[Lazy]:
             "umap-separability",
             f"{_METRICS}.umap_separability:UMAPSeparability",
             "the same in the UMAP figure (an illustration), with the figure's coordinates",
-            extra="umap",
         ),
         Lazy(
             "correlation-pairs",

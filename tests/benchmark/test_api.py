@@ -149,7 +149,10 @@ def test_a_failed_cell_raises_nothing_and_is_named(
 ) -> None:
     cell = run_cell()
     board = benchmark(None, [cell["Broken"], "shuffled"], metrics=["moments", cell["Fails"]])
-    assert set(board.scores["generator"]) == {"shuffled"}
+    scores = board.scores.set_index(["generator", "metric"])
+    assert (scores.loc[("shuffled", "moments"), "status"] == "ok").all()
+    assert scores.loc[("shuffled", "fails"), "status"].tolist() == ["failed"]
+    assert (scores.loc["broken", "reason"] == "ValueError: cannot learn this").all()
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "not ok: broken · table · split 0 · seed 0: failed: ValueError: cannot learn this" in captured.err

@@ -116,14 +116,14 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
 
 def _print_plan(run: Run) -> None:
     from tabgenbench.commands.shared import print_rows
-    from tabgenbench.run.preflight import format_bytes
+    from tabgenbench.formatting import bytes_text
 
     plan, found = run.plan, run.preflight
     todo = {cell.key for cell in run.todo}
     states = {cell.key: "to do" if cell.key in todo else "done" for cell in plan.cells}
     states.update(dict.fromkeys(found.refusals, "refused"))
     rows = [
-        [cell.title, states[cell.key], format_bytes(found.estimates[cell.key]) if cell.key in found.estimates else "-"]
+        [cell.title, states[cell.key], bytes_text(found.estimates[cell.key]) if cell.key in found.estimates else "-"]
         for cell in plan.cells
     ]
     print_rows(["cell", "state", "estimated memory"], rows)

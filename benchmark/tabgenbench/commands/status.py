@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tabgenbench.commands.shared import json_option, print_rows, store_option
+from tabgenbench.formatting import duration_text
 
 if TYPE_CHECKING:
     from tabgenbench.store.status import Standing
@@ -48,7 +49,7 @@ def status(store: Path, as_json: bool) -> None:
 
 
 def _print(standings: list[Standing]) -> None:
-    print_rows(HEADER, [[*_counts(one).values(), _duration(one)] for one in standings])
+    print_rows(HEADER, [[*_counts(one).values(), _time_left(one)] for one in standings])
     running = {one.key: one for standing in standings for one in standing.running}
     if running:
         click.echo()
@@ -68,14 +69,8 @@ def _counts(standing: Standing) -> dict[str, Any]:
     return dict(zip(HEADER[:-1], values, strict=True))
 
 
-def _duration(standing: Standing) -> str:
-    """Return the time left as a person reads it: ``40 s``, ``12 min``, ``3.5 h``."""
-    seconds = standing.seconds_left
-    if not seconds:
-        return "-"
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+def _time_left(standing: Standing) -> str:
+    return duration_text(standing.seconds_left) if standing.seconds_left else "-"
 
 
 def _what(cell: str, metric: str | None) -> str:

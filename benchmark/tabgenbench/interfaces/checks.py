@@ -23,13 +23,19 @@ from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.generator import Generator
 from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.interfaces.metric import Metric, MetricContext, Result
+from tabgenbench.interfaces.report import Report
 from tabgenbench.options import Options
 from tabgenbench.records import Card, ScoreSpec
 
 __all__ = ["check_estimate", "check_requirements", "check_result", "check_sample", "misfit", "score_draw"]
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
-BASES: dict[Kind, type] = {"generators": Generator, "metrics": Metric, "datasets": DatasetSource}
+BASES: dict[Kind, type] = {
+    "generators": Generator,
+    "metrics": Metric,
+    "datasets": DatasetSource,
+    "reports": Report,
+}
 
 
 def misfit(kind: Kind, found: type) -> str:
@@ -41,7 +47,8 @@ def misfit(kind: Kind, found: type) -> str:
         lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
         return f"{where} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
     reason = _wrong(found, "name", lambda name: isinstance(name, str) and bool(name), 'a text; write name = "..."')
-    reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
+    if hasattr(base, "Config"):
+        reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
     reason = reason or OWN[kind](found)
     return f"{where}: {reason}" if reason else ""
 
@@ -63,14 +70,15 @@ def _metric_misfit(found: type) -> str:
     return reason
 
 
-def _dataset_misfit(_: type) -> str:
+def _no_misfit(_: type) -> str:
     return ""
 
 
 OWN: dict[Kind, Callable[[type], str]] = {
     "generators": _generator_misfit,
     "metrics": _metric_misfit,
-    "datasets": _dataset_misfit,
+    "datasets": _no_misfit,
+    "reports": _no_misfit,
 }
 
 

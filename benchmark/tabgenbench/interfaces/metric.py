@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -15,6 +15,7 @@ from tabgenbench.records import ScoreSpec
 
 if TYPE_CHECKING:
     from tabgenbench.interfaces.evaluation import Evaluation
+    from tabgenbench.interfaces.figures import Artifacts, MetricFigure
 
 __all__ = ["Metric", "MetricContext", "Requirement", "Result"]
 
@@ -92,3 +93,16 @@ class Metric(ABC):
         Raises:
             Unsupported: the metric declines this table; the reason goes on the board.
         """
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        """Return figures of what `compute` left as artifacts; by default none.
+
+        A board calls it once a dataset where the metric's plugin is installed, and leaves out a figure that raises.
+        Put the drawing into a module of its own and import it by name (``importlib.import_module``): what this module
+        imports in the ordinary way is part of the key of the scores, and another colour would compute them again.
+
+        Args:
+            artifacts: what the metric left on one dataset, one row a generator.
+        """
+        return ()

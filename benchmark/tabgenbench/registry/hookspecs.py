@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.dataset import DatasetSource
     from tabgenbench.interfaces.generator import Generator, Progress
     from tabgenbench.interfaces.metric import Metric
+    from tabgenbench.interfaces.report import Report
     from tabgenbench.records import CellRecord
     from tabgenbench.registry.events import ObservedCell, ObservedRun
 
@@ -36,6 +37,11 @@ def register_metrics() -> list[type[Metric] | Lazy]:  # type: ignore[empty-body]
 @hookspec
 def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[empty-body]
     """Return dataset sources, as classes or `Lazy` names."""
+
+
+@hookspec
+def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
+    """Return reports, which turn the records of a run into a board, as classes or `Lazy` names."""
 
 
 @hookspec

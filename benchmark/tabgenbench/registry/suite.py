@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from tabgenbench.data.split import SplitConfig
 from tabgenbench.errors import ConfigError, did_you_mean
@@ -22,6 +22,7 @@ class Choice(Options):
 
     name: str = Field(description="name of the plugin; for a dataset also the path of a card or a file")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the defaults")
+    label: str = Field("", description="of a generator: what boards show in place of its name and options")
 
 
 class Suite(Options):
@@ -40,12 +41,18 @@ class Suite(Options):
 
     @field_validator("datasets", "generators", "metrics", mode="before")
     @classmethod
-    def _choices(cls, value: Any) -> Any:
-        return tuple(parse_choice(item) for item in value) if isinstance(value, list | tuple) else value
+    def _choices(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        choices = tuple(parse_choice(item) for item in value)
+        labelled = next((choice for choice in choices if choice.label), None)
+        if labelled is not None and info.field_name != "generators":
+            raise ConfigError(f"{info.field_name}: {labelled.name!r} has a label; only generators can have one")
+        return choices
 
 
 def parse_choice(item: Any) -> Choice:
-    """Turn ``"cvae:epochs=30"`` or ``{"name": "cvae", "epochs": 30}`` into a choice."""
+    """Turn ``"cvae:epochs=30"`` or ``{"name": "cvae", "label": "CVAE", "epochs": 30}`` into a choice."""
     if isinstance(item, Choice):
         return item
     if isinstance(item, str):
@@ -54,7 +61,11 @@ def parse_choice(item: Any) -> Choice:
         name, options = parse_plugin_string(item)
         return Choice(name=name, options=options)
     if isinstance(item, dict) and "name" in item:
-        return Choice(name=item["name"], options={key: value for key, value in item.items() if key != "name"})
+        label = item.get("label", "")
+        if not isinstance(label, str) or ("label" in item and not label.strip()):
+            raise ConfigError(f"generator {item['name']!r}: got label {label!r}, expected a text that is not empty")
+        options = {key: value for key, value in item.items() if key not in ("name", "label")}
+        return Choice(name=item["name"], options=options, label=" ".join(label.split()))
     raise ConfigError(f"got {item!r}, expected NAME:key=value or a table with name")
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tabgenbench.data.schema import Schema
+from tabgenbench.errors import ConfigError
+from tabgenbench.formatting import cell_title
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.options import Options, make_options
@@ -32,7 +34,7 @@ class OpenedDataset(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice:
-    """A generator with its resolved options, and the distribution that brought it."""
+    """A generator with its resolved options, and the distribution that brought it; its title is part of no key."""
 
     name: str
     distribution: str
@@ -42,6 +44,12 @@ class GeneratorChoice:
     card: Card
     is_control: bool
     code: str
+    title: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What boards call it."""
+        return self.title or self.label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +85,7 @@ class Cell:
     def title(self) -> str:
         """How a person calls it: ``cvae · rnaseqdb · split 0 · seed 0``."""
         one = self.identity
-        return f"{one.label} · {one.dataset} · split {one.split} · seed {one.seed}"
+        return cell_title(one.label, one.dataset, one.split, one.seed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +109,7 @@ class Plan:
                 seed=cell.identity.seed,
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
+                title=cell.generator.title,
             )
             for cell in self.cells
         ]
@@ -119,12 +128,26 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     """Look up every generator and metric and check its options.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit.
+        ConfigError: a name or an option is unknown or does not fit, or boards could not tell two generators apart.
         PluginError: a class cannot be imported, or lacks what its kind asks for.
     """
-    generators = {one.label: one for one in (_generator(choice, plugins) for choice in suite.generators)}
+    chosen = [_generator(choice, plugins) for choice in suite.generators]
+    _check_titles(chosen)
+    generators = {one.label: one for one in chosen}
     metrics = {one.label: one for one in (_metric(choice, plugins) for choice in suite.metrics)}
     return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
+
+
+def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
+    shown: dict[str, str] = {}
+    titles: dict[str, str] = {}
+    for one in generators:
+        if shown.setdefault(one.shown, one.label) != one.label:
+            both = f"{shown[one.shown]!r} and {one.label!r}"
+            raise ConfigError(f"generators: {both} have one label, {one.shown!r}; give each a label of its own")
+        if titles.setdefault(one.label, one.title) != one.title:
+            both = f"{titles[one.label]!r} and {one.title!r}"
+            raise ConfigError(f"generators: {one.label!r} has two labels, {both}; list it once")
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
@@ -202,6 +225,7 @@ def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
         card=kind.card,
         is_control=kind.is_control,
         code=class_hash(kind),
+        title=choice.label,
     )
 
 

@@ -20,12 +20,13 @@ from tabgenbench.data.schema import Schema
 from tabgenbench.engines.base import Executor, Limits, Outcome, Send, Task
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import Unsupported
+from tabgenbench.formatting import bytes_text, count_text
 from tabgenbench.keys import make_key
 from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.lazy import Target, load_target
 from tabgenbench.run.plan import Cell
 
-__all__ = ["Preflight", "Refusal", "find_refusals", "format_bytes", "refused_record", "was_refused"]
+__all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
 SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
 ASKING_BYTES = 4 * 2**30
@@ -176,19 +177,6 @@ def was_refused(record: CellRecord) -> bool:
     return record.status == "skipped" and PHASE in record.phases
 
 
-def format_bytes(n: float) -> str:
-    """Return bytes in the unit that a person would choose.
-
-    >>> format_bytes(23_192_823_398)
-    '21.6 GiB'
-    """
-    units = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"]
-    power = 0
-    while n >= 1024 and power < len(units) - 1:
-        n, power = n / 1024, power + 1
-    return f"{n:,.1f} {units[power]}" if power else f"{n:,.0f} bytes"
-
-
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[_Question]:
     questions: dict[str, _Question] = {}
     for cell in cells:
@@ -208,7 +196,7 @@ def _take(found: Preflight, answer: _Answer, size: _Size, cells: Iterable[Cell],
     elif answer.estimate is not None and memory is not None and answer.estimate > memory:
         refusal = Refusal(_too_large(answer.estimate, size, memory), answer.estimate)
     elif answer.estimate is not None and memory is None and answer.estimate > (answer.machine or answer.estimate):
-        warning = f"{_need(answer.estimate, size)}, this machine has {format_bytes(answer.machine or 0)}"
+        warning = f"{_need(answer.estimate, size)}, this machine has {bytes_text(answer.machine or 0)}"
     for cell in cells:
         if answer.estimate is not None:
             found.estimates[cell.key] = answer.estimate
@@ -219,12 +207,12 @@ def _take(found: Preflight, answer: _Answer, size: _Size, cells: Iterable[Cell],
 
 
 def _need(estimate: int, size: _Size) -> str:
-    return f"needs an estimated {format_bytes(estimate)} for {size.n_rows:,} rows x {size.n_features:,} features"
+    return f"needs an estimated {bytes_text(estimate)} for {size.n_rows:,} rows x {size.n_features:,} features"
 
 
 def _too_large(estimate: int, size: _Size, memory: int) -> str:
     return (
-        f"{_need(estimate, size)}, limit {format_bytes(memory)} (--memory); use fewer features or options that need "
+        f"{_need(estimate, size)}, limit {bytes_text(memory)} (--memory); use fewer features or options that need "
         "less, or raise --memory"
     )
 
@@ -277,13 +265,9 @@ def _grouped(title: str, reasons: Mapping[str, str], cells: Iterable[Cell]) -> l
             alike = re.sub(r"\d[\d.,]*", "#", reason)
             groups.setdefault((cell.identity.label, cell.identity.dataset, alike), []).append(reason)
     return [
-        f"{title}: {label} · {dataset} ({_count(len(found))}): {found[0]}"
+        f"{title}: {label} · {dataset} ({count_text(len(found), 'cell')}): {found[0]}"
         for (label, dataset, _), found in groups.items()
     ]
-
-
-def _count(n: int) -> str:
-    return "1 cell" if n == 1 else f"{n} cells"
 
 
 def _one_line(text: str) -> str:

@@ -7,6 +7,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tabgenbench.formatting import cell_title, duration_text
 from tabgenbench.registry.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ProgressDisplay:
         if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
             self._last_line[cell.key] = now
             left = (now - started) / max(progress.epoch, 1) * (progress.of - progress.epoch)
-            say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {_duration(left)} left")
+            say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {duration_text(left)} left")
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
@@ -100,10 +101,9 @@ class ProgressDisplay:
         self._done += 1
         one = record.cell
         seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
-        outcome = _duration(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
-        line = (
-            f"[{self._done}/{self._total}] {one.label} · {one.dataset} · split {one.split} · seed {one.seed}: {outcome}"
-        )
+        outcome = duration_text(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
+        title = cell_title(one.label, one.dataset, one.split, one.seed)
+        line = f"[{self._done}/{self._total}] {title}: {outcome}"
         if self._bars is not None:
             self._bars.console.print(line, markup=False, highlight=False)
             self._bars.remove_task(self._tasks.pop(record.key))
@@ -164,10 +164,3 @@ def _bars() -> Any:
         console=console,
         transient=True,
     )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"

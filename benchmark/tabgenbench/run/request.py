@@ -31,6 +31,7 @@ class RunRequest:
         store: folder that keeps what is found.
         say: takes one line at a time on what takes long and on what was unreadable.
         command: what a person types to ask for the same; by default the command line of this process.
+        is_quiet: whether the caller shows the result, so that observers print none.
     """
 
     suite: Suite
@@ -39,6 +40,7 @@ class RunRequest:
     store: Path
     say: Callable[[str], None]
     command: str | None = None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         prepared[label] = one
     datasets = tuple(prepared.values())
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
-    run = Run(plan=plan, store=store, options=engine.run_options, command=request.command)
+    run = Run(plan=plan, store=store, options=engine.run_options, command=request.command, is_quiet=request.is_quiet)
     return PlannedRun(run=run, engine=engine, datasets=datasets)
 
 

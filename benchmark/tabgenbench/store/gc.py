@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabgenbench.errors import StoreError
+from tabgenbench.formatting import cell_title
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.store import Store
 
@@ -112,7 +113,7 @@ def _title(store: Store, key: str) -> str:
     if record is None:
         return f"{key}, a cell without a record"
     cell = record.cell
-    return f"{cell.label} · {cell.dataset} · split {cell.split} · seed {cell.seed}"
+    return cell_title(cell.label, cell.dataset, cell.split, cell.seed)
 
 
 def _files(path: Path) -> Iterator[Path]:

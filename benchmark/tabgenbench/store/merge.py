@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tabgenbench.data.split_files import find_damage, same_split
 from tabgenbench.errors import StoreError
+from tabgenbench.formatting import cell_title
 from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.dataset_index import DatasetIndex, publish_split
@@ -246,4 +247,4 @@ def _rank(status: str) -> int:
 
 def _title(record: CellRecord) -> str:
     cell = record.cell
-    return f"{cell.label} · {cell.dataset} · split {cell.split} · seed {cell.seed}"
+    return cell_title(cell.label, cell.dataset, cell.split, cell.seed)

@@ -31,7 +31,7 @@ from tabgenbench_leaderboard.board.model import (
 )
 from tabgenbench_leaderboard.board.problems import find_notes, find_problems
 
-__all__ = ["build_board"]
+__all__ = ["assemble_board", "build_board"]
 
 
 def build_board(store: Store, suite: SuiteRecord) -> Board:
@@ -44,10 +44,11 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
         StoreError: a record cannot be read; names the file.
     """
     with without_collection():
-        return _build_board(suite, collect_cells(store, suite))
+        return assemble_board(suite, collect_cells(store, suite))
 
 
-def _build_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
+def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
+    """Build the board of a suite from what its cells left, as `collect_cells` gives it."""
     by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
     order = list(dict.fromkeys(row.dataset for row in suite.rows))
     metrics = _metric_order(suite)
@@ -126,11 +127,10 @@ def _columns(cells: Sequence[CellFacts], metrics: Sequence[str]) -> tuple[ScoreC
 
 
 def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> BoardRow:
-    label = cells[0].row.label
     identity = next((cell.identity for cell in cells if cell.identity is not None), None)
-    generator, options = _name_and_options(label, identity)
+    generator, options = _name_and_options(cells[0].row.label, identity)
     return BoardRow(
-        label=label,
+        label=cells[0].row.shown,
         generator=generator,
         options=options,
         config=identity.config if identity else {},

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tabgenbench_leaderboard.board.formatting import seconds_text
+from tabgenbench.formatting import duration_text
 from tabgenbench_leaderboard.board.intervals import Paired, compare_paired, compared_quantity, mean
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, ScoreColumn, ScoreValue, Verdict
 
@@ -143,4 +143,4 @@ def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequen
 
 def _time(row: BoardRow, suffix: str = "") -> str:
     fit = row.costs.fit_seconds
-    return f" ({seconds_text(fit.mean)}{suffix})" if fit else ""
+    return f" ({duration_text(fit.mean)}{suffix})" if fit else ""

@@ -6,18 +6,15 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
+from tabgenbench.formatting import number_text
 from tabgenbench_leaderboard.board.model import Comparison, DatasetBoard, ScoreColumn, ScoreValue
 
 __all__ = [
     "column_decimals",
-    "count_text",
     "difference_text",
     "direction_text",
-    "memory_text",
-    "number_text",
     "range_text",
     "score_text",
-    "seconds_text",
     "shown_columns",
 ]
 
@@ -34,43 +31,6 @@ def direction_text(column: ScoreColumn, *, short: bool = False) -> str:
     '↑ higher is better'
     """
     return (_SHORT_ARROWS if short else _ARROWS)[column.spec.direction]
-
-
-def seconds_text(seconds: float) -> str:
-    """Format a time.
-
-    >>> [seconds_text(s) for s in (0.004, 0.61, 12.4, 310.2, 1500, 9000)]
-    ['<0.01 s', '0.61 s', '12 s', '310 s', '25 min', '2.5 h']
-    """
-    if seconds < 0.01:
-        return "<0.01 s"
-    if seconds < 9.95:
-        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
-    if seconds < 999.5:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def memory_text(size: int | None) -> str:
-    """Format a number of bytes.
-
-    >>> [memory_text(size) for size in (300 * 2**20, 2**32, 5, None)]
-    ['300 MiB', '4.0 GiB', '<1 MiB', '-']
-    """
-    if size is None:
-        return "-"
-    if size < 2**20:
-        return "<1 MiB"
-    return f"{size / 2**20:.0f} MiB" if size < 2**30 else f"{size / 2**30:.1f} GiB"
-
-
-def count_text(n: int, noun: str) -> str:
-    """Format a count with its noun.
-
-    >>> count_text(1, "split"), count_text(1200, "row")
-    ('1 split', '1,200 rows')
-    """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def range_text(ends: tuple[int, int] | None) -> str:
@@ -93,18 +53,6 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
         first_digit = -math.floor(math.log10(median(halves)))
         decimals = min(max(decimals, first_digit), decimals + 1, _MOST_DECIMALS)
     return decimals
-
-
-def number_text(value: float, decimals: int) -> str:
-    """Format a number with so many decimals, without a negative zero; very large ones as powers of ten.
-
-    >>> number_text(-0.00001, 3), number_text(123456789.0, 0)
-    ('0.000', '1.23e+08')
-    """
-    if abs(value) >= 1e6:
-        return f"{value:.2e}"
-    text = f"{value:,.{decimals}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Curve",
     "DatasetBoard",
     "Fallbacks",
+    "FigureNote",
     "Machine",
     "MetricCost",
     "Note",
@@ -29,7 +30,8 @@ __all__ = [
     "Verdict",
 ]
 
-BOARD_VERSION = 1
+BOARD_VERSION = 2
+"""Version 2 added figures of metrics and headline scores; a board of version 1 is read as one without them."""
 
 State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
 Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
@@ -119,7 +121,7 @@ class BoardRow(_Part):
     """One generator with one config on one dataset.
 
     Attributes:
-        label: name with the options that differ from the defaults; unique in a dataset.
+        label: name with the options that differ from the defaults, or what the suite calls it; unique in a dataset.
         options: those options as JSON with sorted keys.
         config: the whole config; empty where no cell has run.
         scores: aligned with the columns of the dataset.
@@ -213,12 +215,31 @@ class TimedCells(_Part):
     gpu: str
 
 
+class FigureNote(_Part):
+    """A figure of a metric, and the words that a page needs to show it.
+
+    Attributes:
+        metric: name of the metric with the options that differ from its defaults.
+        name: stem of the figure's files.
+        label: the generator, where the figure shows only one.
+    """
+
+    metric: str
+    name: str
+    alt: str
+    caption: str
+    intro: str = ""
+    label: str = ""
+
+
 class DatasetBoard(_Part):
     """The table of one dataset. Sizes are (smallest, largest) over splits, None where no cell has run.
 
     Attributes:
         fit_settings: settings under which the cells that ended well were trained and sampled.
         metric_settings: settings under which metrics ran, counted once a cell and metric.
+        figures: figures of metrics, once they are drawn; those of scores and losses are drawn from this board.
+        figures_left_out: sentences on figures that could not be drawn.
     """
 
     dataset: str
@@ -240,6 +261,8 @@ class DatasetBoard(_Part):
     metric_costs: tuple[MetricCost, ...]
     fit_settings: tuple[TimedCells, ...] = ()
     metric_settings: tuple[TimedCells, ...] = ()
+    figures: tuple[FigureNote, ...] = ()
+    figures_left_out: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[BoardRow, ...]:

@@ -24,11 +24,11 @@ def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
     groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:
         if cell.status != "ok":
-            place = (cell.row.label, cell.phase, cell.status, cell.reason)
+            place = (cell.row.shown, cell.phase, cell.status, cell.reason)
             groups.setdefault(place, []).append((cell.row, cell.output))
         for metric, facts in cell.metrics.items():
             if facts.status != "ok":
-                place = (cell.row.label, metric, facts.status, facts.reason)
+                place = (cell.row.shown, metric, facts.status, facts.reason)
                 groups.setdefault(place, []).append((cell.row, facts.output))
     rank = {"skipped": 1, "waiting": 2}
     return tuple(
@@ -65,10 +65,10 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
     labels: dict[tuple[str, str], dict[str, None]] = {}
     for cell in cells:
         for text in cell.notes:
-            labels.setdefault(("", text), {})[cell.row.label] = None
+            labels.setdefault(("", text), {})[cell.row.shown] = None
         for metric, facts in cell.metrics.items():
             for text in facts.notes:
-                labels.setdefault((metric, text), {})[cell.row.label] = None
+                labels.setdefault((metric, text), {})[cell.row.shown] = None
     return tuple(
         Note(what=what, text=text, labels=tuple(sorted(labels[what, text])))
         for what, text in sorted(labels, key=lambda place: (place[0], _by_number(place[1])))

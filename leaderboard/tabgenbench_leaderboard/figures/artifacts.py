@@ -1,141 +1,173 @@
-"""What figures need beyond records: the artifacts that metrics left beside their scores, read as plain columns."""
+"""What metrics left beside their scores, and the figures that they draw from it.
+
+A board needs no plugin but for these figures: they are the metric's own. Where its plugin is not installed, or a figure
+raises, the figure is left out and a sentence says so.
+"""
 
 from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from tabgenbench.records import ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.errors import ConfigError, TabGenBenchError, text_of
+from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
+from tabgenbench.records import SuiteRecord, SuiteRow
 from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 
-__all__ = ["CorrelationPicture", "Pictures", "RowsPicture", "collect_pictures"]
+__all__ = [
+    "MetricFigures",
+    "StoredArtifacts",
+    "collect_artifacts",
+    "failure_sentence",
+    "find_installed",
+    "metric_figures",
+]
 
-ROWS, HEXAGONS = "umap", "hexagons"
-PREFIX = "condition."
+Columns = dict[str, list[str]]
+FindMetric = Callable[[str], Any]
+"""Returns the class of a metric by its name, or raises why there is none."""
 
 
 @dataclass(frozen=True)
-class RowsPicture:
-    """Real test rows and synthetic rows as points in the plane: one draw of one cell.
-
-    Attributes:
-        split: split of the cell.
-        draw: which of its draws.
-        x: horizontal place of each row.
-        y: vertical place.
-        synthetic: whether the row is synthetic.
-        columns: names of up to two condition columns: what plays the tissue, what plays the status.
-        labels: for each of these the value of every row.
-    """
+class Found:
+    """Artifacts by name of one draw of one cell, with the options of the metric."""
 
     split: int
     draw: int
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    synthetic: tuple[bool, ...]
-    columns: tuple[str, ...]
-    labels: tuple[tuple[str, ...], ...]
+    config: Mapping[str, Any]
+    tables: Mapping[str, Columns]
+
+
+def find_installed(name: str) -> Any:
+    """Return the class of an installed metric.
+
+    Raises:
+        ConfigError: no plugin registers it.
+        PluginError: it cannot be imported or used.
+    """
+    from tabgenbench.registry.manager import make_manager
+
+    return make_manager().find("metrics", name).load_fitting("metrics")
 
 
 @dataclass(frozen=True)
-class CorrelationPicture:
-    """Counts of pairs of features in hexagons of real and synthetic correlation: one draw of one cell.
+class StoredArtifacts:
+    """What there is to draw, by dataset and metric (with its options), then by the generator's name on the board."""
 
-    Attributes:
-        split: split of the cell.
-        draw: which of its draws.
-        width: width of a hexagon, which stands on a tip.
-        real: real correlation at the centre of each hexagon.
-        synthetic: synthetic correlation there.
-        pairs: pairs of features in it.
+    found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
+    find_metric: FindMetric = find_installed
+
+
+def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
+    """Read the artifacts of the first draw of each generator's first split that has them, metric by metric.
+
+    An artifact that cannot be read counts as missing; `Store.set_aside` names it.
     """
-
-    split: int
-    draw: int
-    width: float
-    real: tuple[float, ...]
-    synthetic: tuple[float, ...]
-    pairs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """What there is to draw, by dataset and label."""
-
-    rows: dict[tuple[str, str], RowsPicture] = field(default_factory=dict)
-    correlations: dict[tuple[str, str], CorrelationPicture] = field(default_factory=dict)
-
-
-def collect_pictures(store: Store, suite: SuiteRecord) -> Pictures:
-    """Read the artifacts ``umap`` and ``hexagons`` of the first draw of each generator's first split that has them.
-
-    An artifact that cannot be read is as good as absent; `Store.set_aside` names it.
-    """
-    pictures = Pictures()
+    found: dict[tuple[str, str], dict[str, Found]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
-        place = (row.dataset, row.label)
-        if place not in pictures.rows:
-            for key, path in _artifacts(store, row, ROWS):
-                with _reading(store, path):
-                    pictures.rows.setdefault(place, _rows_picture(path, row.split, store.read_score(row.key, key)))
-        if place not in pictures.correlations:
-            for _, path in _artifacts(store, row, HEXAGONS):
-                with _reading(store, path):
-                    pictures.correlations.setdefault(place, _correlation_picture(path, row.split))
-    return pictures
+        lacking = {
+            key: metric for metric, key in row.scores.items() if row.shown not in found.get((row.dataset, metric), {})
+        }
+        for key, paths in _artifact_paths(store, row, lacking).items():
+            artifacts = _read(store, row, key, paths)
+            if artifacts is not None:
+                found.setdefault((row.dataset, lacking[key]), {})[row.shown] = artifacts
+    return StoredArtifacts(found, find_metric)
 
 
-def _artifacts(store: Store, row: SuiteRow, name: str) -> Iterator[tuple[str, Path]]:
-    for _, key in sorted(row.scores.items()):
-        path = f"{store.root}/cells/{row.key}/scores/{key}.{name}.csv"
-        if os.path.isfile(path):  # as text: most cells have none, and there may be many thousands
-            yield key, Path(path)
-
-
-@contextmanager
-def _reading(store: Store, path: Path) -> Iterator[None]:
+def _artifact_paths(store: Store, row: SuiteRow, keys: Mapping[str, str]) -> dict[str, dict[str, Path]]:
+    """Return the files ``<key>.<artifact>.csv`` of a cell by key and artifact."""
+    folder = f"{store.root}/cells/{row.key}/scores"
     try:
-        yield
-    except (KeyError, ValueError, TypeError, IndexError, OSError, csv.Error) as error:
-        store.put_aside(path, f"not an artifact of this program ({type(error).__name__}: {error})")
+        names = sorted(os.listdir(folder)) if keys else []
+    except OSError:
+        return {}
+    paths: dict[str, dict[str, Path]] = {}
+    for name in names:
+        key, _, rest = name.partition(".")
+        if key in keys and rest.endswith(".csv"):
+            paths.setdefault(key, {})[rest.removesuffix(".csv")] = Path(folder, name)
+    return paths
 
 
-def _rows_picture(path: Path, split: int, record: ScoreRecord | None) -> RowsPicture:
-    lines, draw = _first_draw(path)
-    config = record.config if record is not None else {}
-    known = [name.removeprefix(PREFIX) for name in lines[0] if name.startswith(PREFIX)]
-    wanted = [config.get("tissue"), config.get("status")]
-    chosen = [name for name in wanted if name in known]
-    columns = tuple(dict.fromkeys([*chosen, *known]))[:2]
-    return RowsPicture(
-        split=split,
-        draw=draw,
-        x=tuple(float(line["x"]) for line in lines),
-        y=tuple(float(line["y"]) for line in lines),
-        synthetic=tuple(line["origin"] == "synthetic" for line in lines),
-        columns=columns,
-        labels=tuple(tuple(line[PREFIX + name] for line in lines) for name in columns),
-    )
+def _read(store: Store, row: SuiteRow, key: str, paths: Mapping[str, Path]) -> Found | None:
+    tables, draws = {}, []
+    for name, path in paths.items():
+        try:
+            table, draw = _first_draw(path)
+        except (KeyError, ValueError, TypeError, OSError, csv.Error) as error:
+            store.put_aside(path, f"not an artifact of this program ({type(error).__name__}: {error})")
+            return None
+        tables[name] = table
+        draws.append(draw)
+    record = store.read_score(row.key, key)
+    return Found(row.split, min(draws), record.config if record is not None else {}, tables)
 
 
-def _correlation_picture(path: Path, split: int) -> CorrelationPicture:
-    lines, draw = _first_draw(path)
-    return CorrelationPicture(
-        split=split,
-        draw=draw,
-        width=float(lines[0]["width"]),
-        real=tuple(float(line["real"]) for line in lines),
-        synthetic=tuple(float(line["synthetic"]) for line in lines),
-        pairs=tuple(int(line["pairs"]) for line in lines),
-    )
-
-
-def _first_draw(path: Path) -> tuple[list[dict[str, str]], int]:
+def _first_draw(path: Path) -> tuple[Columns, int]:
     with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.DictReader(file))
+        lines = list(csv.DictReader(file, strict=True, restkey=""))
+    if not lines or any("" in line or None in line.values() for line in lines):
+        raise ValueError("no rows, or rows of different lengths")
     first = min(int(line["draw"]) for line in lines)
-    return [line for line in lines if int(line["draw"]) == first], first
+    kept = [line for line in lines if int(line["draw"]) == first]
+    return {name: [line[name] for line in kept] for name in kept[0] if name != "draw"}, first
+
+
+@dataclass(frozen=True)
+class MetricFigures:
+    """The figures of a dataset's metrics, each with the metric's name, and sentences on those that are left out."""
+
+    figures: tuple[tuple[str, MetricFigure], ...]
+    left_out: tuple[str, ...]
+
+
+def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigures:
+    """Ask every metric that left artifacts on a dataset for its figures."""
+    figures: list[tuple[str, MetricFigure]] = []
+    left_out = []
+    for metric in dict.fromkeys(column.metric for column in dataset.columns):
+        found = stored.found.get((dataset.dataset, metric), {})
+        rows = [_artifact_row(dataset, row, found[row.label]) for row in dataset.rows if row.label in found]
+        if not rows:
+            continue
+        try:
+            kind = stored.find_metric(metric.partition(":")[0])
+            drawn = list(kind.figures(Artifacts(dataset.dataset, tuple(rows))))
+        except ConfigError:
+            left_out.append(f"Figures of `{metric}` are left out: no installed plugin has this metric.")
+        except TabGenBenchError as error:
+            left_out.append(f"Figures of `{metric}` are left out: {text_of(error)}.")
+        except Exception as error:  # a plugin may raise anything
+            left_out.append(failure_sentence(metric, error))
+        else:
+            figures += [(metric, figure) for figure in drawn]
+    return MetricFigures(tuple(figures), tuple(left_out))
+
+
+def failure_sentence(metric: str, error: Exception) -> str:
+    """Say that the figures of a metric could not be drawn."""
+    return f"Figures of `{metric}` are left out: drawing raised {type(error).__name__}: {text_of(error)}."
+
+
+def _artifact_row(dataset: DatasetBoard, row: BoardRow, found: Found) -> ArtifactRow:
+    import pandas as pd  # only a board with artifacts waits for it
+
+    scores: dict[str, float] = {}
+    for column, score in zip(dataset.columns, row.scores, strict=True):
+        if found.split in score.by_split:
+            scores.setdefault(column.spec.name, score.by_split[found.split])
+    return ArtifactRow(
+        label=row.label,
+        is_control=row.is_control,
+        split=found.split,
+        draw=found.draw,
+        config=found.config,
+        scores=scores,
+        tables={name: pd.DataFrame(columns, dtype=str) for name, columns in found.tables.items()},
+    )

@@ -1,103 +1,190 @@
-"""All figures of a board as bytes, by name."""
+"""All figures of a board: which there are, and each as a PNG and an SVG."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tabgenbench_leaderboard.board.model import Board, DatasetBoard
-from tabgenbench_leaderboard.figures.artifacts import Pictures
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard, FigureNote
+from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts, failure_sentence, metric_figures
 from tabgenbench_leaderboard.figures.drawn_rows import drawn_rows
-from tabgenbench_leaderboard.figures.palette import Look, group_looks, status_looks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Drawn", "draw_figures"]
+__all__ = ["BoardFigure", "Drawn", "draw_figures", "plan_figures"]
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """Figures by (dataset, kind): the stem of the file, a PNG, an SVG.
+class BoardFigure:
+    """A figure that can be drawn.
 
-    Kinds are ``scores``, ``losses``, ``umap`` (all generators), ``correlations``, and ``umap:LABEL`` for one generator.
+    Attributes:
+        dataset: the dataset that it is of.
+        kind: ``scores`` or ``losses``, or the metric that it belongs to.
+        name: stem of its files.
+        draw: draws it; called inside `tabgenbench.drawing.drawing`.
+        note: what a page says of it, where it is a metric's.
     """
 
+    dataset: str
+    kind: str
+    name: str
+    draw: Callable[[], Figure | None]
+    note: FigureNote | None = None
+
+
+@dataclass
+class Drawn:
+    """A board with the notes of its figures; the figures by the stem of their files.
+
+    Attributes:
+        names: stems of the figures of scores and losses by (dataset, ``scores`` or ``losses``).
+    """
+
+    board: Board
     names: dict[tuple[str, str], str] = field(default_factory=dict)
     png: dict[str, bytes] = field(default_factory=dict)
     svg: dict[str, str] = field(default_factory=dict)
 
 
-def draw_figures(board: Board, pictures: Pictures) -> Drawn:
-    """Draw what there is to draw; equal boards and pictures give equal bytes."""
-    # matplotlib takes half a second to import: only who asks for a figure waits for it.
-    from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
-    from tabgenbench_leaderboard.figures.scores import drawing
+def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
+    """Return the figures that a board has, and by dataset the sentences on those that it has not."""
+    figures: list[BoardFigure] = []
+    left_out: dict[str, list[str]] = {}
+    for dataset in map(drawn_rows, board.datasets):
+        stem = partial(_stem, board, dataset)
+        if any(score.by_split for row in dataset.rows for score in row.scores):
+            figures.append(BoardFigure(dataset.dataset, "scores", stem("scores"), partial(_scores, dataset)))
+        if any(row.curves for row in dataset.rows):
+            figures.append(BoardFigure(dataset.dataset, "losses", stem("losses"), partial(_losses, dataset)))
+        found = metric_figures(dataset, stored)
+        left_out[dataset.dataset] = list(found.left_out)
+        kinds = _unique_kinds(dataset, [(figure.name, figure.label) for _, figure in found.figures])
+        for (metric, figure), kind in zip(found.figures, kinds, strict=True):
+            note = FigureNote(
+                metric=metric,
+                name=stem(kind),
+                alt=figure.alt,
+                caption=figure.caption,
+                intro=figure.intro,
+                label=figure.label,
+            )
+            figures.append(BoardFigure(dataset.dataset, metric, note.name, figure.draw, note))
+    return figures, left_out
 
-    drawn = Drawn()
-    # One look a tissue and a status on all figures of the board.
-    looks = (group_looks(_labels(pictures, 0)), status_looks(_labels(pictures, 1)))
+
+def draw_figures(
+    board: Board, stored: StoredArtifacts | None, kept: Path | None = None, *, enlarged: bool = True
+) -> Drawn:
+    """Draw what there is to draw; equal boards and artifacts give equal bytes.
+
+    Args:
+        board: the board.
+        stored: what metrics left for figures of their own; None for none.
+        kept: folder of a board that was written before: its figures of metrics stay as they are.
+        enlarged: whether figures of single generators are drawn, which take most of the time.
+    """
+    # matplotlib takes half a second to import: only who asks for a figure waits for it.
+    from tabgenbench.interfaces.drawing import drawing
+    from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
+
+    figures, left_out = plan_figures(board, stored or StoredArtifacts())
+    drawn = Drawn(board)
+    notes: dict[str, list[FigureNote]] = {dataset.dataset: [] for dataset in board.datasets}
     with drawing():
-        for dataset in map(drawn_rows, board.datasets):
-            for kind, figure in _figures(dataset, pictures, looks):
-                name = figure_name(board, dataset, _file_kind(kind, dataset))
-                drawn.names[dataset.dataset, kind] = name
-                drawn.png[name] = png_bytes(figure)
+        for one in figures:
+            if one.note is not None and one.note.label and not enlarged:
+                continue
+            try:
+                figure = one.draw()
+                if figure is None:
+                    continue
+                drawn.png[one.name] = png_bytes(figure)
                 figure.set_layout_engine("none")  # it is laid out: the second file keeps the places of the first
-                drawn.svg[name] = svg_text(figure)
+                drawn.svg[one.name] = svg_text(figure)
+            except Exception as error:
+                if one.note is None:
+                    raise
+                drawn.png.pop(one.name, None)  # a plugin may raise anything
+                left_out[one.dataset].append(failure_sentence(one.kind, error))
+                continue
+            if one.note is None:
+                drawn.names[one.dataset, one.kind] = one.name
+            else:
+                notes[one.dataset].append(one.note)
+    if kept is not None:
+        for dataset in board.datasets:
+            _keep(drawn, dataset, kept, notes[dataset.dataset], left_out[dataset.dataset])
+    drawn.board = board.model_copy(
+        update={
+            "datasets": tuple(
+                dataset.model_copy(
+                    update={
+                        "figures": tuple(notes[dataset.dataset]),
+                        "figures_left_out": tuple(dict.fromkeys(left_out[dataset.dataset])),
+                    }
+                )
+                for dataset in board.datasets
+            )
+        }
+    )
     return drawn
 
 
-def _labels(pictures: Pictures, column: int) -> set[str]:
-    return {
-        name for picture in pictures.rows.values() for labels in picture.labels[column : column + 1] for name in labels
-    }
+def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str]) -> None:
+    """Take the figures of metrics that a folder has as they are."""
+    left_out += dataset.figures_left_out
+    for note in dataset.figures:
+        paths = [kept / f"{note.name}.{suffix}" for suffix in ("png", "svg")]
+        if all(path.is_file() for path in paths):
+            drawn.png[note.name] = paths[0].read_bytes()
+            drawn.svg[note.name] = paths[1].read_text(encoding="utf-8")
+            notes.append(note)
+        else:
+            left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its files are not there.")
 
 
-def _figures(
-    dataset: DatasetBoard, pictures: Pictures, looks: Sequence[Mapping[str, Look]]
-) -> Iterator[tuple[str, Figure]]:
-    from tabgenbench_leaderboard.figures.correlations import correlation_figure
-    from tabgenbench_leaderboard.figures.losses import loss_figure
+def _scores(dataset: DatasetBoard) -> Figure | None:
     from tabgenbench_leaderboard.figures.scores import score_figure
-    from tabgenbench_leaderboard.figures.umap import rows_figure, rows_sheet
 
-    rows = {label: picture for (name, label), picture in pictures.rows.items() if name == dataset.dataset}
-    correlations = {label: found for (name, label), found in pictures.correlations.items() if name == dataset.dataset}
-    found = {
-        "scores": score_figure(dataset),
-        "losses": loss_figure(dataset),
-        "umap": rows_sheet(dataset, rows, looks),
-        "correlations": correlation_figure(dataset, correlations),
-    }
-    for kind, figure in found.items():
-        if figure is not None:
-            yield kind, figure
-    for row in dataset.rows:
-        if row.label in rows:
-            yield f"umap:{row.label}", rows_figure(dataset, row, rows[row.label], looks)
+    return score_figure(dataset)
 
 
-def _file_kind(kind: str, dataset: DatasetBoard) -> str:
-    """Return a kind that can stand in a file's name; labels that differ in signs alone get a number."""
-    head, colon, label = kind.partition(":")
-    if not colon:
-        return kind
-    slugs = [_slug(row.label) for row in dataset.rows]
-    place = [row.label for row in dataset.rows].index(label)
-    number = "" if slugs.count(slugs[place]) == 1 else f"-{place + 1}"
-    return f"{head}-{slugs[place]}{number}"
+def _losses(dataset: DatasetBoard) -> Figure | None:
+    from tabgenbench_leaderboard.figures.losses import loss_figure
+
+    return loss_figure(dataset)
 
 
-def _slug(label: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.-]+", "-", label).strip("-.") or "generator"
+def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield for each figure's name and generator a word for a file's name; no two are equal."""
+    slugs = [_slug(row.label, "generator") for row in dataset.rows]
+    labels = [row.label for row in dataset.rows]
+    used = {"scores", "losses"}
+    for name, label in figures:
+        kind = _slug(name, "figure")
+        if label in labels:
+            place = labels.index(label)  # labels that differ in signs alone get a number
+            kind += f"-{slugs[place]}" + ("" if slugs.count(slugs[place]) == 1 else f"-{place + 1}")
+        number, first = 2, kind
+        while kind in used:
+            kind, number = f"{first}-{number}", number + 1
+        used.add(kind)
+        yield kind
 
 
-def figure_name(board: Board, dataset: DatasetBoard, kind: str) -> str:
+def _stem(board: Board, dataset: DatasetBoard, kind: str) -> str:
     """Return the stem of a figure's file; two datasets whose names differ in signs alone get different ones."""
-    slugs = [re.sub(r"[^A-Za-z0-9.-]+", "-", other.dataset).strip("-.") or "dataset" for other in board.datasets]
+    slugs = [_slug(other.dataset, "dataset") for other in board.datasets]
     place = [other.dataset for other in board.datasets].index(dataset.dataset)
     slug = slugs[place]
     return f"{slug}-{kind}" if slugs.count(slug) == 1 else f"{slug}-{place + 1}-{kind}"
+
+
+def _slug(text: str, otherwise: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]+", "-", text).strip("-.") or otherwise

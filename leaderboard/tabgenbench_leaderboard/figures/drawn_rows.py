@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tabgenbench_leaderboard.board.formatting import count_text
+from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.model import DatasetBoard
 
 __all__ = ["MAX_CONTROLS", "MAX_MODELS", "drawn_rows", "left_out_sentence"]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from tabgenbench_leaderboard.figures.scores import CONTROL, INK, LINE, MODEL, PAPER, SOFT
+from tabgenbench.interfaces.drawing import CONTROL, INK, LINE, MODEL, PAPER, SOFT
 
 __all__ = ["inline_svg", "png_bytes", "svg_text", "with_palette"]
 
@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Lay a figure out and return a PNG; equal figures give equal bytes. Call inside `figures.drawing`."""
+    """Lay a figure out and return a PNG; equal figures give equal bytes. Call inside `drawing`."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib gives this class no types
     canvas.draw()  # once: `savefig` would walk through all that is drawn a second time, for the layout
     # A figure has few colours: a palette makes a file a third as large, and boards are kept in repositories.
@@ -76,7 +76,7 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 
 def svg_text(figure: Figure) -> str:
-    """Return an SVG file without a date; equal figures give equal text. Call inside `figures.drawing`."""
+    """Return an SVG file without a date; equal figures give equal text. Call inside `drawing`."""
     buffer = io.StringIO()
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)

@@ -12,10 +12,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from tabgenbench.interfaces.drawing import SOFT, add_legend, legend_height, shortened
 from tabgenbench_leaderboard.board.collect import MAX_CURVES
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
-from tabgenbench_leaderboard.figures.legends import add_legend, legend_height, shortened
-from tabgenbench_leaderboard.figures.scores import SOFT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

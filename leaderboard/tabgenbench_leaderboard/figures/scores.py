@@ -1,30 +1,27 @@
-"""Figures of a board: how they are drawn, and a dot plot of every score. Needs no display."""
+"""A dot plot of every score."""
 
 from __future__ import annotations
 
 import math
 import textwrap
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from tabgenbench_leaderboard.board.formatting import direction_text, number_text, score_text, shown_columns
+from tabgenbench.formatting import number_text
+from tabgenbench.interfaces.drawing import CONTROL, LINE, MODEL, PAPER, SOFT
+from tabgenbench_leaderboard.board.formatting import direction_text, score_text, shown_columns
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard, ScoreColumn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CONTROL", "INK", "LINE", "MODEL", "PAPER", "SOFT", "drawing", "score_figure"]
+__all__ = ["score_figure"]
 
-# Each colour stands for one role, so that a page may exchange it for its own (see svg.inline_svg).
-PAPER, INK, SOFT, LINE, MODEL, CONTROL = "#ffffff", "#1b1f24", "#57606a", "#d0d7de", "#0067a8", "#6e7781"
 _WIDTH = 8.0
 _MOST_COLUMNS = 4
 _LABEL_WIDTH = 30
@@ -34,44 +31,6 @@ _SCORE_FOOT = (
 )
 _SHORTEST = 1e-3
 _FAR = 10.0
-
-_STYLE: Any = {  # matplotlib types its settings by a list of every name
-    "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8,
-    "text.color": INK,
-    "axes.edgecolor": LINE,
-    "axes.facecolor": PAPER,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 8.5,
-    "axes.titlecolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "figure.dpi": 160,
-    "figure.facecolor": PAPER,
-    "savefig.facecolor": PAPER,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": SOFT,
-    "xtick.labelsize": 7.5,
-    "ytick.color": LINE,
-    "ytick.labelcolor": INK,
-    "legend.frameon": False,
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "svg.hashsalt": "tabgenbench",
-}
-
-
-@contextmanager
-def drawing() -> Iterator[None]:
-    """Draw and save inside this block: settings are those of a board, whatever the caller's are."""
-    with mpl.rc_context(), warnings.catch_warnings():
-        # A letter that the font lacks is a box in a PNG, and right in an SVG, whose text the reader's fonts show.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)
-        yield
 
 
 def score_figure(dataset: DatasetBoard) -> Figure | None:

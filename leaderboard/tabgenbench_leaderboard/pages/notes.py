@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tabgenbench_leaderboard.board.formatting import count_text
+from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.model import DatasetBoard, Note
 from tabgenbench_leaderboard.pages.document import quote
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.compare import comparison_sentences
-from tabgenbench_leaderboard.board.formatting import count_text, range_text, shown_columns
+from tabgenbench_leaderboard.board.formatting import range_text, shown_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
@@ -44,12 +45,13 @@ _READING = (
 )
 
 
-def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
+def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> list[Block]:
     """Return the whole page.
 
     Args:
-        board: the board.
-        figures: stems of the figures that were drawn, by dataset and kind (see `drawn.Drawn`).
+        board: the board, with the notes of its metrics' figures.
+        figures: stems of the figures of scores and losses by dataset and kind (see `figures.draw.Drawn`).
+        enlarged: whether figures of single generators are shown.
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -58,7 +60,7 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
         blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is made from the records alone."))
     blocks += [Heading(2, "How to read it"), Bullets(_READING)]
     for dataset in board.datasets:
-        blocks += _dataset_blocks(dataset, figures)
+        blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)
     return [*blocks, *reference_blocks(board)]
 
 
@@ -126,7 +128,7 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
     return f"Waiting, without a record yet: {', '.join(parts)}." if parts else ""
 
 
-def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bool) -> list[Block]:
     blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
     return [
         *blocks,
@@ -136,7 +138,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
         *_cost_blocks(dataset),
         *_problem_blocks(dataset),
         *_rule_blocks(dataset),
-        *picture_blocks(dataset, figures),
+        *picture_blocks(dataset, enlarged=enlarged),
         *_curve_blocks(dataset, figures),
     ]
 

@@ -9,13 +9,12 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict
 
-from tabgenbench_leaderboard.board.formatting import column_decimals, count_text, number_text, range_text, score_text
+from tabgenbench.formatting import count_text, number_text
+from tabgenbench_leaderboard.board.formatting import column_decimals, range_text, score_text
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, cells, quote
 
 __all__ = ["Publication", "PublishedValue", "load_published", "published_blocks"]
-
-YARDSTICKS = ("condition-mvn", "real-resample")
 
 
 class _Part(BaseModel):
@@ -38,6 +37,7 @@ class Publication(_Part):
         dataset: name of the dataset, without options.
         citation: the paper.
         data: what it used, in words.
+        controls: generators to show beside the values, such as real rows.
         notes: what a reader must know to compare; whole sentences.
         values: the numbers.
     """
@@ -45,6 +45,7 @@ class Publication(_Part):
     dataset: str
     citation: str
     data: str
+    controls: tuple[str, ...] = ()
     notes: tuple[str, ...]
     values: tuple[PublishedValue, ...]
 
@@ -79,8 +80,11 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
     if place is None or not any(row.generator == value.generator for row in dataset.rows for value in values):
         return None
     decimals = column_decimals([row.scores[place] for row in dataset.rows])
-    controls = {row.label: score_text(row.scores[place], decimals) for row in dataset.controls}
-    yardsticks = [controls.get(name, "not run") for name in YARDSTICKS]
+    controls = {row.generator: row for row in sorted(dataset.controls, key=lambda row: -len(row.options))}
+    yardsticks = [
+        score_text(controls[name].scores[place], decimals) if name in controls else "not run"
+        for name in publication.controls
+    ]
     rows: list[tuple[Cell, ...]] = []
     for value in values:
         there = [number_text(value.value, 3), f"{value.train_rows:,}"]
@@ -96,7 +100,7 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
         "rows trained on there",
         "measured here",
         "rows trained on here",
-        *(f"`{name}` here" for name in YARDSTICKS),
+        *(f"`{name}` here" for name in publication.controls),
     )
     return Grid(header, tuple(rows), f"{score} on {dataset.dataset}: published, measured here, controls")
 
@@ -132,7 +136,7 @@ def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
     for value in publication.values:
         if value.score != score:
             continue
-        for row in sorted(dataset.rows, key=lambda row: (len(row.label), row.label)):
+        for row in sorted(dataset.rows, key=lambda row: (len(row.options), row.options)):
             measured = _mean(dataset, row, score) if row.generator == value.generator else None
             if measured is not None:
                 yield value.generator, value.value, measured

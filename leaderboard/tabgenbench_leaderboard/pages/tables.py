@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tabgenbench_leaderboard.board.formatting import (
-    column_decimals,
-    count_text,
-    difference_text,
-    direction_text,
-    memory_text,
-    score_text,
-    seconds_text,
-)
+from tabgenbench.formatting import bytes_text, count_text, duration_text
+from tabgenbench_leaderboard.board.formatting import column_decimals, difference_text, direction_text, score_text
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, Costs, DatasetBoard, Problem, Range, ScoreColumn
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
 
@@ -57,7 +50,7 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
     def line(row: BoardRow) -> tuple[Cell, ...]:
         scores = (Cell(score_text(row.scores[i], decimals[i]), row.scores[i].best) for i in columns)
         fit = row.costs.fit_seconds
-        costs = cells([f"{row.cells_ok} of {row.cells}", seconds_text(fit.mean) if fit else "-"])
+        costs = cells([f"{row.cells_ok} of {row.cells}", duration_text(fit.mean) if fit else "-"])
         return (Cell(f"`{quote(row.label)}`"), *(costs if short else ()), *scores)
 
     headings = [_heading(dataset.columns[i], short=short) for i in columns]
@@ -110,14 +103,14 @@ def cost_grid(dataset: DatasetBoard) -> Grid:
 
     def line(row: BoardRow) -> tuple[Cell, ...]:
         costs: Costs = row.costs
-        gpu = [memory_text(costs.peak_gpu_bytes)] if on_gpu else []
+        gpu = [_bytes_cell(costs.peak_gpu_bytes)] if on_gpu else []
         return cells(
             [
                 f"`{quote(row.label)}`",
                 f"{row.cells_ok} of {row.cells}",
                 _range_cell(costs.fit_seconds),
                 _range_cell(costs.sample_seconds),
-                memory_text(costs.peak_memory_bytes),
+                _bytes_cell(costs.peak_memory_bytes),
                 *gpu,
             ]
         )
@@ -130,11 +123,15 @@ def cost_grid(dataset: DatasetBoard) -> Grid:
     )
 
 
+def _bytes_cell(size: int | None) -> str:
+    return "-" if size is None else bytes_text(size)
+
+
 def _range_cell(found: Range | None) -> str:
     if found is None:
         return "-"
-    ends = (seconds_text(found.low), seconds_text(found.high))
-    text = seconds_text(found.mean)
+    ends = (duration_text(found.low), duration_text(found.high))
+    text = duration_text(found.mean)
     return text if ends == (text, text) else f"{text} ({ends[0]} to {ends[1]})"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from tabgenbench_leaderboard.board.formatting import count_text
+from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.model import TimedCells
 from tabgenbench_leaderboard.pages.document import quote
 

@@ -19,7 +19,7 @@ from tabgenbench_leaderboard.pages.document import (
     Section,
 )
 
-__all__ = ["render_html"]
+__all__ = ["render_blocks", "render_html"]
 
 _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
@@ -33,7 +33,7 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
         figures: SVG element of each figure by its name.
     """
     style, script = (_asset(name) for name in ("page.css", "page.js"))
-    body = "\n".join(_block(block, figures) for block in blocks)
+    body = render_blocks(blocks, figures)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -41,6 +41,11 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
         f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n<script>\n{script}</script>\n"
         "</body>\n</html>\n"
     )
+
+
+def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
+    """Return the blocks without the page around them; arguments as for `render_html`."""
+    return "\n".join(_block(block, figures) for block in blocks)
 
 
 def _asset(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tabulate import tabulate
+
 from tabgenbench_leaderboard.pages.document import (
     Block,
     Bullets,
@@ -43,18 +45,15 @@ def _block(block: Heading | Paragraph | Bullets | Grid | Figure) -> str:
 
 
 def _grid(grid: Grid) -> str:
-    rule = ["---", *(["---:"] if grid.numeric else ["---"]) * (len(grid.header) - 1)]
-    lines = [_line([_inline(text) for text in grid.header]), _line(rule)]
-    for row in grid.rows:
-        if isinstance(row, Section):
-            lines.append(_line([f"*{_inline(row.text)}*", *[""] * (len(grid.header) - 1)]))
-        else:
-            lines.append(_line([_cell(cell) for cell in row]))
-    return "\n".join(lines)
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    rows = [
+        [f"*{_inline(row.text)}*", *[""] * (len(grid.header) - 1)]
+        if isinstance(row, Section)
+        else [_cell(cell) for cell in row]
+        for row in grid.rows
+    ]
+    align = ("left", *["right" if grid.numeric else "left"] * (len(grid.header) - 1))
+    header = [_inline(text) for text in grid.header]
+    return tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
 def _cell(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""A board as plain text for a terminal."""
+"""The whole board as plain text for a terminal."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import click
+from tabulate import tabulate
 
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
@@ -18,18 +20,17 @@ from tabgenbench_leaderboard.pages.page import facts_sentence, gaps, waiting_sen
 from tabgenbench_leaderboard.pages.tables import score_grid
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
-__all__ = ["print_board", "render_text"]
+__all__ = ["print_text", "render_text"]
 
 _LABEL_WIDTH = 34
 _HEADING_WIDTH = 20
 _MOST_ITEMS = 200  # of a list
 _GAP = "  "
-_ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": "...", "─": "-"})
+_ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": "...", "─": "-", "·": "-"})
 
 
-def print_board(board: Board) -> None:
-    """Print a board to standard output; where that cannot show its signs, in ASCII."""
-    text = render_text(board)
+def print_text(text: str) -> None:
+    """Print text to standard output; where that cannot show its signs, in ASCII."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -128,58 +129,44 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
     """Yield a table, its columns in as many blocks as the width asks for; each block repeats the first column."""
     names = [_label(row) for row in grid.rows]
-    left = max(len(line) for line in chain(*names, [grid.header[0]]))
+    left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]
-    block: list[tuple[list[str], list[str]]] = []
+    blocks: list[list[list[str]]] = [[]]
     used = left
-    first = True
-    for header, body in columns:
-        needed = len(_GAP) + len(body[0]) if body else 0
-        if block and used + needed > width:
-            yield from _block_lines(grid.header[0], names, left, block)
-            yield ""
-            block, used, first = [], left, False
-        block.append((header, body))
+    for column in columns:
+        needed = len(_GAP) + max(len(line) for text in column for line in text.split("\n"))
+        if blocks[-1] and used + needed > width:
+            blocks.append([])
+            used = left
+        blocks[-1].append(column)
         used += needed
-    if block or first:
-        yield from _block_lines(grid.header[0], names, left, block)
+    for i, block in enumerate(blocks):
+        yield from [""] if i else []
+        header = [grid.header[0], *(column[0] for column in block)]
+        lines = [[name, *(column[j] for column in block)] for j, name in enumerate(names, 1)]
+        align = ("left", *("right" for _ in block))
+        options: Any = {"disable_numparse": True, "preserve_whitespace": True}
+        table = tabulate(lines, header, tablefmt="plain", colalign=align, headersalign=align, **options)
+        yield from table.splitlines()
 
 
-def _label(row: tuple[Cell, ...] | Section) -> list[str]:
-    """Lines of a row's name, wrapped at commas where it is long."""
+def _label(row: tuple[Cell, ...] | Section) -> str:
+    """Return a row's name, on several lines where it is long."""
     if isinstance(row, Section):
-        return [row.text]
+        return row.text
     text = row[0].text.replace("`", "")
     pieces = textwrap.wrap(text.replace(",", ", "), _LABEL_WIDTH - 2, break_long_words=True, break_on_hyphens=False)
-    return [f"  {piece}" if i == 0 else f"    {piece}" for i, piece in enumerate(pieces)]
+    return "\n    ".join([f"  {pieces[0]}", *pieces[1:]] if pieces else ["  "])
 
 
-def _column(grid: Grid, index: int) -> tuple[list[str], list[str]]:
-    """Heading lines and cells of a column, all of one width."""
+def _column(grid: Grid, index: int) -> list[str]:
+    """Return the heading of a column, wrapped to the width of its cells, and the cells."""
     cells = ["" if isinstance(row, Section) else _starred(row[index]) for row in grid.rows]
-    widest = max((len(cell) for cell in cells), default=0)
-    heading = textwrap.wrap(
-        grid.header[index], max(widest, _HEADING_WIDTH), break_long_words=False, break_on_hyphens=False
-    )
-    width = max([widest, *(len(line) for line in heading)])
-    return [line.rjust(width) for line in heading], [cell.rjust(width) for cell in cells]
+    widest = max([_HEADING_WIDTH, *map(len, cells)])
+    heading = textwrap.wrap(grid.header[index], widest, break_long_words=False, break_on_hyphens=False)
+    return ["\n".join(heading), *cells]
 
 
 def _starred(cell: Cell) -> str:
     text = cell.text.replace("`", "")
     return f"*{text}" if cell.strong else text
-
-
-def _block_lines(
-    corner: str, names: Sequence[Sequence[str]], left: int, columns: Sequence[tuple[list[str], list[str]]]
-) -> Iterator[str]:
-    depth = max((len(heading) for heading, _ in columns), default=1)
-    for i in range(depth):
-        parts = [corner if i == depth - 1 else ""]
-        for heading, _ in columns:
-            padded = [" " * len(heading[0])] * (depth - len(heading)) + heading
-            parts.append(padded[i])
-        yield _GAP.join([parts[0].ljust(left), *parts[1:]])
-    for i, name in enumerate(names):
-        yield _GAP.join([name[0].ljust(left), *(body[i] for _, body in columns)])
-        yield from name[1:]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Artifacts, Evaluation, Metric, MetricContext, MetricFigure, Options, Result, ScoreSpec
 from tabgenbench_plugins.correlation import (
     MAX_TRIANGLE_FEATURES,
     MIN_FEATURES,
@@ -92,6 +93,14 @@ class CorrelationPairs(Metric):
         a, b = self._pairs(evaluation, context, real, synthetic)
         artifacts = {"hexagons": hexagons(a, b, self.config.hexagons)}
         return Result(scores, undefined, artifacts, feature_notes(evaluation))
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        """Return one figure with a panel a generator."""
+        # By name, so that the drawing is not part of the key of the scores.
+        module = import_module(f"{__package__}.parts.correlation_figure")
+        figures: Iterable[MetricFigure] = module.correlation_figures(artifacts)
+        return figures
 
     def _pairs(
         self, evaluation: Evaluation, context: MetricContext, real: Floats, synthetic: Floats

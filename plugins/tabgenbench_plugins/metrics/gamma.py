@@ -42,6 +42,7 @@ class Gamma(Metric):
             direction="higher",
             low=-1.0,
             high=1.0,
+            headline=True,
             description="agreement of the feature-feature correlation matrices of synthetic and real test rows",
             blind_to=BLIND_TO,
             floor="shuffled",

@@ -30,6 +30,7 @@ class GammaWithin(Metric):
             direction="higher",
             low=-1.0,
             high=1.0,
+            headline=True,
             description="gamma after each condition's own mean is removed from the real test and the synthetic rows",
             blind_to=(
                 "Whether the conditions differ as they should, how much rows vary within a condition, and whether the "

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec
+from tabgenbench import Artifacts, Evaluation, Metric, MetricContext, MetricFigure, Requirement, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
@@ -78,6 +80,13 @@ class UMAPSeparability(Metric):
         return Result(
             result.scores, result.undefined, {"umap": _artifact(cloud, evaluation, self.config)}, result.notes
         )
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        """Return a sheet with the panels of all generators, and the panels of each enlarged."""
+        # By name, so that the drawing is not part of the key of the scores.
+        figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.umap_figure").umap_figures(artifacts)
+        return figures
 
 
 def _artifact(cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions) -> pd.DataFrame:

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from PIL import Image
+from tabgenbench_leaderboard.figures.palette import COLOURS, group_looks, status_looks
 
 from tabgenbench.records import SuiteRow
 from tabgenbench_datasets.rnaseqdb_files import TISSUE_OF_CODE
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.figures.artifacts import collect_pictures
 from tabgenbench_leaderboard.figures.files import with_palette
-from tabgenbench_leaderboard.figures.palette import COLOURS, group_looks, status_looks
 from tabgenbench_leaderboard.files import render_board
 
 FakeRun = Any

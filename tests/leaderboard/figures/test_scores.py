@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
+from tabgenbench_leaderboard.figures.legends import shortened
+from tabgenbench_leaderboard.figures.palette import group_looks, status_looks
+from tabgenbench_leaderboard.figures.umap import rows_figure, rows_sheet
 
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.board.model import DatasetBoard
 from tabgenbench_leaderboard.figures.artifacts import RowsPicture
-from tabgenbench_leaderboard.figures.legends import shortened
 from tabgenbench_leaderboard.figures.losses import loss_figure
-from tabgenbench_leaderboard.figures.palette import group_looks, status_looks
 from tabgenbench_leaderboard.figures.scores import drawing, score_figure
-from tabgenbench_leaderboard.figures.umap import rows_figure, rows_sheet
 
 FakeRun = Any
 GTEX = ("Brain - Nucleus accumbens (basal ganglia)", "Skin - Not Sun Exposed (Suprapubic)", "Cells - Fibroblasts")

@@ -50,9 +50,16 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
             floor={"mixing": "condition-mean", "silhouette-origin": "condition-mean"}.get(name, "shuffled"),
             citation=CITATION,
             ranked=ranked and not name.startswith("silhouette"),
+            headline=name in ("overall", "mixing"),
         )
 
     return (
+        spec(
+            "overall",
+            "geometric mean of tissue, status and mixing, negative ones counting 0",
+            "Copying of training rows, and what the three are blind to together",
+            low=0.0,
+        ),
         spec(
             "tissue",
             "how well the tissue asked for is found back: recall, chance taken off, of a nearest-neighbour rule "
@@ -69,12 +76,6 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
             "how often the nearest neighbours of real rows are synthetic and of synthetic rows real, over what chance "
             "gives, the worse side counting",
             "Whether rows are of the condition asked for, and copying: training rows handed out again mix best",
-            low=0.0,
-        ),
-        spec(
-            "overall",
-            "geometric mean of tissue, status and mixing, negative ones counting 0",
-            "Copying of training rows, and what the three are blind to together",
             low=0.0,
         ),
         spec(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from tabgenbench.formatting import end_cut
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["add_legend", "fitted", "legend_columns", "legend_height", "shortened", "text_width"]
+__all__ = ["add_legend", "fitted", "legend_columns", "legend_height", "text_width"]
 
 FONT = "DejaVu Sans"
 _SIZE = 8.0  # of the letters of a legend, in points
@@ -42,36 +43,9 @@ def _extent(text: str, size: float) -> tuple[float, float]:
 def fitted(text: str, width: float, size: float = _SIZE) -> str:
     """Return a text that is cut, with an ellipsis, to fit a width."""
     cut = len(text)
-    while cut > 1 and text_width(_end_cut(text, cut), size) > width:
+    while cut > 1 and text_width(end_cut(text, cut), size) > width:
         cut -= 1
-    return _end_cut(text, cut)
-
-
-def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Cut names to about ``most`` characters, with an ellipsis: at the end, or in the middle where two look alike.
-
-    Different names stay different.
-
-    >>> shortened(["Brain - Amygdala", "Skin"], 10)
-    {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}
-    >>> list(shortened(["Skin - Sun exposed", "Skin - Sun expected", "Skin - Sunny"], 12).values())
-    ['Skin -…pected', 'Skin -…xposed', 'Skin - Sunny']
-    """
-    found = {name: " ".join(name.split()) for name in sorted(set(names))}
-    ends = {name: _end_cut(text, most) for name, text in found.items()}
-    counts = Counter(ends.values())
-    cut = {name: end if counts[end] == 1 else _middle_cut(found[name], most) for name, end in ends.items()}
-    counts = Counter(cut.values())
-    return {name: text if counts[text] == 1 else f"{text} ({i})" for i, (name, text) in enumerate(cut.items(), 1)}
-
-
-def _end_cut(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def _middle_cut(text: str, most: int) -> str:
-    half = most // 2
-    return text if len(text) <= most else f"{text[:half].rstrip()}…{text[-half:].lstrip()}"
+    return end_cut(text, cut)
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:

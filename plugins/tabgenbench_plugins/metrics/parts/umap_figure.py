@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 import textwrap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +17,28 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
-from tabgenbench_leaderboard.board.formatting import number_text
-from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
-from tabgenbench_leaderboard.figures.artifacts import RowsPicture
-from tabgenbench_leaderboard.figures.legends import (
-    add_legend,
-    fitted,
-    legend_columns,
-    legend_height,
-    shortened,
-    text_width,
-)
-from tabgenbench_leaderboard.figures.palette import Look
-from tabgenbench_leaderboard.figures.scores import INK, PAPER, SOFT
+from tabgenbench import ArtifactRow, Artifacts, MetricFigure, drawing
+from tabgenbench_plugins.metrics.parts.palette import Look, group_looks, status_looks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["rows_figure", "rows_sheet"]
+__all__ = ["RowsPicture", "read_picture", "rows_figure", "rows_sheet", "umap_figures"]
 
+ARTIFACT, PREFIX = "umap", "condition."
+_INTRO = (
+    "Real test rows and synthetic rows are laid out together by UMAP, separately for each generator, so places and "
+    "axes of two generators do not correspond; colours do. Look for three things: (1) tissues lie apart, (2) states "
+    "lie apart inside a tissue, (3) real and synthetic rows do not. The figures show the first draw of the first "
+    "split, and illustrate: UMAP pulls apart what is compact, so that rows without any noise look best. What ranks "
+    "is the criteria in principal components, `pca-separability`."
+)
+_SHEET_CAPTION = (
+    "Three panels a generator: the same rows, coloured by the first condition, by the second, and by origin. "
+    "The numbers are scores in principal components on this split: 1 is best."
+)
 _SHEET_FOOT = (
-    "UMAP of both kinds of rows together, anew for each generator: an illustration.\n"
+    "UMAP of both kinds of rows together, separately for each generator: an illustration.\n"
     "mixing, overall: scores in principal components on this split; 1 is best."
 )
 CRITERIA = ("tissue", "status", "mixing", "overall")
@@ -80,64 +82,137 @@ class _Legend:
 
     @property
     def height(self) -> float:
-        return legend_height(self.labels, self.width)
+        return drawing.legend_height(self.labels, self.width)
 
 
-def rows_figure(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, looks: Looks) -> Figure:
+@dataclass(frozen=True, kw_only=True)
+class RowsPicture:
+    """Real test rows and synthetic rows of one generator as points in the plane: one draw of one cell.
+
+    Attributes:
+        label: what the board calls the generator.
+        split: split of the cell.
+        draw: which of its draws.
+        x: horizontal place of each row.
+        y: vertical place.
+        synthetic: whether the row is synthetic.
+        columns: names of up to two condition columns: what plays the tissue, what plays the status.
+        labels: for each of these the value of every row.
+        scores: scores on this split by name.
+    """
+
+    label: str
+    split: int
+    draw: int
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    synthetic: tuple[bool, ...]
+    columns: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+
+def umap_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
+    """Yield one sheet with all generators of a dataset, then each generator enlarged."""
+    pictures = [read_picture(row) for row in artifacts.rows if ARTIFACT in row.tables]
+    if not pictures:
+        return
+    # A tissue and a status have one look on all figures of the dataset.
+    looks = (group_looks(_labels(pictures, 0)), status_looks(_labels(pictures, 1)))
+    what = "UMAP of real test rows and synthetic rows"
+    yield MetricFigure(
+        name="umap",
+        draw=partial(rows_sheet, artifacts.dataset, pictures, looks),
+        alt=f"{what} on {artifacts.dataset}, the panels of every generator.",
+        caption=_SHEET_CAPTION,
+        intro=_INTRO,
+    )
+    for picture in pictures:
+        yield MetricFigure(
+            name="umap",
+            draw=partial(rows_figure, artifacts.dataset, picture, looks),
+            alt=f"{what} of {picture.label} on {artifacts.dataset}.",
+            caption=f"`{picture.label}`, enlarged.",
+            label=picture.label,
+        )
+
+
+def read_picture(row: ArtifactRow) -> RowsPicture:
+    """Read the artifact ``umap`` of one generator."""
+    table = row.tables[ARTIFACT]
+    known = [name.removeprefix(PREFIX) for name in table.columns if name.startswith(PREFIX)]
+    wanted = [row.config.get("tissue"), row.config.get("status")]
+    columns = tuple(dict.fromkeys([*(name for name in wanted if name in known), *known]))[:2]
+    return RowsPicture(
+        label=row.label,
+        split=row.split,
+        draw=row.draw,
+        x=tuple(table["x"].astype(float)),
+        y=tuple(table["y"].astype(float)),
+        synthetic=tuple(table["origin"] == "synthetic"),
+        columns=columns,
+        labels=tuple(tuple(table[PREFIX + name]) for name in columns),
+        scores=row.scores,
+    )
+
+
+def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
+    return {name for picture in pictures for labels in picture.labels[column : column + 1] for name in labels}
+
+
+def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
     """Draw the panels of one generator.
 
     Args:
-        dataset: whose board it is.
-        row: the generator.
+        dataset: name of the dataset.
         picture: where the rows lie.
         looks: of each tissue and of each status, the same in all figures of a board.
     """
     panels = _panels(picture, looks)
     width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
     lefts = [_MARGIN + i * (width + _GAP) for i in range(len(panels))]
-    title = _wrapped(f"{row.label} on {dataset.dataset}")
+    title = _wrapped(f"{picture.label} on {dataset}")
     legends = _legends(panels, [left + width / 2 for left in lefts], width)
-    page = _Page(title, height, legends, _footer(dataset, row, picture))
+    page = _Page(title, height, legends, _footer(picture))
     for left, panel in zip(lefts, panels, strict=True):
         axis = page.axes(left, 0, width, height)
         _points(axis, picture, panel, size=11.0)
-        axis.set_title(fitted(panel.title, width, 9), fontsize=9, y=1)
+        axis.set_title(drawing.fitted(panel.title, width, 9), fontsize=9, y=1)
         if panel is panels[0] and len(panels) > 1:
             _name_groups(axis, picture, 72 * width, 72 * height)
     return page.figure
 
 
-def rows_sheet(dataset: DatasetBoard, pictures: Mapping[str, RowsPicture], looks: Looks) -> Figure | None:
-    """Draw the panels of all generators; None where there is nothing to draw.
+def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
+    """Draw the panels of all generators.
 
     A line each or, so that many fit on a page, two to a line: the second half of them beside the first.
     """
-    rows = [row for row in dataset.rows if row.label in pictures]
-    if not rows:
-        return None
-    panels = [_panels(pictures[row.label], looks) for row in rows]
+    panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
-    n_blocks = 1 if len(rows) <= _MOST_LINES else 2
-    n_lines = math.ceil(len(rows) / n_blocks)
+    n_blocks = 1 if len(pictures) <= _MOST_LINES else 2
+    n_lines = math.ceil(len(pictures) / n_blocks)
     height, letters, size = (1.75, 24, 8.0) if n_blocks == 1 else (1.25, 20, 7.0)
-    sides = [_side_text(dataset, row, pictures[row.label], letters) for row in rows]
+    sides = [_side_text(picture, letters) for picture in pictures]
     side = max(text.count("\n") + 1 for text in sides) * 1.25 * size / 72 + 0.05
     block = (_WIDTH - 2 * _MARGIN + _GAP) / n_blocks
     width = (block - side) / len(widest) - _GAP
     lefts = [_MARGIN + side + i * (width + _GAP) for i in range(len(widest))]
     legends = _legends(widest, [left + width / 2 for left in lefts] if n_blocks == 1 else [], width)
-    title = _wrapped(f"{dataset.dataset}: real test rows and synthetic rows")
+    title = _wrapped(f"{dataset}: real test rows and synthetic rows")
     page = _Page(title, n_lines * (height + _GAP) - _GAP, legends, _SHEET_FOOT)
-    for place, (row, text) in enumerate(zip(rows, sides, strict=True)):
+    for place, (picture, text) in enumerate(zip(pictures, sides, strict=True)):
         shift, top = place // n_lines * block, place % n_lines * (height + _GAP)
         page.turned_text(_MARGIN + shift + side - 0.05, top + height / 2, text, size)
         for left, panel in zip(lefts, panels[place], strict=False):
             axis = page.axes(left + shift, top, width, height)
-            _points(axis, pictures[row.label], panel, size=5.0 / n_blocks)
+            _points(axis, picture, panel, size=5.0 / n_blocks)
         if place % n_lines == 0:
             for left, panel in zip(lefts, widest, strict=True):
                 page.head(
-                    left + shift + width / 2, fitted(panel.title.replace(" and ", ", "), width, size + 1), size + 1
+                    left + shift + width / 2,
+                    drawing.fitted(panel.title.replace(" and ", ", "), width, size + 1),
+                    size + 1,
                 )
     return page.figure
 
@@ -155,12 +230,12 @@ class _Page:
         self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
         self.figure = Figure(figsize=(_WIDTH, self._height))
         self.figure.text(0.5, self._up(0.06), title, fontsize=10, fontweight="bold", ha="center", va="top")
-        self.figure.text(0.5, 0.04 / self._height, foot, fontsize=7.5, color=SOFT, ha="center", va="bottom")
+        self.figure.text(0.5, 0.04 / self._height, foot, fontsize=7.5, color=drawing.SOFT, ha="center", va="bottom")
         top = self._top + height + 0.02
         for line in legends:
             for legend in line:
                 at = (legend.middle / _WIDTH, self._up(top))
-                add_legend(self.figure, legend.handles, at=at, width=legend.width)
+                drawing.add_legend(self.figure, legend.handles, at=at, width=legend.width)
             top += max(legend.height for legend in line)
 
     def _up(self, top: float) -> float:
@@ -217,7 +292,7 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
             c=[panel.looks[panel.labels[i]].colour for i in chosen],
             marker=marker,
             linewidths=0.2,
-            edgecolors=PAPER,
+            edgecolors=drawing.PAPER,
             rasterized=True,
         )
     axis.set_xticks([])
@@ -242,12 +317,12 @@ def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) 
     labels = np.array(picture.labels[0])
     extent = np.array([width, height])
     points = axis.transLimits.transform(np.column_stack([picture.x, picture.y])) * extent
-    short = shortened(picture.labels[0], _LONGEST_NAME)
+    short = drawing.shortened(picture.labels[0], _LONGEST_NAME)
     taken: list[tuple[float, float, float]] = []
     names, counts = np.unique(labels, return_counts=True)
     for name in names[np.argsort(-counts, kind="stable")]:
         x, y, reach = _densest(points[labels == name])
-        half = 36 * text_width(short[name], _NAME_SIZE)
+        half = 36 * drawing.text_width(short[name], _NAME_SIZE)
         start = (x, y + (0.8 * _NAME_LINE if reach < _NAME_LINE else 0.0))
         place = _free_place(start, half, extent, taken, points[labels != name])
         if place is None:
@@ -256,9 +331,15 @@ def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) 
         if math.hypot(max(0.0, abs(place[0] - x) - half), place[1] - y) > 1.5 * _NAME_LINE:
             edge = min(max(x, place[0] - half), place[0] + half)
             ends = np.array([[edge, place[1]], [x, y]]) / extent
-            axis.plot(*ends.T, color=SOFT, lw=0.5, zorder=3, transform=axis.transAxes)
-        effect: Any = withStroke(linewidth=1.6, foreground=PAPER)
-        style: Any = {"fontsize": _NAME_SIZE, "ha": "center", "va": "center", "color": INK, "path_effects": [effect]}
+            axis.plot(*ends.T, color=drawing.SOFT, lw=0.5, zorder=3, transform=axis.transAxes)
+        effect: Any = withStroke(linewidth=1.6, foreground=drawing.PAPER)
+        style: Any = {
+            "fontsize": _NAME_SIZE,
+            "ha": "center",
+            "va": "center",
+            "color": drawing.INK,
+            "path_effects": [effect],
+        }
         axis.text(place[0] / width, place[1] / height, short[name], transform=axis.transAxes, **style)
 
 
@@ -313,33 +394,29 @@ def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -
 
 
 def _fits(legend: _Legend) -> bool:
-    columns = legend_columns(legend.labels, legend.width)
+    columns = drawing.legend_columns(legend.labels, legend.width)
     return columns > 0 and math.ceil(len(legend.labels) / columns) <= _MOST_LABEL_LINES
 
 
 def _handles(looks: Mapping[str, Look]) -> tuple[Line2D, ...]:
-    short = shortened(looks, _LONGEST_LABEL)
+    short = drawing.shortened(looks, _LONGEST_LABEL)
     return tuple(
         Line2D([], [], ls="none", marker=look.marker, color=look.colour, ms=5, label=short[name])
         for name, look in looks.items()
     )
 
 
-def _score(dataset: DatasetBoard, row: BoardRow, name: str, split: int) -> float | None:
-    for column, score in zip(dataset.columns, row.scores, strict=True):
-        if column.spec.name == name:
-            return score.by_split.get(split)
-    return None
-
-
-def _footer(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture) -> str:
+def _footer(picture: RowsPicture) -> str:
     n_synthetic = sum(picture.synthetic)
     text = (
         f"UMAP of {len(picture.x) - n_synthetic:,} real test rows and {n_synthetic:,} synthetic rows together "
         f"(split {picture.split}, draw {picture.draw}): an illustration."
     )
-    found = [(name, _score(dataset, row, f"pca-{name}", picture.split)) for name in CRITERIA]
-    known = [f"{name} {number_text(value, 2)}" for name, value in found if value is not None]
+    known = [
+        f"{name} {drawing.number_text(picture.scores[f'pca-{name}'], 2)}"
+        for name in CRITERIA
+        if f"pca-{name}" in picture.scores
+    ]
     return (
         f"{text}\nIn principal components, draws of this split averaged (1 is best): {', '.join(known)}"
         if known
@@ -347,12 +424,10 @@ def _footer(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture) -> str:
     )
 
 
-def _side_text(dataset: DatasetBoard, row: BoardRow, picture: RowsPicture, letters: int) -> str:
-    lines = textwrap.wrap(row.label.replace(",", ", "), letters)[:3]
-    overall = _score(dataset, row, "pca-overall", picture.split)
-    mixing = _score(dataset, row, "pca-mixing", picture.split)
-    if mixing is not None:
-        lines.append(f"mixing {number_text(mixing, 2)}")
-    if overall is not None:
-        lines.append(f"overall {number_text(overall, 2)}")
+def _side_text(picture: RowsPicture, letters: int) -> str:
+    lines = textwrap.wrap(picture.label.replace(",", ", "), letters)[:3]
+    for name in ("mixing", "overall"):
+        value = picture.scores.get(f"pca-{name}")
+        if value is not None:
+            lines.append(f"{name} {drawing.number_text(value, 2)}")
     return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""Durations, byte sizes, counts, numbers and names of cells as every page and message writes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+__all__ = ["bytes_text", "cell_title", "count_text", "duration_text", "end_cut", "number_text", "shortened"]
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def cell_title(label: str, dataset: str, split: int, seed: int) -> str:
+    """Return what a person calls a cell.
+
+    >>> cell_title("cvae", "rnaseqdb", 0, 1)
+    'cvae · rnaseqdb · split 0 · seed 1'
+    """
+    return f"{label} · {dataset} · split {split} · seed {seed}"
+
+
+def duration_text(seconds: float) -> str:
+    """Format a time in the unit that a person would choose.
+
+    >>> [duration_text(s) for s in (0.004, 0.61, 12.4, 310.2, 1500, 9000)]
+    ['<0.01 s', '0.61 s', '12 s', '310 s', '25 min', '2.5 h']
+    """
+    if seconds < 0.01:
+        return "<0.01 s"
+    if seconds < 9.95:
+        return f"{seconds:.2f} s" if seconds < 0.995 else f"{seconds:.1f} s"
+    if seconds < 999.5:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def bytes_text(size: float) -> str:
+    """Format a number of bytes in the unit that a person would choose: one decimal from GiB on.
+
+    >>> [bytes_text(size) for size in (5, 2048, 300 * 2**20, 23_192_823_398)]
+    ['5 bytes', '2 KiB', '300 MiB', '21.6 GiB']
+    """
+    power = 0
+    while power < len(_UNITS) - 1 and round(size) >= 1024:
+        size, power = size / 1024, power + 1
+    return f"{size:,.1f} {_UNITS[power]}" if power >= 3 else f"{size:,.0f} {_UNITS[power]}"
+
+
+def count_text(n: int, noun: str) -> str:
+    """Format a count with its noun.
+
+    >>> count_text(1, "split"), count_text(1200, "row")
+    ('1 split', '1,200 rows')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def number_text(value: float, decimals: int) -> str:
+    """Format a number with so many decimals, without a negative zero; very large ones as powers of ten.
+
+    >>> number_text(-0.00001, 3), number_text(123456789.0, 0)
+    ('0.000', '1.23e+08')
+    """
+    if abs(value) >= 1e6:
+        return f"{value:.2e}"
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
+
+
+def shortened(names: Iterable[str], most: int) -> dict[str, str]:
+    """Cut names to about ``most`` characters, with an ellipsis: at the end, or in the middle where two look alike.
+
+    Different names stay different.
+
+    >>> shortened(["Brain - Amygdala", "Skin"], 10)
+    {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}
+    >>> list(shortened(["Skin - Sun exposed", "Skin - Sun expected", "Skin - Sunny"], 12).values())
+    ['Skin -…pected', 'Skin -…xposed', 'Skin - Sunny']
+    """
+    found = {name: " ".join(name.split()) for name in sorted(set(names))}
+    ends = {name: end_cut(text, most) for name, text in found.items()}
+    counts = Counter(ends.values())
+    cut = {name: end if counts[end] == 1 else _middle_cut(found[name], most) for name, end in ends.items()}
+    counts = Counter(cut.values())
+    return {name: text if counts[text] == 1 else f"{text} ({i})" for i, (name, text) in enumerate(cut.items(), 1)}
+
+
+def end_cut(text: str, most: int) -> str:
+    """Return a text of at most ``most`` characters, with an ellipsis where it was cut."""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _middle_cut(text: str, most: int) -> str:
+    half = most // 2
+    return text if len(text) <= most else f"{text[:half].rstrip()}…{text[-half:].lstrip()}"

@@ -1,0 +1,77 @@
+"""Drawing as boards do it: colours by role, the style, and legends that keep to their figure. Needs no display."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+
+from tabgenbench.formatting import number_text, shortened
+from tabgenbench.interfaces.legends import (
+    add_legend,
+    fitted,
+    legend_columns,
+    legend_height,
+    text_width,
+)
+
+__all__ = [
+    "CONTROL",
+    "INK",
+    "LINE",
+    "MODEL",
+    "PAPER",
+    "SOFT",
+    "add_legend",
+    "drawing",
+    "fitted",
+    "legend_columns",
+    "legend_height",
+    "number_text",
+    "shortened",
+    "text_width",
+]
+
+# Each colour stands for one role, so that a page may exchange it for its own, dark ones among them.
+PAPER, INK, SOFT, LINE, MODEL, CONTROL = "#ffffff", "#1b1f24", "#57606a", "#d0d7de", "#0067a8", "#6e7781"
+
+_STYLE: Any = {  # matplotlib types its settings by a list of every name
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "text.color": INK,
+    "axes.edgecolor": LINE,
+    "axes.facecolor": PAPER,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 8.5,
+    "axes.titlecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 160,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "xtick.color": SOFT,
+    "xtick.labelsize": 7.5,
+    "ytick.color": LINE,
+    "ytick.labelcolor": INK,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "svg.hashsalt": "tabgenbench",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw and save inside this block: settings are those of a board, whatever the caller's are."""
+    with mpl.rc_context(), warnings.catch_warnings():
+        # A letter that the font lacks is a box in a PNG, and right in an SVG, whose text the reader's fonts show.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield

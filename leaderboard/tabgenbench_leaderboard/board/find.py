@@ -1,0 +1,48 @@
+"""Which suite of a store a board is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tabgenbench.errors import ConfigError, StoreError, did_you_mean
+from tabgenbench.formatting import count_text
+from tabgenbench.records import SuiteRecord
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.model import Board
+
+__all__ = ["find_suite", "require_scores"]
+
+
+def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
+    """Find a suite in a store.
+
+    Args:
+        store: the store.
+        name: name of the suite, or the path of its file; None for the one that was run last.
+
+    Raises:
+        StoreError: there is no store, or no suite in it.
+        ConfigError: this suite was not run in this store; suggests a close name.
+    """
+    known = store.suites() if store.root.is_dir() else []
+    if not known:
+        got = "is not a folder" if not store.root.is_dir() else "holds no suite that was run"
+        raise StoreError(f"--store: {store.root} {got}; run one first: tabgenbench run SUITE --store {store.root}")
+    chosen = known[0] if name is None else name
+    if chosen not in known and Path(chosen).suffix == ".toml":
+        chosen = Path(chosen).stem
+    suite = store.read_suite(chosen) if chosen in known else None
+    if suite is None:
+        raise ConfigError(f"suite {chosen!r} was not run in {store.root}{did_you_mean(chosen, known)}")
+    return suite
+
+
+def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
+    """Raise `StoreError` where no cell of the suite has a record yet."""
+    waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
+    scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
+    if waiting and not scored:
+        raise StoreError(
+            f"{store.root}: nothing of suite {suite.name!r} is scored yet "
+            f"({count_text(len(suite.rows), 'cell')} asked for); run it first"
+        )

@@ -1,0 +1,126 @@
+"""The headline of a board: which scores stand in it, and two sentences on what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Literal
+
+from tabgenbench_leaderboard.board.model import Board, Comparison, DatasetBoard
+
+__all__ = ["headline_columns", "headline_sentences"]
+
+MOST_UNMARKED = 4
+"""Scores of a headline where no metric says which of its scores belong there."""
+MOST_GROUPS, MOST_NAMES = 6, 4
+"""Groups of models, and pairs, that a sentence names."""
+
+Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unknown"]
+
+
+def headline_columns(dataset: DatasetBoard) -> list[int]:
+    """Return the columns of the headline that have a value, the first of each metric before any second one.
+
+    These are the scores that their metrics call headline scores; where none does, the first ranked ones.
+    """
+    columns = dataset.columns
+    known = [i for i in range(len(columns)) if any(row.scores[i].by_split for row in dataset.rows)]
+    marked = [i for i in known if columns[i].spec.headline]
+    if not marked:
+        return [i for i in known if columns[i].spec.ranked][:MOST_UNMARKED] or known[:MOST_UNMARKED]
+    ranks = {i: rank for _, group in groupby(marked, key=lambda i: columns[i].metric) for rank, i in enumerate(group)}
+    return sorted(marked, key=lambda i: (ranks[i], i))
+
+
+def headline_sentences(board: Board) -> tuple[str, str]:
+    """Say which models beat which controls, and which rows are not distinguishable, over all headline scores.
+
+    A row beats another where it is better on at least one ranked headline score of the datasets and worse on none.
+    """
+    relations = _relations(board)
+    controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
+    models = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.models))
+    return _beating_sentence(models, controls, relations), _equal_sentence(models, controls, relations)
+
+
+def _relations(board: Board) -> dict[tuple[str, str], Relation]:
+    found: dict[tuple[str, str], list[Comparison]] = {}
+    for dataset in board.datasets:
+        titles = {dataset.columns[i].title for i in headline_columns(dataset)}
+        for comparison in dataset.comparisons:
+            if comparison.title in titles:
+                found.setdefault((comparison.model, comparison.against), []).append(comparison)
+    return {pair: _relation(comparisons) for pair, comparisons in found.items()}
+
+
+def _relation(comparisons: Sequence[Comparison]) -> Relation:
+    verdicts = {comparison.verdict for comparison in comparisons}
+    if verdicts == {"too few splits"}:
+        return "unknown"
+    if {"better", "worse"} <= verdicts:
+        return "mixed"
+    if "better" in verdicts or "worse" in verdicts:
+        return "beats" if "better" in verdicts else "is beaten by"
+    return "not distinguishable"
+
+
+def _beating_sentence(
+    models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]
+) -> str:
+    if not models or not controls:
+        return "There is nothing to compare: a suite needs a model and a control."
+    judged = [model for model in models if any((model, control) in relations for control in controls)]
+    if not judged:
+        return "No model has a score to compare with a control's yet."
+    if all(relation == "unknown" for relation in relations.values()):
+        return "Rows can be told apart only where they share two splits: run with --splits 3."
+    beaten: dict[tuple[str, ...], list[str]] = {}
+    for model in judged:
+        place = tuple(control for control in controls if relations.get((model, control)) == "beats")
+        beaten.setdefault(place, []).append(model)
+    groups = sorted(beaten.items(), key=lambda found: -len(found[0]))
+    parts = [
+        f"{_listed(names)} {'beats' if len(names) == 1 else 'beat'} {_controls(place, controls)}"
+        for place, names in groups[:MOST_GROUPS]
+    ]
+    if len(groups) > MOST_GROUPS:
+        parts.append(f"{sum(len(names) for _, names in groups[MOST_GROUPS:])} more models beat fewer")
+    return f"On these scores {'; '.join(parts)} (better on one score at least, worse on none)."
+
+
+def _controls(beaten: Sequence[str], controls: Sequence[str]) -> str:
+    if not beaten:
+        return "no control"
+    left = [control for control in controls if control not in beaten]
+    if not left:
+        return "every control" if len(controls) > 1 else _listed(controls)
+    return f"every control but {_listed(left)}" if len(left) < len(beaten) else _listed(beaten)
+
+
+def _equal_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
+    equal = {pair for pair, relation in relations.items() if relation == "not distinguishable"}
+    groups = list(_equal_groups(models, controls, equal))
+    if not groups:
+        return "Every model is distinguishable from every other row on one of them at least."
+    named = "; ".join(groups[:MOST_GROUPS])
+    more = f"; and {len(groups) - MOST_GROUPS} more" if len(groups) > MOST_GROUPS else ""
+    return f"Not distinguishable on any of them: {named}{more}."
+
+
+def _equal_groups(models: Sequence[str], controls: Sequence[str], equal: set[tuple[str, str]]) -> Iterator[str]:
+    for model in models:
+        others = [other for other in [*models, *controls] if (model, other) in equal]
+        if others:
+            yield f"{_quoted(model)} and {_listed(others)}"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Join names: ``a``, ``a and b``, ``a, b and c``; of many the first and how many more."""
+    shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
+    if len(shown) < len(names):
+        shown.append(f"{len(names) - len(shown)} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,127 @@
+"""The headline of a board: what fits a screen of a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from tabulate import SEPARATING_LINE, tabulate
+
+from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
+from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, range_text, score_text
+from tabgenbench_leaderboard.board.headline import headline_columns, headline_sentences
+from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
+from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
+
+__all__ = ["COLUMNS", "LINES", "headline_grid", "headline_text"]
+
+LINES, COLUMNS = 46, 100
+"""The screen is 50 lines high; the command that prints the headline has a few lines of its own to say."""
+_MOST_DATASETS, _LONGEST_LABEL, _SHORTEST_LABEL = 2, 32, 18
+_LEGEND = (
+    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best of the models and "
+    "distinguishable from each of them."
+)
+
+
+def headline_text(board: Board, where: str) -> str:
+    """Return one table a dataset, two sentences on what they show, and where the full board is.
+
+    The text has at most `LINES` lines of at most `COLUMNS` columns. Rows and datasets for which there is no room are
+    counted.
+
+    Args:
+        board: the board.
+        where: sentence that says where the full board is.
+    """
+    title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
+    head = [end_cut(title, COLUMNS)]
+    foot = ["", *(line for sentence in headline_sentences(board) for line in _wrapped(sentence, most=4))]
+    foot += _wrapped(_LEGEND)
+    left_out = len(board.datasets) - _MOST_DATASETS
+    if left_out > 0:
+        foot += _wrapped(f"{count_text(left_out, 'more dataset')} on the full board.")
+    foot += textwrap.wrap(where, COLUMNS, break_long_words=False, break_on_hyphens=False)
+    shown = board.datasets[:_MOST_DATASETS]
+    room = (LINES - len(head) - len(foot)) // max(1, len(shown))
+    tables = [line for dataset in shown for line in ["", *_table_lines(dataset, room - 1)]]
+    return "\n".join([*head, *tables, *foot]) + "\n"
+
+
+def headline_grid(dataset: DatasetBoard) -> Grid:
+    """Return the headline scores and the time to fit of every generator."""
+    columns = headline_columns(dataset)
+    header = ("generator", *(_heading(dataset, i) for i in columns), "fit")
+    rows: list[tuple[Cell, ...] | Section] = []
+    for name, group in (("models", dataset.models), ("controls", dataset.controls)):
+        if group:
+            rows.append(Section(name))
+            rows += [
+                (Cell(quote(row.label)), *(Cell(*cell) for cell in _scores(dataset, row, columns)), Cell(_fit(row)))
+                for row in group
+            ]
+    return Grid(header, tuple(rows), f"Headline scores on {dataset.dataset}")
+
+
+def _heading(dataset: DatasetBoard, index: int) -> str:
+    column = dataset.columns[index]
+    return f"{quote(column.title)} {direction_text(column, short=True)}"
+
+
+def _scores(dataset: DatasetBoard, row: BoardRow, columns: Sequence[int]) -> list[tuple[str, bool]]:
+    decimals = {i: column_decimals([other.scores[i] for other in dataset.rows]) for i in columns}
+    return [(score_text(row.scores[i], decimals[i]), row.scores[i].best) for i in columns]
+
+
+def _fit(row: BoardRow) -> str:
+    return duration_text(row.costs.fit_seconds.mean) if row.costs.fit_seconds else "-"
+
+
+def _table_lines(dataset: DatasetBoard, room: int) -> list[str]:
+    """Return the table of a dataset in so many lines, its columns as far as they fit."""
+    models, controls = _chosen(dataset, room - 4)
+    rows = [*models, *controls]
+    columns = headline_columns(dataset)
+    cells = [[f"*{text}" if best else text for text, best in _scores(dataset, row, columns)] for row in rows]
+    headings = [_heading(dataset, i) for i in columns]
+    widths = [max(map(len, texts)) + 2 for texts in zip(headings, *cells, strict=True)]
+    fits = [_fit(row) for row in rows]
+    taken = max(map(len, ["fit", *fits])) + 2
+    while len(widths) > 1 and taken + sum(widths) > COLUMNS - _SHORTEST_LABEL:
+        widths.pop()
+    shown = len(widths)
+    labels = shortened((quote(row.label) for row in rows), min(_LONGEST_LABEL, COLUMNS - taken - sum(widths)))
+    lines: list[list[str] | str] = [
+        [labels[quote(row.label)], *found[:shown], fit] for row, found, fit in zip(rows, cells, fits, strict=True)
+    ]
+    if models and controls:
+        lines.insert(len(models), SEPARATING_LINE)
+    header = ["generator", *headings[:shown], "fit"]
+    align = ("left", *("right" for _ in header[1:]))
+    table = tabulate(lines, header, tablefmt="simple", colalign=align, disable_numparse=True)
+    more = len(dataset.rows) - len(rows)
+    counted = [f"and {count_text(more, 'more row')} on the full board"] if more else []
+    return [_facts(dataset), *(line.rstrip() for line in table.splitlines()), *counted]
+
+
+def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
+    """Return the rows that there is room for, models before controls but some of both."""
+    models, controls = dataset.models, dataset.controls
+    if len(models) + len(controls) <= most:
+        return models, controls
+    most -= 1  # for the line that counts the others
+    n_controls = min(len(controls), max(most - len(models), most // 3))
+    return models[: most - n_controls], controls[:n_controls]
+
+
+def _facts(dataset: DatasetBoard) -> str:
+    parts = [count_text(len(dataset.splits), "split")]
+    if dataset.n_train is not None:
+        parts.append(f"{range_text(dataset.n_train)} training and {range_text(dataset.n_test)} test rows")
+        parts.append(f"{range_text(dataset.n_features)} features")
+    return end_cut(f"{quote(dataset.dataset)}: {', '.join(parts)}", COLUMNS)
+
+
+def _wrapped(text: str, most: int = 3) -> list[str]:
+    lines = textwrap.wrap(text, COLUMNS, break_long_words=True, break_on_hyphens=False)
+    return lines if len(lines) <= most else [*lines[: most - 1], end_cut(" ".join(lines[most - 1 :]), COLUMNS)]

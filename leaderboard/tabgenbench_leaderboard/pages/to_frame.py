@@ -1,0 +1,90 @@
+"""A board as pandas frames: one of the headline, one of every score of every cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tabgenbench_leaderboard.board.collect import CellFacts
+from tabgenbench_leaderboard.board.headline import headline_columns
+from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard, Range
+
+__all__ = ["SCORE_COLUMNS", "headline_frame", "scores_frame"]
+
+SCORE_COLUMNS = (
+    "dataset",
+    "generator",
+    "label",
+    "is_control",
+    "split",
+    "seed",
+    "metric",
+    "score",
+    "value",
+    "status",
+    "reason",
+)
+
+
+def headline_frame(board: Board) -> pd.DataFrame:
+    """Return one row a dataset and generator, models before controls.
+
+    Columns: ``dataset``, ``generator`` (as the board names it), ``is_control``; for each headline score its mean and,
+    as ``<score> ±``, half of its 95 % interval, NaN where there is none; ``cells_ok``, ``fit_seconds``,
+    ``sample_seconds`` (all draws of a cell) and ``peak_memory_bytes``.
+    """
+    titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
+    lines = [_headline(dataset, row, list(titles)) for dataset in board.datasets for row in dataset.rows]
+    return pd.DataFrame(lines)
+
+
+def _headline(dataset: DatasetBoard, row: BoardRow, titles: Sequence[str]) -> dict[str, Any]:
+    found = {column.title: score for column, score in zip(dataset.columns, row.scores, strict=True)}
+    line: dict[str, Any] = {"dataset": dataset.dataset, "generator": row.label, "is_control": row.is_control}
+    for title in titles:
+        score = found.get(title)
+        line[title] = math.nan if score is None or score.mean is None else score.mean
+        ends = (None, None) if score is None else (score.ci_low, score.ci_high)
+        line[f"{title} ±"] = math.nan if ends[0] is None or ends[1] is None else (ends[1] - ends[0]) / 2
+    costs = row.costs
+    peak = math.nan if costs.peak_memory_bytes is None else float(costs.peak_memory_bytes)
+    return {
+        **line,
+        "cells_ok": row.cells_ok,
+        "fit_seconds": _mean(costs.fit_seconds),
+        "sample_seconds": _mean(costs.sample_seconds),
+        "peak_memory_bytes": peak,
+    }
+
+
+def _mean(found: Range | None) -> float:
+    return math.nan if found is None else found.mean
+
+
+def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
+    """Return one row for each score of each cell, its draws averaged.
+
+    Columns are `SCORE_COLUMNS`: ``generator`` is the plugin's name, ``label`` what the board calls this choice of
+    options; a score without a value is NaN, and ``status`` and ``reason`` say why.
+    """
+    names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
+    columns = {dataset.dataset: dataset.columns for dataset in board.datasets}
+    lines = []
+    for cell in cells:
+        row = cell.row
+        place = (row.dataset, names[row.shown], row.shown, row.is_control, row.split, row.seed)
+        for column in columns[row.dataset]:
+            facts = cell.metrics.get(column.metric)
+            name = column.spec.name
+            status: str
+            status, reason = (cell.status, cell.reason) if facts is None else (facts.status, facts.reason)
+            value = math.nan if facts is None else facts.values.get(name, math.nan)
+            if facts is None and status == "ok":
+                status = "not asked"
+            if facts is not None and name in facts.missing:
+                status, reason = "undefined", facts.missing[name]
+            lines.append((*place, column.metric, name, value, status, reason))
+    return pd.DataFrame(lines, columns=list(SCORE_COLUMNS))
