@@ -56,7 +56,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     """Check everything before anything is written.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit, or two datasets have one name.
+        ConfigError: a name or an option is unknown or does not fit, or two datasets have one name or one table.
         DataError: a table cannot be loaded or is not valid.
         PluginError: a class cannot be used.
         StoreError: the store cannot be read or written.
@@ -73,6 +73,9 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         )
         if label in prepared and prepared[label].fingerprint != one.fingerprint:
             raise ConfigError(f"datasets: two of them are named {label!r}; give each a name of its own")
+        same = next((other for other in prepared.values() if other.fingerprint == one.fingerprint), one)
+        if same.label != label:
+            raise ConfigError(f"datasets: {same.label!r} and {label!r} are one table; give it once")
         prepared[label] = one
     datasets = tuple(prepared.values())
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
