@@ -44,7 +44,7 @@ class Leaderboard(Report):
         return BoardView(board, cells, artifacts, store_folder=Path(store_folder), unreadable=unreadable)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BoardView:
     """A board as `tabgenbench.Board` describes it.
 
@@ -61,6 +61,9 @@ class BoardView:
     artifacts: StoredArtifacts
     store_folder: Path
     unreadable: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def table(self) -> pd.DataFrame:
         """Return one row a dataset and generator: headline scores with half of their intervals, and costs."""
