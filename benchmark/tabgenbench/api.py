@@ -20,6 +20,7 @@ from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.keys import class_hash
 from tabgenbench.options import make_options
+from tabgenbench.registry.events import Problem
 from tabgenbench.registry.file_source import looks_like_file
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
@@ -144,12 +145,14 @@ def benchmark(
     given_datasets = chosen.datasets if datasets is None else datasets
     opened = _open_all(given_datasets, plugins, resolve_data_dir(data_dir), said)
     with _store_folder(store) as (folder, is_temporary):
-        request = RunRequest(suite=chosen, datasets=opened, engine=engine, store=folder, say=say, command=COMMAND)
+        request = RunRequest(
+            suite=chosen, datasets=opened, engine=engine, store=folder, say=say, command=COMMAND, is_quiet=True
+        )
         run = carry_out(plan_run(request, plugins), plugins)
         for line in closing_lines(run, plugins, with_cells=not in_notebook()):
             say(line)
         _check_something_succeeded(run)
-        board: Board = plugins.find("reports", REPORT).load()().build(folder, chosen.name)
+        board: Board = plugins.find("reports", REPORT).load_fitting("reports")().build(folder, chosen.name)
         if is_temporary:
             weakref.finalize(board, shutil.rmtree, folder, ignore_errors=True)
     return board
@@ -298,16 +301,23 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 def _check_something_succeeded(run: Run) -> None:
     """Raise where no cell has a score, with the first reason; a plugin's traceback goes with it as a note."""
-    scoreless = {problem.title for problem in [*run.problems, *run.skipped]}
+    found = [*run.problems, *run.skipped]
+    without = {(problem.cell, problem.metric) for problem in found}
     for cell in run.plan.cells:
-        if cell.title not in scoreless and any(f"{cell.title} · metric {m}" not in scoreless for m in cell.metric_keys):
+        if (cell.title, None) not in without and any((cell.title, label) not in without for label in cell.metric_keys):
             return
-    problem = next(iter([*run.problems, *run.skipped]))
-    error = TabGenBenchError(
-        f"no cell of {run.n_cells} has a score: {problem.title}: {problem.status}: {problem.reason}"
-    )
-    for cell in run.plan.cells:
-        record = run.not_kept.get(cell.key) or run.store.read_cell(cell.key)
-        if cell.title == problem.cell and record is not None and record.traceback:
-            error.add_note(record.traceback)
+    first = found[0]
+    error = TabGenBenchError(f"no cell of {run.n_cells} has a score: {first.title}: {first.status}: {first.reason}")
+    trace = _traceback_of(first, run)
+    if trace:
+        error.add_note(trace)
     raise error
+
+
+def _traceback_of(problem: Problem, run: Run) -> str:
+    [cell] = [cell for cell in run.plan.cells if cell.title == problem.cell]
+    if problem.metric is None:
+        record = run.not_kept.get(cell.key) or run.store.read_cell(cell.key)
+        return "" if record is None else record.traceback
+    score = run.store.read_score(cell.key, cell.metric_keys[problem.metric])
+    return "" if score is None else score.traceback

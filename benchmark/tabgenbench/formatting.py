@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
-__all__ = ["bytes_text", "cell_title", "count_text", "duration_text", "end_cut", "number_text", "shortened"]
+__all__ = ["bytes_text", "cell_title", "count_text", "duration_text", "end_cut", "number_text", "shortened", "spaced"]
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -65,6 +66,15 @@ def number_text(value: float, decimals: int) -> str:
         return f"{value:.2e}"
     text = f"{value:,.{decimals}f}"
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
+
+
+def spaced(label: str) -> str:
+    """Return a label with a space behind each comma, so that its lines may break there.
+
+    >>> spaced("cvae:epochs=30,depth=2"), spaced("CVAE, 30 epochs")
+    ('cvae:epochs=30, depth=2', 'CVAE, 30 epochs')
+    """
+    return re.sub(r",(?! )", ", ", label)
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:

@@ -51,7 +51,9 @@ def run_started(run: ObservedRun) -> None:
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, where something is scored."""
+    """Print the headline of the run to standard output, where something is scored and the caller does not show it."""
+    if run.is_quiet:
+        return
     from tabgenbench.errors import StoreError
     from tabgenbench_leaderboard.pages.to_terminal import print_text
     from tabgenbench_leaderboard.report import Leaderboard

@@ -52,7 +52,7 @@ def leaderboard(
     need the store: they are kept as they are in the folder figures beside board.json.
     """
     from tabgenbench_leaderboard.files import FORMATS, parse_formats, read_board, render_board, write_board
-    from tabgenbench_leaderboard.pages.headline import headline_text
+    from tabgenbench_leaderboard.pages.headline import again, headline_text
     from tabgenbench_leaderboard.pages.to_terminal import print_text, render_text
 
     chosen = parse_formats(formats) if formats is not None else FORMATS
@@ -63,21 +63,23 @@ def leaderboard(
     if board_file is None:
         view = _read_store(store_path, suite)
         board, artifacts, kept = view.board, view.artifacts, None
-        again = f"tabgenbench leaderboard {board.suite} --store {store_path} --out DIR"
+        where = again(f"{board.suite} --store {store_path}")
     else:
         board, artifacts, kept = read_board(board_file), None, board_file.parent / "figures"
-        again = f"tabgenbench leaderboard --from {board_file} --out DIR"
+        where = again(f"--from {board_file}")
     if out is None and formats is not None:
         files = {"md": "README.md", "csv": "scores.csv", "html": "index.html", "json": "board.json"}
         rendered = render_board(board, chosen, artifacts=artifacts, kept=kept)
         click.echo(rendered[files[chosen[0]]], nl=False)
         return
-    where = f"The full board, with all scores, comparisons and figures: {again}"
     if out is not None:
         paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept)
         top = [path.name for path in paths if path.parent == out]
         figures = len(paths) - len(top)
-        where = f"The full board is in {out}: {', '.join(top)}{f' and {figures} files in figures' if figures else ''}"
+        where = [
+            f"The full board is in {out}:",
+            f"  {', '.join(top)}{f' and {figures} files in figures' if figures else ''}",
+        ]
     print_text(render_text(board) if full else headline_text(board, where))
 
 

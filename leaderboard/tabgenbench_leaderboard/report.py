@@ -17,7 +17,7 @@ from tabgenbench_leaderboard.board.find import find_suite, require_scores
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts, collect_artifacts
 from tabgenbench_leaderboard.figures.draw import BoardFigure, plan_figures
-from tabgenbench_leaderboard.pages.headline import headline_text
+from tabgenbench_leaderboard.pages.headline import again, headline_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ class Leaderboard(Report):
         return BoardView(board, cells, artifacts, store_folder=Path(store_folder), unreadable=unreadable)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BoardView:
     """A board as `tabgenbench.Board` describes it.
 
@@ -61,6 +61,9 @@ class BoardView:
     artifacts: StoredArtifacts
     store_folder: Path
     unreadable: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def table(self) -> pd.DataFrame:
         """Return one row a dataset and generator: headline scores with half of their intervals, and costs."""
@@ -108,8 +111,7 @@ class BoardView:
 
     def text(self) -> str:
         """Return the headline as text: at most 46 lines of 100 columns."""
-        command = f"tabgenbench leaderboard {self.board.suite} --store {self.store_folder} --out DIR"
-        return headline_text(self.board, f"The full board, with all scores, comparisons and figures: {command}")
+        return headline_text(self.board, again(f"{self.board.suite} --store {self.store_folder}"))
 
     def _repr_html_(self) -> str:
         from tabgenbench_leaderboard.pages.to_notebook import notebook_html

@@ -149,11 +149,14 @@ def test_a_failed_cell_raises_nothing_and_is_named(
 ) -> None:
     cell = run_cell()
     board = benchmark(None, [cell["Broken"], "shuffled"], metrics=["moments", cell["Fails"]])
-    assert set(board.scores["generator"]) == {"shuffled"}
+    scores = board.scores.set_index(["generator", "metric"]).sort_index()
+    assert (scores.loc[("shuffled", "moments"), "status"] == "ok").all()
+    assert scores.loc[("shuffled", "fails"), "status"].tolist() == ["failed"]
+    assert (scores.loc["broken", "reason"] == "ValueError: cannot learn this").all()
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "not ok: broken · table · split 0 · seed 0: failed: ValueError: cannot learn this" in captured.err
-    assert "metric fails: failed: RuntimeError: cannot compute this" in captured.err
+    assert "metric fails: failed: draw 0: RuntimeError: cannot compute this" in captured.err
     assert "cannot learn this" in board._repr_html_()
 
 
@@ -167,7 +170,7 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
     ) as found:
         benchmark(None, cell["Broken"])
     assert 'raise ValueError("cannot learn this")' in found.value.__notes__[0] or "in fit" in found.value.__notes__[0]
-    with pytest.raises(TabGenBenchError, match="metric fails: failed: RuntimeError: cannot compute this"):
+    with pytest.raises(TabGenBenchError, match="metric fails: failed: draw 0: RuntimeError: cannot compute this"):
         benchmark(None, "shuffled", metrics=cell["Fails"])
     assert not list(tmp_path.glob("tabgenbench-store-*"))
 
@@ -210,24 +213,29 @@ def test_what_does_not_fit_is_one_sentence_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_two_tables_need_two_names(benchmark: Callable[..., Any], frame: pd.DataFrame) -> None:
+def test_a_table_has_one_name_and_a_name_one_table(benchmark: Callable[..., Any], frame: pd.DataFrame) -> None:
     with pytest.raises(ConfigError, match="two of them are named 'table'; give each a name of its own"):
         benchmark([frame, frame.assign(w=0.5)])
+    with pytest.raises(ConfigError, match="'one' and 'other' are one table; give it once"):
+        benchmark({"one": frame, "other": frame.copy()})
 
 
 def test_every_kind_of_dataset_can_be_given(benchmark: Callable[..., Any], frame: pd.DataFrame, tmp_path: Path) -> None:
-    frame.to_csv(tmp_path / "file.csv", index=False)
+    features = list("wxyz")
+    (2 * frame[features]).assign(kind=frame["kind"]).to_csv(tmp_path / "file.csv", index=False)
+    frame[:60].to_csv(tmp_path / "other.csv", index=False)
     adata = anndata.AnnData(
-        X=frame[list("wxyz")].to_numpy(np.float32),
+        X=frame[features].to_numpy(np.float32),
         obs=frame[["kind"]].set_axis(frame.index.astype(str)),
-        var=pd.DataFrame(index=list("wxyz")),
+        var=pd.DataFrame(index=features),
     )
-    given = {"frame": frame, "adata": adata, "path": tmp_path / "file.csv", "text": str(tmp_path / "file.csv")}
-    board = benchmark(given, conditions=["kind"])
-    moments = board.scores.pivot_table(index="score", columns="dataset", values="value")
-    assert set(moments.columns) == set(given)
-    assert moments["frame"].equals(moments["path"].rename("frame"))  # equal tables are split equally
-    assert moments["frame"].equals(moments["text"].rename("frame"))
+    held = MemorySource(frame[20:], name="held", conditions="kind")
+    named = {"frame": frame, "adata": adata, "path": tmp_path / "file.csv", "text": str(tmp_path / "other.csv")}
+    moments = benchmark(named, conditions=["kind"]).scores.pivot_table(index="score", columns="dataset", values="value")
+    assert set(moments.columns) == set(named)
+    pd.testing.assert_series_equal(moments["frame"], moments["path"], check_names=False, atol=1e-5)
+    listed = [held, "wdbc", tmp_path / "other.csv"]
+    assert set(benchmark(listed).scores["dataset"]) == {"held", "wdbc", "other"}
 
 
 def test_a_suite_can_be_the_start(benchmark: Callable[..., Any], tmp_path: Path) -> None:
@@ -260,7 +268,7 @@ def test_score_gives_what_the_command_gives(
     with pytest.raises(SystemExit) as ended:
         main(["score", *arguments, "--conditions", "kind", "-m", "gamma", "-m", "moments", "--seed", "3", "--json"])
     assert not ended.value.code
-    pd.testing.assert_frame_equal(found, pd.read_json(capsys.readouterr().out), check_dtype=False)
+    pd.testing.assert_frame_equal(found, pd.DataFrame(json.loads(capsys.readouterr().out)))
 
 
 def test_score_takes_a_metric_of_a_notebook(frame: pd.DataFrame) -> None:

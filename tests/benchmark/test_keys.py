@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +159,27 @@ def test_a_cell_that_runs_again_keeps_its_hash() -> None:
 
 def test_a_class_of_a_module_is_hashed_by_its_source() -> None:
     assert class_hash(Options) == code_hash("tabgenbench.options")
+
+
+SCRIPT = """
+from built_on import Base
+from tabgenbench.keys import class_hash
+
+class Model(Base):
+    name = "model"
+
+print(class_hash(Model))
+"""
+
+
+def test_a_class_of_a_session_changes_with_the_plugin_that_it_builds_on(tmp_path: Path) -> None:
+    hashes = []
+    (tmp_path / "script.py").write_text(SCRIPT)
+    for rate in ("0.1", "0.1  # as before", "0.2"):
+        text = f"from tabgenbench import Options\nRATE = {rate}\nclass Base:\n    name, Config = 'base', Options\n"
+        (tmp_path / "built_on.py").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-B", tmp_path / "script.py"], capture_output=True, text=True, check=True
+        )
+        hashes.append(done.stdout)
+    assert hashes[0] == hashes[1] != hashes[2]

@@ -38,7 +38,19 @@ GAMMA = ScoreSpec(
 KS = ScoreSpec(name="mean-ks", direction="lower", low=0, high=1, description="Mean Kolmogorov-Smirnov distance.")
 RATIO = ScoreSpec(name="variance-ratio", direction="one", low=0, description="Total variance, synthetic / real.")
 DEND = ScoreSpec(name="s-dend", direction="higher", low=-1, high=1, ranked=False)
-SPECS: dict[str, tuple[ScoreSpec, ...]] = {"gamma": (GAMMA,), "moments": (KS, RATIO), "dendrogram": (DEND,)}
+UMAP = ScoreSpec(name="umap-overall", direction="higher", low=0, high=1, ranked=False, headline=True)
+PCA = tuple(ScoreSpec(name=f"pca-{name}", direction="higher", low=0, headline=True) for name in ("overall", "mixing"))
+WITHIN = ScoreSpec(name="gamma-within", direction="higher", low=-1, high=1, headline=True)
+SPREAD = ScoreSpec(name="correlation-spread", direction="one", low=0)
+SPECS: dict[str, tuple[ScoreSpec, ...]] = {
+    "gamma": (GAMMA,),
+    "moments": (KS, RATIO),
+    "dendrogram": (DEND,),
+    "gamma-within": (WITHIN,),
+    "pca-separability": PCA,
+    "umap-separability": (UMAP,),
+    "correlation-pairs": (SPREAD,),
+}
 CONTROLS = ("condition-mvn", "real-resample", "shuffled", "condition-mean", "truth")
 
 Value = float | Sequence[float] | str
@@ -61,7 +73,14 @@ class FakeRun:
         return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:16]
 
     def ask(
-        self, label: str, *, dataset: str = "cells", split: int = 0, seed: int = 0, metrics: Sequence[str] = ("gamma",)
+        self,
+        label: str,
+        *,
+        dataset: str = "cells",
+        split: int = 0,
+        seed: int = 0,
+        metrics: Sequence[str] = ("gamma",),
+        title: str = "",
     ) -> SuiteRow:
         """List a cell in the suite without writing its record."""
         key = self.key(dataset, label, split, seed)
@@ -74,6 +93,7 @@ class FakeRun:
             seed=seed,
             is_control=name in CONTROLS,
             scores={metric: self.key(key, metric) for metric in metrics},
+            title=title,
         )
         self.suite.rows.append(row)
         return row
@@ -88,10 +108,11 @@ class FakeRun:
         seed: int = 0,
         fit_seconds: float = 1.0,
         note: str = "27 of 52 files, 1,078 rows",
+        title: str = "",
         **more: Any,
     ) -> CellRecord:
         """Write a cell that ended well, and its scores by metric."""
-        row = self.ask(label, dataset=dataset, split=split, seed=seed, metrics=tuple(scores))
+        row = self.ask(label, dataset=dataset, split=split, seed=seed, metrics=tuple(scores), title=title)
         record = self._record(row, note=note, fit_seconds=fit_seconds, **more)
         self.store.write_cell(record)
         for metric, values in scores.items():

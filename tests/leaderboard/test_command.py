@@ -15,8 +15,9 @@ import tabgenbench_leaderboard
 from tabgenbench.errors import ConfigError, StoreError
 from tabgenbench.records import SuiteRecord
 from tabgenbench.store.store import Store
-from tabgenbench_leaderboard.command import load_board
-from tabgenbench_leaderboard.pages.to_terminal import print_board
+from tabgenbench_leaderboard.board.model import Board
+from tabgenbench_leaderboard.pages.to_terminal import print_text, render_text
+from tabgenbench_leaderboard.report import Leaderboard
 
 FakeRun = Any
 
@@ -27,14 +28,18 @@ def invoke(*arguments: object) -> Result:
     return CliRunner().invoke(group, ["leaderboard", *map(str, arguments)])
 
 
+def load_board(store: Store, name: str | None = None) -> Board:
+    return Leaderboard().build(store.root, name).board
+
+
 def test_it_prints_the_board_of_the_latest_suite(full_run: FakeRun) -> None:
     older = full_run.store.root / "suites" / "older.json"
     full_run.store.write_suite(SuiteRecord(name="older"))
     os.utime(older, (1, 1))
     result = invoke("--store", full_run.store.root)
     assert result.exit_code == 0
-    assert result.stdout.startswith("Leaderboard: tiny\n")
-    assert "--out DIR" in result.stderr
+    assert result.stdout.startswith("tiny: A run.\n")
+    assert f"tabgenbench leaderboard tiny --store {full_run.store.root} --out DIR" in result.stdout
     assert not (full_run.store.root / "README.md").exists()
 
 
@@ -43,8 +48,12 @@ def test_it_writes_a_folder_and_says_where(full_run: FakeRun, tmp_path: Path) ->
     result = invoke("tiny", "--store", full_run.store.root, "--out", out, "--format", "md,csv")
     assert result.exit_code == 0
     assert sorted(path.name for path in out.iterdir()) == ["README.md", "costs.csv", "figures", "scores.csv"]
-    assert f"to {out}" in result.stderr
-    assert "Leaderboard: tiny" in result.stdout
+    assert f"The full board is in {out}:\n  README.md, scores.csv, costs.csv and 4 files in figures\n" in result.stdout
+
+
+def test_the_whole_board_is_printed_where_it_is_asked_for(full_run: FakeRun) -> None:
+    result = invoke("--store", full_run.store.root, "--full")
+    assert result.stdout == render_text(load_board(full_run.store))
 
 
 def test_one_format_without_out_is_printed_alone(full_run: FakeRun) -> None:
@@ -88,7 +97,7 @@ def test_what_is_no_record_is_named_and_passed_over(full_run: FakeRun, place: st
     folder = full_run.store.cell_folder(row.key)
     path = folder / "fit.json" if place == "fit" else folder / place / f"{row.scores['gamma']}.json"
     path.write_bytes(content)
-    result = invoke("--store", full_run.store.root)
+    result = invoke("--store", full_run.store.root, "--full")
     assert result.exit_code == 0
     assert [line for line in result.stderr.splitlines() if str(path) in line]
     assert path.read_bytes() == content  # who only reads leaves it where it was
@@ -126,7 +135,7 @@ def test_a_record_that_is_laid_out_otherwise_gives_the_same_board(full_run: Fake
 def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
-    print_board(load_board(full_run.store))
+    print_text(render_text(load_board(full_run.store)))
     stream.flush()
     text = stream.buffer.getvalue().decode("ascii")
     assert "0.930 +- 0.025" in text

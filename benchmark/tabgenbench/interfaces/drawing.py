@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from tabgenbench.formatting import number_text, shortened
+from tabgenbench.formatting import number_text, shortened, spaced
 from tabgenbench.interfaces.legends import (
     add_legend,
     fitted,
@@ -32,6 +32,7 @@ __all__ = [
     "legend_height",
     "number_text",
     "shortened",
+    "spaced",
     "text_width",
 ]
 

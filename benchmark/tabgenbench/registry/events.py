@@ -38,6 +38,10 @@ class ObservedRun(Protocol):
         """Folder of the store."""
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether the caller shows the result, so that observers print none."""
+
+    @property
     def n_cells(self) -> int:
         """Number of cells of the suite."""
 

@@ -31,6 +31,7 @@ class RunRequest:
         store: folder that keeps what is found.
         say: takes one line at a time on what takes long and on what was unreadable.
         command: what a person types to ask for the same; by default the command line of this process.
+        is_quiet: whether the caller shows the result, so that observers print none.
     """
 
     suite: Suite
@@ -39,6 +40,7 @@ class RunRequest:
     store: Path
     say: Callable[[str], None]
     command: str | None = None
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     """Check everything before anything is written.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit, or two datasets have one name.
+        ConfigError: a name or an option is unknown or does not fit, or two datasets have one name or one table.
         DataError: a table cannot be loaded or is not valid.
         PluginError: a class cannot be used.
         StoreError: the store cannot be read or written.
@@ -71,10 +73,13 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         )
         if label in prepared and prepared[label].index.fingerprint != one.index.fingerprint:
             raise ConfigError(f"datasets: two of them are named {label!r}; give each a name of its own")
+        same = next((other for other in prepared.values() if other.fingerprint == one.fingerprint), one)
+        if same.label != label:
+            raise ConfigError(f"datasets: {same.label!r} and {label!r} are one table; give it once")
         prepared[label] = one
     datasets = tuple(prepared.values())
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
-    run = Run(plan=plan, store=store, options=engine.run_options, command=request.command)
+    run = Run(plan=plan, store=store, options=engine.run_options, command=request.command, is_quiet=request.is_quiet)
     return PlannedRun(run=run, engine=engine, datasets=datasets)
 
 

@@ -44,6 +44,7 @@ class Run:
 
     Attributes:
         command: what a person types to ask for the same, or None for the command line of this process.
+        is_quiet: whether the caller shows the result, so that observers print none.
         not_kept: outcomes by the cell's key that are not in the store, since what is there is ok and they are not.
     """
 
@@ -51,6 +52,7 @@ class Run:
     store: Store
     options: RunOptions
     command: str | None = None
+    is_quiet: bool = False
     todo: list[Cell] = field(default_factory=list)
     stamps: dict[str, tuple[int, dict[str, int]]] = field(default_factory=dict)
     preflight: Preflight = field(default_factory=Preflight)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal
 
+from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.model import Board, Comparison, DatasetBoard
 
 __all__ = ["headline_columns", "headline_sentences"]
 
 MOST_UNMARKED = 4
 """Scores of a headline where no metric says which of its scores belong there."""
-MOST_GROUPS, MOST_NAMES = 6, 4
-"""Groups of models, and pairs, that a sentence names."""
+MOST_NAMES = 3
+"""Names of a list in a sentence; the others are counted."""
+MOST_CHARACTERS = 280
+"""Length of a sentence: what it has no room for is counted, too."""
 
 Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unknown"]
 
@@ -32,14 +35,21 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
     return sorted(marked, key=lambda i: (ranks[i], i))
 
 
-def headline_sentences(board: Board) -> tuple[str, str]:
+def headline_sentences(board: Board) -> tuple[str, ...]:
     """Say which models beat which controls, and which rows are not distinguishable, over all headline scores.
 
     A row beats another where it is better on at least one ranked headline score of the datasets and worse on none.
+    Where nothing can be compared, one sentence says why.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
     models = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.models))
+    if not models or not controls:
+        return ("There is nothing to compare: a suite needs a model and a control.",)
+    if not any((model, control) in relations for model in models for control in controls):
+        return ("No model has a score to compare with a control's yet.",)
+    if all(relation == "unknown" for relation in relations.values()):
+        return ("Rows can be told apart only where they share two splits: run with --splits 3.",)
     return _beating_sentence(models, controls, relations), _equal_sentence(models, controls, relations)
 
 
@@ -67,13 +77,7 @@ def _relation(comparisons: Sequence[Comparison]) -> Relation:
 def _beating_sentence(
     models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]
 ) -> str:
-    if not models or not controls:
-        return "There is nothing to compare: a suite needs a model and a control."
     judged = [model for model in models if any((model, control) in relations for control in controls)]
-    if not judged:
-        return "No model has a score to compare with a control's yet."
-    if all(relation == "unknown" for relation in relations.values()):
-        return "Rows can be told apart only where they share two splits: run with --splits 3."
     beaten: dict[tuple[str, ...], list[str]] = {}
     for model in judged:
         place = tuple(control for control in controls if relations.get((model, control)) == "beats")
@@ -81,11 +85,23 @@ def _beating_sentence(
     groups = sorted(beaten.items(), key=lambda found: -len(found[0]))
     parts = [
         f"{_listed(names)} {'beats' if len(names) == 1 else 'beat'} {_controls(place, controls)}"
-        for place, names in groups[:MOST_GROUPS]
+        for place, names in groups
     ]
-    if len(groups) > MOST_GROUPS:
-        parts.append(f"{sum(len(names) for _, names in groups[MOST_GROUPS:])} more models beat fewer")
-    return f"On these scores {'; '.join(parts)} (better on one score at least, worse on none)."
+
+    def sentence(shown: int) -> str:
+        more = [] if shown == len(parts) else [f"{count_text(sum(len(n) for _, n in groups[shown:]), 'more model')}"]
+        beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer" for text in more]
+        return f"On these scores {'; '.join(parts[:shown] + beat)} (better on one score at least, worse on none)."
+
+    return _longest(sentence, len(parts))
+
+
+def _longest(sentence: Callable[[int], str], most: int) -> str:
+    """Return the sentence with as many parts as it has room for, one at least."""
+    shown = most
+    while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
+        shown -= 1
+    return sentence(shown)
 
 
 def _controls(beaten: Sequence[str], controls: Sequence[str]) -> str:
@@ -100,18 +116,23 @@ def _controls(beaten: Sequence[str], controls: Sequence[str]) -> str:
 def _equal_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
     equal = {pair for pair, relation in relations.items() if relation == "not distinguishable"}
     groups = list(_equal_groups(models, controls, equal))
+    if not groups and "unknown" in relations.values():
+        return "Some rows share too few splits to be told apart."
     if not groups:
         return "Every model is distinguishable from every other row on one of them at least."
-    named = "; ".join(groups[:MOST_GROUPS])
-    more = f"; and {len(groups) - MOST_GROUPS} more" if len(groups) > MOST_GROUPS else ""
-    return f"Not distinguishable on any of them: {named}{more}."
+
+    def sentence(shown: int) -> str:
+        more = f"; and {len(groups) - shown} more" if shown < len(groups) else ""
+        return f"Not distinguishable on any of them: {'; '.join(groups[:shown])}{more}."
+
+    return _longest(sentence, len(groups))
 
 
 def _equal_groups(models: Sequence[str], controls: Sequence[str], equal: set[tuple[str, str]]) -> Iterator[str]:
     for model in models:
         others = [other for other in [*models, *controls] if (model, other) in equal]
         if others:
-            yield f"{_quoted(model)} and {_listed(others)}"
+            yield f"{_quoted(model)} from {_listed(others)}"
 
 
 def _quoted(name: str) -> str:

@@ -142,7 +142,7 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
         except ConfigError:
             left_out.append(f"Figures of `{metric}` are left out: no installed plugin has this metric.")
         except TabGenBenchError as error:
-            left_out.append(f"Figures of `{metric}` are left out: {text_of(error)}.")
+            left_out.append(f"Figures of `{metric}` are left out: {error}.")
         except Exception as error:  # a plugin may raise anything
             left_out.append(failure_sentence(metric, error))
         else:
@@ -152,7 +152,7 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
 
 def failure_sentence(metric: str, error: Exception) -> str:
     """Say that the figures of a metric could not be drawn."""
-    return f"Figures of `{metric}` are left out: drawing raised {type(error).__name__}: {text_of(error)}."
+    return f"Figures of `{metric}` are left out: drawing raised {text_of(error)}."
 
 
 def _artifact_row(dataset: DatasetBoard, row: BoardRow, found: Found) -> ArtifactRow:

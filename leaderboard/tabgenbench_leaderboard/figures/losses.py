@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from tabgenbench.interfaces.drawing import SOFT, add_legend, legend_height, shortened
+from tabgenbench.interfaces.drawing import SOFT, add_legend, legend_height, shortened, spaced
 from tabgenbench_leaderboard.board.collect import MAX_CURVES
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 
@@ -43,7 +43,7 @@ def loss_figure(dataset: DatasetBoard) -> Figure | None:
     width = _NARROW if n_columns == 1 and len(_curve_labels(rows[0])) <= _FEW_CURVES else _WIDTH
     share = width / n_columns
     across = share - _LEFT_OF_AXIS - 0.1
-    titles = ["\n".join(textwrap.wrap(row.label.replace(",", ", "), 48)) for row in rows]
+    titles = ["\n".join(textwrap.wrap(spaced(row.label), 48)) for row in rows]
     above = 0.1 + 0.15 * max(title.count("\n") + 1 for title in titles)
     below = _BELOW_AXIS + max(legend_height(list(_curve_labels(row).values()), across) for row in rows)
     foot = textwrap.wrap(_loss_foot(rows), round(15 * width))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from tabulate import SEPARATING_LINE, tabulate
+from tabulate import MIN_PADDING, SEPARATING_LINE, tabulate
 
 from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
 from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, range_text, score_text
@@ -13,7 +13,7 @@ from tabgenbench_leaderboard.board.headline import headline_columns, headline_se
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
 
-__all__ = ["COLUMNS", "LINES", "headline_grid", "headline_text"]
+__all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text"]
 
 LINES, COLUMNS = 46, 100
 """The screen is 50 lines high; the command that prints the headline has a few lines of its own to say."""
@@ -24,28 +24,34 @@ _LEGEND = (
 )
 
 
-def headline_text(board: Board, where: str) -> str:
+def headline_text(board: Board, where: Sequence[str]) -> str:
     """Return one table a dataset, two sentences on what they show, and where the full board is.
 
-    The text has at most `LINES` lines of at most `COLUMNS` columns. Rows and datasets for which there is no room are
-    counted.
+    The text has at most `LINES` lines of at most `COLUMNS` columns, long paths apart. Rows and datasets for which there
+    is no room are counted.
 
     Args:
         board: the board.
-        where: sentence that says where the full board is.
+        where: lines that say where the full board is; they are not wrapped, since a path cannot be.
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
     head = [end_cut(title, COLUMNS)]
-    foot = ["", *(line for sentence in headline_sentences(board) for line in _wrapped(sentence, most=4))]
+    foot = ["", *(line for sentence in headline_sentences(board) for line in _wrapped(sentence))]
     foot += _wrapped(_LEGEND)
     left_out = len(board.datasets) - _MOST_DATASETS
     if left_out > 0:
         foot += _wrapped(f"{count_text(left_out, 'more dataset')} on the full board.")
-    foot += textwrap.wrap(where, COLUMNS, break_long_words=False, break_on_hyphens=False)
+    foot += where
     shown = board.datasets[:_MOST_DATASETS]
     room = (LINES - len(head) - len(foot)) // max(1, len(shown))
     tables = [line for dataset in shown for line in ["", *_table_lines(dataset, room - 1)]]
     return "\n".join([*head, *tables, *foot]) + "\n"
+
+
+def again(arguments: str) -> list[str]:
+    """Return the lines that say which command writes the full board."""
+    command = f"tabgenbench leaderboard {arguments} --out DIR"
+    return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
 
 def headline_grid(dataset: DatasetBoard) -> Grid:
@@ -77,20 +83,23 @@ def _fit(row: BoardRow) -> str:
     return duration_text(row.costs.fit_seconds.mean) if row.costs.fit_seconds else "-"
 
 
-def _table_lines(dataset: DatasetBoard, room: int) -> list[str]:
+def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
     """Return the table of a dataset in so many lines, its columns as far as they fit."""
-    models, controls = _chosen(dataset, room - 4)
+    models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
     columns = headline_columns(dataset)
     cells = [[f"*{text}" if best else text for text, best in _scores(dataset, row, columns)] for row in rows]
     headings = [_heading(dataset, i) for i in columns]
-    widths = [max(map(len, texts)) + 2 for texts in zip(headings, *cells, strict=True)]
+    widths = [max(map(len, texts)) + 2 for texts in zip([_padded(text) for text in headings], *cells, strict=True)]
     fits = [_fit(row) for row in rows]
-    taken = max(map(len, ["fit", *fits])) + 2
+    taken = max(map(len, [_padded("fit"), *fits])) + 2
     while len(widths) > 1 and taken + sum(widths) > COLUMNS - _SHORTEST_LABEL:
         widths.pop()
     shown = len(widths)
-    labels = shortened((quote(row.label) for row in rows), min(_LONGEST_LABEL, COLUMNS - taken - sum(widths)))
+    room = min(_LONGEST_LABEL, COLUMNS - taken - sum(widths))
+    labels = shortened((quote(row.label) for row in rows), room)
+    if max(map(len, labels.values())) > room:  # names that would look alike have a number behind them
+        labels = shortened((quote(row.label) for row in rows), room - len(" (99)"))
     lines: list[list[str] | str] = [
         [labels[quote(row.label)], *found[:shown], fit] for row, found, fit in zip(rows, cells, fits, strict=True)
     ]
@@ -102,6 +111,11 @@ def _table_lines(dataset: DatasetBoard, room: int) -> list[str]:
     more = len(dataset.rows) - len(rows)
     counted = [f"and {count_text(more, 'more row')} on the full board"] if more else []
     return [_facts(dataset), *(line.rstrip() for line in table.splitlines()), *counted]
+
+
+def _padded(heading: str) -> str:
+    """Return a heading as wide as `tabulate` makes it."""
+    return heading + " " * MIN_PADDING
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
@@ -122,6 +136,7 @@ def _facts(dataset: DatasetBoard) -> str:
     return end_cut(f"{quote(dataset.dataset)}: {', '.join(parts)}", COLUMNS)
 
 
-def _wrapped(text: str, most: int = 3) -> list[str]:
+def _wrapped(text: str) -> list[str]:
+    """Return a sentence on at most three lines."""
     lines = textwrap.wrap(text, COLUMNS, break_long_words=True, break_on_hyphens=False)
-    return lines if len(lines) <= most else [*lines[: most - 1], end_cut(" ".join(lines[most - 1 :]), COLUMNS)]
+    return lines if len(lines) <= 3 else [*lines[:2], end_cut(" ".join(lines[2:]), COLUMNS)]

@@ -1,4 +1,4 @@
-"""What a notebook shows of a board: the headline of each dataset and its dot plot, without anything to load."""
+"""What a notebook shows of a board: headline, dot plot and failures of each dataset, without anything to load."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Block, Figure, Paragraph, quote
 from tabgenbench_leaderboard.pages.headline import headline_grid
+from tabgenbench_leaderboard.pages.page import problem_parts
 from tabgenbench_leaderboard.pages.to_html import render_blocks
 
 __all__ = ["notebook_html"]
@@ -44,6 +45,7 @@ def notebook_html(board: Board) -> str:
         if scores:
             alt = f"Dot plot of every score on {dataset.dataset}; the headline scores are in the table above."
             blocks.append(Figure(scores, alt, "Dot: mean over splits; bar: 95 % interval; grey squares: controls."))
+        blocks += [grid for _, grid in problem_parts(dataset)]
     blocks += [Paragraph(quote(sentence)) for sentence in headline_sentences(board)]
     title = f"<h3>{html.escape(board.suite)}</h3>"
     return f'<div class="tabgenbench">\n<style>{_STYLE}</style>\n{title}\n{render_blocks(blocks, figures)}\n</div>'

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from tabulate import tabulate
 
+from tabgenbench.formatting import spaced
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard
@@ -142,7 +143,7 @@ def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
         used += needed
     for i, block in enumerate(blocks):
         yield from [""] if i else []
-        header = [grid.header[0], *(column[0] for column in block)]
+        header = _bottom_aligned([grid.header[0], *(column[0] for column in block)])
         lines = [[name, *(column[j] for column in block)] for j, name in enumerate(names, 1)]
         align = ("left", *("right" for _ in block))
         options: Any = {"disable_numparse": True, "preserve_whitespace": True}
@@ -150,12 +151,17 @@ def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
         yield from table.splitlines()
 
 
+def _bottom_aligned(headings: Sequence[str]) -> list[str]:
+    depth = max(heading.count("\n") for heading in headings)
+    return ["\n" * (depth - heading.count("\n")) + heading for heading in headings]
+
+
 def _label(row: tuple[Cell, ...] | Section) -> str:
     """Return a row's name, on several lines where it is long."""
     if isinstance(row, Section):
         return row.text
     text = row[0].text.replace("`", "")
-    pieces = textwrap.wrap(text.replace(",", ", "), _LABEL_WIDTH - 2, break_long_words=True, break_on_hyphens=False)
+    pieces = textwrap.wrap(spaced(text), _LABEL_WIDTH - 2, break_long_words=True, break_on_hyphens=False)
     return "\n    ".join([f"  {pieces[0]}", *pieces[1:]] if pieces else ["  "])
 
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import pickle
+import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tabgenbench import Lazy, PluginError
+from tabgenbench import Lazy, Options, PluginError
+from tabgenbench.registry.lazy import load_target, target_of
 
 
 @pytest.fixture
@@ -50,3 +55,69 @@ def test_a_target_that_does_not_load(target: str, message: str) -> None:
 def test_a_missing_extra_is_told() -> None:
     with pytest.raises(PluginError, match=r"; run: pip install 'tabgenbench\[singlecell\]'$"):
         Lazy("mine", "lazy_broken:Mine", extra="singlecell").load()
+
+
+CELL = """
+from pydantic import Field
+from tabgenbench import Options
+
+FACTOR = 3
+
+
+def scaled(x):
+    return FACTOR * x
+
+
+class Mine:
+    name = "mine"
+
+    class Config(Options):
+        width: int = Field(2, description="a number")
+
+    def area(self):
+        return scaled(self.Config(width=5).width)
+"""
+LOAD = "import pickle, sys; found = pickle.load(sys.stdin.buffer); print(found.__name__, found().area())"
+
+
+def class_of_a_cell(**names: Any) -> type:
+    namespace: dict[str, Any] = {"__name__": "__main__", **names}
+    exec(CELL, namespace)
+    found: type = namespace["Mine"]
+    return found
+
+
+def test_a_class_of_a_module_goes_by_its_name(module: str) -> None:
+    assert target_of(Options) == "tabgenbench.options:Options"
+    assert load_target("tabgenbench.options:Options") is Options
+    assert load_target(f"{module}:Mine").name == "mine"
+
+
+def test_a_class_of_a_session_goes_to_a_process_that_has_no_such_session() -> None:
+    target = target_of(class_of_a_cell())
+    assert isinstance(target, bytes)
+    done = subprocess.run([sys.executable, "-c", LOAD], input=target, capture_output=True, timeout=60)
+    assert done.stdout.decode().split() == ["Mine", "15"], done.stderr.decode()
+
+
+def test_a_class_of_a_session_is_the_same_class_in_this_process() -> None:
+    found = class_of_a_cell()
+    assert load_target(target_of(found)) is found
+
+
+def test_a_class_of_a_function_goes_without_its_module() -> None:
+    class Mine:
+        name = "mine"
+
+    target = target_of(Mine)
+    assert isinstance(target, bytes)
+    assert pickle.loads(target).name == "mine"
+
+
+def test_a_class_that_holds_a_lock_is_one_sentence() -> None:
+    found = class_of_a_cell()
+    found.lock = threading.Lock()  # type: ignore[attr-defined]  # to hold one is the test
+    with pytest.raises(
+        PluginError, match=r"plugin 'mine': its class cannot be sent .*lock.*; define the class in a mod"
+    ):
+        target_of(found)

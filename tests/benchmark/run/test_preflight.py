@@ -12,7 +12,7 @@ from tabgenbench.engines.local import LocalExecutor
 from tabgenbench.keys import make_key
 from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Phase
 from tabgenbench.run.plan import Cell, GeneratorChoice
-from tabgenbench.run.preflight import Preflight, find_refusals, format_bytes, refused_record, was_refused
+from tabgenbench.run.preflight import Preflight, find_refusals, refused_record, was_refused
 
 GENERATORS = '''
 import os, time
@@ -232,9 +232,9 @@ def test_reasons_that_differ_in_numbers_alone_are_told_once(make_cell: Make, ask
     cells = [*splits, other, make_cell("Raises")]
     assert ask(*cells, memory=10**9).lines(cells) == [
         "not begun: square · wide (3 cells): needs an estimated 1.7 GiB for 800 rows x 15,000 features, limit "
-        "953.7 MiB (--memory); use fewer features or options that need less, or raise --memory",
+        "954 MiB (--memory); use fewer features or options that need less, or raise --memory",
         "not begun: square:copies=2 · wide (1 cell): needs an estimated 3.4 GiB for 808 rows x 15,000 features, limit "
-        "953.7 MiB (--memory); use fewer features or options that need less, or raise --memory",
+        "954 MiB (--memory); use fewer features or options that need less, or raise --memory",
         "may fail: raises · tiny (1 cell): supports() raised ValueError: no idea",
     ]
 
@@ -247,11 +247,3 @@ def test_a_refused_cell_has_a_record_that_is_known_again(make_cell: Make, ask: A
     assert was_refused(CellRecord.model_validate_json(record.model_dump_json()))
     assert not was_refused(record.model_copy(update={"phases": {"fit": Phase(status="skipped")}}))
     assert not was_refused(record.model_copy(update={"status": "failed"}))
-
-
-@pytest.mark.parametrize(
-    ("n", "text"),
-    [(0, "0 bytes"), (1023, "1,023 bytes"), (1536, "1.5 KiB"), (2**30, "1.0 GiB"), (2**60 * 5000, "5,120,000.0 PiB")],
-)
-def test_bytes_for_people(n: int, text: str) -> None:
-    assert format_bytes(n) == text

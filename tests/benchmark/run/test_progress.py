@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.run.progress import _duration
-
 COMMAND = [
     "-c",
     "from tabgenbench.commands.cli import main; main()",
@@ -52,10 +50,3 @@ def test_a_terminal_shows_epoch_loss_and_time_left(tmp_path: Path, columns: int)
     assert all(len(line) <= columns for line in training)
     assert re.search(r"cvae.*\d+/40\s+(-:--:--|\d:\d\d:\d\d)\s+loss \d", training[-1])
     assert any(line.startswith("[1/1] cvae") for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.04, "0.0 s"), (59.94, "59.9 s"), (61, "1 min 01 s"), (7260, "2 h 01 min")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert _duration(seconds) == text

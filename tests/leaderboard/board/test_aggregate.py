@@ -248,10 +248,11 @@ def test_unknown_fields_of_a_newer_program_do_no_harm(run: FakeRun) -> None:
 def test_importing_the_package_and_building_a_board_imports_no_torch_or_pandas(full_run: FakeRun) -> None:
     code = (
         "import sys, tabgenbench_leaderboard; assert not {'matplotlib', 'scipy', 'numpy'} & set(sys.modules)\n"
-        "from pathlib import Path; from tabgenbench.store.store import Store\n"
-        "from tabgenbench_leaderboard.command import load_board\n"
+        "from pathlib import Path\n"
+        "from tabgenbench_leaderboard.report import Leaderboard\n"
         "from tabgenbench_leaderboard.files import render_board\n"
-        "render_board(load_board(Store(Path(sys.argv[1]))))\n"
+        "view = Leaderboard().build(Path(sys.argv[1]))\n"
+        "render_board(view.board, artifacts=view.artifacts); view.text()\n"
         "print(sorted({'torch', 'pandas', 'tabgenbench_plugins'} & set(sys.modules)))"
     )
     found = subprocess.run(

@@ -1,36 +1,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
-from PIL import Image
-from tabgenbench_leaderboard.figures.palette import COLOURS, group_looks, status_looks
+from matplotlib.figure import Figure
 
+from tabgenbench import Artifacts, ConfigError, Metric, MetricFigure, PluginError
 from tabgenbench.records import SuiteRow
-from tabgenbench_datasets.rnaseqdb_files import TISSUE_OF_CODE
 from tabgenbench_leaderboard.board.aggregate import build_board
-from tabgenbench_leaderboard.figures.artifacts import collect_pictures
-from tabgenbench_leaderboard.figures.files import with_palette
+from tabgenbench_leaderboard.figures.artifacts import FindMetric, collect_artifacts, find_installed
 from tabgenbench_leaderboard.files import render_board
 
 FakeRun = Any
-RNASEQDB = tuple(dict.fromkeys(TISSUE_OF_CODE.values()))
-ORIGINS = ("#7a828c", "#c2186b")  # of real and synthetic rows
-# Machado et al. 2009, severity 1, on linear RGB.
-SIGHT = {
-    "normal": np.eye(3),
-    "protanopia": [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
-    "deuteranopia": [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
-    "tritanopia": [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]],
-}
+UMAP, PAIRS = "umap-separability", "correlation-pairs"
 
 
 def artifact(run: FakeRun, row: SuiteRow, metric: str, name: str, lines: Sequence[str]) -> Path:
+    """Write an artifact, and the score that it belongs to."""
+    if metric not in row.scores:
+        row.scores[metric] = run.key(row.key, metric)
+        run.score(row, metric, {"umap-overall": 0.5} if metric == UMAP else {"correlation-spread": 1.25})
     path: Path = run.store.cell_folder(row.key) / "scores" / f"{row.scores[metric]}.{name}.csv"
     run.store.write_text(path, "\n".join(lines) + "\n")
     return path
@@ -44,36 +37,40 @@ def umap_lines(tissues: Sequence[str]) -> list[str]:
     return lines
 
 
+HEXAGONS = ["real,synthetic,pairs,width,draw", "0,0,900,0.04,0", "0.5,0.48497,20,0.04,0", "0.1,0,3,0.04,1"]
+
+
 @pytest.fixture
 def pictured(full_run: FakeRun) -> FakeRun:
     """The full run with artifacts of two generators on every split."""
     for row in full_run.suite.rows:
         if row.label in ("cvae", "condition-mvn"):
-            artifact(full_run, row, "gamma", "umap", umap_lines(["lung", "liver", "skin"] * 10))
-            hexagons = ["real,synthetic,pairs,width,draw", "0,0,900,0.04,0", "0.5,0.48497,20,0.04,0", "0.1,0,3,0.04,1"]
-            artifact(full_run, row, "moments", "hexagons", hexagons)
+            artifact(full_run, row, UMAP, "umap", umap_lines(["lung", "liver", "skin"] * 10))
+            artifact(full_run, row, PAIRS, "hexagons", HEXAGONS)
     return full_run
 
 
-def render(run: FakeRun, formats: Sequence[str] = ("md", "html")) -> dict[str, bytes]:
+def render(
+    run: FakeRun, formats: Sequence[str] = ("md", "html"), find_metric: FindMetric = find_installed
+) -> dict[str, bytes]:
     board = build_board(run.store, run.suite)
-    return render_board(board, formats, pictures=collect_pictures(run.store, run.suite))
+    artifacts = collect_artifacts(run.store, run.suite, find_metric=find_metric)
+    return render_board(board, formats, artifacts=artifacts)
 
 
-def test_pictures_are_those_of_the_first_draw_of_the_first_split(pictured: FakeRun) -> None:
-    pictures = collect_pictures(pictured.store, pictured.suite)
-    assert set(pictures.rows) == set(pictures.correlations) == {("cells", "cvae"), ("cells", "condition-mvn")}
-    rows = pictures.rows["cells", "cvae"]
-    assert (rows.split, rows.draw, len(rows.x), sum(rows.synthetic)) == (0, 0, 60, 30)
-    assert rows.columns == ("tissue", "status")
-    assert rows.labels[0][:4] == ("lung", "liver", "skin", "lung")
-    assert pictures.correlations["cells", "cvae"].pairs == (900, 20)
+def first_row(run: FakeRun, label: str = "cvae") -> SuiteRow:
+    row: SuiteRow = min((row for row in run.suite.rows if row.label == label), key=lambda row: row.split)
+    return row
 
 
-def test_the_columns_are_those_that_the_metric_was_told(pictured: FakeRun) -> None:
-    row = next(row for row in pictured.suite.rows if row.label == "cvae" and row.split == 0)
-    pictured.score(row, "gamma", {"gamma": 0.5}, config={"tissue": "status", "status": None})
-    assert collect_pictures(pictured.store, pictured.suite).rows["cells", "cvae"].columns == ("status", "tissue")
+def test_artifacts_are_those_of_the_first_draw_of_the_first_split(pictured: FakeRun) -> None:
+    found = collect_artifacts(pictured.store, pictured.suite).found
+    assert set(found) == {("cells", UMAP), ("cells", PAIRS)}
+    assert set(found["cells", UMAP]) == {"cvae", "condition-mvn"}
+    one = found["cells", UMAP]["cvae"]
+    assert (one.split, one.draw, len(one.tables["umap"]["x"])) == (0, 0, 60)
+    assert one.tables["umap"]["condition.tissue"][:4] == ["lung", "liver", "skin", "lung"]
+    assert found["cells", PAIRS]["cvae"].tables["hexagons"]["pairs"] == ["900", "20"]
 
 
 def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
@@ -84,7 +81,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     page = files["README.md"].decode()
     assert page.count("figures/cells-umap") == 3
     assert "### Figures" in page
-    assert "real and synthetic rows do not" in page
+    assert page.count("real and synthetic rows do not") == 1
     for name, words in {
         "cells-umap-cvae": (
             "cvae on cells",
@@ -96,7 +93,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
             "draw 0",
         ),
         "cells-umap": ("cvae", "condition-mvn", "by tissue", "liver", "synthetic"),
-        "cells-correlations": ("cvae", "condition-mvn", "gamma 0.92", "r over synthetic rows", "pairs of features"),
+        "cells-correlations": ("cvae", "gamma 0.92", "spread 1.25", "r over synthetic rows", "pairs of features"),
     }.items():
         text = " ".join(ElementTree.fromstring(files[f"figures/{name}.svg"]).itertext())
         assert [word for word in words if word not in text] == []
@@ -110,7 +107,7 @@ def test_the_same_records_and_artifacts_give_the_same_bytes(pictured: FakeRun) -
 def test_labels_that_differ_in_signs_alone_get_figures_of_their_own(run: FakeRun) -> None:
     for label in ("cvae:a=1", "cvae:a=-1"):
         run.cell(label, {"gamma": {"gamma": 0.5}})
-        artifact(run, run.suite.rows[-1], "gamma", "umap", umap_lines(["lung"] * 9))
+        artifact(run, run.suite.rows[-1], UMAP, "umap", umap_lines(["lung"] * 9))
     names = [name for name in render(run, ["md"]) if name.startswith("figures/cells-umap-") and name.endswith("png")]
     assert len(names) == len(set(names)) == 2
 
@@ -118,71 +115,116 @@ def test_labels_that_differ_in_signs_alone_get_figures_of_their_own(run: FakeRun
 def test_rows_with_no_condition_have_one_panel(run: FakeRun) -> None:
     run.cell("cvae", {"gamma": {"gamma": 0.5}})
     lines = ["row,origin,x,y,draw", "0,real,0,0,0", "0,synthetic,1,1,0"]
-    artifact(run, run.suite.rows[0], "gamma", "umap", lines)
+    artifact(run, run.suite.rows[0], UMAP, "umap", lines)
     figure = ElementTree.fromstring(render(run, ["md"])["figures/cells-umap-cvae.svg"])
     text = " ".join(figure.itertext())
     assert "real and synthetic" in text
     assert "by " not in text
 
 
-@pytest.mark.parametrize("lines", [["draw", "0"], ["row,origin,x,y,draw", "0,real,a,b,0"], ["row"], [""]])
-def test_a_broken_artifact_is_named(pictured: FakeRun, lines: list[str]) -> None:
-    row = min((row for row in pictured.suite.rows if row.label == "cvae"), key=lambda row: row.split)
-    path = artifact(pictured, row, "gamma", "umap", lines)
-    pictures = collect_pictures(pictured.store, pictured.suite)
+@pytest.mark.parametrize(
+    "lines", [["row"], [""], ["x,draw", "1"], ["x,draw", "1,0,3"], ["x,draw", "1,first"], ["x", "1"]]
+)
+def test_a_broken_artifact_is_named_and_the_next_split_is_shown(pictured: FakeRun, lines: list[str]) -> None:
+    path = artifact(pictured, first_row(pictured), UMAP, "umap", lines)
+    artifacts = collect_artifacts(pictured.store, pictured.suite)
     [found] = pictured.store.set_aside
     assert found.path == path
     assert "not an artifact of this program" in str(found)
-    assert pictures.rows["cells", "cvae"].split == 1  # the next split's is shown in its place
+    assert artifacts.found["cells", UMAP]["cvae"].split == 1
 
 
-def oklab(colour: str) -> np.ndarray:
-    rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_lms = [[0.4122, 0.5363, 0.0514], [0.2119, 0.6807, 0.1074], [0.0883, 0.2817, 0.6300]]
-    to_lab = [[0.2105, 0.7936, -0.0041], [1.9780, -2.4286, 0.4506], [0.0259, 0.7828, -0.8087]]
-    return np.array([to_lab @ np.cbrt(to_lms @ np.clip(m @ linear, 0, 1)) for m in map(np.array, SIGHT.values())])
+@pytest.mark.parametrize("lines", [["y,draw", "1,0"], ["row,origin,x,y,draw", "0,real,a,b,0"]])
+def test_figures_that_cannot_be_drawn_are_left_out_and_the_page_says_so(pictured: FakeRun, lines: list[str]) -> None:
+    artifact(pictured, first_row(pictured), UMAP, "umap", lines)
+    files = render(pictured)
+    assert not [name for name in files if name.startswith("figures/cells-umap")]
+    assert "figures/cells-correlations.png" in files
+    for page in ("README.md", "index.html"):
+        assert "are left out: drawing raised" in files[page].decode()
+    assert f"- Figures of `{UMAP}` are left out: drawing raised" in files["README.md"].decode()
 
 
-def test_colours_are_told_apart_with_any_colour_sight() -> None:
-    places = {colour: oklab(colour) for colour in COLOURS}
-    distances = [np.linalg.norm(places[a] - places[b], axis=1) for a, b in itertools.combinations(COLOURS, 2)]
-    assert np.min(distances) > 0.085  # about four times what is just noticeable
+def find_none(name: str) -> Any:
+    raise ConfigError(f"unknown metric {name!r}")
 
 
-def test_each_group_has_one_look_of_its_own() -> None:
-    looks = group_looks(f"tissue {i}" for i in range(64))
-    assert len(set(looks.values())) == 64
-    assert group_looks(["b", "a"]) == group_looks(["a", "b", "b"])
-    assert len(set(group_looks(["kidney", "lung", *(f"tissue {i}" for i in range(62))]).values())) == 64
+def find_broken(name: str) -> Any:
+    raise PluginError(f"plugin {name!r}: cannot import it: no module named 'lapack'")
 
 
-def test_a_tissue_of_rnaseqdb_looks_the_same_on_every_board() -> None:
-    thirteen = group_looks(tissue for tissue in RNASEQDB if tissue not in ("esophagus_gas", "esophagus_muc"))
-    fifteen = group_looks(RNASEQDB)
-    assert thirteen.items() <= fifteen.items()
-    assert group_looks([*RNASEQDB, "blood"]).items() >= fifteen.items()
+@pytest.mark.parametrize(
+    ("find_metric", "reason"),
+    [(find_none, "no installed plugin has this metric"), (find_broken, "no module named 'lapack'")],
+)
+def test_a_board_is_rendered_where_a_metric_is_not_installed(
+    pictured: FakeRun, find_metric: FindMetric, reason: str
+) -> None:
+    files = render(pictured, find_metric=find_metric)
+    kinds = {name.removeprefix("figures/cells-") for name in files if name.endswith(".png")}
+    assert kinds == {"scores.png", "losses.png"}
+    page = files["README.md"].decode()
+    for metric in (UMAP, PAIRS):
+        assert f"- Figures of `{metric}` are left out: " in page
+    assert page.count(reason) == 2
+    assert "0.930 ± 0.025" in page
 
 
-def test_no_tissue_looks_like_a_status() -> None:
-    looks = status_looks(f"{i:02}" for i in range(12))
-    assert len(set(looks.values())) == 12
-    assert len({look.marker for look in status_looks(["cancer", "normal"]).values()}) == 2
-    states = {look.colour for look in looks.values()}
-    for state, other in [*itertools.product(states, (*COLOURS, *ORIGINS)), *itertools.combinations(states, 2)]:
-        distances = np.linalg.norm(oklab(state) - oklab(other), axis=1)
-        assert distances[0] > 0.12, (state, other)
-        assert distances.min() > 0.06, (state, other)
+class Drawing(Metric):
+    """A metric that draws what a test asks for."""
+
+    name = UMAP
+    wanted: Iterable[MetricFigure] = ()
+    seen: Artifacts | None = None
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        cls.seen = artifacts
+        return cls.wanted
 
 
-def test_each_colour_of_a_sign_is_kept_to_the_bit() -> None:
-    level = np.add.outer(np.arange(300), np.arange(400)) % 750  # more shades of grey than a palette has places
-    pixels = np.stack([level // 3, (level + 1) // 3, (level + 2) // 3], axis=-1).astype(np.uint8)
-    pixels[::2] = 255
-    rare = [(119, 17, 85), (165, 40, 120)]
-    for i, colour in enumerate(rare):
-        pixels[0, 20 * i : 20 * i + 10] = colour
-    image = with_palette(Image.fromarray(pixels))
-    kept = np.asarray(image.convert("RGB")).astype(int)
-    np.testing.assert_array_equal(kept[::2], pixels[::2])
-    assert np.abs(kept - pixels).max() <= 6  # of 255
+def find_drawing(name: str) -> Any:
+    return Drawing if name == UMAP else Metric
+
+
+def simple_figure() -> Figure:
+    figure = Figure()
+    figure.text(0.5, 0.5, "Drawn by a plugin")
+    return figure
+
+
+def raising_figure() -> Figure:
+    raise ValueError("no points")
+
+
+def test_a_metric_is_given_its_artifacts_with_the_scores_of_their_split(pictured: FakeRun) -> None:
+    pictured.score(first_row(pictured), UMAP, {"umap-overall": 0.75}, config={"epochs": 20})
+    render(pictured, ["md"], find_drawing)
+    assert Drawing.seen is not None
+    assert Drawing.seen.dataset == "cells"
+    assert [row.label for row in Drawing.seen.rows] == ["cvae", "condition-mvn"]
+    assert [row.is_control for row in Drawing.seen.rows] == [False, True]
+    row = Drawing.seen.rows[0]
+    assert (row.split, row.draw, row.config) == (0, 0, {"epochs": 20})
+    assert row.scores["umap-overall"] == 0.75
+    assert row.scores["gamma"] == pytest.approx(0.92)
+
+
+def test_figures_of_one_name_get_files_of_their_own_and_one_that_raises_takes_no_other_down(
+    pictured: FakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = {"alt": "A drawing.", "caption": "How to read it."}
+    wanted = [
+        MetricFigure(name="scores", draw=simple_figure, intro="Look here.", **words),
+        MetricFigure(name="a b", draw=raising_figure, **words),
+        MetricFigure(name="a b", draw=simple_figure, intro="Look here.", **words),
+    ]
+    monkeypatch.setattr(Drawing, "wanted", wanted)
+    files = render(pictured, ["md"], find_drawing)
+    names = {name.removeprefix("figures/cells-") for name in files if name.endswith(".svg")}
+    assert {"scores-2.svg", "a-b-2.svg"} <= names
+    assert "a-b.svg" not in names
+    assert "Drawn by a plugin" in files["figures/cells-a-b-2.svg"].decode()
+    page = files["README.md"].decode()
+    assert page.count("Look here.") == 1
+    assert f"- Figures of `{UMAP}` are left out: drawing raised ValueError: no points." in page

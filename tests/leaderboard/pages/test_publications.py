@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tabgenbench_leaderboard.board.aggregate import build_board
@@ -10,7 +11,8 @@ FakeRun = Any
 
 
 def page_of(run: FakeRun) -> str:
-    return render_board(build_board(run.store, run.suite), ["md"])["README.md"].decode()
+    text = render_board(build_board(run.store, run.suite), ["md"])["README.md"].decode()
+    return re.sub(" +", " ", text)  # columns are padded
 
 
 def fill(run: FakeRun, dataset: str, *labels: str) -> None:

@@ -98,7 +98,7 @@ def _panel(axis: Axes, row: ArtifactRow, table: pd.DataFrame, norm: LogNorm) -> 
     axis.xaxis.set_major_locator(MultipleLocator(0.5))
     axis.yaxis.set_major_locator(MultipleLocator(0.5))
     axis.tick_params(axis="y", labelsize=7.5, labelcolor=drawing.SOFT, color=drawing.LINE)
-    axis.set_title("\n".join([*textwrap.wrap(row.label.replace(",", ", "), 30), _facts(row)]))
+    axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), _facts(row)]))
     return drawn
 
 

@@ -258,7 +258,7 @@ class _Page:
 
 
 def _wrapped(title: str) -> str:
-    return "\n".join(textwrap.wrap(title.replace(",", ", "), 80)[:4])
+    return "\n".join(textwrap.wrap(drawing.spaced(title), 80)[:4])
 
 
 def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
@@ -425,7 +425,7 @@ def _footer(picture: RowsPicture) -> str:
 
 
 def _side_text(picture: RowsPicture, letters: int) -> str:
-    lines = textwrap.wrap(picture.label.replace(",", ", "), letters)[:3]
+    lines = textwrap.wrap(drawing.spaced(picture.label), letters)[:3]
     for name in ("mixing", "overall"):
         value = picture.scores.get(f"pca-{name}")
         if value is not None:

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.pages.headline import COLUMNS, LINES, headline_text
+
+FakeRun = Any
+MODELS = ("CVAE, 100 epochs", "WGAN-GP, 60 epochs", "CTGAN, 60 epochs", "TVAE, 60 epochs", "gaussian-copula")
+CONTROLS = ("condition-mvn", "real-resample", "shuffled", "condition-mean", "truth")
+WHERE = ("The full board is in board:", "  index.html")
+
+
+def fill(run: FakeRun, *, models: int, controls: int, datasets: int, label: str = "{}") -> str:
+    """Write a board of so many rows a dataset and return its headline."""
+    for k in range(datasets):
+        for i in range(models + controls):
+            name = f"cvae:epochs={i}" if i < models else f"{CONTROLS[i % 5]}:seed={i}"
+            title = label.format(MODELS[i % 5]) + (f" {i}" if i >= 5 else "") if i < models else ""
+            for split in range(3):
+                value = 0.9 - 0.02 * (i % 7) + 0.003 * ((split * (i + 2)) % 5)
+                scores = {
+                    "gamma-within": {"gamma-within": value},
+                    "pca-separability": {"pca-overall": value / 3, "pca-mixing": value / 4},
+                    "umap-separability": {"umap-overall": value / 2},
+                }
+                run.cell(name, scores, dataset=f"a-table-{k}:rows=800", split=split, title=title)
+    return headline_text(build_board(run.store, run.suite), WHERE)
+
+
+def test_five_models_and_seven_controls_on_two_datasets_fit_a_screen(run: FakeRun) -> None:
+    text = fill(run, models=5, controls=7, datasets=2)
+    lines = text.splitlines()
+    assert len(lines) <= LINES < 50
+    assert max(map(len, lines)) <= COLUMNS
+    rows = [line for line in lines if re.search(r"\d ± \d", line)]
+    assert len(rows) == 24
+    for label in MODELS:
+        assert sum(line.startswith(label) for line in rows) == 2
+    assert all(text.count(f"{name} ↑") == 2 for name in ("gamma-within", "pca-overall", "umap-overall", "pca-mixing"))
+    assert "more row" not in text
+    assert lines[-2:] == list(WHERE)
+    assert "On these scores " in text
+
+
+@pytest.mark.parametrize(
+    ("models", "controls", "datasets", "label"),
+    [(1, 1, 1, "{}"), (40, 9, 1, "{}"), (3, 60, 4, "{}"), (7, 7, 3, "{}" + " with a name that goes on and on" * 3)],
+)
+def test_any_board_fits_and_what_is_left_out_is_counted(
+    run: FakeRun, models: int, controls: int, datasets: int, label: str
+) -> None:
+    text = fill(run, models=models, controls=controls, datasets=datasets, label=label)
+    lines = text.splitlines()
+    assert len(lines) <= LINES
+    assert max(map(len, lines)) <= COLUMNS
+    rows = [line for line in lines if re.search(r"\d ± \d", line)]
+    counted = sum(int(n) for n in re.findall(r"and (\d+) more rows?", text))
+    assert len(rows) + counted == (models + controls) * min(datasets, 2)
+    assert (f"{datasets - 2} more dataset" in text) == (datasets > 2)
+    shown = {re.split(r" {2,}", line)[0] for line in rows}
+    assert len(shown) == len(rows) // min(datasets, 2)  # no two names are cut to the same text
+    assert any(name.startswith(CONTROLS) for name in shown)
+
+
+def test_models_stand_above_controls_with_their_time(full_run: FakeRun) -> None:
+    lines = headline_text(build_board(full_run.store, full_run.suite), WHERE).splitlines()
+    places = {line.split("  ")[0]: i for i, line in enumerate(lines)}
+    assert places["wgan"] < places["condition-mvn"]
+    assert re.match(r"cvae +\*0\.930 ± 0\.025 .* 311 s$", lines[places["cvae"]])
+    assert re.match(r"ctgan +failed +- +- +-$", lines[places["ctgan"]])
+
+
+def test_columns_for_which_there_is_no_room_are_left_out(run: FakeRun) -> None:
+    for split in range(2):
+        values = {"pca-overall": 1234567.0 + split, "pca-mixing": 98765.25 * split}
+        for label in ("cvae", "shuffled"):
+            scores = {"gamma-within": {"gamma-within": -0.5}, "umap-separability": {"umap-overall": 0.5}}
+            for i in range(3):
+                scores[f"pca-separability:n_neighbours={i}"] = values
+            run.cell(label, scores, split=split)
+    text = headline_text(build_board(run.store, run.suite), WHERE)
+    assert "gamma-within ↑" in text
+    assert "pca-overall (pca-separability:n_neighbours=1)" not in text
+    assert max(map(len, text.splitlines())) <= COLUMNS
