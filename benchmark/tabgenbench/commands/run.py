@@ -12,7 +12,7 @@ from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
     from tabgenbench.registry.suite import Suite
-    from tabgenbench.run.choose_engine import Engine
+    from tabgenbench.run.choose_engine import EngineChoice
     from tabgenbench.run.plan import Plan
     from tabgenbench.run.prepare import Prepared
     from tabgenbench.run.state import Run, RunOptions
@@ -36,7 +36,11 @@ POSITIVE = click.IntRange(min=1)
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")
 @click.option(
-    "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="What runs cells."
+    "--executor",
+    default="local",
+    metavar="NAME",
+    show_default=True,
+    help="Engine that runs cells: local, inline, ray, or a plugin's (tabgenbench list engines).",
 )
 @click.option("--address", metavar="A", help="Address of a Ray cluster; without it, --executor ray starts one here.")
 @click.option(
@@ -76,12 +80,13 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.run.choose_engine import choose_engine
-    from tabgenbench.run.runner import execute
-    from tabgenbench.run.state import Run
 
     chosen = _suite(suite, plugins, options)
-    engine = choose_engine(options)
-    engine.warm()
+    engine = choose_engine(options, plugins)
+    engine.warm(chosen, plugins)
+    from tabgenbench.run.runner import execute  # imports NumPy and pandas, meanwhile
+    from tabgenbench.run.state import Run
+
     store, plan, prepared = _plan(chosen, plugins, options, engine.run_options)
     current = Run(plan=plan, store=store, options=engine.run_options)
     if options["dry_run"]:
@@ -138,7 +143,7 @@ def _plan(
     return store, plan, prepared
 
 
-def _print_plan(current: Run, engine: Engine) -> None:
+def _print_plan(current: Run, engine: EngineChoice) -> None:
     from tabgenbench.commands.shared import print_rows
     from tabgenbench.run.pending import find_work
     from tabgenbench.run.preflight import format_bytes
@@ -147,11 +152,11 @@ def _print_plan(current: Run, engine: Engine) -> None:
     plan = current.plan
     current.todo = find_work(current)
     if current.todo:
-        executor = engine.make(None)
+        asking = engine.make(None)
         try:
-            current.preflight = preflight(current, executor)
+            current.preflight = preflight(current, asking)
         finally:
-            executor.close()
+            asking.close()
     todo, found = {cell.key for cell in current.todo}, current.preflight
     states = {cell.key: "to do" if cell.key in todo else "done" for cell in plan.cells}
     states.update(dict.fromkeys(found.refusals, "refused"))

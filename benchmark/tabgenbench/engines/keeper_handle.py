@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import pickle
 import signal
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 
 from tabgenbench.engines.base import Task
+from tabgenbench.engines.fork_server import ForkServer
 from tabgenbench.engines.keeper import keep, kill_tree
 from tabgenbench.engines.worker import Given
 
@@ -30,13 +32,13 @@ class Keeper:
     """Starts a keeper, and gives it one task after another; of one thread at a time.
 
     Args:
-        context: multiprocessing's fork server.
+        server: the fork server that starts it.
     """
 
-    def __init__(self, context: Any) -> None:
-        self.control, other = context.Pipe(duplex=True)
-        self._process = context.Process(target=keep, args=(other,), daemon=False)
-        self._process.start()
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
+        self.control, other = multiprocessing.Pipe(duplex=True)
+        self._process = server.start(keep, other)
         other.close()
         self._busy = False  # whether a task was given whose end has not been told
         self._status: int | None = None

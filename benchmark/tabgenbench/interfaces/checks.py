@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.table import Table
+from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.interfaces.evaluation import Evaluation
@@ -29,7 +30,12 @@ from tabgenbench.records import Card, ScoreSpec
 __all__ = ["check_estimate", "check_requirements", "check_result", "check_sample", "misfit", "score_draw"]
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
-BASES: dict[Kind, type] = {"generators": Generator, "metrics": Metric, "datasets": DatasetSource}
+BASES: dict[Kind, type] = {
+    "generators": Generator,
+    "metrics": Metric,
+    "datasets": DatasetSource,
+    "engines": Engine,
+}
 
 
 def misfit(kind: Kind, found: type) -> str:
@@ -41,7 +47,8 @@ def misfit(kind: Kind, found: type) -> str:
         lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
         return f"{where} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
     reason = _wrong(found, "name", lambda name: isinstance(name, str) and bool(name), 'a text; write name = "..."')
-    reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
+    if kind != "engines":  # whose options are those of the command line
+        reason = reason or _wrong(found, "Config", _is_config, "a class derived from tabgenbench.Options")
     reason = reason or OWN[kind](found)
     return f"{where}: {reason}" if reason else ""
 
@@ -63,6 +70,12 @@ def _metric_misfit(found: type) -> str:
     return reason
 
 
+def _engine_misfit(found: type) -> str:
+    return _wrong(found, "summary", lambda text: isinstance(text, str), 'a text; write summary = "..."') or _wrong(
+        found, "in_caller", lambda value: isinstance(value, bool), "True or False"
+    )
+
+
 def _dataset_misfit(_: type) -> str:
     return ""
 
@@ -71,6 +84,7 @@ OWN: dict[Kind, Callable[[type], str]] = {
     "generators": _generator_misfit,
     "metrics": _metric_misfit,
     "datasets": _dataset_misfit,
+    "engines": _engine_misfit,
 }
 
 

@@ -6,5 +6,5 @@ from typing import Literal
 
 __all__ = ["KINDS", "Kind"]
 
-Kind = Literal["generators", "metrics", "datasets"]
-KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets")
+Kind = Literal["generators", "metrics", "datasets", "engines"]
+KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets", "engines")
