@@ -20,7 +20,7 @@ from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.keys import class_hash
 from tabgenbench.options import make_options
-from tabgenbench.registry.events import Problem
+from tabgenbench.records import Problem
 from tabgenbench.registry.file_source import looks_like_file
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
@@ -129,9 +129,10 @@ def benchmark(
             "timeout": timeout,
             "memory": memory,
             "retry_failed": retry_failed,
-        }
+        },
+        plugins,
     )
-    engine.warm()
+    engine.warm(chosen, plugins)
     roles = {
         "conditions": conditions,
         "group": group,

@@ -7,23 +7,24 @@ import json
 import click
 
 from tabgenbench.commands.shared import json_option, print_rows
+from tabgenbench.interfaces.kinds import KINDS
 from tabgenbench.registry.manager import Plugins
 
 __all__ = ["list_plugins"]
 
-KINDS = ("generators", "metrics", "datasets", "suites")
+LISTED = (*KINDS, "suites")
 
 
 @click.command("list")
-@click.argument("kind", type=click.Choice(KINDS), required=False)
+@click.argument("kind", type=click.Choice(LISTED), required=False)
 @json_option
 @click.pass_obj
 def list_plugins(plugins: Plugins, kind: str | None, as_json: bool) -> None:
-    """List the generators, metrics, datasets and suites that are installed.
+    """List the installed generators, metrics, datasets, engines, reports and suites.
 
-    Nothing is imported for it: names and summaries come from the plugins' registrations.
+    Names and summaries come from the registrations of the plugins; no plugin class is imported.
     """
-    found = {one: _rows(plugins, one) for one in ([kind] if kind else KINDS)}
+    found = {one: _rows(plugins, one) for one in ([kind] if kind else LISTED)}
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return

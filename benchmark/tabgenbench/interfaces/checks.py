@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.table import Table
+from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.interfaces.evaluation import Evaluation
@@ -35,6 +36,7 @@ BASES: dict[Kind, type] = {
     "metrics": Metric,
     "datasets": DatasetSource,
     "reports": Report,
+    "engines": Engine,
 }
 
 
@@ -71,6 +73,12 @@ def _metric_misfit(found: type) -> str:
     return reason
 
 
+def _engine_misfit(found: type) -> str:
+    return _wrong(found, "summary", lambda text: isinstance(text, str), 'a text; write summary = "..."') or _wrong(
+        found, "in_caller", lambda value: isinstance(value, bool), "True or False"
+    )
+
+
 def _no_misfit(_: type) -> str:
     return ""
 
@@ -80,6 +88,7 @@ OWN: dict[Kind, Callable[[type], str]] = {
     "metrics": _metric_misfit,
     "datasets": _no_misfit,
     "reports": _no_misfit,
+    "engines": _engine_misfit,
 }
 
 
