@@ -182,6 +182,8 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
         ((None, 3), {}, ConfigError, "generators: got 3, expected a name such as"),
         ((None, MemorySource), {}, PluginError, "MemorySource is no Generator; derive it from tabgenbench.Generator"),
         ((None, []), {}, ConfigError, "generators: none is given"),
+        ((None, []), {"suite": "quickstart"}, ConfigError, "generators: none is given"),
+        ((None,), {"metrics": []}, ConfigError, "metrics: none is given"),
         (([],), {}, ConfigError, "datasets: none is given"),
         (([1, 2],), {}, DataError, "dataset 'table': got builtins.int, expected a pandas.DataFrame"),
         (("wbdc",), {}, ConfigError, "unknown dataset 'wbdc'; did you mean 'wdbc'"),
