@@ -129,8 +129,8 @@ def benchmark(
         "memory": memory,
         "retry_failed": retry_failed,
     }
-    engine = choose_engine(options)
-    engine.warm()
+    engine = choose_engine(options, plugins)
+    engine.warm(chosen, plugins)
     roles = {"conditions": conditions, "group": group, "batch": batch, "ignore": ignore, "id": id}
     said = _given({**roles, "scale": scale, "log2p1": log2p1})
     asked = chosen.datasets if datasets is None else datasets

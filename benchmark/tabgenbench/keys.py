@@ -17,7 +17,7 @@ import numpy as np
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["class_hash", "code_hash", "is_of_session", "make_key", "program_of", "seed_of"]
+__all__ = ["class_hash", "code_hash", "is_of_session", "make_key", "program_of", "seed_of", "sources_of"]
 
 
 def make_key(**parts: Any) -> str:
@@ -177,6 +177,15 @@ def _describe_code(code: CodeType, docstring: str | None, names: set[str]) -> It
             yield from _describe_code(constant, None, names)
         elif constant != docstring or docstring is None:
             yield repr(constant)
+
+
+def sources_of(module: str) -> tuple[Path, ...]:
+    """Return the files of a module and of what it imports inside its own top-level package; nothing is imported.
+
+    Raises:
+        PluginError: the module cannot be found or does not parse.
+    """
+    return tuple(_closure(module).values())
 
 
 def _closure(module: str) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""The harness's own commands, added through the same hook as a stranger's. Nothing heavy is imported here."""
+"""The harness's own commands and engines, registered through the same hooks as a stranger's; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -13,6 +13,23 @@ from tabgenbench.commands.run import run
 from tabgenbench.commands.score import score
 from tabgenbench.commands.status import status
 from tabgenbench.registry.hookspecs import hookimpl
+from tabgenbench.registry.lazy import Lazy
+
+ENGINES = (
+    Lazy("local", "tabgenbench.engines.local:LocalEngine", "processes on this machine, with limits of time and memory"),
+    Lazy(
+        "inline",
+        "tabgenbench.engines.inline:InlineEngine",
+        "this process, one cell at a time and without limits: for debuggers and fast tests",
+    ),
+    Lazy("ray", "tabgenbench.engines.ray_engine:RayEngine", "Ray, here or on a cluster", extra="ray"),
+)
+
+
+@hookimpl
+def register_engines() -> list[Lazy]:
+    """Return local, inline and ray."""
+    return [*ENGINES]  # `list` is the module beside this one
 
 
 @hookimpl

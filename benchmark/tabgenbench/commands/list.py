@@ -11,7 +11,7 @@ from tabgenbench.registry.manager import Plugins
 
 __all__ = ["list_plugins"]
 
-KINDS = ("generators", "metrics", "datasets", "suites")
+KINDS = ("generators", "metrics", "datasets", "engines", "suites")
 
 
 @click.command("list")
@@ -19,7 +19,7 @@ KINDS = ("generators", "metrics", "datasets", "suites")
 @json_option
 @click.pass_obj
 def list_plugins(plugins: Plugins, kind: str | None, as_json: bool) -> None:
-    """List the generators, metrics, datasets and suites that are installed.
+    """List the generators, metrics, datasets, engines and suites that are installed.
 
     Nothing is imported for it: names and summaries come from the plugins' registrations.
     """

@@ -33,15 +33,20 @@ def doctor(plugins: Plugins, as_json: bool) -> None:
 
     Exit status 1 when a plugin is set aside, or something that it registers cannot be used.
     """
+    from tabgenbench.engines.base import EngineOptions
     from tabgenbench.engines.environment import available_cores
-    from tabgenbench.engines.local import LocalExecutor
+    from tabgenbench.engines.local import LocalEngine
     from tabgenbench.registry.doctor import examine_plugins
+    from tabgenbench.run.preloads import FULL, PRELOADS
 
-    executor = LocalExecutor(workers=min(WORKERS, available_cores()), threads=1)
+    options = EngineOptions(
+        device="cpu", workers=min(WORKERS, available_cores()), threads=1, preloads={FULL: PRELOADS[FULL]}
+    )
+    engine = LocalEngine(options)
     try:
-        reports = examine_plugins(plugins, executor)
+        reports = examine_plugins(plugins, engine)
     finally:
-        executor.close()
+        engine.close()
     healthy = not any(report.problems for report in reports)
     if as_json:
         click.echo(json.dumps({"ok": healthy, "plugins": [report.to_dict() for report in reports]}, indent=1))

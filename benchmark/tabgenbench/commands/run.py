@@ -33,7 +33,11 @@ POSITIVE = click.IntRange(min=1)
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")
 @click.option(
-    "--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="What runs cells."
+    "--executor",
+    default="local",
+    metavar="NAME",
+    show_default=True,
+    help="Engine that runs cells: local, inline, ray, or a plugin's (tabgenbench list engines).",
 )
 @click.option("--address", metavar="A", help="Address of a Ray cluster; without it, --executor ray starts one here.")
 @click.option(
@@ -73,12 +77,13 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     130 when interrupted: the same command then goes on. The board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.run.choose_engine import choose_engine
-    from tabgenbench.run.plan import open_dataset
-    from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run
 
     chosen = _suite(suite, plugins, options)
-    engine = choose_engine(options)
-    engine.warm()
+    engine = choose_engine(options, plugins)
+    engine.warm(chosen, plugins)
+    from tabgenbench.run.plan import open_dataset  # imports NumPy and pandas, meanwhile
+    from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run
+
     data_dir = resolve_data_dir(options["data_dir"])
     request = RunRequest(
         suite=chosen,

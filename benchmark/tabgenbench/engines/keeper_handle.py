@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import pickle
 import signal
 import sys
 import time
-from collections.abc import Callable
-from multiprocessing import spawn
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
 from pathlib import Path
@@ -18,50 +17,28 @@ from typing import Any
 import psutil
 
 from tabgenbench.engines.base import Task
+from tabgenbench.engines.fork_server import ForkServer
 from tabgenbench.engines.keeper import keep, kill_tree
 from tabgenbench.engines.worker import Given
 
-__all__ = ["Keeper", "new_process"]
+__all__ = ["Keeper"]
 
 EXIT_SECONDS = 0.5  # how long a process that has given its result may take to end by itself
 KEEPER_SECONDS = 5.0
 STRAY_SECONDS = 1.0
-NAME = "tabgenbench-keeper"
-_preparation_data = spawn.get_preparation_data
-
-
-def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Return what a new process is told of this one; of a keeper's process without the script that runs here.
-
-    By default every process of a fork server imports that script, and a script without the guard
-    ``if __name__ == "__main__"`` would begin its own run in there. A keeper needs nothing of it.
-    """
-    data: dict[str, Any] = _preparation_data(name)
-    if name == NAME:
-        data.pop("init_main_from_name", None)
-        data.pop("init_main_from_path", None)
-    return data
-
-
-spawn.get_preparation_data = _preparation_data_without_script
-
-
-def new_process(context: Any, function: Callable[..., None], *arguments: Any) -> Any:
-    """Return a process of a fork server, not started yet, that does not import the script that runs here."""
-    return context.Process(target=function, args=arguments, name=NAME, daemon=False)
 
 
 class Keeper:
     """Starts a keeper, and gives it one task after another; of one thread at a time.
 
     Args:
-        context: multiprocessing's fork server.
+        server: the fork server that starts it.
     """
 
-    def __init__(self, context: Any) -> None:
-        self.control, other = context.Pipe(duplex=True)
-        self._process = new_process(context, keep, other)
-        self._process.start()
+    def __init__(self, server: ForkServer) -> None:
+        self.server = server
+        self.control, other = multiprocessing.Pipe(duplex=True)
+        self._process = server.start(keep, other)
         other.close()
         self._busy = False  # whether a task was given whose end has not been told
         self._status: int | None = None

@@ -1,13 +1,12 @@
-"""The local engine: every task in a fresh process of a fork server that has torch imported."""
+"""The local engine: every task in a fresh process of a fork server that has imported what it needs."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,69 +15,55 @@ from pathlib import Path
 from typing import Any
 
 from tabgenbench.engines import scratch
-from tabgenbench.engines.base import Mark, Outcome, Task
-from tabgenbench.engines.die_with_parent import BOUND
-from tabgenbench.engines.environment import describe_environment
-from tabgenbench.engines.keeper_handle import Keeper, new_process
+from tabgenbench.engines.base import Engine, EngineOptions, Mark, Outcome, Task
+from tabgenbench.engines.devices import resolve_device
+from tabgenbench.engines.environment import available_cores, describe_environment, visible_gpus
+from tabgenbench.engines.fork_server import ForkServer, server_of
+from tabgenbench.engines.keeper_handle import Keeper
+from tabgenbench.engines.memory import machine_memory
 from tabgenbench.engines.messages import Inbox, TornMessage
 from tabgenbench.engines.prctl import become_subreaper
 from tabgenbench.engines.watch import Watch
+from tabgenbench.errors import ConfigError
 from tabgenbench.records import Environment
 
-__all__ = ["LocalExecutor", "Supervisor", "start_fork_server"]
+__all__ = ["LocalEngine", "Supervisor", "server_for"]
 
-PRELOAD = [
-    "tabgenbench.engines.die_with_parent",
-    "torch",
-    "torch._dynamo",  # torch imports it at the first step of an optimiser
-    "anndata",
-    "sklearn.covariance",
-    "scipy.cluster.hierarchy",
-    "tabgenbench.engines.worker",
-    "tabgenbench.run.tasks",
-    "tabgenbench.run.warm_up",
-    "tabgenbench.engines.preload",  # last
-]
 POLL_SECONDS = 0.1
 SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the next may need that memory
-# Threads that spin for long while they wait starve other busy processes; threads that never spin pay for a wake-up at
-# every step. A thousand turns, some microseconds, cost neither (tests/perf/bench_busy.py).
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-COMPILED = "TORCHINDUCTOR_CACHE_DIR"
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
+MEMORY_SHARE = 0.9  # of the machine's memory, for one task, by default
 
 
 class Supervisor:
     """Runs tasks on this machine, each in a process tree of its own, and ends the tree when the task is over.
 
-    One object serves many threads. The fork server of a process is started once, with the threads first asked for.
+    One object serves many threads. The fork servers of a process are started once, with the threads first asked for.
 
     Args:
         threads: number of threads that libraries find in their environment variables.
+        preloads: modules that tasks find imported, by the name that a task gives; the last are for tasks without one.
         overlap: whether the process of a small task that has given its result may end while the next one begins.
     """
 
-    def __init__(self, *, threads: int, overlap: bool = False) -> None:
-        self._context = multiprocessing.get_context("forkserver")
+    def __init__(
+        self, *, threads: int, preloads: Mapping[str, tuple[str, ...]] | None = None, overlap: bool = False
+    ) -> None:
         become_subreaper()
-        self._overlap = overlap
+        self._threads, self._preloads, self._overlap = threads, dict(preloads or {}), overlap
         # Methods of lists are of one step each, so that threads may share these.
         self._idle: list[Keeper] = []
         self._ending: list[tuple[Keeper, Path]] = []
-        start_fork_server(threads)
-        first = new_process(self._context, _nothing)
-        first.start()  # the imports of the server are nobody's time
-        first.join()
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
         """Run a task to its end, or to that of its limits, or until ``stopping`` is set; nothing of it is left.
 
         ``on_message`` is called in this thread with each message of the task but its marks.
         """
+        keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
         started = datetime.now(UTC).isoformat(timespec="seconds")
         folder = scratch.new_scratch()
-        keeper = self._take_keeper()
-        messages, sender = self._context.Pipe(duplex=False)
+        messages, sender = multiprocessing.Pipe(duplex=False)
         can_wait = False
         try:
             watch = Watch(keeper.pid, task)
@@ -114,49 +99,63 @@ class Supervisor:
                 finally:
                     scratch.remove_folder(folder)
 
-    def _take_keeper(self) -> Keeper:
-        with contextlib.suppress(IndexError):  # another thread may take the last one
+    def _take_keeper(self, server: ForkServer) -> Keeper:
+        with contextlib.suppress(StopIteration, ValueError):  # another thread may take the one that was found
             while True:
-                keeper = self._idle.pop()
+                keeper = next(one for one in self._idle if one.server is server)
+                self._idle.remove(keeper)
                 if keeper.waits():
                     return keeper
                 keeper.dismiss()
-        return Keeper(self._context)
+        return Keeper(server)
 
 
-def start_fork_server(threads: int) -> None:
-    """Have the fork server begin its imports, where it does not run yet, without waiting for them."""
-    from multiprocessing import forkserver
-
-    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
-    is_main = threading.current_thread() is threading.main_thread()  # the kernel goes by threads
-    variables = {**WAITING, **dict.fromkeys(THREAD_VARIABLES, str(threads)), BOUND: str(int(is_main))}
-    # The server keeps its socket in a temporary folder, which a killed run would leave behind; torch has one too.
-    folder = scratch.short_scratch()
-    variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
-    with _environment(**variables), _temporary_files_in(str(folder)):
-        forkserver.ensure_running()
+def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
+    """Return the fork server for tasks with this preload: its modules, else the last ones."""
+    modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
+    return server_of(modules, threads)
 
 
-class LocalExecutor:
-    """Runs up to ``workers`` tasks at a time on this machine, each with ``threads`` threads.
+class LocalEngine(Engine):
+    """Every task in a process of its own on this machine."""
 
-    Args:
-        workers: tasks at a time.
-        threads: threads of each.
-        gpus: names of GPUs, as CUDA_VISIBLE_DEVICES has them; a task gets one of them to itself.
-        slots_per_gpu: how many tasks may share a GPU.
-    """
+    name = "local"
+    summary = "processes on this machine, with limits of time and memory"
 
-    def __init__(self, *, workers: int, threads: int, gpus: Sequence[str] = (), slots_per_gpu: int = 1) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-slot")
+    def __init__(self, options: EngineOptions) -> None:
+        super().__init__(options)
+        self._pool = ThreadPoolExecutor(options.n_workers, thread_name_prefix="tabgenbench-slot")
         self._closing = threading.Event()
-        self._supervisor = Supervisor(threads=threads, overlap=True)
+        self._supervisor = Supervisor(threads=options.n_threads, preloads=options.preloads, overlap=True)
         self._gpus: queue.SimpleQueue[str] | None = None
-        if gpus:
+        if options.device.startswith("cuda"):
             self._gpus = queue.SimpleQueue()
-            for gpu in list(gpus) * slots_per_gpu:  # in rounds: no GPU has two before each has one
+            for gpu in (
+                visible_gpus(options.device) * options.slots_per_gpu
+            ):  # in rounds: no GPU has two tasks before each has one
                 self._gpus.put(gpu)
+
+    @classmethod
+    def settle(cls, options: EngineOptions) -> EngineOptions:
+        """Return the options for this machine: its device, a worker a core or a slot of a GPU, its memory."""
+        if options.address:
+            raise ConfigError(f"--address: --executor {cls.name} has none; leave it out, or use --executor ray")
+        device = resolve_device(options.device)
+        # Tasks beside each other use cores better than threads inside one: no thread waits for another.
+        by_default = len(visible_gpus(device)) * options.slots_per_gpu or min(available_cores(), MAX_WORKERS)
+        workers = options.workers or by_default
+        return replace(
+            options,
+            device=device,
+            workers=workers,
+            threads=options.threads or max(1, available_cores() // workers),
+            memory=options.memory if options.memory is not None else int(machine_memory() * MEMORY_SHARE),
+        )
+
+    @classmethod
+    def warm(cls, options: EngineOptions, preload: str) -> None:
+        """Start the fork server for tasks with this preload."""
+        server_for(preload, options.preloads, options.n_threads).begin()
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
         """Run a task in its own process as soon as a slot is free."""
@@ -177,10 +176,6 @@ class LocalExecutor:
             return self._supervisor.run(task, on_message, self._closing)
         finally:
             self._gpus.put(gpu)
-
-
-def _nothing() -> None:
-    """Do nothing."""
 
 
 def _environment_of(task: Task, watch: Watch, started: str) -> Environment:
@@ -232,29 +227,3 @@ def _take(inbox: Inbox, watch: Watch, on_message: Callable[[Any], None]) -> dict
         else:
             on_message(content)
     return None
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-@contextlib.contextmanager
-def _temporary_files_in(folder: str) -> Iterator[None]:
-    import tempfile
-
-    before = tempfile.tempdir
-    tempfile.tempdir = folder
-    try:
-        yield
-    finally:
-        tempfile.tempdir = before

@@ -20,7 +20,7 @@ from tabgenbench.engines.memory import machine_memory
 from tabgenbench.engines.scratch import short_scratch
 from tabgenbench.errors import ConfigError, DeviceError
 
-__all__ = ["Cluster", "Node", "Offer", "import_ray", "survey", "usable"]
+__all__ = ["Cluster", "Node", "Offer", "import_ray", "last_line", "survey", "usable"]
 
 KNOCK_SECONDS = 5.0
 STORE_BYTES = 256 * 2**20  # of Ray's object store; only messages go through it
@@ -222,9 +222,15 @@ def _folder_of_ray() -> str:
     return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # a name by which a later process sweeps it
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__
+def last_line(error: object) -> str:
+    """Return the last line of an error's message; Ray puts a whole traceback there, which ends with the cause."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip().rstrip(".") if lines else type(error).__name__
+
+
+def _first_line(error: object) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 @contextlib.contextmanager

@@ -11,17 +11,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tabgenbench.engines.base import Limits, Outcome, Task
+from tabgenbench.engines.base import Engine, EngineOptions, Limits, Outcome, Task
 from tabgenbench.engines.environment import describe_environment, visible_gpus
-from tabgenbench.engines.ray_cluster import Cluster, Node, usable
+from tabgenbench.engines.ray_cluster import Cluster, Node, last_line, survey, usable
 from tabgenbench.engines.ray_node import Job, Report, leave_node, look_around, run_task
 from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenBenchError
 
-__all__ = ["RayExecutor", "to_reserve"]
+__all__ = ["RayEngine", "to_reserve"]
 
 RETRIES = 3  # of a task whose worker process or node was lost
 POLL_SECONDS = 0.2
@@ -30,20 +30,13 @@ LOOK_SECONDS = 120.0  # a node may first have to import what its report needs
 LEAVE_SECONDS = 10.0
 
 
-class RayExecutor:
-    """Runs up to ``workers`` tasks at a time as Ray tasks, on this machine or on the nodes of a cluster.
+class RayEngine(Engine):
+    """Tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process has one supervisor with its fork server. Ray itself repeats nothing: a task that was lost
+    Every Ray worker process has one supervisor with its fork servers. Ray itself repeats nothing: a task that was lost
     with its worker or node is submitted again here, so that no message of a lost attempt comes after one of the next.
-
-    Args:
-        workers: tasks at a time.
-        threads: threads of each; Ray keeps as many cores for it.
-        device: ``cpu`` or a GPU; Ray chooses which one.
-        address: of a cluster, ``HOST:PORT`` or ``auto``; None starts a Ray on this machine that ends with `close`.
-        slots_per_gpu: how many tasks may share a GPU.
-        probe: a folder to make in the store, which all nodes have to share; None where no store is read or written.
-        memory: limit of a cell's memory in bytes, or None; Ray keeps no more for any task.
+    Without ``address`` a Ray is started on this machine that ends with `close`. ``memory`` is the most that Ray
+    reserves for a task.
 
     Raises:
         ConfigError: Ray is missing or not at the address, no node can take a task, or a node has other versions.
@@ -51,38 +44,41 @@ class RayExecutor:
         StoreError: a node does not see the store, or cannot write to it.
     """
 
-    def __init__(
-        self,
-        *,
-        workers: int,
-        threads: int,
-        device: str,
-        address: str | None,
-        slots_per_gpu: int = 1,
-        probe: Path | None,
-        memory: int | None = None,
-    ) -> None:
+    name = "ray"
+    summary = "Ray, here or on a cluster"
+
+    def __init__(self, options: EngineOptions) -> None:
+        super().__init__(options)
         paths = tuple(dict.fromkeys(os.path.abspath(path) for path in sys.path if os.path.exists(path or ".")))
-        self._device, self._gpu_share, self._memory = device, 1 / slots_per_gpu, memory
+        device, address, threads = options.device, options.address, options.n_threads
         self._closing, self._closed = threading.Event(), False
         self._folder: Path | None = None
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="tabgenbench-ray")
-        self._cluster = Cluster(address, cpus=workers * threads, gpus=visible_gpus(device) if address is None else ())
+        self._pool = ThreadPoolExecutor(options.n_workers, thread_name_prefix="tabgenbench-ray")
+        gpus = visible_gpus(device) if address is None else ()
+        self._cluster = Cluster(address, cpus=options.n_workers * threads, gpus=gpus)
         self._ray = self._cluster.ray
-        token = secrets.token_hex(4)
-        self._job = Job(token, None, os.uname().nodename, threads, str(Path.cwd()), paths)
+        host, token, folder = os.uname().nodename, secrets.token_hex(4), str(Path.cwd())
+        self._job = Job(token, None, host, threads, folder, paths, tuple(options.preloads.items()))
         try:
             nodes = self._cluster.nodes()
-            usable_nodes = usable(nodes, threads=threads, device=device, slots_per_gpu=slots_per_gpu)
+            usable_nodes = usable(nodes, threads=threads, device=device, slots_per_gpu=options.slots_per_gpu)
             if not self._cluster.is_local:
-                if probe is not None:
-                    self._job = replace(self._job, probe=self._write_probe(probe.absolute()))
+                if options.probe is not None:
+                    self._job = replace(self._job, probe=self._write_probe(options.probe.absolute()))
                 self._check([node for node in nodes if node.id in usable_nodes])
         except BaseException:
             self.close()
             raise
         # Ray would end the worker process after each task that has a GPU; this one never touches it.
         self._remote = self._ray.remote(max_retries=0, max_calls=0, num_returns="streaming")(run_task)
+
+    @classmethod
+    def settle(cls, options: EngineOptions) -> EngineOptions:
+        """Return the options for what the cluster has: as many workers as there are places for a task."""
+        threads = options.n_threads
+        slots = options.slots_per_gpu
+        offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
+        return replace(options, device=offer.device, threads=threads, workers=options.workers or offer.slots)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
         """Have a node run a task as soon as it has a free slot; all messages come before the future is done."""
@@ -107,14 +103,14 @@ class RayExecutor:
     def _supervise(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
         lost: list[str] = []
         while len(lost) <= RETRIES:
-            attempt = _Attempt.of(task, number=len(lost))
+            attempt = _own_attempt(task, number=len(lost))
             try:
-                outcome = self._attempt(attempt.task, on_message)
+                outcome = self._attempt(attempt, on_message)
             except self._losses() as error:
                 lost.append(" ".join(str(error).split())[:300])
                 continue
-            if outcome.status == "ok":
-                attempt.keep()
+            if outcome.status == "ok" and task.writes is not None and attempt.writes is not None:
+                os.replace(attempt.writes, task.writes)
             return outcome
         reason = f"its Ray worker or node was lost {len(lost)} times, the last time so: {lost[-1]}"
         return Outcome(status="crashed", reason=reason)
@@ -163,10 +159,10 @@ class RayExecutor:
 
     def _resources(self, task: Task) -> dict[str, Any]:
         resources: dict[str, Any] = {"num_cpus": task.limits.threads}
-        if self._device != "cpu" and getattr(task.payload, "device", "cpu") != "cpu":
-            resources["num_gpus"] = self._gpu_share
+        if self.options.device != "cpu" and task.uses_gpu:
+            resources["num_gpus"] = 1 / self.options.slots_per_gpu
         nodes = [node for node in self._cluster.nodes() if node.gpus >= resources.get("num_gpus", 0)]
-        reserved = to_reserve(task.limits, memory=self._memory, nodes=nodes)
+        reserved = to_reserve(task.limits, memory=self.options.memory, nodes=nodes)
         if reserved is not None:
             resources["memory"] = reserved
         return resources
@@ -189,7 +185,7 @@ class RayExecutor:
         for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
             if not isinstance(report, Report):
                 raise ConfigError(
-                    f"--executor ray: node {node.host} cannot take part ({_first_line(report)}); "
+                    f"--executor ray: node {node.host} cannot take part ({last_line(report)}); "
                     "install the same environment there, or leave that node out"
                 )
             if report.problem:
@@ -247,52 +243,17 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
     return reserved
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    """One attempt at a task. Where the payload has an ``out_folder``, the attempt writes to a folder of its own.
+def _own_attempt(task: Task, *, number: int) -> Task:
+    """Return one attempt at a task, which writes to a folder of its own.
 
-    A node that seems lost may only be cut off and go on writing: never into what another attempt gives.
+    A node that seems lost may only be cut off and continue to write: never into the result of another attempt.
     """
-
-    task: Task
-    written: Path | None = None
-    final: Path | None = None
-
-    @classmethod
-    def of(cls, task: Task, *, number: int) -> _Attempt:
-        payload = _absolute(task.payload)
-        final = getattr(payload, "out_folder", None)
-        if final is None:
-            return cls(replace(task, payload=payload, log=task.log.absolute()))
-        written = final.with_name(f"{final.name}-{number}")
-        written.mkdir()
-        payload = replace(payload, out_folder=written)
-        return cls(replace(task, payload=payload, log=task.log.absolute()), written, final)
-
-    def keep(self) -> None:
-        """Move what was written to its place."""
-        if self.written is not None and self.final is not None:
-            os.replace(self.written, self.final)
-
-
-def _absolute(payload: Any) -> Any:
-    """Return a payload whose paths do not depend on a working folder."""
-    if not is_dataclass(payload) or isinstance(payload, type):
-        return payload
-    changes: dict[str, Any] = {}
-    for one in fields(payload):
-        value = getattr(payload, one.name)
-        if isinstance(value, Path):
-            changes[one.name] = value.absolute()
-        elif isinstance(value, tuple) and value and all(isinstance(item, Path) for item in value):
-            changes[one.name] = tuple(item.absolute() for item in value)
-    return replace(payload, **changes)
+    if task.writes is None:
+        return task
+    folder = task.writes.with_name(f"{task.writes.name}-{number}")
+    folder.mkdir()
+    return task.moved({task.writes: folder})
 
 
 def _ended() -> Outcome:
     return Outcome(status="crashed", reason="the run was ended before this task had finished")
-
-
-def _first_line(error: object) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[-1].strip().rstrip(".") if lines else type(error).__name__

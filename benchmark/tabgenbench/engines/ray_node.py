@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -47,6 +47,7 @@ class Job:
         threads: threads of a cell.
         folder: working folder of the runner.
         paths: where the runner imports from.
+        preloads: modules that tasks find imported, by name, as `EngineOptions` has them.
     """
 
     token: str
@@ -55,6 +56,7 @@ class Job:
     threads: int
     folder: str
     paths: tuple[str, ...]
+    preloads: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def _enter(job: Job) -> Any:
         os.chdir(job.folder)
     _hold(_folder(job.token))
     tempfile.tempdir = str(_folder(job.token))
-    supervisor = Supervisor(threads=job.threads)
+    supervisor = Supervisor(threads=job.threads, preloads=dict(job.preloads))
     # Where TMPDIR is too long for sockets, they are elsewhere, and Ray's workers end without tidying.
     with contextlib.suppress(OSError):
         (_folder(job.token) / f"{SOCKETS}{os.getpid()}").symlink_to(short_scratch())
@@ -168,10 +170,8 @@ def _placed(task: Task, job: Job) -> Iterator[Task]:
         changes["environment"] = {**task.environment, "CUDA_VISIBLE_DEVICES": gpus}
     if task.limits.memory is None:
         changes["limits"] = replace(task.limits, memory=int(machine_memory() * MEMORY_SHARE))
-    payload = task.payload
-    if is_dataclass(payload) and hasattr(payload, "split_folder") and os.uname().nodename != job.host:
-        near: Any = {"split_folder": near_copy(payload.split_folder, _folder(job.token))}
-        changes["payload"] = replace(payload, **near)  # type: ignore[type-var]
+    if os.uname().nodename != job.host:  # a folder is read by many tasks, a single file by one
+        task = task.moved({one: near_copy(one, _folder(job.token)) for one in task.reads if one.is_dir()})
     own_log = None
     if not task.log.parent.is_dir():
         handle, own_log = tempfile.mkstemp(suffix=".log", dir=_folder(job.token))

@@ -21,7 +21,7 @@ from tabgenbench.engines.memory import own_level, own_peak, reset_own_peak
 from tabgenbench.engines.messages import Outbox
 from tabgenbench.errors import TAIL_CHARACTERS, TabGenBenchError, Unsupported, is_out_of_memory, text_of, trace_of
 
-__all__ = ["Given", "failure_of", "flush_output", "mark", "work"]
+__all__ = ["Given", "end_content", "failure_of", "flush_output", "mark", "work"]
 
 Send = Callable[[str, Any], None]
 
@@ -119,21 +119,27 @@ def _do(task: Task, send: Send) -> None:
     reset_own_peak(level=True)
     with _threads(task.limits.threads):
         send("message", mark(PREPARE))
-        content = _run(task, send)
-        content["peak_memory"] = own_peak()
-        content["gpu"], content["packages"] = _gpu_name(), imported_versions()
-        flush_output()
+        content = end_content(task, lambda message: send("message", message))
         try:
             send("end", content)
         except Exception as error:  # what a plugin reported cannot be sent
             send("end", _failure("failed", f"what it reported cannot be kept ({text_of(error)})", error))
 
 
-def _run(task: Task, send: Any) -> dict[str, Any]:
+def end_content(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
+    """Run a task's function in this process; return how it ended, and what this process used for it."""
+    content = _call(task, send)
+    content["peak_memory"] = own_peak()
+    content["gpu"], content["packages"] = _gpu_name(), imported_versions()
+    flush_output()
+    return content
+
+
+def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
     try:
-        value = task.function(task.payload, lambda message: send("message", message))
+        value = task.function(task.payload, send)
     except Exception as error:  # a plugin may raise anything; the record says what
-        return failure_of(error)
+        return dict(failure_of(error))
     return {"status": "ok", "value": value}
 
 
@@ -152,12 +158,11 @@ def _failure(status: str, reason: str, error: BaseException) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _threads(threads: int) -> Iterator[None]:
-    import torch
-
+    from tabgenbench.engines.numerics import flush_denormals, limit_threads
     from tabgenbench.engines.preload import THREAD_POOLS
 
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)  # optimiser moments that decay to denormals would slow every step
+    limit_threads(threads)
+    flush_denormals()
     with THREAD_POOLS.limit(limits=threads):
         yield
 
@@ -188,7 +193,6 @@ def _leave_to_itself(messages: int) -> None:
 
 
 def _gpu_name() -> str:
-    import torch
-
-    used = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-    return str(torch.cuda.get_device_name(0)) if used else ""
+    torch = sys.modules.get("torch")
+    used = torch is not None and torch.cuda.is_initialized()
+    return str(torch.cuda.get_device_name(0)) if torch is not None and used else ""

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.table import Table
+from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.interfaces.evaluation import Evaluation
@@ -34,6 +35,7 @@ BASES: dict[Kind, type] = {
     "generators": Generator,
     "metrics": Metric,
     "datasets": DatasetSource,
+    "engines": Engine,
     "reports": Report,
 }
 
@@ -70,6 +72,12 @@ def _metric_misfit(found: type) -> str:
     return reason
 
 
+def _engine_misfit(found: type) -> str:
+    return _wrong(found, "summary", lambda text: isinstance(text, str), 'a text; write summary = "..."') or _wrong(
+        found, "in_caller", lambda value: isinstance(value, bool), "True or False"
+    )
+
+
 def _no_misfit(_: type) -> str:
     return ""
 
@@ -78,6 +86,7 @@ OWN: dict[Kind, Callable[[type], str]] = {
     "generators": _generator_misfit,
     "metrics": _metric_misfit,
     "datasets": _no_misfit,
+    "engines": _engine_misfit,
     "reports": _no_misfit,
 }
 

@@ -6,5 +6,5 @@ from typing import Literal
 
 __all__ = ["KINDS", "Kind"]
 
-Kind = Literal["generators", "metrics", "datasets", "reports"]
-KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets", "reports")
+Kind = Literal["generators", "metrics", "datasets", "engines", "reports"]
+KINDS: tuple[Kind, ...] = ("generators", "metrics", "datasets", "engines", "reports")

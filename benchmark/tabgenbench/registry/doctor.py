@@ -1,7 +1,6 @@
 """What every plugin registers, and which of it cannot be used.
 
-Plugins are imported in processes of an executor, one for each name, so that an import that hangs or crashes is told
-like any other.
+Each plugin is imported in a process of its own, so that an import that hangs or crashes is reported like any other.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from tabgenbench.engines.base import Executor, Limits, Outcome, Send, Task
+from tabgenbench.engines.base import Engine, Limits, Outcome, Send, Task
 from tabgenbench.errors import TabGenBenchError
 from tabgenbench.extras import missing_packages
 from tabgenbench.interfaces.checks import misfit
@@ -29,7 +28,7 @@ OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "r
 
 @dataclass
 class Item:
-    """A generator, metric, dataset or suite that a plugin registers, and whether it can be used."""
+    """A generator, metric, dataset, engine or suite that a plugin registers, and whether it can be used."""
 
     kind: str
     name: str
@@ -45,7 +44,7 @@ class PluginReport:
         plugin: ``distribution:entry-point``.
         version: version of the distribution; empty where there is none.
         state: ``set aside`` with the reason, else ``ok``.
-        items: generators, metrics, datasets and suites, in this order.
+        items: generators, metrics, datasets, engines and suites, in this order.
         commands: names of the commands that it adds.
         observers: names of the observer hooks that it implements.
     """
@@ -74,12 +73,12 @@ class PluginReport:
         return {**asdict(self), "distribution": self.distribution}
 
 
-def examine_plugins(plugins: Plugins, executor: Executor) -> list[PluginReport]:
+def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
     """Ask every plugin what it registers, and import all of it.
 
     Args:
         plugins: what is loaded; a plugin whose hook misbehaves when it is asked is set aside.
-        executor: runs the imports.
+        engine: runs the imports.
 
     Returns:
         One report for each entry point, TabGenBench's own first, then those set aside.
@@ -87,7 +86,7 @@ def examine_plugins(plugins: Plugins, executor: Executor) -> list[PluginReport]:
     entries = [(kind, entry) for kind in KINDS for entry in plugins.registered(kind)]
     suites = plugins.registered_suites()
     reports = {name: _report(plugins, name) for name, _ in plugins.manager.list_name_plugin()}
-    for kind, entry, item in _import_all(entries, executor):
+    for kind, entry, item in _import_all(entries, engine):
         if entry.plugin in reports:  # not set aside meanwhile
             _tell_if_taken(item, entry, plugins.registered(kind))
             reports[entry.plugin].items.append(item)
@@ -112,7 +111,7 @@ def _report(plugins: Plugins, name: str) -> PluginReport:
     )
 
 
-def _import_all(entries: list[tuple[Kind, Entry]], executor: Executor) -> list[tuple[Kind, Entry, Item]]:
+def _import_all(entries: list[tuple[Kind, Entry]], engine: Engine) -> list[tuple[Kind, Entry, Item]]:
     with tempfile.TemporaryDirectory(prefix="tabgenbench-doctor-") as folder:
         waiting: dict[int, Future[Outcome]] = {}
         for number, (kind, entry) in enumerate(entries):
@@ -120,7 +119,7 @@ def _import_all(entries: list[tuple[Kind, Entry]], executor: Executor) -> list[t
                 log = Path(folder) / f"{number}.log"
                 limits = Limits(threads=1, timeout=SECONDS)
                 task = Task(function=_import, payload=(kind, entry.target), limits=limits, log=log)
-                waiting[number] = executor.submit(task, _ignore)
+                waiting[number] = engine.submit(task, _ignore)
         outcomes = {number: future.result() for number, future in waiting.items()}
     return [(kind, entry, _item(kind, entry, outcomes.get(number))) for number, (kind, entry) in enumerate(entries)]
 

@@ -12,6 +12,7 @@ from tabgenbench.registry.lazy import Lazy
 if TYPE_CHECKING:
     import click
 
+    from tabgenbench.engines.base import Engine
     from tabgenbench.interfaces.dataset import DatasetSource
     from tabgenbench.interfaces.generator import Generator, Progress
     from tabgenbench.interfaces.metric import Metric
@@ -42,6 +43,11 @@ def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[emp
 @hookspec
 def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
     """Return reports, which turn the records of a run into a board, as classes or `Lazy` names."""
+
+
+@hookspec
+def register_engines() -> list[type[Engine] | Lazy]:  # type: ignore[empty-body]
+    """Return engines, as classes or `Lazy` names; ``--executor`` chooses one of them by its name."""
 
 
 @hookspec

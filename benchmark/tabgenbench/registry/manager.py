@@ -23,7 +23,7 @@ SESSION = "this session"  # what brings the classes that are handed over as clas
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered generator, metric or dataset source: its name, and who registered it."""
+    """A registered generator, metric, dataset source or engine: its name, and who registered it."""
 
     name: str
     summary: str
@@ -270,6 +270,6 @@ def _is_path(item: Any) -> bool:
 def _summary(target: type | Lazy) -> str:
     if isinstance(target, Lazy):
         return target.summary
-    card = getattr(target, "card", None)
-    text = getattr(card, "summary", None) or (target.__doc__ or "").strip().partition("\n")[0]
+    text = getattr(getattr(target, "card", None), "summary", None) or getattr(target, "summary", None)
+    text = text or (target.__doc__ or "").strip().partition("\n")[0]
     return cast(str, text)

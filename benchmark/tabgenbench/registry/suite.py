@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from tabgenbench.data.split import SplitConfig
+from tabgenbench.data.split_config import SplitConfig
 from tabgenbench.errors import ConfigError, did_you_mean
 from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.options import Options, make_options, parse_plugin_string

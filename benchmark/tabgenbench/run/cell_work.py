@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import shutil
 import threading
 from collections.abc import Callable, Iterable
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from tabgenbench.engines.base import Executor, Limits, Outcome, Task
+from tabgenbench.engines.base import Engine, Limits, Outcome, Task
 from tabgenbench.errors import text_of
 from tabgenbench.interfaces.generator import Progress
 from tabgenbench.keys import seed_of
 from tabgenbench.records import CellRecord, DrawScores, Environment, Phase, RunInfo, ScoreRecord
 from tabgenbench.run.pending import missing_metrics, needs_fit
 from tabgenbench.run.plan import Cell
+from tabgenbench.run.preloads import preload_for
 from tabgenbench.run.tasks import FitPayload, MetricJob, ScorePayload, fit_cell, metric_phase, score_cell
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ __all__ = ["CellWork", "Stopped"]
 PHASES = ("prepare", "fit", "sample")
 KEPT = " (trained again; the earlier result, which is ok, stays)"
 RecordT = TypeVar("RecordT", bound=BaseModel)
-Events = queue.Queue[tuple[str, dict[str, Any]]]
+Announce = Callable[[str, dict[str, Any]], None]
 
 
 class Stopped(Exception):
@@ -41,14 +41,14 @@ class CellWork:
 
     Args:
         run: the run.
-        executor: runs the plugins' code.
-        events: takes what observers are to hear.
+        engine: runs the plugins' code.
+        announce: called with the name of an observer hook and its arguments, in the thread of the cell.
         stopping: set when the run ends.
     """
 
-    def __init__(self, run: Run, executor: Executor, *, events: Events, stopping: threading.Event) -> None:
+    def __init__(self, run: Run, engine: Engine, *, announce: Announce, stopping: threading.Event) -> None:
         self.run, self.store, self.options = run, run.store, run.options
-        self.executor, self.events, self.stopping = executor, events, stopping
+        self.engine, self.announce, self.stopping = engine, announce, stopping
         self.device = "cpu" if run.options.device == "cpu" else "cuda:0"  # a task sees the GPU of its slot alone
         options = run.options
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
@@ -85,7 +85,11 @@ class CellWork:
                 function=fit_cell,
                 payload=payload,
                 limits=self.limits,
-                log=folder / "log",
+                log=(folder / "log").absolute(),
+                reads=(payload.split_folder,),
+                writes=payload.out_folder,
+                uses_gpu=self.device != "cpu",
+                preload=preload_for(cell.generator.target),
                 distributions=(cell.generator.distribution,),
             )
             outcome = self._run(task, lambda message: self._show(cell, message))
@@ -103,12 +107,12 @@ class CellWork:
 
     def _show(self, cell: Cell, message: Any) -> None:
         if isinstance(message, Progress):
-            self.events.put(("cell_progress", {"cell": cell, "progress": message}))
+            self.announce("cell_progress", {"cell": cell, "progress": message})
 
     def _run(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
         if self.stopping.is_set():
             raise Stopped
-        outcome = self.executor.submit(task, on_message).result()
+        outcome = self.engine.submit(task, on_message).result()
         if self.stopping.is_set() and outcome.status != "ok":
             raise Stopped
         return outcome
@@ -155,11 +159,15 @@ class CellWork:
 
             folder = self.store.new_folder()
             try:
+                payload = self._score_payload(cell, left)
                 task = Task(
                     function=score_cell,
-                    payload=self._score_payload(cell, left),
+                    payload=payload,
                     limits=self.limits,
-                    log=folder / "log",
+                    log=(folder / "log").absolute(),
+                    reads=(payload.split_folder, *payload.draws),
+                    uses_gpu=self.device != "cpu",
+                    preload=preload_for(*(job.target for job in payload.metrics)),
                     distributions=(self.run.plan.metrics[left[0]].distribution,),
                 )
                 outcome = self._run(task, on_message)

@@ -2,110 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tabgenbench.engines.base import Executor
-from tabgenbench.engines.devices import resolve_device
-from tabgenbench.engines.environment import available_cores, visible_gpus
-from tabgenbench.engines.memory import machine_memory
-from tabgenbench.errors import ConfigError
-from tabgenbench.run.state import RunOptions
+from tabgenbench.engines.base import Engine, EngineOptions
+from tabgenbench.errors import ConfigError, did_you_mean
+from tabgenbench.registry.manager import Plugins
+from tabgenbench.run.preloads import PRELOADS, preloads_of
 
-__all__ = ["Engine", "choose_engine"]
+if TYPE_CHECKING:
+    from tabgenbench.registry.suite import Suite
+    from tabgenbench.run.state import RunOptions
 
-MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
-MEMORY_SHARE = 0.9  # of the machine's memory, for one cell, by default
+__all__ = ["EngineChoice", "choose_engine"]
 
 
 @dataclass(frozen=True)
-class Engine:
-    """How a run works.
+class EngineChoice:
+    """The engine of a run, with its options.
 
     Attributes:
-        run_options: what the runner is told.
-        make: makes the executor, when there is something to do; None in place of the store's folder where nothing of
-            it is to be touched.
-        warm: begins what takes a while and is needed then, without waiting for it.
+        kind: its class.
+        options: its options, all decided.
+        timing: whether times are to be comparable.
+        retry_failed: whether failed cells are tried again.
     """
 
-    run_options: RunOptions
-    make: Callable[[Path | None], Executor]
-    warm: Callable[[], None] = lambda: None
+    kind: type[Engine]
+    options: EngineOptions
+    timing: bool = False
+    retry_failed: bool = False
+
+    @property
+    def run_options(self) -> RunOptions:
+        """What the runner needs to know."""
+        from tabgenbench.run.state import RunOptions  # imports NumPy and pandas: after the engine is warming up
+
+        return RunOptions(
+            device=self.options.device,
+            workers=self.options.n_workers,
+            threads=self.options.n_threads,
+            timeout=self.options.timeout,
+            memory=self.options.memory,
+            timing=self.timing,
+            retry_failed=self.retry_failed,
+        )
+
+    def warm(self, suite: Suite, plugins: Plugins) -> None:
+        """Begin what takes a while and the suite's cells need, without waiting for it."""
+        for preload in preloads_of(suite, plugins):
+            self.kind.warm(self.options, preload)
+
+    def make(self, store: Path | None) -> Engine:
+        """Return the engine, ready for tasks; with None in place of the store's folder, it does not touch a store."""
+        if store is None:
+            return self.kind(self.options)
+        from tabgenbench.store.folder import StoreFolder
+
+        return self.kind(replace(self.options, probe=StoreFolder(store).new_path()))
 
 
-def choose_engine(options: Mapping[str, Any]) -> Engine:
+def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
     """Return the engine that the options of ``tabgenbench run`` ask for.
 
     Raises:
-        ConfigError: options do not go together.
-        DeviceError: the device is not there.
+        ConfigError: there is no such engine, or options do not go together.
+        DeviceError: the device does not exist.
+        PluginError: the engine's class cannot be imported, or is not an engine.
     """
     if options["timing"] and (options["workers"] or 1) > 1:
         raise ConfigError(
             f"--workers: got {options['workers']} with --timing, which runs one cell at a time; leave it out"
         )
-    if options["executor"] == "ray":
-        return _ray_engine(options)
-    if options["address"]:
-        raise ConfigError("--address: only --executor ray has one; add it, or leave --address out")
-    device = resolve_device(options["device"])
-    gpus, slots = visible_gpus(device), options["slots_per_gpu"]
-    # Cells beside each other use cores better than threads inside one: no thread waits for another.
-    by_default = len(gpus) * slots or min(available_cores(), MAX_WORKERS)
-    workers = 1 if options["timing"] else options["workers"] or by_default
-    threads = options["threads"] or max(1, available_cores() // workers)
-    chosen = _run_options(options, device=device, workers=workers, threads=threads)
-
-    def make(_: Path | None) -> Executor:
-        from tabgenbench.engines.local import LocalExecutor
-
-        return LocalExecutor(workers=workers, threads=threads, gpus=gpus, slots_per_gpu=slots)
-
-    def warm() -> None:
-        from tabgenbench.engines.local import start_fork_server
-
-        start_fork_server(threads)
-
-    return Engine(chosen, make, warm)
-
-
-def _ray_engine(options: Mapping[str, Any]) -> Engine:
-    from tabgenbench.engines.ray_cluster import survey
-
-    address, threads, slots = options["address"], options["threads"] or 1, options["slots_per_gpu"]
-    offer = survey(address, threads=threads, device=options["device"], slots_per_gpu=slots)
-    workers = 1 if options["timing"] else options["workers"] or offer.slots
-
-    chosen = _run_options(options, device=offer.device, workers=workers, threads=threads)
-
-    def make(store: Path | None) -> Executor:
-        from tabgenbench.engines.ray_engine import RayExecutor
-        from tabgenbench.store.folder import StoreFolder
-
-        place = {
-            "device": offer.device,
-            "address": address,
-            "slots_per_gpu": slots,
-            "probe": StoreFolder(store).new_path() if store is not None else None,
-        }
-        return RayExecutor(workers=workers, threads=threads, memory=chosen.memory, **place)
-
-    return Engine(chosen, make)
-
-
-def _run_options(options: Mapping[str, Any], *, device: str, workers: int, threads: int) -> RunOptions:
-    memory = None if options["memory"] is None else int(options["memory"] * 2**30)
-    if memory is None and options["executor"] == "local":  # elsewhere each node has its own
-        memory = int(machine_memory() * MEMORY_SHARE)
-    return RunOptions(
-        device=device,
-        workers=workers,
-        threads=threads,
+    name, engines = options["executor"], plugins.entries("engines")
+    if name not in engines:
+        raise ConfigError(f"--executor: unknown engine {name!r}{did_you_mean(name, engines)}")
+    kind: type[Engine] = engines[name].load()
+    if not issubclass(kind, Engine) or inspect.isabstract(kind):
+        kind = engines[name].load_fitting("engines")  # says what is wrong; imports NumPy and pandas
+    asked = EngineOptions(
+        device=options["device"],
+        workers=1 if options["timing"] else options["workers"],
+        threads=options["threads"],
         timeout=options["timeout"],
-        memory=memory,
-        timing=options["timing"],
-        retry_failed=options["retry_failed"],
+        memory=None if options["memory"] is None else int(options["memory"] * 2**30),
+        slots_per_gpu=options["slots_per_gpu"],
+        address=options["address"],
+        preloads=PRELOADS,
     )
+    return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"])

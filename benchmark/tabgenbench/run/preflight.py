@@ -1,6 +1,6 @@
 """Before a run: which cells a generator declines, and which need more memory than the limit.
 
-A plugin's code may hang, crash or end its process here too, so it is asked in processes of the executor, one for each
+A plugin's code may hang, crash or end its process here too, so it is asked in processes of the engine, one for each
 generator with its options. Only what it says in order counts as a refusal: `Unsupported`, or an estimate above the
 limit. Whatever else happens is a warning, and the run, which will meet it again, records it for what it is.
 """
@@ -12,25 +12,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
 from tabgenbench.data.schema import Schema
-from tabgenbench.engines.base import Executor, Limits, Outcome, Send, Task
+from tabgenbench.engines.base import Engine, Limits, Outcome, Send, Task
 from tabgenbench.engines.memory import machine_memory
-from tabgenbench.errors import Unsupported
+from tabgenbench.errors import PluginError, Unsupported
 from tabgenbench.formatting import bytes_text, count_text
+from tabgenbench.interfaces.checks import check_estimate
 from tabgenbench.keys import make_key
 from tabgenbench.records import CellRecord, Environment, Phase
-from tabgenbench.registry.lazy import Target, load_target
+from tabgenbench.registry.lazy import load_target
 from tabgenbench.run.plan import Cell
+from tabgenbench.run.preloads import preload_for
 
 __all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
 SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
 ASKING_BYTES = 4 * 2**30
 PHASE = "preflight"
+Size = tuple[Schema, int, int]  # a table as a generator is asked about it: schema, rows, features
 
 
 @dataclass(frozen=True)
@@ -66,23 +68,7 @@ class Preflight:
 
 
 @dataclass(frozen=True)
-class _Size:
-    """A table as a generator is asked about it."""
-
-    schema: Schema
-    n_rows: int
-    n_features: int
-
-
-@dataclass(frozen=True)
-class _Payload:
-    target: Target
-    options: dict[str, Any]
-    sizes: tuple[_Size, ...]
-
-
-@dataclass(frozen=True)
-class _Answer:
+class Answer:
     """What a generator says of one table: a reason to decline, bytes beside the machine's, or what went wrong."""
 
     declined: str = ""
@@ -91,72 +77,57 @@ class _Answer:
     warning: str = ""
 
 
-@dataclass(frozen=True)
-class _Said:
-    """The message that carries the answer for one of the tables."""
-
-    index: int
-    answer: _Answer
-
-
-@dataclass
-class _Question:
-    """A generator with its options, the tables it is asked about, and the cells that each answer is for."""
-
-    cells: dict[_Size, list[Cell]] = field(default_factory=dict)
-    answers: dict[int, _Answer] = field(default_factory=dict)
-
-    def keep(self, message: Any) -> None:
-        """Take an answer that came as a message; the executor has messages of its own."""
-        if isinstance(message, _Said):
-            self.answers[message.index] = message.answer
-
-    def finish(self, outcome: Outcome, *, seconds: float) -> None:
-        """Take the answers that came at the end, and say of the others why they are missing."""
-        if outcome.status == "ok":
-            self.answers = dict(enumerate(outcome.value))
-        how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
-        missing = _Answer(warning=f"asked whether it supports the table, it {how}")
-        if outcome.status == "skipped":  # as the fit would be: declined while it was made
-            missing = _Answer(declined=outcome.reason)
-        for index in range(len(self.cells)):
-            self.answers.setdefault(index, missing)
-
-
 def find_refusals(
     cells: Sequence[Cell],
     schemas: Mapping[str, Schema],
-    executor: Executor,
+    engine: Engine,
     *,
     memory: int | None,
     folder: Path,
     seconds: float = SECONDS,
 ) -> Preflight:
-    """Ask the generators of cells whether they can serve their tables. Writes nothing but logs.
+    """Ask the generators of cells whether they support their tables. Writes nothing but logs.
 
     Args:
         cells: the cells that are to be trained.
         schemas: schema of each dataset by its label, as in a cell's identity; the group is left out, as in training.
-        executor: runs the plugins' code.
+        engine: runs the plugins' code.
         memory: limit that a cell's memory is held to, in bytes, or None.
         folder: an existing folder for the processes' output.
         seconds: time that all questions to one generator may take.
     """
-    questions = _questions(cells, schemas)
-    waiting: list[tuple[_Question, Future[Outcome]]] = []
-    for number, question in enumerate(questions):
-        generator = next(iter(question.cells.values()))[0].generator
-        payload = _Payload(generator.target, generator.config, tuple(question.cells))
+    waiting: list[tuple[dict[Size, list[Cell]], dict[int, Answer], Future[Outcome]]] = []
+    for number, question in enumerate(_questions(cells, schemas)):
+        generator = next(iter(question.values()))[0].generator
         # A limit for the model is not one for asking it, which takes the memory of its imports.
         limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
-        task = Task(function=_ask, payload=payload, limits=limits, log=folder / f"preflight-{number}.log")
-        waiting.append((question, executor.submit(task, partial(_Question.keep, question))))
+        task = Task(
+            function=_ask,
+            payload=(generator.target, generator.config, tuple(question)),
+            limits=limits,
+            log=folder / f"preflight-{number}.log",
+            preload=preload_for(generator.target),
+        )
+        answers: dict[int, Answer] = {}
+        waiting.append((question, answers, engine.submit(task, partial(_keep, answers))))
     found = Preflight()
-    for question, future in waiting:
-        question.finish(future.result(), seconds=seconds)
-        for index, (size, asking) in enumerate(question.cells.items()):
-            _take(found, question.answers[index], size, asking, memory)
+    for question, answers, future in waiting:
+        missing = _missing(future.result(), seconds)
+        for index, (size, asking) in enumerate(question.items()):
+            _take(found, answers.get(index, missing), size, asking, memory)
     return found
+
+
+def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
+    answers.update([said])
+
+
+def _missing(outcome: Outcome, seconds: float) -> Answer:
+    """Return what counts as the answer where a process gave none."""
+    if outcome.status == "skipped":  # as the fit would be: declined while it was made
+        return Answer(declined=outcome.reason)
+    how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
+    return Answer(warning=f"asked whether it supports the table, it {how}")
 
 
 def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> CellRecord:
@@ -177,19 +148,20 @@ def was_refused(record: CellRecord) -> bool:
     return record.status == "skipped" and PHASE in record.phases
 
 
-def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[_Question]:
-    questions: dict[str, _Question] = {}
+def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[dict[Size, list[Cell]]]:
+    """Return for each generator with its options the tables it is asked about, each with its cells."""
+    questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity
         schema = schemas[identity.dataset].model_copy(update={"group": None})
-        size = _Size(schema, identity.n_train, identity.n_features)
+        size = schema, identity.n_train, identity.n_features
         same = make_key(name=generator.name, code=generator.code, config=generator.config)
-        question = questions.setdefault(same, _Question())
-        question.cells.setdefault(size, []).append(cell)
+        question = questions.setdefault(same, {})
+        question.setdefault(size, []).append(cell)
     return list(questions.values())
 
 
-def _take(found: Preflight, answer: _Answer, size: _Size, cells: Iterable[Cell], memory: int | None) -> None:
+def _take(found: Preflight, answer: Answer, size: Size, cells: Iterable[Cell], memory: int | None) -> None:
     refusal, warning = None, answer.warning
     if answer.declined:
         refusal = Refusal(answer.declined)
@@ -206,50 +178,42 @@ def _take(found: Preflight, answer: _Answer, size: _Size, cells: Iterable[Cell],
             found.warnings[cell.key] = warning
 
 
-def _need(estimate: int, size: _Size) -> str:
-    return f"needs an estimated {bytes_text(estimate)} for {size.n_rows:,} rows x {size.n_features:,} features"
+def _need(estimate: int, size: Size) -> str:
+    _, n_rows, n_features = size
+    return f"needs an estimated {bytes_text(estimate)} for {n_rows:,} rows x {n_features:,} features"
 
 
-def _too_large(estimate: int, size: _Size, memory: int) -> str:
+def _too_large(estimate: int, size: Size, memory: int) -> str:
     return (
         f"{_need(estimate, size)}, limit {bytes_text(memory)} (--memory); use fewer features or options that need "
         "less, or raise --memory"
     )
 
 
-def _ask(payload: _Payload, send: Send) -> list[_Answer]:
+def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...]], send: Send) -> None:
     """Ask one generator about tables; the work of a process. Each answer is sent, in case the next one is the last."""
-    kind = load_target(payload.target)
-    generator = kind(kind.Config.model_validate(payload.options))
-    answers = []
-    for index, size in enumerate(payload.sizes):
-        answers.append(_answer(generator, size))
-        send(_Said(index, answers[-1]))
-    return answers
+    target, options, sizes = payload
+    kind = load_target(target)
+    generator = kind(kind.Config.model_validate(options))
+    for index, size in enumerate(sizes):
+        send((index, _answer(generator, size)))
 
 
-def _answer(generator: Any, size: _Size) -> _Answer:
+def _answer(generator: Any, size: Size) -> Answer:
     method = "supports"
     try:
-        returned = type(generator).supports(size.schema, size.n_rows, size.n_features)
+        returned = type(generator).supports(*size)
         if returned is not None:
-            return _Answer(
-                warning=f"supports() returned {returned!r}, which says nothing; to decline raise Unsupported"
-            )
+            return Answer(warning=f"supports() returned {returned!r}, which says nothing; to decline raise Unsupported")
         method = "estimate_memory"
-        return _judged(generator.estimate_memory(size.schema, size.n_rows, size.n_features))
+        estimate = check_estimate(generator.estimate_memory(*size), plugin=generator.name)
+        return Answer(estimate=estimate, machine=None if estimate is None else machine_memory())
     except Unsupported as error:
-        return _Answer(declined=str(error) or f"{method}() declines this table without a reason")
+        return Answer(declined=str(error) or f"{method}() declines this table without a reason")
+    except PluginError as error:
+        return Answer(warning=str(error))
     except Exception as error:  # a plugin may raise anything
-        return _Answer(warning=_one_line(f"{method}() raised {type(error).__name__}: {error}"))
-
-
-def _judged(estimate: Any) -> _Answer:
-    if estimate is None:
-        return _Answer()
-    if isinstance(estimate, bool) or not isinstance(estimate, Real) or not 0 <= float(estimate) < float("inf"):
-        return _Answer(warning=_one_line(f"estimate_memory() returned {estimate!r}, expected bytes or None"))
-    return _Answer(estimate=int(float(estimate)), machine=machine_memory())
+        return Answer(warning=_one_line(f"{method}() raised {type(error).__name__}: {error}"))
 
 
 def _ending(outcome: Outcome) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from tabgenbench.errors import ConfigError
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Suite
-from tabgenbench.run.choose_engine import Engine
+from tabgenbench.run.choose_engine import EngineChoice
 from tabgenbench.run.pending import find_work
 from tabgenbench.run.plan import OpenedDataset, make_plan, resolve
 from tabgenbench.run.prepare import Prepared, prepare_dataset
@@ -36,7 +36,7 @@ class RunRequest:
 
     suite: Suite
     datasets: Sequence[OpenedDataset]
-    engine: Engine
+    engine: EngineChoice
     store: Path
     say: Callable[[str], None]
     command: str | None = None
@@ -48,7 +48,7 @@ class PlannedRun:
     """A run whose every name, option and table is checked; nothing is written yet."""
 
     run: Run
-    engine: Engine
+    engine: EngineChoice
     datasets: tuple[Prepared, ...]
 
 
@@ -88,11 +88,11 @@ def ask_generators(planned: PlannedRun) -> None:
     run = planned.run
     run.todo = find_work(run)
     if run.todo:
-        executor = planned.engine.make(None)
+        engine = planned.engine.make(None)
         try:
-            run.preflight = preflight(run, executor)
+            run.preflight = preflight(run, engine)
         finally:
-            executor.close()
+            engine.close()
 
 
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:

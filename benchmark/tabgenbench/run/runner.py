@@ -9,13 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
-from tabgenbench.engines.base import Executor
+from tabgenbench.engines.base import Engine
 from tabgenbench.engines.environment import describe_environment
 from tabgenbench.engines.scratch import new_scratch
 from tabgenbench.registry.events import Problem
 from tabgenbench.registry.manager import Plugins
-from tabgenbench.run.cell_work import CellWork, Events, Stopped
+from tabgenbench.run.cell_work import CellWork, Stopped
 from tabgenbench.run.pending import find_work, is_unchanged, needs_fit
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record
@@ -30,8 +31,8 @@ GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still 
 WAIT_SECONDS = 0.5  # between two looks at cells that another runner has
 
 
-def execute(run: Run, plugins: Plugins, make_executor: Callable[[], Executor]) -> None:
-    """Do the work of a run; ``make_executor`` is called only where there is some.
+def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
+    """Do the work of a run; ``make_engine`` is called only where there is some.
 
     Observers are called in this thread. An interrupt ends every process and leaves the store clean.
 
@@ -42,24 +43,24 @@ def execute(run: Run, plugins: Plugins, make_executor: Callable[[], Executor]) -
         run.store.write_suite(run.plan.to_record(run.command or run_command()))
         run.todo = find_work(run)
         if run.todo:
-            _work(run, plugins, make_executor())
+            _work(run, plugins, make_engine())
         else:
             plugins.notify("run_started", run=run)
         _collect_problems(run)
     plugins.notify("run_finished", run=run)
 
 
-def _work(run: Run, plugins: Plugins, executor: Executor) -> None:
+def _work(run: Run, plugins: Plugins, engine: Engine) -> None:
     try:
-        run.preflight = preflight(run, executor)
+        run.preflight = preflight(run, engine)
         run.todo = _keep_refusals(run)
         plugins.notify("run_started", run=run)
-        _Engine(run, plugins, executor).work()
+        CellLoop(run, plugins, engine).work()
     finally:
-        executor.close()
+        engine.close()
 
 
-def preflight(run: Run, executor: Executor) -> Preflight:
+def preflight(run: Run, engine: Engine) -> Preflight:
     """Ask the generators whose cells are to be trained whether they can serve them."""
     import shutil
 
@@ -69,7 +70,7 @@ def preflight(run: Run, executor: Executor) -> Preflight:
         options = run.options
         memory = options.memory if options.device == "cpu" else None  # an estimate counts the device's memory too
         seconds = min(PREFLIGHT_SECONDS, options.timeout or PREFLIGHT_SECONDS)
-        return find_refusals(cells, run.plan.schemas, executor, memory=memory, folder=folder, seconds=seconds)
+        return find_refusals(cells, run.plan.schemas, engine, memory=memory, folder=folder, seconds=seconds)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -125,25 +126,32 @@ def _collect_problems(run: Run) -> None:
                     found.append(Problem(cell.title, label, score.status, score.reason))
 
 
-class _Engine:
-    """Works through the cells of a run in as many threads as there are workers; observers hear of it in one thread."""
+class CellLoop:
+    """Works through the cells of a run; observers are called in the thread that calls `work`.
 
-    def __init__(self, run: Run, plugins: Plugins, executor: Executor) -> None:
-        self.run, self.plugins, self.executor = run, plugins, executor
-        self.events: Events = queue.Queue()
+    There are as many threads as workers. With an engine that runs tasks in the calling thread, cells are worked in the
+    thread that calls `work`, so that an interrupt reaches them.
+    """
+
+    def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:
+        self.run, self.plugins, self.engine = run, plugins, engine
+        self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self.stopping = threading.Event()
         self.claims = Claims(run.store)
         self.waiting = deque(run.todo)
         self.choosing = threading.Lock()
-        self.cell_work = CellWork(run, executor, events=self.events, stopping=self.stopping)
+        self.announce = self._notify if engine.in_caller else self._queue
+        self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
     def work(self) -> None:
         """Do all cells; returns when each is done, here or by another runner."""
-        workers = self.run.options.workers
+        workers = 0 if self.engine.in_caller else self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
-        try:  # an interrupt may come at any line from here on, and threads that are not told to stop go on for ever
+        try:  # an interrupt may come at any line from here on, and threads that are not stopped run for ever
             heart = pool.submit(self._refresh_claims)
             futures = [pool.submit(self._do_cells) for _ in range(workers)]
+            if self.engine.in_caller:
+                self._do_cells()
             while not all(future.done() for future in futures) and not _first_failure([heart, *futures]):
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
@@ -151,9 +159,12 @@ class _Engine:
                 raise failure
         finally:
             self.stopping.set()
-            self.executor.close()
+            self.engine.close()
             pool.shutdown(wait=True, cancel_futures=True)
             self.claims.close()
+
+    def _queue(self, hook: str, arguments: dict[str, Any]) -> None:
+        self.events.put((hook, arguments))
 
     def _tell(self, *, wait: float) -> None:
         while True:
@@ -161,10 +172,13 @@ class _Engine:
                 hook, arguments = self.events.get(timeout=wait) if wait else self.events.get_nowait()
             except queue.Empty:
                 return
-            if hook == "cell_finished":
-                self.run.finished += 1
-            self.plugins.notify(hook, **arguments)
+            self._notify(hook, arguments)
             wait = 0.0
+
+    def _notify(self, hook: str, arguments: dict[str, Any]) -> None:
+        if hook == "cell_finished":
+            self.run.finished += 1
+        self.plugins.notify(hook, **arguments)
 
     def _refresh_claims(self) -> None:
         refreshed = time.monotonic()
@@ -178,14 +192,14 @@ class _Engine:
 
     def _do_cells(self) -> None:
         while (cell := self._next_cell()) is not None:
-            self.events.put(("cell_started", {"cell": cell}))
+            self.announce("cell_started", {"cell": cell})
             try:
                 record = self.cell_work.do(cell)
             except Stopped:
                 return
             finally:
                 self.claims.release(cell.key)
-            self.events.put(("cell_finished", {"record": record}))
+            self.announce("cell_finished", {"record": record})
 
     def _next_cell(self) -> Cell | None:
         """Return a cell, claimed for this runner; wait while other runners have all that is left."""

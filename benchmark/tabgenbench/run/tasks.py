@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,7 @@ from tabgenbench.data.split_files import read_evaluation_tables, read_fit_tables
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
 from tabgenbench.engines.base import Send
+from tabgenbench.engines.isolate import unchanged_process
 from tabgenbench.engines.worker import failure_of, flush_output, mark
 from tabgenbench.interfaces.checks import check_sample, score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
@@ -27,7 +29,6 @@ from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.keys import seed_of
 from tabgenbench.records import DrawScores
 from tabgenbench.registry.lazy import Target, load_target
-from tabgenbench.run.isolate import unchanged_process
 
 __all__ = [
     "FitPayload",
@@ -101,7 +102,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     """Train a generator and write its samples; return what the record keeps.
 
     Sends a `Mark` as the phases ``fit`` and ``sample`` begin, and a `Progress` now and then. What comes before the
-    first mark (imports, reading, the first use of the device) is in no figure.
+    first mark (imports, reading, the first use of the device) is not in any reported figure.
     """
     kind = load_target(payload.target)
     generator: Generator = kind(kind.Config.model_validate(payload.options))
@@ -193,13 +194,18 @@ def metric_phase(label: str) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Do what only a first use of torch and the device costs: imports, threads, handles. Draws no random number."""
+    """Do what only a first use of NumPy, torch and the device costs: threads, handles. Draws no random number.
+
+    Torch is left alone where the generator has not imported it.
+    """
+    np.linalg.svd(np.ones((8, 8)))
+    if device == "cpu" and "torch" not in sys.modules:
+        return
     import torch
 
     square = torch.ones(64, 64, device=device, requires_grad=True)
     (square @ square).sum().backward()  # type: ignore[no-untyped-call]
     torch.optim.Adam([square]).step()
-    np.linalg.svd(np.ones((8, 8)))
     _synchronize(device)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tabgenbench.engines.base import Limits, Outcome, Task
-from tabgenbench.engines.local import LocalExecutor
+from tabgenbench.engines.base import EngineOptions, Limits, Outcome, Task
+from tabgenbench.engines.local import LocalEngine
 from tabgenbench.engines.watch import Watch
 
 FUNCTIONS = """
@@ -152,12 +152,12 @@ def functions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
 
 def run(tmp_path: Path, function: object, payload: object = 1, **limits: object) -> tuple[Outcome, list[object]]:
     messages: list[object] = []
-    executor = LocalExecutor(workers=1, threads=1)
+    engine = LocalEngine(EngineOptions(device="cpu", workers=1, threads=1))
     try:
         task = Task(function=function, payload=payload, limits=Limits(**limits), log=tmp_path / "log")  # type: ignore[arg-type]
-        return executor.submit(task, messages.append).result(), messages
+        return engine.submit(task, messages.append).result(), messages
     finally:
-        executor.close()
+        engine.close()
 
 
 def test_value_and_messages_come_back(tmp_path: Path, functions: object) -> None:
@@ -248,18 +248,18 @@ def test_each_phase_has_its_own_limit_and_figures(tmp_path: Path, functions: obj
 
 
 def test_a_keeper_that_was_killed_while_it_waited_is_replaced(tmp_path: Path, functions: object) -> None:
-    executor = LocalExecutor(workers=1, threads=1)
+    engine = LocalEngine(EngineOptions(device="cpu", workers=1, threads=1))
     task = Task(function=functions.above, payload=0, limits=Limits(), log=tmp_path / "log")  # type: ignore[attr-defined]
     try:
-        first, _ = (executor.submit(task, print).result() for _ in range(2))  # the second has a keeper of its own
+        first, _ = (engine.submit(task, print).result() for _ in range(2))  # the second has a keeper of its own
         keeper = psutil.Process(first.value)
         keeper.kill()
         psutil.wait_procs([keeper], timeout=10)
-        after = executor.submit(task, print).result()
+        after = engine.submit(task, print).result()
         assert after.status == "ok"
         assert after.value != first.value
     finally:
-        executor.close()
+        engine.close()
 
 
 def test_temporary_files_go_with_the_task(tmp_path: Path, functions: object) -> None:
@@ -274,15 +274,16 @@ def test_output_is_kept_but_not_without_end(tmp_path: Path, functions: object) -
     assert (tmp_path / "log").stat().st_size <= 40 * (2**20 + 1) + 100
 
 
-def test_tasks_get_gpus_by_turns(tmp_path: Path, functions: object) -> None:
-    executor = LocalExecutor(workers=4, threads=1, gpus=["3", "5"], slots_per_gpu=2)
+def test_tasks_get_gpus_by_turns(tmp_path: Path, functions: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    engine = LocalEngine(EngineOptions(device="cuda", workers=4, threads=1, slots_per_gpu=2))
     try:
         function = functions.visible  # type: ignore[attr-defined]
         tasks = [Task(function=function, payload=0, limits=Limits(), log=tmp_path / f"log-{i}") for i in range(4)]
-        futures = [executor.submit(task, lambda message: None) for task in tasks]
+        futures = [engine.submit(task, lambda message: None) for task in tasks]
         assert sorted(future.result().value for future in futures) == ["3", "3", "5", "5"]
     finally:
-        executor.close()
+        engine.close()
 
 
 def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:

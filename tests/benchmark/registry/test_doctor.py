@@ -10,8 +10,8 @@ import click
 import pytest
 
 from tabgenbench import PluginError
-from tabgenbench.engines.base import Executor
-from tabgenbench.engines.local import LocalExecutor
+from tabgenbench.engines.base import Engine, EngineOptions
+from tabgenbench.engines.local import LocalEngine
 from tabgenbench.registry.doctor import PluginReport, examine_plugins
 from tabgenbench.registry.manager import make_manager
 
@@ -89,20 +89,20 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    executor = LocalExecutor(workers=2, threads=1)
-    yield executor
-    executor.close()
+def engine() -> Iterator[Engine]:
+    engine = LocalEngine(EngineOptions(device="cpu", workers=2, threads=1))
+    yield engine
+    engine.close()
 
 
 @pytest.fixture
-def doctor(executor: Executor) -> Callable[[list[EntryPoint]], dict[str, PluginReport]]:
+def doctor(engine: Engine) -> Callable[[list[EntryPoint]], dict[str, PluginReport]]:
     """Ask the doctor about the plugins of entry points; returns the reports by plugin."""
 
     def ask(points: list[EntryPoint]) -> dict[str, PluginReport]:
         plugins = make_manager(points=points)
         plugins.add_commands(click.Group())
-        return {report.plugin: report for report in examine_plugins(plugins, executor)}
+        return {report.plugin: report for report in examine_plugins(plugins, engine)}
 
     return ask
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tabgenbench import Schema
-from tabgenbench.engines.base import Executor
-from tabgenbench.engines.local import LocalExecutor
+from tabgenbench.engines.base import Engine, EngineOptions
+from tabgenbench.engines.local import LocalEngine
 from tabgenbench.keys import make_key
 from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Phase
 from tabgenbench.run.plan import Cell, GeneratorChoice
@@ -86,10 +86,10 @@ FEATURES = {"tiny": 5, "wide": 15_000}
 
 
 @pytest.fixture(scope="module")
-def executor() -> Iterator[Executor]:
-    executor = LocalExecutor(workers=2, threads=1)
-    yield executor
-    executor.close()
+def engine() -> Iterator[Engine]:
+    engine = LocalEngine(EngineOptions(device="cpu", workers=2, threads=1))
+    yield engine
+    engine.close()
 
 
 @pytest.fixture
@@ -133,11 +133,11 @@ def make_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 
 @pytest.fixture
-def ask(executor: Executor, tmp_path: Path) -> Callable[..., Preflight]:
+def ask(engine: Engine, tmp_path: Path) -> Callable[..., Preflight]:
     """Ask about cells."""
 
     def ask(*cells: Cell, memory: int | None = None, seconds: float = 60.0) -> Preflight:
-        return find_refusals(cells, SCHEMAS, executor, memory=memory, folder=tmp_path, seconds=seconds)
+        return find_refusals(cells, SCHEMAS, engine, memory=memory, folder=tmp_path, seconds=seconds)
 
     return ask
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tabgenbench import Card, Generator, Schema
-from tabgenbench.engines.base import Outcome, Task, Usage
+from tabgenbench.engines.base import Engine, EngineOptions, Outcome, Task, Usage
 from tabgenbench.errors import StoreError
 from tabgenbench.records import CellIdentity, CellRecord, Environment
 from tabgenbench.registry.manager import Plugins, make_manager
@@ -45,10 +45,10 @@ class Large(Generator):
         """Do nothing."""
 
 
-class Fake:
-    """An executor: asks generators in this process, and has ``fit`` in place of a training.
+class Fake(Engine):
+    """An engine: asks generators in this process, and has ``fit`` in place of a training.
 
-    One that never ends does so when the executor is closed, as a process would.
+    One that never ends does so when the engine is closed, as a process would.
     """
 
     def __init__(
@@ -58,8 +58,14 @@ class Fake:
         tables: tuple[str, ...] = ("draw-0.h5ad",),
         asked: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__(EngineOptions())
         self.fit, self.asked, self.fits, self.closed, self.tables = fit, asked, 0, False, tables
         self._endless: list[Future[Outcome]] = []
+
+    @classmethod
+    def settle(cls, options: EngineOptions) -> EngineOptions:
+        """Return the options."""
+        return options
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
         """Do the task at once."""

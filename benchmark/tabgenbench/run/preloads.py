@@ -1,0 +1,97 @@
+"""Which modules the process of a task should find imported, as its plugin's source says."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabgenbench.errors import PluginError
+from tabgenbench.keys import sources_of
+
+if TYPE_CHECKING:
+    from tabgenbench.registry.lazy import Target
+    from tabgenbench.registry.manager import Plugins
+    from tabgenbench.registry.suite import Suite
+
+__all__ = ["FULL", "LIGHT", "PRELOADS", "SCIENCE", "TORCH", "preload_for", "preload_of", "preloads_of"]
+
+LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
+_TABLES = (
+    "anndata",
+    "tabgenbench.run.tasks",
+    "tabgenbench.run.warm_up",
+)
+_SCIENCE = ("sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "scipy.cluster.hierarchy")
+_TORCH = ("torch", "tabgenbench.run.warm_torch")
+PRELOADS = {  # the last is for tasks of which nothing is known
+    LIGHT: _TABLES,
+    SCIENCE: (*_SCIENCE, *_TABLES),
+    TORCH: (*_TORCH, *_TABLES),
+    FULL: (*_TORCH, *_SCIENCE, *_TABLES),
+}
+_PLAIN = {"anndata", "click", "h5py", "numpy", "pandas", "pluggy", "psutil", "pydantic", "scipy", "tabgenbench"}
+_HEAVY = {  # packages whose import takes a second or more, by the preload that has them
+    LIGHT: set[str](),
+    SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
+    TORCH: {"torch"},
+    FULL: {"sklearn", "scipy.cluster", "scipy.spatial", "torch"},
+}
+_OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch when used
+
+
+def preloads_of(suite: Suite, plugins: Plugins) -> list[str]:
+    """Return the preloads of a suite's generators, in their order; nothing is imported to find out."""
+    entries = plugins.entries("generators")
+    modules = [entries[one.name].module for one in suite.generators if one.name in entries]
+    return list(dict.fromkeys(map(preload_of, modules)))
+
+
+def preload_for(*targets: Target) -> str:
+    """Return the preload of the modules of classes; a pickled class is of the script that runs, or of a notebook."""
+    return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
+
+
+@cache
+def preload_of(*modules: str) -> str:
+    """Return the name of the smallest preload with everything heavy that plugins in these modules may import.
+
+    A module that cannot be read, or that imports a package of which nothing is known here, needs all of them.
+    """
+    try:
+        found = _imports_of({path for module in modules for path in sources_of(module)})
+    except PluginError:
+        return FULL
+    own = {module.partition(".")[0] for module in modules}
+    packages = {name.partition(".")[0] for name in found}
+    if not packages <= {*_PLAIN, "sklearn", "torch", *own, *sys.stdlib_module_names}:
+        return FULL
+    heavy = found & _HEAVY[FULL]
+    return next(name for name, offered in _HEAVY.items() if heavy <= offered)
+
+
+def _imports_of(paths: Iterable[Path]) -> set[str]:
+    """Return what files import: packages, and subpackages of one level."""
+    found: set[str] = set()
+    for path in paths:
+        if path.suffix != ".py":
+            raise PluginError(f"{path}: not Python source, so its imports are not known")
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found |= _levels(alias.name)
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                for alias in node.names:
+                    found |= _levels(f"{node.module}.{alias.name}")
+                    found |= {"torch"} if alias.name in _OF_TORCH else set()
+            elif isinstance(node, ast.Attribute) and node.attr in _OF_TORCH:
+                found.add("torch")
+    return found
+
+
+def _levels(name: str) -> set[str]:
+    first, _, rest = name.partition(".")
+    return {first, f"{first}.{rest.partition('.')[0]}"} if rest else {first}
