@@ -155,8 +155,7 @@ def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[dic
         generator, identity = cell.generator, cell.identity
         schema = schemas[identity.dataset].model_copy(update={"group": None})
         size = schema, identity.n_train, identity.n_features
-        same = make_key(name=generator.name, code=generator.code, config=generator.config)
-        question = questions.setdefault(same, {})
+        question = questions.setdefault(make_key(target=str(generator.target), config=generator.config), {})
         question.setdefault(size, []).append(cell)
     return list(questions.values())
 
