@@ -25,6 +25,7 @@ def test_the_hooks_are_those_of_the_design() -> None:
         "cell_started",
         "register_commands",
         "register_datasets",
+        "register_engines",
         "register_generators",
         "register_metrics",
         "register_suites",

@@ -90,6 +90,7 @@ def test_everything_on_the_page_is_listed(samples: Samples) -> None:
         ("generators", "linear-gaussian", "tabgenbench-lab:lab"),
         ("metrics", "in-range", "tabgenbench-lab:lab"),
         ("datasets", "iris", "tabgenbench-lab:lab"),
+        ("engines", "spawn", "tabgenbench-lab:lab"),
         ("suites", "lab", "tabgenbench-lab:lab"),
     }
 
@@ -122,6 +123,18 @@ def test_the_suite_trains_and_scores_every_generator(store: Path) -> None:
     in_range = [draw["scores"]["in-range"] for one in scores if one["metric"] == "in-range" for draw in one["draws"]]
     assert len(in_range) == 8
     assert min(in_range) > 0.8
+
+
+def test_the_engine_runs_what_the_local_one_does(samples: Samples, store: Path) -> None:
+    options = ("-g", "linear-gaussian:epochs=20,learning_rate=0.1", "-m", "in-range", "--threads", "1")
+    samples.tabgenbench("run", "lab", *options, "--executor", "spawn", "--store", "spawned")
+    scores = list((samples.folder / "spawned").glob("cells/*/scores/*.json"))
+    assert len(scores) == 1
+    same = store / scores[0].relative_to(samples.folder / "spawned")
+    assert json.loads(scores[0].read_bytes())["draws"] == json.loads(same.read_bytes())["draws"]
+    refused = samples.run("-c", COMMAND, "run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused")
+    assert refused.returncode == 2
+    assert "has no limits" in refused.stderr
 
 
 def test_the_trained_sample_learns(store: Path) -> None:

@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tabgenbench_plugins.generators.cvae import Cvae
+from tabgenbench_plugins.generators.cvae import CVAE
 
 
-class TimedCvae(Cvae):
+class TimedCvae(CVAE):
     name = "timed-cvae"
 
     def fit(self, *arguments: Any) -> None:
