@@ -28,6 +28,7 @@ def test_the_hooks_are_those_of_the_design() -> None:
         "register_engines",
         "register_generators",
         "register_metrics",
+        "register_reports",
         "register_suites",
         "run_finished",
         "run_started",

@@ -152,3 +152,30 @@ def test_the_observer_heard_every_event(store: Path) -> None:
     assert kinds.count("begin") == kinds.count("end") == 4
     assert {"epoch", "of", "loss"} <= next(one for one in events if one["event"] == "progress").keys()
     assert events[-1]["problems"] == []
+
+
+def test_the_board_shows_the_label_and_the_figure_of_the_metric(samples: Samples, store: Path) -> None:
+    shown = samples.tabgenbench("leaderboard", "lab", "--store", str(store), "--out", "board")
+    assert any(line.startswith("Linear, 20 epochs ") for line in shown.splitlines())
+    board = samples.folder / "board"
+    assert (board / "figures" / "iris-range.png").read_bytes().startswith(b"\x89PNG")
+    assert "share of values inside the range" in (board / "figures" / "iris-range.svg").read_text(encoding="utf-8")
+    page = (board / "README.md").read_text(encoding="utf-8")
+    assert "`Linear, 20 epochs`" in page
+    assert "linear-gaussian:epochs=20" not in page.partition("## What the scores mean")[0]
+    assert "![Share of values inside the range of the real rows on iris, feature by feature.]" in page
+
+
+def test_the_report_is_found_by_its_name_and_builds_a_board(samples: Samples, store: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from tabgenbench.registry.manager import make_manager\n"
+        "report = make_manager().find('reports', 'ranking').load_fitting('reports')()\n"
+        "board = report.build(Path('store'), 'lab')\n"
+        "print(len(board.table()), board.table()['value'].is_monotonic_decreasing, len(board.scores))\n"
+        "print(sorted(board.table()['label'])[0])\n"
+        "print(board.save(Path('ranking'))[0], '<table' in board._repr_html_())\n"
+    )
+    done = samples.run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["4 True 24", "Linear, 20 epochs", "ranking/ranking.csv True"]
