@@ -18,6 +18,7 @@ from tabgenbench.errors import ConfigError, TabGenBenchError
 from tabgenbench.folders import resolve_data_dir
 from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.keys import class_hash
 from tabgenbench.options import make_options
 from tabgenbench.records import Problem
@@ -113,38 +114,27 @@ def benchmark(
         TabGenBenchError: something that is asked for does not fit, or nothing at all succeeded; one sentence says why.
     """
     plugins = make_manager()
-    chosen = _suite(suite, plugins, {"generators": generators, "metrics": metrics, "split": split, "name": name})
     numbers = {"splits": splits, "seeds": seeds, "first_seed": first_seed, "draws": draws}
-    given = {number: value for number, value in numbers.items() if value is not None}
-    chosen = make_options(Suite, {**dict(chosen), **given}, where="benchmark")
-    engine = choose_engine(
-        {
-            "device": device,
-            "executor": executor,
-            "address": None,
-            "workers": workers,
-            "slots_per_gpu": slots_per_gpu,
-            "threads": threads,
-            "timing": False,
-            "timeout": timeout,
-            "memory": memory,
-            "retry_failed": retry_failed,
-        },
-        plugins,
-    )
-    engine.warm(chosen, plugins)
-    roles = {
-        "conditions": conditions,
-        "group": group,
-        "batch": batch,
-        "ignore": ignore,
-        "id": id,
-        "scale": scale,
-        "log2p1": log2p1,
+    lists = {"generators": generators, "metrics": metrics, "split": split, "name": name}
+    chosen = _suite(suite, plugins, {**lists, **numbers})
+    options = {
+        "device": device,
+        "executor": executor,
+        "address": None,
+        "workers": workers,
+        "slots_per_gpu": slots_per_gpu,
+        "threads": threads,
+        "timing": False,
+        "timeout": timeout,
+        "memory": memory,
+        "retry_failed": retry_failed,
     }
-    said = {role: value for role, value in roles.items() if value is not None}
-    given_datasets = chosen.datasets if datasets is None else datasets
-    opened = _open_all(given_datasets, plugins, resolve_data_dir(data_dir), said)
+    engine = choose_engine(options, plugins)
+    engine.warm(chosen, plugins)
+    roles = {"conditions": conditions, "group": group, "batch": batch, "ignore": ignore, "id": id}
+    said = _given({**roles, "scale": scale, "log2p1": log2p1})
+    asked = chosen.datasets if datasets is None else datasets
+    opened = _open_all(asked, plugins, resolve_data_dir(data_dir), said)
     with _store_folder(store) as (folder, is_temporary):
         request = RunRequest(
             suite=chosen, datasets=opened, engine=engine, store=folder, say=say, command=COMMAND, is_quiet=True
@@ -214,25 +204,29 @@ def _names(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
-def _suite(start: str | Path | None, plugins: Plugins, given: Mapping[str, Any]) -> Suite:
-    """Return a suite with the lists that are given, else those of the suite to start from."""
-    changes: dict[str, Any] = {}
-    for kind in ("generators", "metrics"):
-        if given[kind] is not None:
-            changes[kind] = make_choices(kind, given[kind], plugins)
-    if given["split"] is not None:
-        changes["split"] = make_options(SplitConfig, given["split"], where="split")
-    if given["name"] is not None:
-        if not re.fullmatch(r"[\w.-]+", given["name"]):
-            raise ConfigError(f"name: got {given['name']!r}, expected letters, digits, '-', '_' and '.'; rename it")
-        changes["name"] = given["name"]
-    if start is not None:
-        return find_suite(str(start), plugins).model_copy(update=changes)
-    if not changes.get("generators"):
-        known = ", ".join(plugins.entries("generators"))
-        raise ConfigError(f"generators: none is given; name some, or a suite to start from; known: {known}")
-    changes.setdefault("metrics", make_choices("metrics", list(plugins.entries("metrics")), plugins))
-    return Suite(**{"name": NAME, "datasets": (), **changes})
+def _given(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]) -> Suite:
+    """Return a suite of what is given, the rest from the suite to start from."""
+    changes = _given(values)
+    kinds: tuple[Kind, ...] = ("generators", "metrics")
+    for kind in kinds:
+        if kind in changes:
+            changes[kind] = make_choices(kind, changes[kind], plugins)
+    if "split" in changes:
+        changes["split"] = make_options(SplitConfig, changes["split"], where="split")
+    if not re.fullmatch(r"[\w.-]+", changes.get("name", NAME)):
+        raise ConfigError(f"name: got {changes['name']!r}, expected letters, digits, '-', '_' and '.'; rename it")
+    base = {"name": NAME, "datasets": (), "generators": ()} if start is None else dict(find_suite(str(start), plugins))
+    merged = {**base, **changes}
+    merged.setdefault("metrics", make_choices("metrics", list(plugins.entries("metrics")), plugins))
+    for kind in kinds:
+        if not merged[kind]:
+            known = ", ".join(plugins.entries(kind))
+            raise ConfigError(f"{kind}: none is given; name some, or a suite to start from; known: {known}")
+    return make_options(Suite, merged, where="benchmark")
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:

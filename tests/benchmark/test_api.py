@@ -92,7 +92,7 @@ def benchmark(frame: pd.DataFrame) -> Callable[..., Any]:
     """`tabgenbench.benchmark` on the frame, small and with equal threads everywhere."""
 
     def call(datasets: Any = None, generators: Any = "shuffled", **options: Any) -> Any:
-        defaults: dict[str, Any] = {"metrics": "moments", "splits": 1, "draws": 1, "threads": 1, "workers": 2}
+        defaults: dict[str, Any] = {"metrics": "moments", "splits": 1, "draws": 1, "executor": "inline"}
         return tabgenbench.benchmark(frame if datasets is None else datasets, generators, **{**defaults, **options})
 
     return call
@@ -102,13 +102,15 @@ def trained(store: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in store.glob("cells/*/fit.json")}
 
 
+@pytest.mark.parametrize("engine", ["inline", "local"])
 def test_classes_of_a_notebook_go_from_a_frame_to_a_board_and_train_again_when_they_change(
-    benchmark: Callable[..., Any], tmp_path: Path, frame: pd.DataFrame
+    benchmark: Callable[..., Any], tmp_path: Path, frame: pd.DataFrame, engine: str
 ) -> None:
     cell, store = run_cell(), tmp_path / "store"
+    same: dict[str, Any] = {"splits": 2, "threads": 1, "store": store, "executor": engine}
     noise = cell["Noise"]
     generators = [noise, noise(noise.Config(sd=2.0)), "shuffled"]
-    board = benchmark({"mine": frame}, generators, metrics=[cell["Level"], "moments"], splits=2, store=store)
+    board = benchmark({"mine": frame}, generators, metrics=[cell["Level"], "moments"], **same)
     scores = board.scores
     assert set(scores["dataset"]) == {"mine"}
     assert set(scores["generator"]) == {"noise", "shuffled"}
@@ -120,12 +122,12 @@ def test_classes_of_a_notebook_go_from_a_frame_to_a_board_and_train_again_when_t
     assert len(before) == 6
 
     again = run_cell()["Noise"]
-    second = benchmark({"mine": frame.copy()}, [again, again(again.Config(sd=2.0)), "shuffled"], splits=2, store=store)
+    second = benchmark({"mine": frame.copy()}, [again, again(again.Config(sd=2.0)), "shuffled"], **same)
     assert trained(store) == before
     assert len(second.table()) == 3
 
     edited = run_cell(CELL.replace("SHIFT = 0.5", "SHIFT = 0.0"))["Noise"]
-    benchmark({"mine": frame}, [edited, "shuffled"], splits=2, store=store)
+    benchmark({"mine": frame}, [edited, "shuffled"], **same)
     after = trained(store)
     assert before.items() <= after.items()
     assert len(after) == 8
@@ -182,6 +184,8 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
         ((None, 3), {}, ConfigError, "generators: got 3, expected a name such as"),
         ((None, MemorySource), {}, PluginError, "MemorySource is no Generator; derive it from tabgenbench.Generator"),
         ((None, []), {}, ConfigError, "generators: none is given"),
+        ((None, []), {"suite": "quickstart"}, ConfigError, "generators: none is given"),
+        ((None,), {"metrics": []}, ConfigError, "metrics: none is given"),
         (([],), {}, ConfigError, "datasets: none is given"),
         (([1, 2],), {}, DataError, "dataset 'table': got builtins.int, expected a pandas.DataFrame"),
         (("wbdc",), {}, ConfigError, "unknown dataset 'wbdc'; did you mean 'wdbc'"),
@@ -196,6 +200,8 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
         ((None,), {"suite": "quickstrat"}, ConfigError, "unknown suite 'quickstrat'; did you mean 'quickstart'"),
         ((None,), {"name": "a/b"}, ConfigError, "name: got 'a/b', expected letters"),
         ((None,), {"device": "tpu"}, TabGenBenchError, "'tpu', expected auto"),
+        ((None,), {"executor": "inlin"}, ConfigError, "unknown engine 'inlin'; did you mean 'inline'"),
+        ((None,), {"timeout": 5.0}, ConfigError, "--executor inline: runs one cell at a time in this process"),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_and_writes_nothing(
@@ -244,7 +250,7 @@ def test_a_suite_can_be_the_start(benchmark: Callable[..., Any], tmp_path: Path)
     suite.write_text(
         "splits = 1\ndraws = 1\n" + "".join(f"{name} = {json.dumps(one)}\n" for name, one in lists.items())
     )
-    board = tabgenbench.benchmark(suite=suite, generators="shuffled", threads=1, store=tmp_path / "store")
+    board = tabgenbench.benchmark(suite=suite, generators="shuffled", executor="inline", store=tmp_path / "store")
     assert set(board.scores["generator"]) == {"shuffled"}
     assert set(board.scores["dataset"]) == {"wdbc"}
     assert [path.stem for path in (tmp_path / "store" / "suites").iterdir()] == ["own"]

@@ -21,7 +21,7 @@ ROOMS = {  # which rooms of the harness each may import; "root" is every module 
     "root": set(),
     "engines": {"root"},
     "data": {"root"},
-    "interfaces": {"root", "data"},
+    "interfaces": {"root", "engines", "data"},
     "registry": {"root", "engines", "data", "interfaces"},
     "store": {"root", "data"},
     "run": {"root", "engines", "data", "interfaces", "registry", "store"},

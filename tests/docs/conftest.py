@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.interfaces.kinds import KINDS
+from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.registry.manager import Plugins, make_manager
 
 
@@ -28,7 +28,8 @@ def builtin() -> Plugins:
 @pytest.fixture(scope="session")
 def builtin_classes(builtin: Plugins) -> list[Any]:
     """The classes of all built-in generators, metrics and datasets."""
-    return [entry.load() for kind in KINDS for entry in builtin.entries(kind).values()]
+    kinds: tuple[Kind, ...] = ("generators", "metrics", "datasets")  # those with options
+    return [entry.load() for kind in kinds for entry in builtin.entries(kind).values()]
 
 
 @pytest.fixture(scope="session")

@@ -90,6 +90,7 @@ def test_everything_on_the_page_is_listed(samples: Samples) -> None:
         ("generators", "linear-gaussian", "tabgenbench-lab:lab"),
         ("metrics", "in-range", "tabgenbench-lab:lab"),
         ("datasets", "iris", "tabgenbench-lab:lab"),
+        ("engines", "spawn", "tabgenbench-lab:lab"),
         ("suites", "lab", "tabgenbench-lab:lab"),
     }
 
@@ -124,6 +125,18 @@ def test_the_suite_trains_and_scores_every_generator(store: Path) -> None:
     assert min(in_range) > 0.8
 
 
+def test_the_engine_runs_what_the_local_one_does(samples: Samples, store: Path) -> None:
+    options = ("-g", "linear-gaussian:epochs=20,learning_rate=0.1", "-m", "in-range", "--threads", "1")
+    samples.tabgenbench("run", "lab", *options, "--executor", "spawn", "--store", "spawned")
+    scores = list((samples.folder / "spawned").glob("cells/*/scores/*.json"))
+    assert len(scores) == 1
+    same = store / scores[0].relative_to(samples.folder / "spawned")
+    assert json.loads(scores[0].read_bytes())["draws"] == json.loads(same.read_bytes())["draws"]
+    refused = samples.run("-c", COMMAND, "run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused")
+    assert refused.returncode == 2
+    assert "has no limits" in refused.stderr
+
+
 def test_the_trained_sample_learns(store: Path) -> None:
     records = [json.loads(path.read_bytes()) for path in store.glob("cells/*/fit.json")]
     losses = next(one["losses"]["loss"] for one in records if one["cell"]["label"] == "linear-gaussian:epochs=100")
@@ -139,3 +152,30 @@ def test_the_observer_heard_every_event(store: Path) -> None:
     assert kinds.count("begin") == kinds.count("end") == 4
     assert {"epoch", "of", "loss"} <= next(one for one in events if one["event"] == "progress").keys()
     assert events[-1]["problems"] == []
+
+
+def test_the_board_shows_the_label_and_the_figure_of_the_metric(samples: Samples, store: Path) -> None:
+    shown = samples.tabgenbench("leaderboard", "lab", "--store", str(store), "--out", "board")
+    assert any(line.startswith("Linear, 20 epochs ") for line in shown.splitlines())
+    board = samples.folder / "board"
+    assert (board / "figures" / "iris-range.png").read_bytes().startswith(b"\x89PNG")
+    assert "share of values inside the range" in (board / "figures" / "iris-range.svg").read_text(encoding="utf-8")
+    page = (board / "README.md").read_text(encoding="utf-8")
+    assert "`Linear, 20 epochs`" in page
+    assert "linear-gaussian:epochs=20" not in page.partition("## What the scores mean")[0]
+    assert "![Share of values inside the range of the real rows on iris, feature by feature.]" in page
+
+
+def test_the_report_is_found_by_its_name_and_builds_a_board(samples: Samples, store: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from tabgenbench.registry.manager import make_manager\n"
+        "report = make_manager().find('reports', 'ranking').load_fitting('reports')()\n"
+        "board = report.build(Path('store'), 'lab')\n"
+        "print(len(board.table()), board.table()['value'].is_monotonic_decreasing, len(board.scores))\n"
+        "print(sorted(board.table()['label'])[0])\n"
+        "print(board.save(Path('ranking'))[0], '<table' in board._repr_html_())\n"
+    )
+    done = samples.run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["4 True 24", "Linear, 20 epochs", "ranking/ranking.csv True"]

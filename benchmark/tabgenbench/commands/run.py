@@ -74,7 +74,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
     Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input,
-    130 when interrupted: the same command then goes on. The board is printed at the end.
+    130 when interrupted: the same command then goes on. The headline of the board is printed at the end.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.run.choose_engine import choose_engine
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +28,8 @@ from tabgenbench.errors import DataError
 __all__ = ["from_anndata", "read_table", "read_transform", "to_anndata", "write_table"]
 
 KEY = "tabgenbench"
+KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
+SPARE_BYTES = 2**20  # for what a file has beside its values
 
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
@@ -36,14 +43,22 @@ def write_table(
 ) -> None:
     """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename.
 
+    The space on the disk is reserved first: HDF5 prints pages of errors, and may crash, where a disk is full.
+
     Args:
         table: what to write.
         path: the file.
         transform: the way from the table's scale back to its dataset's own; its statistics are kept in ``var``.
         layers: further values of the same rows and features, such as ``own``: those on the dataset's own scale.
+
+    Raises:
+        OSError: the file cannot be written.
     """
     obs, var, uns = _parts(table, transform)
-    with h5py.File(path, "w") as handle:  # anndata itself writes sparse values in chunks, which cannot be mapped
+    size = SPARE_BYTES + sum(map(_bytes_of, (table.X, *(layers or {}).values(), obs, var)))
+    # Closing the HDF5 file returns what was reserved beyond its end. anndata itself writes sparse values in chunks,
+    # which cannot be mapped.
+    with path.open("w+b", buffering=0) as file, _reserved(file, size), h5py.File(file, "w") as handle:
         handle.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         for name, part in (("obs", obs), ("var", var), ("uns", uns)):
             anndata.io.write_elem(handle, name, part)
@@ -51,6 +66,29 @@ def write_table(
         anndata.io.write_elem(handle, "layers", {})
         for name, values in (layers or {}).items():
             _write_matrix(handle["layers"], name, values)
+
+
+def _bytes_of(values: Matrix | pd.DataFrame) -> int:
+    """Return the most bytes that values take in a file."""
+    if isinstance(values, pd.DataFrame):  # text takes more in memory than in a file
+        return int(2 * values.memory_usage(deep=True).sum())
+    if isinstance(values, np.ndarray):
+        return int(values.nbytes)
+    return int(values.data.nbytes + values.indices.nbytes + values.indptr.nbytes)
+
+
+@contextmanager
+def _reserved(file: FileIO, size: int) -> Iterator[None]:
+    """Reserve so many bytes of the disk for a file; where the disk is full, remove it and raise what the system says.
+
+    The size of the file stays 0. Some network file systems cannot reserve; there the file is written without.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)
+    if libc.fallocate(*arguments) and ctypes.get_errno() in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        os.unlink(file.name)
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(file.name))
+    yield
 
 
 def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:

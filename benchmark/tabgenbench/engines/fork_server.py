@@ -64,6 +64,7 @@ class ForkServer:
             target=target, args=arguments, name=NAME, daemon=False
         )
         forkserver.connect_to_new_process = _connect  # where multiprocessing looks up its one server
+        spawn.get_preparation_data = _preparation_data_without_script
         _chosen.server = self._server
         try:
             process.start()
@@ -93,19 +94,16 @@ def _connect(fds: Sequence[int]) -> tuple[int, int]:
 
 
 def _preparation_data_without_script(name: str) -> dict[str, Any]:
-    """Return the data that prepare a new process; those of a keeper lack the script that runs here.
+    """Return the data that prepare a new process; for a process of a server here, without the script that runs.
 
     By default every process of a fork server imports that script, so a script without the guard
-    ``if __name__ == "__main__"`` would start its own run there. A keeper does not need the script.
+    ``if __name__ == "__main__"`` would start its own run there. The processes of tasks do not need the script.
     """
     data: dict[str, Any] = _preparation_data(name)
-    if name == NAME:
+    if getattr(_chosen, "server", None) is not None:
         data.pop("init_main_from_name", None)
         data.pop("init_main_from_path", None)
     return data
-
-
-spawn.get_preparation_data = _preparation_data_without_script
 
 
 @contextlib.contextmanager

@@ -35,8 +35,8 @@ BASES: dict[Kind, type] = {
     "generators": Generator,
     "metrics": Metric,
     "datasets": DatasetSource,
-    "reports": Report,
     "engines": Engine,
+    "reports": Report,
 }
 
 
@@ -87,8 +87,8 @@ OWN: dict[Kind, Callable[[type], str]] = {
     "generators": _generator_misfit,
     "metrics": _metric_misfit,
     "datasets": _no_misfit,
-    "reports": _no_misfit,
     "engines": _engine_misfit,
+    "reports": _no_misfit,
 }
 
 

@@ -18,7 +18,7 @@ from tabgenbench.keys import seed_of
 from tabgenbench.records import CellRecord, DrawScores, Environment, Phase, RunInfo, ScoreRecord
 from tabgenbench.run.pending import missing_metrics, needs_fit
 from tabgenbench.run.plan import Cell
-from tabgenbench.run.preloads import preload_of
+from tabgenbench.run.preloads import preload_for
 from tabgenbench.run.tasks import FitPayload, MetricJob, ScorePayload, fit_cell, metric_phase, score_cell
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class CellWork:
                 reads=(payload.split_folder,),
                 writes=payload.out_folder,
                 uses_gpu=self.device != "cpu",
-                preload=preload_of(cell.generator.target),
+                preload=preload_for(cell.generator.target),
                 distributions=(cell.generator.distribution,),
             )
             outcome = self._run(task, lambda message: self._show(cell, message))
@@ -167,7 +167,7 @@ class CellWork:
                     log=(folder / "log").absolute(),
                     reads=(payload.split_folder, *payload.draws),
                     uses_gpu=self.device != "cpu",
-                    preload=preload_of(*(job.target for job in payload.metrics)),
+                    preload=preload_for(*(job.target for job in payload.metrics)),
                     distributions=(self.run.plan.metrics[left[0]].distribution,),
                 )
                 outcome = self._run(task, on_message)

@@ -25,7 +25,7 @@ from tabgenbench.keys import make_key
 from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.lazy import load_target
 from tabgenbench.run.plan import Cell
-from tabgenbench.run.preloads import preload_of
+from tabgenbench.run.preloads import preload_for
 
 __all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
@@ -106,7 +106,7 @@ def find_refusals(
             payload=(generator.target, generator.config, tuple(question)),
             limits=limits,
             log=folder / f"preflight-{number}.log",
-            preload=preload_of(generator.target),
+            preload=preload_for(generator.target),
         )
         answers: dict[int, Answer] = {}
         waiting.append((question, answers, engine.submit(task, partial(_keep, answers))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tabgenbench.registry.manager import Plugins
     from tabgenbench.registry.suite import Suite
 
-__all__ = ["FULL", "LIGHT", "PRELOADS", "SCIENCE", "TORCH", "preload_of", "preloads_of"]
+__all__ = ["FULL", "LIGHT", "PRELOADS", "SCIENCE", "TORCH", "preload_for", "preload_of", "preloads_of"]
 
 LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
 _TABLES = (
@@ -33,7 +33,8 @@ PRELOADS = {  # the last is for tasks of which nothing is known
     TORCH: (*_TORCH, *_TABLES),
     FULL: (*_TORCH, *_SCIENCE, *_TABLES),
 }
-_PLAIN = {"anndata", "click", "h5py", "numpy", "pandas", "pluggy", "psutil", "pydantic", "scipy", "tabgenbench"}
+OWN_PLUGINS = ("tabgenbench_plugins", "tabgenbench_datasets")
+_KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch", *OWN_PLUGINS}
 _HEAVY = {  # packages whose import takes a second or more, by the preload that has them
     LIGHT: set[str](),
     SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
@@ -50,6 +51,11 @@ def preloads_of(suite: Suite, plugins: Plugins) -> list[str]:
     return list(dict.fromkeys(map(preload_of, modules)))
 
 
+def preload_for(*targets: Target) -> str:
+    """Return the preload of the modules of classes; a pickled class is of the script that runs, or of a notebook."""
+    return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
+
+
 @cache
 def preload_of(*targets: Target) -> str:
     """Return the name of the smallest preload with everything heavy that these plugins may import.
@@ -63,36 +69,48 @@ def preload_of(*targets: Target) -> str:
     if len(modules) < len(targets):
         return FULL
     try:
-        found = _imports_of({path for module in modules for path in sources_of(module)})
+        names = _imported_by(modules)
     except PluginError:
         return FULL
     own = {module.partition(".")[0] for module in modules}
-    packages = {name.partition(".")[0] for name in found}
-    if not packages <= {*_PLAIN, "sklearn", "torch", *own, *sys.stdlib_module_names}:
+    if not {name.partition(".")[0] for name in names} <= {*_KNOWN, *own, *sys.stdlib_module_names}:
         return FULL
-    heavy = found & _HEAVY[FULL]
+    heavy = {one for one in _HEAVY[FULL] if any(name == one or name.startswith(one + ".") for name in names)}
     return next(name for name, offered in _HEAVY.items() if heavy <= offered)
 
 
-def _imports_of(paths: Iterable[Path]) -> set[str]:
-    """Return what files import: packages, and subpackages of one level."""
+def _imported_by(modules: Iterable[str]) -> set[str]:
+    """Return the dotted names that modules import; those of TabGenBench's own plugins are followed further."""
     found: set[str] = set()
-    for path in paths:
-        if path.suffix != ".py":
-            raise PluginError(f"{path}: not Python source, so its imports are not known")
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found |= _levels(alias.name)
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                for alias in node.names:
-                    found |= _levels(f"{node.module}.{alias.name}")
-                    found |= {"torch"} if alias.name in _OF_TORCH else set()
-            elif isinstance(node, ast.Attribute) and node.attr in _OF_TORCH:
-                found.add("torch")
+    read: set[Path] = set()
+    waiting = list(modules)
+    while waiting:
+        for path in sources_of(waiting.pop()):
+            if path in read:
+                continue
+            read.add(path)
+            names = set(_imports(path)) - found
+            found |= names
+            waiting += [name for name in names if name.startswith(OWN_PLUGINS) and _is_module(name)]
     return found
 
 
-def _levels(name: str) -> set[str]:
-    first, _, rest = name.partition(".")
-    return {first, f"{first}.{rest.partition('.')[0]}"} if rest else {first}
+def _is_module(name: str) -> bool:
+    try:
+        return bool(sources_of(name))
+    except PluginError:  # a name inside of a module
+        return False
+
+
+def _imports(path: Path) -> Iterator[str]:
+    if path.suffix != ".py":
+        raise PluginError(f"{path}: not Python source, so its imports are not known")
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield str(node.module)
+            for alias in node.names:
+                yield "torch" if alias.name in _OF_TORCH else f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Attribute) and node.attr in _OF_TORCH:
+            yield "torch"

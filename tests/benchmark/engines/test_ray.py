@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from tabgenbench.engines.base import Limits
-from tabgenbench.engines.ray_cluster import Node, survey, usable
+from tabgenbench.engines.ray_cluster import Node, last_line, survey, usable
 from tabgenbench.engines.ray_engine import to_reserve
 from tabgenbench.engines.ray_node import Job, look_around, near_copy
 from tabgenbench.errors import ConfigError, DeviceError
@@ -349,6 +349,14 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'tabgenbench\[ray\]'"):
         survey("127.0.0.1:1", threads=1, device="cpu")
+
+
+def test_the_reason_of_a_node_is_the_last_line_of_what_ray_says() -> None:
+    said = (
+        "ray::look_around() (pid=7)\n  File \"x.py\", line 1\n\nModuleNotFoundError: No module named 'tabgenbench'.\n"
+    )
+    assert last_line(RuntimeError(said)) == "ModuleNotFoundError: No module named 'tabgenbench'"
+    assert last_line(TimeoutError()) == "TimeoutError"
 
 
 def test_ray_keeps_no_more_for_a_task_than_a_cell_may_take() -> None:

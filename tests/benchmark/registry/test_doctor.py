@@ -215,6 +215,21 @@ def test_a_class_that_lacks_what_its_kind_asks_for_is_told_by_doctor_and_run(
     assert not Path("store").exists()
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("class Mine: name = 'broken'", "target:Mine is no Report; derive it from tabgenbench.Report"),
+        ("from tabgenbench import Report\nclass Mine(Report): name = 'broken'", "target:Mine lacks build; define what"),
+    ],
+)
+def test_a_report_that_cannot_be_used(install: Install, doctor: Doctor, code: str, words: str) -> None:
+    registers = lazy("reports", ("broken", "target:Mine"))
+    [report] = doctor(install("tgb-report", registers=registers, target=code)).values()
+    [item] = report.problems
+    assert (item.kind, item.name, item.state) == ("report", "broken", "does not fit")
+    assert words in item.reason
+
+
 def test_two_plugins_of_one_name_are_listed_with_both_distributions(install: Install, doctor: Doctor) -> None:
     points = []
     for side in ("first", "second"):

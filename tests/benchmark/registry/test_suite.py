@@ -79,9 +79,48 @@ def test_suite_file(tmp_path: Path) -> None:
     assert suite.generators[0].options == {"epochs": 3}
 
 
+def test_a_generator_may_have_a_label() -> None:
+    choice = parse_choice({"name": "cvae", "label": " CVAE,  3 epochs", "epochs": 3})
+    assert (choice.name, choice.label, choice.options) == ("cvae", "CVAE, 3 epochs", {"epochs": 3})
+    assert parse_choice("cvae:epochs=3").label == ""
+
+
+@pytest.mark.parametrize(
+    ("generators", "message"),
+    [
+        (
+            '{ name = "cvae", label = "Mine" }, { name = "tvae", label = "Mine" }',
+            "generators: 'cvae' and 'tvae' have one label, 'Mine'; give each a label of its own",
+        ),
+        (
+            '"cvae", { name = "tvae", label = "cvae" }',
+            "generators: 'cvae' and 'tvae' have one label, 'cvae'; give each a label of its own",
+        ),
+        (
+            '{ name = "cvae", label = "One" }, { name = "cvae", label = "Two" }',
+            "generators: 'cvae' has two labels, 'One' and 'Two'; list it once",
+        ),
+    ],
+)
+def test_labels_that_boards_could_not_tell_apart_are_one_sentence(
+    tmp_path: Path, generators: str, message: str
+) -> None:
+    from tabgenbench.run.plan import resolve
+
+    path = tmp_path / "labels.toml"
+    path.write_text(f'datasets = ["wdbc"]\nmetrics = ["gamma"]\ngenerators = [{generators}]\n')
+    plugins = make_manager()
+    with pytest.raises(ConfigError) as caught:
+        resolve(find_suite(str(path), plugins), plugins)
+    assert str(caught.value) == message
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ('generators = [{ name = "cvae", label = " " }]', "generator 'cvae': got label ' ', expected a text"),
+        ('generators = [{ name = "cvae", label = 3 }]', "generator 'cvae': got label 3, expected a text"),
+        ('metrics = [{ name = "gamma", label = "G" }]', "metrics: 'gamma' has a label; only generators can have one"),
         ("splits = 0", "option 'splits': got 0"),
         ("splitz = 2", "unknown option 'splitz'; did you mean 'split"),
         ("[split]\ntest_fracton = 0.2", "unknown option 'test_fracton'; did you mean 'test_fraction'"),
@@ -95,8 +134,9 @@ def test_suite_file(tmp_path: Path) -> None:
 )
 def test_bad_suite_file_is_one_sentence(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.toml"
-    base = "" if "generators" in text else 'generators = ["cvae"]\n'
-    path.write_text('datasets = ["wdbc"]\nmetrics = ["gamma"]\n' + base + text)
+    lines = {"datasets": '["wdbc"]', "metrics": '["gamma"]', "generators": '["cvae"]'}
+    base = "".join(f"{name} = {value}\n" for name, value in lines.items() if not text.startswith(name))
+    path.write_text(base + text)
     with pytest.raises(ConfigError, match=message.replace("[", r"\[")) as caught:
         find_suite(str(path), make_manager())
     assert "\n" not in str(caught.value)

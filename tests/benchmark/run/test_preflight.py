@@ -13,6 +13,7 @@ from tabgenbench.keys import make_key
 from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Phase
 from tabgenbench.run.plan import Cell, GeneratorChoice
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record, was_refused
+from tabgenbench.run.preloads import PRELOADS
 
 GENERATORS = '''
 import os, time
@@ -87,7 +88,7 @@ FEATURES = {"tiny": 5, "wide": 15_000}
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[Engine]:
-    engine = LocalEngine(EngineOptions(device="cpu", workers=2, threads=1))
+    engine = LocalEngine(EngineOptions(device="cpu", workers=2, threads=1, preloads=PRELOADS))
     yield engine
     engine.close()
 
@@ -196,8 +197,8 @@ def test_unsupported_counts_wherever_it_is_raised(make_cell: Make, ask: Ask, nam
     [
         ("Raises", "supports() raised ValueError: no idea"),
         ("SaysFalse", "supports() returned False, which says nothing; to decline raise Unsupported"),
-        ("Text", "estimate_memory() returned 'much', expected bytes or None"),
-        ("Negative", "estimate_memory() returned -1.0, expected bytes or None"),
+        ("Text", "plugin 'text': estimate_memory() returned 'much', expected bytes or None"),
+        ("Negative", "plugin 'negative': estimate_memory() returned -1.0, expected bytes or None"),
         ("Leaves", "asked whether it supports the table, it crashed: the process ended itself (SystemExit: bye)"),
         ("Gone", "asked whether it supports the table, it failed: module asked_generators has no 'Gone'"),
     ],

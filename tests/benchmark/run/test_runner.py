@@ -287,3 +287,31 @@ def test_an_observer_that_raises_does_not_end_the_run(tabgenbench: Call, plugin_
     hook = "\n    @hookimpl\n    def cell_finished(self, record):\n        raise RuntimeError('no')\n"
     plugin_module.write_text(plugin_module.read_text().replace("class Plugin:", "class Plugin:" + hook))
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+
+
+def test_a_label_trains_nothing_again_and_belongs_to_its_suite(
+    tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = 'datasets = ["wdbc"]\ngenerators = [{}]\nmetrics = ["mean"]\nsplits = 1\ndraws = 1\n'
+    for name, generator in (
+        ("plain", '"honest"'),
+        ("labelled", '{ name = "honest", label = "Honest, as ever" }'),
+        ("other", '{ name = "honest", label = "H" }'),
+    ):
+        Path(f"{name}.toml").write_text(suite.format(generator))
+    assert tabgenbench("run", "plain.toml") == 0
+    [before] = [path.read_bytes() for path in Path("store/cells").glob("*/fit.json")]
+    for name in ("labelled", "other"):
+        capsys.readouterr()
+        assert tabgenbench("run", f"{name}.toml") == 0
+        assert "1 done before, 0 to do" in capsys.readouterr().err
+    assert [path.read_bytes() for path in Path("store/cells").glob("*/fit.json")] == [before]
+    store = Store(Path("store"))
+    found = {name: store.read_suite(name) for name in ("plain", "labelled", "other")}
+    rows = {name: suite.rows[0] for name, suite in found.items() if suite is not None}
+    assert {name: row.shown for name, row in rows.items()} == {
+        "plain": "honest",
+        "labelled": "Honest, as ever",
+        "other": "H",
+    }
+    assert len({row.key for row in rows.values()}) == len({row.label for row in rows.values()}) == 1

@@ -145,6 +145,27 @@ def test_configs_of_one_generator_have_rows_of_their_own(full_run: FakeRun) -> N
     assert changed.config["epochs"] == 30
 
 
+def test_a_label_of_the_suite_stands_in_place_of_name_and_options(run: FakeRun) -> None:
+    label, title = "cvae:epochs=30", "CVAE, 30 epochs"
+    for split in range(2):
+        run.cell(label, {"gamma": {"gamma": 0.5 + 0.1 * split}}, split=split, title=title, notes=["slow"])
+        run.cell("shuffled", {"gamma": {"gamma": 0.1 * split}}, split=split)
+    run.ask(label, split=2, title=title)
+    run.ask("tvae:epochs=5", title="TVAE, later")
+    dataset = board_of(run).datasets[0]
+    assert [row.label for row in dataset.rows] == [title, "TVAE, later", "shuffled"]
+    row = dataset.rows[0]
+    assert (row.generator, json.loads(row.options), row.cells) == ("cvae", {"epochs": 30}, 3)
+    assert (dataset.rows[1].generator, json.loads(dataset.rows[1].options)) == ("tvae", {"epochs": 5})
+    assert {comparison.model for comparison in dataset.comparisons} == {title}
+    assert {problem.label for problem in dataset.problems} == {title, "TVAE, later"}
+    assert dataset.notes[0].labels == (title,)
+    page = render_board(board_of(run), ["md"])["README.md"].decode()
+    assert title in page
+    assert label not in page
+    assert 'cvae,"{""epochs"": 30}",gamma' in scores_csv(board_of(run))
+
+
 def test_failures_skips_and_waiting_are_told_apart(full_run: FakeRun) -> None:
     dataset = board_of(full_run).datasets[0]
     found = {(problem.label, problem.what, problem.status): problem for problem in dataset.problems}

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import tabgenbench_leaderboard
+from tabgenbench.errors import ConfigError, StoreError
+from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.board.model import Board, FigureNote
+from tabgenbench_leaderboard.files import read_board, write_board
+
+FakeRun = Any
+PUBLISHED = sorted((Path(__file__).parents[2] / "leaderboard" / "boards").iterdir())
+
+
+def invoke(*arguments: object) -> Result:
+    group = click.Group()
+    tabgenbench_leaderboard.register_commands(group)
+    return CliRunner().invoke(group, ["leaderboard", *map(str, arguments)])
+
+
+@pytest.fixture
+def written(full_run: FakeRun, tmp_path: Path) -> Path:
+    """A board in a folder, with a figure of a metric whose artifacts are gone."""
+    board = build_board(full_run.store, full_run.suite)
+    note = FigureNote(metric="umap-separability", name="cells-umap", alt="A cloud.", caption="How to read it.")
+    dataset = board.datasets[0].model_copy(update={"figures": (note,)})
+    folder = tmp_path / "board"
+    (folder / "figures").mkdir(parents=True)
+    (folder / "figures" / "cells-umap.png").write_bytes(b"the old PNG")
+    (folder / "figures" / "cells-umap.svg").write_text("<svg>the old one</svg>\n")
+    write_board(board.model_copy(update={"datasets": (dataset,)}), folder, kept=folder / "figures")
+    return folder
+
+
+def test_a_board_is_written_again_with_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again"
+    result = invoke("--from", written / "board.json", "--out", out)
+    assert result.exit_code == 0, result.exception
+    assert f"The full board is in {out}:" in result.stdout
+    names = {path.relative_to(written) for path in written.rglob("*") if path.is_file()}
+    assert names == {path.relative_to(out) for path in out.rglob("*") if path.is_file()}
+    assert all((out / name).read_bytes() == (written / name).read_bytes() for name in names)
+
+
+def test_figures_of_metrics_are_kept_as_they_are(written: Path, tmp_path: Path) -> None:
+    invoke("--from", written / "board.json", "--out", tmp_path / "again")
+    assert (tmp_path / "again" / "figures" / "cells-umap.png").read_bytes() == b"the old PNG"
+    page = (tmp_path / "again" / "README.md").read_text()
+    assert "![A cloud.](figures/cells-umap.png)\n\nHow to read it." in page
+    assert "the old one" in (tmp_path / "again" / "index.html").read_text()
+
+
+def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:
+    (written / "figures" / "cells-umap.svg").unlink()
+    invoke("--from", written / "board.json", "--out", tmp_path / "again")
+    page = (tmp_path / "again" / "README.md").read_text()
+    assert "figures/cells-umap.png" not in page
+    assert "The figure `cells-umap` of `umap-separability` is left out: its files are not there." in page
+
+
+def test_without_out_the_headline_is_printed(written: Path) -> None:
+    result = invoke("--from", written / "board.json")
+    assert result.stdout.startswith("tiny: A run.\n")
+    assert f"tabgenbench leaderboard --from {written / 'board.json'} --out DIR" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot read"),
+        (b"{", "is no board that this version reads"),
+        (b'{"suite": "x"}', "is no board that this version reads (summary: Field required)"),
+        ("newer", "has board version 99, this program reads up to 2; use a newer version"),
+    ],
+)
+def test_what_is_no_board_is_one_sentence(written: Path, content: bytes | str | None, words: str) -> None:
+    path = written / "board.json"
+    if content == "newer":
+        path.write_text(json.dumps({**json.loads(path.read_text()), "board_version": 99}))
+    elif isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path = written / "nothing.json"
+    with pytest.raises(StoreError) as caught:
+        read_board(path)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_suite_and_a_file_are_not_both_given(written: Path) -> None:
+    result = invoke("tiny", "--from", written / "board.json")
+    assert isinstance(result.exception, ConfigError)
+
+
+def without_figures(board: Board) -> dict[str, Any]:
+    """Return a board as JSON without what depends on the figures at hand."""
+    content = board.model_dump(mode="json")
+    for dataset in content["datasets"]:
+        del dataset["figures"], dataset["figures_left_out"]
+    return content
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
+def test_a_published_board_is_what_its_board_json_gives(folder: Path, tmp_path: Path) -> None:
+    """Pages and tables to the byte; figures, which depend on the version of matplotlib, by name."""
+    formats = {"README.md": "md", "index.html": "html", "scores.csv": "csv", "board.json": "json"}
+    chosen = ",".join(form for name, form in formats.items() if (folder / name).exists())
+    result = invoke("--from", folder / "board.json", "--out", tmp_path, "--format", chosen)
+    assert result.exit_code == 0, result.exception
+    for name in ("README.md", "scores.csv", "costs.csv", "board.json"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+    figures = {path.name for path in (folder / "figures").iterdir()}
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == figures
+    assert without_figures(read_board(tmp_path / "board.json")) == without_figures(read_board(folder / "board.json"))
