@@ -1,4 +1,4 @@
-"""``tabgenbench gc``: free what no suite needs."""
+"""``tabgenbench gc``: delete synthetic tables that no suite needs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ MEGABYTE = 1e6
 
 @click.command()
 @store_option
-@click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, and delete nothing.")
 def gc(store: Path, dry_run: bool) -> None:
-    """Free the synthetic tables of cells that no suite in the store needs, and what dead processes left behind.
+    """Delete synthetic tables of cells that no suite in the store needs, and leftovers of dead processes.
 
-    Records, scores and splits stay, and so does what was set aside. Cells that a run is at work on are left alone.
+    Records, scores, splits and quarantined files remain. Cells that a run is working on are skipped.
     """
     from tabgenbench.errors import StoreError
     from tabgenbench.store.gc import find_garbage, free, set_aside_files
@@ -32,7 +32,7 @@ def gc(store: Path, dry_run: bool) -> None:
     if not (store / "cells").is_dir():
         raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")
     opened = Store(store)
-    opened.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+    opened.on_set_aside = lambda found: click.echo(f"quarantined: {found}", err=True)
     found = find_garbage(opened)
     if not dry_run:
         opened.check_writable()

@@ -1,4 +1,4 @@
-"""Names of plugins that are not imported yet."""
+"""Plugins that are named but not imported."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["Lazy", "load_target"]
 
 @dataclass(frozen=True)
 class Lazy:
-    """A plugin by name, imported when it is used.
+    """A plugin that is imported at first use.
 
     Attributes:
         name: the name of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
-        extra: the optional extra of TabGenBench that installs what it needs, such as ``sdv``.
+        extra: the optional extra of TabGenBench that installs its requirements, such as ``sdv``.
     """
 
     name: str
@@ -30,19 +30,19 @@ class Lazy:
 
     @property
     def module(self) -> str:
-        """The module that holds the class."""
+        """The module that contains the class."""
         return self.target.partition(":")[0]
 
     @property
     def install_hint(self) -> str:
-        """The command that installs what it needs beside TabGenBench, or nothing where it needs no extra."""
+        """The command that installs its extra, or an empty text if it needs none."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     def load(self) -> type:
         """Import the class.
 
         Raises:
-            PluginError: the import fails, whatever it raises, the class is not there, or it has another name.
+            PluginError: the import raises, the class is missing, or it has another name.
         """
         try:
             found = load_target(self.target)
@@ -51,7 +51,7 @@ class Lazy:
             raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {error}{hint}") from error
         except _NoSuchName as error:
             raise PluginError(f"plugin {self.name!r}: {error}; correct its target") from None
-        except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # importing a plugin's module may raise anything
             raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {text_of(error)}") from error
         if not isinstance(found, type) or getattr(found, "name", None) != self.name:
             got = getattr(found, "name", None)
@@ -60,14 +60,14 @@ class Lazy:
 
 
 class _NoSuchName(PluginError):
-    """A module lacks the name that a target asks for."""
+    """The module of a target lacks the name."""
 
 
 def load_target(target: str) -> Any:
-    """Import what ``module:Class`` names; a class defined inside another has a dotted name.
+    """Import ``module:Class``; a nested class has a dotted name.
 
     Raises:
-        PluginError: the module has no such name. An error of the import itself is passed on as it is.
+        PluginError: the module has no such name. Errors of the import itself are not caught.
     """
     module, _, name = target.partition(":")
     found: Any = import_module(module)
