@@ -39,9 +39,10 @@ test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
 stress: $(VENV)/.installed-dev ## run the longest tests: thirty kills, lost nodes of a cluster
 	$(BIN)/python -m pytest -m stress
 
-lint: $(VENV)/.installed-dev type ## check style and types
+lint: $(VENV)/.installed-dev type ## check style, types and prose
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tests/prose.py
 
 type: $(VENV)/.installed-dev ## check types
 	$(BIN)/mypy

@@ -18,22 +18,22 @@ PAGE = Path(__file__).with_name("command-line.md")
 WIDTH = 110
 HEAD = """# Command line
 
-What `--help` says, command by command. This page is written by `make docs`; a test holds it to the program.
+The `--help` text of every command. `make docs` writes this page; a test compares it with the program.
 
-A plugin may add commands of its own, see [plugins.md](plugins.md#a-command).
+A plugin can add commands, see [plugins.md](plugins.md#a-command).
 """
 
 
 def main() -> None:
     """Write the page.
 
-    Refuses, with exit status 1, where a plugin of TabGenBench itself is set aside and its commands would be missing.
+    Exits with status 1 if a plugin of TabGenBench itself is disabled, because its commands would be missing.
     """
     own = [point for point in entry_points(group="tabgenbench") if point.dist and point.dist.name == "tabgenbench"]
     broken = make_manager(points=own).set_aside
     if broken:
         sys.exit(
-            f"docs/write_command_line.py: plugin {broken[0].plugin} is set aside: {broken[0].reason}; mend it first"
+            f"docs/write_command_line.py: plugin {broken[0].plugin} is disabled: {broken[0].reason}; correct it first"
         )
     PAGE.write_text(command_line_page(), encoding="utf-8")
 

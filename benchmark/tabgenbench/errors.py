@@ -1,15 +1,15 @@
-"""Every error that a user of TabGenBench can meet.
+"""Every error that TabGenBench raises for its users.
 
-A message is one sentence that says where, what was got, what was expected and what to do. The command line prints it
-without a traceback and exits with 2.
+A message states the problem (where, the value found, the value expected), then the fix. The command line prints it
+without a traceback and exits with status 2.
 
     TabGenBenchError
     ├── DataError          a table, file or card that cannot be used
-    ├── ConfigError        an option, suite or name that does not fit
+    ├── ConfigError        an invalid option, suite or name
     ├── StoreError         a store that cannot be read or written
-    ├── DeviceError        a device that is not there
-    ├── PluginError        a plugin that breaks the contract
-    └── Unsupported        a plugin declines: not a failure, the cell or metric is skipped with this reason
+    ├── DeviceError        a device that is not available
+    ├── PluginError        a plugin that violates its contract
+    └── Unsupported        a plugin does not support a table; the cell or metric is skipped, not failed
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ __all__ = [
 
 TAIL_CHARACTERS = 4000  # of a traceback or of a process's output, in a record
 FILE_SYSTEM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.EIO)
-OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory")  # what torch says in a plain RuntimeError
+OUT_OF_MEMORY = ("can't allocate memory", "CUDA out of memory")  # messages of torch in a plain RuntimeError
 
 
 class TabGenBenchError(Exception):
-    """The base of all errors that are the user's to mend."""
+    """Base of all errors that a user can correct."""
 
 
 class DataError(TabGenBenchError):
-    """A table, file or card cannot be used as it is."""
+    """A table, file or card cannot be used."""
 
 
 class ConfigError(TabGenBenchError):
-    """An option, a suite or a name does not fit."""
+    """An option, a suite or a name is invalid."""
 
 
 class StoreError(TabGenBenchError):
@@ -58,19 +58,19 @@ class StoreError(TabGenBenchError):
 
 
 class DeviceError(TabGenBenchError):
-    """The device asked for is not on this machine."""
+    """The requested device is not available."""
 
 
 class PluginError(TabGenBenchError):
-    """A plugin breaks the contract of its kind."""
+    """A plugin violates the contract of its kind."""
 
 
 class Unsupported(TabGenBenchError):
-    """A plugin declines this table or task; the reason is recorded and nothing counts as failed."""
+    """A plugin does not support this table or task; the reason is recorded as skipped, not failed."""
 
 
 def text_of(error: BaseException) -> str:
-    """Return the class and message of an error, on one line; a plugin's error may even fail to say its message."""
+    """Return the class and message of an error on one line, even if its ``__str__`` raises."""
     try:
         found = validation_text(error)
         return found or f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -88,7 +88,7 @@ def validation_text(error: BaseException) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the machine's memory or the device's is used up."""
+    """Return whether an error means that the memory of the machine or the device is exhausted."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -107,7 +107,7 @@ def trace_of(error: BaseException) -> str:
 
 
 def is_of_file_system(error: OSError) -> bool:
-    """Whether a file system failed: it is full, read-only, gone or broken. Its errors do not always name a file."""
+    """Return whether an error means that a file system is full, read-only, unavailable or broken."""
     return error.errno in FILE_SYSTEM_ERRORS
 
 

@@ -1,4 +1,4 @@
-"""Options of plugins: immutable, checked, every field described."""
+"""Options of plugins: immutable and validated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Options", "make_options", "parse_plugin_string"]
 
 
 class Options(BaseModel):
-    """Base of every ``Config``: frozen, and an unknown option is an error."""
+    """Base of every ``Config``: immutable; unknown options are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -23,10 +23,10 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: str) -> OptionsT:
-    """Build a plugin's options from what a suite or a command line gives.
+    """Build a plugin's options from the values of a suite or a command line.
 
     Raises:
-        ConfigError: an option is unknown (with a suggestion) or its value does not fit; names the option.
+        ConfigError: an option is unknown (with a suggestion) or its value is invalid; the message names the option.
     """
     for name in values:
         if name not in config.model_fields:
@@ -43,7 +43,7 @@ def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: st
 def parse_plugin_string(text: str) -> tuple[str, dict[str, Any]]:
     """Split ``name:key=value,key=value`` into the name and its options.
 
-    A value is read as JSON where it is JSON (``3``, ``true``, ``[1000, 512]``, ``null``), else as text. Commas inside
+    A value is parsed as JSON if possible (``3``, ``true``, ``[1000, 512]``, ``null``), else as text. Commas inside
     brackets belong to the value.
 
     >>> parse_plugin_string("cvae:epochs=30,hidden=[64,32],weights=best")
@@ -75,6 +75,6 @@ def _json_or_text(value: str) -> Any:
     try:
         return json.loads(value)
     except json.JSONDecodeError:
-        if value.startswith("[") and value.endswith("]"):  # [a,b] without quotes, as one types in a shell
+        if value.startswith("[") and value.endswith("]"):  # [a,b] without quotes, as typed in a shell
             return [_json_or_text(item.strip()) for item in _split_outside_brackets(value[1:-1])]
         return value

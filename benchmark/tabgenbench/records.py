@@ -1,6 +1,6 @@
-"""Records: what a run leaves behind. A board is made from these alone, without any plugin.
+"""Records: the results of a run. Boards are built from records alone, without plugins.
 
-Unknown fields of a newer program survive a read and a write (``extra="allow"``).
+Unknown fields of a newer version survive reading and writing (``extra="allow"``).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class _Record(BaseModel):
 
 
 class Card(_Record):
-    """What a reader of a board wants to know of a generator.
+    """Description of a generator for readers of a board.
 
     Attributes:
-        summary: one sentence on what it is.
-        citation: where it was published.
+        summary: one sentence that describes it.
+        citation: its publication.
         licence: licence of the code.
-        url: where its code or paper is.
+        url: address of its code or paper.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -61,7 +61,7 @@ class Card(_Record):
 
 
 class CellIdentity(_Record):
-    """Which cell this is: dataset, split, generator with its resolved config, seed."""
+    """Identity of a cell: dataset, split, generator with its resolved config, seed."""
 
     dataset: str = Field(description="name of the dataset with the options that differ from its defaults")
     dataset_fingerprint: str
@@ -110,24 +110,24 @@ class Problem:
 
 
 class Phase(_Record):
-    """How one phase (fit, sample) went."""
+    """Status and cost of one phase (fit, sample)."""
 
     status: Status
     seconds: float | None = None
     peak_memory_bytes: int | None = Field(None, description="peak of the process tree above the level before fit")
-    peak_gpu_bytes: int | None = Field(None, description="what torch allocated on the GPU at most, fit and samples")
+    peak_gpu_bytes: int | None = Field(None, description="peak memory that torch allocated on the GPU, fit and sample")
 
 
 class Fallback(_Record):
-    """Rows of a condition that a rule sampled in place of the model."""
+    """Rows of a condition that a fallback rule sampled."""
 
     condition: str
-    rows: int = Field(description="in all draws together")
+    rows: int = Field(description="number of rows, summed over draws")
     rule: str
 
 
 class Environment(_Record):
-    """Where it ran."""
+    """Software and hardware of a task."""
 
     packages: dict[str, str] = Field(default_factory=dict)
     python: str = ""
@@ -136,19 +136,19 @@ class Environment(_Record):
     cpu: str = ""
     cores: int = 0
     threads: int = 0
-    workers: int = Field(1, description="cells at a time; with more than one, times are not of an idle machine")
-    timing: bool = Field(False, description="whether the run kept to one cell at a time so that times can be compared")
+    workers: int = Field(1, description="cells in parallel; above 1, times are not those of an idle machine")
+    timing: bool = Field(False, description="whether the run executed one cell at a time for comparable times")
     device: str = "cpu"
     gpu: str = ""
     host: str = ""
-    cpu_mhz: float | None = Field(None, description="clock of the processor when the task ended, mean over cores")
-    clock: str = Field("", description="what seconds were measured with, and its resolution")
+    cpu_mhz: float | None = Field(None, description="processor clock at the end of the task, mean over cores")
+    clock: str = Field("", description="clock that measured the seconds, and its resolution")
     started: str = Field("", description="UTC time in ISO 8601")
     finished: str = Field("", description="UTC time in ISO 8601")
 
 
 class CellRecord(_Record):
-    """``cells/<key>/fit.json``: how training and sampling of a cell went."""
+    """``cells/<key>/fit.json``: training and sampling of a cell."""
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -156,16 +156,17 @@ class CellRecord(_Record):
     status: Status
     reason: str = ""
     traceback: str = ""
-    output: str = Field("", description="tail of what its process wrote to stdout and stderr, where it is not ok")
+    output: str = Field("", description="tail of stdout and stderr, if the status is not ok")
     phases: dict[str, Phase] = Field(
-        default_factory=dict, description="'prepare' (imports, reading, warm-up; in no cost), 'fit' and 'sample'"
+        default_factory=dict,
+        description="'prepare' (imports, reading, warm-up; excluded from cost), 'fit' and 'sample'",
     )
     draw_bytes: list[int] = Field(default_factory=list, description="size of each synthetic table's file")
     draw_hashes: list[str] = Field(
-        default_factory=list, description="SHA-256 of each synthetic table's file: whether scores are of one training"
+        default_factory=list, description="SHA-256 of each synthetic table's file, to detect scores of another training"
     )
     losses: dict[str, list[float | None]] = Field(
-        default_factory=dict, description="curves by name; 'epoch' holds the epochs they were reported at"
+        default_factory=dict, description="curves by name; 'epoch' contains the epochs of the reports"
     )
     fallbacks: list[Fallback] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
@@ -173,7 +174,7 @@ class CellRecord(_Record):
 
 
 class ScoreSpec(_Record):
-    """What a reader must know of a score; it is kept in every record, so a board needs no plugin.
+    """Specification of a score, stored in every record, so that boards need no plugin.
 
     Attributes:
         name: unique over all metrics, such as ``gamma-within``.
@@ -182,12 +183,12 @@ class ScoreSpec(_Record):
         high: largest possible value, or None.
         unit: unit, or empty for a plain number.
         description: one sentence on what it measures.
-        blind_to: what a good value does not show.
+        blind_to: limitations: what a good value does not show.
         floor: the control that marks a bad value, or empty.
         citation: where the score comes from.
-        ranked: whether a board may mark a best value; False for a score too noisy to rank by.
-        headline: whether the score belongs to the few that a board shows first. Of a metric with several, the first
-            that has a value on a table comes first.
+        ranked: whether boards mark a best value; False for scores that are too noisy.
+        headline: whether the score is among the few that a board shows first; of a metric with several, the first that
+            has a value on a table is shown first.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -206,7 +207,7 @@ class ScoreSpec(_Record):
 
 
 class DrawScores(_Record):
-    """What a metric gave on one draw."""
+    """Scores of a metric on one draw."""
 
     draw: int
     scores: dict[str, float] = Field(default_factory=dict)
@@ -215,7 +216,7 @@ class DrawScores(_Record):
 
 
 class ScoreRecord(_Record):
-    """``cells/<key>/scores/<metric-key>.json``: the scores of one metric. No time in it: equal scores, equal bytes."""
+    """``cells/<key>/scores/<metric-key>.json``: scores of one metric, without times: equal scores, equal bytes."""
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -236,12 +237,12 @@ class RunInfo(_Record):
     metric: str
     seconds: float | None = None
     peak_memory_bytes: int | None = None
-    output: str = Field("", description="tail of what the process wrote, where the metric is not ok")
+    output: str = Field("", description="tail of the output, if the metric is not ok")
     environment: Environment = Field(default_factory=Environment)
 
 
 class SuiteRow(_Record):
-    """One cell that a suite asks for: its key, how it is called before it has a record, the keys of its scores."""
+    """One requested cell of a suite: its key, its names before it has a record, and the keys of its scores."""
 
     key: str
     dataset: str
@@ -264,10 +265,10 @@ class SuiteRow(_Record):
 
 
 class SuiteRecord(_Record):
-    """``suites/<name>.json``: what the last run of a suite asked for; a board is made from it and the cells."""
+    """``suites/<name>.json``: the cells that the last run of a suite requested; the basis of a board."""
 
     schema_version: int = SCHEMA_VERSION
     name: str
     summary: str = ""
-    command: str = Field("", description="the command line that asked for it")
+    command: str = Field("", description="command line of the run")
     rows: list[SuiteRow] = Field(default_factory=list)

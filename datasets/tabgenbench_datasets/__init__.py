@@ -1,4 +1,4 @@
-"""The datasets that ship with TabGenBench: ordinary plugins, named here and imported when used."""
+"""Built-in datasets, registered as plugins and imported when used."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tabgenbench import Lazy, hookimpl
 
 @hookimpl
 def register_datasets() -> list[Lazy]:
-    """Name the dataset sources."""
+    """Register the dataset sources."""
     return [
         Lazy("rnaseqdb", "tabgenbench_datasets.rnaseqdb:RNAseqDB", "bulk RNA-seq of GTEx and TCGA, 15 tissues"),
         Lazy(
@@ -21,6 +21,6 @@ def register_datasets() -> list[Lazy]:
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Name the control that samples from the simulation's own model."""
+    """Register the control that samples from the model of the simulation."""
     summary = "control: the simulation's own model (simulated-tissues only)"
     return [Lazy("truth", "tabgenbench_datasets.truth:Truth", summary)]

@@ -1,7 +1,7 @@
-"""Pinned files: where they lie, how they are verified, and how they are downloaded.
+"""Pinned files: paths, verification and download.
 
-A file is pinned by its git blob SHA-1, the hash that git itself gives a file's content, so that a commit of a public
-repository pins every byte. Nothing here knows a dataset.
+A file is pinned by its git blob SHA-1, the hash that git computes of a file's content. A commit of a public repository
+therefore pins every byte. This module does not depend on a dataset.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class PinnedFile:
     """One file of a dataset.
 
     Attributes:
-        path: where it lies below the data root, such as ``rnaseqdb/lung-rsem-fpkm-gtex.txt.gz``.
+        path: path below the data root, such as ``rnaseqdb/lung-rsem-fpkm-gtex.txt.gz``.
         blob: git blob SHA-1 of its content, in hex.
-        url: where it is downloaded from.
+        url: address of the download.
     """
 
     path: str
@@ -51,7 +51,7 @@ class PinnedFile:
 def data_root(data_dir: Path | None) -> Path:
     """Return the root folder of downloaded data.
 
-    It is ``data_dir`` where given, else ``$TABGENBENCH_DATA``, else ``tabgenbench`` below ``$XDG_CACHE_HOME``, which
+    It is ``data_dir`` if given, else ``$TABGENBENCH_DATA``, else ``tabgenbench`` below ``$XDG_CACHE_HOME``, which
     is ``~/.cache`` by default.
     """
     if data_dir is not None:
@@ -89,15 +89,15 @@ def file_status(file: PinnedFile, root: Path) -> FileStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class Downloader:
-    """Downloads pinned files over a few connections; what was interrupted goes on where it was.
+    """Downloads pinned files over several connections; interrupted downloads resume.
 
-    A download is written to ``<name>.part``, verified, and only then moved to its name in one step.
+    A download is written to ``<name>.part``, verified and then renamed.
 
     Attributes:
-        connections: how many files are downloaded at the same time.
-        attempts: how often one file is tried before it is given up.
-        backoff: seconds before the second attempt; doubled before every further one, at most 30.
-        timeout: seconds without a byte after which an attempt counts as failed.
+        connections: number of parallel downloads.
+        attempts: maximum number of attempts for each file.
+        backoff: seconds before the second attempt; doubled for each further attempt, at most 30.
+        timeout: seconds without data after which an attempt fails.
     """
 
     connections: int = 4
@@ -106,22 +106,22 @@ class Downloader:
     timeout: float = 30.0
 
     def fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
-        """Download every file that is not there with the right content.
+        """Download every file that is missing or wrong.
 
         Args:
-            files: what to have.
-            root: the data root; made where it is missing.
-            on_progress: called from one thread at a time; a file that is there already is not reported.
+            files: the requested files.
+            root: the data root; created if missing.
+            on_progress: called from one thread at a time; not called for files that are already correct.
 
         Returns:
-            The status of every file, in the order of ``files``; what could not be had says why.
+            The status of every file, in the order of ``files``; a failed download states the reason.
 
         Raises:
             DataError: the folder cannot be written, or another download is writing to it.
         """
         statuses = {file: file_status(file, root) for file in files}
         wanted = [file for file in files if statuses[file].status != "ok"]
-        if wanted:  # where nothing is to be had, a folder that may only be read will do
+        if wanted:  # without downloads, a read-only folder is sufficient
             statuses |= dict(zip(wanted, self._fetch(wanted, root, on_progress), strict=True))
         return [statuses[file] for file in files]
 
@@ -133,7 +133,7 @@ class Downloader:
                 futures = [pool.submit(transfer.have, file) for file in files]
                 try:
                     return [future.result() for future in futures]
-                except BaseException:  # an interrupt ends the threads too; the .part files stay for the next time
+                except BaseException:  # an interrupt also ends the threads; the .part files remain
                     transfer.stop.set()
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
@@ -152,7 +152,7 @@ class _Transfer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def have(self, file: PinnedFile) -> FileStatus:
-        """Download a file unless it is there already."""
+        """Download a file unless it is already correct."""
         before = file_status(file, self.root)
         if before.status == "ok":
             return before
@@ -173,19 +173,19 @@ class _Transfer:
                     isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
                     and attempt + 1 == self.settings.attempts
                 ):
-                    self.unreachable = problem  # the other files need not find out one by one
+                    self.unreachable = problem  # do not try the other files one by one
             except OSError as error:
                 place = (self.root / file.path).parent
                 raise DataError(f"{place}: cannot be written ({error.strerror}); free space or name another") from None
             if not problem:
                 return FileStatus(file.path, "ok")
-        return FileStatus(file.path, before.status, f"{file.url}: {problem}; run the same command again to go on")
+        return FileStatus(file.path, before.status, f"{file.url}: {problem}; run the same command again to resume")
 
     def _stopped_while_waiting(self, attempt: int) -> bool:
         return self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0))
 
     def _attempt(self, file: PinnedFile) -> str:
-        """Download, verify and put in place; return what is wrong with the content, or an empty text."""
+        """Download, verify and rename; return the problem with the content, or an empty text."""
         path = self.root / file.path
         part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,12 +199,12 @@ class _Transfer:
         return problem
 
     def _download(self, file: PinnedFile, part: Path) -> None:
-        """Write to ``part`` what it lacks."""
+        """Append the missing bytes to ``part``."""
         have = part.stat().st_size if part.exists() else 0
-        # identity: a server that compresses on the way would give other bytes than the pinned ones
+        # identity: compression by the server would change the bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
         with self.client.stream("GET", file.url, headers=headers) as response:
-            if response.status_code == 416:  # nothing lies beyond the piece: it is whole, or a piece of another file
+            if response.status_code == 416:  # no further bytes: the part is complete, or belongs to another file
                 if _blob_of_file(part) == file.blob:
                     return
                 part.unlink()
@@ -212,7 +212,7 @@ class _Transfer:
             resumed = response.status_code == 206
             if resumed and not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 part.unlink(missing_ok=True)
-                raise httpx.RemoteProtocolError("the server sent another range than the one asked for")
+                raise httpx.RemoteProtocolError("the server sent a different range than requested")
             with part.open("ab" if resumed else "wb") as handle:
                 self._receive(response, handle, name=file.name, have=have if resumed else 0)
 

@@ -1,4 +1,4 @@
-"""RNAseqDB: expression of GTEx and TCGA samples in 15 tissues, made comparable by Wang et al. (2018)."""
+"""RNAseqDB: expression of GTEx and TCGA samples in 15 tissues, processed uniformly by Wang et al. (2018)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STATUS = {
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """What the files gave: the table, and how many genes there were to choose from."""
+    """Result of reading the files: the table, and the numbers of common genes and files."""
 
     table: Table
     n_common: int
@@ -63,19 +63,19 @@ class _Reading:
 
 
 class RNAseqDB(DatasetSource):
-    """RNAseqDB, normalised FPKM: one row a sample, one feature a gene that every file present has.
+    """RNAseqDB, normalised FPKM: one row per sample, one feature per gene that all present files contain.
 
-    Rows are ordered by file name, then as in the file; genes by symbol. Sample ids are the barcodes. A folder with some
-    of the files serves; the note says how many there were. Files of other names in the folder are left alone.
+    Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
+    barcodes. A folder with a subset of the files also works; the note states their number. Other files are ignored.
 
-    With two-level status the source and the status overlap (only ``tcga-t`` is cancer), so that a correction for batch
-    would take biology with it.
+    With two-level status, source and status are confounded (only ``tcga-t`` is cancer): a batch correction would also
+    remove biological differences.
 
     Args:
-        config: options; defaults where None.
+        config: options; None for the defaults.
         data_dir: the data root, whose ``rnaseqdb`` and ``l1000`` folders are read; see `data_root` for the default.
-        manifest: pinned files; those of the card by default.
-        downloader: how files are downloaded.
+        manifest: pinned files; by default those of the card.
+        downloader: settings of downloads.
     """
 
     name: ClassVar[str] = "rnaseqdb"
@@ -91,7 +91,7 @@ class RNAseqDB(DatasetSource):
             description="levels of status: 2 is normal / cancer; 3 is normal-donor (GTEx) / normal-adjacent / tumour",
         )
         esca: EsophagusSite = Field(
-            "mus", description="oesophagus site that TCGA's esca samples count to: gas, muc or mus (as in Vinas et al.)"
+            "mus", description="oesophagus site of TCGA's esca samples: gas, muc or mus (as in Vinas et al.)"
         )
 
     def __init__(
@@ -121,7 +121,7 @@ class RNAseqDB(DatasetSource):
         """Return a hash of the options and of the files present, each verified; nothing is parsed.
 
         Raises:
-            DataError: a file is missing that must be there, or one has a wrong hash.
+            DataError: a required file is missing, or a file has a wrong hash.
         """
         used = [*self._present(), *([self._landmark()] if self.options.genes == "landmark" else [])]
         for file in used:
@@ -130,7 +130,7 @@ class RNAseqDB(DatasetSource):
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Return the facts of the table and of the files."""
+        """Return facts about the table and the files."""
         reading = self._read()
         table = reading.table
         counts = pd.crosstab(table.obs["tissue"].astype(str), table.obs["source"].astype(str))
@@ -150,7 +150,7 @@ class RNAseqDB(DatasetSource):
         }
 
     def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
-        """Download what is missing or wrong; return the status of every file."""
+        """Download missing and wrong files; return the status of every file."""
         return self.downloader.fetch(self.manifest.all, self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
@@ -183,9 +183,9 @@ class RNAseqDB(DatasetSource):
         common = common_genes(tables)
         genes = [gene for gene in common if wanted is None or gene in wanted]
         if not genes:
-            raise DataError(f"{self.root / 'rnaseqdb'}: the files share no gene of those asked for; {FIX}")
+            raise DataError(f"{self.root / 'rnaseqdb'}: the files share none of the requested genes; {FIX}")
         note = f"{len(tables)} of {len(self.manifest.expression)} files, {len(obs):,} rows"
-        if len(common) != N_COMMON:  # another choice of genes than the benchmark's: whoever compares must know
+        if len(common) != N_COMMON:  # differs from the full set of files, so the note must say it
             note += f", {len(common):,} genes common to the files present"
         schema = Schema(conditions=("tissue", "status"), batch="source", group="donor", targets=("tissue", "status"))
         source = Source(self.name, self.config.model_dump(mode="json"), note)
@@ -199,7 +199,7 @@ class RNAseqDB(DatasetSource):
 
 
 def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[np.float32]:
-    """Return the values of all files below each other; the list is emptied on the way, to free the text."""
+    """Return the values of all files, concatenated by rows; empties the list to free memory."""
     values = np.empty((sum(len(table.samples) for table in tables), len(genes)), dtype=np.float32)
     start = 0
     while tables:

@@ -1,7 +1,7 @@
-"""The files of RNAseqDB: what their names say, and how one is read.
+"""The files of RNAseqDB: names, content and reading.
 
-A file ``<code>-rsem-fpkm-<source>.txt.gz`` holds tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one
-column a sample. Genes are joined by symbol, which is unique in a file; Entrez ids are not.
+A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one
+column per sample. Genes are joined by symbol, which is unique in a file; Entrez ids are not.
 """
 
 from __future__ import annotations
@@ -75,12 +75,12 @@ class Manifest:
 
     @property
     def all(self) -> tuple[PinnedFile, ...]:
-        """Every file, the landmark table first: it is small and the rest is of no use without it."""
+        """All files; the landmark table comes first, because it is small and required."""
         return (self.landmark, *self.expression)
 
 
 def load_manifest() -> Manifest:
-    """Read the pinned files; ``$TABGENBENCH_RNASEQDB_URL`` takes the place of https://raw.githubusercontent.com."""
+    """Read the pinned files; ``$TABGENBENCH_RNASEQDB_URL`` replaces https://raw.githubusercontent.com."""
     text = files("tabgenbench_datasets").joinpath("cards", "rnaseqdb_files.toml").read_text(encoding="utf-8")
     pins = tomllib.loads(text)
     base = os.environ.get(URL_VARIABLE, PUBLIC_URL).rstrip("/")
@@ -95,7 +95,7 @@ def load_manifest() -> Manifest:
 
 
 def study_and_source(name: str) -> tuple[str, str]:
-    """Return what a file's name says: ``("kich", "tcga-t")`` for ``kich-rsem-fpkm-tcga-t.txt.gz``.
+    """Return study code and source from a file name: ``("kich", "tcga-t")`` for ``kich-rsem-fpkm-tcga-t.txt.gz``.
 
     The source is ``gtex`` (normal donor), ``tcga`` (normal tissue beside a tumour) or ``tcga-t`` (tumour).
     """
@@ -104,7 +104,7 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code; ``esca`` says to which site TCGA's oesophageal samples count."""
+    """Return the tissue of a study code; ``esca`` is the site of TCGA's oesophageal samples."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
@@ -119,13 +119,13 @@ def donor_of(barcode: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class ExpressionFile:
-    """One verified expression table, split into lines and not parsed yet.
+    """One verified expression table, split into lines but not parsed.
 
     Attributes:
         path: the file, for messages.
         samples: barcodes, in the order of the columns.
         genes: the symbols of all rows.
-        lines: line by gene symbol, of the genes that were kept.
+        lines: the lines of the selected genes, by symbol.
     """
 
     path: Path
@@ -140,10 +140,10 @@ class ExpressionFile:
         Args:
             path: the file.
             blob: its pinned git blob SHA-1.
-            keep: genes whose values may be asked for; all where None.
+            keep: genes to select; None for all.
 
         Raises:
-            DataError: it cannot be read, its hash is not the pinned one, or it is no table of genes.
+            DataError: the file cannot be read, has a wrong hash, or is not a table of genes.
         """
         content = gunzip(read_pinned(path, blob), path)
         header, _, body = content.partition(b"\n")
@@ -172,7 +172,7 @@ class ExpressionFile:
         """
         lines = [self.lines[gene] for gene in genes]
         columns = range(N_LEADING, N_LEADING + len(self.samples))
-        if any(line.count(b"\t") != columns.stop - 1 for line in lines):  # the parser would drop what is too much
+        if any(line.count(b"\t") != columns.stop - 1 for line in lines):  # the parser would drop surplus values
             self._explain(genes)
         text = io.BytesIO(b"\n".join(lines))
         try:
@@ -186,7 +186,7 @@ class ExpressionFile:
         return np.ascontiguousarray(values.T)
 
     def _explain(self, genes: Iterable[str]) -> None:
-        """Raise `DataError` for the first value that is no number >= 0."""
+        """Raise `DataError` for the first value that is not a number >= 0."""
         expected = "expected a number >= 0"
         for gene in genes:
             cells = self.lines[gene].decode("ascii", errors="replace").rstrip("\r").split("\t")[N_LEADING:]
@@ -202,7 +202,7 @@ class ExpressionFile:
 
 
 def common_genes(tables: Collection[ExpressionFile]) -> list[str]:
-    """Return the symbols that every file has, sorted."""
+    """Return the sorted symbols that occur in every file."""
     return sorted(frozenset.intersection(*(table.genes for table in tables)))
 
 
@@ -223,10 +223,10 @@ def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
 
 
 def read_pinned(path: Path, blob: str) -> bytes:
-    """Return a file's bytes once their git blob SHA-1 is the pinned one.
+    """Return a file's bytes after verifying their git blob SHA-1.
 
     Raises:
-        DataError: it cannot be read or has another hash; names both.
+        DataError: the file cannot be read or has another hash; the message names both.
     """
     try:
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Expression simulated from a stated model: works offline, in any size, and its true distribution is known."""
+"""Simulated expression of any size with a known true distribution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["SimulatedTissues"]
 
 
 class SimulatedTissues(DatasetSource):
-    """Rows drawn from the model that `tabgenbench_datasets.simulation` states.
+    """Rows drawn from the model in `tabgenbench_datasets.simulation`.
 
     Equal options give equal tables. The control ``truth`` draws further rows from the same model.
     """

@@ -1,4 +1,4 @@
-"""The model that ``simulated-tissues`` is drawn from, and that the control ``truth`` draws from again.
+"""The model of the dataset ``simulated-tissues`` and of the control ``truth``.
 
 On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status s (0 normal, 1 cancer) and donor d, is
 
@@ -6,18 +6,19 @@ On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status 
     z_rm = sqrt(rho) u_dm + sqrt(1 - rho) v_rm
     x_rg = 2^max(y_rg, 0) - 1
 
-with u, v and e independent standard normal. In words: a gene has a level ``mu``, a tissue shifts it by ``beta``, a
-tumour by ``delta`` in every tissue and by ``eps`` in its own. What varies within a condition is the activity ``z`` of a
-few gene modules, weighted by the loadings ``W``, the amplitude ``a`` of the module in the tissue, whether the gene
-takes part there (``b``, 0 or 1) and ``kappa`` (1 in normal tissue, 1.3 in cancer), plus noise of each gene alone.
-Rows of one donor share the part ``rho`` = 0.5 of the activity's variance.
+with u, v and e independent standard normal. A gene has a level ``mu``. A tissue shifts it by ``beta``. A tumour shifts
+it by ``delta`` (equal in all tissues) plus ``eps`` (specific to the tissue). Variation within a condition has two
+parts: the activities ``z`` of a few gene modules, and independent noise of each gene. An activity is weighted by the
+loadings ``W``, the amplitude ``a`` of the module in the tissue, the membership ``b`` of the gene there (0 or 1), and
+``kappa`` (1 in normal tissue, 1.3 in cancer). Rows of one donor share the part ``rho`` = 0.5 of
+the activity's variance.
 
-Within a condition, then, and but for the clipping at 0,
+Without the clipping at 0, mean and covariance within a condition are
 
     mean_ts = mu + beta_t + s (delta + eps_t)
     cov_ts  = kappa_s^2 diag(b_t) W^T diag(a_t^2) W diag(b_t) + diag(sigma^2)
 
-so that the correlations differ between tissues, and one covariance for all conditions cannot be right.
+so correlations differ between tissues, and a single covariance for all conditions is wrong.
 
 The parameters are drawn once from the seed: mu ~ N(6, 1.5^2), beta ~ N(0, 1.2^2), delta ~ N(0, 0.8^2),
 eps ~ N(0, 0.5^2), a ~ U(0.2, 1.6), b ~ Bernoulli(0.7), sigma ~ U(0.2, 0.6); W is U(0.5, 1) with a random sign for
@@ -61,7 +62,7 @@ class SimulationConfig(Options):
 
     n_rows: int = Field(400, ge=8, le=1_000_000, description="rows; at least 4 for each tissue")
     n_genes: int = Field(100, ge=2, le=100_000, description="genes")
-    n_tissues: int = Field(4, ge=1, le=1_000, description="tissues; each comes normal and cancer")
+    n_tissues: int = Field(4, ge=1, le=1_000, description="tissues, each with normal and cancer rows")
     n_modules: int = Field(5, ge=1, le=1_000, description="modules of genes that vary together")
     seed: int = Field(0, ge=0, description="seed of the parameters and of the rows")
 
@@ -84,9 +85,9 @@ class Design:
 
 
 def make_design(config: SimulationConfig) -> Design:
-    """Lay out the rows: donors take turns over the tissues, and in each over normal, cancer, and both.
+    """Assign rows to donors: donors cycle over the tissues, and in each over normal, cancer, and both.
 
-    A donor of the last kind gives two rows, a tumour and the normal tissue beside it.
+    A donor of the last kind has two rows, a tumour and the adjacent normal tissue.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -142,8 +143,7 @@ class TissueModel:
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
         """Draw linear expression values for the rows of a design, shape (n_rows, G), float32, >= 0.
 
-        The sum over modules is taken one by one and not by a matrix product, so that the bytes do not depend on the
-        number of threads.
+        A loop, not a matrix product, sums over modules, so that the bytes do not depend on the number of threads.
         """
         _, donor = np.unique(design.donor, return_inverse=True)
         n, M = len(design.donor), len(self.loadings_MG)
@@ -171,7 +171,7 @@ def gene_names(config: SimulationConfig) -> list[str]:
 
 
 def config_of(options: Any) -> SimulationConfig:
-    """Return the options of a table's source as a config; what is not one raises ``ValidationError``."""
+    """Return the options of a table's source as a config; invalid options raise ``ValidationError``."""
     return SimulationConfig.model_validate(dict(options))
 
 

@@ -1,4 +1,4 @@
-"""The control that knows: it samples from the very model that ``simulated-tissues`` was drawn from."""
+"""The control ``truth``, which samples from the true model of ``simulated-tissues``."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["Truth"]
 
 
 class Truth(Generator):
-    """New rows of new donors from the simulation's own model: what a perfect generator would give.
+    """New rows of new donors from the model of the simulation, as from a perfect generator.
 
-    It learns nothing from training rows. Where another generator scores better than this one, it has memorised rows or
-    the score rewards something other than the distribution.
+    It does not learn from training rows. If another generator scores better, it has memorised rows, or the score
+    rewards something other than the distribution.
     """
 
     name: ClassVar[str] = "truth"
@@ -33,7 +33,7 @@ class Truth(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline at once a table whose conditions are not the simulation's; `fit` looks closer."""
+        """Reject tables whose conditions are not those of the simulation; `fit` checks the rest."""
         if schema.conditions != ("tissue", "status"):
             raise Unsupported(f"truth samples from the model of {SimulatedTissues.name!r} and of no other table")
 
@@ -59,10 +59,10 @@ class Truth(Generator):
         self.model = TissueModel.from_config(config)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw one row of a new donor for each condition asked for.
+        """Draw one row of a new donor for each requested condition.
 
         Raises:
-            DataError: a tissue or status is none of the simulation's.
+            DataError: a tissue or status does not occur in the simulation.
         """
         tissue = self.tissues.get_indexer(conditions["tissue"].astype(str))
         status = pd.Index(STATUSES).get_indexer(conditions["status"].astype(str))

@@ -1,4 +1,4 @@
-"""The Wisconsin diagnostic breast-cancer table, which ships with scikit-learn: small, real, offline."""
+"""The Wisconsin diagnostic breast-cancer table of scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["WDBC"]
 
 
 class WDBC(DatasetSource):
-    """569 masses, 30 measurements of their cell nuclei; the condition is the diagnosis, malignant or benign.
+    """30 measurements of cell nuclei of 569 breast masses; the condition is the diagnosis, malignant or benign.
 
-    The table names no patient, so rows cannot be kept together by donor.
+    The table does not identify patients, so splits cannot be grouped by donor.
     """
 
     name: ClassVar[str] = "wdbc"

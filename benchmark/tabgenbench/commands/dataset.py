@@ -23,7 +23,7 @@ __all__ = ["dataset"]
 def dataset() -> None:
     """Fetch, describe and verify datasets.
 
-    NAME is a dataset's name with options (rnaseqdb:genes=all), or the path of a card or a table.
+    NAME is a dataset name with options (rnaseqdb:genes=all), or the path of a card or a table.
     """
 
 
@@ -55,7 +55,7 @@ def describe(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) 
 def fetch(plugins: Plugins, name: str, data_dir: Path | None) -> None:
     """Download a dataset's files from their pinned revision and verify each.
 
-    An interrupted download goes on where it was. Exit status 1 when a file could not be had.
+    An interrupted download resumes. Exit status 1 if a file could not be downloaded.
     """
     source = _fetchable(_open(plugins, name, data_dir))
     with _FetchDisplay() as display:
@@ -71,7 +71,7 @@ def fetch(plugins: Plugins, name: str, data_dir: Path | None) -> None:
 def verify(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
     """Compare a dataset's files with their pinned hashes.
 
-    Exit status 1 when a file is wrong or missing.
+    Exit status 1 if a file is wrong or missing.
     """
     statuses = _fetchable(_open(plugins, name, data_dir)).verify()
     if as_json:
@@ -102,7 +102,7 @@ def _report(name: str, statuses: list[FileStatus]) -> None:
         if one.status != "ok":
             click.echo(f"{one.file}: {one.status}{': ' + one.detail if one.detail else ''}")
     good = sum(one.status == "ok" for one in statuses)
-    click.echo(f"{name}: {good} of {len(statuses)} files are here and verified")
+    click.echo(f"{name}: {good} of {len(statuses)} files are present and verified")
     if good < len(statuses):
         raise click.exceptions.Exit(1)
 
@@ -131,7 +131,7 @@ def _flat(value: Any) -> str:
 
 
 class _FetchDisplay:
-    """A bar a file on a terminal, a line a finished file elsewhere."""
+    """A progress bar per file on a terminal, else one line per finished file."""
 
     def __init__(self) -> None:
         self._bars: Any = None
@@ -153,7 +153,7 @@ class _FetchDisplay:
             self._bars.stop()
 
     def show(self, progress: FetchProgress) -> None:
-        """Show how far a file is; may be called from several threads."""
+        """Show the progress of a file; may be called from several threads."""
         if self._bars is not None:
             if progress.file not in self._tasks:
                 self._tasks[progress.file] = self._bars.add_task(progress.file, total=progress.total)

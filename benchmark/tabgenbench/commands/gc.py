@@ -1,4 +1,4 @@
-"""``tabgenbench gc``: free what no suite needs."""
+"""``tabgenbench gc``: delete synthetic tables that no suite needs."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ MEGABYTE = 1e6
 
 @click.command()
 @store_option
-@click.option("--dry-run", is_flag=True, help="Print what would be freed, and free nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before every synthetic table of a store without suites is freed.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, and delete nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask before all tables of a store without suites are deleted.")
 def gc(store: Path, dry_run: bool, yes: bool) -> None:
-    """Free the synthetic tables of cells that no suite in the store needs, and what dead processes left behind.
+    """Delete synthetic tables of cells that no suite in the store needs, and leftovers of dead processes.
 
-    Records, scores, splits and quarantined files stay. Cells that a run is working on are left alone. A store without
-    suites needs no synthetic table: then the command asks first, unless --yes is given.
+    Records, scores, splits and quarantined files remain. Cells that a run is working on are skipped. A store without
+    suites needs no synthetic table: the command asks before it deletes them all, unless --yes is given.
     """
     from tabgenbench.store.gc import find_garbage, free, set_aside_files
     from tabgenbench.store.store import Store
@@ -36,7 +36,7 @@ def gc(store: Path, dry_run: bool, yes: bool) -> None:
     if not (store / "cells").is_dir():
         raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")
     opened = Store(store)
-    opened.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+    opened.on_set_aside = lambda found: click.echo(f"quarantined: {found}", err=True)
     found = find_garbage(opened)
     if not dry_run:
         opened.check_writable()

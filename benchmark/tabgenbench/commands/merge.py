@@ -1,4 +1,4 @@
-"""``tabgenbench merge``: stores joined into one."""
+"""``tabgenbench merge``: copy several stores into one."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ KINDS = ("splits", "datasets", "cells", "scores", "suites")
 @click.argument("stores", nargs=-1, required=True, metavar="STORE...", type=click.Path(path_type=Path))
 @click.option("--into", required=True, metavar="STORE", type=click.Path(path_type=Path), help="Store to join them to.")
 def merge(stores: tuple[Path, ...], into: Path) -> None:
-    """Join stores, such as those of several machines: their splits, cells, scores and suites are copied into one.
+    """Copy the splits, cells, scores and suites of several stores, such as those of several machines, into one.
 
-    What is in the target already stays. A cell or a metric that failed there and is ok in another store is taken from
-    that one. Where two stores have different scores under the same key, the target's are kept and the difference is
-    reported.
+    Existing results of the target are kept, except that a failed cell or metric is replaced by one that is ok. If two
+    stores have different scores under the same key, the target's scores are kept and the conflict is reported.
 
     \b
     Example:
       tabgenbench merge laptop/store server/store --into store
 
-    Exit status: 0 when all agree, 1 when there was a conflict, 2 for bad input.
+    Exit status: 0 if all agree, 1 if there is a conflict, 2 for invalid input.
     """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
     from tabgenbench.errors import StoreError
     from tabgenbench.store.merge import check_sources, merge_store
@@ -36,7 +35,7 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
     target, sources = Store(into), [Store(path) for path in stores]
     check_sources(sources, target)
     for store in (target, *sources):
-        store.on_set_aside = lambda found: click.echo(f"set aside: {found}", err=True)
+        store.on_set_aside = lambda found: click.echo(f"quarantined: {found}", err=True)
     target.prepare()
     try:
         reports = [merge_store(source, target, say=lambda line: click.echo(line, err=True)) for source in sources]

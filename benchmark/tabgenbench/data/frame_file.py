@@ -70,12 +70,12 @@ def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()
 
 
 def is_text(column: pd.Series) -> bool:
-    """Return whether a column holds something other than numbers; true and false count as text."""
+    """Return whether a column contains values other than numbers; booleans count as text."""
     return bool(pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column))
 
 
 def known_suffix(path: Path) -> str:
-    """Return `suffix_of` a file that is there, or raise `DataError`."""
+    """Return `suffix_of` an existing file, or raise `DataError`."""
     if not path.exists():
         raise DataError(f"{path}: no such file; check the path")
     if path.is_dir():
@@ -90,7 +90,7 @@ def known_suffix(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn what libraries raise on a broken file into one sentence."""
+    """Turn exceptions of libraries about a corrupt file into a `DataError`."""
     try:
         yield
     except DataError:
@@ -99,10 +99,10 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: is not UTF-8 text; convert the file to UTF-8") from None
     except (OSError, EOFError, zlib.error, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
-        raise DataError(f"{path}: cannot be read ({reason}), expected a whole file; get it again") from None
+        raise DataError(f"{path}: cannot be read ({reason}), expected a complete file; get it again") from None
     except (ValueError, csv.Error, KeyError) as error:  # pandas' ParserError and pyarrow's ArrowInvalid are ValueErrors
         reason = str(error).strip().partition("\n")[0].removeprefix("Error tokenizing data. C error: ")
-        raise DataError(f"{path}: cannot be read as a table ({reason}); mend the file") from None
+        raise DataError(f"{path}: cannot be read as a table ({reason}); correct the file") from None
 
 
 def _open_text(path: Path, suffix: str) -> IO[str]:
@@ -136,7 +136,7 @@ def _read_text(path: Path, suffix: str, *, ids: str | None, text: Collection[str
 def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], int]:
     """Return the column names and the number of lines they take.
 
-    Where the first row has one cell more than there are names, the ids' column was left without one.
+    If the first row has one cell more than there are names, the column of ids has no name.
     """
     with _open_text(path, suffix) as handle:
         reader = csv.reader(handle, delimiter=delimiter)
@@ -148,7 +148,7 @@ def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], i
     if len(first) == len(names) + 1:
         names = ["", *names]
     if first and len(first) != len(names):
-        raise DataError(f"{path}: the first row has {len(first)} cells for {len(names)} column names; mend the file")
+        raise DataError(f"{path}: the first row has {len(first)} cells for {len(names)} column names; correct the file")
     for position, name in enumerate(names[1:], start=2):
         if not name.strip():
             raise DataError(f"{path}: column {position} has no name, expected one; name it or remove the column")
@@ -160,7 +160,7 @@ def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], i
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        import pyarrow  # noqa: F401 - only to say what is missing
+        import pyarrow  # noqa: F401 - to report a missing package
     except ImportError:
         raise DataError(f"{path}: reading Parquet needs pyarrow; run: pip install 'tabgenbench[parquet]'") from None
     frame = pd.read_parquet(path, engine="pyarrow")

@@ -1,4 +1,4 @@
-"""Tables as h5ad files: written whole, read through a memory map."""
+"""Tables as h5ad files, read through a memory map."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPARE_BYTES = 2**20  # for what a file has beside its values
 
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
-    """Return the table as an `anndata.AnnData`; with a transform, its statistics are kept in ``var``."""
+    """Return the table as an `anndata.AnnData`; ``var`` contains the statistics of a transform."""
     obs, var, uns = _parts(table, transform)
     return anndata.AnnData(X=table.X, obs=obs, var=var, uns=uns)
 
@@ -41,15 +41,15 @@ def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnD
 def write_table(
     table: Table, path: Path, *, transform: Transform | None = None, layers: Mapping[str, Matrix] | None = None
 ) -> None:
-    """Write an h5ad file, uncompressed so that it can be memory-mapped. Not atomic: write beside and rename.
+    """Write an uncompressed h5ad file, which can be memory-mapped. Not atomic: write elsewhere and rename.
 
     The space on the disk is reserved first: HDF5 prints pages of errors, and may crash, where a disk is full.
 
     Args:
-        table: what to write.
+        table: the table.
         path: the file.
-        transform: the way from the table's scale back to its dataset's own; its statistics are kept in ``var``.
-        layers: further values of the same rows and features, such as ``own``: those on the dataset's own scale.
+        transform: map between the scales of the table and of its dataset; ``var`` stores its statistics.
+        layers: further values of the same rows and features, such as ``own`` (on the dataset's own scale).
 
     Raises:
         OSError: the file cannot be written.
@@ -108,11 +108,11 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
 
 
 def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
-    """Read a table that `write_table` wrote; the values stay on disk, mapped read-only, until they are used.
+    """Read a table written by `write_table`; the values are mapped read-only from disk.
 
     Args:
         path: the file.
-        layer: ``own`` for the values on the dataset's own scale, exactly as the dataset gave them.
+        layer: ``own`` for the unchanged values on the dataset's own scale.
 
     Raises:
         DataError: the file has no such layer, or was not written by this program.
@@ -132,7 +132,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
 
 
 def read_transform(path: Path) -> Transform:
-    """Read the statistics that `write_table` kept in ``var``."""
+    """Read the statistics that `write_table` stored in ``var``."""
     with h5py.File(path, "r") as handle:
         meaning = _meaning(handle, path)
         mean, std = handle["var/mean"][()], handle["var/std"][()]
@@ -140,7 +140,7 @@ def read_transform(path: Path) -> Transform:
 
 
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-    """Build a table from an `anndata.AnnData`; what ``uns['tabgenbench']`` says holds unless given here."""
+    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``."""
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
         stored = json.loads(adata.uns[KEY])
@@ -161,7 +161,7 @@ def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) ->
 
 
 def _read_frame(group: h5py.Group) -> pd.DataFrame:
-    """Read a frame in anndata's format; the common kinds of columns directly, since small files are read often."""
+    """Read a frame in anndata's format; common column types directly, which is faster for small files."""
     index = _read_column(group[group.attrs["_index"]])
     columns = {name: _read_column(group[name]) for name in group.attrs["column-order"]}
     return pd.DataFrame(columns, index=pd.Index(index, dtype=object), columns=list(columns))
@@ -185,7 +185,7 @@ def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
 
 
 def _write_matrix(parent: h5py.Group, name: str, values: Matrix) -> None:
-    """Write values as anndata's on-disk format has them, each array in one piece."""
+    """Write values in anndata's on-disk format, each array contiguously."""
     if not sparse.issparse(values):
         dataset = parent.create_dataset(name, data=np.ascontiguousarray(values))
         dataset.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
@@ -206,7 +206,7 @@ def _mapped_matrix(item: h5py.Dataset | h5py.Group, path: Path) -> Matrix:
 
 
 def _mapped(dataset: h5py.Dataset, path: Path) -> NDArray[Any]:
-    offset = dataset.id.get_offset()  # None for an empty or a chunked dataset, which has no one place in the file
+    offset = dataset.id.get_offset()  # None for an empty or a chunked dataset, which cannot be mapped
     if offset is None:
         return np.asarray(dataset[()])
     return np.memmap(path, dtype=dataset.dtype, mode="r", offset=offset, shape=dataset.shape)

@@ -1,4 +1,4 @@
-"""The roles that the ``obs`` columns of a table play."""
+"""Roles of the ``obs`` columns of a table."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["Schema"]
 
 
 class Schema(BaseModel):
-    """Which ``obs`` column plays which role. Immutable.
+    """Roles of ``obs`` columns. Immutable.
 
-    A generator is given ``conditions`` when it samples and never sees ``group``.
+    A generator gets ``conditions`` when it samples and never sees ``group``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,21 +22,21 @@ class Schema(BaseModel):
     conditions: tuple[str, ...] = Field((), description="columns given to the generator when sampling")
     batch: str | None = Field(None, description="technical source of a row, such as a laboratory or a sequencing run")
     group: str | None = Field(None, description="donor of a row; rows of one donor stay on one side of a split")
-    targets: tuple[str, ...] = Field((), description="what a downstream user predicts: obs columns or features")
+    targets: tuple[str, ...] = Field((), description="obs columns or features that a downstream user predicts")
     categorical_features: tuple[str, ...] = Field((), description="obs columns that are generated (mixed tables)")
 
     def obs_columns(self) -> tuple[str, ...]:
-        """Return the columns with a role in ``obs``, each once, in the order of the fields; targets are left out."""
+        """Return the columns with a role in ``obs``, each once, in the order of the fields, without targets."""
         names = [*self.conditions, self.batch, self.group, *self.categorical_features]
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
     def check(self, *, columns: Collection[str], features: Collection[str], where: str) -> None:
-        """Raise `DataError` when a column with a role is missing from the table.
+        """Raise `DataError` if a column with a role is missing from the table.
 
         Args:
             columns: the columns of ``obs``.
             features: the names of the features; a target may be one of them.
-            where: what is being checked, for the message.
+            where: name of the table for the message.
         """
         for name in self.obs_columns():
             if name not in columns:

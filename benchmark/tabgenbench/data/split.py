@@ -1,4 +1,4 @@
-"""Splits: which rows a generator learns from, which it may choose by, and which are held out."""
+"""Splits of a table into training, validation and test rows."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from tabgenbench.errors import ConfigError, DataError, did_you_mean
 __all__ = ["Split", "SplitConfig", "SplitSide", "make_split"]
 
 SplitSide = Literal["train", "validation", "test"]
-TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with random streams of their own: a later one never moves an earlier one
+TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with separate random streams: a later stage does not change an earlier one
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which rows of a table are on which side, made once and used for every generator.
+    """Training, validation and test rows of a table, equal for every generator.
 
     Attributes:
-        train: sample ids to learn from, in the order of the table; likewise ``validation`` and ``test``.
-        config: how it was made, with ``stratified`` and ``grouped`` settled.
+        train: sample ids of training rows, in the order of the table; likewise ``validation`` and ``test``.
+        config: configuration, with ``stratified`` and ``grouped`` resolved.
         seed: seed of all choices.
         dataset: fingerprint of the table.
-        pooled: labels of conditions that could not have a row on each side and were split as one.
+        pooled: labels of conditions with too few rows for both sides, which were split together.
     """
 
     train: tuple[str, ...]
@@ -45,7 +45,7 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """What a board says of the split, such as ``stratified, grouped``."""
+        """Description for boards, such as ``stratified, grouped``."""
         return self.config.kind
 
     @cached_property
@@ -83,10 +83,10 @@ class Split:
 
     @classmethod
     def from_json(cls, text: str) -> Split:
-        """Read what `to_json` wrote.
+        """Read the JSON written by `to_json`.
 
         Raises:
-            DataError: it is no split, or its rows are not those of its fingerprint.
+            DataError: the text is not a split, or its rows do not match its fingerprint.
         """
         try:
             kept = json.loads(text)
@@ -125,18 +125,18 @@ class Split:
 def make_split(table: Table, config: SplitConfig | None = None, *, seed: int, fingerprint: str | None = None) -> Split:
     """Split a table; equal tables, configs and seeds give equal splits, in any process.
 
-    Stratified: the test side has the rounded share of each condition, and at least one row of it is on each side;
-    conditions where that cannot be are pooled and recorded. Grouped: no donor on two sides, between training and
-    validation neither. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    Stratified: each side has at least one row of each condition, and the test side has its rounded share. Conditions
+    with too few rows are pooled and recorded. Grouped: all rows of a donor are on one side, also between training and
+    validation. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
     Args:
-        table: what to split, with unique sample ids.
-        config: how; stratified and grouped by default.
+        table: the table, with unique sample ids.
+        config: configuration; stratified and grouped by default.
         seed: seed of all choices, at least 0.
-        fingerprint: the table's fingerprint where it is known already; else it is computed.
+        fingerprint: the table's fingerprint if known; computed otherwise.
 
     Raises:
-        ConfigError: the config does not fit the table; names the option.
+        ConfigError: the configuration does not fit the table; the message names the option.
         DataError: the table has too few rows or donors for two sides.
     """
     config = (config or SplitConfig()).resolve(table.schema)
@@ -180,11 +180,11 @@ def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
 
 
 def _units(table: Table, config: SplitConfig) -> Codes:
-    """Return a code for what stays together: the donor, or the row itself."""
+    """Return a code for rows that stay together: the donor, or the row itself."""
     if not config.grouped:
         return np.arange(table.n_rows, dtype=np.int64)
     codes: Codes = pd.factorize(table.obs[table.schema.group].astype(object), sort=True)[0].astype(np.int64)
-    unknown = np.flatnonzero(codes < 0)  # a row without a donor is a donor of its own
+    unknown = np.flatnonzero(codes < 0)  # a row without a donor counts as a separate donor
     codes[unknown] = codes.max(initial=-1) + 1 + np.arange(len(unknown))
     return codes
 
@@ -195,7 +195,7 @@ def _test_rows(
     """Return the test rows and the codes of the pooled conditions."""
     left_out = _left_out(table, config)
     rest = ~left_out
-    forced = np.isin(units, units[left_out])  # a donor with a left-out row may not train with its other rows
+    forced = np.isin(units, units[left_out])  # the other rows of a donor with an excluded row must not train either
     if forced.all():
         combination = config.combination
         raise ConfigError(f"split: option 'leave_out': {combination} leaves no training row; leave out less")
@@ -207,7 +207,7 @@ def _test_rows(
 
 
 def _left_out(table: Table, config: SplitConfig) -> Mask:
-    """Return the rows that have the combination of values to leave out."""
+    """Return the rows with the excluded combination of values."""
     rows = np.full(table.n_rows, config.leave_out is not None)
     where = "split: option 'leave_out'"
     for column, values in (config.leave_out or {}).items():
@@ -226,7 +226,7 @@ def _left_out(table: Table, config: SplitConfig) -> Mask:
 def _validation_rows(
     config: SplitConfig, strata: Codes, units: Codes, candidates: Mask, *, rng: np.random.Generator
 ) -> Mask:
-    """Return the rows to choose by; every condition keeps a row to learn from."""
+    """Return the validation rows; every condition keeps a training row."""
     validation = np.zeros(len(strata), dtype=bool)
     codes = np.unique(strata[candidates], return_inverse=True)[1].astype(np.int64)
     n_strata = int(codes.max()) + 1
@@ -239,7 +239,7 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return the first of a nested order of the training rows, and validation rows in the same proportion."""
+    """Return the first training rows in a nested order, and validation rows in the same proportion."""
     available = int(train.sum())
     if n_rows > available:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""How rows are split, as a suite says it."""
+"""Configuration of splits."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["SplitConfig"]
 
 
 class SplitConfig(Options):
-    """How rows are split. The default is stratified and grouped, where the schema has conditions and a group."""
+    """Configuration of a split; by default stratified and grouped, if the schema has conditions and a group."""
 
     stratified: bool | None = Field(
-        None, description="same share of each condition held out; by default where the schema has conditions"
+        None, description="hold out the same share of each condition; by default if the schema has conditions"
     )
     grouped: bool | None = Field(
-        None, description="all rows of a donor on one side; by default where the schema has a group"
+        None, description="keep all rows of a donor on one side; by default if the schema has a group"
     )
-    test_fraction: float = Field(0.25, gt=0, lt=1, description="share of the rows that is held out for scoring")
+    test_fraction: float = Field(0.25, gt=0, lt=1, description="share of the rows held out for scoring")
     validation_fraction: float = Field(
-        0.1, ge=0, lt=1, description="share of the other rows that a generator may choose settings by"
+        0.1, ge=0, lt=1, description="share of the other rows for early stopping and model selection"
     )
     train_rows: int | None = Field(
-        None, ge=1, description="use this many of the training rows, for learning curves; validation shrinks alike"
+        None, ge=1, description="number of training rows, for learning curves; validation rows shrink in proportion"
     )
     leave_out: Mapping[str, tuple[str, ...]] | None = Field(
         None, description="values of obs columns that training must not see; several columns name their combination"

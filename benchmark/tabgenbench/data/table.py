@@ -1,4 +1,4 @@
-"""The table: a matrix of features, the categorical columns that describe its rows, and what the values mean."""
+"""The table: a matrix of features, categorical columns of its rows, and the meaning of its values."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["Matrix", "Scale", "Source", "Table", "condition_labels"]
 
 Scale = Literal["counts", "linear", "log2p1", "lognorm", "standardized"]
 Matrix: TypeAlias = NDArray[np.float32] | Any  # or a scipy.sparse.csr_matrix, which has no types
-CHECK_ROWS = 1024  # rows looked at together, so that a check of a large matrix needs little memory
+CHECK_ROWS = 1024  # rows per block in checks of large matrices, to limit memory
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table comes from: the dataset's name, its options, and a note that whoever uses it repeats."""
+    """Origin of a table: the dataset's name, its options, and a note that records and boards repeat."""
 
     name: str = "table"
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -33,19 +33,19 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention: nothing here writes to it.
+    """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
 
     Attributes:
         X: values, shape (n_rows, n_features), float32, dense or CSR.
         obs: categorical columns, one row a sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
-        scale: what the values of ``X`` are.
+        scale: meaning of the values of ``X``.
         log2p1: whether log2(x + 1) comes before standardisation on the evaluation scale.
         source: the dataset that the table comes from.
 
     Raises:
-        DataError: shapes, types or names do not fit together.
+        DataError: shapes, types or names are inconsistent.
     """
 
     X: Matrix
@@ -83,7 +83,7 @@ class Table:
         return self.obs.loc[:, list(self.schema.conditions)]
 
     def dense(self) -> NDArray[np.float32]:
-        """Return ``X`` as a dense array, shape (n_rows, n_features); no copy where it is dense already."""
+        """Return ``X`` as a dense array, shape (n_rows, n_features); without a copy if it is already dense."""
         return dense_block(self.X)
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Table:
@@ -91,14 +91,14 @@ class Table:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def like(self, X: Matrix, obs: pd.DataFrame) -> Table:
-        """Return a table with this one's features and meaning, of other values and rows.
+        """Return a table of other values and rows, with the features, schema and scale of this table.
 
         Args:
             X: values, shape (len(obs), n_features), any float type.
             obs: the rows' columns, at least the conditions.
 
         Raises:
-            DataError: the shapes do not fit together, or a condition column is missing.
+            DataError: the shapes are inconsistent, or a condition column is missing.
         """
         schema = self.schema.model_copy(
             update={
@@ -230,5 +230,5 @@ def _check_numeric(column: pd.Series, *, where: str) -> None:
     row, value = (column.index[int(text.argmax())], column.iloc[int(text.argmax())]) if text.any() else ("?", "text")
     raise DataError(
         f"{where}: column {column.name!r}, row {row!r}: got {value!r}, expected a number; "
-        "mend the value, or name the column as a condition, batch or group"
+        "correct the value, or name the column as a condition, batch or group"
     )

@@ -1,4 +1,4 @@
-"""Tables in files that this program did not write: CSV, tab-separated text, Parquet and h5ad, checked."""
+"""Checked tables from user files: CSV, tab-separated text, Parquet and h5ad."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def table_from_frame(
 
 
 def numeric_problem(column: pd.Series) -> str:
-    """Return what keeps a column from being numeric, with the row; an empty text where nothing does."""
+    """Return why a column is not numeric, with the row, or an empty text if it is."""
     bad = column.isna().to_numpy()
     if is_text(column):
         bad = pd.to_numeric(column, errors="coerce").isna().to_numpy()
@@ -170,12 +170,12 @@ def numeric_problem(column: pd.Series) -> str:
     value = column.iloc[row]
     if pd.isna(value):
         return f"row {column.index[row]!r}: is empty, expected a number; impute it or drop the row"
-    hint = "mend it, name the column as a condition, batch or group, or ignore the column"
+    hint = "correct it, name the column as a condition, batch or group, or ignore the column"
     return f"row {column.index[row]!r}: got {str(value)!r}, expected a number; {hint}"
 
 
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
-    """Return the frame without some columns, each of which must be there."""
+    """Return the frame without some columns, which must exist."""
     for column in ignore:
         if column not in frame.columns:
             raise DataError(f"{path}: no column {column!r} to ignore{did_you_mean(column, frame.columns)}")
@@ -183,7 +183,7 @@ def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> p
 
 
 def check_table(table: Table, path: Path | str) -> Table:
-    """Validate a table's content; what is wrong is said with the file's path."""
+    """Validate a table's content; messages name the file's path."""
     try:
         return table.validate()
     except DataError as error:

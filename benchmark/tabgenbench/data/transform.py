@@ -1,4 +1,4 @@
-"""The evaluation scale: log2(x + 1) where the dataset asks for it, then standardisation by training rows."""
+"""The evaluation scale: log2(x + 1) if the dataset requests it, then standardisation by training rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Transform"]
 class Transform:
     """An invertible map between a dataset's own scale and the evaluation scale, ``standardized``.
 
-    A dataset that is standardized already is on the evaluation scale as it is: the map is then the identity.
+    For a dataset that is already standardized, the map is the identity.
 
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) where taken), shape (n_features,), float64.
@@ -33,7 +33,7 @@ class Transform:
 
     @classmethod
     def fit(cls, train: Table) -> Transform:
-        """Learn mean and standard deviation of every feature from training rows alone."""
+        """Compute mean and standard deviation of every feature from training rows only."""
         if train.n_rows == 0:
             raise DataError("the training side of the split has no row, expected at least one")
         if train.scale == "standardized":
@@ -52,7 +52,7 @@ class Transform:
         return cls(mean, std, train.scale, train.log2p1)
 
     def apply(self, table: Table) -> Table:
-        """Return a table on the evaluation scale; one that is there already comes back as it is.
+        """Return a table on the evaluation scale; a table on that scale is returned unchanged.
 
         Values below 0 under log2(x + 1) count as 0.
         """
@@ -70,7 +70,7 @@ class Transform:
         return out
 
     def invert(self, table: Table) -> Table:
-        """Return a table on the dataset's own scale; values that log2(x + 1) cannot give are set to 0."""
+        """Return a table on the dataset's own scale; values that are impossible under log2(x + 1) become 0."""
         if table.scale != "standardized":
             return table
         out = np.empty(table.X.shape, dtype=np.float32)

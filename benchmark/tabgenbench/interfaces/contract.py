@@ -1,4 +1,4 @@
-"""The contract of generators and metrics, checked on one small table: for `plugin check` and for a plugin's own tests.
+"""Contract checks of generators and metrics on a small table, for `plugin check` and for tests of plugins.
 
 from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
@@ -28,30 +28,30 @@ from tabgenbench.records import ScoreSpec
 
 __all__ = ["Check", "check_generator", "check_metric", "failures"]
 
-ROUNDING = 1e-3  # scores of the same rows in another order differ by rounding, which single precision may amplify
-FEW = 25  # rows asked of the condition that has one training row
+ROUNDING = 1e-3  # reordered rows change scores by rounding errors, which single precision amplifies
+FEW = 25  # rows requested for the condition with one training row
 
 
 @dataclass(frozen=True)
 class Check:
-    """One clause of the contract: what it asks, and why it is not kept; an empty reason where it is."""
+    """One clause of the contract, with the reason if it is violated."""
 
     title: str
     reason: str = ""
 
     @property
     def ok(self) -> bool:
-        """Whether the clause is kept."""
+        """Whether the clause is satisfied."""
         return not self.reason
 
 
 def failures(checks: Iterable[Check]) -> list[str]:
-    """Return ``title: reason`` of each clause that is not kept."""
+    """Return ``title: reason`` of each violated clause."""
     return [f"{check.title}: {check.reason}" for check in checks if not check.ok]
 
 
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
-    """Check a generator on a small table, on the CPU; it is trained and sampled several times.
+    """Check a generator on a small table on the CPU, with several fits and samples.
 
     Args:
         kind: the class.
@@ -69,7 +69,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
             ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
             ("it serves a small table and estimates bytes or nothing", subject.declines_nothing),
             ("rows, features, scale and conditions are as asked, values finite", subject.samples_what_is_asked),
-            ("a condition with one training row is served", subject.serves_a_rare_condition),
+            ("a condition with one training row is sampled", subject.serves_a_rare_condition),
             ("equal seeds give equal bytes, whatever the global random state", subject.repeats),
             ("another seed gives other rows", subject.varies),
             ("training rows and conditions stay as they were", subject.leaves_its_inputs),
@@ -79,7 +79,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 
 
 def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
-    """Check a metric on a small table, on the CPU; it is computed several times.
+    """Check a metric on a small table on the CPU, with several computations.
 
     Args:
         kind: the class.
@@ -104,11 +104,11 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
 
 class _Broken(Exception):
-    """A clause is not kept; the message says how."""
+    """A clause is violated; the message explains how."""
 
 
 def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
-    """Check clause by clause; what declines the table can be asked no more."""
+    """Check clause by clause, up to one that raises `Unsupported`."""
     checks: list[Check] = []
     for title, clause in clauses:
         reason = ""
@@ -138,13 +138,13 @@ def _check_options(config: type[Options]) -> None:
 
 
 class _Subject:
-    """A generator under examination; each method is one clause."""
+    """The generator that is checked; each method is one clause."""
 
     def __init__(self, kind: type[Generator], config: Options, split: KitSplit) -> None:
         self.kind, self.config, self.split = kind, config, split
 
     def fitted(self) -> Generator:
-        """Return a newly trained generator; every one is trained with the same seed."""
+        """Return a newly trained generator, always with the same seed."""
         train, validation = self.split.train, self.split.validation
         generator = self.kind(self.config)
         tensors = upload(train, validation, "cpu")
@@ -184,7 +184,7 @@ class _Subject:
             raise _Broken(f"values differ by up to {largest:.3g}; draw from context.numpy and context.torch alone")
 
     def varies(self) -> None:
-        if self.kind.is_control:  # a yardstick may be a constant
+        if self.kind.is_control:  # a control may be constant
             return
         generator, asked = self.fitted(), self.split.test.conditions
         first, second = (self.sampled(generator, asked, seed=seed).dense() for seed in (2, 3))
@@ -211,7 +211,7 @@ class _Subject:
 
 
 class _Yardstick:
-    """A metric under examination; each method is one clause."""
+    """The metric that is checked; each method is one clause."""
 
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split
@@ -221,7 +221,7 @@ class _Yardstick:
         self.shuffled = split.test.like(rng.permuted(split.test.dense(), axis=0), split.test.conditions)
 
     def scores(self, synthetic: Table) -> dict[str, float]:
-        """Return the checked scores of rows, those without a value left out."""
+        """Return the checked scores of rows, without undefined ones."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
@@ -246,7 +246,9 @@ class _Yardstick:
 
     def ignores_the_order_of_rows(self) -> None:
         order = np.random.default_rng(6).permutation(self.synthetic.n_rows)
-        ranked = {spec.name for spec in self.metric.scores if spec.ranked}  # a figure's layout may depend on it
+        ranked = {
+            spec.name for spec in self.metric.scores if spec.ranked
+        }  # unranked scores, such as those of a layout, may depend on the order
         first, second = (
             {name: value for name, value in self.scores(synthetic).items() if name in ranked}
             for synthetic in (self.synthetic, self.synthetic.take(order))

@@ -1,4 +1,4 @@
-"""The small table on which the contract of generators and metrics is checked."""
+"""The small table for contract checks of generators and metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class KitSplit:
 
 
 def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return a fresh copy of the rows, always the same: 89 training, 20 validation, 76 test rows, 12 features.
+    """Return a new copy of the same rows: 89 training, 20 validation, 76 test rows, 12 features.
 
     Two condition columns of two values, one combination with a single training row; non-negative features in
     correlated groups, the last of them constant; a batch column; no group.
@@ -54,7 +54,7 @@ def _side(
 ) -> Table:
     tissues, statuses = ["liver", "lung"], ["cancer", "normal"]
     rows = [condition for condition, n in sizes.items() for _ in range(n)]
-    rows = [rows[i] for i in rng.permutation(len(rows))]  # conditions in blocks would hide a wrong order
+    rows = [rows[i] for i in rng.permutation(len(rows))]  # sorted conditions would hide a wrong order
     at = np.array([(tissues.index(tissue), statuses.index(status)) for tissue, status in rows])
     level = 6.0 + centres[at[:, 0], at[:, 1]]
     logs = level + rng.normal(size=(len(rows), 3)) @ loadings + 0.5 * rng.normal(size=level.shape)

@@ -1,4 +1,4 @@
-"""What a dataset source is: where a table comes from, its licence, and how it is fetched and verified."""
+"""Abstract base class of dataset sources: loading, card, download and verification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileSt
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetCard:
-    """What a reader wants to know of a dataset; read from a ``.toml`` file beside the source."""
+    """Description of a dataset for readers, stored in a ``.toml`` file beside the source."""
 
     title: str
     summary: str
@@ -38,7 +38,7 @@ def load_card(package: str, name: str) -> DatasetCard:
 
 @dataclass(frozen=True)
 class FetchProgress:
-    """How far the download of one file is, in bytes; ``total`` is None where the server does not say."""
+    """Progress of a download in bytes; ``total`` is None if the server does not state it."""
 
     file: str
     done: int
@@ -47,7 +47,7 @@ class FetchProgress:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """What `Fetchable.verify` found for one file: ``ok``, ``missing`` or ``wrong``, and in the last case why."""
+    """Status of one file: ``ok``, ``missing`` or ``wrong``, with a reason in ``detail``."""
 
     file: str
     status: str
@@ -59,7 +59,7 @@ class Fetchable(Protocol):
     """A dataset source whose files can be downloaded and verified."""
 
     def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
-        """Download what is missing; return the status of every file."""
+        """Download missing files; return the status of every file."""
 
     def verify(self) -> list[FileStatus]:
         """Compare every file with its pinned hash."""
@@ -69,8 +69,8 @@ class DatasetSource(ABC):
     """A table that can be loaded by name.
 
     Attributes:
-        name: how it is called on the command line.
-        data_dir: the root folder of downloaded data, or None where none was named.
+        name: name on the command line.
+        data_dir: the root folder of downloaded data, or None if none is given.
     """
 
     name: ClassVar[str]
@@ -92,23 +92,23 @@ class DatasetSource(ABC):
         """Return the whole table.
 
         Raises:
-            DataError: a file is missing, broken or holds what it should not; names the file, row and column.
+            DataError: a file is missing, corrupt or has invalid content; the message names file, row and column.
         """
 
     def identity(self) -> str:
-        """Return a hash that changes whenever `load` would give another table; cheap beside loading.
+        """Return a hash that changes whenever `load` would return a different table; much cheaper than loading.
 
-        The harness adds the bytes of the source's module, so here only options and input files count.
+        The harness adds a hash of the source's code, so only options and input files count here.
         """
         return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Return facts of the table, ready for JSON: plain values, or lists of rows for small tables."""
+        """Return facts about the table for JSON: plain values, or lists of rows for small tables."""
         return describe_table(self.load())
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return the facts that every table has: size, scale, roles and rows of each condition."""
+    """Return size, scale, roles and number of rows of each condition of a table."""
     schema = table.schema
     facts: dict[str, Any] = {
         "dataset": table.source.name,

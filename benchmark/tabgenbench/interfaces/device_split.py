@@ -22,10 +22,10 @@ class DeviceSplit:
 
     Attributes:
         train: shape (n_train, n_features), float32.
-        validation: shape (n_validation, n_features); zero rows where the split has none.
+        validation: shape (n_validation, n_features); no rows if the split has none.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: likewise; rows of a condition value that no training row has are left out of both tensors.
-        codes: how the conditions are coded, learned on training rows.
+        validation_codes: likewise; both tensors exclude rows with a condition value that no training row has.
+        codes: encoding of the conditions, fitted on training rows.
     """
 
     train: torch.Tensor
@@ -49,7 +49,7 @@ def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
         validation = validation.take(np.flatnonzero(known))
 
     def tensor(table: Table) -> torch.Tensor:
-        # torch.tensor copies: the file behind a memory map stays untouched whatever a model does.
+        # torch.tensor copies, so a model cannot change the mapped file.
         return torch.tensor(table.dense(), dtype=torch.float32, device=device)
 
     def condition_codes(table: Table) -> torch.Tensor:

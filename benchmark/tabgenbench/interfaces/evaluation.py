@@ -1,4 +1,4 @@
-"""What a metric sees: the tables on one scale, and artifacts that are computed once."""
+"""Input of a metric: the tables on one scale, and shared intermediate results."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 class Shared:
-    """Artifacts that metrics share: computed by the first that asks, kept for the others.
+    """Cache of intermediate results that metrics share.
 
-    What depends on the synthetic rows lives as long as a draw; what depends on real rows alone as long as the split.
+    Results that depend on synthetic rows are kept for a draw, results that depend only on real rows for the split.
     """
 
     def __init__(self) -> None:
@@ -29,12 +29,12 @@ class Shared:
         self._draw: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T], *, scope: Literal["draw", "split"] = "draw") -> T:
-        """Return the artifact of this key, computing it the first time.
+        """Return the result of this key; compute it at the first call.
 
         Args:
-            key: what the artifact is; says all that it depends on beside the tables.
-            compute: gives the artifact.
-            scope: ``split`` for what depends on real rows alone.
+            key: identifies the result and everything that it depends on besides the tables.
+            compute: computes the result.
+            scope: ``split`` for results that depend only on real rows.
         """
         kept = self._split if scope == "split" else self._draw
         if key not in kept:
@@ -44,12 +44,12 @@ class Shared:
         return value
 
     def next_draw(self) -> None:
-        """Forget what belongs to the draw."""
+        """Discard the results of the draw."""
         self._draw.clear()
 
 
 def lock_arrays(values: Iterable[Any]) -> None:
-    """Mark arrays and tables read-only, so that no metric changes what the next one is given."""
+    """Mark arrays and tables read-only, so that no metric changes the input of the next one."""
     for value in values:
         array = value.X if isinstance(value, Table) else value
         if isinstance(array, np.ndarray):
@@ -64,10 +64,10 @@ class Evaluation:
         train: training and validation rows, as given to the generator.
         test: held-out rows.
         synthetic: one row for each test row's condition, in the order of the test rows.
-        transform: the way to the dataset's own scale and back.
-        shared: artifacts computed once.
-        embedding: latent coordinates of the test rows, shape (n_test, n_latent), where the model has them.
-        predictions: predicted labels of the test rows by column, where the model has them.
+        transform: map between the evaluation scale and the dataset's own scale.
+        shared: cache of intermediate results.
+        embedding: latent coordinates of the test rows, shape (n_test, n_latent), if the model has them.
+        predictions: predicted labels of the test rows by column, if the model has them.
     """
 
     train: Table

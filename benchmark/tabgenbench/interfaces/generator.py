@@ -1,4 +1,4 @@
-"""What a generator is: the abstract base that every model and every control fills in."""
+"""Abstract base class of generators, and the contexts that they get."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["Context", "FitContext", "Generator", "Progress", "SampleContext"]
 
 @dataclass(frozen=True)
 class Progress:
-    """One report of a training run: epochs done, epochs in all, and the losses by name."""
+    """Progress of a training run: finished epochs, total epochs, and losses by name."""
 
     epoch: int
     of: int
@@ -36,15 +36,15 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """What the harness hands to a generator.
+    """Context that the harness passes to a generator.
 
     Attributes:
-        device: where to compute, ``cpu`` or ``cuda:0`` and so on.
-        seed: seed of this phase; equal seeds are to give equal results.
-        deadline: `time.monotonic` value at which the phase is ended, or None.
-        fallbacks: what `fallback` was told.
-        notes: what `note` was told.
-        make_device_split: makes `device_split`; where there is no run, ``lambda: upload(train, validation, device)``
+        device: device of the computation, such as ``cpu`` or ``cuda:0``.
+        seed: seed of this phase; equal seeds must give equal results.
+        deadline: `time.monotonic` value at which the phase will be ended, or None.
+        fallbacks: fallback rules recorded by `fallback`.
+        notes: sentences recorded by `note`.
+        make_device_split: factory of `device_split`; without a run, ``lambda: upload(train, validation, device)``
             with `tabgenbench.interfaces.device_split.upload`.
     """
 
@@ -57,22 +57,22 @@ class Context:
 
     @cached_property
     def numpy(self) -> np.random.Generator:
-        """A NumPy generator of this phase's seed."""
+        """A NumPy generator with this phase's seed."""
         return np.random.default_rng(self.seed)
 
     @cached_property
     def torch(self) -> torch.Generator:
-        """A torch generator of this phase's seed, on `device`."""
+        """A torch generator with this phase's seed, on `device`."""
         import torch
 
         return torch.Generator(self.device).manual_seed(self.seed % 2**63)
 
     @property
     def device_split(self) -> DeviceSplit:
-        """Training and validation rows as tensors on the device, uploaded once a process.
+        """Training and validation rows as tensors on the device, uploaded once per process.
 
         Raises:
-            RuntimeError: the context was made by hand and without ``make_device_split``.
+            RuntimeError: the context has no ``make_device_split``.
         """
         if self.make_device_split is None:
             raise RuntimeError("this context was made without a split")
@@ -84,11 +84,11 @@ class Context:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
-        """Record that ``rows`` rows of a condition came from a rule, such as ``nearest known condition: ...``."""
+        """Record that a rule sampled ``rows`` rows of a condition, such as ``nearest known condition: ...``."""
         self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
-        """Keep one sentence about what was done, for the record; a repeated one is kept once."""
+        """Add a sentence to the record; repeated sentences are stored once."""
         if text not in self.notes:
             self.notes.append(text)
 
@@ -113,23 +113,23 @@ class SampleContext(Context):
     """The context of `Generator.sample`.
 
     Attributes:
-        draw: which of the draws this is, from 0.
+        draw: number of the draw, from 0.
     """
 
     draw: int = 0
 
 
 class Generator(ABC):
-    """A model of tables that learns from training rows and samples one row for each condition asked for.
+    """A model of tables that learns from training rows and samples one row for each requested condition.
 
-    A subclass sets the class attributes, may narrow ``Config``, and fills in `fit` and `sample`. The harness makes one
-    object a cell, in a process of its own.
+    A subclass sets the class attributes, may define ``Config``, and implements `fit` and `sample`. The harness creates
+    one object per cell, in a separate process.
 
     Attributes:
-        name: how it is called on the command line.
-        card: citation, licence, address and one sentence.
-        scale: what it is fitted on and returns: ``standardized``, or the dataset's ``own`` scale.
-        is_control: whether it is a yardstick and not a model.
+        name: name on the command line.
+        card: summary, citation, licence and address.
+        scale: scale of its input and output: ``standardized``, or the dataset's ``own`` scale.
+        is_control: whether it is a control, not a model.
     """
 
     name: ClassVar[str]
@@ -143,9 +143,9 @@ class Generator(ABC):
     def __init__(self, config: Options | None = None) -> None:
         self.config = config if config is not None else self.Config()
 
-    @classmethod  # noqa: B027 - to serve every table is a fair default
+    @classmethod  # noqa: B027 - by default, every table is supported
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` with the reason where this generator cannot serve a table of this kind and size.
+        """Raise `Unsupported` with the reason if this generator does not support such a table.
 
         Args:
             schema: roles of the columns, without the group.
@@ -154,10 +154,10 @@ class Generator(ABC):
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the peak memory that fitting needs, or None where it is not known.
+        """Return the peak memory of a fit, or None if it is unknown.
 
-        In bytes of the machine's memory when training on a CPU, without what the libraries themselves take; arguments
-        as of `supports`.
+        In bytes of main memory when training on a CPU, without the memory of libraries. The arguments are those of
+        `supports`.
         """
         return None
 
@@ -166,23 +166,23 @@ class Generator(ABC):
         """Learn from training rows.
 
         Args:
-            train: rows to learn from, on `scale`.
-            validation: rows to choose by (early stopping, settings), on `scale`; None where the split has none.
+            train: training rows, on `scale`.
+            validation: rows for early stopping and model selection, on `scale`; None if the split has none.
             context: device, seed and progress.
 
         Raises:
-            Unsupported: this table cannot be served after all; the cell is skipped with the reason.
+            Unsupported: the generator does not support this table; the cell is skipped with the reason.
         """
 
     @abstractmethod
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
-        ``train.like(values, conditions)`` makes the table.
+        ``train.like(values, conditions)`` builds the table.
 
         Args:
             conditions: the condition columns of the test rows, shape (n_test, n_conditions).
-            context: device, seed and which draw this is.
+            context: device, seed and number of the draw.
 
         Raises:
             Unsupported: the cell is skipped with the reason.

@@ -1,16 +1,16 @@
-"""A user's own table as a dataset: named by its path, or by a card beside it.
+"""A user's table as a dataset, given by its path or by a card.
 
-A card is a TOML file with the fields of `FileCard`. What it does not say follows from the file:
+A card is a TOML file with the fields of `FileCard`. Missing fields are inferred from the file:
 
 * the sample ids are the first column if it has no name, is called ``id``, ``sample`` or the like (`ID_NAMES`), or holds
-  text that never repeats; else rows are numbered from 1;
+  text without repeated values; else rows are numbered from 1;
 * a column called ``donor``, ``patient`` or the like (`GROUP_NAMES`) is the group;
 * in CSV, tab-separated and Parquet files every other column of numbers is a feature, and every other column of text
   (or true / false) is a condition if it has at most 20 values, each in at least two rows; else it is an error, which
   says how to name or ignore the column;
-* in h5ad files ``X`` holds the features and no column of ``obs`` is taken for a condition, since there are often many.
+* in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many.
 
-What was taken by default is said in the table's note.
+The table's note states the inferred fields.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from tabgenbench.options import Options, make_options
 __all__ = ["DESCRIPTIVE", "GROUP_NAMES", "FileCard", "FileSource", "find_schema", "looks_like_file", "says_roles"]
 
 GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
-MAX_VALUES = 20  # a column of text with more values is no condition by default
+MAX_VALUES = 20  # a text column with more values is not a condition by default
 DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
 
 
 class FileCard(Options):
-    """What a card says of a table, and what may be said on the command line."""
+    """Fields of a card, which the command line can override."""
 
     name: str = Field("", description="name of the dataset; the card's or file's stem by default")
     title: str = Field("", description="title for readers; the name by default")
@@ -93,14 +93,14 @@ def looks_like_file(text: str) -> bool:
 
 
 class FileSource(DatasetSource):
-    """A table in a file of the user's.
+    """A table in a user's file.
 
     Args:
-        config: what was said beside the card, on the command line or in a suite; it wins over the card.
+        config: options from the command line or a suite, which override the card.
         path: the card or the file itself.
 
     Raises:
-        ConfigError: the card or the options hold an unknown key or a value that does not fit.
+        ConfigError: the card or the options have an unknown key or an invalid value.
         DataError: the card or the file is missing, or of an unknown kind.
     """
 
@@ -211,7 +211,7 @@ def _is_condition(column: pd.Series, where: Path | str) -> bool:
     filled = column.dropna()
     is_labelled = pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
     numbers = pd.to_numeric(filled, errors="coerce").notna() if not is_labelled else pd.Series()
-    if numbers.any():  # numbers with a slip among them, or categories that mix both: not for the program to guess
+    if numbers.any():  # numbers with an error among them, or mixed categories: ambiguous
         raise DataError(f"{where}: column {column.name!r}, {numeric_problem(column)}")
     counts = filled.astype(str).value_counts()
     if len(counts) <= MAX_VALUES and counts.min() >= 2:
@@ -230,4 +230,4 @@ def _read_card(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); check the path of the card") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: is no TOML file: {error}; mend the card") from None
+        raise DataError(f"{path}: is not a TOML file: {error}; correct the card") from None

@@ -1,4 +1,4 @@
-"""Names of plugins that are not imported yet, and the targets by which another process finds a class."""
+"""Plugins that are named but not imported, and the targets by which another process loads a class."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Target = str | bytes  # ``module:Class``, or a class of a session as `target_of`
 
 @dataclass(frozen=True)
 class Lazy:
-    """A plugin by name, imported when it is used.
+    """A plugin that is imported at first use.
 
     Attributes:
         name: the name of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
-        extra: the optional extra of TabGenBench that installs what it needs, such as ``sdv``.
+        extra: the optional extra of TabGenBench that installs its requirements, such as ``sdv``.
     """
 
     name: str
@@ -34,19 +34,19 @@ class Lazy:
 
     @property
     def module(self) -> str:
-        """The module that holds the class."""
+        """The module that contains the class."""
         return self.target.partition(":")[0]
 
     @property
     def install_hint(self) -> str:
-        """The command that installs what it needs beside TabGenBench, or nothing where it needs no extra."""
+        """The command that installs its extra, or an empty text if it needs none."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     def load(self) -> type:
         """Import the class.
 
         Raises:
-            PluginError: the import fails, whatever it raises, the class is not there, or it has another name.
+            PluginError: the import raises, the class is missing, or it has another name.
         """
         try:
             found = load_target(self.target)
@@ -55,7 +55,7 @@ class Lazy:
             raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {error}{hint}") from error
         except _NoSuchName as error:
             raise PluginError(f"plugin {self.name!r}: {error}; correct its target") from None
-        except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
+        except (Exception, SystemExit) as error:  # importing a plugin's module may raise anything
             raise PluginError(f"plugin {self.name!r}: cannot import {self.module}: {text_of(error)}") from error
         if not isinstance(found, type) or getattr(found, "name", None) != self.name:
             got = getattr(found, "name", None)
@@ -64,14 +64,14 @@ class Lazy:
 
 
 class _NoSuchName(PluginError):
-    """A module lacks the name that a target asks for."""
+    """The module of a target lacks the name."""
 
 
 def target_of(kind: type) -> Target:
-    """Return what `load_target` turns into the class, in this process or another.
+    """Return a target from which `load_target` loads the class, in this process or another.
 
-    A class of a module goes by its name, ``module:Class``. A class of a notebook cell, of a script or of a function's
-    body cannot be imported elsewhere: its code is pickled, with what it names of its session.
+    A class of a module is named ``module:Class``. A class of a notebook cell, a script or a function body cannot be
+    imported elsewhere: its code is pickled, together with the objects of its session that it uses.
 
     Raises:
         PluginError: such a class refers to something that cannot be pickled.
@@ -87,7 +87,7 @@ def target_of(kind: type) -> Target:
         cloudpickle.register_pickle_by_value(module)
     try:
         return bytes(cloudpickle.dumps(kind))
-    except Exception as error:  # whatever the class names may refuse in any way
+    except Exception as error:  # the objects that the class uses may raise anything
         name = getattr(kind, "name", kind.__qualname__)
         raise PluginError(
             f"plugin {name!r}: its class cannot be sent to another process ({text_of(error)}); define the class in a "
@@ -99,10 +99,10 @@ def target_of(kind: type) -> Target:
 
 
 def load_target(target: Target) -> Any:
-    """Import what ``module:Class`` names, or read a pickled class; a class defined inside another has a dotted name.
+    """Import ``module:Class`` or read a pickled class; a nested class has a dotted name.
 
     Raises:
-        PluginError: the module has no such name. An error of the import itself is passed on as it is.
+        PluginError: the module has no such name. Errors of the import itself are not caught.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

@@ -1,1 +1,1 @@
-"""The metrics that ship with TabGenBench, one a file."""
+"""Built-in metrics, one per file."""

@@ -1,4 +1,4 @@
-"""Pair by pair: how far the synthetic correlations are from the real ones, and whether they are as strong."""
+"""Error and strength of the feature-feature correlations, pair by pair."""
 
 from __future__ import annotations
 
@@ -29,14 +29,13 @@ __all__ = ["CorrelationPairs", "hexagons"]
 
 
 class CorrelationPairs(Metric):
-    """Real and synthetic correlations r of the same pair of features, over all pairs i < j.
+    """Difference between real and synthetic feature-feature correlations r, over all pairs i < j.
 
-    - ``correlation-rmse``: root of the mean squared difference of the synthetic and the real r
-    - ``correlation-spread``: standard deviation of the synthetic r over that of the real r
+    - ``correlation-rmse``: root mean square of the difference between synthetic and real r
+    - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
 
-    Gamma asks whether the two sets of correlations are in line, whatever their strength; these ask whether they are
-    equal. Features are left out or count r = 0 as in `gamma`. The artifact ``hexagons`` holds the counts of pairs for
-    a figure.
+    Gamma does not change if all synthetic correlations are scaled; these scores do. Constant features are treated as
+    in `gamma`. The artifact ``hexagons`` contains counts of pairs for a figure.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -46,10 +45,10 @@ class CorrelationPairs(Metric):
             direction="lower",
             low=0.0,
             high=2.0,
-            description="root mean squared difference of synthetic and real feature-feature correlations",
+            description="root mean square difference between synthetic and real feature-feature correlations",
             blind_to=(
-                "Location and scale of features, and what happens inside conditions: as for gamma, differences between "
-                "conditions dominate it. Real rows against real rows are far from 0 where test rows are few"
+                "Location and scale of features, and structure within conditions, because differences between "
+                "conditions dominate it, as for gamma. With few test rows, real rows against real rows are far from 0"
             ),
             floor="shuffled",
         ),
@@ -57,10 +56,10 @@ class CorrelationPairs(Metric):
             name="correlation-spread",
             direction="one",
             low=0.0,
-            description="standard deviation over pairs of features of the synthetic correlations over that of the real",
+            description="standard deviation of the synthetic correlations, divided by that of the real ones",
             blind_to=(
-                "Which features are correlated: it only sees whether correlations are as strong as real ones; above 1 "
-                "they are too strong, as in rows without noise"
+                "Which features are correlated: it only measures the strength of correlations. Above 1 they are too "
+                "strong, as in rows without noise"
             ),
             floor="shuffled",
         ),
@@ -69,17 +68,17 @@ class CorrelationPairs(Metric):
     class Config(Options):
         """Options of `CorrelationPairs`."""
 
-        hexagons: int = Field(50, ge=4, le=400, description="hexagons from -1 to 1 that pairs are counted in")
+        hexagons: int = Field(50, ge=4, le=400, description="number of hexagonal bins from -1 to 1")
         figure_features: int = Field(
             MAX_TRIANGLE_FEATURES,
             ge=MIN_FEATURES,
-            description="features counted in hexagons; of wider tables a random choice, the same for all generators",
+            description="features in the figure; wider tables use a random subset, equal for all generators",
         )
 
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact has one line a hexagon that is not empty: ``real``, ``synthetic``, ``pairs``."""
+        """Score one draw; the artifact has one row per non-empty hexagon: ``real``, ``synthetic``, ``pairs``."""
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:
@@ -105,7 +104,7 @@ class CorrelationPairs(Metric):
     def _pairs(
         self, evaluation: Evaluation, context: MetricContext, real: Floats, synthetic: Floats
     ) -> tuple[Floats, Floats]:
-        """Return real and synthetic correlations of the pairs for the figure."""
+        """Return the real and synthetic correlations of the pairs in the figure."""
         p, most = real.shape[1], self.config.figure_features
         if p > most:
             chosen = np.sort(context.numpy.choice(p, most, replace=False))
@@ -118,11 +117,12 @@ class CorrelationPairs(Metric):
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     """Count points of the square from -1 to 1 in regular hexagons, as a hexbin plot does.
 
-    The hexagons stand on a tip; their centres are those of two rectangular lattices, ``2 / across`` wide and sqrt(3)
-    times as high, one shifted by half of both; a point belongs to the nearer of the two nearest centres.
+    The hexagons have a corner at the top. Their centres form two rectangular lattices with cells ``2 / across`` wide
+    and sqrt(3) times as high; the second lattice is shifted by half a cell in both directions. A point belongs to the
+    nearest centre.
 
     Returns:
-        Centres and counts of the hexagons that are not empty: columns ``real``, ``synthetic``, ``pairs``, and
+        Centres and counts of the non-empty hexagons: columns ``real``, ``synthetic``, ``pairs``, and
         ``width`` of a hexagon.
 
     >>> import numpy as np
@@ -138,7 +138,7 @@ def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     nearer = to_odd < to_even
     twice_x = np.where(nearer, 2 * odd_x + 1, 2 * even_x).astype(np.int64)
     twice_y = np.where(nearer, 2 * odd_y + 1, 2 * even_y).astype(np.int64)
-    span = 4 * across + 8  # a number for each centre: coordinates lie within +-(across + 2)
+    span = 4 * across + 8  # encodes a centre as one integer: coordinates are within +-(across + 2)
     codes, counts = np.unique((twice_x + span // 2) * span + twice_y + span // 2, return_counts=True)
     x, y = codes // span - span // 2, codes % span - span // 2
     return pd.DataFrame(

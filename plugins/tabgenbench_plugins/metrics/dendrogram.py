@@ -1,4 +1,4 @@
-"""Agreement of the dendrograms of features: are they grouped, step by step, as in the real rows?"""
+"""Agreement of the dendrograms of features between real and synthetic rows."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Dendrogram(Metric):
     """Complete-linkage dendrograms of the features on D = 1 - r, compared by their cophenetic distances T.
 
     ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features; ``s-sdcc`` is
-    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2: whether both dendrograms fit their distances equally
-    well. Constant features are treated as in `gamma`. Equal distances, such as those of constant synthetic features,
-    are joined in the order of the features.
+    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2, the difference in how well each dendrogram fits its own
+    distances. Constant features are treated as in `gamma`. Equal distances, such as those of constant synthetic
+    features, are joined in the order of the features.
     """
 
     name: ClassVar[str] = "dendrogram"
@@ -36,9 +36,9 @@ class Dendrogram(Metric):
             high=1.0,
             description="agreement of the cophenetic distances of complete-linkage dendrograms of the features",
             blind_to=(
-                "Complete linkage turns small differences between correlations into other trees: even real rows score "
-                "low, and draws of one generator differ by as much as generators do. Show it, never rank by it. It is "
-                "blind to whatever gamma is blind to"
+                "Everything that gamma is blind to. Small differences between correlations change a complete-linkage "
+                "tree: even real rows score low, and draws of one generator differ by as much as generators do. It is "
+                "therefore not ranked"
             ),
             floor="shuffled",
             citation=CITATION,
@@ -49,10 +49,10 @@ class Dendrogram(Metric):
             direction="lower",
             low=0.0,
             high=4.0,
-            description="squared difference of how well the real and the synthetic dendrogram fit their own distances",
+            description="squared difference in how well the real and the synthetic dendrogram fit their own distances",
             blind_to=(
-                "Whether the two dendrograms have anything in common: two unlike trees that fit their distances "
-                "equally well score a perfect 0. It inherits the noise of s-dend"
+                "Similarity of the two dendrograms: two different trees that fit their distances equally well score "
+                "a perfect 0. It is as noisy as s-dend"
             ),
             floor="shuffled",
             citation=CITATION,
@@ -66,7 +66,7 @@ class Dendrogram(Metric):
         max_features: int = Field(
             MAX_TRIANGLE_FEATURES,
             ge=MIN_FEATURES,
-            description="most features to accept; memory and time grow with its square",
+            description="maximum number of features; memory and time grow with its square",
         )
 
     config: Config
@@ -80,8 +80,8 @@ class Dendrogram(Metric):
         n_features, most = evaluation.test.n_features, self.config.max_features
         if n_features > most:
             raise Unsupported(
-                f"metric 'dendrogram': got {n_features:,} features, expected at most {most:,}, since memory grows with "
-                "their square; choose fewer features or raise max_features"
+                f"metric 'dendrogram': got {n_features:,} features, expected at most {most:,}, because memory grows "
+                "with their square; choose fewer features or raise max_features"
             )
         try:
             real, synthetic = pooled_units(evaluation)
@@ -93,7 +93,7 @@ class Dendrogram(Metric):
         t_synthetic = evaluation.shared.once(("cophenetic", "synthetic"), lambda: _cophenetic(r_synthetic))
         parts = {
             "s-dend": lambda: pearson(t_real, t_synthetic),
-            # r falls as the distance grows, hence the sign of each fit is turned; their difference is squared anyway
+            # r decreases with the distance, so both fits change sign; their difference is squared
             "s-sdcc": lambda: (_fit(r_real, t_real, "real test") - _fit(r_synthetic, t_synthetic, "synthetic")) ** 2,
         }
         scores, undefined = collect(parts)

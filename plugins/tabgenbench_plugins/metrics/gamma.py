@@ -1,4 +1,4 @@
-"""Gamma: do the features of the synthetic rows correlate with each other as those of the real rows do?"""
+"""Gamma: agreement of the feature-feature correlations of real and synthetic rows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["Gamma"]
 
 CITATION = "Viñas et al., Bioinformatics 38(3), 2022; Bong & Oh, JBE 28(3), 2023, doi 10.5909/JBE.2023.28.3.275"
 BLIND_TO = (
-    "Differences between conditions dominate it: one mean row a condition, without any noise, scores nearly as high as "
-    "real rows, and so does noise that is independent between features. Location and scale of a feature do not enter. "
-    "Its ceiling, real rows against real rows, grows with the number of test rows"
+    "Structure within conditions, because differences between conditions dominate it: the mean row of each condition "
+    "without noise scores nearly as high as real rows, and so does independent noise. Also location and scale of "
+    "features. Its ceiling, real rows against real rows, grows with the number of test rows"
 )
 
 
@@ -30,9 +30,9 @@ class Gamma(Metric):
     """Pearson correlation between the strict upper triangles of the real and the synthetic distance matrix 1 - r.
 
     r is the Pearson correlation of two features over rows, on the evaluation scale. Features that are constant (largest
-    value equals smallest) in the real test rows are left out and counted; one that is constant in the synthetic rows
-    alone counts r = 0 with every other, since leaving it out would reward collapse. Everything is computed in float64.
-    Tables of more than 4,000 features are streamed: memory grows with rows times features, never features squared.
+    value equals smallest) in the real test rows are excluded and counted. A feature that is constant only in the
+    synthetic rows has r = 0 with every other feature, because excluding it would reward collapse. Computed in float64.
+    Tables of more than 4,000 features are processed in tiles, so that memory grows with rows times features.
     """
 
     name: ClassVar[str] = "gamma"
@@ -54,14 +54,14 @@ class Gamma(Metric):
             low=-1.0,
             high=1.0,
             description="gamma with every distance 1 - r clipped to [0, 1]: negative correlations count as 0",
-            blind_to=f"What gamma is blind to, and how negative any correlation is. {BLIND_TO}",
+            blind_to=f"The size of negative correlations. {BLIND_TO}",
             floor="shuffled",
             citation="variant in the public code of Viñas et al., Bioinformatics 38(3), 2022",
         ),
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; undefined for fewer than 3 rows or features, or where a table has equal correlations only."""
+        """Score one draw; undefined for fewer than 3 rows or features, or if all correlations of a table are equal."""
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:

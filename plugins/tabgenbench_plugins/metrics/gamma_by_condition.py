@@ -1,4 +1,4 @@
-"""Gamma inside each condition: are the correlations right in this tissue, and in that one?"""
+"""Mean of gamma within each condition."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class _Side:
 
 
 class GammaByCondition(Metric):
-    """Mean of gamma inside each condition with enough real test rows, conditions in sorted order, equally weighted.
+    """Mean of gamma within each condition with enough real test rows; all conditions have equal weight.
 
-    Inside a condition a feature counts as constant when its standard deviation there is at most 1e-5 of that over all
-    rows of the same table. Constant in the real rows of the condition: left out there. Constant in the synthetic ones
-    alone: r = 0 with every other. A condition whose synthetic rows do not vary, or are fewer than 3, counts 0. A
-    condition in which the real rows give no gamma is left out and named.
+    Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 of that over all rows of
+    the same table. It is excluded if it is constant in the real rows of the condition, and has r = 0 with every other
+    feature if it is constant only in the synthetic rows. A condition counts 0 if its synthetic rows do not vary or are
+    fewer than 3. A condition whose real rows give no gamma is excluded and named in the notes.
     """
 
     name: ClassVar[str] = "gamma-by-condition"
@@ -45,26 +45,26 @@ class GammaByCondition(Metric):
             direction="higher",
             low=-1.0,
             high=1.0,
-            description="mean of gamma inside each condition with at least 20 test rows (option min_rows)",
+            description="mean of gamma within each condition with at least 20 test rows (option min_rows)",
             blind_to=(
-                "Whether the conditions differ as they should, how much rows vary within a condition, and every "
-                "condition with fewer test rows. With few rows a condition its ceiling is far below 1: compare with "
-                "real-resample, not with 1"
+                "Differences between conditions, the amount of variation within a condition, and conditions with fewer "
+                "test rows. With few rows per condition its ceiling is far below 1: compare with real-resample, not "
+                "with 1"
             ),
             floor="condition-gaussian",
-            citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, inside conditions",
+            citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, within conditions",
         ),
     )
 
     class Config(Options):
         """Options of `GammaByCondition`."""
 
-        min_rows: int = Field(20, ge=MIN_ROWS, description="fewest real test rows of a condition that is scored")
+        min_rows: int = Field(20, ge=MIN_ROWS, description="minimum number of real test rows of a scored condition")
 
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``conditions`` gives gamma and numbers of rows of each condition scored."""
+        """Score one draw; the artifact ``conditions`` has gamma and numbers of rows of each scored condition."""
         try:
             table, notes = self._by_condition(evaluation)
         except Undefined as reason:
@@ -93,10 +93,10 @@ class GammaByCondition(Metric):
                 zero.setdefault(problem, []).append(condition)
             n_synthetic = len(synthetic.rows.get(condition, ()))
             found.append((condition, gamma, len(z), n_synthetic, int(usable.sum())))
-        notes = [f"left out, since {reason}: {'; '.join(names)}" for reason, names in left_out.items()]
+        notes = [f"excluded because {reason}: {'; '.join(names)}" for reason, names in left_out.items()]
         if not found:
             raise Undefined(f"no condition gives a gamma; {'; '.join(notes)}")
-        notes += [f"counts 0, since {reason}: {'; '.join(names)}" for reason, names in zero.items()]
+        notes += [f"counts 0 because {reason}: {'; '.join(names)}" for reason, names in zero.items()]
         columns = ["condition", "gamma", "test_rows", "synthetic_rows", "features"]
         return pd.DataFrame(found, columns=columns), tuple(notes)
 
@@ -107,7 +107,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Floats, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma inside a condition whose real rows are sound, or 0 with the reason."""
+    """Return gamma within a condition whose real rows have one, or 0 with the reason."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

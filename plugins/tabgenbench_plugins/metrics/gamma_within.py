@@ -1,4 +1,4 @@
-"""Gamma within conditions: do features correlate as in real rows once what tells conditions apart is removed?"""
+"""Gamma within conditions: agreement of correlations after the means of conditions are removed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ __all__ = ["GammaWithin"]
 
 
 class GammaWithin(Metric):
-    """Gamma of residuals: from each table the mean of each condition is taken off, its own mean in each table.
+    """Gamma of residuals: the mean of each condition in the same table is subtracted from its rows.
 
-    Rows that are alone in their condition are left out. A feature whose residual standard deviation is at most 1e-5 of
-    its total one is constant inside the conditions: left out where that is so in the real test rows, and r = 0 with
-    every other where it is so in the synthetic rows alone. A table without condition columns is one condition.
+    Rows that are alone in their condition are excluded. A feature counts as constant within conditions if its residual
+    standard deviation is at most 1e-5 of its total standard deviation. It is excluded if that is so in the real test
+    rows, and has r = 0 with every other feature if it is so only in the synthetic rows. A table without condition
+    columns is one condition.
     """
 
     name: ClassVar[str] = "gamma-within"
@@ -31,10 +32,10 @@ class GammaWithin(Metric):
             low=-1.0,
             high=1.0,
             headline=True,
-            description="gamma after each condition's own mean is removed from the real test and the synthetic rows",
+            description="gamma after subtracting each condition's mean, separately in real test and synthetic rows",
             blind_to=(
-                "Whether the conditions differ as they should, how much rows vary within a condition, and whether the "
-                "correlations are right in each condition: one covariance for all conditions scores as real rows do"
+                "Differences between conditions, the amount of variation within a condition, and correlations of "
+                "single conditions: one covariance for all conditions scores as well as real rows"
             ),
             floor="condition-gaussian",
             citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, on residuals",
@@ -42,27 +43,27 @@ class GammaWithin(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; undefined where nothing varies inside the conditions, as in rows without noise."""
+        """Score one draw; undefined if nothing varies within conditions, as in rows without noise."""
         try:
             (real, note), (synthetic, synthetic_note) = (_unit_residuals(evaluation, side) for side in SIDES)
             usable = np.asarray(real.any(axis=0))
             if not synthetic.any():
-                raise Undefined("no feature varies inside the conditions of the synthetic rows")
+                raise Undefined("no feature varies within the conditions of the synthetic rows")
             value = correlation_agreement(real[:, usable], synthetic[:, usable])
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         n_left_out = int((~usable).sum())
         n_collapsed = int((~synthetic[:, usable].any(axis=0)).sum())
-        left_out = f"{n_left_out} of {len(usable)} features are constant inside the conditions of the real test rows"
-        collapsed = f"{n_collapsed} features are constant inside the conditions of the synthetic rows alone"
+        left_out = f"{n_left_out} of {len(usable)} features are constant within the conditions of the real test rows"
+        collapsed = f"{n_collapsed} features are constant within the conditions of the synthetic rows only"
         notes = [note, synthetic_note]
-        notes += [f"{left_out} and are left out"] if n_left_out else []
-        notes += [f"{collapsed} and count r = 0 with every other"] if n_collapsed else []
+        notes += [f"{left_out} and are excluded"] if n_left_out else []
+        notes += [f"{collapsed} and have r = 0 with every other feature"] if n_collapsed else []
         return Result({"gamma-within": value}, notes=tuple(n for n in notes if n))
 
 
 def _unit_residuals(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Floats, str]:
-    """Return the unit columns of the residuals of a side, and a note on rows left out."""
+    """Return the unit columns of the residuals of a side, and a note on excluded rows."""
     left = residuals(finite_values(evaluation, side), evaluation.side(side).conditions)
-    rows = f"{left.n_left_out} {SIDES[side]} rows are alone in their condition and are left out"
+    rows = f"{left.n_left_out} {SIDES[side]} rows are alone in their condition and are excluded"
     return unit_columns(left.values, floor=CONSTANT_SHARE * left.total_spread), rows if left.n_left_out else ""

@@ -1,4 +1,4 @@
-"""Moments: is every feature where it should be, and does it vary as much as it should?"""
+"""Means and variances of single features."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ __all__ = ["Moments"]
 
 
 class Moments(Metric):
-    """Means and variances of single features, on the evaluation scale, so that every feature weighs the same.
+    """Means and variances of single features on the evaluation scale, where all features have equal weight.
 
     With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, averages and sums over
     all features, constant ones included:
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
-    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is sound where a synthetic feature does not vary
+    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is defined for constant synthetic features, too
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
-    - ``within-variance-ratio``: the same of the variance inside conditions, pooled over them: squared residuals from
-      each condition's own mean, over rows less conditions; rows that are alone in their condition are left out
+    - ``within-variance-ratio``: the same for the pooled variance within conditions: squared residuals from each
+      condition's mean, divided by rows minus conditions; rows that are alone in their condition are excluded
     """
 
     name: ClassVar[str] = "moments"
@@ -38,10 +38,10 @@ class Moments(Metric):
             direction="lower",
             low=0.0,
             unit="train sd",
-            description="mean over features of the absolute difference of the synthetic and the real test mean",
+            description="mean over features of the absolute difference between the synthetic and the real test mean",
             blind_to=(
-                "Everything but the mean over all rows: a table whose features are permuted independently, and one "
-                "that repeats each condition's mean, both score as well as real rows"
+                "Everything but the mean over all rows: independently permuted features and repeated condition means "
+                "score as well as real rows"
             ),
         ),
         ScoreSpec(
@@ -49,18 +49,18 @@ class Moments(Metric):
             direction="lower",
             low=0.0,
             unit="train sd",
-            description="mean over features of the absolute difference of synthetic and real standard deviation",
-            blind_to="How features belong together and to the conditions: independently permuted features score well",
+            description="mean over features of the absolute difference between synthetic and real standard deviation",
+            blind_to="Dependence between features and on conditions: independently permuted features score well",
             floor="condition-mean",
         ),
         ScoreSpec(
             name="variance-ratio",
             direction="one",
             low=0.0,
-            description="total variance of the synthetic rows over that of the real test rows",
+            description="total variance of the synthetic rows divided by that of the real test rows",
             blind_to=(
-                "Which features vary, since too much in one makes up for too little in another, and whether rows vary "
-                "between conditions or inside them"
+                "Which features vary, because too much variance in one compensates too little in another, and whether "
+                "rows vary between or within conditions"
             ),
             floor="condition-mean",
         ),
@@ -68,10 +68,10 @@ class Moments(Metric):
             name="within-variance-ratio",
             direction="one",
             low=0.0,
-            description="variance inside conditions, pooled, of the synthetic rows over that of the real test rows",
+            description="pooled variance within conditions of the synthetic rows divided by that of the real test rows",
             blind_to=(
-                "Which features or conditions vary, whether the conditions differ, and whether what varies is "
-                "correlated as it should be: independent noise of the right size scores 1"
+                "Which features or conditions vary, differences between conditions, and correlations: independent "
+                "noise of the right size scores 1"
             ),
             floor="condition-mean",
         ),
@@ -80,12 +80,14 @@ class Moments(Metric):
     class Config(Options):
         """Options of `Moments`."""
 
-        per_feature: bool = Field(False, description="keep each feature's means and standard deviations as an artifact")
+        per_feature: bool = Field(
+            False, description="store the mean and standard deviation of each feature as an artifact"
+        )
 
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; with option ``per_feature`` the artifact ``features`` holds what the scores are made of."""
+        """Score one draw; option ``per_feature`` adds the artifact ``features`` with moments of each feature."""
         parts = {
             "mean-error": lambda: _mean_error(evaluation),
             "sd-error": lambda: _sd_error(evaluation),
@@ -105,7 +107,7 @@ def _mean(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
 def _sd(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
     values = finite_values(evaluation, side)
     if len(values) < 2:
-        raise Undefined(f"one {SIDES[side]} row, and a standard deviation needs at least two")
+        raise Undefined(f"there is one {SIDES[side]} row; a standard deviation needs at least two")
     return np.asarray(spread(values) * np.sqrt(len(values) / (len(values) - 1)))
 
 
@@ -118,7 +120,7 @@ def _sd_error(evaluation: Evaluation) -> float:
 
 
 def _variance_within(evaluation: Evaluation, side: RealOrSynthetic) -> float:
-    """Return the sum over features of the variance inside conditions."""
+    """Return the sum over features of the variance within conditions."""
     left = residuals(finite_values(evaluation, side), evaluation.side(side).conditions)
     return float(np.vdot(left.values, left.values)) / left.degrees_of_freedom
 

@@ -19,8 +19,8 @@ __all__ = ["PCASeparability"]
 class PCASeparability(Metric):
     """Tissue, status, mixing and overall in the leading principal components of test and synthetic rows.
 
-    Formulas are in `separability`. Fifty components keep what distinguishes conditions and much of what varies inside
-    them, and drop the noise of single features, in which all distances become alike.
+    Module `separability` has the formulas. Fifty components keep differences between conditions and much of the
+    variation within them. They drop the noise of single features, which would make all distances similar.
     """
 
     name: ClassVar[str] = "pca-separability"
@@ -29,7 +29,7 @@ class PCASeparability(Metric):
         "pca",
         where="in 50 principal components of real test and synthetic rows together (option components)",
         ranked=True,
-        blind_to="What lies outside these components is not seen",
+        blind_to="Also structure outside these components",
     )
 
     class Config(SeparabilityOptions):
@@ -40,10 +40,10 @@ class PCASeparability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; notes name the tissues that are too small to count.
+        """Score one draw; notes name the tissues with too few rows.
 
         Raises:
-            Unsupported: an option names a column that is no condition.
+            Unsupported: an option names a column that is not a condition.
         """
         try:
             cloud = principal_components(evaluation, self.config.components)

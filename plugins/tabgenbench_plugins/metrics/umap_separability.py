@@ -1,4 +1,4 @@
-"""The UMAP figure of the papers, and the same criteria as numbers in its two dimensions: an illustration."""
+"""Separability in the two dimensions of a UMAP, as an illustration."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = ["UMAPSeparability"]
 class UMAPSeparability(Metric):
     """Tissue, status, mixing and overall in a UMAP of real test rows and synthetic rows together.
 
-    Never ranked: UMAP pulls what is compact together, so that rows without noise look better separated than real ones,
-    and another seed moves the numbers by about .05. The artifact ``umap`` feeds the figures; the ranked scores are
-    those of ``pca-separability``.
+    Not ranked: UMAP contracts compact groups, so rows without noise look better separated than real rows, and another
+    seed changes the scores by about .05. The ranked scores are those of ``pca-separability``. The figures show the
+    artifact ``umap``.
 
     Source of the settings: Viñas et al., Bioinformatics 38(3), 2022 (300 neighbours, minimal distance 0.7).
     """
@@ -36,20 +36,22 @@ class UMAPSeparability(Metric):
     requires: ClassVar[tuple[Requirement, ...]] = ("conditions",)
     scores: ClassVar[tuple[ScoreSpec, ...]] = separability_specs(
         "umap",
-        where="in the UMAP figure: an illustration, not a ranking",
+        where="in the UMAP figure (an illustration, not ranked)",
         ranked=False,
-        blind_to="A UMAP is fitted anew to each draw, exaggerates gaps and changes with its seed",
+        blind_to="A UMAP is fitted for each draw, exaggerates gaps and depends on its seed",
     )
 
     class Config(SeparabilityOptions):
         """Options of `UMAPSeparability`; the defaults are the settings of Viñas et al."""
 
         umap_neighbours: int = Field(
-            300, ge=2, description="neighbours of UMAP's graph; one less than the rows where these are fewer"
+            300, ge=2, description="neighbours in UMAP's graph, at most the number of rows minus one"
         )
-        min_dist: float = Field(0.7, ge=0.0, le=1.0, description="how close UMAP may put two rows")
+        min_dist: float = Field(0.7, ge=0.0, le=1.0, description="minimal distance of two rows in the UMAP")
         epochs: int | None = Field(
-            None, ge=1, description="steps of the layout; none: 500 up to 10,000 rows, 200 above, as umap-learn has it"
+            None,
+            ge=1,
+            description="epochs of the layout; none: the default of umap-learn, 500 up to 10,000 rows and 200 above",
         )
 
     config: Config
@@ -57,12 +59,12 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw.
 
-        The artifact ``umap`` has one line a row: ``row`` (its position on its side; a synthetic row stands for the test
-        row of the same position), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each condition as
-        ``condition.NAME``, first what plays the tissue, then what plays the status.
+        The artifact ``umap`` has one line for each row: ``row`` (its position; a synthetic row was sampled for the
+        conditions of the test row in the same position), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each
+        condition as ``condition.NAME``, starting with the columns used as tissue and status.
 
         Raises:
-            Unsupported: an option names a column that is no condition.
+            Unsupported: an option names a column that is not a condition.
         """
         try:
             real, synthetic = (finite_values(evaluation, side) for side in SIDES)

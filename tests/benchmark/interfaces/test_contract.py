@@ -135,7 +135,7 @@ CLAUSES = {
     "options": "every option is described, an unknown one refused",
     "serves": "it serves a small table and estimates bytes or nothing",
     "shape": "rows, features, scale and conditions are as asked, values finite",
-    "rare": "a condition with one training row is served",
+    "rare": "a condition with one training row is sampled",
     "repeats": "equal seeds give equal bytes, whatever the global random state",
     "varies": "another seed gives other rows",
     "inputs": "training rows and conditions stay as they were",

@@ -8,7 +8,7 @@ from tabgenbench_leaderboard.pages.notes import MAX_NOTES, fallback_sentence, no
 from tabgenbench_leaderboard.pages.to_terminal import render_text
 
 FakeRun = Any
-SMALL = "not counted for tissue, fewer than 10 real test rows: bladder, cervix"
+SMALL = "excluded from tissue, fewer than 10 real test rows: bladder, cervix"
 
 
 def sentences(run: FakeRun) -> list[str]:

@@ -41,7 +41,9 @@ def test_it_follows_the_definition_by_scipy(score: Score) -> None:
     result = score(Dendrogram(), real, synthetic)
     assert result.scores["s-dend"] == pytest.approx(np.corrcoef(*trees)[0, 1], abs=1e-9)
     assert result.scores["s-sdcc"] == pytest.approx((fits[0] - fits[1]) ** 2, abs=1e-9)
-    assert result.notes == ("1 features are constant in the synthetic rows alone and count r = 0 with every other",)
+    assert result.notes == (
+        "1 features are constant in the synthetic rows only and have r = 0 with every other feature",
+    )
 
 
 def test_it_declines_wide_tables_with_the_reason(score: Score) -> None:

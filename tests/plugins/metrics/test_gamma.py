@@ -55,8 +55,8 @@ def test_gamma_recomputed_from_the_files_agrees(
         expected = gamma_of_files(tmp_path / "test.h5ad", tmp_path / "synthetic.h5ad", clip=clip)
         assert result.scores[name] == pytest.approx(expected, abs=1e-9)
     assert result.notes == (
-        f"2 of {p} features are constant in the real test rows and are left out",
-        "2 features are constant in the synthetic rows alone and count r = 0 with every other",
+        f"2 of {p} features are constant in the real test rows and are excluded",
+        "2 features are constant in the synthetic rows only and have r = 0 with every other feature",
     )
 
 
@@ -95,7 +95,7 @@ def test_narrow_and_wide_routes_leave_out_what_is_constant_in_real_rows_only(sco
     with_constant, without = score(Gamma(), *padded), score(Gamma(), real, synthetic)
     assert with_constant.scores == pytest.approx(dict(without.scores), abs=1e-12)
     assert with_constant.notes == (
-        f"1 of {n_features + 1} features are constant in the real test rows and are left out",
+        f"1 of {n_features + 1} features are constant in the real test rows and are excluded",
     )
 
 
@@ -119,7 +119,7 @@ def test_narrow_and_wide_routes_leave_out_what_is_constant_in_real_rows_only(sco
             np.random.default_rng(0).normal(size=(6, 5)),
             "all pairs of features are equally close in the real",
         ),
-        (np.eye(6, 5), np.full((6, 5), np.nan), "the synthetic rows hold values that are not finite numbers"),
+        (np.eye(6, 5), np.full((6, 5), np.nan), "the synthetic rows contain values that are not finite numbers"),
         (np.eye(6, 5), np.zeros((0, 5)), "there are no synthetic rows"),
         (np.zeros((6, 0)), np.zeros((6, 0)), "there are no features"),
     ],

@@ -57,7 +57,7 @@ def test_conditions_without_noise_count_zero(score: Score, tables: Pair) -> None
     for synthetic in (means, rounded):
         result = score(GammaByCondition(), real, synthetic, labels=LABELS)
         assert result.scores == {"gamma-by-condition": 0.0}
-        reason = "counts 0, since every feature is constant in the synthetic rows: tissue=colon; tissue=lung"
+        reason = "counts 0 because every feature is constant in the synthetic rows: tissue=colon; tissue=lung"
         assert result.notes == (reason,)
 
 
@@ -67,7 +67,7 @@ def test_a_condition_without_synthetic_rows_counts_zero(score: Score, tables: Pa
     result = score(GammaByCondition(), real, synthetic, labels=LABELS, synthetic_labels=renamed)
     in_lung = score(Gamma(), real[LUNG], synthetic[LUNG]).scores["gamma"]
     assert result.scores["gamma-by-condition"] == pytest.approx(in_lung / 2)
-    assert result.notes == ("counts 0, since there are 0 synthetic rows: tissue=colon",)
+    assert result.notes == ("counts 0 because there are 0 synthetic rows: tissue=colon",)
 
 
 def test_a_condition_whose_real_rows_do_not_vary_is_left_out(score: Score, tables: Pair) -> None:
@@ -76,7 +76,7 @@ def test_a_condition_whose_real_rows_do_not_vary_is_left_out(score: Score, table
     result = score(GammaByCondition(), real, synthetic, labels=LABELS)
     assert result.artifacts["conditions"]["condition"].tolist() == ["tissue=lung"]
     assert result.notes == (
-        "left out, since 0 features vary in the real test rows, and gamma needs at least 3: tissue=colon",
+        "excluded because 0 features vary in the real test rows, and gamma needs at least 3: tissue=colon",
     )
 
 

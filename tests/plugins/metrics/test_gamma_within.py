@@ -51,7 +51,7 @@ def test_rows_that_are_alone_in_their_condition_are_left_out_on_each_side(score:
     result = score(GammaWithin(), real, synthetic, labels=LABELS, synthetic_labels=lonely)
     expected = gamma(score, real, synthetic[:-1], labels=LABELS, synthetic_labels=LABELS[:-1])
     assert result.scores["gamma-within"] == pytest.approx(expected)
-    assert result.notes == ("1 synthetic rows are alone in their condition and are left out",)
+    assert result.notes == ("1 synthetic rows are alone in their condition and are excluded",)
 
 
 def test_rows_without_noise_have_no_value(score: Score) -> None:
@@ -61,7 +61,7 @@ def test_rows_without_noise_have_no_value(score: Score) -> None:
     for synthetic in (means, rounded):
         result = score(GammaWithin(), real, synthetic, labels=LABELS)
         assert result.scores == {}
-        assert result.undefined == {"gamma-within": "no feature varies inside the conditions of the synthetic rows"}
+        assert result.undefined == {"gamma-within": "no feature varies within the conditions of the synthetic rows"}
 
 
 def test_a_feature_with_a_millionth_of_its_spread_inside_counts_as_constant(score: Score) -> None:
@@ -71,9 +71,8 @@ def test_a_feature_with_a_millionth_of_its_spread_inside_counts_as_constant(scor
     faint[:, 0], zero[:, 0] = between + 1e-6 * synthetic[:, 0], between
     result = score(GammaWithin(), real, faint, labels=LABELS)
     assert result.scores["gamma-within"] == pytest.approx(gamma(score, real, zero, labels=LABELS))
-    collapsed = (
-        "1 features are constant inside the conditions of the synthetic rows alone and count r = 0 with every other"
-    )
+    where = "within the conditions of the synthetic rows only"
+    collapsed = f"1 features are constant {where} and have r = 0 with every other feature"
     assert result.notes == (collapsed,)
 
 
@@ -86,7 +85,7 @@ def test_what_is_constant_inside_the_real_conditions_is_left_out(score: Score) -
         gamma(score, real[:, rest], synthetic[:, rest], labels=LABELS)
     )
     assert result.notes == (
-        "1 of 6 features are constant inside the conditions of the real test rows and are left out",
+        "1 of 6 features are constant within the conditions of the real test rows and are excluded",
     )
 
 
@@ -99,7 +98,7 @@ def test_without_conditions_it_is_gamma(score: Score) -> None:
 def test_rows_all_alone_have_no_value(score: Score) -> None:
     real, synthetic = np.random.default_rng(8).normal(size=(2, 4, 6))
     reason = score(GammaWithin(), real, synthetic, labels=list("abcd")).undefined["gamma-within"]
-    assert reason == "no condition has two rows, so nothing is left once each condition's mean is removed"
+    assert reason == "no condition has two rows, so there are no residuals"
 
 
 @settings(deadline=None)

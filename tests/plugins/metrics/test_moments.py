@@ -65,7 +65,7 @@ def test_undefined_scores_have_reasons(score: Score) -> None:
     assert set(constant.scores) == {"mean-error", "sd-error"}
     single = score(Moments(), REAL, [[1.0, 1.0]], labels=LABELS, synthetic_labels=["a"])
     assert list(single.scores) == ["mean-error"]
-    assert single.undefined["sd-error"] == "one synthetic row, and a standard deviation needs at least two"
+    assert single.undefined["sd-error"] == "there is one synthetic row; a standard deviation needs at least two"
     infinite = score(Moments(), REAL, np.full((4, 2), np.inf), labels=LABELS)
     assert infinite.undefined == dict.fromkeys(NAMES, "the synthetic rows hold values that are not finite numbers")
 

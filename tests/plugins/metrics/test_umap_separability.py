@@ -51,4 +51,4 @@ def test_rows_without_noise_give_scores_and_no_warning(score: Any) -> None:
 
 def test_too_few_rows_are_undefined(score: Any) -> None:
     result = score(UMAPSeparability(), np.eye(4), np.eye(4), labels=LABELS[:4])
-    assert set(result.undefined.values()) == {"8 real test and synthetic rows, and UMAP needs at least 10"}
+    assert set(result.undefined.values()) == {"there are 8 real test and synthetic rows; UMAP needs at least 10"}

@@ -1,4 +1,4 @@
-"""Where real test rows and synthetic rows lie in the principal components of both together."""
+"""Principal components of real test rows and synthetic rows together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
 
 __all__ = ["Cloud", "principal_components"]
 
-EXACT = 2000  # smaller side of a table up to which the decomposition is exact; above, randomised with a fixed seed
+EXACT = 2000  # if rows or features exceed it, the decomposition is randomised, with a fixed seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +37,12 @@ class Cloud:
 def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
     """Project real test rows and synthetic rows on the leading principal components of both together.
 
-    Fitted on both, because components of real rows alone cannot show synthetic noise that lies across them: rows
-    with independent noise in every feature would then look as if they had hardly any. Nothing is whitened.
-    Computed once for all metrics.
+    Components of real rows alone would hide synthetic noise outside their subspace: rows with independent noise in
+    every feature would look almost noiseless. The components are not whitened. Computed once for all metrics.
 
     Args:
         evaluation: the rows.
-        n_components: how many; fewer where rows or features are fewer.
+        n_components: number of components, limited by the numbers of rows and features.
 
     Raises:
         Undefined: there are no rows or features, or a value is not a finite number.

@@ -1,4 +1,4 @@
-"""Correlations over all rows of an evaluation, with the features to use: shared by the metrics that look at them."""
+"""Correlations over all rows of an evaluation, and the features they use."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
     if values.shape[1] == 0:
         raise Undefined("there are no features")
     if not np.isfinite(values).all():
-        raise Undefined(f"the {SIDES[side]} rows hold values that are not finite numbers")
+        raise Undefined(f"the {SIDES[side]} rows contain values that are not finite numbers")
     return values
 
 
 def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
-    """Return which features vary over the real test rows, shape (n_features,); the others have no correlation to meet.
+    """Return which features vary over the real test rows, shape (n_features,).
 
-    A feature is constant when its largest value equals its smallest.
+    A feature is constant if its largest value equals its smallest.
     """
 
     def varies() -> NDArray[np.bool_]:
@@ -57,7 +57,7 @@ def pooled_units(evaluation: Evaluation) -> tuple[Floats, Floats]:
     """Return the unit columns of the usable features over all real test rows and over all synthetic rows.
 
     Raises:
-        Undefined: rows or usable features are too few, or every synthetic feature is constant.
+        Undefined: there are too few rows or usable features, or every synthetic feature is constant.
     """
     usable = usable_features(evaluation)
     real, synthetic = (unit_columns(finite_values(evaluation, side)[:, usable]) for side in SIDES)
@@ -66,30 +66,30 @@ def pooled_units(evaluation: Evaluation) -> tuple[Floats, Floats]:
 
 
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, units: Floats) -> Floats:
-    """Return the correlations of the pairs i < j of usable features over all rows of a side; computed once.
+    """Return the correlations of all pairs i < j of usable features over all rows of a side; computed once.
 
-    For tables of at most `MAX_TRIANGLE_FEATURES` features: it takes 8 bytes a pair.
+    For tables of at most `MAX_TRIANGLE_FEATURES` features, because it takes 8 bytes a pair.
 
     Args:
-        evaluation: whose artifact it is.
+        evaluation: the rows; it caches the result.
         side: ``test`` or ``synthetic``.
-        units: the side's array of `pooled_units`.
+        units: the array of this side from `pooled_units`.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
     return evaluation.shared.once(("correlation-triangle", side), lambda: triangle(units), scope=scope)
 
 
 def feature_notes(evaluation: Evaluation) -> tuple[str, ...]:
-    """Return sentences that count the features left out and those that are constant in the synthetic rows alone."""
+    """Return notes that count excluded features and features that are constant only in the synthetic rows."""
     usable = usable_features(evaluation)
     synthetic = finite_values(evaluation, "synthetic")[:, usable]
     n_left_out = int((~usable).sum())
     n_collapsed = int((synthetic.max(axis=0) == synthetic.min(axis=0)).sum())
     notes = []
     if n_left_out:
-        notes.append(f"{n_left_out} of {len(usable)} features are constant in the real test rows and are left out")
+        notes.append(f"{n_left_out} of {len(usable)} features are constant in the real test rows and are excluded")
     if n_collapsed:
         notes.append(
-            f"{n_collapsed} features are constant in the synthetic rows alone and count r = 0 with every other"
+            f"{n_collapsed} features are constant in the synthetic rows only and have r = 0 with every other feature"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Results of metrics some of whose scores may be undefined."""
+"""Results of metrics with undefined scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["collect", "undefined_result"]
 
 
 def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
-    """Compute scores one by one and return the values by name, and the reasons of those that are undefined."""
+    """Compute scores one by one; return the values by name, and the reasons of undefined scores by name."""
     scores: dict[str, float] = {}
     undefined: dict[str, str] = {}
     for name, compute in parts.items():
@@ -23,5 +23,5 @@ def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float],
 
 
 def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
-    """Return a result in which every score is undefined for one reason."""
+    """Return a result in which every score is undefined for the same reason."""
     return Result({}, {spec.name: str(reason) for spec in scores})

@@ -1,8 +1,8 @@
-"""Do tissues and states separate, and do real and synthetic rows mix? Scores for any space that rows lie in.
+"""Separability of tissues and statuses, and mixing of real and synthetic rows, in any space of coordinates.
 
-Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal cluster inside a
-tissue, (3) real and synthetic rows do not. The scores here put numbers to these, made so that collapse does not pay:
-each rule is learned on real test rows and applied to synthetic ones, and rows without noise do not mix.
+Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal samples cluster
+within a tissue, (3) real and synthetic rows do not separate. The scores here measure these criteria without rewarding
+collapse: classifiers are trained on real test rows and applied to synthetic rows, and rows without noise do not mix.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOpt
 
 __all__ = ["Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
 
-JITTER = 1e-6  # of the cloud's spread: breaks ties between equal rows, and is far below any distance of unequal ones
+JITTER = 1e-6  # as a share of the spread: breaks ties between equal rows, far below distances between unequal ones
 Codes = NDArray[np.int64]
 Labels = NDArray[np.object_]
 
 
 @dataclass(frozen=True, eq=False)
 class Roles:
-    """The labels that the scores are about; ``status`` is None, with the reason, where no column serves.
+    """Tissue and status labels of all rows; the status is None, with a reason, if no column is suitable.
 
     Attributes:
-        tissue_column: name of the column that plays the tissue.
+        tissue_column: name of the column used as the tissue.
         real: tissue and status of the real test rows.
         synthetic: the same of the synthetic rows.
     """
@@ -49,12 +49,12 @@ class Roles:
 def score_separability(
     cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
 ) -> Result:
-    """Compute the six scores in a space; the notes name tissues that are too small to count.
+    """Compute the six scores in a space; notes name the tissues with too few rows.
 
     Args:
-        cloud: where the rows lie.
-        evaluation: gives the conditions of the rows.
-        options: which columns, and how many rows a tissue needs.
+        cloud: coordinates of the rows.
+        evaluation: provides the conditions of the rows.
+        options: columns, and required numbers of rows.
         prefix: start of the scores' names.
         rng: breaks ties between equal rows.
     """
@@ -78,10 +78,10 @@ def score_separability(
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
-    """Choose the columns that play tissue and status.
+    """Select the columns used as tissue and status.
 
     Raises:
-        Unsupported: an option names a column that is no condition.
+        Unsupported: an option names a column that is not a condition.
     """
     columns = [str(column) for column in evaluation.test.schema.conditions]
     for option, name in (("tissue", options.tissue), ("status", options.status)):
@@ -98,7 +98,7 @@ def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Rol
 
 
 def role_columns(columns: Sequence[str], options: SeparabilityOptions) -> tuple[str, str | None]:
-    """Return what plays tissue and status: columns that options name, else those so named, else the first ones."""
+    """Return the columns used as tissue and status: from the options, else by name, else the first columns."""
     tissue, status = options.tissue, options.status
     if tissue is None:
         tissue = _named_or_first("tissue", [column for column in columns if column != status] or columns)
@@ -125,31 +125,31 @@ def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
 
 
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
-    """Return the code that most of the nearest known rows have; of equally frequent ones that of the nearer rows.
+    """Return the majority code of the nearest known rows; a tie goes to the nearer rows.
 
     Args:
         known: shape (n_known, d).
         codes: small integers from 0, shape (n_known,).
         asked: shape (n_asked, d).
-        n_neighbours: how many vote; all where fewer are known.
+        n_neighbours: number of voting rows, limited by n_known.
     """
     k = min(n_neighbours, len(known))
     neighbours = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(known).kneighbors(asked, return_distance=False)
     votes = np.zeros((len(asked), int(codes.max()) + 1))
-    weights = 1.0 + 0.5 ** np.arange(2, k + 2)  # less than half a vote is added in all: it only breaks ties
+    weights = 1.0 + 0.5 ** np.arange(2, k + 2)  # adds less than half a vote in total, so it only breaks ties
     for rank in range(k):
         votes[np.arange(len(asked)), codes[neighbours[:, rank]]] += weights[rank]
     return np.asarray(votes.argmax(axis=1), dtype=np.int64)
 
 
 def _chance_corrected(true: Codes, predicted: Codes, n_classes: int) -> float:
-    """Return mean recall over the classes, 0 at chance and 1 where all are right; below 0 where worse than chance."""
+    """Return mean recall over classes, corrected for chance: 1 is perfect, 0 is chance, below 0 is worse."""
     recalls = [float((predicted[true == code] == code).mean()) for code in range(n_classes)]
     return (float(np.mean(recalls)) - 1 / n_classes) / (1 - 1 / n_classes)
 
 
 def _rule(cloud: Cloud, real: Labels, synthetic: Labels, classes: list[str], n_neighbours: int) -> float:
-    """Learn a rule for the classes on real rows, apply it to synthetic rows of these classes."""
+    """Train a classifier of the classes on real rows and score it on synthetic rows of these classes."""
     known, codes = _coded(cloud.real, real, classes)
     asked, true = _coded(cloud.synthetic, synthetic, classes)
     lacking = [name for code, name in enumerate(classes) if not (true == code).any()]
@@ -174,7 +174,7 @@ def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: Separabilit
 
 
 def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
-    """Return the status score of each tissue, None where too few real test rows have two states."""
+    """Return the status score of each tissue, or None if it has too few real test rows of two statuses."""
     (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
     found: dict[str, float | None] = {}
     if status is None or status_synthetic is None:
@@ -202,13 +202,13 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 
 
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
-    """Return the share of neighbours of the other origin over what chance gives, of the worse side, at most 1.
+    """Return the share of neighbours from the other origin, divided by the share expected by chance, at most 1.
 
-    A row is not its own neighbour. Equal rows are told apart by a jitter of 1e-6 of the spread, so that which of
-    them is nearest does not depend on the order of the rows.
+    The result is the smaller of the values for real and for synthetic rows. A row is not its own neighbour. A jitter of
+    1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the order of rows.
 
     Raises:
-        Undefined: there are too few rows for so many neighbours.
+        Undefined: there are too few rows for the number of neighbours.
     """
     n_real, n_synthetic = len(cloud.real), len(cloud.synthetic)
     n = n_real + n_synthetic
@@ -254,7 +254,7 @@ def _silhouette(rows: Floats, codes: Codes) -> float:
 
 
 def _are_named(roles: Roles, options: SeparabilityOptions) -> bool:
-    """Say whether options or the columns' own names made them tissue and status, not their order."""
+    """Return whether options or column names, not the order of columns, determine tissue and status."""
     pairs = ((options.tissue, roles.tissue_column, "tissue"), (options.status, roles.status_column or "", "status"))
     return all(option is not None or column.casefold() == name for option, column, name in pairs)
 
@@ -264,16 +264,16 @@ def _notes(
 ) -> tuple[str, ...]:
     notes = []
     if roles.status_column is not None and not _are_named(roles, options):
-        notes.append(f"{roles.tissue_column!r} counts as the tissue and {roles.status_column!r} as the status")
+        notes.append(f"{roles.tissue_column!r} is used as the tissue and {roles.status_column!r} as the status")
     if small:
         notes.append(
-            f"not counted for {roles.tissue_column}, fewer than {options.min_tissue_rows} real test rows: "
+            f"excluded from {roles.tissue_column}, fewer than {options.min_tissue_rows} real test rows: "
             f"{', '.join(small)}"
         )
     left_out = [name for name, value in tissues.items() if value is None]
     if left_out:
         notes.append(
-            f"not counted for {roles.status_column}, fewer than {options.min_status_rows} real test rows of two "
-            f"states: {', '.join(left_out)}"
+            f"excluded from {roles.status_column}, fewer than {options.min_status_rows} real test rows of two "
+            f"statuses: {', '.join(left_out)}"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""What the separability metrics are asked for and what they state: options, and the scores' specifications."""
+"""Options and score specifications of the separability metrics."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ CITATION = "criteria of the UMAP figure of Bong & Oh, JBE 28(3), 2023, doi 10.59
 
 
 class SeparabilityOptions(Options):
-    """Options that every separability metric has."""
+    """Options of every separability metric."""
 
     tissue: str | None = Field(
-        None, description="condition column whose values should separate; none: the one named tissue, else the first"
+        None, description="condition column used as the tissue; none: the column named tissue, else the first"
     )
     status: str | None = Field(
         None,
-        description="condition column that should separate inside each tissue; none: the one named status, else the "
-        "first other",
+        description="condition column used as the status, scored within each tissue; none: the column named status, "
+        "else the first other one",
     )
-    n_neighbours: int = Field(5, ge=1, description="nearest neighbours that vote, and that are looked at for mixing")
-    min_tissue_rows: int = Field(10, ge=2, description="fewest real test rows of a tissue that counts")
+    n_neighbours: int = Field(5, ge=1, description="number of nearest neighbours, for classification and for mixing")
+    min_tissue_rows: int = Field(10, ge=2, description="minimum number of real test rows of a scored tissue")
     min_status_rows: int = Field(
-        5, ge=2, description="fewest real test rows of each of two or more states in a tissue that counts for status"
+        5,
+        ge=2,
+        description="minimum number of real test rows of each of two or more statuses in a tissue scored for status",
     )
 
 
@@ -34,9 +36,9 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
 
     Args:
         prefix: start of their names.
-        where: the space, in words.
-        ranked: whether the four criteria may rank; silhouettes never do.
-        blind_to: what is lost on the way into this space.
+        where: description of the space.
+        ranked: whether the four criteria are ranked; silhouettes never are.
+        blind_to: limitations of this space.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:
@@ -56,37 +58,37 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
     return (
         spec(
             "overall",
-            "geometric mean of tissue, status and mixing, negative ones counting 0",
-            "Copying of training rows, and what the three are blind to together",
+            "geometric mean of tissue, status and mixing; negative values count as 0",
+            "Copying of training rows, and common limitations of the three",
             low=0.0,
         ),
         spec(
             "tissue",
-            "how well the tissue asked for is found back: recall, chance taken off, of a nearest-neighbour rule "
-            "learned on real test rows and applied to synthetic ones",
-            "Collapse: one noiseless row a condition scores as well as real rows",
+            "recall of the requested tissue, corrected for chance, by a nearest-neighbour classifier trained on real "
+            "test rows and applied to synthetic rows",
+            "Collapse: one noiseless row per condition scores as well as real rows",
         ),
         spec(
             "status",
-            "how well the state (cancer or normal) is found back inside a tissue: likewise, averaged over tissues",
-            "Collapse, as for tissue, and every tissue with too few test rows of two states",
+            "recall of the requested status (cancer or normal) within a tissue, corrected for chance, tissue mean",
+            "Collapse, as for tissue, and tissues with too few test rows of two statuses",
         ),
         spec(
             "mixing",
-            "how often the nearest neighbours of real rows are synthetic and of synthetic rows real, over what chance "
-            "gives, the worse side counting",
-            "Whether rows are of the condition asked for, and copying: training rows handed out again mix best",
+            "share of nearest neighbours from the other origin (real or synthetic), divided by the share expected by "
+            "chance; the smaller of the values for real and for synthetic rows",
+            "Whether rows have the requested condition, and copying: copies of training rows mix best",
             low=0.0,
         ),
         spec(
             "silhouette-tissue",
             "mean silhouette of the synthetic rows by tissue",
-            "It rewards collapse: rows without noise are more compact than real ones. Compare with real-resample",
+            "Collapse, which it rewards: rows without noise are more compact. Compare with real-resample",
         ),
         spec(
             "silhouette-origin",
-            "mean silhouette of real and synthetic rows by origin; 0 where they overlap",
-            "It hardly sees what happens inside a tissue, since tissues lie further apart than real and synthetic rows",
+            "mean silhouette of real and synthetic rows by origin; 0 if they overlap",
+            "Differences within a tissue, because tissues differ more than real and synthetic rows",
             lower=True,
         ),
     )

@@ -1,4 +1,4 @@
-"""UMAP of a table: package umap-learn with a seed, quiet, and without compiling itself anew in every process."""
+"""Seeded UMAP of a table, by the package umap-learn, with cached compilation and without warnings."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from tabgenbench_plugins.correlation import Floats, Undefined
 
 __all__ = ["MIN_ROWS", "umap_layout"]
 
-MIN_ROWS = 10  # below, the spectral start of UMAP is not defined
+MIN_ROWS = 10  # with fewer rows, the spectral initialisation of UMAP is not defined
 
 
 def umap_layout(
     values: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float, n_epochs: int | None = None
 ) -> Floats:
-    """Return two coordinates a row, shape (n_rows, 2).
+    """Return two coordinates for each row, shape (n_rows, 2).
 
-    The same values and seed give the same layout on one kind of machine; a seed keeps UMAP to one thread.
+    Equal values and seeds give equal layouts on one kind of machine. A seed limits UMAP to one thread.
 
     Args:
         values: shape (n_rows, n_features).
-        seed: of the start and of the steps.
-        n_neighbors: neighbours of the graph; one less than the rows where these are fewer.
-        min_dist: how close two rows may come.
-        n_epochs: steps; None for umap-learn's own choice.
+        seed: seed of the initialisation and of the optimisation.
+        n_neighbors: neighbours in the graph, at most the number of rows minus one.
+        min_dist: minimal distance of two rows.
+        n_epochs: epochs of the optimisation; None for the default of umap-learn.
 
     Raises:
-        Undefined: there are fewer than 10 rows, or UMAP leaves a row without a place.
+        Undefined: there are fewer than 10 rows, or UMAP gives no finite coordinates for a row.
     """
     n = len(values)
     if n < MIN_ROWS:
-        raise Undefined(f"{n} real test and synthetic rows, and UMAP needs at least {MIN_ROWS}")
+        raise Undefined(f"there are {n} real test and synthetic rows; UMAP needs at least {MIN_ROWS}")
     with _quiet():
         layout = (
             _umap()
@@ -47,36 +47,36 @@ def umap_layout(
                 min_dist=min_dist,
                 n_epochs=n_epochs,
                 random_state=seed % 2**32,
-                n_jobs=1,  # what a seed asks for anyway; said aloud, umap does not warn of it
+                n_jobs=1,  # implied by the seed; without it umap warns
             )
             .fit_transform(values)
         )
     if not np.isfinite(layout).all():
-        raise Undefined("UMAP left some rows without a place")
+        raise Undefined("UMAP gave no finite coordinates for some rows")
     return np.asarray(layout, dtype=np.float64)
 
 
 @cache
 def _umap() -> Any:
-    """Import umap, its compiled functions kept on disk: compiling them takes ten seconds a process, reading one."""
+    """Import umap and cache its compiled functions on disk: compiling takes ten seconds, loading one."""
     umap = import_module("umap")
     dispatcher = import_module("numba.core.dispatcher").Dispatcher
     for name in ("umap_", "layouts", "utils", "distances"):
         for function in vars(import_module(f"umap.{name}")).values():
             if isinstance(function, dispatcher):
-                with suppress(RuntimeError):  # no folder to keep it in: it is compiled, as without this
+                with suppress(RuntimeError):  # no writable cache folder: compile in this process
                     function.enable_caching()
     return umap
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Hold back what umap says about things that are as they should be."""
+    """Suppress warnings of umap about expected situations."""
     with warnings.catch_warnings():
-        # At import: tensorflow is absent. Only the parametric kind of UMAP needs it.
+        # At import: tensorflow is missing. Only parametric UMAP needs it.
         warnings.filterwarnings("ignore", category=ImportWarning)
-        # For rows without noise, or a graph in pieces, the spectral start gives way to a random one.
+        # For rows without noise or a disconnected graph, UMAP uses a random initialisation.
         warnings.filterwarnings("ignore", module=r"(umap|sklearn\.manifold|scipy)\..*")
-        # numba tells where it could not keep a compiled function, and what it could not run in parallel.
+        # numba warns about functions that it cannot cache or run in parallel.
         warnings.filterwarnings("ignore", module=r"(numba|umap|pynndescent)\..*")
         yield

@@ -1,4 +1,4 @@
-"""What is left of a table once each condition's own mean is taken off."""
+"""Residuals of a table after subtracting each condition's mean."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from tabgenbench_plugins.correlation import Floats, Undefined
 
 __all__ = ["CONSTANT_SHARE", "Residuals", "condition_rows", "residuals", "spread"]
 
-CONSTANT_SHARE = 1e-5  # a feature with less of its spread inside the conditions has rounding there, not signal
+CONSTANT_SHARE = 1e-5  # a smaller share of a feature's spread within conditions is rounding error
 
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """Rows less their own condition's mean.
+    """Rows minus the mean of their condition.
 
     Attributes:
         values: residuals, shape (n_kept, n_features).
-        total_spread: standard deviation (population form) of the kept rows before, shape (n_features,).
-        n_conditions: number of conditions that are kept.
-        n_left_out: rows that are alone in their condition, and so have no residual.
+        total_spread: population standard deviation of the included rows before subtraction, shape (n_features,).
+        n_conditions: number of included conditions.
+        n_left_out: number of rows that are alone in their condition and therefore have no residual.
     """
 
     values: Floats
@@ -34,7 +34,7 @@ class Residuals:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Rows kept less means taken off."""
+        """Number of included rows minus number of means."""
         return len(self.values) - self.n_conditions
 
 
@@ -46,30 +46,30 @@ def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
 
 
 def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residuals:
-    """Take each condition's mean off its rows; rows that are alone in their condition are left out.
+    """Subtract each condition's mean from its rows; rows that are alone in their condition are excluded.
 
     Args:
         values: shape (n_rows, n_features).
-        conditions: shape (n_rows, n_columns); without a column all rows are one condition.
+        conditions: shape (n_rows, n_columns); without columns, all rows are one condition.
 
     Raises:
         Undefined: no condition has two rows.
     """
     groups = [rows for rows in condition_rows(conditions).values() if len(rows) > 1]
     if not groups:
-        raise Undefined("no condition has two rows, so nothing is left once each condition's mean is removed")
+        raise Undefined("no condition has two rows, so there are no residuals")
     kept = np.concatenate(groups)
     parts = [_centred(values[rows]) for rows in groups]
     return Residuals(np.concatenate(parts), spread(values[kept]), len(groups), len(values) - len(kept))
 
 
 def spread(values: NDArray[np.floating]) -> Floats:
-    """Return the standard deviation (population form) of each column; exactly 0 for a constant one."""
+    """Return the population standard deviation of each column; exactly 0 for a constant column."""
     centred = _centred(values)
     return np.asarray(np.sqrt(np.einsum("ij,ij->j", centred, centred) / len(centred)))
 
 
 def _centred(values: NDArray[np.floating]) -> Floats:
-    centred: Floats = values - values[0].astype(np.float64)  # a constant column becomes zeros to the bit
+    centred: Floats = values - values[0].astype(np.float64)  # a constant column becomes exactly zero
     centred -= centred.mean(axis=0)
     return centred

@@ -97,8 +97,8 @@ def test_small_tissues_are_not_counted_and_named() -> None:
     tissue = ["eye" if i < 9 else name for i, name in enumerate(tissue)]
     result = run((values, tissue, status), (values, tissue, status))
     assert result.notes == (
-        "not counted for tissue, fewer than 10 real test rows: eye",
-        "not counted for status, fewer than 5 real test rows of two states: eye",
+        "excluded from tissue, fewer than 10 real test rows: eye",
+        "excluded from status, fewer than 5 real test rows of two statuses: eye",
     )
     assert result.scores["pca-tissue"] > 0.9
 
@@ -154,7 +154,7 @@ def test_the_order_of_named_columns_does_not_matter_and_that_of_others_is_noted(
     test, drawn = table(x, labels[0], labels[1], ("site", "tissue")), table(y, asked[0], asked[1], ("site", "tissue"))
     identity = Transform(np.zeros(12), np.ones(12), "linear", False)
     noted = PCASeparability().compute(Evaluation(test, test, drawn, identity), MetricContext(seed=3))
-    assert any(note == "'tissue' counts as the tissue and 'site' as the status" for note in noted.notes)
+    assert any(note == "'tissue' is used as the tissue and 'site' as the status" for note in noted.notes)
 
 
 def test_a_vote_and_its_tie_goes_to_the_nearer_rows() -> None:
