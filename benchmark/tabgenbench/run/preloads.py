@@ -6,10 +6,12 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabgenbench.errors import PluginError
+from tabgenbench.extras import PROJECT
 from tabgenbench.keys import sources_of
 
 if TYPE_CHECKING:
@@ -33,8 +35,7 @@ PRELOADS = {  # the last is for tasks of which nothing is known
     TORCH: (*_TORCH, *_TABLES),
     FULL: (*_TORCH, *_SCIENCE, *_TABLES),
 }
-OWN_PLUGINS = ("tabgenbench_plugins", "tabgenbench_datasets")
-_KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch", *OWN_PLUGINS}
+_KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch"}
 _HEAVY = {  # packages whose import takes a second or more, by the preload that has them
     LIGHT: set[str](),
     SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
@@ -73,14 +74,14 @@ def preload_of(*targets: Target) -> str:
     except PluginError:
         return FULL
     own = {module.partition(".")[0] for module in modules}
-    if not {name.partition(".")[0] for name in names} <= {*_KNOWN, *own, *sys.stdlib_module_names}:
+    if not {name.partition(".")[0] for name in names} <= {*_KNOWN, *_plugin_packages(), *own, *sys.stdlib_module_names}:
         return FULL
     heavy = {one for one in _HEAVY[FULL] if any(name == one or name.startswith(one + ".") for name in names)}
     return next(name for name, offered in _HEAVY.items() if heavy <= offered)
 
 
 def _imported_by(modules: Iterable[str]) -> set[str]:
-    """Return the dotted names that modules import; those of TabGenBench's own plugins are followed further."""
+    """Return the dotted names that modules import; those inside of packages of plugins are followed further."""
     found: set[str] = set()
     read: set[Path] = set()
     waiting = list(modules)
@@ -91,8 +92,14 @@ def _imported_by(modules: Iterable[str]) -> set[str]:
             read.add(path)
             names = set(_imports(path)) - found
             found |= names
-            waiting += [name for name in names if name.startswith(OWN_PLUGINS) and _is_module(name)]
+            waiting += [name for name in names if name.partition(".")[0] in _plugin_packages() and _is_module(name)]
     return found
+
+
+@cache
+def _plugin_packages() -> frozenset[str]:
+    """Return the names of the packages that installed plugins are in, without the harness itself."""
+    return frozenset(point.module.partition(".")[0] for point in entry_points(group=PROJECT)) - {PROJECT}
 
 
 def _is_module(name: str) -> bool:
