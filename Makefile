@@ -4,14 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STORE ?= store
 BOARD ?= board
+TEST_WORKERS ?= 2
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test stress lint type docs perf clean
+.PHONY: help run test test-all stress lint type docs perf clean
 
 help: ## show the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # Python compiles what it imports and keeps it; compiling every file of every package during installation takes longer.
 define install
@@ -33,8 +34,19 @@ run: $(VENV)/.installed ## train and score the quickstart suite on embedded data
 	@$(BIN)/tabgenbench run quickstart --store $(STORE)
 	@$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) > /dev/null
 
-test: $(VENV)/.installed-dev ## run the tests (offline, CPU)
-	$(BIN)/python -m pytest
+# Tests marked `alone` run after the others, one at a time; both calls are made, and both have to pass.
+define run_tests
+	@status=0; \
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile -m "not alone and $(1)" || status=1; \
+	$(BIN)/python -m pytest -m "alone and $(1)" || status=1; \
+	exit $$status
+endef
+
+test: $(VENV)/.installed-dev ## run the tests but the slow ones (offline, CPU)
+	$(call run_tests,not slow and not stress)
+
+test-all: $(VENV)/.installed-dev ## run all tests but `stress`
+	$(call run_tests,not stress)
 
 stress: $(VENV)/.installed-dev ## run the longest tests: thirty kills, lost nodes of a cluster
 	$(BIN)/python -m pytest -m stress

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch are imported: small tables gain from no thread
+
 import numpy as np
 import pandas as pd
 import pytest

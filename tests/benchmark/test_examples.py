@@ -5,61 +5,48 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tabgenbench-example"
-COMMAND = "from tabgenbench.commands.cli import main; main()"
+
+Call = Callable[..., int]
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a process that finds the example installed: its metadata and its sources on the path."""
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """This process finds the example installed, its metadata and its sources; the environment of one that does, too."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    site = tmp_path_factory.mktemp("site")
+    site = tmp_path / "site"
     info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-    info.mkdir()
+    info.mkdir(parents=True)
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n", encoding="utf-8"
     )
     points = [f"{name} = {target}" for name, target in project["entry-points"]["tabgenbench"].items()]
     (info / "entry_points.txt").write_text("\n".join(["[tabgenbench]", *points]) + "\n", encoding="utf-8")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    for folder in (EXAMPLE / "src", site):
+        monkeypatch.syspath_prepend(str(folder))
     path = os.pathsep.join(filter(None, [str(site), str(EXAMPLE / "src"), os.environ.get("PYTHONPATH")]))
     return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
 
 
-def tabgenbench(installed: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND, *arguments], capture_output=True, text=True, timeout=240, env=installed
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_its_plugins_are_listed_under_its_distribution(installed: dict[str, str]) -> None:
-    listed = json.loads(tabgenbench(installed, "list", "--json"))
+@pytest.mark.usefixtures("installed")
+def test_its_plugins_are_listed_under_its_distribution(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tabgenbench("list", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
     origin = {row["name"]: row["plugin"] for kind in ("generators", "metrics") for row in listed[kind]}
     assert origin["smoothed-bootstrap"] == origin["example-ks"] == "tabgenbench-example:example"
 
 
-def test_a_run_trains_it_and_keeps_its_score(installed: dict[str, str], tmp_path: Path) -> None:
-    store = tmp_path / "store"
+@pytest.mark.usefixtures("installed")
+def test_a_run_trains_it_and_keeps_its_score(tabgenbench: Call) -> None:
+    store = Path("store")
     chosen = ["-d", "wdbc", "-g", "smoothed-bootstrap:bandwidth=0.5", "-m", "example-ks:per_feature=true"]
-    tabgenbench(
-        installed,
-        "run",
-        "quickstart",
-        *chosen,
-        "--splits",
-        "1",
-        "--draws",
-        "1",
-        "--threads",
-        "1",
-        "--store",
-        str(store),
-    )
+    assert tabgenbench("run", "quickstart", *chosen, "--splits", "1", "--draws", "1", "--executor", "inline") == 0
     record = json.loads(next(store.glob("cells/*/fit.json")).read_bytes())
     assert record["status"] == "ok"
     assert record["cell"]["config"] == {"bandwidth": 0.5, "keep_variance": True}

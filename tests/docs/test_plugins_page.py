@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-COMMAND = "from tabgenbench.commands.cli import main; main()"
+from tabgenbench.commands.cli import main
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,12 @@ class Samples:
         )
 
     def tabgenbench(self, *arguments: str) -> str:
-        done = self.run("-c", COMMAND, *arguments)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        """Run the command line in this process, which finds the samples; returns what it prints."""
+        printed = StringIO()
+        with redirect_stdout(printed), pytest.raises(SystemExit) as ended:
+            main(list(arguments))
+        assert not ended.value.code, printed.getvalue()
+        return printed.getvalue()
 
 
 def install(folder: Path, project: str) -> None:
@@ -48,7 +53,7 @@ def install(folder: Path, project: str) -> None:
 @pytest.fixture(scope="module")
 def samples(
     repository: Path, fenced: Callable[[Path, str], list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> Samples:
+) -> Iterator[Samples]:
     folder = tmp_path_factory.mktemp("site")
     page = repository / "docs" / "plugins.md"
     for block in [*fenced(page, "python"), *fenced(page, "toml")]:
@@ -60,13 +65,19 @@ def samples(
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block, encoding="utf-8")
-    return Samples(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(folder))
+        patch.chdir(folder)
+        yield Samples(folder)
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(folder)):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
 def store(samples: Samples) -> Path:
     """The store of the page's suite, run once with everything that the page builds."""
-    samples.tabgenbench("run", "lab", "--store", "store", "--threads", "1", "--workers", "2")
+    samples.tabgenbench("run", "lab", "--store", "store", "--executor", "inline")
     return samples.folder / "store"
 
 
@@ -132,7 +143,9 @@ def test_the_engine_runs_what_the_local_one_does(samples: Samples, store: Path) 
     assert len(scores) == 1
     same = store / scores[0].relative_to(samples.folder / "spawned")
     assert json.loads(scores[0].read_bytes())["draws"] == json.loads(same.read_bytes())["draws"]
-    refused = samples.run("-c", COMMAND, "run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused")
+    refused = samples.run(
+        "-m", "tabgenbench", "run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused"
+    )
     assert refused.returncode == 2
     assert "has no limits" in refused.stderr
 

@@ -101,7 +101,7 @@ def test_a_bad_table_names_row_and_column(
 def test_an_own_table_runs_from_its_card(tabgenbench: Call, own_table: Path) -> None:
     Path("own.toml").write_text(CARD)
     arguments = ("run", "quickstart", "-d", "own.toml", "-g", "condition-mvn", "-m", "gamma", "--splits", "2")
-    assert tabgenbench(*arguments) == 0
+    assert tabgenbench(*arguments, "--executor", "inline") == 0
     assert own_table.exists()
     assert len(list(Path("store").glob("cells/*/scores/*.json"))) == 2
 
@@ -111,7 +111,7 @@ def test_score_of_files_is_the_score_of_the_run(tabgenbench: Call, capsys: pytes
     from tabgenbench.store.store import Store
 
     arguments = ("run", "quickstart", "-d", "simulated-tissues", "-g", "condition-mvn", "--splits", "1", "--draws", "1")
-    assert tabgenbench(*arguments) == 0
+    assert tabgenbench(*arguments, "--executor", "inline") == 0
     store = Store(Path("store"))
     record = next(store.cells())
     folder = store.split_folder(record.cell.split_fingerprint)

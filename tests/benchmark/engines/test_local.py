@@ -13,6 +13,8 @@ from tabgenbench.engines.base import EngineOptions, Limits, Outcome, Task
 from tabgenbench.engines.local import LocalEngine
 from tabgenbench.engines.watch import Watch
 
+pytestmark = pytest.mark.alone  # these bound the time and the memory of process trees
+
 FUNCTIONS = """
 import ctypes, os, signal, subprocess, sys, tempfile, time
 from multiprocessing.shared_memory import SharedMemory

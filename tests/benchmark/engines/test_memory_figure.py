@@ -11,7 +11,7 @@ import pytest
 
 from tabgenbench.store.store import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 SITE = Path(__file__).parents[2] / "hostile" / "site"  # its generator `measured` holds memory for two seconds
 GIBIBYTE = 2**30

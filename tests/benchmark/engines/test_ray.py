@@ -227,6 +227,7 @@ def cluster(start: Start, request: pytest.FixtureRequest) -> Iterator[str]:
     program.communicate(timeout=PATIENCE)  # its input ends, and so does the cluster
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) -> None:
     names = ["honest", "cvae:epochs=2", "declines", "raises", "exits", "sleeps"]
@@ -254,6 +255,7 @@ def test_scores_and_statuses_are_those_of_local(start: Start, tmp_path: Path) ->
     assert not list((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_killed_worker_costs_only_its_own_cell(start: Start, tmp_path: Path, go_on: Callable[[], None]) -> None:
     work = tmp_path / "work"
@@ -273,6 +275,7 @@ def test_a_killed_worker_costs_only_its_own_cell(start: Start, tmp_path: Path, g
     assert {record.status for record in records(work / "ray").values()} == {"ok"}
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.stress
 def test_a_cell_that_always_takes_its_worker_down_is_recorded_as_crashed(start: Start, tmp_path: Path) -> None:
@@ -284,6 +287,7 @@ def test_a_cell_that_always_takes_its_worker_down_is_recorded_as_crashed(start: 
     assert found["honest"].status == "ok"
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.stress
 def test_cells_of_a_lost_node_run_on_another(
@@ -304,6 +308,7 @@ def test_cells_of_a_lost_node_run_on_another(
     assert not list((work / "store" / "tmp").iterdir())
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.stress
 @pytest.mark.parametrize("cluster", [3 * GIBIBYTE], indirect=True)
@@ -322,6 +327,7 @@ def test_a_dry_run_needs_no_more_memory_than_a_cell_and_writes_nothing(
     assert "--memory: got 4.0 GiB, and no node of the Ray cluster has more than 3.0 GiB to give" in err
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.stress
 def test_ctrl_c_ends_a_run_and_leaves_nothing(start: Start, tmp_path: Path) -> None:

@@ -95,6 +95,7 @@ class Runner:
         assert ended.value.code in (0, None)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("wanted", [5, pytest.param(30, marks=pytest.mark.stress)])
 def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path, wanted: int) -> None:

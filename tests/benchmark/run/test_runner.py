@@ -14,6 +14,7 @@ from tabgenbench.store.store import Store
 Call = Callable[..., int]
 pytestmark = pytest.mark.usefixtures("plugin_module")
 BASE = ("run", "quickstart", "-d", "wdbc", "--splits", "1", "--draws", "2", "--threads", "1")
+INLINE = (*BASE, "--executor", "inline")  # where a process of its own is not the point
 
 
 def records(store: str = "store") -> dict[str, CellRecord]:
@@ -83,7 +84,7 @@ def test_time_limit(tabgenbench: Call) -> None:
 def test_again_does_no_work_and_removed_scores_are_computed_alone(
     tabgenbench: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = (*BASE, "-g", "honest", "-g", "shuffled", "-m", "mean", "-m", "gamma")
+    arguments = (*INLINE, "-g", "honest", "-g", "shuffled", "-m", "mean", "-m", "gamma")
     assert tabgenbench(*arguments) == 0
     before, fits = score_bytes(), {p: p.stat().st_mtime_ns for p in Path("store").glob("cells/*/fit.json")}
     times = {path: path.stat().st_mtime_ns for path in Path("store").glob("cells/*/scores/*")}
@@ -102,14 +103,14 @@ def test_again_does_no_work_and_removed_scores_are_computed_alone(
 
 
 def test_scores_repeat_and_do_not_depend_on_order(tabgenbench: Call) -> None:
-    assert tabgenbench(*BASE, "-g", "honest", "-g", "condition-mvn", "-m", "mean", "-m", "gamma", "--store", "a") == 0
-    assert tabgenbench(*BASE, "-g", "condition-mvn", "-g", "honest", "-m", "gamma", "-m", "mean", "--store", "b") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-g", "condition-mvn", "-m", "mean", "-m", "gamma", "--store", "a") == 0
+    assert tabgenbench(*INLINE, "-g", "condition-mvn", "-g", "honest", "-m", "gamma", "-m", "mean", "--store", "b") == 0
     assert score_bytes("a") == score_bytes("b") != {}
 
 
 def test_another_seed_gives_other_scores(tabgenbench: Call) -> None:
     for seed in ("0", "1"):
-        assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "--first-seed", seed, "--store", seed) == 0
+        assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "--first-seed", seed, "--store", seed) == 0
     assert score("0", "honest", "mean").draws != score("1", "honest", "mean").draws
     draws = score("0", "honest", "mean").draws
     assert draws[0].scores != draws[1].scores
@@ -176,7 +177,7 @@ def test_what_needs_more_memory_than_the_limit_is_not_begun(
 
 
 def test_retry_failed(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = (*BASE, "-g", "raises", "-m", "mean")
+    arguments = (*INLINE, "-g", "raises", "-m", "mean")
     assert tabgenbench(*arguments) == 1
     assert tabgenbench(*arguments) == 1
     assert "1 cells, 0 done before, 1 failed before, 0 to do" in capsys.readouterr().err
@@ -185,11 +186,11 @@ def test_retry_failed(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_removed_tables_are_sampled_again_for_a_new_metric(tabgenbench: Call) -> None:
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 0
     before = score_bytes()
     for folder in Path("store").glob("cells/*/synthetic"):
         shutil.rmtree(folder)
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
     assert before.items() <= score_bytes().items()
 
 
@@ -206,7 +207,7 @@ def test_a_retraining_that_fails_leaves_what_is_ok(
     tabgenbench: Call, plugin_module: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fails = make_fail_on_demand(plugin_module)
-    arguments = (*BASE, "-g", "honest", "-m", "mean")
+    arguments = (*INLINE, "-g", "honest", "-m", "mean")
     assert tabgenbench(*arguments) == 0
     before = {path: path.read_bytes() for path in Path("store").glob("cells/**/*.*")}
     capsys.readouterr()
@@ -230,13 +231,13 @@ def test_a_retraining_that_fails_leaves_what_is_ok(
 
 
 def test_a_table_that_was_cut_off_is_named_and_set_aside(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 0
     before = score_bytes()
     (path,) = Path("store").glob("cells/*/synthetic/draw-0.h5ad")
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     capsys.readouterr()
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
     moved = "store/set-aside" / path.relative_to("store")
     assert f"set aside: {path}: a synthetic table that was cut off" in capsys.readouterr().err
     assert moved.read_bytes() == whole[:-100]
@@ -245,7 +246,7 @@ def test_a_table_that_was_cut_off_is_named_and_set_aside(tabgenbench: Call, caps
 
 
 def test_scores_of_other_tables_are_computed_anew(tabgenbench: Call) -> None:
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
     before = score_bytes()
     (fit,) = Path("store").glob("cells/*/fit.json")
     kept = json.loads(fit.read_text())
@@ -256,7 +257,7 @@ def test_scores_of_other_tables_are_computed_anew(tabgenbench: Call) -> None:
         path.write_text(path.read_text().replace('"ok"', '"skipped"'))
     key = next(path for path in before if json.loads(before[path])["metric"] == "gamma")
     Path("store", key).unlink()
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
     assert score_bytes() == before
 
 
@@ -267,18 +268,18 @@ def test_a_file_system_that_is_full_is_one_sentence(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Store, "write_score", fail)
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 2
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 2
     err = capsys.readouterr().err
     assert "Traceback" not in err
     assert "tabgenbench: --store: store cannot be read or written (No space left on device)" in err
     assert not list(Path("store").glob("claims/*.json"))
     monkeypatch.setattr("tabgenbench.run.prepare.Prepared.commit", fail)
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 2
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 2
     assert "a file: cannot be read or written (No space left on device)" in capsys.readouterr().err
 
 
 def test_dry_run_writes_nothing(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "--dry-run") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "--dry-run") == 0
     assert "1 cells, 1 to do, 2 draws each" in capsys.readouterr().out
     assert not Path("store").exists()
 
@@ -286,7 +287,7 @@ def test_dry_run_writes_nothing(tabgenbench: Call, capsys: pytest.CaptureFixture
 def test_an_observer_that_raises_does_not_end_the_run(tabgenbench: Call, plugin_module: Path) -> None:
     hook = "\n    @hookimpl\n    def cell_finished(self, record):\n        raise RuntimeError('no')\n"
     plugin_module.write_text(plugin_module.read_text().replace("class Plugin:", "class Plugin:" + hook))
-    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
+    assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 0
 
 
 def test_a_label_trains_nothing_again_and_belongs_to_its_suite(

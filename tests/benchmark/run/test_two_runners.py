@@ -56,6 +56,7 @@ def check_complete(folder: Path) -> None:
             assert score.status == "ok"
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_two_runs_at_once_do_every_cell_once(tmp_path: Path) -> None:
     with start(tmp_path) as first, start(tmp_path) as second:
@@ -65,6 +66,7 @@ def test_two_runs_at_once_do_every_cell_once(tmp_path: Path) -> None:
     assert count_fits(tmp_path) == CELLS
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_when_one_of_two_is_killed_the_other_finishes_everything(tmp_path: Path) -> None:
     with start(tmp_path) as first, start(tmp_path) as second:

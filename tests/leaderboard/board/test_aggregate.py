@@ -282,6 +282,7 @@ def test_importing_the_package_and_building_a_board_imports_no_torch_or_pandas(f
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.alone
 def test_a_large_store_is_read_in_time_and_memory(run: FakeRun) -> None:
     specs = [ScoreSpec(name=f"score-{i}", direction="higher") for i in range(4)]
     cell = run.cell("cvae", {"gamma": {"gamma": 0.5}})

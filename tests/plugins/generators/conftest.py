@@ -27,7 +27,7 @@ QUICK: dict[str, dict[str, Any]] = {
 CHOOSES_BY_VALIDATION = {"cvae-selected"}  # fitted on training rows alone, these say what they miss
 
 
-@pytest.fixture(params=register_generators(), ids=lambda lazy: lazy.name)
+@pytest.fixture(scope="module", params=register_generators(), ids=lambda lazy: lazy.name)
 def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
     """Every generator that ships, one after the other."""
     lazy: Lazy = request.param
@@ -36,7 +36,13 @@ def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
     return lazy.load()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def quick_options(generator_class: type[Generator]) -> dict[str, Any]:
+    """Options with which the generator learns a small table within a second."""
+    return QUICK.get(generator_class.name, {})
+
+
+@pytest.fixture(scope="session")
 def make_table() -> Callable[..., Table]:
     """Make a standardised table with rows of each (tissue, status), far apart and correlated inside.
 
@@ -66,7 +72,7 @@ def make_table() -> Callable[..., Table]:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fit() -> Callable[..., tuple[Generator, FitContext]]:
     """Fit a generator class with options; returns it and the context with what it recorded."""
 
@@ -85,7 +91,7 @@ def fit() -> Callable[..., tuple[Generator, FitContext]]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sample() -> Callable[..., tuple[Table, SampleContext]]:
     """Sample a fitted generator; returns the table and the context with what it recorded."""
 
@@ -96,7 +102,7 @@ def sample() -> Callable[..., tuple[Table, SampleContext]]:
     return run
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def conditions() -> Callable[..., pd.DataFrame]:
     """Make a frame of conditions to ask for from (tissue, status) pairs."""
 

@@ -10,6 +10,7 @@ import pytest
 BENCH = Path(__file__).parents[2] / "perf" / "bench_gamma.py"
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_gamma_on_all_genes_stays_far_below_four_gigabytes() -> None:
     command = [sys.executable, str(BENCH), "--route", "metric (both scores)", "--features", "18154"]

@@ -1,0 +1,17 @@
+"""The shipped contract kit, run on every metric that ships."""
+
+from __future__ import annotations
+
+import pytest
+
+from tabgenbench import Lazy, check_metric, failures
+from tabgenbench_plugins import register_metrics
+
+
+@pytest.mark.parametrize("lazy", register_metrics(), ids=lambda lazy: lazy.name)
+def test_the_shipped_kit_finds_nothing(lazy: Lazy) -> None:
+    if lazy.extra:
+        pytest.importorskip(lazy.extra)  # each such extra is named for its package
+    checks = check_metric(lazy.load())
+    assert failures(checks) == []
+    assert len(checks) == 8
