@@ -15,14 +15,14 @@ import pandas as pd
 
 from tabgenbench.data.split_config import SplitConfig
 from tabgenbench.errors import ConfigError, TabGenBenchError
-from tabgenbench.folders import resolve_data_dir
 from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.interfaces.kinds import Kind
-from tabgenbench.keys import class_hash
 from tabgenbench.options import make_options
 from tabgenbench.records import Problem
+from tabgenbench.registry.data_dir import resolve_data_dir
 from tabgenbench.registry.file_source import looks_like_file
+from tabgenbench.registry.keys import class_hash
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
 from tabgenbench.registry.suite import Choice, Suite, find_suite, make_choices, parse_choice

@@ -143,9 +143,8 @@ def test_the_engine_runs_what_the_local_one_does(samples: Samples, store: Path) 
     assert len(scores) == 1
     same = store / scores[0].relative_to(samples.folder / "spawned")
     assert json.loads(scores[0].read_bytes())["draws"] == json.loads(same.read_bytes())["draws"]
-    refused = samples.run(
-        "-m", "tabgenbench", "run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused"
-    )
+    arguments = ("run", "lab", "--executor", "spawn", "--timeout", "1", "--store", "refused")
+    refused = samples.run("-m", "tabgenbench", *arguments)
     assert refused.returncode == 2
     assert "has no limits" in refused.stderr
 

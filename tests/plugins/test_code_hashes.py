@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 import tabgenbench_plugins
-from tabgenbench.keys import code_hash
+from tabgenbench.registry.keys import code_hash
 from tabgenbench.registry.manager import make_manager
 
 SOURCES = Path(tabgenbench_plugins.__file__).parent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tabgenbench.commands.shared import data_dir_option, json_option, print_rows
-from tabgenbench.folders import resolve_data_dir
+from tabgenbench.registry.data_dir import resolve_data_dir
 from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:

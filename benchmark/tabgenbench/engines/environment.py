@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from tabgenbench.extras import required_package
+from tabgenbench.engines.packages import required_package
 from tabgenbench.records import Environment
 
 __all__ = ["available_cores", "describe_environment", "imported_versions", "visible_gpus"]

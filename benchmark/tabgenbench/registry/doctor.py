@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tabgenbench.engines.base import Engine, Limits, Outcome, Send, Task
+from tabgenbench.engines.packages import missing_packages
 from tabgenbench.errors import TabGenBenchError
-from tabgenbench.extras import missing_packages
 from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.kinds import KINDS, Kind
 from tabgenbench.registry.lazy import Lazy

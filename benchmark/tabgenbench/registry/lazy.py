@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from tabgenbench.engines.packages import PROJECT
 from tabgenbench.errors import PluginError, text_of
-from tabgenbench.extras import PROJECT
 
 __all__ = ["Lazy", "Target", "load_target", "target_of"]
 
@@ -76,7 +76,7 @@ def target_of(kind: type) -> Target:
     Raises:
         PluginError: such a class refers to something that cannot be pickled.
     """
-    from tabgenbench.keys import is_of_session  # imports NumPy, which `list` does without
+    from tabgenbench.registry.keys import is_of_session  # imports NumPy, which `list` does without
 
     if not is_of_session(kind) and "<locals>" not in kind.__qualname__:
         return f"{kind.__module__}:{kind.__qualname__}"

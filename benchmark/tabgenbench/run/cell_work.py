@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from tabgenbench.engines.base import Engine, Limits, Outcome, Task
 from tabgenbench.errors import text_of
 from tabgenbench.interfaces.generator import Progress
-from tabgenbench.keys import seed_of
 from tabgenbench.records import CellRecord, DrawScores, Environment, Phase, RunInfo, ScoreRecord
+from tabgenbench.registry.keys import seed_of
 from tabgenbench.run.pending import missing_metrics, needs_fit
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.preloads import preload_for

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from tabgenbench.data.schema import Schema
 from tabgenbench.errors import ConfigError
 from tabgenbench.interfaces.dataset import DatasetSource
-from tabgenbench.keys import class_hash, code_hash, make_key
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
+from tabgenbench.registry.keys import class_hash, code_hash, make_key
 from tabgenbench.registry.lazy import Target, target_of
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, is_for

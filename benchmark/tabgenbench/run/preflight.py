@@ -21,8 +21,8 @@ from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import PluginError, Unsupported
 from tabgenbench.formatting import bytes_text, count_text
 from tabgenbench.interfaces.checks import check_estimate
-from tabgenbench.keys import make_key
 from tabgenbench.records import CellRecord, Environment, Phase
+from tabgenbench.registry.keys import make_key
 from tabgenbench.registry.lazy import load_target
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.preloads import preload_for

@@ -10,9 +10,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tabgenbench.engines.packages import PROJECT
 from tabgenbench.errors import PluginError
-from tabgenbench.extras import PROJECT
-from tabgenbench.keys import sources_of
+from tabgenbench.registry.keys import sources_of
 
 if TYPE_CHECKING:
     from tabgenbench.registry.lazy import Target

@@ -11,7 +11,7 @@ from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
 from tabgenbench.interfaces.dataset import DatasetSource
-from tabgenbench.keys import code_hash, make_key
+from tabgenbench.registry.keys import code_hash, make_key
 from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
 from tabgenbench.store.store import Store
 

@@ -19,9 +19,9 @@ from tabgenbench.errors import DataError, TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import score_draw
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.metric import Metric, MetricContext
-from tabgenbench.keys import seed_of
 from tabgenbench.options import make_options
 from tabgenbench.records import Status
+from tabgenbench.registry.keys import seed_of
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, make_choices
 

@@ -26,8 +26,8 @@ from tabgenbench.interfaces.checks import check_sample, score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
-from tabgenbench.keys import seed_of
 from tabgenbench.records import DrawScores
+from tabgenbench.registry.keys import seed_of
 from tabgenbench.registry.lazy import Target, load_target
 
 __all__ = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.folders import resolve_data_dir
+from tabgenbench.registry.data_dir import resolve_data_dir
 
 Call = Callable[..., int]
 

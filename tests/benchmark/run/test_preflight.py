@@ -9,8 +9,8 @@ import pytest
 from tabgenbench import Schema
 from tabgenbench.engines.base import Engine, EngineOptions
 from tabgenbench.engines.local import LocalEngine
-from tabgenbench.keys import make_key
 from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Phase
+from tabgenbench.registry.keys import make_key
 from tabgenbench.run.plan import Cell, GeneratorChoice
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record, was_refused
 from tabgenbench.run.preloads import PRELOADS

@@ -117,7 +117,7 @@ def test_another_seed_gives_other_scores(tabgenbench: Call) -> None:
 
 
 def test_plugin_code_is_part_of_the_key(tabgenbench: Call, plugin_module: Path) -> None:
-    from tabgenbench.keys import code_hash
+    from tabgenbench.registry.keys import code_hash
 
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean") == 0
     plugin_module.write_text(plugin_module.read_text() + "\n# a comment\n")

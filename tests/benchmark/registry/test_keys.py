@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabgenbench.errors import PluginError
-from tabgenbench.keys import class_hash, code_hash, make_key, program_of, seed_of
 from tabgenbench.options import Options
+from tabgenbench.registry.keys import class_hash, code_hash, make_key, program_of, seed_of
 
 
 def test_key_does_not_depend_on_order() -> None:
@@ -163,7 +163,7 @@ def test_a_class_of_a_module_is_hashed_by_its_source() -> None:
 
 SCRIPT = """
 from built_on import Base
-from tabgenbench.keys import class_hash
+from tabgenbench.registry.keys import class_hash
 
 class Model(Base):
     name = "model"

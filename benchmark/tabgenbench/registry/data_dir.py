@@ -1,4 +1,4 @@
-"""Folders that a user names."""
+"""The root folder of downloaded data."""
 
 from __future__ import annotations
 
