@@ -19,7 +19,7 @@ PUBLISHED = sorted((Path(__file__).parents[2] / "leaderboard" / "boards").iterdi
 
 
 def invoke(*arguments: object) -> Result:
-    group = click.Group()
+    group = click.Group(context_settings={"help_option_names": ["-h", "--help"]})  # click keeps the first that it sees
     tabgenbench_leaderboard.register_commands(group)
     return CliRunner().invoke(group, ["leaderboard", *map(str, arguments)])
 
