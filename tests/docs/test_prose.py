@@ -28,9 +28,9 @@ def prose() -> ModuleType:
     [
         ("x = 1\n# Imports are in no cost.\n", 2, "in no cost"),  # prose: a sample
         ('raise ValueError("Told from records")\n', 1, "Told from"),  # prose: a sample
-        ("cells that are under\nway for a run\n", 1, "under way"),
-        ("# cells that are under\n# way\n", 1, "under # way"),
-        ('"rows to choose "\n    "by"\n', 1, 'to choose " "by'),
+        ("cells that are under\nway for a run\n", 1, "under way"),  # prose: a sample
+        ("# cells that are under\n# way\n", 1, "under # way"),  # prose: a sample
+        ('"rows to choose "\n    "by"\n', 1, 'to choose " "by'),  # prose: a sample
     ],
 )
 def test_a_banned_phrase_is_found(prose: ModuleType, text: str, line: int, words: str) -> None:

@@ -1,4 +1,4 @@
-"""Conditions as integer codes, and the stated rule for a condition that training rows do not have."""
+"""Integer codes of conditions, and the rule for conditions without training rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["ConditionCodes", "nearest_known"]
 
 @dataclass(frozen=True)
 class ConditionCodes:
-    """Integer codes of condition columns, learned on training rows.
+    """Integer codes of condition columns, fitted on training rows.
 
     Attributes:
         columns: the names of the condition columns.
@@ -28,7 +28,7 @@ class ConditionCodes:
 
     @classmethod
     def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
-        """Learn the values of each column; a category without a row does not count as seen."""
+        """Collect the values of each column; categories without rows are ignored."""
         columns = tuple(str(c) for c in conditions.columns)
         values = tuple(tuple(sorted(conditions[c].astype(str).unique())) for c in columns)
         return cls(columns, values)
@@ -54,17 +54,17 @@ class ConditionCodes:
         return codes
 
     def one_hot(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the columns' one-hot codes side by side, shape (n_rows, sum of n_categories)."""
+        """Return the concatenated one-hot codes of the columns, shape (n_rows, sum of n_categories)."""
         codes = self.encode(conditions)
         blocks = [np.eye(n, dtype=np.float32)[codes[:, j]] for j, n in enumerate(self.n_categories)]
         return np.concatenate([np.zeros((len(conditions), 0), np.float32), *blocks], axis=1)
 
 
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Replace every condition that has no training row by the nearest one that has.
+    """Replace every condition without training rows by the nearest condition that has some.
 
-    Nearest shares most column values; of equally near ones the one with most training rows is taken, then the first
-    by name.
+    The nearest condition shares the most column values. Ties go to the condition with more training rows, then to the
+    first by name.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

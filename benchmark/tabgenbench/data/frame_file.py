@@ -1,7 +1,7 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-What is wrong with a file is said in one sentence that names the file, the column and the row. Cells are taken as they
-stand: an empty cell is a missing value, while ``NA``, ``nan`` or ``None`` are text and fail in a column of numbers.
+Error messages name the file, the column and the row. An empty cell is a missing value. ``NA``, ``nan`` and ``None`` are
+text; in a column of numbers they are errors.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ID_NAMES = frozenset({"", "id", "index", "sample", "sample_id", "sampleid", "bar
 
 
 def suffix_of(path: Path) -> str:
-    """Return the suffix that says how a file is read, in lower case: ``.csv``, ``.csv.gz``; empty for another one."""
+    """Return the suffix of a known file format in lower case, such as ``.csv.gz``; empty for other files."""
     name = path.name.lower()
     return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), "")
 
@@ -45,19 +45,19 @@ def suffix_of(path: Path) -> str:
 def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()) -> pd.DataFrame:
     """Read a CSV, tab-separated or Parquet file.
 
-    The sample ids are the column ``ids`` where given; else the first column if it has no name, one of `ID_NAMES`, or
-    holds text that never repeats; else rows are numbered from 1.
+    The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`, or
+    text without repeated values; else rows are numbered from 1.
 
     Args:
-        path: the file; its suffix says what it is (``.csv``, ``.tsv``, ``.txt``, each also ``.gz``; ``.parquet``).
+        path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file.
         ids: name of the column of sample ids.
-        text: columns that are kept as text even where they look like numbers, so that ``01`` stays ``01``.
+        text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
 
     Returns:
-        One row a sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
+        One row per sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
 
     Raises:
-        DataError: the file is missing, empty, broken, of another kind, or has a sample id or a column name twice.
+        DataError: the file is missing, empty, corrupt or of another format, or has duplicate ids or column names.
     """
     suffix = known_suffix(path)
     if suffix == ".h5ad":
@@ -134,7 +134,7 @@ def _read_text(path: Path, suffix: str, *, ids: str | None, text: Collection[str
 
 
 def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], int]:
-    """Return the column names and the number of lines they take.
+    """Return the column names and the number of header lines.
 
     If the first row has one cell more than there are names, the column of ids has no name.
     """

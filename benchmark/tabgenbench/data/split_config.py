@@ -48,7 +48,7 @@ class SplitConfig(Options):
         return {str(column): tuple(sorted({str(item) for item in listed[column]})) for column in sorted(listed)}
 
     def resolve(self, schema: Schema) -> SplitConfig:
-        """Return the config with ``stratified`` and ``grouped`` settled for a schema.
+        """Return the config with ``stratified`` and ``grouped`` resolved for a schema.
 
         Raises:
             ConfigError: one of them is asked for and the schema has no conditions or no group.

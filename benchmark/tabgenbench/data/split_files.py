@@ -1,11 +1,11 @@
-"""A split on disk: written once, memory-mapped by every process that trains on it or scores with it.
+"""A split on disk, memory-mapped by all processes that train or score.
 
 split.json        ids of every side, kind, seed, fingerprint
-train.h5ad        training rows on the evaluation scale; layer ``own`` holds the dataset's own values
-validation.h5ad   rows to choose by, likewise; only where the split has some
+train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
+validation.h5ad   validation rows, likewise; only if the split has some
 test.h5ad         test rows on the evaluation scale
-conditions.json   conditions of the test rows, in order: all that a fitting process is given of them
-files.json        size and SHA-256 of each file, written last: shows whether the split is still intact
+conditions.json   conditions of the test rows, in order; a fit process gets nothing else of them
+files.json        size and SHA-256 of each file, written last, to detect damage
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 
 
 def write_split(folder: Path, table: Table, split: Split) -> None:
-    """Write all files of a split into a folder that exists. Not atomic: write beside and rename.
+    """Write all files of a split into an existing folder. Not atomic: write elsewhere and rename.
 
-    The transform is learned from training rows alone, without validation rows.
+    The transform is fitted on training rows only, without validation rows.
 
     Args:
         folder: an empty folder.
@@ -52,7 +52,7 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
         split: its split.
 
     Raises:
-        DataError: the split is of another table.
+        DataError: the split belongs to another table.
     """
     train = table.take(split.rows(table, "train"))
     transform = Transform.fit(train)
@@ -68,7 +68,7 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 
 
 def find_damage(folder: Path) -> str:
-    """Return what is wrong with the files of a split, or ''.
+    """Return the problem with the files of a split, or ''.
 
     A table of the recorded size that is not newer than ``files.json`` is not read; any other file is hashed.
     """
@@ -86,7 +86,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Whether two folders hold the same split: equal bytes, or equal values written by other versions of libraries."""
+    """Return whether two folders have the same split: equal bytes, or equal values from other library versions."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -145,21 +145,21 @@ def read_split(folder: Path) -> Split:
     """Read the ids of a split.
 
     Raises:
-        DataError: the file does not hold a split, or not the one of its fingerprint.
+        DataError: the file is not a split, or does not match its fingerprint.
     """
     return Split.from_json((folder / "split.json").read_text(encoding="utf-8"))
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return what a generator is given: no donor column, and the file of the test rows is not opened.
+    """Return the input of a generator, without the donor column and without opening the test rows.
 
     Args:
         folder: the split's folder.
-        scale: what the generator is fitted on; ``own`` gives the dataset's values bit for bit.
+        scale: scale of the generator; ``own`` returns the dataset's values unchanged.
 
     Returns:
         Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions);
-        their ids are numbers, since a test row's own id may name its donor.
+        their ids are numbers, because the id of a test row may identify its donor.
     """
     train = _read_side(folder / "train.h5ad", scale)
     path = folder / "validation.h5ad"
@@ -168,10 +168,10 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
 
 def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
-    """Return what a metric is given: training with validation rows, test rows, and the way to the dataset's own scale.
+    """Return the input of a metric: training and validation rows, test rows, and the transform.
 
-    The tables are on the evaluation scale. Validation rows follow training rows; where there are none, the training
-    rows stay mapped from the disk.
+    The tables are on the evaluation scale. Validation rows follow training rows. Without validation rows, the
+    training rows stay mapped from disk.
     """
     train = read_table(folder / "train.h5ad")
     if (folder / "validation.h5ad").exists():
@@ -204,7 +204,7 @@ def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Return for each column its categories and each row's code; the categories are those of all rows."""
+    """Return categories and codes of each column; the categories include those of other rows."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")

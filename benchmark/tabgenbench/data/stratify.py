@@ -1,7 +1,7 @@
-"""Which rows to hold out: a share of every stratum, with all rows of a donor on one side.
+"""Selection of held-out rows: a share of every stratum, with all rows of a donor on one side.
 
-Everything here works on integer codes. ``strata`` says which condition a row belongs to and ``units`` which rows must
-stay together; where rows are free, each row is a unit of its own.
+All functions use integer codes. ``strata`` are the conditions of the rows. ``units`` are groups of rows that stay
+together, such as donors; without donors each row is one unit.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ __all__ = ["Needs", "hold_out", "hold_out_both_sides", "nested_order"]
 
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-ATTEMPTS = 10  # orders of the donors tried before a condition that lacks a side is pooled
-FORCED = 1e12  # cost of leaving a needed side of a stratum empty, beyond any imbalance
+ATTEMPTS = 10  # random orders of donors to try before a condition that lacks a side is pooled
+FORCED = 1e12  # cost of an empty required side of a stratum, larger than any imbalance
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Which strata must have a row on which side, each of shape (n_strata,)."""
+    """Strata that require a held-out row, and strata that require a kept row, each of shape (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -32,14 +32,14 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Hold out a share of the rows such that every stratum has a row on both sides.
 
-    Strata where that is impossible, such as those of one unit, are pooled into one stratum that need not have both.
+    Strata where that is impossible, such as those of one unit, are pooled into one stratum without this requirement.
 
     Args:
         strata: codes, shape (n_rows,).
-        units: codes of what stays together, shape (n_rows,).
+        units: codes of groups of rows that stay together, shape (n_rows,).
         fraction: share of the rows to hold out.
         rng: source of all randomness.
-        forced: rows of units that are held out whatever the balance, shape (n_rows,).
+        forced: rows that must be held out, shape (n_rows,).
 
     Returns:
         The rows held out, shape (n_rows,), and the strata that were pooled, shape (n_strata,).
@@ -61,7 +61,7 @@ def hold_out_both_sides(
 def hold_out(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
 ) -> Mask:
-    """Hold out a share of every stratum; a need is met where the units allow it.
+    """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
 
     Units of several rows come first, in random order, each on the side that keeps the share held of its strata nearest
     to ``fraction``; units of one row then fill every stratum to its target, at random.
@@ -82,7 +82,7 @@ def hold_out(
 
 
 def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
-    """Return an order of the rows of which every beginning is a stratified sample.
+    """Return an order of the rows in which every prefix is a stratified sample.
 
     One row of each stratum comes first, the largest stratum leading; the rest follows by Webster's divisor method,
     whose shares stay within about a row of proportional and never shrink as the sample grows.
@@ -96,7 +96,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count the units of each stratum that can be placed; units held from the start count as one."""
+    """Count the units of each stratum that can be placed; all forced units count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0
@@ -104,7 +104,7 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Merge the pooled strata into one; it needs both sides only when there is no other."""
+    """Merge the pooled strata into one, which requires both sides only if there is no other stratum."""
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
         return strata, Needs(needed, needed)
@@ -123,7 +123,7 @@ def _lacking(strata: Codes, held: Mask, n_strata: int) -> Mask:
 
 
 def _targets(sizes: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs) -> Codes:
-    """Round ``fraction * sizes`` so that the sum is rounded, too: largest remainders go up, equal ones by chance."""
+    """Round ``fraction * sizes`` by largest remainders, so that the sum is rounded too; ties are random."""
     exact = fraction * sizes
     targets = np.floor(exact).astype(np.int64)
     missing = round(float(exact.sum())) - int(targets.sum())
@@ -143,7 +143,7 @@ def _place_units(
     held: Mask,
     multiple: Mask,
 ) -> None:
-    """Place units of several rows one after another; sets their rows in ``held``.
+    """Assign units of several rows one by one to a side; sets their rows in ``held``.
 
     With ``d`` the rows held of a stratum beyond ``fraction`` of those placed, holding ``c`` more changes d^2 by
     c (1 - f) (2 d + c (1 - f)) and keeping them by -c f (2 d - c f); their difference is c (2 d + c (1 - 2 f)).
@@ -186,7 +186,7 @@ def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[
 
 
 def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
-    """Return for each unit its strata and how many rows it has in each."""
+    """Return the strata of each unit with the number of rows in each."""
     pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
@@ -197,7 +197,7 @@ def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, li
 def _fill_with_singles(
     strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
 ) -> None:
-    """Hold as many units of one row as each stratum still lacks; sets them in ``held``."""
+    """Hold out single-row units to reach the target of each stratum; sets them in ``held``."""
     n_strata = len(targets)
     n_single = np.bincount(strata[single], minlength=n_strata)
     n_held = np.bincount(strata[held], minlength=n_strata)
@@ -210,7 +210,7 @@ def _fill_with_singles(
 
 
 def _random_ranks(strata: Codes, rng: np.random.Generator) -> Codes:
-    """Return each row's place in a random order of its stratum, from 0, shape (n_rows,)."""
+    """Return the rank of each row in a random order of its stratum, from 0, shape (n_rows,)."""
     order = np.lexsort((rng.random(len(strata)), strata))
     sizes = np.bincount(strata, minlength=1)
     starts = np.cumsum(sizes) - sizes

@@ -39,21 +39,21 @@ def read_table_file(
     ignore: Collection[str] = (),
     name: str = "table",
 ) -> Table:
-    """Read a table, checked: ids and names are unique, values finite, and >= 0 where log2(x + 1) is to be taken.
+    """Read a table and check that ids and names are unique and values finite (and >= 0 for log2(x + 1)).
 
     Args:
-        path: a file that `read_frame` reads, or an h5ad file, whose ``X`` and ``obs`` are taken.
-        schema: roles of the columns; all others are features (h5ad: are left out of ``obs``). For an h5ad file that
-            this program wrote, `Schema()` means the schema kept in it.
-        scale: what the values are. By default what the h5ad file says, else ``counts`` for an h5ad file of whole
-            numbers >= 0, else ``linear``.
-        log2p1: whether log2(x + 1) comes before standardisation; by default where the scale is ``counts``.
+        path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
+        schema: roles of the columns; all others are features (h5ad: are dropped from ``obs``). For an h5ad file
+            written by TabGenBench, `Schema()` means the stored schema.
+        scale: meaning of the values. By default the stored scale of an h5ad file, else ``counts`` for an h5ad file of
+            whole numbers >= 0, else ``linear``.
+        log2p1: whether log2(x + 1) comes before standardisation; by default only for ``counts``.
         ids: column of sample ids.
         ignore: columns to leave out.
         name: the dataset's name in the table's source.
 
     Raises:
-        DataError: the file cannot be used; names the file, the column and the row.
+        DataError: the file is invalid; the message names file, column and row.
     """
     source = Source(name)
     if known_suffix(path) == ".h5ad":

@@ -1,4 +1,4 @@
-"""The optional extras of TabGenBench: which of their packages are installed. Nothing is imported to find out."""
+"""Optional extras of TabGenBench, and which of their packages are missing; nothing is imported."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib import metadata
 
 __all__ = ["PROJECT", "missing_packages", "required_package"]
 
-PROJECT = "tabgenbench"  # the distribution whose extras these are
+PROJECT = "tabgenbench"  # the distribution that declares the extras
 
 
 @cache
 def missing_packages(extra: str) -> tuple[str, ...]:
-    """Return the packages of an extra of TabGenBench that are not installed, whatever their version; none imported."""
+    """Return the packages of an extra that are not installed in any version; none is imported."""
     try:
         required = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:  # run from its sources, not installed
@@ -25,7 +25,7 @@ def missing_packages(extra: str) -> tuple[str, ...]:
 
 
 def required_package(requirement: str) -> str:
-    """Return the name of the package that a line of requirements asks for.
+    """Return the package name of a requirement.
 
     >>> required_package("sdv[gpu]>=2.0,<3; extra == 'sdv'")
     'sdv'

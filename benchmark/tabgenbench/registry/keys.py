@@ -1,4 +1,4 @@
-"""Keys: hashes of everything that can change a result, and of nothing else."""
+"""Keys: hashes of exactly what can change a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["class_hash", "code_hash", "is_of_session", "make_key", "program_of",
 
 
 def make_key(**parts: Any) -> str:
-    """Return a hash of the parts, 32 hex digits; the order of keywords does not matter.
+    """Return a hash of the parts, 32 hex digits; independent of the order of keywords.
 
     >>> make_key(a=1, b="x") == make_key(b="x", a=1)
     True
@@ -38,10 +38,10 @@ def seed_of(*parts: int | str) -> int:
 
 
 def program_of(source: str | bytes) -> str:
-    """Return what a module's source does, without how it is written.
+    """Return the program of a source text, independent of comments, docstrings, blank lines and formatting.
 
-    The syntax tree as text: node types, non-empty fields and constants. Comments, docstrings, blank lines and
-    formatting leave no trace, and Python 3.11 to 3.13 give the same text.
+    The result is the syntax tree as text: node types, non-empty fields and constants. It is equal on Python 3.11 to
+    3.13.
 
     >>> program_of("x = 1  # one") == program_of("x=1")
     True
@@ -56,7 +56,7 @@ def _write_node(value: Any, parts: list[str]) -> None:
         parts.append(f"({type(value).__name__}")
         for name in value._fields:
             child = getattr(value, name, None)
-            if isinstance(child, list):  # a bare string (a docstring, say) is a statement without effect
+            if isinstance(child, list):  # a bare string, such as a docstring, has no effect
                 child = [one for one in child if not _is_bare_string(one)]
             if (child is None and not (isinstance(value, ast.Constant) and name == "value")) or child == []:
                 continue  # newer versions of Python add fields, empty where their syntax is not used
@@ -79,9 +79,9 @@ def _is_bare_string(node: Any) -> bool:
 
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of the program of a module and of what it imports inside its own top-level package.
+    """Return a hash of the programs of a module and of its imports from the same top-level package.
 
-    The module is read, not imported. `program_of` says what of its source counts.
+    The sources are read, not imported. `program_of` defines what counts.
 
     Raises:
         PluginError: the module cannot be found or does not parse.
@@ -99,14 +99,14 @@ def is_of_session(kind: type) -> bool:
 
 
 def class_hash(kind: type) -> str:
-    """Return the hash of a plugin's class: `code_hash` of its module, or of its code objects where it has no file.
+    """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
 
-    A class that was defined in a notebook cell or at a prompt has no source file. Its methods are hashed as byte code
-    with their constants, together with the functions, classes and plain values of the same session that they name, so
-    that running an edited cell again gives another hash.
+    A class that is defined in a notebook cell or at a prompt has no source file. The hash then covers the byte code and
+    constants of its methods, and the functions, classes and plain values of the same session that they use. An edited
+    cell therefore gives another hash when it is run again.
 
     Raises:
-        PluginError: the class is of a module that has a name but cannot be found.
+        PluginError: the module of the class cannot be found.
     """
     if not is_of_session(kind):
         return code_hash(kind.__module__)
@@ -117,7 +117,7 @@ def class_hash(kind: type) -> str:
 
 
 def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
-    """Yield what an object of a session does: functions and classes by their code, anything else by its text."""
+    """Yield a description of an object: code for functions and classes, text for other values."""
     if id(value) in seen:
         return
     if isinstance(value, staticmethod | classmethod):
@@ -144,7 +144,7 @@ def _describe_class(kind: type, seen: set[int]) -> Iterator[str]:
             yield f"base {base.__qualname__} {class_hash(base)}"
         else:
             yield f"base {base.__module__}.{base.__qualname__}"
-    fields = getattr(kind, "model_fields", {})  # options of pydantic keep their defaults there
+    fields = getattr(kind, "model_fields", {})  # pydantic keeps the defaults of options there
     for name in sorted(fields):
         yield f"field {name}: {fields[name].annotation!r} = {fields[name].default!r}"
     for name, value in sorted(vars(kind).items()):

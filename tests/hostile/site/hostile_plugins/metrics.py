@@ -1,4 +1,4 @@
-"""A metric that misbehaves as it is told."""
+"""A metric that misbehaves as its options demand."""
 
 from __future__ import annotations
 
