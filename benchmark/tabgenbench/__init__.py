@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tabgenbench.engines.memory import machine_memory
     from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported, did_you_mean
     from tabgenbench.interfaces import drawing
-    from tabgenbench.interfaces.contract import check_generator, check_metric, failures
+    from tabgenbench.interfaces.contract import Check, check_generator, check_metric, failures
     from tabgenbench.interfaces.dataset import (
         DatasetCard,
         DatasetSource,
@@ -51,6 +51,7 @@ __all__ = [
     "Board",
     "Card",
     "CellRecord",
+    "Check",
     "ConditionCodes",
     "ConfigError",
     "Context",
@@ -129,7 +130,7 @@ _HOMES = {
     "engines.inline": ("run_here",),
     "engines.memory": ("machine_memory",),
     "errors": ("ConfigError", "DataError", "PluginError", "TabGenBenchError", "Unsupported", "did_you_mean"),
-    "interfaces.contract": ("check_generator", "check_metric", "failures"),
+    "interfaces.contract": ("Check", "check_generator", "check_metric", "failures"),
     "interfaces.dataset": (
         "DatasetCard",
         "DatasetSource",

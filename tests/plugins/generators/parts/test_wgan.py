@@ -30,7 +30,10 @@ def codes(n: int, categories: Sequence[int] = CATEGORIES) -> torch.Tensor:
 
 def reference(net: ConditionalMLP, values: torch.Tensor, x: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
     """The network in plain torch, its parameters read from one vector."""
-    tables, weights, biases = net._views(values)
+    tables, weights, biases = (
+        [values.as_strided(own.shape, own.stride(), own.storage_offset()) for own in group]
+        for group in (net.tables, net.weights, net.biases)
+    )
     blocks = c.split(list(net.n_categories), dim=1) if net.n_categories else ()
     h = torch.cat([x, *(block @ table for block, table in zip(blocks, tables, strict=True))], dim=1)
     for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
