@@ -30,7 +30,7 @@ def main() -> None:
     Exits with status 1 if a plugin of TabGenBench itself is disabled, because its commands would be missing.
     """
     own = [point for point in entry_points(group="tabgenbench") if point.dist and point.dist.name == "tabgenbench"]
-    broken = make_manager(points=own).set_aside
+    broken = make_manager(points=own).disabled
     if broken:
         sys.exit(
             f"docs/write_command_line.py: plugin {broken[0].plugin} is disabled: {broken[0].reason}; correct it first"

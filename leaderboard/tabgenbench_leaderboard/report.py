@@ -40,7 +40,7 @@ class Leaderboard(Report):
         board = assemble_board(record, cells)
         require_scores(store, record, board)
         artifacts = collect_artifacts(store, record)
-        unreadable = tuple(str(found) for found in store.set_aside)
+        unreadable = tuple(str(found) for found in store.quarantined)
         return BoardView(board, cells, artifacts, store_folder=Path(store_folder), unreadable=unreadable)
 
 

@@ -12,8 +12,8 @@ from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite
 
 
-def test_no_builtin_plugin_is_set_aside(builtin: Plugins) -> None:
-    assert builtin.set_aside == []
+def test_no_builtin_plugin_is_disabled(builtin: Plugins) -> None:
+    assert builtin.disabled == []
 
 
 def test_every_option_is_described(builtin_classes: list[Any]) -> None:

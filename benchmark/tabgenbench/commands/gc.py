@@ -30,23 +30,23 @@ def gc(store: Path, dry_run: bool, yes: bool) -> None:
     Records, scores, splits and quarantined files remain. Cells that a run is working on are skipped. A store without
     suites needs no synthetic table: the command asks before it deletes them all, unless --yes is given.
     """
-    from tabgenbench.store.gc import find_garbage, free, set_aside_files
+    from tabgenbench.store.gc import find_garbage, free, quarantined_files
     from tabgenbench.store.store import Store
 
     if not (store / "cells").is_dir():
         raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")
     opened = Store(store)
-    opened.on_set_aside = lambda found: click.echo(f"quarantined: {found}", err=True)
+    opened.on_quarantine = lambda found: click.echo(f"quarantined: {found}", err=True)
     found = find_garbage(opened)
     if not dry_run:
         opened.check_writable()
         _confirm(opened, found, yes=yes)
         found = free(opened, found)
     _print(found, done=not dry_run)
-    number, size = set_aside_files(opened)
+    number, size = quarantined_files(opened)
     if number:
         click.echo(
-            f"{opened.root / 'set-aside'} holds {number} files ({size / MEGABYTE:.1f} MB) that could not be read; "
+            f"{opened.root / 'quarantine'} holds {number} files ({size / MEGABYTE:.1f} MB) that could not be read; "
             f"remove it when you have looked at them",
             err=True,
         )

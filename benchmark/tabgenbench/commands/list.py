@@ -32,9 +32,9 @@ def list_plugins(plugins: Plugins, kind: str | None, as_json: bool) -> None:
         click.echo(f"{one}:")
         print_rows(["  name", "summary", "from"], [[f"  {r['name']}", r["summary"], r["plugin"]] for r in rows])
         click.echo()
-    if plugins.set_aside:
-        names = ", ".join(one.plugin for one in plugins.set_aside)
-        click.echo(f"set aside: {names} (the reasons: tabgenbench plugin doctor)", err=True)
+    if plugins.disabled:
+        names = ", ".join(one.plugin for one in plugins.disabled)
+        click.echo(f"disabled: {names} (the reasons: tabgenbench plugin doctor)", err=True)
 
 
 def _rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:

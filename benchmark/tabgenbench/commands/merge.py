@@ -35,7 +35,7 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
     target, sources = Store(into), [Store(path) for path in stores]
     check_sources(sources, target)
     for store in (target, *sources):
-        store.on_set_aside = lambda found: click.echo(f"quarantined: {found}", err=True)
+        store.on_quarantine = lambda found: click.echo(f"quarantined: {found}", err=True)
     target.prepare()
     try:
         reports = [merge_store(source, target, say=lambda line: click.echo(line, err=True)) for source in sources]

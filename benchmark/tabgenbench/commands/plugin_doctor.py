@@ -31,7 +31,7 @@ def doctor(plugins: Plugins, as_json: bool) -> None:
     Everything that is registered is imported, each name in a process of its own. Where an optional extra is missing,
     the command that installs it is given; that is no problem.
 
-    Exit status 1 when a plugin is set aside, or something that it registers cannot be used.
+    Exit status 1 when a plugin is disabled, or something that it registers cannot be used.
     """
     from tabgenbench.engines.base import EngineOptions
     from tabgenbench.engines.environment import available_cores

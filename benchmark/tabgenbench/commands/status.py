@@ -38,7 +38,7 @@ def status(store: Path, as_json: bool) -> None:
     suites = [suite for suite in map(opened.read_suite, opened.suites()) if suite is not None]
     owners = Claims(opened).owners()
     standings = [find_standing(opened, suite, owners) for suite in suites]
-    for found in opened.set_aside:
+    for found in opened.quarantined:
         click.echo(f"cannot be read: {found}", err=True)
     if not standings:
         raise StoreError(f"--store: {store} holds no suite; run one first: tabgenbench run quickstart --store {store}")
@@ -93,5 +93,5 @@ def _as_json(standings: list[Standing], store: Store) -> dict[str, Any]:
             }
             for one in standings
         ],
-        "unreadable": [{"path": str(found.path), "reason": found.reason} for found in store.set_aside],
+        "unreadable": [{"path": str(found.path), "reason": found.reason} for found in store.quarantined],
     }

@@ -21,7 +21,7 @@ from tabgenbench.registry.manager import Entry, Plugins, SuiteEntry
 
 __all__ = ["Item", "PluginReport", "examine_plugins"]
 
-State = Literal["ok", "set aside", "cannot import", "not installed", "does not fit", "name taken"]
+State = Literal["ok", "disabled", "cannot import", "not installed", "does not fit", "name taken"]
 SECONDS = 120.0  # for one import; a compiled library that has not been used for long takes half a minute
 OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "run_finished")
 
@@ -43,7 +43,7 @@ class PluginReport:
     Attributes:
         plugin: ``distribution:entry-point``.
         version: version of the distribution; empty where there is none.
-        state: ``set aside`` with the reason, else ``ok``.
+        state: ``disabled`` with the reason, else ``ok``.
         items: generators, metrics, datasets, engines and suites, in this order.
         commands: names of the commands that it adds.
         observers: names of the observer hooks that it implements.
@@ -77,25 +77,25 @@ def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
     """Ask every plugin what it registers, and import all of it.
 
     Args:
-        plugins: what is loaded; a plugin whose hook misbehaves when it is asked is set aside.
+        plugins: what is loaded; a plugin whose hook misbehaves when it is asked is disabled.
         engine: runs the imports.
 
     Returns:
-        One report for each entry point, TabGenBench's own first, then those set aside.
+        One report for each entry point, TabGenBench's own first, then those disabled.
     """
     entries = [(kind, entry) for kind in KINDS for entry in plugins.registered(kind)]
     suites = plugins.registered_suites()
     reports = {name: _report(plugins, name) for name, _ in plugins.manager.list_name_plugin()}
     for kind, entry, item in _import_all(entries, engine):
-        if entry.plugin in reports:  # not set aside meanwhile
+        if entry.plugin in reports:  # not disabled meanwhile
             _tell_if_taken(item, entry, plugins.registered(kind))
             reports[entry.plugin].items.append(item)
     for suite in suites:
         if suite.plugin in reports:
             reports[suite.plugin].items.append(_suite_item(suite, plugins))
-    for one in plugins.set_aside:
+    for one in plugins.disabled:
         reports[one.plugin] = PluginReport(
-            one.plugin, plugins.versions.get(one.plugin, ""), state="set aside", reason=one.reason
+            one.plugin, plugins.versions.get(one.plugin, ""), state="disabled", reason=one.reason
         )
     return list(reports.values())
 

@@ -16,7 +16,7 @@ from tabgenbench.interfaces.kinds import KINDS, Kind
 from tabgenbench.registry import hookspecs
 from tabgenbench.registry.lazy import Lazy
 
-__all__ = ["KINDS", "Entry", "Kind", "Plugins", "SetAside", "SuiteEntry", "make_manager"]
+__all__ = ["KINDS", "Disabled", "Entry", "Kind", "Plugins", "SuiteEntry", "make_manager"]
 
 SESSION = "this session"  # what brings the classes that are handed over as classes
 
@@ -69,7 +69,7 @@ class SuiteEntry:
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Disabled:
     """A plugin that is not used, and why."""
 
     plugin: str
@@ -82,13 +82,13 @@ class Plugins:
 
     Attributes:
         manager: holds the plugins that are in use.
-        set_aside: those that are not, in the order in which they fell out.
+        disabled: those that are not, in the order in which they fell out.
         versions: version of the distribution by plugin, for those that come from an entry point.
         commands: names of the commands that each plugin added, by plugin; filled by `add_commands`.
     """
 
     manager: pluggy.PluginManager
-    set_aside: list[SetAside] = field(default_factory=list)
+    disabled: list[Disabled] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     commands: dict[str, list[str]] = field(default_factory=dict)
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
@@ -160,7 +160,7 @@ class Plugins:
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin; one that raises is set aside and the rest go on."""
+        """Call an observer hook of every plugin; one that raises is disabled and the rest go on."""
         for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
             self._call(impl, hook, arguments)
 
@@ -173,7 +173,7 @@ class Plugins:
             self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
-        """Yield what each plugin registers; one that returns something else is set aside."""
+        """Yield what each plugin registers; one that returns something else is disabled."""
         for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
             answer = self._call(impl, hook, {})
             if answer is None:
@@ -181,20 +181,20 @@ class Plugins:
             if isinstance(answer, list | tuple) and all(fits(item) for item in answer):
                 yield impl.plugin_name, list(answer)
             else:
-                self.put_aside(impl.plugin, f"{hook} returned {answer!r}, expected a list of {expected}")
+                self.disable(impl.plugin, f"{hook} returned {answer!r}, expected a list of {expected}")
 
     def _call(self, impl: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
         try:
             return impl.function(*(arguments[name] for name in impl.argnames))
         except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not take the rest down
-            self.put_aside(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
+            self.disable(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
             return None
 
-    def put_aside(self, plugin: object, reason: str) -> None:
+    def disable(self, plugin: object, reason: str) -> None:
         """Stop using a plugin and keep the reason."""
         name = self.manager.get_name(plugin) or repr(plugin)
         self.manager.unregister(plugin)
-        self.set_aside.append(SetAside(name, _one_line(reason)))
+        self.disabled.append(Disabled(name, _one_line(reason)))
 
 
 def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
@@ -238,7 +238,7 @@ def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -
         if plugins.manager.get_plugin(name) is plugin is not None:  # half registered when a signature did not fit
             plugins.manager.unregister(plugin)
         reason = f"does not load: {type(error).__name__}: {error}"
-        plugins.set_aside.append(SetAside(name, _one_line(reason)))
+        plugins.disabled.append(Disabled(name, _one_line(reason)))
 
 
 def _identity(plugin: object) -> object:
@@ -250,7 +250,7 @@ def _check_hooks(plugins: Plugins) -> None:
         try:
             plugins.manager.check_pending()
         except pluggy.PluginValidationError as error:
-            plugins.put_aside(error.plugin, str(error))
+            plugins.disable(error.plugin, str(error))
         else:
             return
 

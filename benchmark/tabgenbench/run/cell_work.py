@@ -67,7 +67,7 @@ class CellWork:
     def _fit(self, cell: Cell) -> CellRecord:
         earlier = self.store.read_cell(cell.key)
         if earlier is not None:
-            self.store.put_torn_draws_aside(earlier)
+            self.store.quarantine_corrupt_draws(earlier)
         folder = self.store.new_folder()
         try:
             (folder / "synthetic").mkdir()

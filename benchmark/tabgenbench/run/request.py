@@ -64,7 +64,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     suite, engine = request.suite, request.engine
     resolved = resolve(suite, plugins)
     store = Store(request.store)
-    store.on_set_aside = lambda found: request.say(f"set aside: {found}")
+    store.on_quarantine = lambda found: request.say(f"quarantined: {found}")
     store.check_writable()
     prepared: dict[str, Prepared] = {}
     for source, code, label in request.datasets:
@@ -126,7 +126,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
         for problem in run.problems
         if with_cells or problem.metric is not None
     ]
-    lines += [f"set aside: plugin {plugin.plugin}: {plugin.reason}" for plugin in plugins.set_aside]
+    lines += [f"disabled: plugin {plugin.plugin}: {plugin.reason}" for plugin in plugins.disabled]
     skipped = {problem.cell for problem in run.skipped if problem.metric is None}
     bad = {problem.cell for problem in run.problems}
     counts = f"{run.n_cells - len(skipped | bad)} of {run.n_cells} cells ok"

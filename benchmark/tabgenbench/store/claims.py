@@ -159,7 +159,7 @@ class Claims:
         content = _content(path)
         owner = _parse(content)
         if owner is None:
-            self.store.put_aside(path, "not a claim of this program")
+            self.store.quarantine(path, "not a claim of this program")
             return not os.path.lexists(path)
         if _holds(owner, path, now):
             return False

@@ -51,5 +51,5 @@ def publish_split(store: Store, folder: Path, final: Path) -> None:
             store.discard(folder)
             return
         if final.exists():
-            store.put_aside(final, f"a split that is not whole: {damage}")
+            store.quarantine(final, f"a split that is not whole: {damage}")
         store.publish_folder(folder, final)

@@ -15,14 +15,14 @@ from pathlib import Path
 
 from tabgenbench.store.owner import Owner
 
-__all__ = ["SetAside", "StoreFolder"]
+__all__ = ["Quarantined", "StoreFolder"]
 
 FOREIGN_SECONDS = 86_400  # how long temporary files of another machine are kept
 _MUTEX = threading.RLock()  # file locks on NFS exclude other processes, not other threads
 
 
 @dataclass(frozen=True)
-class SetAside:
+class Quarantined:
     """A file or folder of a store that could not be read.
 
     Attributes:
@@ -43,15 +43,15 @@ class StoreFolder:
     """A folder that several processes on several machines may write to.
 
     A file that cannot be read counts as missing. While the store is only read, the file stays where it is; once
-    `writing` is set, it is moved to ``set-aside/``. In both cases it is listed in `set_aside` and passed to
-    `on_set_aside`.
+    `writing` is set, it is moved to ``quarantine/``. In both cases it is listed in `quarantined` and passed to
+    `on_quarantine`.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.writing = False
-        self.set_aside: list[SetAside] = []
-        self.on_set_aside: Callable[[SetAside], None] | None = None
+        self.quarantined: list[Quarantined] = []
+        self.on_quarantine: Callable[[Quarantined], None] | None = None
         self._depth = 0
 
     @contextmanager
@@ -143,8 +143,8 @@ class StoreFolder:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def put_aside(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
-        """Report a file that cannot be read, and move it to ``set-aside/`` if this store is being written.
+    def quarantine(self, path: Path, reason: str, *, content: bytes | None = None) -> None:
+        """Report a file that cannot be read, and move it to ``quarantine/`` if this store is being written.
 
         Args:
             path: a file or folder of the store.
@@ -159,18 +159,18 @@ class StoreFolder:
                 return
             except OSError:  # no permission to move it: it is reported and stays
                 moved = None
-        if all((path, moved) != (other.path, other.moved) for other in self.set_aside):
-            self.set_aside.append(SetAside(path, reason, moved))
-            if self.on_set_aside is not None:
-                self.on_set_aside(self.set_aside[-1])
+        if all((path, moved) != (other.path, other.moved) for other in self.quarantined):
+            self.quarantined.append(Quarantined(path, reason, moved))
+            if self.on_quarantine is not None:
+                self.on_quarantine(self.quarantined[-1])
 
     def _move_aside(self, path: Path, content: bytes | None) -> Path:
         inside = path.relative_to(self.root)
         with self.locked():
-            place, number = self.root / "set-aside" / inside, 0
+            place, number = self.root / "quarantine" / inside, 0
             while os.path.lexists(place):
                 number += 1
-                place = self.root / "set-aside" / inside.with_name(f"{inside.name}.{number}")
+                place = self.root / "quarantine" / inside.with_name(f"{inside.name}.{number}")
             place.parent.mkdir(parents=True, exist_ok=True)
             os.rename(path, place)
             if content is not None and place.read_bytes() != content:
@@ -178,15 +178,15 @@ class StoreFolder:
                 raise FileNotFoundError(path)
         return place
 
-    def put_aside_blocking(self, path: Path) -> None:
+    def quarantine_blocking(self, path: Path) -> None:
         """Quarantine a file that stands where a folder of ``path`` belongs, or a folder that stands at ``path``."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return
             if place == path and place.is_dir():
-                self.put_aside(place, "a folder, expected a file")
+                self.quarantine(place, "a folder, expected a file")
             elif place != path and place.is_file():
-                self.put_aside(place, "a file, expected a folder")
+                self.quarantine(place, "a file, expected a folder")
 
 
 def _may_be_in_use(path: Path) -> bool:

@@ -15,7 +15,7 @@ from tabgenbench.errors import StoreError
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.store import Store
 
-__all__ = ["Garbage", "find_garbage", "free", "set_aside_files"]
+__all__ = ["Garbage", "find_garbage", "free", "quarantined_files"]
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
     return freed
 
 
-def set_aside_files(store: Store) -> tuple[int, int]:
-    """Return the number of files in ``set-aside`` and their size in bytes; only the user removes them."""
-    folder = store.root / "set-aside"
+def quarantined_files(store: Store) -> tuple[int, int]:
+    """Return the number of files in ``quarantine`` and their size in bytes; only the user removes them."""
+    folder = store.root / "quarantine"
     return sum(1 for _ in _files(folder)), _size(folder)
 
 
@@ -98,7 +98,7 @@ def _needed_cells(store: Store) -> set[str]:
             _refuse(store.root / "suites" / f"{name}.json")
         else:
             needed.update(row.key for row in suite.rows)
-    for path in sorted((store.root / "set-aside" / "suites").glob("*")):
+    for path in sorted((store.root / "quarantine" / "suites").glob("*")):
         name = path.name.partition(".json")[0]
         if path.name.startswith(f"{name}.json") and name not in names:
             _refuse(path)

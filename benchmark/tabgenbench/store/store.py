@@ -6,7 +6,7 @@ cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  scores/<metric-key>
 datasets/<identity>.json  size, schema and splits of a dataset, so that it need not be loaded again
 suites/<name>.json        cells and scores that the last run of a suite asked for
 claims/<key>.json         which runner is working on a cell
-set-aside/                files that could not be read, at their former relative paths
+quarantine/                files that could not be read, at their former relative paths
 tmp/                      files being written
 """
 
@@ -26,10 +26,10 @@ from pydantic import BaseModel, ValidationError
 from tabgenbench import __version__
 from tabgenbench.errors import StoreError, is_of_file_system
 from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
-from tabgenbench.store.folder import SetAside, StoreFolder
+from tabgenbench.store.folder import Quarantined, StoreFolder
 from tabgenbench.store.version import MIGRATIONS, Marker, Migration, check_version, migrate
 
-__all__ = ["SetAside", "Store"]
+__all__ = ["Quarantined", "Store"]
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -131,11 +131,11 @@ class Store(StoreFolder):
             return record.draw_hashes
         return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
-    def put_torn_draws_aside(self, record: CellRecord) -> None:
+    def quarantine_corrupt_draws(self, record: CellRecord) -> None:
         """Quarantine the corrupt synthetic tables of a cell; missing ones were removed on purpose."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
-                self.put_aside(path, "a synthetic table that was cut off, or of another training than the record")
+                self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
         """Move the synthetic tables of a cell to their place, and enter their sizes and hashes in its unwritten record.
@@ -209,7 +209,7 @@ class Store(StoreFolder):
         except FileNotFoundError:
             return None
         except (NotADirectoryError, IsADirectoryError):
-            self.put_aside_blocking(path)
+            self.quarantine_blocking(path)
             return None
         except OSError as error:
             raise StoreError(f"{path}: cannot be read ({error.strerror}); make it readable or remove it") from None
@@ -229,7 +229,7 @@ class Store(StoreFolder):
             if isinstance(found, int) and found != SCHEMA_VERSION:
                 check_version(path, Marker(schema_version=found), self._migrations)
                 return kind.model_validate(migrate(kind.__name__, kept, found=found, migrations=self._migrations))
-        self.put_aside(path, f"not a record of this program ({problem})", content=content)
+        self.quarantine(path, f"not a record of this program ({problem})", content=content)
         return None
 
     def _concerns(self, error: OSError) -> bool:
@@ -249,7 +249,7 @@ class Store(StoreFolder):
 
     def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
         if record is not None and not fits:
-            self.put_aside(path, "a record of another cell or metric")
+            self.quarantine(path, "a record of another cell or metric")
         return record if fits else None
 
     def _read_marker(self) -> Marker | None:
@@ -259,7 +259,7 @@ class Store(StoreFolder):
         except OSError:
             return None
         except ValidationError:
-            self.put_aside(path, "does not say the schema version of a store")
+            self.quarantine(path, "does not say the schema version of a store")
             return None
 
     def _write(self, path: Path, record: BaseModel) -> None:

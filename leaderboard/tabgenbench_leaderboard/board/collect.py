@@ -82,7 +82,7 @@ class CellFacts:
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     """Read every record that the suite names.
 
-    A file that cannot be read counts as missing, and `Store.set_aside` names it.
+    A file that cannot be read counts as missing, and `Store.quarantined` names it.
 
     Returns:
         One entry a row of the suite, a row that is listed twice once, sorted by dataset, label, split and seed, so

@@ -66,7 +66,7 @@ class StoredArtifacts:
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
     """Read the artifacts of the first draw of each generator's first split that has them, metric by metric.
 
-    An artifact that cannot be read counts as missing; `Store.set_aside` names it.
+    An artifact that cannot be read counts as missing; `Store.quarantined` names it.
     """
     found: dict[tuple[str, str], dict[str, Found]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -101,7 +101,7 @@ def _read(store: Store, row: SuiteRow, key: str, paths: Mapping[str, Path]) -> F
         try:
             table, draw = _first_draw(path)
         except (KeyError, ValueError, TypeError, OSError, csv.Error) as error:
-            store.put_aside(path, f"not an artifact of this program ({type(error).__name__}: {error})")
+            store.quarantine(path, f"not an artifact of this program ({type(error).__name__}: {error})")
             return None
         tables[name] = table
         draws.append(draw)

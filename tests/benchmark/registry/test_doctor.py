@@ -129,9 +129,9 @@ def test_a_healthy_stranger_is_listed_with_all_that_it_registers(install: Instal
     assert "healthy_metric" not in sys.modules, "what is lazy is imported in processes of its own"
 
 
-def test_a_plugin_set_aside_is_listed_with_its_reason(install: Install, doctor: Doctor) -> None:
+def test_a_plugin_disabled_is_listed_with_its_reason(install: Install, doctor: Doctor) -> None:
     [report] = doctor(install("tgb-broken", broken="import a_library_that_is_not_there")).values()
-    assert (report.state, report.version, report.items) == ("set aside", "2.5", [])
+    assert (report.state, report.version, report.items) == ("disabled", "2.5", [])
     assert report.reason == "does not load: ModuleNotFoundError: No module named 'a_library_that_is_not_there'"
     assert [(one.kind, one.name) for one in report.problems] == [("plugin", "tgb-broken:plugin")]
 
@@ -304,7 +304,7 @@ def test_as_json(install: Install, tabgenbench: Call, capsys: pytest.CaptureFixt
         "plugin": "tgb-broken:plugin",
         "distribution": "tgb-broken",
         "version": "2.5",
-        "state": "set aside",
+        "state": "disabled",
         "reason": "does not load: ZeroDivisionError: division by zero",
         "items": [],
         "commands": [],

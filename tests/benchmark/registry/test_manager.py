@@ -86,7 +86,7 @@ def test_a_class_is_instantiated() -> None:
 def test_no_entry_point_means_none() -> None:
     plugins = make_manager(points=[])
     assert plugins.entries("generators") == {}
-    assert plugins.set_aside == []
+    assert plugins.disabled == []
 
 
 def test_managers_are_independent() -> None:
@@ -133,22 +133,22 @@ def test_equal_entry_point_names_of_two_distributions_both_count(distribution: D
     ],
     ids=["import", "syntax", "raises", "exits", "unknown hook", "unknown argument"],
 )
-def test_a_broken_plugin_is_set_aside_and_the_rest_works(distribution: Distribution, code: str, reason: str) -> None:
+def test_a_broken_plugin_is_disabled_and_the_rest_works(distribution: Distribution, code: str, reason: str) -> None:
     points = distribution("tgb-broken", code) + distribution("tgb-whole", NAMED.format(name="one"))
     plugins = make_manager(points=points)
     assert list(plugins.entries("generators")) == ["one"]
-    assert [one.plugin for one in plugins.set_aside] == ["tgb-broken:plugin"]
-    assert reason in plugins.set_aside[0].reason
-    assert "\n" not in plugins.set_aside[0].reason
+    assert [one.plugin for one in plugins.disabled] == ["tgb-broken:plugin"]
+    assert reason in plugins.disabled[0].reason
+    assert "\n" not in plugins.disabled[0].reason
 
 
-def test_a_plugin_set_aside_registers_nothing_at_all(distribution: Distribution) -> None:
+def test_a_plugin_disabled_registers_nothing_at_all(distribution: Distribution) -> None:
     bad_signature = "\n@hookimpl\ndef run_started(runner):\n    pass\n"
     points = distribution("tgb-half", NAMED.format(name="half") + bad_signature)
     assert make_manager(points=points).entries("generators") == {}
 
 
-def test_an_observer_that_raises_is_set_aside_and_the_others_are_told() -> None:
+def test_an_observer_that_raises_is_disabled_and_the_others_are_told() -> None:
     class Raises:
         calls = 0
 
@@ -165,12 +165,12 @@ def test_an_observer_that_raises_is_set_aside_and_the_others_are_told() -> None:
     plugins.notify("run_finished", run="second")
     assert before.finished == after.finished == ["first", "second"]
     assert Raises.calls == 1
-    assert [(one.plugin, one.reason) for one in plugins.set_aside] == [
+    assert [(one.plugin, one.reason) for one in plugins.disabled] == [
         ("raises", "run_finished raised ValueError: cannot reach the server")
     ]
 
 
-def test_a_register_hook_that_raises_is_set_aside() -> None:
+def test_a_register_hook_that_raises_is_disabled() -> None:
     class Raises:
         @hookimpl
         def register_generators(self) -> list[Any]:
@@ -178,11 +178,11 @@ def test_a_register_hook_that_raises_is_set_aside() -> None:
 
     plugins = make_manager([Raises(), Good()], points=[])
     assert "quiet" in plugins.entries("generators")
-    assert plugins.set_aside[0].reason == "register_generators raised KeyError: 'x'"
+    assert plugins.disabled[0].reason == "register_generators raised KeyError: 'x'"
 
 
 @pytest.mark.parametrize("answer", ["quiet", [3], [object], Quiet, {"quiet": Quiet}])
-def test_a_register_hook_that_returns_something_else_is_set_aside(answer: Any) -> None:
+def test_a_register_hook_that_returns_something_else_is_disabled(answer: Any) -> None:
     class Odd:
         @hookimpl
         def register_generators(self) -> Any:
@@ -190,8 +190,8 @@ def test_a_register_hook_that_returns_something_else_is_set_aside(answer: Any) -
 
     plugins = make_manager([Odd(), Good()], points=[])
     assert list(plugins.entries("generators")) == ["lazy-one", "quiet"]
-    assert [one.plugin for one in plugins.set_aside] == ["Odd"]
-    assert "expected a list of classes with a name, or Lazy" in plugins.set_aside[0].reason
+    assert [one.plugin for one in plugins.disabled] == ["Odd"]
+    assert "expected a list of classes with a name, or Lazy" in plugins.disabled[0].reason
 
 
 def test_suites_come_from_paths_alone(tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ def test_suites_come_from_paths_alone(tmp_path: Path) -> None:
 
     plugins = make_manager([Suites(), Text()], points=[])
     assert list(plugins.suites()) == ["a", "b"]
-    assert plugins.set_aside[0].plugin == "Text"
+    assert plugins.disabled[0].plugin == "Text"
 
 
 def test_an_unknown_name_is_told_with_a_suggestion() -> None:

@@ -79,10 +79,10 @@ def test_a_corrupt_index_costs_a_reload(store: Store, source: Tiny) -> None:
     assert folders(store) == before
     assert prepare(store, source).index.roles == source.table.schema
     assert source.loads == 2
-    assert [found.path for found in store.set_aside] == [path]
+    assert [found.path for found in store.quarantined] == [path]
 
 
-def test_a_torn_index_is_set_aside_and_made_anew(store: Store, source: Tiny) -> None:
+def test_a_torn_index_is_quarantined_and_made_anew(store: Store, source: Tiny) -> None:
     prepare(store, source)
     path = next((store.root / "datasets").iterdir())
     whole = path.read_bytes()
@@ -90,7 +90,7 @@ def test_a_torn_index_is_set_aside_and_made_anew(store: Store, source: Tiny) -> 
     prepare(store, source)
     assert source.loads == 2
     assert path.read_bytes() == whole
-    assert [found.path for found in store.set_aside] == [path]
+    assert [found.path for found in store.quarantined] == [path]
 
 
 def cut(path: Path) -> None:
@@ -108,7 +108,7 @@ HARMS += [(name, harm) for name in ("split.json", "conditions.json") for harm in
 
 
 @pytest.mark.parametrize(("name", "harm"), HARMS)
-def test_a_split_that_is_not_whole_is_set_aside_and_written_again(
+def test_a_split_that_is_not_whole_is_quarantined_and_written_again(
     store: Store, source: Tiny, name: str, harm: Callable[[Path], None]
 ) -> None:
     prepared = prepare(store, source)
@@ -121,10 +121,10 @@ def test_a_split_that_is_not_whole_is_set_aside_and_written_again(
     assert source.loads == 2
     assert {path.name: path.read_bytes() for path in broken.iterdir()} == whole
     assert folders(store)[kept.name] == before[kept.name]
-    (found,) = store.set_aside
+    (found,) = store.quarantined
     assert found.path == broken
     assert name in found.reason
-    assert found.moved == store.root / "set-aside" / "splits" / broken.name
+    assert found.moved == store.root / "quarantine" / "splits" / broken.name
     assert found.moved.is_dir()
 
 
@@ -150,7 +150,7 @@ def test_a_file_where_a_split_belongs_makes_way(store: Store, source: Tiny) -> N
     folder.write_text("in the way")
     prepare(store, source, n_splits=1)
     assert find_damage(folder) == ""
-    assert (store.root / "set-aside" / "splits" / folder.name).read_text() == "in the way"
+    assert (store.root / "quarantine" / "splits" / folder.name).read_text() == "in the way"
 
 
 def test_preparing_writes_nothing_before_the_commit(tmp_path: Path, source: Tiny) -> None:

@@ -230,7 +230,9 @@ def test_a_retraining_that_fails_leaves_what_is_ok(
     assert tabgenbench(*arguments, "-m", "gamma") == 0
 
 
-def test_a_table_that_was_cut_off_is_named_and_set_aside(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_that_was_cut_off_is_named_and_quarantined(
+    tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean") == 0
     before = score_bytes()
     (path,) = Path("store").glob("cells/*/synthetic/draw-0.h5ad")
@@ -238,8 +240,8 @@ def test_a_table_that_was_cut_off_is_named_and_set_aside(tabgenbench: Call, caps
     path.write_bytes(whole[:-100])
     capsys.readouterr()
     assert tabgenbench(*INLINE, "-g", "honest", "-m", "mean", "-m", "gamma") == 0
-    moved = "store/set-aside" / path.relative_to("store")
-    assert f"set aside: {path}: a synthetic table that was cut off" in capsys.readouterr().err
+    moved = Path("store/quarantine") / path.relative_to("store")
+    assert f"quarantined: {path}: a synthetic table that was cut off" in capsys.readouterr().err
     assert moved.read_bytes() == whole[:-100]
     assert path.read_bytes() == whole
     assert before.items() <= score_bytes().items()

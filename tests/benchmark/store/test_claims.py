@@ -248,12 +248,12 @@ def test_a_claim_that_was_lost_is_left_to_who_has_it(store: Store) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"host": "here"}', "[]"])
-def test_a_torn_claim_is_set_aside_and_taken(store: Store, text: str) -> None:
+def test_a_torn_claim_is_quarantined_and_taken(store: Store, text: str) -> None:
     (store.root / "claims" / "abc.json").write_text(text)
     claims = Claims(store)
     assert claims.owners() == {}
     assert claims.acquire("abc")
-    assert (store.root / "set-aside" / "claims" / "abc.json").read_text() == text
+    assert (store.root / "quarantine" / "claims" / "abc.json").read_text() == text
     assert claims.holder("abc") is not None
 
 

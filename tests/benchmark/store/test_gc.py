@@ -10,7 +10,7 @@ import pytest
 from tabgenbench.errors import StoreError
 from tabgenbench.records import Card, CellIdentity, CellRecord, RunInfo, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
-from tabgenbench.store.gc import find_garbage, free, set_aside_files
+from tabgenbench.store.gc import find_garbage, free, quarantined_files
 from tabgenbench.store.owner import Owner
 from tabgenbench.store.store import Store
 
@@ -114,7 +114,7 @@ def test_nothing_is_freed_while_a_suite_cannot_be_read(store: Store, moved: bool
         again = Store(store.root)
         again.prepare()
         assert again.read_suite("other") is None
-        assert (store.root / "set-aside" / "suites" / "other.json").exists()
+        assert (store.root / "quarantine" / "suites" / "other.json").exists()
     with pytest.raises(StoreError, match=r"other\.json: cannot tell which cells this suite needs; run the suite again"):
         find_garbage(store)
     store.write_suite(SuiteRecord(name="other"))  # run again
@@ -124,8 +124,8 @@ def test_nothing_is_freed_while_a_suite_cannot_be_read(store: Store, moved: bool
 def test_the_command_frees_unless_it_is_a_dry_run(
     store: Store, tabgenbench: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (store.root / "set-aside").mkdir()
-    (store.root / "set-aside" / "torn.json").write_text("torn")
+    (store.root / "quarantine").mkdir()
+    (store.root / "quarantine" / "torn.json").write_text("torn")
     assert tabgenbench("gc", "--dry-run") == 0
     captured = capsys.readouterr()
     assert "would free 2.0 MB: synthetic tables of 2 cells, 0 leftovers" in captured.out
@@ -135,7 +135,7 @@ def test_the_command_frees_unless_it_is_a_dry_run(
     assert tabgenbench("gc", "--store", "store") == 0
     assert "freed 2.0 MB" in capsys.readouterr().out
     assert tables(store) == ["a", "b"]
-    assert set_aside_files(store) == (1, 4)
+    assert quarantined_files(store) == (1, 4)
     assert tabgenbench("gc") == 0
     assert "freed 0.0 MB: synthetic tables of 0 cells" in capsys.readouterr().out
     assert tabgenbench("gc", "--store", "nowhere") == 2

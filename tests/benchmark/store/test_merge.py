@@ -256,7 +256,7 @@ def test_a_torn_split_is_passed_over_in_a_source_and_replaced_in_the_target(stor
     assert "train.h5ad" in merge_store(one, target).passed_over[0]
     assert merge_store(two, target).taken["splits"] == 1
     assert files(target, below="splits") == files(two, below="splits")
-    assert [found.path for found in target.set_aside] == [target.split_folder(split.fingerprint)]
+    assert [found.path for found in target.quarantined] == [target.split_folder(split.fingerprint)]
 
 
 def test_a_torn_record_of_a_source_is_named_and_stays_there(stores: list[Store]) -> None:
@@ -266,7 +266,7 @@ def test_a_torn_record_of_a_source_is_named_and_stays_there(stores: list[Store])
     reading = Store(source.root)
     merge_store(reading, target)
     assert [record.key for record in target.cells()] == ["b"]
-    assert [(found.path.parent.name, found.moved) for found in reading.set_aside] == [("a", None)]
+    assert [(found.path.parent.name, found.moved) for found in reading.quarantined] == [("a", None)]
 
 
 def test_rows_of_a_suite_are_united_by_key(stores: list[Store]) -> None:

@@ -99,7 +99,7 @@ def test_a_corrupt_score_is_missing_and_quarantined(store: Store) -> None:
     path = store.score_path("abc", "g")
     path.write_text(path.read_text()[:-30])
     assert read(store).missing == ["gamma", "moments", "slow"]
-    assert [found.path for found in store.set_aside] == [path]
+    assert [found.path for found in store.quarantined] == [path]
 
 
 def test_a_record_without_a_schema_version_is_none_of_ours(store: Store) -> None:
@@ -109,4 +109,4 @@ def test_a_record_without_a_schema_version_is_none_of_ours(store: Store) -> None
     del content["schema_version"]
     path.write_text(json.dumps(content, indent=1))
     assert read(store).record is None
-    assert [found.path for found in store.set_aside] == [path]
+    assert [found.path for found in store.quarantined] == [path]

@@ -137,23 +137,23 @@ TORN = ["", "{", '{"key": "abc"}', "[]", "\x00\x00", "[1, 2", "null"]
 
 
 @pytest.mark.parametrize("text", TORN)
-def test_a_torn_record_is_set_aside_and_as_good_as_absent(store: Store, text: str) -> None:
+def test_a_torn_record_is_quarantined_and_as_good_as_absent(store: Store, text: str) -> None:
     path = store.cell_folder("abc") / "fit.json"
     heard: list[str] = []
-    store.on_set_aside = lambda found: heard.append(str(found))
+    store.on_quarantine = lambda found: heard.append(str(found))
     store.write_text(path, text)
     assert store.read_cell("abc") is None
-    moved = store.root / "set-aside" / "cells" / "abc" / "fit.json"
+    moved = store.root / "quarantine" / "cells" / "abc" / "fit.json"
     assert moved.read_text() == text
     assert not path.exists()
-    assert [(found.path, found.moved) for found in store.set_aside] == [(path, moved)]
-    assert heard == [f"{path}: {store.set_aside[0].reason}; moved to {moved}"]
+    assert [(found.path, found.moved) for found in store.quarantined] == [(path, moved)]
+    assert heard == [f"{path}: {store.quarantined[0].reason}; moved to {moved}"]
     store.write_text(path, text + "x")
     assert store.read_cell("abc") is None
     assert (moved.parent / "fit.json.1").read_text() == text + "x"
     store.write_cell(cell())
     assert store.read_cell("abc") == cell()
-    assert len(store.set_aside) == 2
+    assert len(store.quarantined) == 2
 
 
 def test_a_store_that_is_only_read_is_left_as_it_is(store: Store) -> None:
@@ -163,18 +163,18 @@ def test_a_store_that_is_only_read_is_left_as_it_is(store: Store) -> None:
     reading = Store(store.root)
     assert [record.key for record in reading.cells()] == ["other"]
     assert reading.read_cell("abc") is None
-    assert [str(found) for found in reading.set_aside] == [
+    assert [str(found) for found in reading.quarantined] == [
         f"{path}: not a record of this program (Invalid JSON: expected ident at line 1 column 2); passed over"
     ]
     assert path.read_text() == "torn"
-    assert not (store.root / "set-aside").exists()
+    assert not (store.root / "quarantine").exists()
 
 
-def test_a_record_in_the_wrong_place_is_set_aside(store: Store) -> None:
+def test_a_record_in_the_wrong_place_is_quarantined(store: Store) -> None:
     store.write_cell(cell("other"))
     (store.root / "cells" / "other").rename(store.root / "cells" / "abc")
     assert store.read_cell("abc") is None
-    assert "another cell" in store.set_aside[0].reason
+    assert "another cell" in store.quarantined[0].reason
 
 
 def test_foreign_files_disturb_nothing(store: Store) -> None:
@@ -191,7 +191,7 @@ def test_foreign_files_disturb_nothing(store: Store) -> None:
     again.prepare()
     assert [record.key for record in again.cells()] == ["abc"]
     assert {name for name in again.suites() if again.read_suite(name)} == {"suite"}
-    assert {found.path.name for found in again.set_aside} == {"folder.json", "list.json"}
+    assert {found.path.name for found in again.quarantined} == {"folder.json", "list.json"}
     assert (store.root / "cells" / "notes.txt").read_text() == "remember the milk"
 
 
@@ -200,7 +200,7 @@ def test_a_file_where_a_folder_belongs_makes_way(store: Store) -> None:
     assert store.read_cell("abc") is None
     store.write_cell(cell())
     assert store.read_cell("abc") == cell()
-    assert (store.root / "set-aside" / "cells" / "abc").read_text() == "in the way"
+    assert (store.root / "quarantine" / "cells" / "abc").read_text() == "in the way"
 
 
 def write_draws(store: Store, *, sizes: int = 2) -> CellRecord:
@@ -248,15 +248,15 @@ def test_scores_stay_beside_tables_of_the_same_bytes_alone(store: Store, known: 
     assert (store.read_info("abc", "m") is not None) == stays
 
 
-def test_a_table_that_was_cut_off_is_put_aside_and_one_that_is_gone_is_not_missed(store: Store) -> None:
+def test_a_table_that_was_cut_off_is_quarantine_and_one_that_is_gone_is_not_missed(store: Store) -> None:
     record = write_draws(store, sizes=3)
     paths = [store.draw_path("abc", draw) for draw in range(3)]
     paths[0].unlink()
     paths[1].write_bytes(paths[1].read_bytes()[:-100])
-    store.put_torn_draws_aside(record.model_copy(update={"status": "failed"}))
-    assert store.set_aside == []
-    store.put_torn_draws_aside(record)
-    assert [found.path for found in store.set_aside] == [paths[1]]
+    store.quarantine_corrupt_draws(record.model_copy(update={"status": "failed"}))
+    assert store.quarantined == []
+    store.quarantine_corrupt_draws(record)
+    assert [found.path for found in store.quarantined] == [paths[1]]
     assert [path.exists() for path in paths] == [False, False, True]
 
 
@@ -304,8 +304,8 @@ def test_runners_that_find_one_torn_file_set_it_aside_once(store: Store) -> None
         for thread in threads:
             thread.join()
         assert not path.exists()
-    assert sum(len(one.set_aside) for one in stores) == 20
-    assert len(list((store.root / "set-aside" / "cells" / "abc").iterdir())) == 20
+    assert sum(len(one.quarantined) for one in stores) == 20
+    assert len(list((store.root / "quarantine" / "cells" / "abc").iterdir())) == 20
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_trace(store: Store) -> None:
@@ -451,7 +451,7 @@ def test_a_torn_marker_is_made_anew(store: Store) -> None:
     again = Store(store.root)
     again.prepare()
     assert json.loads((store.root / "store.json").read_text())["schema_version"] == SCHEMA_VERSION
-    assert (store.root / "set-aside" / "store.json").exists()
+    assert (store.root / "quarantine" / "store.json").exists()
 
 
 def test_a_newer_store_or_record_is_refused(store: Store) -> None:
@@ -462,7 +462,7 @@ def test_a_newer_store_or_record_is_refused(store: Store) -> None:
     store.write_text(store.cell_folder("abc") / "fit.json", '{"schema_version": 9, "unlike": "any"}')
     with pytest.raises(StoreError, match="written with schema version 9"):
         store.read_cell("abc")
-    assert store.set_aside == []
+    assert store.quarantined == []
     store.write_text(store.root / "store.json", json.dumps({"schema_version": newer, "program": "9.9"}))
     words = rf"version {newer} \(tabgenbench 9\.9\), this program reads versions up to {SCHEMA_VERSION}"
     with pytest.raises(StoreError, match=words):

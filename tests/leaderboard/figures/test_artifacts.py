@@ -128,7 +128,7 @@ def test_rows_with_no_condition_have_one_panel(run: FakeRun) -> None:
 def test_a_broken_artifact_is_named_and_the_next_split_is_shown(pictured: FakeRun, lines: list[str]) -> None:
     path = artifact(pictured, first_row(pictured), UMAP, "umap", lines)
     artifacts = collect_artifacts(pictured.store, pictured.suite)
-    [found] = pictured.store.set_aside
+    [found] = pictured.store.quarantined
     assert found.path == path
     assert "not an artifact of this program" in str(found)
     assert artifacts.found["cells", UMAP]["cvae"].split == 1
