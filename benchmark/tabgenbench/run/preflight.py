@@ -1,15 +1,15 @@
-"""Before a run: which cells a generator declines, and which need more memory than the limit.
+"""Preflight: which cells a generator does not support, and which need more memory than the limit.
 
-A plugin's code may hang, crash or end its process here too, so it is asked in processes of the engine, one for each
-generator with its options. Only what it says in order counts as a refusal: `Unsupported`, or an estimate above the
-limit. Whatever else happens is a warning, and the run, which will meet it again, records it for what it is.
+A generator is asked in a process of the engine, one for each generator with its options, because its code may hang or
+crash. Only `Unsupported` and an estimate above the limit refuse a cell. Anything else that goes wrong is a warning: the
+run trains the cell and records what happens.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,19 +25,20 @@ from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.keys import make_key
 from tabgenbench.registry.lazy import load_target
 from tabgenbench.run.plan import Cell
-from tabgenbench.run.preloads import preload_for
+from tabgenbench.run.preloads import PRELOADS, preload_for
 
 __all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
 SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
-ASKING_BYTES = 4 * 2**30
+ASKING_BYTES = 4 * 2**30  # at least: imports need memory too, and the limit is meant for the model
 PHASE = "preflight"
-Size = tuple[Schema, int, int]  # a table as a generator is asked about it: schema, rows, features
+Size = tuple[Schema, int, int]  # schema, rows and features of a table
+Question = dict[Size, list[Cell]]  # to one generator with its options: its tables, each with its cells
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a cell is not begun, and the memory it would need in bytes, where that is known."""
+    """Why a cell is refused, and its estimated memory in bytes, if known."""
 
     reason: str
     estimate: int | None = None
@@ -45,12 +46,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """What is known of cells before they run, by the cell's key.
+    """The answers of all generators, by the cell's key.
 
     Attributes:
-        refusals: cells that are not to be begun; their status is ``skipped``.
-        estimates: peak memory of fitting in bytes, as the generator itself estimates it.
-        warnings: what went wrong while a generator was asked; its cells are left to the run.
+        refusals: cells that do not start; their status is ``skipped``.
+        estimates: peak memory of fitting in bytes, estimated by the generator.
+        warnings: what went wrong while a generator was asked; its cells start all the same.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -60,16 +61,16 @@ class Preflight:
     def lines(self, cells: Iterable[Cell]) -> list[str]:
         """Return one sentence for each generator, dataset and reason, refusals first.
 
-        Reasons that differ in their numbers alone, as those of several splits do, are told once, by the first cell's.
+        Reasons that differ in their numbers alone, as those of several splits do, are shown once, for the first cell.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
-        return _grouped("not begun", refused, cells) + _grouped("may fail", self.warnings, cells)
+        return _grouped("refused", refused, cells) + _grouped("may fail", self.warnings, cells)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a generator says of one table: a reason to decline, bytes beside the machine's, or what went wrong."""
+    """The answer of a generator for one table: a reason to decline, an estimate in bytes, or what went wrong."""
 
     declined: str = ""
     estimate: int | None = None
@@ -85,22 +86,31 @@ def find_refusals(
     memory: int | None,
     folder: Path,
     seconds: float = SECONDS,
+    at_once: int = 1,
+    accept: Callable[[Sequence[Cell]], None] = lambda cells: None,
 ) -> Preflight:
     """Ask the generators of cells whether they support their tables. Writes nothing but logs.
+
+    Generators with light imports are asked first, so that their cells can start while heavy libraries are imported.
 
     Args:
         cells: the cells that are to be trained.
         schemas: schema of each dataset by its label, as in a cell's identity; the group is left out, as in training.
         engine: runs the plugins' code.
-        memory: limit that a cell's memory is held to, in bytes, or None.
+        memory: limit of a cell's memory in bytes, or None.
         folder: an existing folder for the processes' output.
         seconds: time that all questions to one generator may take.
+        at_once: number of generators that are asked at the same time.
+        accept: called with the cells of each answered question that are not refused.
     """
-    waiting: list[tuple[dict[Size, list[Cell]], dict[int, Answer], Future[Outcome]]] = []
-    for number, question in enumerate(_questions(cells, schemas)):
+    found = Preflight()
+    limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
+    questions = sorted(_questions(cells, schemas), key=lambda question: list(PRELOADS).index(_preload(question)))
+    waiting: dict[Future[Outcome], tuple[Question, dict[int, Answer]]] = {}
+    for number, question in enumerate(questions):
+        while len(waiting) >= at_once:
+            _settle(found, waiting, memory=memory, seconds=seconds, accept=accept)
         generator = next(iter(question.values()))[0].generator
-        # A limit for the model is not one for asking it, which takes the memory of its imports.
-        limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
         task = Task(
             function=_ask,
             payload=(generator.target, generator.config, tuple(question)),
@@ -109,13 +119,31 @@ def find_refusals(
             preload=preload_for(generator.target),
         )
         answers: dict[int, Answer] = {}
-        waiting.append((question, answers, engine.submit(task, partial(_keep, answers))))
-    found = Preflight()
-    for question, answers, future in waiting:
+        waiting[engine.submit(task, partial(_keep, answers))] = question, answers
+    while waiting:
+        _settle(found, waiting, memory=memory, seconds=seconds, accept=accept)
+    return found
+
+
+def _settle(
+    found: Preflight,
+    waiting: dict[Future[Outcome], tuple[Question, dict[int, Answer]]],
+    *,
+    memory: int | None,
+    seconds: float,
+    accept: Callable[[Sequence[Cell]], None],
+) -> None:
+    """Wait until a question is answered, and enter the answers of all that are."""
+    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+        question, answers = waiting.pop(future)
         missing = _missing(future.result(), seconds)
         for index, (size, asking) in enumerate(question.items()):
             _take(found, answers.get(index, missing), size, asking, memory)
-    return found
+            accept([cell for cell in asking if cell.key not in found.refusals])
+
+
+def _preload(question: Question) -> str:
+    return preload_for(next(iter(question.values()))[0].generator.target)
 
 
 def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
@@ -123,15 +151,15 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return what counts as the answer where a process gave none."""
-    if outcome.status == "skipped":  # as the fit would be: declined while it was made
+    """Return the answer that counts if the process gave none."""
+    if outcome.status == "skipped":  # it declined when it was constructed, as the fit would
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
     return Answer(warning=f"asked whether it supports the table, it {how}")
 
 
 def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> CellRecord:
-    """Return the record of a cell that is not begun; `was_refused` knows it again."""
+    """Return the record of a refused cell; `was_refused` recognises it."""
     phases = {PHASE: Phase(status="skipped")}
     return CellRecord(
         key=cell.key,
@@ -144,11 +172,11 @@ def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> Ce
 
 
 def was_refused(record: CellRecord) -> bool:
-    """Whether a record is of a cell that was not begun: it is asked again in every run, as the limit may differ."""
+    """Whether a record is of a refused cell, which every run asks about again, because its limit may differ."""
     return record.status == "skipped" and PHASE in record.phases
 
 
-def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[dict[Size, list[Cell]]]:
+def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
     """Return for each generator with its options the tables it is asked about, each with its cells."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
@@ -190,7 +218,7 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 
 
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...]], send: Send) -> None:
-    """Ask one generator about tables; the work of a process. Each answer is sent, in case the next one is the last."""
+    """Ask one generator about its tables, in a process. Each answer is sent at once, since the next may crash."""
     target, options, sizes = payload
     kind = load_target(target)
     generator = kind(kind.Config.model_validate(options))

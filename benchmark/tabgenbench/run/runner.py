@@ -1,4 +1,4 @@
-"""The runner: trains and scores what a store does not have yet, beside other runners where there are some."""
+"""The runner: trains and scores the cells that a store lacks. Several runners can share a store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,13 @@ __all__ = ["execute", "preflight"]
 
 PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
-GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still see the claims as held
-WAIT_SECONDS = 0.5  # between two looks at cells that another runner has
+GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still respect the claims
+WAIT_SECONDS = 0.5  # between two checks of cells that another runner has claimed
+OFFER_SECONDS = 0.02  # between two checks for cells while generators are being asked
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
-    """Do the work of a run; ``make_engine`` is called only where there is some.
+    """Do the work of a run; ``make_engine`` is called only if there is any.
 
     Observers are called in this thread. An interrupt ends every process and leaves the store clean.
 
@@ -53,16 +54,19 @@ def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> No
 
 def _work(run: Run, plugins: Plugins, engine: Engine) -> None:
     try:
-        run.preflight = preflight(run, engine)
-        run.todo = _keep_refusals(run)
-        plugins.notify("run_started", run=run)
         CellLoop(run, plugins, engine).work()
     finally:
         engine.close()
 
 
-def preflight(run: Run, engine: Engine) -> Preflight:
-    """Ask the generators whose cells are to be trained whether they can serve them."""
+def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None] = lambda cells: None) -> Preflight:
+    """Ask the generators of cells that need training whether they support their tables.
+
+    Args:
+        run: the run.
+        engine: runs the generators' code.
+        accept: called with cells as soon as their generator has answered and they are not refused.
+    """
     import shutil
 
     folder = new_scratch()
@@ -70,8 +74,16 @@ def preflight(run: Run, engine: Engine) -> Preflight:
         cells = [cell for cell in run.todo if needs_fit(run, cell, first=True)]
         options = run.options
         memory = options.memory if options.device == "cpu" else None  # an estimate counts the device's memory too
-        seconds = min(PREFLIGHT_SECONDS, options.timeout or PREFLIGHT_SECONDS)
-        return find_refusals(cells, run.plan.schemas, engine, memory=memory, folder=folder, seconds=seconds)
+        return find_refusals(
+            cells,
+            run.plan.schemas,
+            engine,
+            memory=memory,
+            folder=folder,
+            seconds=min(PREFLIGHT_SECONDS, options.timeout or PREFLIGHT_SECONDS),
+            at_once=max(1, options.workers - 1),  # one slot is left for cells that can start
+            accept=accept,
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -85,7 +97,7 @@ def run_command() -> str:
 
 
 def _keep_refusals(run: Run) -> list[Cell]:
-    """Record the cells that are refused, and return the others."""
+    """Record the refused cells, and return the others."""
     refusals = run.preflight.refusals
     if refusals:
         _write_refusals(run, [cell for cell in run.todo if cell.key in refusals])
@@ -93,7 +105,7 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused cells but those that another runner is at work on, has trained or has written meanwhile."""
+    """Record refused cells, except those that another runner is working on, has trained or has recorded."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:
@@ -114,7 +126,7 @@ def _collect_problems(run: Run) -> None:
         kept = run.not_kept.get(cell.key)
         found = run.snapshot(cell) if kept is None else CellSnapshot(kept)
         not_ok = found.not_ok(cell.title)
-        if found.record is None and cell.key in run.preflight.refusals:  # another runner is at work on it
+        if found.record is None and cell.key in run.preflight.refusals:  # another runner is working on it
             not_ok = [Problem(cell.title, None, "skipped", run.preflight.refusals[cell.key].reason)]
         elif found.record is None:
             not_ok = [Problem(cell.title, None, "failed", "has no record yet")]
@@ -123,10 +135,11 @@ def _collect_problems(run: Run) -> None:
 
 
 class CellLoop:
-    """Works through the cells of a run; observers are called in the thread that calls `work`.
+    """Asks the generators of a run, and trains and scores its cells; observers are called in the caller's thread.
 
-    There are as many threads as workers. With an engine that runs tasks in the calling thread, cells are worked in the
-    thread that calls `work`, so that an interrupt reaches them.
+    There is one thread per worker. Cells start as soon as their own generator has answered, while others are still
+    being asked. An engine that runs tasks in the calling thread gets its cells in the thread that calls `work`, so that
+    an interrupt reaches them.
     """
 
     def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:
@@ -134,30 +147,46 @@ class CellLoop:
         self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self.stopping = threading.Event()
         self.claims = Claims(run.store)
-        self.waiting = deque(run.todo)
+        self.waiting: deque[Cell] = deque()
+        self.all_offered = False
         self.choosing = threading.Lock()
         self.announce = self._notify if engine.in_caller else self._queue
         self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
     def work(self) -> None:
-        """Do all cells; returns when each is done, here or by another runner."""
+        """Do all cells; returns when each is done, by this runner or by another."""
         workers = 0 if self.engine.in_caller else self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
         try:  # an interrupt may come at any line from here on, and threads that are not stopped run for ever
             heart = pool.submit(self._refresh_claims)
             futures = [pool.submit(self._do_cells) for _ in range(workers)]
+            self._ask_generators()
             if self.engine.in_caller:
                 self._do_cells()
             while not all(future.done() for future in futures) and not _first_failure([heart, *futures]):
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
-            if failure := _first_failure([heart, *futures]):  # what the other threads train is ended, not waited for
+            if failure := _first_failure([heart, *futures]):  # cells in other threads are stopped, not awaited
                 raise failure
         finally:
             self.stopping.set()
             self.engine.close()
             pool.shutdown(wait=True, cancel_futures=True)
             self.claims.close()
+
+    def _ask_generators(self) -> None:
+        """Offer each cell that is not refused, then announce the run: observers hear of its cells afterwards."""
+        trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
+        self._offer(trained)
+        self.run.preflight = preflight(self.run, self.engine, self._offer)
+        self.run.todo = _keep_refusals(self.run)
+        with self.choosing:
+            self.all_offered = True
+        self.plugins.notify("run_started", run=self.run)
+
+    def _offer(self, cells: Sequence[Cell]) -> None:
+        with self.choosing:
+            self.waiting.extend(cells)
 
     def _queue(self, hook: str, arguments: dict[str, Any]) -> None:
         self.events.put((hook, arguments))
@@ -198,19 +227,20 @@ class CellLoop:
             self.announce("cell_finished", {"record": record})
 
     def _next_cell(self) -> Cell | None:
-        """Return a cell, claimed for this runner; wait while other runners have all that is left."""
+        """Return a cell, claimed for this runner, or None; waits while other runners have all remaining cells."""
         while not self.stopping.is_set():
             with self.choosing:
-                if not self.waiting:
+                if not self.waiting and self.all_offered:
                     return None
                 for cell in self.waiting:
                     if self.claims.acquire(cell.key):
                         self.waiting.remove(cell)
                         return cell
-            self.stopping.wait(WAIT_SECONDS)
+                pause = WAIT_SECONDS if self.all_offered else OFFER_SECONDS
+            self.stopping.wait(pause)
         return None
 
 
 def _first_failure(futures: Iterable[Future[None]]) -> BaseException | None:
-    """Return what the first of the threads that failed raised; None while they run or where they ended well."""
+    """Return the exception of the first thread that failed; None while none has."""
     return next((error for future in futures if future.done() and (error := future.exception())), None)

@@ -232,9 +232,9 @@ def test_reasons_that_differ_in_numbers_alone_are_told_once(make_cell: Make, ask
     other = make_cell("Square", "wide", copies=2)
     cells = [*splits, other, make_cell("Raises")]
     assert ask(*cells, memory=10**9).lines(cells) == [
-        "not begun: square · wide (3 cells): needs an estimated 1.7 GiB for 800 rows x 15,000 features, limit "
+        "refused: square · wide (3 cells): needs an estimated 1.7 GiB for 800 rows x 15,000 features, limit "
         "954 MiB (--memory); use fewer features or options that need less, or raise --memory",
-        "not begun: square:copies=2 · wide (1 cell): needs an estimated 3.4 GiB for 808 rows x 15,000 features, limit "
+        "refused: square:copies=2 · wide (1 cell): needs an estimated 3.4 GiB for 808 rows x 15,000 features, limit "
         "954 MiB (--memory); use fewer features or options that need less, or raise --memory",
         "may fail: raises · tiny (1 cell): supports() raised ValueError: no idea",
     ]

@@ -59,7 +59,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
     assert found["looks"].notes == [f"rows in reach: {found['looks'].cell.n_train}"]
     assert [(one.condition, one.rows) for one in found["own-scale"].fallbacks] == [("M", 1 + 2)]  # of both draws
     err = capsys.readouterr().err
-    assert "not begun: declines · wdbc (1 cell): needs the moon" in err
+    assert "refused: declines · wdbc (1 cell): needs the moon" in err
     assert "9 cells, 0 done before, 8 to do, 1 refused" in err
     assert "not ok: raises · wdbc · split 0 · seed 0: failed: ValueError" in err
     assert "0 of 9 cells ok, 1 skipped, 8 not ok; store: store" in err
@@ -167,7 +167,7 @@ def test_what_needs_more_memory_than_the_limit_is_not_begun(
     arguments = (*BASE, "-g", "cvae:epochs=1,hidden=[8],latent=2", "-m", "mean")
     assert tabgenbench(*arguments, "--memory", "0.0001") == 0
     err = capsys.readouterr().err
-    assert "not begun: cvae" in err
+    assert "refused: cvae" in err
     assert "limit 104.9 KiB (--memory)" in err
     assert "0 of 1 cells ok, 1 skipped" in err
     assert tabgenbench(*arguments, "--dry-run", "--memory", "0.0001") == 0
