@@ -14,6 +14,8 @@ from tabgenbench.records import Card, CellIdentity, CellRecord, Environment, Pha
 from tabgenbench.run.plan import Cell, GeneratorChoice
 from tabgenbench.run.preflight import Preflight, find_refusals, format_bytes, refused_record, was_refused
 
+pytestmark = pytest.mark.alone  # limits of two seconds
+
 GENERATORS = '''
 import os, time
 import numpy as np
