@@ -15,6 +15,8 @@ from tabgenbench.run.plan import Cell, GeneratorChoice
 from tabgenbench.run.preflight import Preflight, find_refusals, refused_record, was_refused
 from tabgenbench.run.preloads import PRELOADS
 
+pytestmark = pytest.mark.alone  # limits of two seconds
+
 GENERATORS = '''
 import os, time
 import numpy as np
