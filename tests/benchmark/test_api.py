@@ -102,7 +102,7 @@ def trained(store: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in store.glob("cells/*/fit.json")}
 
 
-@pytest.mark.parametrize("engine", ["inline", "local"])
+@pytest.mark.parametrize("engine", ["inline", pytest.param("local", marks=pytest.mark.slow)])
 def test_classes_of_a_notebook_go_from_a_frame_to_a_board_and_train_again_when_they_change(
     benchmark: Callable[..., Any], tmp_path: Path, frame: pd.DataFrame, engine: str
 ) -> None:
@@ -322,6 +322,7 @@ except tabgenbench.PluginError as error:
 """
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(cell=CELL))

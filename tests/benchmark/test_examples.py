@@ -61,6 +61,7 @@ def test_a_run_trains_it_and_keeps_its_score(tabgenbench: Call) -> None:
     assert sum(float(row.split(",")[-2]) for row in rows[1:]) / len(rows[1:]) == pytest.approx(value)
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(installed: dict[str, str]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE)],

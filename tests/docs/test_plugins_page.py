@@ -136,6 +136,7 @@ def test_the_suite_trains_and_scores_every_generator(store: Path) -> None:
     assert min(in_range) > 0.8
 
 
+@pytest.mark.slow
 def test_the_engine_runs_what_the_local_one_does(samples: Samples, store: Path) -> None:
     options = ("-g", "linear-gaussian:epochs=20,learning_rate=0.1", "-m", "in-range", "--threads", "1")
     samples.tabgenbench("run", "lab", *options, "--executor", "spawn", "--store", "spawned")

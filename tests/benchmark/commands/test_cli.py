@@ -110,8 +110,9 @@ def test_score_of_files_is_the_score_of_the_run(tabgenbench: Call, capsys: pytes
     from tabgenbench.data.h5ad import read_table
     from tabgenbench.store.store import Store
 
+    metrics = ("-m", "gamma", "-m", "gamma-by-condition", "-m", "moments", "-m", "dendrogram", "-m", "pca-separability")
     arguments = ("run", "quickstart", "-d", "simulated-tissues", "-g", "condition-mvn", "--splits", "1", "--draws", "1")
-    assert tabgenbench(*arguments, "--executor", "inline") == 0
+    assert tabgenbench(*arguments, *metrics, "--executor", "inline") == 0
     store = Store(Path("store"))
     record = next(store.cells())
     folder = store.split_folder(record.cell.split_fingerprint)
@@ -120,7 +121,7 @@ def test_score_of_files_is_the_score_of_the_run(tabgenbench: Call, capsys: pytes
         read_table(path).to_frame().drop(columns="donor", errors="ignore").to_csv(f"{side}.csv")
     files = [word for side in paths for word in (f"--{side}", f"{side}.csv")]
     capsys.readouterr()
-    assert tabgenbench("score", *files, "--conditions", "tissue,status", "--json") == 0
+    assert tabgenbench("score", *files, *metrics, "--conditions", "tissue,status", "--json") == 0
     found = {row["score"]: row["value"] for row in json.loads(capsys.readouterr().out)}
     suite = store.read_suite("quickstart")
     assert suite is not None
@@ -144,6 +145,7 @@ def test_describe_prints_json(tabgenbench: Call, capsys: pytest.CaptureFixture[s
     assert (facts["rows"], facts["features"]) == (569, 30)
 
 
+@pytest.mark.slow
 def test_doctor_is_content(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert tabgenbench("plugin", "doctor") == 0
     assert "tabgenbench:plugins" in capsys.readouterr().out
@@ -175,7 +177,7 @@ def test_a_terminated_run_leaves_a_clean_store(tmp_path: Path) -> None:
     assert not list((tmp_path / "store").glob("cells/*/fit.json"))
 
 
-@pytest.mark.parametrize("line", ["loading wdbc", "569 rows"])
+@pytest.mark.parametrize("line", ["loading wdbc", pytest.param("569 rows", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("flags", [(), ("--dry-run",)], ids=["run", "dry run"])
 def test_a_run_terminated_before_its_first_cell_leaves_no_temporary_file(
     tmp_path: Path, line: str, flags: tuple[str, ...]

@@ -42,7 +42,7 @@ def on_terminal(folder: Path, columns: int) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())
 
 
-@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("columns", [80, pytest.param(140, marks=pytest.mark.slow)])
 def test_a_terminal_shows_epoch_loss_and_time_left(tmp_path: Path, columns: int) -> None:
     lines = on_terminal(tmp_path, columns).replace("\r", "\n").splitlines()
     training = [line for line in lines if "loss" in line and "/40" in line]

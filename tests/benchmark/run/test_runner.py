@@ -168,7 +168,7 @@ def test_what_needs_more_memory_than_the_limit_is_not_begun(
     assert tabgenbench(*arguments, "--memory", "0.0001") == 0
     err = capsys.readouterr().err
     assert "refused: cvae" in err
-    assert "limit 104.9 KiB (--memory)" in err
+    assert "limit 105 KiB (--memory)" in err
     assert "0 of 1 cells ok, 1 skipped" in err
     assert tabgenbench(*arguments, "--dry-run", "--memory", "0.0001") == 0
     assert "refused" in capsys.readouterr().out

@@ -70,7 +70,7 @@ def nearest_conditions(made: Table, train: Table) -> np.ndarray[Any, Any]:
     return np.array(list(centres))[distances.argmin(axis=0)]
 
 
-@pytest.mark.parametrize("n_skin", [40, 3])
+@pytest.mark.parametrize("n_skin", [pytest.param(40, marks=pytest.mark.slow), 3])
 def test_each_row_lies_nearest_to_the_condition_asked(
     n_skin: int, generator_class: type[Generator], make_table: Make, fit: Make, sample: Make
 ) -> None:

@@ -153,7 +153,7 @@ def test_depth_stands_for_the_papers_widths(depth: int, hidden: tuple[int, ...])
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"depth": 2, "hidden": [64]}, r"depth 2 stands for hidden \[1000, 512\]"),
+        ({"depth": 2, "hidden": [64]}, r"depth 2 means hidden \[1000, 512\]"),
         ({"depth": 7}, "'depth'"),
         ({"hidden": [64, 0]}, "'hidden.1'"),
         ({"hidden": []}, "'hidden'"),

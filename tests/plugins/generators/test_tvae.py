@@ -102,13 +102,15 @@ class TestReference:
         assert made.X.shape == (5, train.n_features)
         assert np.isfinite(made.X).all()
 
+    @pytest.mark.slow
     def test_equal_seeds_give_equal_bytes(self, make_table: Make, fit: Make, sample: Make) -> None:
         pytest.importorskip("ctgan")
         train = make_table()
         a, b = (sample(fit(TVAE, train, implementation="reference")[0], train.conditions)[0] for _ in range(2))
         assert a.X.tobytes() == b.X.tobytes()
 
-    def test_both_engines_reach_the_same_loss(self, make_table: Make, fit: Make) -> None:
+    @pytest.mark.slow
+    def test_both_implementations_reach_the_same_loss(self, make_table: Make, fit: Make) -> None:
         pytest.importorskip("ctgan")
         train = make_table({LUNG: 60, LIVER: 60})
         options = {"epochs": 40, "compress_dims": [32], "decompress_dims": [32]}

@@ -44,6 +44,7 @@ def test_every_epoch_is_reported_and_the_distance_falls(make_table: Make, fit: M
     assert not context.notes
 
 
+@pytest.mark.slow
 def test_it_learns_means_spread_and_correlation(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({LUNG: 60, LIVER: 60})
     generator, _ = fit(WGANGP, train, **{**LEARNS, "epochs": 120})

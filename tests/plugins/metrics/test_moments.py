@@ -67,7 +67,7 @@ def test_undefined_scores_have_reasons(score: Score) -> None:
     assert list(single.scores) == ["mean-error"]
     assert single.undefined["sd-error"] == "there is one synthetic row; a standard deviation needs at least two"
     infinite = score(Moments(), REAL, np.full((4, 2), np.inf), labels=LABELS)
-    assert infinite.undefined == dict.fromkeys(NAMES, "the synthetic rows hold values that are not finite numbers")
+    assert infinite.undefined == dict.fromkeys(NAMES, "the synthetic rows contain values that are not finite numbers")
 
 
 def test_option_per_feature_keeps_what_the_scores_are_made_of(score: Score) -> None:

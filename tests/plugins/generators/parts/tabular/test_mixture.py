@@ -116,6 +116,7 @@ def likelihood_gaps(fit_NC: Floats, held_out_NC: Floats, seed: int) -> Iterator[
         yield fitted, held_out
 
 
+@pytest.mark.slow
 def test_its_likelihood_is_that_of_sklearn_within_noise_of_the_start() -> None:
     genes = gene_columns(20, 400, seed=1)
     odd = np.stack([x for name, x in odd_columns(400).items() if "constant" not in name], axis=1)
