@@ -1,1 +1,1 @@
-"""Finding, loading and describing plugins; hook specifications; suites."""
+"""Find, load and describe plugins; hook specifications; suites."""

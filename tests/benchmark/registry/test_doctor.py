@@ -235,7 +235,7 @@ def test_two_plugins_of_one_name_are_listed_with_both_distributions(install: Ins
     for side in ("first", "second"):
         names = (("same", "shared_metric:Mine"), (f"a-{side}", "shared_metric:Mine"))
         points += install(f"tgb-{side}", **{f"names_{side}": lazy("metrics", *names)})
-    with pytest.raises(PluginError, match="two metrics are named 'same': one of tgb-first:plugin, one of tgb-second"):
+    with pytest.raises(PluginError, match="two metrics are named 'same': in tgb-first:plugin and in tgb-second"):
         make_manager(points=points).entries("metrics")
     found = doctor(points)
     for side, other in (("first", "second"), ("second", "first")):
