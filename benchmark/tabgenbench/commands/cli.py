@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 
 def make_cli() -> click.Group:
-    """Build the command line with the commands of all installed plugins. The context's ``obj`` is the `Plugins` object."""
+    """Build the command line with the commands of all installed plugins. Sets the context's ``obj`` to `Plugins`."""
     plugins = make_manager()
 
     @click.group(
@@ -33,7 +33,7 @@ def make_cli() -> click.Group:
     @click.version_option(__version__, prog_name="tabgenbench")
     @click.pass_context
     def cli(context: click.Context) -> None:
-        """Train generators of tables on shared splits, score their samples beside controls, publish a board.
+        """Train generators of tables on shared splits, score their samples beside controls, and publish boards.
 
         Results go to standard output, progress to standard error. Exit status: 0 success, 1 some result is not ok,
         2 invalid input, 130 interrupted (Ctrl-C or SIGTERM).

@@ -131,7 +131,7 @@ def new(name: str, out: Path) -> None:
     from tabgenbench.errors import ConfigError
 
     if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) is None:
-        raise ConfigError(f"plugin new: got name {name!r}, expected lower-case letters, digits and hyphens, as in my-model")
+        raise ConfigError(f"plugin new: got name {name!r}, expected lower-case letters, digits and hyphens (my-model)")
     distribution = f"tabgenbench-{name}"
     folder, module = out / distribution, distribution.replace("-", "_")
     words = {
@@ -150,5 +150,5 @@ def new(name: str, out: Path) -> None:
     except FileExistsError:
         raise ConfigError(f"plugin new: {folder} already exists; choose another name or --out folder") from None
     except OSError as error:
-        raise ConfigError(f"plugin new: cannot write {folder} ({error.strerror}); choose another --out folder") from None
+        raise ConfigError(f"plugin new: cannot write {folder} ({error.strerror}); choose another --out") from None
     click.echo(f"{folder}: next: pip install --editable {folder}; tabgenbench plugin check {name}")

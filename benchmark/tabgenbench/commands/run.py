@@ -46,7 +46,7 @@ POSITIVE = click.IntRange(min=1)
     help="Parallel cells.  [default: cores, at most 8; on GPUs one per slot; ray: as many as fit]",
 )
 @click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Parallel cells per GPU.")
-@click.option("--threads", type=POSITIVE, help="Threads per cell; part of its key.  [default: cores // workers; ray: 1]")
+@click.option("--threads", type=POSITIVE, help="Threads per cell; part of keys.  [default: cores // workers; ray: 1]")
 @click.option("--timing", is_flag=True, help="One cell at a time, for comparable times; may retrain.")
 @click.option(
     "--timeout",

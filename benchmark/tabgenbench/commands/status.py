@@ -41,7 +41,7 @@ def status(store: Path, as_json: bool) -> None:
     for found in opened.quarantined:
         click.echo(f"corrupt: {found}", err=True)
     if not standings:
-        raise StoreError(f"--store: {store} contains no suite; run one first: tabgenbench run quickstart --store {store}")
+        raise StoreError(f"--store: {store} has no suite; run one first: tabgenbench run quickstart --store {store}")
     if as_json:
         click.echo(json.dumps(_as_json(standings, opened), indent=1))
     else:

@@ -54,11 +54,11 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     """Check a generator on a small table on the CPU, with several fits and samples.
 
     Args:
-        kind: the class.
-        options: its options, such as few epochs.
+        kind: the plugin class.
+        options: options of the generator, such as few epochs.
 
     Raises:
-        ConfigError: an option does not fit.
+        ConfigError: an option is unknown or invalid.
     """
     config = make_options(kind.Config, options, where=f"generator {kind.name!r}")
     split = make_kit_split(kind.scale)
@@ -66,14 +66,14 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     return _run(
         [
             ("the card has a summary", lambda: _check_card(kind)),
-            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
+            ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
             ("a small table is supported, the memory estimate is bytes or None", subject.declines_nothing),
             ("rows, features, scale and conditions are as requested, values are finite", subject.samples_what_is_asked),
             ("a condition with one training row is sampled", subject.serves_a_rare_condition),
             ("equal seeds give equal bytes for any global random state", subject.repeats),
-            ("another seed gives other rows", subject.varies),
+            ("another seed gives different rows", subject.varies),
             ("training rows and conditions are not changed", subject.leaves_its_inputs),
-            ("global random state stays as it was", subject.leaves_global_state),
+            ("the global random state is not changed", subject.leaves_global_state),
         ]
     )
 
@@ -82,23 +82,23 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     """Check a metric on a small table on the CPU, with several computations.
 
     Args:
-        kind: the class.
-        options: its options.
+        kind: the plugin class.
+        options: options of the metric.
 
     Raises:
-        ConfigError: an option does not fit.
+        ConfigError: an option is unknown or invalid.
     """
     subject = _Yardstick(kind(make_options(kind.Config, options, where=f"metric {kind.name!r}")), make_kit_split())
     return _run(
         [
-            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
-            ("every score is declared with a direction, a range and a sentence", subject.declares_its_scores),
-            ("scores are those declared, finite and in range", subject.gives_what_it_declares),
+            ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
+            ("every score has a direction, a valid range and a description", subject.declares_its_scores),
+            ("the declared scores are returned, finite and in range", subject.gives_what_it_declares),
             ("equal rows give equal scores", subject.repeats),
             ("ranked scores do not depend on the order of synthetic rows", subject.ignores_the_order_of_rows),
-            ("the real rows score no worse than shuffled ones", subject.prefers_real_rows),
+            ("real rows score no worse than shuffled rows", subject.prefers_real_rows),
             ("tables are not changed", subject.leaves_its_inputs),
-            ("global random state stays as it was", subject.leaves_global_state),
+            ("the global random state is not changed", subject.leaves_global_state),
         ]
     )
 
@@ -115,7 +115,7 @@ def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
         try:
             clause()
         except Unsupported as error:
-            return [*checks, Check(title, f"the table was declined, so the remaining clauses are not checked: {error}")]
+            return [*checks, Check(title, f"declined, so the remaining clauses are not checked: {error}")]
         except (_Broken, TabGenBenchError) as error:
             reason = str(error)
         except Exception as error:  # a plugin may raise anything

@@ -1,4 +1,4 @@
-"""Drawing in the style of boards: colours by role, settings, and legends that fit into their figure. Needs no display."""
+"""Drawing in the style of boards: colours by role, settings, legends that fit into their figure. Needs no display."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ _STYLE: Any = {  # matplotlib's type of settings lists every name
 def drawing() -> Iterator[None]:
     """Use the settings of boards in this block, independent of the caller's settings. Draw and save inside it."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # A character missing in the font is a box in a PNG, but correct in an SVG, whose text is shown in the reader's fonts.
+        # A character missing in the font is a box in a PNG; an SVG shows it in the reader's fonts.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

@@ -205,7 +205,7 @@ def find_schema(
 
 
 def _is_condition(column: pd.Series, where: Path | str) -> bool:
-    """Return whether a column is a condition. Raise `DataError` for text that is neither condition nor numbers."""
+    """Return whether a column is a condition. Raise `DataError` for other text that is not numbers."""
     if not is_text(column):
         return False
     filled = column.dropna()
@@ -219,8 +219,8 @@ def _is_condition(column: pd.Series, where: Path | str) -> bool:
     rare = counts.index[-1]
     problem = f"{len(counts):,} values" if len(counts) > MAX_VALUES else f"{rare!r} in one row only"
     raise DataError(
-        f"{where}: column {column.name!r} contains text with {problem}, expected numbers, or at most {MAX_VALUES} values "
-        "of two rows each; declare it as id, conditions, group or batch, or list it under ignore"
+        f"{where}: column {column.name!r} contains text with {problem}, expected numbers, or at most {MAX_VALUES} "
+        "values of two rows each; declare it as id, conditions, group or batch, or list it under ignore"
     )
 
 

@@ -90,11 +90,11 @@ def test_a_generator_may_have_a_label() -> None:
     [
         (
             '{ name = "cvae", label = "Mine" }, { name = "tvae", label = "Mine" }',
-            "generators: 'cvae' and 'tvae' have one label, 'Mine'; give each a label of its own",
+            "generators: 'cvae' and 'tvae' have the same label, 'Mine'; give each its own label",
         ),
         (
             '"cvae", { name = "tvae", label = "cvae" }',
-            "generators: 'cvae' and 'tvae' have one label, 'cvae'; give each a label of its own",
+            "generators: 'cvae' and 'tvae' have the same label, 'cvae'; give each its own label",
         ),
         (
             '{ name = "cvae", label = "One" }, { name = "cvae", label = "Two" }',

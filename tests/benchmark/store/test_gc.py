@@ -148,7 +148,9 @@ def test_a_store_without_suites_is_emptied_only_with_a_yes(
 ) -> None:
     (store.root / "suites" / "suite.json").unlink()
     assert tabgenbench("gc", "--store", str(store.root)) == 2
-    assert "contains no suite, so the synthetic tables of all 4 cells would be freed; add --yes" in capsys.readouterr().err
+    assert (
+        "contains no suite, so the synthetic tables of all 4 cells would be freed; add --yes" in capsys.readouterr().err
+    )
     assert tables(store) == ["a", "b", "c", "d"]
     assert tabgenbench("gc", "--store", str(store.root), "--dry-run") == 0
     assert tables(store) == ["a", "b", "c", "d"]
