@@ -35,7 +35,7 @@ def make_cli() -> click.Group:
     def cli(context: click.Context) -> None:
         """Train generators of tables on shared splits, score their samples beside controls, and publish boards.
 
-        Results go to standard output, progress to standard error. Exit status: 0 success, 1 some result is not ok,
+        Results go to standard output, progress to standard error. Exit status: 0 success, 1 a requested result failed,
         2 invalid input, 130 interrupted (Ctrl-C or SIGTERM).
         """
         context.obj = plugins

@@ -27,7 +27,7 @@ MEGABYTE = 1e6
 def gc(store: Path, dry_run: bool, yes: bool) -> None:
     """Delete synthetic tables of cells that no suite in the store needs, and leftovers of dead processes.
 
-    Records, scores, splits and quarantined files remain. Cells of a running run are skipped. In a store without
+    Records, scores, splits and quarantined files remain. Cells of active runs are skipped. In a store without
     suites, all synthetic tables are deleted, after a confirmation or with --yes.
     """
     from tabgenbench.store.gc import find_garbage, free, quarantined_files

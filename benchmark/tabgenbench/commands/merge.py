@@ -27,7 +27,7 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
       tabgenbench merge laptop/store server/store --into store
 
     Exit status: 0 if all agree, 1 if there is a conflict, 2 for invalid input.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the example
     from tabgenbench.errors import StoreError
     from tabgenbench.store.merge import check_sources, merge_store
     from tabgenbench.store.store import Store

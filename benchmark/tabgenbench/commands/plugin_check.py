@@ -30,7 +30,7 @@ def check(plugins: Plugins, name: str) -> None:
       tabgenbench plugin check cvae:epochs=5
 
     Exit status 1 if a check fails.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the line of the example
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the example
     from tabgenbench import failures
 
     checks = _checks(plugins, name)

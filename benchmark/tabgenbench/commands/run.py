@@ -75,7 +75,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
 
     At the end, the headline of the board is printed. Exit status: 0 if every cell is ok or skipped with a reason,
     1 if a cell is not ok, 2 for invalid input, 130 if interrupted; the same command then resumes.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.run.choose_engine import choose_engine
 
     chosen = _suite(suite, plugins, options)

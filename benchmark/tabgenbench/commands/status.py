@@ -24,9 +24,9 @@ HEADER = ["suite", "cells", "done", "running", "failed", "skipped", "waiting", "
 @store_option
 @json_option
 def status(store: Path, as_json: bool) -> None:
-    """Show the progress of each suite of a store, running cells with their hosts, and failures with reasons.
+    """Show the progress of each suite in a store.
 
-    The command also works during a run. The time left is estimated from finished cells; '-' means that there is no
+    Lists running cells with their hosts, and failures with reasons. Also works during a run. The time left is estimated from finished cells; '-' means that there is no
     estimate. A cell with a failed metric counts as failed.
     """
     from tabgenbench.errors import StoreError

@@ -146,7 +146,7 @@ def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: i
 
     Raises:
         ConfigError: no node has so many cores.
-        DeviceError: no node has a GPU and ``device`` asks for one.
+        DeviceError: ``device`` requires a GPU and no node has one.
     """
     slots = {}
     for node in nodes:
@@ -210,7 +210,7 @@ def _knock(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise ConfigError(
             f"--address: nothing answers at {address} ({error}); "
-            "start Ray there (ray start --head), or give the address that it printed"
+            "start Ray there (ray start --head), or use the address that it printed"
         ) from None
 
 

@@ -215,7 +215,7 @@ class RayEngine(Engine):
         for node, reference in pending:
             try:
                 found.append((node, self._ray.get(reference, timeout=max(0.1, deadline - time.monotonic()))))
-            except Exception as error:  # the node died, lacks this package, or does not answer
+            except Exception as error:  # the node died, does not answer, or has no such package
                 found.append((node, error))
         return found
 

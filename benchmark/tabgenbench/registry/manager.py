@@ -132,7 +132,7 @@ class Plugins:
         return entries[name]
 
     def add_class(self, kind: Kind, found: type) -> None:
-        """Register a class that no distribution registers, such as one from a notebook. Registered classes are kept.
+        """Register a class that no distribution registers, such as one from a notebook. Skip registered classes.
 
         Raises:
             PluginError: the class does not fit its kind.

@@ -117,7 +117,7 @@ def find_suite(text: str, plugins: Plugins) -> Suite:
     known = plugins.suites()
     path = known[text].path if text in known else Path(text)
     if not path.is_file():
-        raise ConfigError(f"unknown suite {text!r}{did_you_mean(text, known)}; or give the path of a TOML file")
+        raise ConfigError(f"unknown suite {text!r}{did_you_mean(text, known)}; or use the path of a TOML file")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

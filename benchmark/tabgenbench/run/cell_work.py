@@ -121,7 +121,7 @@ class CellWork:
         """Return the record of an outcome. Invalid values from a plugin make the cell a failure."""
         try:
             return _writable(self._record_of(cell, outcome))
-        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
+        except Exception as error:  # nothing is written here, so the reported values are the cause
             return self._record_of(cell, _unfit(outcome, error))
 
     def _record_of(self, cell: Cell, outcome: Outcome) -> CellRecord:
@@ -197,7 +197,7 @@ class CellWork:
         """Write the records of a metric. Invalid values from the metric make it a failure."""
         try:
             record, info, artifacts = self._score_records(cell, label, found, outcome)
-        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
+        except Exception as error:  # nothing is written here, so the reported values are the cause
             found = _no_score(_unfit(outcome, error), label)
             record, info, artifacts = self._score_records(cell, label, found, outcome)
         for name, text in artifacts.items():

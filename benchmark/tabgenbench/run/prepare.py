@@ -64,7 +64,7 @@ def prepare_dataset(
     n_splits: int,
     say: Callable[[str], None],
 ) -> Prepared:
-    """Return a dataset with its splits. Loads the table only if the store lacks a split. Writes nothing.
+    """Return a dataset with its splits. Loads the table only if a split is missing in the store. Writes nothing.
 
     Args:
         store: store with the splits of earlier runs.

@@ -114,7 +114,7 @@ def _aligned(table: Table, train: Table) -> Table:
     if missing or extra:
         which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that is not in the training rows"
         count = f"{len(missing)} missing, {len(extra)} not in the training rows"
-        raise DataError(f"{table.source.name}: has {which} ({count}); give all three the same feature columns")
+        raise DataError(f"{table.source.name}: has {which} ({count}); use the same feature columns in all three")
     if table.features == train.features:
         return table
     position = {name: i for i, name in enumerate(table.features)}

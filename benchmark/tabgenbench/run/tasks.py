@@ -40,7 +40,7 @@ __all__ = [
     "warm_up",
 ]
 
-REPORT_SECONDS = 0.2  # minimum time between progress messages of a generator
+REPORT_SECONDS = 0.2  # minimum time between progress messages
 
 
 @dataclass(frozen=True, kw_only=True)
