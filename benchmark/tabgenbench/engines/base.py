@@ -91,7 +91,7 @@ def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
 
 @dataclass(frozen=True)
 class Mark:
-    """A message that a phase of a task begins. Each phase has its own time limit and measurements.
+    """A message that announces the start of a phase. Each phase has its own time limit and measurements.
 
     Attributes:
         phase: name of the phase.
@@ -122,7 +122,7 @@ class Outcome:
 
     Attributes:
         status: ``ok`` if the function returned; ``value`` is then its return value.
-        reason: one sentence if the status is not ``ok``.
+        reason: why the task did not succeed, in one sentence; empty if the status is ``ok``.
         traceback: tail of the traceback, or an empty string.
         output: tail of the output of the process.
         phase: the phase in which the task ended.

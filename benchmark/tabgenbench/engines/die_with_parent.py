@@ -1,4 +1,4 @@
-"""First import of a fork server: the kernel then kills the server when its parent ends, even during later imports."""
+"""Makes a fork server end with its parent, even during imports: the server imports this module first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Missing packages of the optional extras of TabGenBench, found without importing them."""
+"""Finds missing packages of the optional extras of TabGenBench, without importing them."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that a phase begins; with ``measure``, memory is measured relative to its start."""
+    """Return the message that announces a phase; with ``measure``, memory is measured relative to its start."""
     peak = own_peak()
     reset_own_peak(level=measure)
     return Mark(phase, peak=peak, level=own_level() if measure else None)

@@ -1,1 +1,1 @@
-"""Find, load and describe plugins; hook specifications; suites."""
+"""Finds, loads and describes plugins; defines the hooks; reads suites."""

@@ -57,7 +57,7 @@ class EngineChoice:
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return an engine that is ready for tasks. With ``store=None`` it does not access a store."""
+        """Return an engine that is ready for tasks. If ``store`` is None, the engine does not access a store."""
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder
