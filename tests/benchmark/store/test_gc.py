@@ -130,7 +130,7 @@ def test_the_command_frees_unless_it_is_a_dry_run(
     captured = capsys.readouterr()
     assert "would free 2.0 MB: synthetic tables of 2 cells, 0 leftovers" in captured.out
     assert "quiet:c · tiny · split 0 · seed 0" in captured.out
-    assert "holds 1 files" in captured.err
+    assert "contains 1 corrupt files" in captured.err
     assert tables(store) == ["a", "b", "c", "d"]
     assert tabgenbench("gc", "--store", "store") == 0
     assert "freed 2.0 MB" in capsys.readouterr().out
