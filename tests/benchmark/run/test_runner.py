@@ -49,7 +49,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
         "exits": ("crashed", "exit status 0"),
         "short": ("failed", "sample() returned 141 rows for 142 conditions"),
         "not-finite": ("failed", "returned nan in row 2, feature 'mean texture'"),
-        "other-conditions": ("failed", "in row 1, expected '"),
+        "other-conditions": ("failed", "in row 4, expected 'malignant'"),
     }
     for name, (status, reason) in expected.items():
         assert found[name].status == status, found[name]
