@@ -1,4 +1,4 @@
-"""The harness from Python: `benchmark` is ``tabgenbench run``, `score` is ``tabgenbench score``."""
+"""Python functions of the harness: `benchmark` is ``tabgenbench run``, `score` is ``tabgenbench score``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["benchmark", "score"]
 
-NAME = "python"  # of a suite that nobody has named
+NAME = "python"  # default name of a suite
 COMMAND = "tabgenbench.benchmark(...)"
 REPORT = "leaderboard"
 
@@ -75,43 +75,43 @@ def benchmark(
 ) -> Board:
     """Train generators on shared splits of datasets, score their samples, and return the board.
 
-    Does what ``tabgenbench run`` does, with the same keys: what the store has already is not done again. A cell that
-    fails raises nothing; the board shows it.
+    Equivalent to ``tabgenbench run``, with the same keys: results in the store are not computed again. A failed cell
+    does not raise an error; the board shows it.
 
     Args:
         datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, a class or an instance
-            of `DatasetSource`; a list of these, or a dict of data or paths by name.
+            of `DatasetSource`; a list of these, or a dict that maps names to data or paths.
         generators: a name such as ``"cvae:epochs=30"``, a class or an instance of `Generator`; or a list of these.
-        metrics: likewise; by default those of ``suite``, else every registered metric.
-        suite: a suite to start from, by name or path; what is given beside it replaces its lists and numbers.
-        name: name under which the store keeps what was asked for; by default the suite's, else ``python``.
+        metrics: like ``generators``; by default those of ``suite``, else every registered metric.
+        suite: name or path of a suite to start from; other arguments replace its lists and numbers.
+        name: name of this run's suite in the store; by default that of ``suite``, else ``python``.
         splits: number of splits; by default the suite's, else 3.
-        seeds: seeds inside each split; by default the suite's, else 1.
-        first_seed: the first of the seeds; by default the suite's, else 0.
-        draws: samples that a trained model gives; by default the suite's, else 5.
-        split: how rows are split, such as ``{"test_fraction": 0.3}``; the fields of `SplitConfig`.
-        conditions: columns given to a generator when it samples. This and the next six are for DataFrames, AnnData
-            objects and paths; by default columns of text with few values are conditions.
-        group: column of the donor, who stays on one side of a split.
+        seeds: number of seeds within each split; by default the suite's, else 1.
+        first_seed: the first seed; by default the suite's, else 0.
+        draws: synthetic tables per trained model; by default the suite's, else 5.
+        split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
+        conditions: columns that the generator receives for sampling; by default text columns with few values. This
+            and the next six arguments apply to DataFrames, AnnData objects and paths.
+        group: column of the donor; all rows of a donor are on the same side of a split.
         batch: column of the technical source.
-        ignore: columns to leave out.
+        ignore: columns to exclude.
         id: column of sample ids; by default the index.
-        scale: what the values are: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
-        log2p1: whether log2(x + 1) comes before standardisation.
-        store: folder that keeps splits, synthetic tables and records; by default a temporary folder that lasts as long
-            as the board.
+        scale: scale of the values: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
+        log2p1: whether to take log2(x + 1) before standardisation.
+        store: folder for splits, synthetic tables and records; by default a temporary folder that is removed with the
+            board.
         data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
-        executor: what runs cells: ``local`` (processes of this machine) or another registered engine.
-        workers: cells at a time; by default as for ``tabgenbench run``.
-        slots_per_gpu: cells that share a GPU.
-        threads: threads of each cell, part of its key; by default as for ``tabgenbench run``.
-        timeout: limit of each fit, each sampling and each metric, in seconds.
-        memory: limit of a cell's memory, in GiB.
-        retry_failed: whether what failed before is tried again.
+        executor: engine that runs the cells: ``local`` (processes on this machine) or another registered engine.
+        workers: number of cells that run at the same time; by default as for ``tabgenbench run``.
+        slots_per_gpu: number of cells that share a GPU.
+        threads: threads per cell, part of its key; by default as for ``tabgenbench run``.
+        timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
+        memory: memory limit of a cell, in GiB; by default as for ``tabgenbench run``.
+        retry_failed: whether to retry cells and metrics that failed before.
 
     Raises:
-        TabGenBenchError: something that is asked for does not fit, or nothing at all succeeded; one sentence says why.
+        TabGenBenchError: an argument is invalid, or no cell has a score; the message gives the reason.
     """
     plugins = make_manager()
     numbers = {"splits": splits, "seeds": seeds, "first_seed": first_seed, "draws": draws}
@@ -160,27 +160,27 @@ def score(
     log2p1: bool = False,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score synthetic rows that another program made, with the metrics of a run; in this process.
+    """Score synthetic rows from another program with the metrics of a run, in this process.
 
-    The three tables have the same features, in any order of columns and rows.
+    The three tables need the same features. The order of columns and rows does not matter.
 
     Args:
-        train: rows that the model was trained on: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
+        train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: rows that the model made, for the conditions of ``test``.
-        conditions: columns that are conditions and no features; without them all rows are of one condition.
-        ignore: columns to leave out.
+        synthetic: synthetic rows, for the conditions of ``test``.
+        conditions: columns that are conditions, not features; if empty, all rows have the same condition.
+        ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
             registered metric.
-        log2p1: whether log2(x + 1) comes before standardisation by the training rows.
-        seed: seed of metrics that draw.
+        log2p1: whether to take log2(x + 1) before standardisation by the training rows.
+        seed: seed of random metrics.
 
     Returns:
-        One row a score: ``metric``, ``score``, ``value`` (NaN where there is none), ``direction`` (``higher``,
+        One row per score: ``metric``, ``score``, ``value`` (NaN if missing), ``direction`` (``higher``,
         ``lower`` or ``best at 1``), ``status`` and ``reason``.
 
     Raises:
-        TabGenBenchError: a table or a metric cannot be used, or every metric failed; one sentence says why.
+        TabGenBenchError: a table or a metric cannot be used, or every metric failed; the message gives the reason.
     """
     plugins = make_manager()
     request = ScoreRequest(
@@ -196,7 +196,7 @@ def score(
     found = pd.DataFrame([vars(row) for row in score_tables(request, plugins)])
     if not (found["status"] == "ok").any():
         first = found.iloc[0]
-        raise TabGenBenchError(f"no metric gave a score: {first['metric']}: {first['status']}: {first['reason']}")
+        raise TabGenBenchError(f"no metric returned a score: {first['metric']}: {first['status']}: {first['reason']}")
     return found.astype({"value": float})
 
 
@@ -209,7 +209,7 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]) -> Suite:
-    """Return a suite of what is given, the rest from the suite to start from."""
+    """Return a suite with the given values; the others come from the suite ``start``."""
     changes = _given(values)
     kinds: tuple[Kind, ...] = ("generators", "metrics")
     for kind in kinds:
@@ -225,29 +225,29 @@ def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]
     for kind in kinds:
         if not merged[kind]:
             known = ", ".join(plugins.entries(kind))
-            raise ConfigError(f"{kind}: none is given; name some, or a suite to start from; known: {known}")
+            raise ConfigError(f"{kind}: got none; pass at least one, or a suite to start from; known: {known}")
     return make_options(Suite, merged, where="benchmark")
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:
-    """Return the datasets that are given; ``said`` is for data and paths alone."""
+    """Return the given datasets. ``said`` applies only to data and paths."""
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
         pairs = [(None, one) for one in (given if isinstance(given, list | tuple) else [given])]
     if not pairs or pairs[0][1] is None:
-        raise ConfigError("datasets: none is given; give a DataFrame, an AnnData object, a path or a name")
+        raise ConfigError("datasets: got none; pass a DataFrame, an AnnData object, a path or a name")
     used = [one for _, one in pairs if not _has_roles(one)]
     if said and len(used) == len(pairs):
         raise ConfigError(
-            f"{next(iter(said))}: only DataFrames, AnnData objects and paths take it; write NAME:key=value for a "
-            "dataset by name"
+            f"{next(iter(said))}: only DataFrames, AnnData objects and paths accept it; write NAME:key=value for a "
+            "registered dataset"
         )
     return [_open(one, name, plugins, data_dir, said) for name, one in pairs]
 
 
 def _has_roles(item: Any) -> bool:
-    """Whether the columns of a dataset are for the caller to explain: it is data or a path."""
+    """Whether the caller can set the roles of a dataset's columns: it is data in memory or a path."""
     if isinstance(item, str | Choice):
         return looks_like_file(item if isinstance(item, str) else item.name)
     return not isinstance(item, type | DatasetSource)
@@ -263,18 +263,18 @@ def _open(
         choice = parse_choice(item)
         if not _has_roles(item):
             if naming:
-                raise ConfigError(f"datasets: {name!r} stands for {choice.name!r}, which has a name; list it without")
+                raise ConfigError(f"datasets: {name!r} stands for {choice.name!r}, which has a name; pass a list")
             return open_dataset(choice, plugins, data_dir)
         options = {**choice.options, **said, **naming}
         opened = open_dataset(Choice(name=choice.name, options=options), plugins, data_dir)
-        return opened._replace(label=opened.source.name)  # what is said holds for all: it tells no two apart
+        return opened._replace(label=opened.source.name)  # all paths have the same options, so the label omits them
     if isinstance(item, type | DatasetSource):
         kind = item if isinstance(item, type) else type(item)
         if isinstance(item, type) and (reason := misfit("datasets", kind)):
             raise ConfigError(f"datasets: {reason}")
         source: DatasetSource = kind(data_dir=data_dir) if isinstance(item, type) else item
         if naming:
-            raise ConfigError(f"datasets: {name!r} stands for {source.name!r}, which has a name; list it without")
+            raise ConfigError(f"datasets: {name!r} stands for {source.name!r}, which has a name; pass a list")
         return OpenedDataset(source, class_hash(kind), label_of(source.name, source.config))
     held = MemorySource(item, **{**said, **naming})
     return OpenedDataset(held, class_hash(MemorySource), held.name)
@@ -282,7 +282,7 @@ def _open(
 
 @contextlib.contextmanager
 def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
-    """Give the folder of the store, and whether it is temporary: then an error in the block removes it."""
+    """Yield the store's folder, and whether it is temporary. An error in the block removes a temporary folder."""
     if given is not None:
         yield Path(given).expanduser(), False
         return
@@ -295,7 +295,7 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise where no cell has a score, with the first reason; a plugin's traceback goes with it as a note."""
+    """Raise an error with the first reason if no cell has a score. A plugin's traceback is added as a note."""
     found = [*run.problems, *run.skipped]
     without = {(problem.cell, problem.metric) for problem in found}
     for cell in run.plan.cells:

@@ -182,11 +182,16 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
     [
         ((None, "cvea"), {}, ConfigError, "unknown generator 'cvea'; did you mean 'cvae'"),
         ((None, 3), {}, ConfigError, "generators: got 3, expected a name such as"),
-        ((None, MemorySource), {}, PluginError, "MemorySource is no Generator; derive it from tabgenbench.Generator"),
-        ((None, []), {}, ConfigError, "generators: none is given"),
-        ((None, []), {"suite": "quickstart"}, ConfigError, "generators: none is given"),
-        ((None,), {"metrics": []}, ConfigError, "metrics: none is given"),
-        (([],), {}, ConfigError, "datasets: none is given"),
+        (
+            (None, MemorySource),
+            {},
+            PluginError,
+            "MemorySource is not a Generator; derive it from tabgenbench.Generator",
+        ),
+        ((None, []), {}, ConfigError, "generators: got none"),
+        ((None, []), {"suite": "quickstart"}, ConfigError, "generators: got none"),
+        ((None,), {"metrics": []}, ConfigError, "metrics: got none"),
+        (([],), {}, ConfigError, "datasets: got none"),
         (([1, 2],), {}, DataError, "dataset 'table': got builtins.int, expected a pandas.DataFrame"),
         (("wbdc",), {}, ConfigError, "unknown dataset 'wbdc'; did you mean 'wdbc'"),
         (("missing.csv",), {}, DataError, "missing.csv: no such file"),
@@ -220,9 +225,9 @@ def test_what_does_not_fit_is_one_sentence_and_writes_nothing(
 
 
 def test_a_table_has_one_name_and_a_name_one_table(benchmark: Callable[..., Any], frame: pd.DataFrame) -> None:
-    with pytest.raises(ConfigError, match="two of them are named 'table'; give each a name of its own"):
+    with pytest.raises(ConfigError, match="two of them are named 'table'; give each its own name"):
         benchmark([frame, frame.assign(w=0.5)])
-    with pytest.raises(ConfigError, match="'one' and 'other' are one table; give it once"):
+    with pytest.raises(ConfigError, match="'one' and 'other' are the same table; list it once"):
         benchmark({"one": frame, "other": frame.copy()})
 
 
@@ -284,7 +289,9 @@ def test_score_takes_a_metric_of_a_notebook(frame: pd.DataFrame) -> None:
     )
     assert found["status"].tolist() == ["ok", "failed"]
     assert found["value"].isna().tolist() == [False, True]
-    with pytest.raises(TabGenBenchError, match="no metric gave a score: fails: failed: RuntimeError: cannot compute"):
+    with pytest.raises(
+        TabGenBenchError, match="no metric returned a score: fails: failed: RuntimeError: cannot compute"
+    ):
         tabgenbench.score(frame[:40], frame[40:60], frame[60:], conditions="kind", metrics=cell["Fails"])
 
 
@@ -292,7 +299,7 @@ def test_score_takes_a_metric_of_a_notebook(frame: pd.DataFrame) -> None:
     ("change", "words"),
     [
         (lambda frame: frame.drop(columns="w"), "synthetic: has no column 'w'"),
-        (lambda frame: frame.assign(v=1.0), "synthetic: has a column 'v' that the training rows lack"),
+        (lambda frame: frame.assign(v=1.0), "synthetic: has a column 'v' that is not in the training rows"),
         (lambda frame: frame.to_numpy(), "synthetic: got numpy.ndarray, expected a pandas.DataFrame"),
     ],
 )

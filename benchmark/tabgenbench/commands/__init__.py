@@ -1,4 +1,4 @@
-"""The harness's own commands and engines, registered through the same hooks as a stranger's; imports nothing heavy."""
+"""Built-in commands and engines, registered through the same hooks as external plugins. Imports are light."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tabgenbench.registry.hookspecs import hookimpl
 from tabgenbench.registry.lazy import Lazy
 
 ENGINES = (
-    Lazy("local", "tabgenbench.engines.local:LocalEngine", "processes on this machine, with limits of time and memory"),
+    Lazy("local", "tabgenbench.engines.local:LocalEngine", "processes on this machine, with time and memory limits"),
     Lazy(
         "inline",
         "tabgenbench.engines.inline:InlineEngine",
@@ -29,7 +29,7 @@ ENGINES = (
 @hookimpl
 def register_engines() -> list[Lazy]:
     """Return local, inline and ray."""
-    return [*ENGINES]  # `list` is the module beside this one
+    return [*ENGINES]  # the module `list` of this package hides the function
 
 
 @hookimpl

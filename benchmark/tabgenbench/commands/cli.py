@@ -1,4 +1,4 @@
-"""The command line: a group that plugins fill with commands."""
+"""The command line: a group to which plugins add commands."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 
 def make_cli() -> click.Group:
-    """Build the command line with the commands of all installed plugins; `Plugins` is in the context's ``obj``."""
+    """Build the command line with the commands of all installed plugins. Sets the context's ``obj`` to `Plugins`."""
     plugins = make_manager()
 
     @click.group(
@@ -33,10 +33,10 @@ def make_cli() -> click.Group:
     @click.version_option(__version__, prog_name="tabgenbench")
     @click.pass_context
     def cli(context: click.Context) -> None:
-        """Train every generator of tables on one shared split, score the samples beside controls, publish a board.
+        """Train generators of tables on shared splits, score their samples beside controls, and publish boards.
 
-        Results go to standard output, progress to standard error. Exit status: 0 all is well, 1 something asked for
-        did not succeed, 2 bad input, 130 interrupted (Ctrl-C or SIGTERM).
+        Results go to standard output, progress to standard error. Exit status: 0 success, 1 a requested result failed,
+        2 invalid input, 130 interrupted (Ctrl-C or SIGTERM).
         """
         context.obj = plugins
 
@@ -45,7 +45,7 @@ def make_cli() -> click.Group:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; an error of the user's is one sentence and exit status 2."""
+    """Run the command line. A user error prints one message and exits with status 2."""
     try:
         with _termination_as_interrupt():
             status = make_cli().main(arguments, prog_name="tabgenbench", standalone_mode=False)
@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("tabgenbench: interrupted; repeat the command to resume", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
@@ -72,13 +72,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Have SIGTERM do what Ctrl-C does, whatever the command is at; where it was sent, more of it changes nothing."""
-    if threading.current_thread() is not threading.main_thread():  # which alone may say what a signal does
+    """Make SIGTERM act like Ctrl-C. After the first SIGTERM, further ones are ignored."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return
 
     def interrupt(*_: object) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here to the end of the process, all is being tidied
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # do not interrupt the cleanup
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

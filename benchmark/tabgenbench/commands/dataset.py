@@ -71,7 +71,7 @@ def fetch(plugins: Plugins, name: str, data_dir: Path | None) -> None:
 def verify(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
     """Compare a dataset's files with their pinned hashes.
 
-    Exit status 1 if a file is wrong or missing.
+    Exit status 1 if a file is missing or has another hash.
     """
     statuses = _fetchable(_open(plugins, name, data_dir)).verify()
     if as_json:
@@ -93,7 +93,7 @@ def _fetchable(source: DatasetSource) -> Any:
     from tabgenbench.interfaces.dataset import Fetchable
 
     if not isinstance(source, Fetchable):
-        raise ConfigError(f"dataset {source.name!r} has nothing to download or verify; use it as it is")
+        raise ConfigError(f"dataset {source.name!r} has no files to download or verify; use it directly")
     return source
 
 

@@ -22,19 +22,19 @@ MEGABYTE = 1e6
 
 @click.command()
 @store_option
-@click.option("--dry-run", is_flag=True, help="Print what would be deleted, and delete nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask before all tables of a store without suites are deleted.")
+@click.option("--dry-run", is_flag=True, help="Print what would be deleted, without deleting it.")
+@click.option("--yes", is_flag=True, help="Delete all tables of a store without suites without asking.")
 def gc(store: Path, dry_run: bool, yes: bool) -> None:
     """Delete synthetic tables of cells that no suite in the store needs, and leftovers of dead processes.
 
-    Records, scores, splits and quarantined files remain. Cells that a run is working on are skipped. A store without
-    suites needs no synthetic table: the command asks before it deletes them all, unless --yes is given.
+    Records, scores, splits and quarantined files remain. Cells of active runs are skipped. In a store without
+    suites, all synthetic tables are deleted, after a confirmation or with --yes.
     """
     from tabgenbench.store.gc import find_garbage, free, quarantined_files
     from tabgenbench.store.store import Store
 
     if not (store / "cells").is_dir():
-        raise StoreError(f"--store: {store} holds no cells, expected a store that a run made; name its folder")
+        raise StoreError(f"--store: {store} contains no cells, expected the store of a run; name its folder")
     opened = Store(store)
     opened.on_quarantine = lambda found: click.echo(f"quarantined: {found}", err=True)
     found = find_garbage(opened)
@@ -46,18 +46,18 @@ def gc(store: Path, dry_run: bool, yes: bool) -> None:
     number, size = quarantined_files(opened)
     if number:
         click.echo(
-            f"{opened.root / 'quarantine'} holds {number} files ({size / MEGABYTE:.1f} MB) that could not be read; "
-            f"remove it when you have looked at them",
+            f"{opened.root / 'quarantine'} contains {number} corrupt files ({size / MEGABYTE:.1f} MB); "
+            "inspect them, then remove the folder",
             err=True,
         )
 
 
 def _confirm(store: Store, found: list[Garbage], *, yes: bool) -> None:
-    """Ask before every synthetic table of a store goes; without a terminal to ask at, refuse."""
+    """Ask before all synthetic tables of a store are deleted. Without a terminal, raise an error."""
     cells = sum(one.kind == "synthetic tables" for one in found)
     if yes or not cells or store.suites():
         return
-    what = f"{store.root} holds no suite, so the synthetic tables of all {cells} cells would be freed"
+    what = f"{store.root} contains no suite, so the synthetic tables of all {cells} cells would be freed"
     if not sys.stdin.isatty():
         raise StoreError(f"gc: {what}; add --yes to free them, or --dry-run to list them")
     click.confirm(f"{what}. Free them?", abort=True)

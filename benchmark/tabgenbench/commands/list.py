@@ -1,4 +1,4 @@
-"""``tabgenbench list``: what is installed."""
+"""``tabgenbench list``: list the installed plugins."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def list_plugins(plugins: Plugins, kind: str | None, as_json: bool) -> None:
         click.echo()
     if plugins.disabled:
         names = ", ".join(one.plugin for one in plugins.disabled)
-        click.echo(f"disabled: {names} (the reasons: tabgenbench plugin doctor)", err=True)
+        click.echo(f"disabled: {names} (reasons: tabgenbench plugin doctor)", err=True)
 
 
 def _rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:

@@ -15,7 +15,7 @@ KINDS = ("splits", "datasets", "cells", "scores", "suites")
 
 @click.command()
 @click.argument("stores", nargs=-1, required=True, metavar="STORE...", type=click.Path(path_type=Path))
-@click.option("--into", required=True, metavar="STORE", type=click.Path(path_type=Path), help="Store to join them to.")
+@click.option("--into", required=True, metavar="STORE", type=click.Path(path_type=Path), help="Target store.")
 def merge(stores: tuple[Path, ...], into: Path) -> None:
     """Copy the splits, cells, scores and suites of several stores, such as those of several machines, into one.
 
@@ -27,7 +27,7 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
       tabgenbench merge laptop/store server/store --into store
 
     Exit status: 0 if all agree, 1 if there is a conflict, 2 for invalid input.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the example
     from tabgenbench.errors import StoreError
     from tabgenbench.store.merge import check_sources, merge_store
     from tabgenbench.store.store import Store
@@ -41,15 +41,15 @@ def merge(stores: tuple[Path, ...], into: Path) -> None:
         reports = [merge_store(source, target, say=lambda line: click.echo(line, err=True)) for source in sources]
     except OSError as error:
         raise StoreError(
-            f"merge: cannot copy to {into} ({error}); make room or name another folder for --into"
+            f"merge: cannot copy to {into} ({error}); free disk space or name another folder for --into"
         ) from None
     rows = [
         [report.source, *(f"{report.taken[kind]} + {report.present[kind]}" for kind in KINDS)] for report in reports
     ]
-    click.echo(f"taken + there before, into {into}:")
+    click.echo(f"copied + already present, in {into}:")
     print_rows(["store", *KINDS], rows)
     for sentence in (sentence for report in reports for sentence in report.passed_over):
-        click.echo(f"passed over: {sentence}", err=True)
+        click.echo(f"skipped: {sentence}", err=True)
     conflicts = [sentence for report in reports for sentence in report.conflicts]
     for sentence in conflicts:
         click.echo(f"conflict: {sentence}", err=True)

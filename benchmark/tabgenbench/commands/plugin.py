@@ -1,4 +1,4 @@
-"""``tabgenbench plugin``: look after plugins."""
+"""``tabgenbench plugin``: create, check and diagnose plugins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["plugin"]
 
 @click.group()
 def plugin() -> None:
-    """Begin a plugin, check it, and see which are in use."""
+    """Create, check and diagnose plugins."""
 
 
 for _command in (new, check, doctor):

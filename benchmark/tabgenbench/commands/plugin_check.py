@@ -1,4 +1,4 @@
-"""``tabgenbench plugin check``: the contract of a generator or a metric, clause by clause."""
+"""``tabgenbench plugin check``: check a generator or a metric against its contract."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ WIDTH = 100
 def check(plugins: Plugins, name: str) -> None:
     """Check a generator or metric against its contract, on a small table.
 
-    It is trained and sampled, or computed, several times in this process, on the CPU. Give a model few epochs:
+    The plugin is trained and sampled, or computed, several times in this process, on the CPU. Use few epochs:
 
     \b
       tabgenbench plugin check cvae:epochs=5
 
-    Exit status 1 when a clause is not kept.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the line of the example
+    Exit status 1 if a check fails.
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the example
     from tabgenbench import failures
 
     checks = _checks(plugins, name)

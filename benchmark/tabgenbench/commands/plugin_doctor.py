@@ -1,4 +1,4 @@
-"""``tabgenbench plugin doctor``: what is loaded, and why something is not."""
+"""``tabgenbench plugin doctor``: list what plugins register, and report problems."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 WIDTH = 100
-NARROW = 30  # what the last column of the table gets at least
-WORKERS = 4  # each imports one plugin, and with it the libraries that the plugin needs
+NARROW = 30  # minimum width of the last column of the table
+WORKERS = 4  # each imports one class with its libraries
 
 
 @click.command()
 @json_option
 @click.pass_obj
 def doctor(plugins: Plugins, as_json: bool) -> None:
-    """Say what every plugin registers, and why one is not in use.
+    """List what every plugin registers, and report problems.
 
-    Everything that is registered is imported, each name in a process of its own. Where an optional extra is missing,
-    the command that installs it is given; that is no problem.
+    Every registered class is imported in its own process. If an optional extra is missing, the command that installs
+    it is printed; this does not count as a problem.
 
-    Exit status 1 when a plugin is disabled, or something that it registers cannot be used.
+    Exit status 1 if a plugin is disabled or one of its registrations cannot be used.
     """
     from tabgenbench.engines.base import EngineOptions
     from tabgenbench.engines.environment import available_cores

@@ -1,4 +1,4 @@
-"""``tabgenbench plugin new``: a small complete distribution to begin from."""
+"""``tabgenbench plugin new``: write a small complete distribution to start from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ dependencies = ["tabgenbench"]
 [project.optional-dependencies]
 dev = ["pytest"]
 
-# This is all that TabGenBench looks for.
+# TabGenBench finds the plugin by this entry point.
 [project.entry-points.tabgenbench]
 {name} = "{module}"
 
@@ -38,7 +38,7 @@ testpaths = ["tests"]
 """
 
 MODULE = '''\
-"""{name}: a generator for TabGenBench. Put your model in the place of this one."""
+"""{name}: a generator for TabGenBench. Replace the example by your model."""
 
 import numpy as np
 from pydantic import Field
@@ -55,14 +55,14 @@ class {class_name}(Generator):
     class Config(Options):
         """Options of `{class_name}`."""
 
-        noise: float = Field(0.1, ge=0, description="standard deviation of the noise, where a feature's own is 1")
+        noise: float = Field(0.1, ge=0, description="standard deviation of the noise, relative to that of the feature")
 
     def fit(self, train, validation, context):
         """Keep the training rows."""
         self.train, self.labels = train, condition_labels(train.conditions).to_numpy()
 
     def sample(self, conditions, context):
-        """Return one row for each condition asked for, in order."""
+        """Return one row for each row of conditions, in order."""
         known, replaced = conditions, {{}}
         if conditions.shape[1] > 0:
             known, replaced = nearest_known(conditions, self.train.conditions)
@@ -76,12 +76,12 @@ class {class_name}(Generator):
 
 @hookimpl
 def register_generators():
-    """Name the generator."""
+    """Return the generator."""
     return [{class_name}]
 '''
 
 TEST = '''\
-"""{name} keeps the contract of generators."""
+"""{name} satisfies the contract of generators."""
 
 from {module} import {class_name}
 
@@ -89,12 +89,12 @@ from tabgenbench import check_generator, failures
 
 
 def test_contract():
-    """Shapes, conditions, seeds, inputs and options, on a small table."""
+    """Check shapes, conditions, seeds, inputs and options on a small table."""
     assert failures(check_generator({class_name})) == []
 
 
 def test_without_noise():
-    """Options are given as on the command line."""
+    """The contract also holds without noise."""
     assert failures(check_generator({class_name}, noise=0.0)) == []
 '''
 
@@ -109,7 +109,7 @@ The generator `{name}` for TabGenBench.
     tabgenbench leaderboard quickstart
     python -m pytest
 
-The model is in `{module}.py`; the line under `[project.entry-points.tabgenbench]` in `pyproject.toml` makes it known.
+The model is in `{module}.py`; the line under `[project.entry-points.tabgenbench]` in `pyproject.toml` registers it.
 """
 
 
@@ -120,18 +120,18 @@ The model is in `{module}.py`; the line under `[project.entry-points.tabgenbench
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     show_default="this folder",
-    help="Where the new folder goes.",
+    help="Parent of the new folder.",
 )
 def new(name: str, out: Path) -> None:
-    """Write a small complete plugin with a generator of this NAME.
+    """Write a small complete plugin with a generator called NAME.
 
-    The folder tabgenbench-NAME holds a pyproject.toml with the entry point, one module, a test and a README. Install it
-    with pip install --editable, and put your model in the place of the example.
+    The folder tabgenbench-NAME contains a pyproject.toml with the entry point, one module, a test and a README.
+    Install it with pip install --editable, then replace the example by your model.
     """
     from tabgenbench.errors import ConfigError
 
     if re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) is None:
-        raise ConfigError(f"plugin new: got name {name!r}, expected small letters, digits and hyphens, as in my-model")
+        raise ConfigError(f"plugin new: got name {name!r}, expected lower-case letters, digits and hyphens (my-model)")
     distribution = f"tabgenbench-{name}"
     folder, module = out / distribution, distribution.replace("-", "_")
     words = {
@@ -142,13 +142,13 @@ def new(name: str, out: Path) -> None:
     }
     files = {"pyproject.toml": PYPROJECT, f"{module}.py": MODULE, f"tests/test_{module}.py": TEST, "README.md": README}
     if find_spec(module) is not None:
-        raise ConfigError(f"plugin new: a module {module!r} is installed already; give another name than {name!r}")
+        raise ConfigError(f"plugin new: a module {module!r} is already installed; choose another name than {name!r}")
     try:
         (folder / "tests").mkdir(parents=True)
         for path, text in files.items():
             (folder / path).write_text(text.format(**words), encoding="utf-8")
     except FileExistsError:
-        raise ConfigError(f"plugin new: {folder} exists already; give another name, or --out another folder") from None
+        raise ConfigError(f"plugin new: {folder} already exists; choose another name or --out folder") from None
     except OSError as error:
-        raise ConfigError(f"plugin new: cannot write {folder} ({error.strerror}); give --out another folder") from None
+        raise ConfigError(f"plugin new: cannot write {folder} ({error.strerror}); choose another --out") from None
     click.echo(f"{folder}: next: pip install --editable {folder}; tabgenbench plugin check {name}")

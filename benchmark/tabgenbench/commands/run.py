@@ -27,8 +27,8 @@ POSITIVE = click.IntRange(min=1)
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME[:k=v,...]", help="Metric; repeatable.")
 @click.option("--splits", type=POSITIVE, help="Number of splits.  [default: the suite's, else 3]")
 @click.option("--seeds", type=POSITIVE, help="Seeds inside each split.  [default: the suite's, else 1]")
-@click.option("--first-seed", type=click.IntRange(min=0), help="The first of the seeds.  [default: 0]")
-@click.option("--draws", type=POSITIVE, help="Samples a trained model gives.  [default: the suite's, else 5]")
+@click.option("--first-seed", type=click.IntRange(min=0), help="First seed.  [default: 0]")
+@click.option("--draws", type=POSITIVE, help="Synthetic tables per trained model.  [default: the suite's, else 5]")
 @store_option
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")
@@ -37,35 +37,35 @@ POSITIVE = click.IntRange(min=1)
     default="local",
     metavar="NAME",
     show_default=True,
-    help="Engine that runs cells: local, inline, ray, or a plugin's (tabgenbench list engines).",
+    help="Engine that runs the cells (tabgenbench list engines).",
 )
 @click.option("--address", metavar="A", help="Address of a Ray cluster; without it, --executor ray starts one here.")
 @click.option(
     "--workers",
     type=POSITIVE,
-    help="Cells at a time.  [default: cores, at most 8; on GPUs one for a slot; ray: as many as fit]",
+    help="Parallel cells.  [default: cores, at most 8; on GPUs one per slot; ray: as many as fit]",
 )
-@click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Cells that share a GPU.")
-@click.option("--threads", type=POSITIVE, help="Threads a cell; part of its key.  [default: cores // workers; ray: 1]")
-@click.option("--timing", is_flag=True, help="One cell at a time, so that times compare; retrains where need be.")
+@click.option("--slots-per-gpu", type=POSITIVE, default=1, show_default=True, help="Parallel cells per GPU.")
+@click.option("--threads", type=POSITIVE, help="Threads per cell; part of keys.  [default: cores // workers; ray: 1]")
+@click.option("--timing", is_flag=True, help="One cell at a time, for comparable times; may retrain.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
-    help="Limit of each fit, each sampling and each metric, in seconds.  [default: none]",
+    help="Time limit of each fit, each sampling and each metric, in seconds.  [default: none]",
 )
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True),
-    help="Limit of a cell's memory, in GiB.  [default: 90 % of the machine's, or of a lower limit of the job's]",
+    help="Memory limit of a cell, in GiB.  [default: 90 % of the memory of the machine or its control group]",
 )
-@click.option("--retry-failed", is_flag=True, help="Try again what failed before.")
-@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
+@click.option("--retry-failed", is_flag=True, help="Retry cells and metrics that failed before.")
+@click.option("--dry-run", is_flag=True, help="Print the plan without running it.")
 @click.pass_obj
 def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     """Train every generator of SUITE on shared splits and score the samples.
 
-    SUITE is a name (tabgenbench list suites) or the path of a TOML file; -d, -g and -m replace its lists. What the
-    store has already is not done again, so the same command goes on where an interrupted one was.
+    SUITE is a name (tabgenbench list suites) or the path of a TOML file; -d, -g and -m replace its lists.
+    Results in the store are not computed again, so the same command resumes an interrupted run.
 
     \b
     Examples:
@@ -73,15 +73,15 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run rnaseqdb --data-dir ~/data --splits 3
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
-    Exit status: 0 when every cell is ok or skipped with its reason, 1 when some cell is not ok, 2 for bad input,
-    130 when interrupted: the same command then goes on. The headline of the board is printed at the end.
-    """  # noqa: D301 - click needs the backspace itself, which keeps the lines of the examples
+    At the end, the headline of the board is printed. Exit status: 0 if every cell is ok or skipped with a reason,
+    1 if a cell is not ok, 2 for invalid input, 130 if interrupted; the same command then resumes.
+    """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.run.choose_engine import choose_engine
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
-    from tabgenbench.run.plan import open_dataset  # imports NumPy and pandas, meanwhile
+    from tabgenbench.run.plan import open_dataset  # imports NumPy and pandas while the engine warms up
     from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run
 
     data_dir = resolve_data_dir(options["data_dir"])

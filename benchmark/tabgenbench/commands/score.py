@@ -1,4 +1,4 @@
-"""``tabgenbench score``: score a table made elsewhere."""
+"""``tabgenbench score``: score synthetic rows from another program."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["score"]
 
 
 @click.command()
-@click.option("--train", type=PATH, required=True, help="Rows the model was trained on (CSV, Parquet or h5ad).")
+@click.option("--train", type=PATH, required=True, help="Training rows of the model (CSV, Parquet or h5ad).")
 @click.option("--test", type=PATH, required=True, help="Held-out real rows.")
-@click.option("--synthetic", type=PATH, required=True, help="Rows the model made, for the conditions of --test.")
-@click.option("--conditions", default="", metavar="A,B", help="Columns that are conditions and no features.")
-@click.option("--ignore", default="", metavar="A,B", help="Columns to leave out.")
+@click.option("--synthetic", type=PATH, required=True, help="Synthetic rows, for the conditions of --test.")
+@click.option("--conditions", default="", metavar="A,B", help="Columns that are conditions, not features.")
+@click.option("--ignore", default="", metavar="A,B", help="Columns to exclude.")
 @click.option("--log2p1", is_flag=True, help="Take log2(x + 1) before standardising by the training rows.")
 @click.option("-m", "--metric", "metrics", multiple=True, metavar="NAME[:k=v,...]", help="Metric.  [default: all]")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of metrics that draw.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of random metrics.")
 @json_option
 @click.pass_obj
 def score(
@@ -37,10 +37,10 @@ def score(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Score synthetic rows that another program made, with the metrics of a run.
+    """Score synthetic rows from another program with the metrics of a run.
 
-    The three files have the same feature columns; a first column of unique text is taken as sample ids. Without
-    --conditions all rows are of one condition. Scores need rows in no particular order.
+    The three files need the same feature columns. A first column of unique text contains sample ids. Without
+    --conditions, all rows have the same condition. The order of rows does not matter.
     """
     from tabgenbench.run.score_tables import ScoreRequest, score_tables
 

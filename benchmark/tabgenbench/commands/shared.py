@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they show tables."""
+"""Options and table output shared by several commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["PATH", "data_dir_option", "json_option", "print_rows", "store_option
 
 
 class _HomePath(click.Path):
-    """A path in which ``~`` stands for the home folder, even where no shell has replaced it."""
+    """A path whose ``~`` is expanded to the home folder, also if the shell has not done so."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()
@@ -25,18 +25,18 @@ store_option = click.option(
     type=PATH,
     default=Path("store"),
     show_default=True,
-    help="Folder that keeps splits, synthetic tables, scores and records.",
+    help="Folder for splits, synthetic tables, scores and records.",
 )
 data_dir_option = click.option(
     "--data-dir",
     type=PATH,
     help="Root folder of downloaded data; also read from TABGENBENCH_DATA.",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a script to read.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def print_rows(header: Sequence[str], rows: Sequence[Sequence[Any]], *, indent: str = "") -> None:
-    """Print rows in aligned columns, numbers to the right."""
+    """Print rows in aligned columns; numbers are right-aligned."""
     cells = [[str(value) for value in row] for row in rows]
     widths = [max(len(text) for text in column) for column in zip(header, *cells, strict=True)]
     numeric = [bool(rows) and all(isinstance(row[j], int | float) for row in rows) for j in range(len(header))]

@@ -1,4 +1,4 @@
-"""``tabgenbench status``: how far the suites of a store are."""
+"""``tabgenbench status``: show the progress of the suites of a store."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ HEADER = ["suite", "cells", "done", "running", "failed", "skipped", "waiting", "
 @store_option
 @json_option
 def status(store: Path, as_json: bool) -> None:
-    """Show how far each suite of a store is, what runs now and where, and what failed and why.
+    """Show the progress of each suite in a store.
 
-    Runs may be at work. The time left is estimated from the cells that are finished, and '-' where there is nothing to
-    tell it from. A cell that has a metric which failed counts as failed.
+    Lists running cells with their hosts, and failures with reasons. The command also works during a run. The time left
+    is estimated from finished cells; '-' means that there is no estimate. A cell with a failed metric counts as failed.
     """
     from tabgenbench.errors import StoreError
     from tabgenbench.store.claims import Claims
@@ -39,9 +39,9 @@ def status(store: Path, as_json: bool) -> None:
     owners = Claims(opened).owners()
     standings = [find_standing(opened, suite, owners) for suite in suites]
     for found in opened.quarantined:
-        click.echo(f"cannot be read: {found}", err=True)
+        click.echo(f"corrupt: {found}", err=True)
     if not standings:
-        raise StoreError(f"--store: {store} holds no suite; run one first: tabgenbench run quickstart --store {store}")
+        raise StoreError(f"--store: {store} has no suite; run one first: tabgenbench run quickstart --store {store}")
     if as_json:
         click.echo(json.dumps(_as_json(standings, opened), indent=1))
     else:
@@ -63,7 +63,7 @@ def _print(standings: list[Standing]) -> None:
 
 
 def _counts(standing: Standing) -> dict[str, Any]:
-    """Return the columns of a suite but the last."""
+    """Return all columns of a suite except the time left."""
     one = standing
     values = (one.name, one.cells, one.done, len(one.running), one.failed, one.skipped, one.waiting)
     return dict(zip(HEADER[:-1], values, strict=True))

@@ -1,1 +1,1 @@
-"""Engines: run one function in a supervised process, with limits, kills and messages."""
+"""Engines: run one function in a supervised process, with limits, termination and messages."""

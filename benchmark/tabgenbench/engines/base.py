@@ -19,12 +19,12 @@ Send = Callable[[Any], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What a task may use.
+    """The resources that a task may use.
 
     Attributes:
         threads: number of threads of every numerical library.
-        timeout: wall-clock limit of every phase in seconds, or None; a phase entered again goes on where it was.
-        memory: limit of the process tree's proportional set size in bytes, or None.
+        timeout: wall-clock limit of every phase in seconds, or None; a phase that is entered again continues its count.
+        memory: limit of the proportional set size of the process tree in bytes, or None.
     """
 
     threads: int = 1
@@ -34,21 +34,21 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """Work for one process: a function of the payload and of a way to send messages while it runs.
+    """Work for one process: a function that takes a payload and a callback that sends messages.
 
     Paths are absolute. An engine may move files: it then runs ``task.moved({old: new})``.
 
     Attributes:
-        function: an importable function ``(payload, send) -> value``; a `Mark` that it sends begins a phase.
-        payload: what it is given; pickled.
-        limits: what it may use.
-        log: file that takes the process's standard output and error.
-        reads: files and folders that it reads; a folder does not change while the run lasts.
-        writes: an existing, empty folder that it writes to, or None; its content counts only where the task ends well.
-        uses_gpu: whether it computes on a GPU.
-        preload: which of `EngineOptions.preloads` its process should begin with; empty for the last of them.
-        environment: environment variables of the process, set before anything else is done in it.
-        distributions: those of the plugins that it uses, whose versions the outcome's environment names.
+        function: an importable function ``(payload, send) -> value``; sending a `Mark` begins a phase.
+        payload: the argument of the function; it must be picklable.
+        limits: the resources that the task may use.
+        log: file for the standard output and standard error of the process.
+        reads: files and folders that the task reads. A folder must not change during the run.
+        writes: an existing, empty folder for results, or None. Its content is valid only if the task succeeds.
+        uses_gpu: whether the task computes on a GPU.
+        preload: the entry of `EngineOptions.preloads` that the process starts with, by name; empty selects the last.
+        environment: environment variables of the process, set before the task is loaded.
+        distributions: distributions of the plugins that the task uses; the outcome records their versions.
     """
 
     function: Callable[[Any, Send], Any]
@@ -63,7 +63,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return the task with other files: each path that is a key of ``places``, or lies below one, is replaced."""
+        """Return a copy of the task in which each path that equals or lies below a key of ``places`` is replaced."""
         return replace(
             self,
             payload=_moved(self.payload, places),
@@ -74,7 +74,7 @@ class Task:
 
 
 def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
-    """Return a value with the paths in it replaced; looks into dataclasses, tuples, lists and dictionaries."""
+    """Return a copy of a value with its paths replaced; searches dataclasses, tuples, lists and dictionaries."""
     if isinstance(value, Path):
         found = next((old for old in (value, *value.parents) if old in places), None)
         return value if found is None else places[found] / value.relative_to(found)
@@ -91,12 +91,13 @@ def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
 
 @dataclass(frozen=True)
 class Mark:
-    """A message that says which phase of a task begins: its limit of time and its figures are its own.
+    """A message that announces the start of a phase. Each phase has its own time limit and measurements.
 
     Attributes:
         phase: name of the phase.
-        peak: how far the process rose above its level in the phase that ends, in bytes.
-        level: proportional set size of the process when the phase began, in bytes, where memory is counted from here.
+        peak: peak memory of the process above its level during the previous phase, in bytes.
+        level: proportional set size of the process at the start of the phase, in bytes; None continues the previous
+            measurement.
     """
 
     phase: str
@@ -106,9 +107,9 @@ class Mark:
 
 @dataclass
 class Usage:
-    """What a phase took: wall-clock seconds as the supervisor saw them, and the peak of memory in bytes.
+    """Cost of a phase: wall-clock seconds measured by the supervisor, and peak memory in bytes.
 
-    The peak is the process tree's proportional set size above its level before the phase that last set a level.
+    The peak is the proportional set size of the process tree minus the last recorded level.
     """
 
     seconds: float = 0.0
@@ -117,16 +118,16 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a task ended.
+    """Result of a task.
 
     Attributes:
-        status: ``ok`` when the function returned; then ``value`` is what it returned.
-        reason: one sentence when it is not ok.
-        traceback: tail of the traceback, where there is one.
-        output: tail of what the process wrote.
-        phase: the phase that it ended in.
+        status: ``ok`` if the function returned; ``value`` is then its return value.
+        reason: why the task did not succeed, in one sentence; empty if the status is ``ok``.
+        traceback: tail of the traceback, or an empty string.
+        output: tail of the output of the process.
+        phase: the phase in which the task ended.
         phases: seconds and memory of each phase.
-        environment: where it ran.
+        environment: machine and software that ran the task.
     """
 
     status: Status
@@ -146,18 +147,18 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """How an engine works. `Engine.settle` decides what is None.
+    """Options of an engine. `Engine.settle` replaces None by a default.
 
     Attributes:
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; settled, one that exists.
-        workers: tasks at a time.
-        threads: threads of each.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; after `Engine.settle`, a device that exists.
+        workers: number of tasks that run at the same time.
+        threads: threads of each task.
         timeout: limit of each phase in seconds, or None.
         memory: limit of a task's memory in bytes, or None.
-        slots_per_gpu: tasks that share a GPU.
-        address: where the cluster is, as the engine writes it, or None.
-        probe: a path in the store that nothing has, for an engine that checks whether other machines see the store.
-        preloads: modules that the processes of tasks should find imported, by the name that `Task.preload` gives.
+        slots_per_gpu: number of tasks that share a GPU.
+        address: address of the cluster in the engine's own notation, or None.
+        probe: an unused path in the store. An engine can write to it to check that other machines see the store.
+        preloads: modules that task processes start with, by name; `Task.preload` selects an entry.
     """
 
     device: str = "auto"
@@ -172,23 +173,23 @@ class EngineOptions:
 
     @property
     def n_workers(self) -> int:
-        """Tasks at a time: 1 where nothing else was decided."""
+        """Number of tasks that run at the same time; 1 by default."""
         return self.workers or 1
 
     @property
     def n_threads(self) -> int:
-        """Threads of each task: 1 where nothing else was decided."""
+        """Threads of each task; 1 by default."""
         return self.threads or 1
 
 
 class Engine(ABC):
-    """Runs tasks and enforces their limits. ``--executor`` chooses one by its name.
+    """Runs tasks and enforces their limits. ``--executor`` selects an engine by name.
 
     Attributes:
-        name: its name on the command line.
+        name: name of the engine on the command line.
         summary: one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner then calls it from
-            its main thread, which an interrupt reaches.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner then calls it
+            from its main thread, which receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]
@@ -201,24 +202,25 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with device, workers and threads decided; starts nothing that lasts.
+        """Return the options with device, workers and threads filled in. Leaves no process running.
 
         Raises:
-            ConfigError: the engine does not have one of the options.
+            ConfigError: the engine does not support one of the options.
             DeviceError: the device does not exist.
         """
 
-    @classmethod  # noqa: B027 - an engine may have nothing to begin
+    @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Begin what takes a while and tasks with this preload will need, without waiting for it."""
+        """Start slow preparations for tasks with this preload, without waiting for them."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Start a task as soon as a slot is free; ``on_message`` may be called in another thread for each message.
+        """Start a task as soon as a slot is free, and return a future of its outcome.
 
-        Every message but a `Mark` is passed on, all of them before the future is done.
+        ``on_message`` is called for each message except a `Mark`, possibly in another thread. All calls happen before
+        the future is done.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """End every task that still runs, with all its children. Called more than once."""
+        """Terminate every running task and all its child processes. May be called more than once."""

@@ -10,12 +10,12 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(name: str) -> str:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists; asks the driver in this process.
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists. Queries the driver in this process.
 
-    ``cuda`` stands for all GPUs that are visible.
+    ``cuda`` means all visible GPUs.
 
     Raises:
-        DeviceError: the device is not there or the name is none.
+        DeviceError: the device does not exist, or the name is invalid.
     """
     if name == "cpu":
         return "cpu"
@@ -33,7 +33,7 @@ def resolve_device(name: str) -> str:
 
 
 def _cuda_devices() -> int:
-    if not Path("/dev/nvidiactl").exists():  # spares the import of torch where there is no driver
+    if not Path("/dev/nvidiactl").exists():  # without a driver, torch need not be imported
         return 0
     import torch
 

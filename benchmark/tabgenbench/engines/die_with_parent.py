@@ -1,4 +1,4 @@
-"""Imported first by the fork server: it ends with the process that started it, even while it imports the rest."""
+"""Makes a fork server end with its parent, even during imports: the server imports this module first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tabgenbench.engines.prctl import end_with_parent
 
 __all__ = ["BOUND"]
 
-BOUND = "TABGENBENCH_BOUND"  # set where the thread that starts the server lives as long as its process
+BOUND = "TABGENBENCH_BOUND"  # "1" if the thread that starts the server lives as long as its process
 
 if os.environ.get(BOUND) == "1":
     end_with_parent()

@@ -1,4 +1,4 @@
-"""Where a run takes place: what its records say of the machine and the software."""
+"""Environment of a run: versions of the software and properties of the machine, for the records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tabgenbench.records import Environment
 __all__ = ["available_cores", "describe_environment", "imported_versions", "visible_gpus"]
 
 PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", "anndata")
-# By the module's name, what only some models, metrics and engines import, which then decides on their results.
+# Module name -> distribution of packages that only some plugins and engines import and that influence their results.
 OCCASIONAL = {
     "copulas": "copulas",
     "ctgan": "ctgan",
@@ -52,12 +52,12 @@ def describe_environment(
     """Return versions, git commit, machine, processor with its clock, threads, and the time in UTC.
 
     Args:
-        threads: threads of a task.
-        device: where it computes.
-        workers: tasks at a time.
-        timing: whether times are to be comparable.
-        started: time in UTC.
-        distributions: those of the plugins in use; their versions count, and those of what they require.
+        threads: threads of each task.
+        device: device of the tasks.
+        workers: number of tasks that run at the same time.
+        timing: whether times of cells must be comparable.
+        started: start time in UTC.
+        distributions: distributions of the plugins in use; their versions and those of their requirements are included.
     """
     packages = dict(_versions(PACKAGES))
     for name in distributions:
@@ -82,12 +82,12 @@ def describe_environment(
 
 
 def imported_versions() -> dict[str, str]:
-    """Return the versions of what this process has imported and not every task does; asked where a task has run."""
+    """Return the versions of the `OCCASIONAL` packages that this process, a worker, has imported."""
     return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 
 def visible_gpus(device: str) -> tuple[str, ...]:
-    """Return the GPUs that ``cuda`` (all) or ``cuda:1`` (one) stands for, as CUDA_VISIBLE_DEVICES names them."""
+    """Return the GPUs of ``cuda`` (all) or ``cuda:1`` (one), named as in CUDA_VISIBLE_DEVICES."""
     kind, _, index = device.partition(":")
     if kind == "cpu":
         return ()
@@ -104,7 +104,7 @@ def visible_gpus(device: str) -> tuple[str, ...]:
 def _cpu_mhz() -> float | None:
     try:
         frequency = psutil.cpu_freq()
-    except (OSError, NotImplementedError, RuntimeError):  # a virtual machine may not tell
+    except (OSError, NotImplementedError, RuntimeError):  # a virtual machine may hide the frequency
         return None
     return round(frequency.current, 1) if frequency is not None and frequency.current else None
 
@@ -117,22 +117,22 @@ def _clock() -> str:
 
 @lru_cache
 def _plugin_versions(name: str) -> dict[str, str]:
-    """Return the version of a plugin's distribution and of what it requires, where it is installed."""
+    """Return the versions of a plugin's distribution and of its requirements, if they are installed."""
     if not name or name in PACKAGES:
         return {}
     try:
         required = [required_package(line) for line in requires(name) or [] if "extra" not in line.partition(";")[2]]
-    except Exception:  # it was registered without being installed, or its installation is broken
+    except Exception:  # the plugin was registered without installation, or its installation is broken
         return {}
     return _versions((name, *required))
 
 
 @lru_cache
 def _versions(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of those that are installed, by the names that they have there."""
+    """Return the versions of the installed distributions, by their official names."""
     found = {}
     for name in names:
-        with contextlib.suppress(Exception):  # it is not installed, or its installation is broken
+        with contextlib.suppress(Exception):  # the distribution is missing or broken
             one = distribution(name)
             found[one.name] = one.version
     return found
@@ -149,7 +149,7 @@ def _cpu_model() -> str:
 
 @lru_cache(maxsize=1)
 def _git_commit() -> str:
-    """Return the commit of the checkout that this package runs from, with ``-dirty`` where it was changed, or ''."""
+    """Return the git commit of this package's checkout, with ``-dirty`` if it has changes, or an empty string."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -160,6 +160,6 @@ def _git_commit() -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     if not git("ls-files", "--error-unmatch", str(Path(__file__))):
-        return ""  # installed below some other checkout, whose commit says nothing of this program
+        return ""  # installed inside an unrelated checkout, whose commit does not describe this program
     commit = git("rev-parse", "HEAD")
     return commit + "-dirty" if commit and git("status", "--porcelain", "--untracked-files=no") else commit

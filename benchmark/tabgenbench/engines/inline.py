@@ -1,4 +1,4 @@
-"""The inline engine: every task in this process, one after the other, for a debugger or a fast test."""
+"""The inline engine: runs tasks one by one in this process, for debuggers and fast tests."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ __all__ = ["InlineEngine", "run_here"]
 
 
 class InlineEngine(Engine):
-    """Every task in the calling thread; what it changes of the process is restored.
+    """Runs every task in the calling thread, then restores the state of the process.
 
-    It has no limits: nothing here can end code that hangs, and a task that ends its process ends the run. What a task
-    prints is printed. The time of a first fit includes what a process of its own would have done before.
+    There are no limits: code that hangs is not terminated, and a task that ends its process ends the run. The output of
+    a task goes to the output of this process. The time of the first fit includes imports and warm-up, which `local`
+    excludes.
     """
 
     name = "inline"
@@ -37,7 +38,7 @@ class InlineEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with one worker and one thread, where nothing else is asked for."""
+        """Return the options with one worker, and one thread unless another number is given."""
         for option, given in (
             ("--timeout", options.timeout is not None),
             ("--memory", options.memory is not None),
@@ -52,7 +53,7 @@ class InlineEngine(Engine):
         return replace(options, device=resolve_device(options.device), workers=1, threads=options.n_threads)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Run a task now, in this thread. An interrupt is not caught."""
+        """Run a task now, in this thread. KeyboardInterrupt is not caught."""
         gpus = visible_gpus(self.options.device) if self.options.device.startswith("cuda") else ()
         variables = {**task.environment, **({"CUDA_VISIBLE_DEVICES": gpus[0]} if gpus else {})}
         future: Future[Outcome] = Future()
@@ -60,13 +61,13 @@ class InlineEngine(Engine):
         return future
 
     def close(self) -> None:
-        """Do nothing: no task runs outside `submit`."""
+        """Do nothing: tasks run only during `submit`."""
 
 
 def run_here(task: Task, on_message: Callable[[Any], None]) -> Outcome:
-    """Run a task in this thread and return how it ended; what it changes of the process is restored.
+    """Run a task in this thread and return its outcome; restore the state of the process afterwards.
 
-    Time and memory are measured, not limited. For an engine that has the process already.
+    Time and memory are measured, but not limited. For engines that provide the process themselves.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch, floats = Watch(os.getpid(), task), float_environment()

@@ -1,4 +1,4 @@
-"""Protection of a process against what a plugin's code changes in it."""
+"""Restores the state of a process after plugin code has run in it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["unchanged_process"]
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Restore what the block changes of the process.
+    """Restore the state of the process after the block.
 
-    That is the working folder, environment, import paths, temporary folder, standard streams, signal handlers, warning
-    filters, random states, and settings of NumPy and torch.
+    The state consists of the working folder, environment variables, import paths, temporary folder, standard streams,
+    signal handlers, warning filters, random states, and the settings of NumPy and torch.
     """
     folder, environment, paths, scratch = os.getcwd(), dict(os.environ), list(sys.path), tempfile.tempdir
     streams, state = (sys.stdin, sys.stdout, sys.stderr), random.getstate()
@@ -86,7 +86,7 @@ def _torch() -> Callable[[], None]:
 
 
 def _reset_torch() -> None:
-    """Give torch the settings that it has after its import, where the block imported it."""
+    """Reset torch to its settings after import, if the block imported it."""
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.random.default_generator.manual_seed(SEED_AFTER_IMPORT)
@@ -96,4 +96,4 @@ def _reset_torch() -> None:
         torch.use_deterministic_algorithms(False)
 
 
-SEED_AFTER_IMPORT = 67280421310721  # of torch's generator of random numbers
+SEED_AFTER_IMPORT = 67280421310721  # default seed of torch's random number generator

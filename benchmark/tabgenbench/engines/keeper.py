@@ -1,8 +1,8 @@
-"""The keeper: a process above the workers of one slot that lets nothing of a task escape.
+"""The keeper: the parent process of the workers of one slot; it terminates every process of a task.
 
-The keeper is forked from the fork server and forks a worker for each task. It is a child subreaper: whatever a worker's
-descendants detach becomes the keeper's child in the end, so that the whole tree can be found, killed and counted. It
-runs no code of a plugin, not even to read a task, so that one worker begins like another.
+The keeper is forked from the fork server and forks a worker for each task. It is a child subreaper: when a
+descendant of a worker is orphaned, it becomes a child of the keeper. The keeper can therefore find, kill and measure
+the whole process tree. It runs no plugin code and does not unpickle tasks, so every worker starts from the same state.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["keep", "kill_tree"]
 
 KEEPER_SIGNALS = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LOOK_SECONDS = 1.0
-TRACKER_SECONDS = 1.0  # for what multiprocessing has for it, to remove the shared memory that a task has left
-TRACKER = "resource_tracker import main"  # in its command line; joblib's is of the same make
-KILL_SECONDS = 3.0  # a process that outlives SIGKILL this long hangs in the kernel, and nobody can end it
+TRACKER_SECONDS = 1.0  # time for multiprocessing's resource tracker to remove shared memory that a task has left
+TRACKER = "resource_tracker import main"  # part of the tracker's command line; joblib's tracker has it too
+KILL_SECONDS = 3.0  # a process that survives SIGKILL this long hangs in the kernel and cannot be killed
 
 
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
-    """Kill all descendants of a process that stays: until there are none, or the time is over."""
+    """Kill all descendants of a process, but not the process itself. Repeat until none is left or the time is over."""
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
@@ -47,20 +47,20 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 
 
 def keep(control: Connection) -> None:
-    """Be a keeper: for each task that comes through ``control``, start its worker and end whatever it leaves.
+    """Run a keeper: for each task received through ``control``, start its worker and kill the processes it leaves.
 
-    Answers with the worker's wait status when nothing is left. SIGTERM has everything killed and ends the keeper; so
-    does the end of the process that started it.
+    Sends the wait status of the worker when no process of the task is left. On SIGTERM, or when the runner ends, the
+    keeper kills all its descendants and ends.
     """
     become_subreaper()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
-    os.setsid()  # a Ctrl-C in the terminal is the runner's to answer
+    os.setsid()  # only the runner handles Ctrl-C in the terminal
     runner = multiprocessing.parent_process()
     sources: list[Any] = [control] if runner is None else [control, runner.sentinel]
     status: int | None = 0
-    with contextlib.suppress(EOFError, OSError):  # of a runner that has ended
+    with contextlib.suppress(EOFError, OSError):  # the runner has ended
         while status is not None:
-            pid, orders = _stand_by(mask)  # the next worker is there before its task is
+            pid, orders = _stand_by(mask)  # the next worker is forked before its task arrives
             if control not in wait(sources):
                 break
             given = control.recv()
@@ -73,11 +73,11 @@ def keep(control: Connection) -> None:
             _end_all()
             control.send(status)
     _end_all()
-    os._exit(0)  # nothing of this process needs tidying
+    os._exit(0)  # this process has nothing to clean up
 
 
 def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
-    """Fork a process that does the task which comes through the connection; return its number, and the connection."""
+    """Fork a worker that waits for a task from a connection; return its process id and the connection."""
     orders, other = multiprocessing.Pipe(duplex=True)
     keeper = os.getpid()
     pid = os.fork()
@@ -85,7 +85,7 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
         other.close()
         return pid, orders
     end_with_parent()
-    if os.getppid() == keeper:  # else it was gone before this process could ask to go with it
+    if os.getppid() == keeper:  # else the keeper ended before end_with_parent() took effect
         orders.close()
         with contextlib.suppress(EOFError, OSError):
             given = other.recv()
@@ -94,7 +94,7 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:
-    """Return the wait status of a child, or None when this process is to end before it; reaps orphans meanwhile."""
+    """Wait for a child and reap orphans. Return the child's wait status, or None if the keeper must end first."""
     while True:
         while True:
             try:
@@ -113,9 +113,9 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill and reap every child; all descendants become children as their parents die.
+    """Kill and reap every child. All descendants become children when their parents die.
 
-    Trackers of resources come last: they end by themselves once all that used them are gone.
+    Resource trackers are killed last: they end by themselves when all processes that use them have ended.
     """
     started = time.monotonic()
     while (passed := time.monotonic() - started) < KILL_SECONDS:

@@ -23,16 +23,16 @@ from tabgenbench.engines.worker import Given
 
 __all__ = ["Keeper"]
 
-EXIT_SECONDS = 0.5  # how long a process that has given its result may take to end by itself
+EXIT_SECONDS = 0.5  # time for a process to end by itself after it has sent its result
 KEEPER_SECONDS = 5.0
 STRAY_SECONDS = 1.0
 
 
 class Keeper:
-    """Starts a keeper, and gives it one task after another; of one thread at a time.
+    """Starts a keeper and sends it tasks one by one. Only one thread at a time may use it.
 
     Args:
-        server: the fork server that starts it.
+        server: the fork server that forks the keeper.
     """
 
     def __init__(self, server: ForkServer) -> None:
@@ -40,16 +40,16 @@ class Keeper:
         self.control, other = multiprocessing.Pipe(duplex=True)
         self._process = server.start(keep, other)
         other.close()
-        self._busy = False  # whether a task was given whose end has not been told
+        self._busy = False  # whether the keeper has a task and has not yet reported its end
         self._status: int | None = None
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process id of the keeper."""
         return int(self._process.pid or 0)
 
     def begin(self, task: Task, sender: Connection, folder: Path) -> None:
-        """Have a task begun that sends its messages into ``sender`` and has ``folder`` for temporary files."""
+        """Start a task that sends its messages to ``sender`` and uses ``folder`` for temporary files."""
         given = Given(
             task=pickle.dumps(task),
             log=task.log.absolute(),
@@ -59,12 +59,12 @@ class Keeper:
             folder=_working_folder(),
         )
         self._busy, self._status = True, None
-        with contextlib.suppress(OSError):  # of one that has ended: nobody sends then, and that is seen
+        with contextlib.suppress(OSError):  # the keeper has ended; the supervisor then sees a closed pipe
             self.control.send(given)
             send_handle(self.control, sender.fileno(), self.pid)
 
     def wait_status(self, seconds: float = KEEPER_SECONDS) -> int | None:
-        """Return how the worker ended, once nothing of it is left, or None where the keeper cannot say."""
+        """Return the worker's wait status when all its processes have ended; None if the keeper does not report it."""
         if self._busy:
             with contextlib.suppress(EOFError, OSError):
                 if self.control.poll(seconds):
@@ -73,14 +73,14 @@ class Keeper:
         return self._status
 
     def waits(self) -> bool:
-        """Whether it is there for another task."""
+        """Whether the keeper is alive and has no task."""
         return not self._busy and not self.control.poll() and self._process.is_alive()
 
     def end(self) -> bool:
-        """Have the task ended and all that is left of it; return whether the keeper can be given another."""
+        """Terminate the task and all its processes; return whether the keeper can run another task."""
         if self.wait_status(EXIT_SECONDS) is not None:
             return True
-        if self._process.exitcode is None:  # else its number may be another process's by now
+        if self._process.exitcode is None:  # else another process may have the same id
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGTERM)
                 os.kill(self.pid, signal.SIGCONT)  # a plugin may have stopped it
@@ -95,7 +95,7 @@ class Keeper:
         return False
 
     def dismiss(self) -> None:
-        """Let it end, where no task runs."""
+        """End the keeper, which must have no task."""
         self.control.close()
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:
@@ -105,18 +105,18 @@ class Keeper:
 
     def _close(self) -> None:
         self.control.close()
-        with contextlib.suppress(ValueError):  # of a process that even SIGKILL has not ended
+        with contextlib.suppress(ValueError):  # the process survived SIGKILL
             self._process.close()
 
 
 def _working_folder() -> str:
-    with contextlib.suppress(FileNotFoundError):  # somebody has removed it
+    with contextlib.suppress(FileNotFoundError):  # the working folder was removed
         return os.getcwd()
     return "/"
 
 
 def _kill_strays() -> None:
-    """Kill what a keeper that was itself killed has left, and what became this process's child by that."""
+    """Kill the processes of a keeper that was itself killed; they have become children of this process."""
     deadline = time.monotonic() + STRAY_SECONDS
     while time.monotonic() < deadline:
         for one in filter(_is_orphan, psutil.Process().children()):
@@ -129,7 +129,7 @@ def _kill_strays() -> None:
 
 
 def _is_orphan(process: Any) -> bool:
-    """Whether a child was not started by this process: the processes of a task have a session of their own."""
+    """Whether a child was adopted, not started, by this process: every task has its own session."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(process.pid) != os.getsid(0)
     return False

@@ -1,4 +1,4 @@
-"""The local engine: every task in a fresh process of a fork server that has imported what it needs."""
+"""The local engine: runs every task in a new process, forked from a server that has imported the task's libraries."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from tabgenbench.records import Environment
 __all__ = ["LocalEngine", "Supervisor", "server_for"]
 
 POLL_SECONDS = 0.1
-SMALL_BYTES = 2**30  # a process with more memory takes a while to end, and the next may need that memory
-MAX_WORKERS = 8  # by default; each holds a copy of its model and rows
-MEMORY_SHARE = 0.9  # of the machine's memory, for one task, by default
+SMALL_BYTES = 2**30  # a larger process takes time to end, and the next task may need its memory
+MAX_WORKERS = 8  # default limit; each worker holds a copy of its model and rows
+MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machine's memory
 
 
 class Supervisor:
-    """Runs tasks on this machine, each in a process tree of its own, and ends the tree when the task is over.
+    """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    One object serves many threads. The fork servers of a process are started once, with the threads first asked for.
+    Many threads may share one object. Each fork server is started once; the first request fixes its number of threads.
 
     Args:
-        threads: number of threads that libraries find in their environment variables.
-        preloads: modules that tasks find imported, by the name that a task gives; the last are for tasks without one.
-        overlap: whether the process of a small task that has given its result may end while the next one begins.
+        threads: number of threads for the environment variables of numerical libraries.
+        preloads: modules to import before a task starts, by name; tasks that name none use the last entry.
+        overlap: whether the next task may start while the process of a small finished task still ends.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class Supervisor:
     ) -> None:
         become_subreaper()
         self._threads, self._preloads, self._overlap = threads, dict(preloads or {}), overlap
-        # Methods of lists are of one step each, so that threads may share these.
+        # Methods of lists are atomic, so threads may share these.
         self._idle: list[Keeper] = []
         self._ending: list[tuple[Keeper, Path]] = []
 
     def run(self, task: Task, on_message: Callable[[Any], None], stopping: threading.Event) -> Outcome:
-        """Run a task to its end, or to that of its limits, or until ``stopping`` is set; nothing of it is left.
+        """Run a task until it ends, exceeds a limit, or ``stopping`` is set; then kill its process tree.
 
-        ``on_message`` is called in this thread with each message of the task but its marks.
+        ``on_message`` is called in this thread for each message except a `Mark`.
         """
         keeper = self._take_keeper(server_for(task.preload, self._preloads, self._threads))
         started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -81,16 +81,16 @@ class Supervisor:
         return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
-        """End what is left of the last tasks, and the processes that wait for the next."""
+        """Kill remaining processes of finished tasks, and end the idle keepers."""
         self._settle()
         for keeper in self._idle:
-            keeper.control.close()  # all of them end at the same time
+            keeper.control.close()  # all keepers end concurrently
         while self._idle:
             self._idle.pop().dismiss()
 
     def _settle(self) -> None:
-        """Wait until nothing is left of the tasks that have given their result."""
-        with contextlib.suppress(IndexError):  # another thread may take the last one
+        """Wait until all processes of finished tasks have ended."""
+        with contextlib.suppress(IndexError):  # another thread may pop the last item
             while True:
                 keeper, folder = self._ending.pop()
                 try:
@@ -100,7 +100,7 @@ class Supervisor:
                     scratch.remove_folder(folder)
 
     def _take_keeper(self, server: ForkServer) -> Keeper:
-        with contextlib.suppress(StopIteration, ValueError):  # another thread may take the one that was found
+        with contextlib.suppress(StopIteration, ValueError):  # another thread may take the keeper found here
             while True:
                 keeper = next(one for one in self._idle if one.server is server)
                 self._idle.remove(keeper)
@@ -111,16 +111,16 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server for tasks with this preload: its modules, else the last ones."""
+    """Return the fork server for this preload; without an entry for it, the last entry is used."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
 
 class LocalEngine(Engine):
-    """Every task in a process of its own on this machine."""
+    """Runs every task in its own process on this machine."""
 
     name = "local"
-    summary = "processes on this machine, with limits of time and memory"
+    summary = "processes on this machine, with time and memory limits"
 
     def __init__(self, options: EngineOptions) -> None:
         super().__init__(options)
@@ -132,16 +132,16 @@ class LocalEngine(Engine):
             self._gpus = queue.SimpleQueue()
             for gpu in (
                 visible_gpus(options.device) * options.slots_per_gpu
-            ):  # in rounds: no GPU has two tasks before each has one
+            ):  # round robin: every GPU gets a task before any gets two
                 self._gpus.put(gpu)
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options for this machine: its device, a worker a core or a slot of a GPU, its memory."""
+        """Return the options with defaults for this machine: device, one worker per core or GPU slot, memory limit."""
         if options.address:
-            raise ConfigError(f"--address: --executor {cls.name} has none; leave it out, or use --executor ray")
+            raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")
         device = resolve_device(options.device)
-        # Tasks beside each other use cores better than threads inside one: no thread waits for another.
+        # Parallel tasks use cores better than threads within one task, because tasks do not wait for each other.
         by_default = len(visible_gpus(device)) * options.slots_per_gpu or min(available_cores(), MAX_WORKERS)
         workers = options.workers or by_default
         return replace(
@@ -162,7 +162,7 @@ class LocalEngine(Engine):
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:
-        """End every task that still runs, with all its children, and forget those that wait."""
+        """Terminate every running task with its process tree, and drop queued tasks."""
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._supervisor.close()
@@ -197,18 +197,18 @@ def _listen(
     inbox = Inbox(messages)
     while True:
         if stopping.is_set():
-            return watch.ended("crashed", "the run was ended before this task had finished")
+            return watch.ended("crashed", "the run ended before this task finished")
         ready = wait([messages, keeper.control], POLL_SECONDS)
         over = watch.look()
         try:
             if messages in ready or over is not None:
                 end = _take(inbox, watch, on_message)
-                over = watch.look() if over is not None else None  # another phase may have begun by then
+                over = watch.look() if over is not None else None  # a message may have started another phase
                 if over is not None:
                     return over
                 if end is not None:
                     return watch.finished(end)
-            elif keeper.control in ready:  # the worker has ended, and said nothing more
+            elif keeper.control in ready:  # the worker ended without a final message
                 return watch.crashed(keeper.wait_status())
         except TornMessage as error:
             return over or watch.ended("crashed", str(error))
@@ -217,7 +217,7 @@ def _listen(
 
 
 def _take(inbox: Inbox, watch: Watch, on_message: Callable[[Any], None]) -> dict[str, Any] | None:
-    """Pass on the messages that have arrived; return what the task said at its end, None where it has not ended."""
+    """Forward the messages that have arrived; return the content of the final message, or None if it is missing."""
     for kind, content in inbox.read():
         if kind == "end":
             end: dict[str, Any] = content

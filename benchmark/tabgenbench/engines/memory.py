@@ -1,4 +1,4 @@
-"""Memory of processes, in bytes: the proportional set size, which counts a page shared by n processes as 1/n."""
+"""Memory of processes in bytes: the proportional set size (PSS), which counts a page shared by n processes as 1/n."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ __all__ = [
 
 GROUPS = Path("sys/fs/cgroup")
 
-_level = 0  # resident size of this process when its peak was reset
-_children = 0  # largest resident size, until then, of a child that it waited for
+_level = 0  # resident size of this process at the last reset of its peak
+_children = 0  # largest resident size of its reaped children until that reset
 
 
 def proportional(processes: Iterable[psutil.Process]) -> int:
-    """Return the summed proportional set size of processes, leaving out those that are gone."""
+    """Return the sum of the proportional set sizes of processes; processes that have ended are skipped."""
     total = 0
     for one in processes:
         with contextlib.suppress(psutil.Error):
@@ -37,7 +37,7 @@ def proportional(processes: Iterable[psutil.Process]) -> int:
 
 
 def resident(processes: Iterable[psutil.Process]) -> int:
-    """Return the summed resident set size: an upper bound of the proportional one, a hundred times cheaper to read."""
+    """Return the sum of the resident set sizes: an upper bound of the PSS that is a hundred times faster to read."""
     total = 0
     for one in processes:
         with contextlib.suppress(psutil.Error):
@@ -51,7 +51,7 @@ def own_level() -> int:
 
 
 def reset_own_peak(*, level: bool) -> None:
-    """Have `own_peak` look for the highest size from now on; with ``level``, it is counted from the present one."""
+    """Start a new measurement of `own_peak`; with ``level``, the current size becomes its reference level."""
     global _level, _children
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -61,49 +61,49 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return how far this process, or a child that it waited for, rose above its level; sees what sampling misses."""
+    """Return the peak size of this process or a reaped child above the reference level, including short peaks."""
     children = _children_peak()
     return max(0, _status_bytes("VmHWM") - _level, children - _level if children > _children else 0)
 
 
 @lru_cache(maxsize=1)
 def machine_memory() -> int:
-    """Return the memory that processes here may use together: the machine's, or a control group's lower limit."""
+    """Return the memory available to all processes: that of the machine, or a lower limit of the control group."""
     total = int(psutil.virtual_memory().total)
     limit = group_limit()
     return total if limit is None else min(total, limit)
 
 
 def group_limit(root: Path = Path("/")) -> int | None:
-    """Return the lowest limit of this process's control group and of those around it, or None where there is none.
+    """Return the lowest memory limit of this process's control group and its parent groups, or None without a limit.
 
     Args:
-        root: folder that holds ``proc`` and ``sys``.
+        root: folder that contains ``proc`` and ``sys``.
     """
     limits = []
     for folder, name, inside in _memory_groups(root):
-        # A container may not see the groups around its own: what is not there has no say.
+        # A container may not see the parent groups; those are skipped.
         for group in (inside, *inside.parents):
-            with contextlib.suppress(OSError, ValueError):  # without a limit it says "max", or a number beyond any
+            with contextlib.suppress(OSError, ValueError):  # without a limit the file contains "max" or a huge number
                 limits.append(int((folder / group / name).read_text()))
     return min(limits, default=None)
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """Yield the folder of each hierarchy that counts memory, its file of the limit, and the group of this process."""
-    places = {"": Path(), "memory": Path()}  # by controller; the second version of control groups names none
+    """Yield folder, name of the limit file, and group of this process for each hierarchy with a memory controller."""
+    places = {"": Path(), "memory": Path()}  # by controller; empty in version 2 of control groups
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = [*line.split(":", 2), "", ""][:3]
             kind = "memory" if "memory" in controllers.split(",") else controllers
-            if kind in places and ".." not in Path(path).parts:  # else it is outside of what can be seen from here
+            if kind in places and ".." not in Path(path).parts:  # else the group is not visible from here
                 places[kind] = Path(path.lstrip("/"))
     yield root / GROUPS, "memory.max", places[""]
     yield root / GROUPS / "memory", "memory.limit_in_bytes", places["memory"]
 
 
 def kernel_kills() -> int:
-    """Return how many processes the kernel has killed since it started because memory was used up."""
+    """Return how many processes the kernel has killed since boot because memory was exhausted."""
     with contextlib.suppress(OSError, StopIteration, IndexError, ValueError):
         lines = Path("/proc/vmstat").read_text().splitlines()
         return int(next(line for line in lines if line.startswith("oom_kill ")).split()[1])

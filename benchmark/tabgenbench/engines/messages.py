@@ -1,4 +1,4 @@
-"""Messages from a worker to its supervisor: whatever a plugin writes among them, the supervisor never waits for it."""
+"""Messages from a worker to its supervisor. Invalid data in the pipe never blocks the supervisor."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from typing import Any
 __all__ = ["Inbox", "Outbox", "TornMessage"]
 
 HEADER = struct.Struct("!Q")  # bytes of the pickle that follows
-MOST_BYTES = 4 * 2**30  # no message is larger: a larger one begins with bytes that are no header
+MOST_BYTES = 4 * 2**30  # upper limit of a message; a larger size means that the bytes are not a header
 CHUNK_BYTES = 2**20
 
 
 class TornMessage(Exception):
-    """What arrived is no message: something else has written into the pipe, or it cannot be unpickled here."""
+    """The received bytes are not a message: other code wrote to the pipe, or unpickling failed."""
 
 
 class Outbox:
-    """The worker's end of the pipe, an open file's number; its threads may share it."""
+    """The worker's end of the pipe, given as a file descriptor. Threads may share it."""
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any) -> None:
-        """Send one message; raises what pickle raises where the content cannot be sent, and sends nothing then."""
+        """Send one message. If the content cannot be pickled, raise the error of pickle and send nothing."""
         data = pickle.dumps((kind, content), protocol=pickle.HIGHEST_PROTOCOL)
         left = memoryview(HEADER.pack(len(data)) + data)
         with self._lock:
@@ -46,11 +46,11 @@ class Inbox:
         os.set_blocking(connection.fileno(), False)
 
     def read(self) -> list[tuple[str, Any]]:
-        """Return the messages that have arrived whole, without waiting for more.
+        """Return all complete messages that have arrived, without waiting.
 
         Raises:
-            EOFError: the other end is closed and everything was read.
-            TornMessage: what arrived is no message.
+            EOFError: the other end is closed and all data was read.
+            TornMessage: the received bytes are not a message.
         """
         try:
             chunk = os.read(self._connection.fileno(), CHUNK_BYTES)
@@ -69,7 +69,7 @@ class Inbox:
             return None
         (size,) = HEADER.unpack_from(self._arrived)
         if size > MOST_BYTES:
-            raise TornMessage("its process wrote something else into the pipe of its messages")
+            raise TornMessage("its process wrote invalid data to the message pipe")
         end = HEADER.size + size
         if len(self._arrived) < end:
             return None
@@ -77,13 +77,13 @@ class Inbox:
         del self._arrived[:end]
         try:
             kind, content = _readable(pickle.loads(data))
-        except (Exception, SystemExit) as error:  # a plugin's object may refuse in any way
-            raise TornMessage(f"what it sent cannot be read ({type(error).__name__})") from error
+        except (Exception, SystemExit) as error:  # unpickling a plugin's object may raise anything
+            raise TornMessage(f"its message cannot be unpickled ({type(error).__name__})") from error
         return kind, content
 
 
 def _readable(value: Any) -> Any:
-    """Return a value in which every text can be written: a half of a pair of surrogates becomes its escape."""
+    """Return a value whose strings can be encoded: unpaired surrogates become escape sequences."""
     if isinstance(value, str):
         return str.encode(value, "utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""How a process computes: threads of its libraries, and numbers too small for the usual form (denormals)."""
+"""Numerical settings of a process: threads of its libraries, and treatment of denormal numbers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tabgenbench.engines.fork_server import THREAD_VARIABLES
 
 __all__ = ["float_environment", "flush_denormals", "limit_threads", "set_float_environment"]
 
-FLUSH = 0x8040  # of the register MXCSR: denormal results become 0, denormal operands count as 0
-MXCSR = 28  # its place in the fenv_t of glibc on x86-64, in bytes
+FLUSH = 0x8040  # bits of the register MXCSR: flush denormal results to 0, treat denormal operands as 0
+MXCSR = 28  # offset of that register in glibc's fenv_t on x86-64, in bytes
 FENV_BYTES = 64  # 32 on x86-64
 
 
 def limit_threads(threads: int) -> None:
-    """Let torch use so many threads, and libraries that are imported from now on."""
+    """Set the number of threads of torch and of libraries that are imported later."""
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     if "torch" in sys.modules:
         import torch
@@ -26,9 +26,9 @@ def limit_threads(threads: int) -> None:
 
 
 def flush_denormals() -> None:
-    """Count denormals as 0 in this thread: optimiser moments that decay to them would slow every step.
+    """Treat denormals as 0 in this thread. Otherwise optimiser moments that decay to denormals slow every step.
 
-    This is what `torch.set_flush_denormal` does. Where torch is not imported it is done without torch, so that NumPy
+    This is what `torch.set_flush_denormal` does. If torch is not imported, the register is set directly, so that NumPy
     computes to the same bits in every task.
     """
     if "torch" not in sys.modules and platform.machine() == "x86_64":
@@ -43,14 +43,14 @@ def flush_denormals() -> None:
 
 
 def float_environment() -> bytes:
-    """Return how this thread rounds, and what it does with denormals, as the C library keeps it."""
+    """Return the floating-point environment of this thread (rounding, denormals) in the format of the C library."""
     state = ctypes.create_string_buffer(FENV_BYTES)
     _libm().fegetenv(state)
     return state.raw
 
 
 def set_float_environment(state: bytes) -> None:
-    """Set what `float_environment` returned."""
+    """Restore a floating-point environment returned by `float_environment`."""
     _libm().fesetenv(ctypes.create_string_buffer(state, FENV_BYTES))
 
 

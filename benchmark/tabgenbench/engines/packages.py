@@ -1,4 +1,4 @@
-"""Optional extras of TabGenBench, and which of their packages are missing; nothing is imported."""
+"""Finds missing packages of the optional extras of TabGenBench, without importing them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ PROJECT = "tabgenbench"  # the distribution that declares the extras
 
 @cache
 def missing_packages(extra: str) -> tuple[str, ...]:
-    """Return the packages of an extra that are not installed in any version; none is imported."""
+    """Return the packages of an extra that are not installed in any version, without importing them."""
     try:
         required = metadata.requires(PROJECT) or []
-    except metadata.PackageNotFoundError:  # run from its sources, not installed
+    except metadata.PackageNotFoundError:  # TabGenBench runs from its sources and is not installed
         return ()
     names = [
         required_package(line) for line in required if re.search(rf"\bextra\s*==\s*['\"]{re.escape(extra)}['\"]", line)

@@ -1,4 +1,4 @@
-"""What Linux does for a process that asks: see prctl(2)."""
+"""Process settings of the Linux kernel: see prctl(2)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
 def end_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends."""
+    """Ask the kernel to kill this process when the thread that started it ends."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def become_subreaper(*, on: bool = True) -> None:
-    """Have orphaned descendants of this process become its children, rather than those of process 1."""
+    """Make this process, rather than process 1, the parent of its orphaned descendants."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))

@@ -1,4 +1,4 @@
-"""Imported last by the fork server: what every task would else do anew in its process."""
+"""Last import of a fork server: work that every task process would otherwise repeat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["THREAD_POOLS"]
 
 
-THREAD_POOLS = ThreadpoolController()  # looks through all libraries, so it comes after their import
+THREAD_POOLS = ThreadpoolController()  # scans the loaded libraries, so it must follow their import
 
 gc.collect()
-gc.freeze()  # a collection in a fork would write to every object that it shares, and so copy its pages
+gc.freeze()  # else a garbage collection in a fork writes to every shared object and copies its pages

@@ -1,4 +1,4 @@
-"""The way to Ray: one that is started here, or a cluster that runs already, and what its nodes offer."""
+"""Connection to Ray, either started here or an existing cluster, and the resources of its nodes."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from tabgenbench.errors import ConfigError, DeviceError
 __all__ = ["Cluster", "Node", "Offer", "import_ray", "last_line", "survey", "usable"]
 
 KNOCK_SECONDS = 5.0
-STORE_BYTES = 256 * 2**20  # of Ray's object store; only messages go through it
-LONGEST_FOLDER = 43  # Ray adds up to 64 characters to make the address of a socket, which has 107 at most
-# Read when Ray is imported and started: no statistics to its makers, and no line of it on our standard output, where it
-# prints what happens to workers; what matters of that is in the records.
+STORE_BYTES = 256 * 2**20  # size of Ray's object store, which holds only messages
+LONGEST_FOLDER = 43  # Ray appends up to 64 characters for socket addresses, which have at most 107
+# Ray reads these variables at import and start. They turn off usage statistics and Ray's messages about workers on
+# standard output; the records contain the relevant information.
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".*",
@@ -36,7 +36,7 @@ QUIET = {
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of a cluster: Ray's name of it, its host name, and what it offers (memory in bytes)."""
+    """A machine of a cluster: Ray's node id, host name, and resources (memory in bytes)."""
 
     id: str
     host: str
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a cluster has for a run: the device, and how many cells it can take at a time."""
+    """Resources of a cluster for a run: the device, and the number of cells that can run at the same time."""
 
     device: str
     slots: int
@@ -57,12 +57,12 @@ class Cluster:
     """A connection to Ray.
 
     Args:
-        address: ``host:port`` or ``auto``; None starts a Ray of this process on this machine.
-        cpus: of a Ray that is started, the number of cores that it may give away.
-        gpus: likewise its GPUs, as CUDA_VISIBLE_DEVICES names them.
+        address: ``host:port`` or ``auto``; None starts Ray on this machine for this process.
+        cpus: number of cores that a Ray started here may allocate.
+        gpus: GPUs that a Ray started here may allocate, named as in CUDA_VISIBLE_DEVICES.
 
     Raises:
-        ConfigError: Ray is not installed, or there is none at the address.
+        ConfigError: Ray is not installed, or no cluster answers at the address.
     """
 
     def __init__(self, address: str | None, *, cpus: int = 0, gpus: Sequence[str] = ()) -> None:
@@ -79,7 +79,7 @@ class Cluster:
                 self._connect(address)
 
     def nodes(self) -> list[Node]:
-        """Return the machines that are alive."""
+        """Return the live machines of the cluster."""
         return [
             Node(
                 id=one["NodeID"],
@@ -93,7 +93,7 @@ class Cluster:
         ]
 
     def close(self) -> None:
-        """Leave the cluster; a Ray that was started here ends, and its files go."""
+        """Disconnect from the cluster. Stop a Ray that was started here and remove its files."""
         if self._is_ours:
             self.ray.shutdown()
         if self._folder is not None:
@@ -110,7 +110,7 @@ class Cluster:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 object_store_memory=STORE_BYTES,
-                _memory=machine_memory(),  # Ray's own figure leaves out what is in use at the moment
+                _memory=machine_memory(),  # by default Ray subtracts the memory currently in use
                 _temp_dir=self._folder,
             )
 
@@ -121,12 +121,12 @@ class Cluster:
         except Exception as error:  # Ray raises ConnectionError, RuntimeError, ValueError, among others
             raise ConfigError(
                 f"--address: cannot join the Ray cluster at {address} ({_first_line(error)}); "
-                "run this command on a node of the cluster, with the versions of Ray and Python that it has"
+                "run this command on a node of the cluster, with the cluster's versions of Ray and Python"
             ) from None
 
 
 def import_ray() -> Any:
-    """Return the package ray.
+    """Import and return the package ray.
 
     Raises:
         ConfigError: it is not installed.
@@ -142,40 +142,40 @@ def import_ray() -> Any:
 
 
 def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: int) -> dict[str, int]:
-    """Return how many tasks of ``threads`` threads each node takes at a time, by Ray's name of the node.
+    """Return how many tasks of ``threads`` threads each node can run at the same time, by node id.
 
     Raises:
         ConfigError: no node has so many cores.
-        DeviceError: no node has a GPU and ``device`` asks for one.
+        DeviceError: ``device`` requires a GPU and no node has one.
     """
     slots = {}
     for node in nodes:
         by_cores = int(node.cpus // threads)
         slots[node.id] = by_cores if device == "cpu" else min(by_cores, int(node.gpus) * slots_per_gpu)
     if device != "cpu" and not any(node.gpus for node in nodes):
-        raise DeviceError(f"--device: got {device!r}, and no node of the Ray cluster has a GPU; use --device cpu")
+        raise DeviceError(f"--device: got {device!r}, but no node of the Ray cluster has a GPU; use --device cpu")
     found = {node: count for node, count in slots.items() if count}
     if not found:
         most = max((int(node.cpus) for node in nodes), default=0)
         raise ConfigError(
-            f"--threads: got {threads}, and no node of the Ray cluster has so many cores to give"
-            f"{'' if device == 'cpu' else ' beside a GPU'} (at most {most}); use fewer --threads"
+            f"--threads: got {threads}, but no node of the Ray cluster has so many cores"
+            f"{'' if device == 'cpu' else ' and a GPU'} (at most {most}); use fewer --threads"
         )
     return found
 
 
 def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int = 1) -> Offer:
-    """Ask a cluster, or this machine where ``address`` is None, what it has for cells of ``threads`` threads.
+    """Return the resources of a cluster, or of this machine if ``address`` is None, for cells of ``threads`` threads.
 
     Args:
-        address: as of a `Cluster`.
+        address: as for `Cluster`.
         threads: threads of a cell.
-        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; a cluster gives out its GPUs itself, without an index.
-        slots_per_gpu: cells that share a GPU.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; a cluster assigns its GPUs itself and accepts no index.
+        slots_per_gpu: number of cells that share a GPU.
 
     Raises:
-        ConfigError: Ray is missing, is not there, or has no node for such a cell.
-        DeviceError: the device is not there.
+        ConfigError: Ray is not installed or does not answer, or no node can run such a cell.
+        DeviceError: the device does not exist.
     """
     if address is None:
         device = resolve_device(device)
@@ -183,7 +183,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
         return Offer(device, gpus * slots_per_gpu or max(1, available_cores() // threads))
     if device not in ("auto", "cpu", "cuda"):
         raise DeviceError(
-            f"--device: got {device!r}, expected auto, cpu or cuda: a Ray cluster gives out its GPUs itself"
+            f"--device: got {device!r}, expected auto, cpu or cuda: a Ray cluster assigns its GPUs itself"
         )
     cluster = Cluster(address)
     try:
@@ -196,7 +196,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
 
 
 def _knock(address: str) -> None:
-    """Raise `ConfigError` where nothing listens at an address: Ray itself would try for minutes."""
+    """Raise `ConfigError` if nothing listens at an address. Ray itself would retry for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -210,20 +210,20 @@ def _knock(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise ConfigError(
             f"--address: nothing answers at {address} ({error}); "
-            "start Ray there (ray start --head), or give the address that it printed"
+            "start Ray there (ray start --head), or use the address that it printed"
         ) from None
 
 
 def _folder_of_ray() -> str:
-    """Return a folder for the files of a Ray that ends with this process."""
+    """Return a folder for the files of a Ray that is started here."""
     folder = short_scratch()
     if len(str(folder / "r12345678")) <= LONGEST_FOLDER:
         return tempfile.mkdtemp(prefix="r", dir=folder)
-    return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # a name by which a later process sweeps it
+    return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # `scratch` recognises this name
 
 
 def last_line(error: object) -> str:
-    """Return the last line of an error's message; Ray puts a whole traceback there, which ends with the cause."""
+    """Return the last line of an error message. Ray's messages contain a traceback, which ends with the cause."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 
@@ -249,7 +249,7 @@ def _variables(values: dict[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep what this process does at SIGTERM; Ray puts its own answer in its place."""
+    """Restore this process's SIGTERM handler, which Ray replaces."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

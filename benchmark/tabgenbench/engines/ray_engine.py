@@ -1,4 +1,4 @@
-"""The Ray engine: a Ray task calls the supervisor on its node, so limits, kills and records are those of `local`."""
+"""The Ray engine: a Ray task runs the supervisor of `local` on its node, with the same limits and records."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from tabgenbench.errors import TAIL_CHARACTERS, ConfigError, StoreError, TabGenB
 
 __all__ = ["RayEngine", "to_reserve"]
 
-RETRIES = 3  # of a task whose worker process or node was lost
+RETRIES = 3  # maximum number of retries of a task whose worker process or node was lost
 POLL_SECONDS = 0.2
 STOP_SECONDS = 20.0
-LOOK_SECONDS = 120.0  # a node may first have to import what its report needs
+LOOK_SECONDS = 120.0  # a node may first have to import the modules for its report
 LEAVE_SECONDS = 10.0
 
 
 class RayEngine(Engine):
-    """Tasks as Ray tasks, on this machine or on the nodes of a cluster.
+    """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process has one supervisor with its fork servers. Ray itself repeats nothing: a task that was lost
-    with its worker or node is submitted again here, so that no message of a lost attempt comes after one of the next.
-    Without ``address`` a Ray is started on this machine that ends with `close`. ``memory`` is the most that Ray
-    reserves for a task.
+    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. This engine
+    resubmits a task whose worker or node was lost, so that messages of different attempts do not mix. Without
+    ``address``, Ray is started on this machine and `close` stops it. ``memory`` is the maximum that Ray reserves for
+    a task.
 
     Raises:
-        ConfigError: Ray is missing or not at the address, no node can take a task, or a node has other versions.
+        ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
         DeviceError: no node has a GPU.
         StoreError: a node does not see the store, or cannot write to it.
     """
@@ -69,30 +69,30 @@ class RayEngine(Engine):
         except BaseException:
             self.close()
             raise
-        # Ray would end the worker process after each task that has a GPU; this one never touches it.
+        # By default Ray ends a worker process after each GPU task. This process itself never uses the GPU.
         self._remote = self._ray.remote(max_retries=0, max_calls=0, num_returns="streaming")(run_task)
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options for what the cluster has: as many workers as there are places for a task."""
+        """Return the options with defaults for the cluster: as many workers as it has slots for tasks."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
         return replace(options, device=offer.device, threads=threads, workers=options.workers or offer.slots)
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Have a node run a task as soon as it has a free slot; all messages come before the future is done."""
+        """Run a task on a node as soon as a slot is free; all messages arrive before the future is done."""
         return self._pool.submit(self._supervise, task, on_message)
 
     def close(self) -> None:
-        """End every task that still runs, leave nothing on the nodes, and end a Ray that was started for this."""
+        """Terminate running tasks, remove this run's files from the nodes, and stop a Ray that was started here."""
         if self._closed:
             return
         self._closed = True
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
         try:
-            with contextlib.suppress(Exception):  # a cluster that is gone needs no tidying
+            with contextlib.suppress(Exception):  # a cluster that has ended has nothing to clean up
                 self._on_nodes(leave_node, self._job.token, self._cluster.nodes(), seconds=LEAVE_SECONDS)
         finally:
             self._cluster.close()
@@ -112,7 +112,7 @@ class RayEngine(Engine):
             if outcome.status == "ok" and task.writes is not None and attempt.writes is not None:
                 os.replace(attempt.writes, task.writes)
             return outcome
-        reason = f"its Ray worker or node was lost {len(lost)} times, the last time so: {lost[-1]}"
+        reason = f"its Ray worker or node was lost {len(lost)} times; last error: {lost[-1]}"
         return Outcome(status="crashed", reason=reason)
 
     def _attempt(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:
@@ -123,7 +123,7 @@ class RayEngine(Engine):
         except errors.TaskCancelledError:
             return _ended()
         except errors.OutOfMemoryError as error:
-            reason = "Ray ended the task since its node's memory was used up; set --memory or use fewer --workers"
+            reason = "Ray ended the task because its node's memory was exhausted; set --memory or use fewer --workers"
             return Outcome(status="out_of_memory", reason=reason, traceback=str(error)[-TAIL_CHARACTERS:])
         except errors.RayTaskError as error:
             if isinstance(error.cause, TabGenBenchError):
@@ -153,7 +153,7 @@ class RayEngine(Engine):
                 on_message(content)
 
     def _losses(self) -> tuple[type[Exception], ...]:
-        """Return the errors which say that a worker or node was lost, rather than that a task ended."""
+        """Return the error types which mean that a worker or node was lost, not that a task failed."""
         errors = self._ray.exceptions
         return (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError, errors.ObjectLostError)
 
@@ -168,7 +168,7 @@ class RayEngine(Engine):
         return resources
 
     def _write_probe(self, folder: Path) -> Path:
-        """Make the folder that every node has to find."""
+        """Create the folder that every node must be able to see."""
         try:
             folder.mkdir(parents=True)
             self._folder = folder
@@ -180,12 +180,12 @@ class RayEngine(Engine):
         return folder
 
     def _check(self, nodes: Sequence[Node]) -> None:
-        """Raise where a node does not share the store or has other versions than this machine."""
+        """Raise an error if a node does not share the store or its versions differ from those of this machine."""
         here = describe_environment(threads=self._job.threads)
         for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
             if not isinstance(report, Report):
                 raise ConfigError(
-                    f"--executor ray: node {node.host} cannot take part ({last_line(report)}); "
+                    f"--executor ray: node {node.host} cannot be used ({last_line(report)}); "
                     "install the same environment there, or leave that node out"
                 )
             if report.problem:
@@ -201,7 +201,7 @@ class RayEngine(Engine):
     def _on_nodes(
         self, function: Callable[[Any], Any], argument: Any, nodes: Sequence[Node], *, seconds: float
     ) -> list[tuple[Node, Any]]:
-        """Call a function once on each node; return what it gave, or the error that Ray had instead."""
+        """Call a function once on each node; return the results, or the errors of Ray."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         remote = self._ray.remote(num_cpus=0, max_retries=1)(function)
@@ -215,21 +215,21 @@ class RayEngine(Engine):
         for node, reference in pending:
             try:
                 found.append((node, self._ray.get(reference, timeout=max(0.1, deadline - time.monotonic()))))
-            except Exception as error:  # the node died, lacks this package, does not answer
+            except Exception as error:  # the node died, does not answer, or has no such package
                 found.append((node, error))
         return found
 
 
 def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> int | None:
-    """Return the bytes that Ray is to keep for a task, or None.
+    """Return the memory in bytes that Ray reserves for a task, or None.
 
     Args:
-        limits: the task's own; a question to a generator has a limit that leaves room for any import.
-        memory: limit of a cell in bytes: what the user said that a node has to give.
-        nodes: what there is; those without cores enough, such as a head that runs nothing, have nothing to give.
+        limits: limits of the task; those of a preflight check leave room for any import.
+        memory: memory limit of a cell in bytes, as set by the user, or None.
+        nodes: nodes of the cluster; nodes with too few cores, such as a head node that runs no tasks, are ignored.
 
     Raises:
-        ConfigError: no node has so much; Ray itself would wait for one that has.
+        ConfigError: no node has enough memory. Ray itself would wait for such a node.
     """
     if limits.memory is None:
         return None
@@ -237,16 +237,16 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
     most = max((node.memory for node in nodes if node.cpus >= limits.threads), default=0)
     if most and reserved > most:
         raise ConfigError(
-            f"--memory: got {reserved / 2**30:.1f} GiB, and no node of the Ray cluster has more than "
-            f"{most / 2**30:.1f} GiB to give; use a lower limit"
+            f"--memory: got {reserved / 2**30:.1f} GiB, but no node of the Ray cluster has more than "
+            f"{most / 2**30:.1f} GiB; use a lower limit"
         )
     return reserved
 
 
 def _own_attempt(task: Task, *, number: int) -> Task:
-    """Return one attempt at a task, which writes to a folder of its own.
+    """Return a copy of a task for one attempt, which writes to its own folder.
 
-    A node that seems lost may only be cut off and continue to write: never into the result of another attempt.
+    A node that seems lost may still be writing; its files must not mix with those of another attempt.
     """
     if task.writes is None:
         return task
@@ -256,4 +256,4 @@ def _own_attempt(task: Task, *, number: int) -> Task:
 
 
 def _ended() -> Outcome:
-    return Outcome(status="crashed", reason="the run was ended before this task had finished")
+    return Outcome(status="crashed", reason="the run ended before this task finished")

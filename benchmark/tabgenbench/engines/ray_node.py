@@ -1,7 +1,7 @@
-"""What the Ray engine does on a node: look at the store, keep the split near, run a task under the supervisor.
+"""The Ray engine on a node: check the store, copy splits to local disk, run tasks under the supervisor.
 
-This module runs inside Ray's worker processes. A task is a generator there: it yields the task's messages as they come,
-then its outcome.
+This module runs inside Ray's worker processes. Each task is a Python generator: it yields the messages of
+the task as they arrive, then its outcome.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tabgenbench.errors import StoreError
 __all__ = ["Job", "Report", "leave_node", "look_around", "near_copy", "run_task"]
 
 PREFIX, SOCKETS = "tgb-ray", "sockets-"
-MEMORY_SHARE = 0.9  # of a node's memory, for one cell, where no limit was asked for
+MEMORY_SHARE = 0.9  # default memory limit of a cell, as a share of the node's memory
 SIGHT_SECONDS = 5.0  # a network file system may take some time to show a new file
 IDLE_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -38,16 +38,16 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Job:
-    """What a run tells its nodes.
+    """Information about a run for its nodes.
 
     Attributes:
         token: a random name of the run.
-        probe: folder in the store that holds a file ``token`` with it; None where nothing is to be checked.
-        host: name of the machine that the runner is on.
+        probe: folder in the store with a file ``token`` that contains the token; None to skip the check of the store.
+        host: name of the runner's machine.
         threads: threads of a cell.
         folder: working folder of the runner.
-        paths: where the runner imports from.
-        preloads: modules that tasks find imported, by name, as `EngineOptions` has them.
+        paths: import paths of the runner.
+        preloads: modules to import before a task starts, by name, as in `EngineOptions`.
     """
 
     token: str
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Report:
-    """What a node is: its host name, Python, and versions of packages; and what is wrong with it, if anything."""
+    """Description of a node: host name, Python version, package versions, and its problem, if any."""
 
     host: str
     python: str
@@ -70,7 +70,7 @@ class Report:
 
 
 def look_around(job: Job) -> Report:
-    """Look whether this node sees the run's store and can write to it, and say what is installed here."""
+    """Check that this node can read and write the run's store; report the installed versions."""
     environment = describe_environment(threads=job.threads)
     problem = ""
     try:
@@ -83,7 +83,7 @@ def look_around(job: Job) -> Report:
 def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
     """Run a task under this process's supervisor; yield ``("message", m)`` for each message, then ``("outcome", o)``.
 
-    An interrupt, with which Ray cancels, ends the task in order.
+    An interrupt, which Ray uses to cancel, stops the task cleanly.
 
     Raises:
         StoreError: this node does not see the store.
@@ -116,7 +116,7 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
 
 
 def near_copy(folder: Path, scratch: Path) -> Path:
-    """Return a copy of a folder below ``scratch``, made once for all processes; the folder itself where that fails."""
+    """Return a copy of a folder below ``scratch``, made once for all processes, or the folder if copying fails."""
     copies = scratch / "splits"
     final = copies / folder.name
     try:
@@ -136,17 +136,17 @@ def near_copy(folder: Path, scratch: Path) -> Path:
 
 
 def leave_node(token: str) -> None:
-    """Remove what a run has put on this node outside of the store."""
+    """Remove a run's files on this node outside the store."""
     _remove(_folder(token))
 
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Make this process ready for a run's tasks, once, and return its supervisor."""
+    """Prepare this process for a run's tasks, once, and return its supervisor."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
-    # Every task's process would run the script of Ray's worker, which imports Ray, as its __main__.
+    # Else every task process would run Ray's worker script, which imports Ray, as its __main__.
     vars(sys.modules["__main__"]).pop("__file__", None)
     known = [path for path in job.paths if os.path.exists(path)]
     sys.path[:] = [*known, *(path for path in sys.path if path not in known)]
@@ -155,7 +155,7 @@ def _enter(job: Job) -> Any:
     _hold(_folder(job.token))
     tempfile.tempdir = str(_folder(job.token))
     supervisor = Supervisor(threads=job.threads, preloads=dict(job.preloads))
-    # Where TMPDIR is too long for sockets, they are elsewhere, and Ray's workers end without tidying.
+    # If TMPDIR is too long for sockets, they are elsewhere: keep a link, because Ray's workers end without cleaning up.
     with contextlib.suppress(OSError):
         (_folder(job.token) / f"{SOCKETS}{os.getpid()}").symlink_to(short_scratch())
     return supervisor
@@ -163,14 +163,14 @@ def _enter(job: Job) -> Any:
 
 @contextlib.contextmanager
 def _placed(task: Task, job: Job) -> Iterator[Task]:
-    """Give a task as it is for this node: its GPU, its memory, its split, and a log where it can be written."""
+    """Adapt a task to this node: GPU, memory limit, local copies of its folders, and a writable log file."""
     changes: dict[str, Any] = {}
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
     if gpus is not None:
         changes["environment"] = {**task.environment, "CUDA_VISIBLE_DEVICES": gpus}
     if task.limits.memory is None:
         changes["limits"] = replace(task.limits, memory=int(machine_memory() * MEMORY_SHARE))
-    if os.uname().nodename != job.host:  # a folder is read by many tasks, a single file by one
+    if os.uname().nodename != job.host:  # many tasks read the same folder, but only one reads a single file
         task = task.moved({one: near_copy(one, _folder(job.token)) for one in task.reads if one.is_dir()})
     own_log = None
     if not task.log.parent.is_dir():
@@ -185,15 +185,15 @@ def _placed(task: Task, job: Job) -> Iterator[Task]:
 
 
 def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, Any]:
-    """Return what a task says next.
+    """Return the next message of a task.
 
     Raises:
-        InterruptedError: the node's Ray is gone. Ray's worker process itself notices that only where orphans become
-            children of process 1, which they do not below Slurm, systemd or in a container.
+        InterruptedError: Ray on this node has ended. Ray's worker process itself notices that only if orphans become
+            children of process 1, which is not so under Slurm, systemd or in a container.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):
-            return said.get(timeout=1.0)  # a call without end could not be interrupted everywhere
+            return said.get(timeout=1.0)  # a call without timeout cannot be interrupted on every platform
     raise InterruptedError("the Ray of this node has ended")
 
 
@@ -212,7 +212,7 @@ def _check_store(job: Job) -> None:
         time.sleep(0.5)
     if not seen:
         raise StoreError(
-            f"--store: node {host} of the Ray cluster does not see {store} as this machine has it; "
+            f"--store: node {host} of the Ray cluster does not see the content of {store}; "
             "put the store on a file system that all nodes share, or leave that node out"
         )
     try:
@@ -225,7 +225,7 @@ def _check_store(job: Job) -> None:
 
 
 def _folder(token: str) -> Path:
-    """Return the folder on this node's own disk for what a run needs there."""
+    """Return the folder for a run's files on this node's own disk."""
     root = os.environ.get("TMPDIR", "/tmp")
     return Path(root if os.path.isdir(root) else "/tmp") / f"{PREFIX}-{os.getuid()}-{token}"
 
@@ -234,7 +234,7 @@ _held: list[IO[str]] = []
 
 
 def _hold(folder: Path) -> None:
-    """Make a run's folder and show, for as long as this process lives, that it is in use."""
+    """Create a run's folder and lock it as in use for the lifetime of this process."""
     for other in folder.parent.glob(f"{PREFIX}-{os.getuid()}-*"):
         _sweep(other)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -244,9 +244,9 @@ def _hold(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove a folder of a run whose processes on this node are all gone."""
+    """Remove the folder of a run if all its processes on this node have ended."""
     with contextlib.suppress(OSError):
-        if time.time() - folder.stat().st_mtime < IDLE_SECONDS:  # another process may be about to hold it
+        if time.time() - folder.stat().st_mtime < IDLE_SECONDS:  # another process may be about to lock it
             return
         with (folder / ".lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Temporary folders: each belongs to a process, goes with it, and is swept by a later one when it was killed."""
+"""Temporary folders of a process. They are removed when it ends, or by a later process if it was killed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ import psutil
 __all__ = ["new_scratch", "remove_folder", "short_scratch"]
 
 PREFIX = "tgb"
-LONGEST_FOR_SOCKETS = 60  # the address of a socket in a folder has 108 characters at most
+LONGEST_FOR_SOCKETS = 60  # socket addresses have at most 108 characters
 
 
 def new_scratch() -> Path:
-    """Return an empty folder in the temporary folder of this process; whoever asked removes it."""
+    """Return an empty folder in the temporary folder of this process. The caller removes it."""
     return Path(tempfile.mkdtemp(dir=_own_folder(tempfile.gettempdir(), os.getpid())))
 
 
 def short_scratch() -> Path:
-    """Return a folder whose path is short enough for sockets; it goes when this process ends."""
+    """Return a folder whose path is short enough for sockets; it is removed when this process ends."""
     root = tempfile.gettempdir()
     return _own_folder(root if len(root) <= LONGEST_FOR_SOCKETS else "/tmp", os.getpid())
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder, also where what ran in it took away the right to."""
+    """Remove a folder, even if a task has removed write permissions inside it."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.is_dir() and not folder.is_symlink():
         _open_up(folder)
@@ -43,10 +43,10 @@ def remove_folder(folder: Path) -> None:
 def _open_up(folder: Path) -> None:
     with contextlib.suppress(OSError):
         folder.chmod(0o700)
-    for above, names, _ in os.walk(folder):  # each is listed after its own turn below
+    for above, names, _ in os.walk(folder):  # top-down: permissions change before a folder is listed
         for name in names:
             inner = Path(above, name)
-            if not inner.is_symlink():  # what it points to belongs to somebody else
+            if not inner.is_symlink():  # the target of a link is not ours
                 with contextlib.suppress(OSError):
                     inner.chmod(0o700)
 
@@ -56,18 +56,18 @@ def _own_folder(root: str, pid: int) -> Path:
     _sweep(Path(root))
     folder = Path(root) / f"{PREFIX}-{_host()}-{pid}-{secrets.token_hex(3)}"
     folder.mkdir(mode=0o700)
-    # After multiprocessing has removed its own folder, whose priority is -100.
+    # Runs after multiprocessing has removed its own folder (priority -100).
     Finalize(None, _remove, args=(folder, pid), exitpriority=-200)
     return folder
 
 
 def _remove(folder: Path, pid: int) -> None:
-    if os.getpid() == pid:  # a forked child ends with a copy of this call
+    if os.getpid() == pid:  # a forked child inherits this finalizer
         remove_folder(folder)
 
 
 def _sweep(root: Path) -> None:
-    """Remove the folders of this user's processes on this machine that are gone."""
+    """Remove folders of processes of this user on this machine that have ended."""
     for folder in root.glob(f"{PREFIX}-{_host()}-*-*"):
         pid = folder.name.split("-")[2]
         try:
@@ -80,6 +80,6 @@ def _sweep(root: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Return a short name of this machine and, in a container, of its own numbering of processes."""
+    """Return a short name of this machine and its process-id namespace (containers have their own)."""
     name = f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
     return hashlib.sha256(name.encode()).hexdigest()[:6]

@@ -1,4 +1,4 @@
-"""The watch over one task: its time, its memory, how it ended."""
+"""Monitoring of one task: time, memory, and the cause of its end."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from tabgenbench.records import Status
 
 __all__ = ["Watch"]
 
-LOOK_SHARE = 0.02  # share of one core that each kind of look may take: the kernel holds up the process meanwhile
-LONGEST_PAUSE_SECONDS = 0.5  # between cheap looks, on a machine however slow: memory is used up within seconds
-FIRST_LOOK_SECONDS = 0.2  # what comes sooner, the process itself sees
-RISE = 1.01  # resident size has to rise by this factor before the exact, dearer figure is read again
-LOG_BYTES = 16 * 2**20  # a log that grows beyond this is cut to its tail
+LOOK_SHARE = 0.02  # maximum share of one core per kind of measurement; the kernel pauses the process during each
+LONGEST_PAUSE_SECONDS = 0.5  # between cheap measurements, also on slow machines: memory can fill within seconds
+FIRST_LOOK_SECONDS = 0.2  # earlier peaks are measured by the process itself
+RISE = 1.01  # the resident size must rise by this factor before the exact but slower measurement is repeated
+LOG_BYTES = 16 * 2**20  # a larger log is truncated to its tail
 
 
 class Watch:
-    """Looks at the process tree below a keeper.
+    """Monitors the process tree below a keeper.
 
     Args:
-        pid: the keeper.
-        task: what its worker does.
+        pid: process id of the keeper.
+        task: the task of its worker.
     """
 
     def __init__(self, pid: int, task: Task) -> None:
@@ -41,11 +41,11 @@ class Watch:
         self._level = self._keeper_level = self._keeper_size()  # a worker begins as a fork of its keeper
         self._peak = self._highest_resident = 0
         self._next_look = self._next_exact_look = self._entered + FIRST_LOOK_SECONDS
-        self._said_before = ""  # the tail of what was cut from the log
+        self._said_before = ""  # tail of the truncated part of the log
         self._kernel_kills = kernel_kills()
 
     def enter(self, message: Mark) -> None:
-        """Begin a phase, or go on with one."""
+        """Begin a phase, or continue one."""
         now = time.monotonic()
         usage = self._phases[self._phase]
         usage.seconds += now - self._entered
@@ -57,11 +57,11 @@ class Watch:
             self._highest_resident = 0
 
     def look(self) -> Outcome | None:
-        """Look at time and memory; return the outcome where a limit is passed."""
+        """Measure time and memory; return the outcome if a limit is exceeded."""
         limits, spent = self.task.limits, self._seconds()
         is_late = limits.timeout is not None and spent > limits.timeout
         if is_late or time.monotonic() >= self._next_look:
-            self._look_at_size(exactly=is_late)  # too much memory says more than too much time
+            self._look_at_size(exactly=is_late)  # if both limits are exceeded, memory is reported
         if limits.memory is not None and self._peak > limits.memory:
             reason = (
                 f"{self._phase} was ended at {self._peak / 2**30:.2f} GiB, limit {limits.memory / 2**30:.2f} GiB; "
@@ -74,30 +74,30 @@ class Watch:
         return None
 
     def finished(self, content: dict[str, Any]) -> Outcome:
-        """Return the outcome of a task whose process says how it ended."""
+        """Return the outcome of a task from its process's final message."""
         self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
         return self.ended(**content)
 
     def crashed(self, wait_status: int | None) -> Outcome:
-        """Return the outcome of a task whose process ended without a word."""
+        """Return the outcome of a task whose process ended without a final message."""
         if wait_status is None:
-            closed = "the task closed the pipe of its messages before it gave a result"
-            killed = "the process that keeps watch inside the task was killed by the task"
+            closed = "the task closed its message pipe before it returned a result"
+            killed = "the task killed its keeper process"
             return self.ended("crashed", closed if self._keeper_lives() else killed)
         code = os.waitstatus_to_exitcode(wait_status)
         if code == -signal.SIGKILL and kernel_kills() > self._kernel_kills:
-            reason = "the kernel killed the process: the machine's memory was used up; set --memory or fewer --workers"
+            reason = "the kernel killed the process: the machine is out of memory; set --memory or use fewer --workers"
             return self.ended("out_of_memory", reason)
         if code < 0:
             how = f"the process was killed by {_name_of_signal(-code)}"
         else:
             how = f"the process ended with exit status {code}"
-        return self.ended("crashed", f"{how} during {self._phase}, before it gave a result")
+        return self.ended("crashed", f"{how} during {self._phase}, before it returned a result")
 
     def ended(self, status: Status, reason: str = "", *, traceback: str = "", value: Any = None) -> Outcome:
-        """Return an outcome with what has been seen until now."""
+        """Return an outcome with the measurements so far."""
         self._phases[self._phase].seconds = self._seconds()
         self._entered = time.monotonic()
         return Outcome(
@@ -114,7 +114,7 @@ class Watch:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
     def _look_at_size(self, *, exactly: bool) -> None:
-        """Read the resident size and, where it has risen or ``exactly`` is asked for, the proportional one."""
+        """Measure the resident size and, if it has risen or ``exactly`` is true, the proportional set size."""
         before = time.thread_time()
         tree = self._tree()
         size = resident(tree)
@@ -134,8 +134,8 @@ class Watch:
     def _look_at_memory(self, tree: list[psutil.Process]) -> None:
         exact = proportional(tree)
         self._peak = max(self._peak, exact)
-        # Pages of the fork server are shared by all tasks and their forks, so that the share of one changes as others
-        # come and go; the keeper has nothing but such pages, and shows what each of its kind has of them.
+        # All tasks and their forks share pages of the fork server, so one process's share changes when others start or
+        # end. The keeper has only such pages, so its size is the share of each fork.
         inherited = self._keeper_size() * self._number_of_forks(tree) - self._keeper_level
         above = exact - self._level - inherited
         usage = self._phases[self._phase]
@@ -147,7 +147,7 @@ class Watch:
         return []
 
     def _number_of_forks(self, tree: list[psutil.Process]) -> int:
-        """Return how many processes are forks of the keeper: the kernel shows its command line for them."""
+        """Return the number of forks of the keeper: processes with the same command line."""
         same = 0
         with contextlib.suppress(psutil.Error):
             command = self._keeper.cmdline() if self._keeper is not None else []
@@ -178,7 +178,7 @@ class Watch:
 
 
 def _name_of_signal(number: int) -> str:
-    """Return the name of a signal; those of real time have none but the first and the last."""
+    """Return the name of a signal. Most real-time signals have no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""The inside of a task: the process that does the work."""
+"""The worker: the process that runs a task."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Send = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Given:
-    """What a keeper hands to a worker.
+    """Data that a keeper sends to a worker.
 
     Attributes:
-        task: the task, pickled: reading it may import a plugin.
-        log: file for what the process prints.
-        scratch: its folder for temporary files.
-        environment: variables to set before anything else.
-        path: where modules are imported from.
+        task: the pickled task; unpickling may import a plugin.
+        log: file for the output of the process.
+        scratch: folder for temporary files of the process.
+        environment: environment variables, set before the task is unpickled.
+        path: import paths.
         folder: the working folder.
     """
 
@@ -48,26 +48,26 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that a phase begins; with ``measure``, memory is counted from here."""
+    """Return the message that announces a phase; with ``measure``, memory is measured relative to its start."""
     peak = own_peak()
     reset_own_peak(level=measure)
     return Mark(phase, peak=peak, level=own_level() if measure else None)
 
 
 def flush_output() -> None:
-    """Write what Python still holds of the output; a plugin may have closed or replaced the streams."""
+    """Flush the output streams. A plugin may have closed or replaced them."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
 
 
 def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
-    """Do a task; the first code of its process, which ends here.
+    """Run a task, then end the process. This is the first code of a worker.
 
     Args:
-        given: the task, pickled, and where its process writes.
-        messages: number of the file that takes its messages.
-        mask: signals that are blocked for plugins.
+        given: the pickled task and settings of its process.
+        messages: file descriptor for its messages.
+        mask: signals that are blocked while the plugin runs.
     """
     code: Any = 1
     outbox, worker = Outbox(messages), os.getpid()
@@ -88,18 +88,18 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
 
 def _say_last(words: str, outbox: Outbox | None) -> None:
-    """Print what `sys.exit` was called with and, in the worker itself, have it recorded as the reason."""
-    with contextlib.suppress(Exception):  # of streams that a plugin has closed
+    """Print the argument of `sys.exit` and, in the worker itself, send it as the reason."""
+    with contextlib.suppress(Exception):  # a plugin may have closed the streams
         print(words, file=sys.stderr)
     flush_output()
     if outbox is not None:
         with contextlib.suppress(OSError):
-            reason = f"the process ended itself ({words[:TAIL_CHARACTERS]})"
+            reason = f"the process called sys.exit ({words[:TAIL_CHARACTERS]})"
             outbox.send("end", {"status": "crashed", "reason": reason, "peak_memory": own_peak()})
 
 
 def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
-    """Make this process one of its own: its session, signals, files and temporary folder."""
+    """Isolate this process: own session, signal handlers, files and temporary folder."""
     os.setsid()
     for one in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(one, signal.SIG_DFL)
@@ -108,7 +108,7 @@ def _begin(given: Given, messages: int, mask: Collection[int]) -> None:
     _redirect_streams(given.log)
     _leave_to_itself(messages)
     sys.path[:] = given.path
-    with contextlib.suppress(OSError):  # it may be gone
+    with contextlib.suppress(OSError):  # the folder may have been removed
         os.chdir(given.folder)
     os.environ.update(given.environment)
     os.environ.update(dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(given.scratch)))
@@ -122,12 +122,12 @@ def _do(task: Task, send: Send) -> None:
         content = end_content(task, lambda message: send("message", message))
         try:
             send("end", content)
-        except Exception as error:  # what a plugin reported cannot be sent
-            send("end", _failure("failed", f"what it reported cannot be kept ({text_of(error)})", error))
+        except Exception as error:  # the plugin's values cannot be pickled
+            send("end", _failure("failed", f"its result cannot be recorded ({text_of(error)})", error))
 
 
 def end_content(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
-    """Run a task's function in this process; return how it ended, and what this process used for it."""
+    """Run a task's function in this process; return its final message: status, value, memory, packages."""
     content = _call(task, send)
     content["peak_memory"] = own_peak()
     content["gpu"], content["packages"] = _gpu_name(), imported_versions()
@@ -138,13 +138,13 @@ def end_content(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
     try:
         value = task.function(task.payload, send)
-    except Exception as error:  # a plugin may raise anything; the record says what
+    except Exception as error:  # a plugin may raise anything; the error is recorded
         return dict(failure_of(error))
     return {"status": "ok", "value": value}
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return the status, reason and traceback of what a plugin raised; ``where`` begins the reason of a failure."""
+    """Return the status, reason and traceback for a plugin's error; ``where`` is a prefix of a failure's reason."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -168,13 +168,13 @@ def _threads(threads: int) -> Iterator[None]:
 
 
 def _redirect_streams(log: Path) -> None:
-    """Give this process an empty input, since that of those above it is theirs, and have its output in a file."""
+    """Use an empty standard input, because the inherited one belongs to the runner, and write output to the log."""
     handle = os.open(os.devnull, os.O_RDONLY)
     os.dup2(handle, 0)
     if handle != 0:
         os.close(handle)
     sys.stdin = open(0, encoding="utf-8", closefd=False)
-    # Appending, so that the supervisor can cut the file short while it is written.
+    # Append mode, so that the supervisor can truncate the file while it is written.
     handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -182,12 +182,12 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close every file that this process has from those above it, but its own pipe: what is written there ends them."""
+    """Close all inherited files except the message pipe: writing to them could break the parent processes."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):
                 os.close(int(name))
-    # A plugin's own use of multiprocessing starts servers of its own, which end with its tree.
+    # If a plugin uses multiprocessing, it starts its own servers, which end with the process tree.
     vars(forkserver._forkserver).update(_forkserver_alive_fd=None, _forkserver_address=None, _forkserver_pid=None)
     vars(resource_tracker._resource_tracker).update(_fd=None, _pid=None)
 

@@ -1,1 +1,1 @@
-"""What a plugin author subclasses, and the checks on what plugins return."""
+"""Base classes for plugin authors, and checks of what plugins return."""

@@ -1,7 +1,7 @@
-"""Checks of what plugins are and of what they return; everything that uses a plugin uses these.
+"""Checks of plugin classes and of the values that plugins return. All users of plugins share them.
 
-`misfit` looks at a class before it is used, `check_estimate` and `check_sample` at what a generator returns,
-`score_draw` computes a metric and looks at its result.
+`misfit` checks a class before use, `check_estimate` and `check_sample` check what a generator returns, and `score_draw`
+computes a metric and checks its result.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tabgenbench.records import Card, ScoreSpec
 
 __all__ = ["check_estimate", "check_requirements", "check_result", "check_sample", "misfit", "score_draw"]
 
-ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file's name
+ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file name
 BASES: dict[Kind, type] = {
     "generators": Generator,
     "metrics": Metric,
@@ -41,13 +41,13 @@ BASES: dict[Kind, type] = {
 
 
 def misfit(kind: Kind, found: type) -> str:
-    """Return in one sentence what keeps a class from being used as one of a kind, or nothing."""
+    """Return in one sentence why a class cannot be used as a plugin of a kind, or an empty string if it can."""
     base, where = BASES[kind], f"{found.__module__}:{found.__qualname__}"
     if not issubclass(found, base):
-        return f"{where} is no {base.__name__}; derive it from tabgenbench.{base.__name__}"
+        return f"{where} is not a {base.__name__}; derive it from tabgenbench.{base.__name__}"
     if inspect.isabstract(found):
         lacking = [name for name in dir(found) if getattr(getattr(found, name), "__isabstractmethod__", False)]
-        return f"{where} lacks {', '.join(lacking)}; define what {base.__name__} asks for"
+        return f"{where} lacks {', '.join(lacking)}; define every abstract member of {base.__name__}"
     reason = _wrong(found, "name", lambda name: isinstance(name, str) and bool(name), 'a text; write name = "..."')
     if hasattr(base, "Config"):
         fits = lambda one: isinstance(one, type) and issubclass(one, Options)  # noqa: E731
@@ -59,7 +59,7 @@ def misfit(kind: Kind, found: type) -> str:
 def _generator_misfit(found: type) -> str:
     return (
         _wrong(found, "card", lambda card: isinstance(card, Card), 'a tabgenbench.Card; write card = Card("...")')
-        or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # that it is there is checked
+        or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
     )
@@ -100,13 +100,13 @@ def _wrong(found: type, name: str, fits: Callable[[Any], bool], expected: str) -
 
 
 def _unrecordable(name: str, value: Card | ScoreSpec) -> str:
-    """Say what of a card or of a score's description a record cannot keep."""
+    """Return why a card or a score specification cannot be recorded, or an empty string if it can."""
     for extra in value.model_extra or {}:
         return f"{name} has an unknown field {extra!r}{did_you_mean(extra, type(value).model_fields)}"
     try:
         value.model_dump_json()
     except Exception as error:  # a plugin's values may be anything
-        return f"{name} cannot be kept ({text_of(error)}); use texts and numbers"
+        return f"{name} cannot be recorded ({text_of(error)}); use texts and numbers"
     return ""
 
 
@@ -115,23 +115,23 @@ def _are_specs(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """Return a value on one line, however long or odd its own text is."""
+    """Return the ``repr`` of a value on one line of at most 80 characters."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # a plugin's object may fail to say what it is
+    except Exception:  # the __repr__ of a plugin's object may raise
         text = f"of type {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def check_estimate(estimate: Any, *, plugin: str) -> int | None:
-    """Return what `Generator.estimate_memory` gave.
+    """Check and return the result of `Generator.estimate_memory`.
 
     Args:
-        estimate: what the plugin returned.
+        estimate: the value returned by the plugin.
         plugin: its name, for the message.
 
     Raises:
-        PluginError: it is neither None nor a number of bytes.
+        PluginError: the value is neither None nor a number of bytes.
     """
     if estimate is None:
         return None
@@ -143,16 +143,17 @@ def check_estimate(estimate: Any, *, plugin: str) -> int | None:
 
 
 def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
-    """Return what `Generator.sample` gave, with exactly the conditions asked for.
+    """Check the result of `Generator.sample` and return it with the requested conditions.
 
     Args:
-        synthetic: what the plugin returned.
-        conditions: what was asked for, shape (n_rows, n_conditions).
-        like: the training rows that the generator was given: features and scale have to be theirs.
+        synthetic: the value returned by the plugin.
+        conditions: the requested conditions, shape (n_rows, n_conditions).
+        like: the training rows passed to the generator; features and scale must be equal to theirs.
         plugin: its name, for the message.
 
     Raises:
-        PluginError: it is no table, or rows, features, scale, type, finiteness or conditions are not as asked for.
+        PluginError: the value is not a table, contains non-finite values, or has wrong rows, features, scale, dtype or
+            conditions.
     """
     where = f"plugin {plugin!r}: sample()"
     if not isinstance(synthetic, Table):
@@ -175,12 +176,12 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         raise PluginError(f"{where} returned {values[row, column]} in {place}, expected finite numbers")
     for column in conditions.columns:
         if column not in synthetic.obs:
-            raise PluginError(f"{where} returned no column {column!r}, expected the conditions asked for")
+            raise PluginError(f"{where} returned no column {column!r}, expected the requested conditions")
         other = synthetic.obs[column].astype(str).to_numpy() != conditions[column].astype(str).to_numpy()
         if other.any():
             row = int(other.argmax())
             got, asked = synthetic.obs[column].iloc[row], conditions[column].iloc[row]
-            raise PluginError(f"{where} returned {column}={got!r} in row {row}, asked was {asked!r}")
+            raise PluginError(f"{where} returned {column}={got!r} in row {row}, expected {asked!r}")
     return replace(synthetic.like(values, conditions.copy()), scale=synthetic.scale)
 
 
@@ -188,8 +189,8 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
     """Compute one metric on one draw and check what it returns.
 
     Raises:
-        Unsupported: the metric declines, or needs what is not here.
-        PluginError: it returned something that is no result.
+        Unsupported: the metric declines the table, or a requirement is missing.
+        PluginError: the metric returned an invalid result.
     """
     check_requirements(metric, evaluation)
     result = metric.compute(evaluation, context)
@@ -203,7 +204,7 @@ def check_result(metric: Metric, result: Result) -> None:
     declared = {spec.name: spec for spec in metric.scores}
     returned = {*result.scores, *result.undefined}
     if returned != set(declared):
-        raise PluginError(f"{where}: returned scores {sorted(returned)}, declared are {sorted(declared)}")
+        raise PluginError(f"{where}: returned scores {sorted(returned)}, expected the declared {sorted(declared)}")
     for name, frame in result.artifacts.items():
         if not (isinstance(name, str) and ARTIFACT_NAME.fullmatch(name)):
             expected = "1 to 64 letters, digits, '-' or '_' of ASCII"
@@ -214,7 +215,7 @@ def check_result(metric: Metric, result: Result) -> None:
         spec = declared[name]
         if not isinstance(value, Real):
             raise PluginError(f"{where}: score {name!r} is {value!r}, expected a finite number")
-        slack = 1e-6  # rounding may pass the end of a closed range
+        slack = 1e-6  # rounding may exceed the end of a closed range
         low = -np.inf if spec.low is None else spec.low - slack
         high = np.inf if spec.high is None else spec.high + slack
         if not (np.isfinite(value) and low <= value <= high):
@@ -224,7 +225,7 @@ def check_result(metric: Metric, result: Result) -> None:
 
 
 def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) -> None:
-    """Raise `Unsupported` with the reason where the metric needs something that is not here."""
+    """Raise `Unsupported` with the reason if a requirement of the metric is missing."""
     schema = evaluation.test.schema
     present = {
         "conditions": bool(schema.conditions),

@@ -54,26 +54,26 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     """Check a generator on a small table on the CPU, with several fits and samples.
 
     Args:
-        kind: the class.
-        options: its options, such as few epochs.
+        kind: the plugin class.
+        options: options of the generator, such as few epochs.
 
     Raises:
-        ConfigError: an option does not fit.
+        ConfigError: an option is unknown or invalid.
     """
     config = make_options(kind.Config, options, where=f"generator {kind.name!r}")
     split = make_kit_split(kind.scale)
     subject = _Subject(kind, config, split)
     return _run(
         [
-            ("the card says what it is", lambda: _check_card(kind)),
-            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
-            ("it serves a small table and estimates bytes or nothing", subject.declines_nothing),
-            ("rows, features, scale and conditions are as asked, values finite", subject.samples_what_is_asked),
+            ("the card has a summary", lambda: _check_card(kind)),
+            ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
+            ("a small table is supported, the memory estimate is bytes or None", subject.declines_nothing),
+            ("rows, features, scale and conditions are as requested, values are finite", subject.samples_what_is_asked),
             ("a condition with one training row is sampled", subject.serves_a_rare_condition),
-            ("equal seeds give equal bytes, whatever the global random state", subject.repeats),
-            ("another seed gives other rows", subject.varies),
-            ("training rows and conditions stay as they were", subject.leaves_its_inputs),
-            ("global random state stays as it was", subject.leaves_global_state),
+            ("equal seeds give equal bytes for any global random state", subject.repeats),
+            ("another seed gives different rows", subject.varies),
+            ("training rows and conditions are not changed", subject.leaves_its_inputs),
+            ("the global random state is not changed", subject.leaves_global_state),
         ]
     )
 
@@ -82,23 +82,23 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     """Check a metric on a small table on the CPU, with several computations.
 
     Args:
-        kind: the class.
-        options: its options.
+        kind: the plugin class.
+        options: options of the metric.
 
     Raises:
-        ConfigError: an option does not fit.
+        ConfigError: an option is unknown or invalid.
     """
     subject = _Yardstick(kind(make_options(kind.Config, options, where=f"metric {kind.name!r}")), make_kit_split())
     return _run(
         [
-            ("every option is described, an unknown one refused", lambda: _check_options(kind.Config)),
-            ("every score is declared with a direction, a range and a sentence", subject.declares_its_scores),
-            ("scores are those declared, finite and in range", subject.gives_what_it_declares),
+            ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
+            ("every score has a direction, a valid range and a description", subject.declares_its_scores),
+            ("the declared scores are returned, finite and in range", subject.gives_what_it_declares),
             ("equal rows give equal scores", subject.repeats),
-            ("the order of synthetic rows makes no difference to ranked scores", subject.ignores_the_order_of_rows),
-            ("the real rows score no worse than shuffled ones", subject.prefers_real_rows),
-            ("tables stay as they were", subject.leaves_its_inputs),
-            ("global random state stays as it was", subject.leaves_global_state),
+            ("ranked scores do not depend on the order of synthetic rows", subject.ignores_the_order_of_rows),
+            ("real rows score no worse than shuffled rows", subject.prefers_real_rows),
+            ("tables are not changed", subject.leaves_its_inputs),
+            ("the global random state is not changed", subject.leaves_global_state),
         ]
     )
 
@@ -115,7 +115,7 @@ def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
         try:
             clause()
         except Unsupported as error:
-            return [*checks, Check(title, f"declined, so the rest is not checked: {error}")]
+            return [*checks, Check(title, f"declined, so the remaining clauses are not checked: {error}")]
         except (_Broken, TabGenBenchError) as error:
             reason = str(error)
         except Exception as error:  # a plugin may raise anything
@@ -131,7 +131,7 @@ def _check_card(kind: type[Generator]) -> None:
 
 def _check_options(config: type[Options]) -> None:
     if config.model_config.get("extra") != "forbid" or not config.model_config.get("frozen"):
-        raise _Broken("Config takes unknown options or can be changed; derive it from tabgenbench.Options")
+        raise _Broken("Config accepts unknown options or is mutable; derive it from tabgenbench.Options")
     silent = [name for name, field in config.model_fields.items() if not field.description]
     if silent:
         raise _Broken(f"options without a description: {', '.join(silent)}; write Field(..., description=...)")
@@ -197,9 +197,9 @@ class _Subject:
         given = asked.copy()
         made = generator.sample(given, SampleContext(device="cpu", seed=2))
         if not given.equals(asked):
-            raise _Broken("sample() changed the conditions that it was given; copy them first")
+            raise _Broken("sample() changed its conditions; copy them first")
         if before != (self.split.train.fingerprint(), self.split.validation.fingerprint()):
-            raise _Broken("fit() or sample() changed the rows that it was given; copy them first")
+            raise _Broken("fit() or sample() changed its rows; copy them first")
         if np.may_share_memory(made.dense(), self.split.train.dense()):
             raise _Broken("sample() returned a view of the training rows; copy them first")
 
@@ -229,7 +229,7 @@ class _Yardstick:
     def declares_its_scores(self) -> None:
         names = [spec.name for spec in self.metric.scores]
         if not names or len(set(names)) < len(names):
-            raise _Broken(f"scores are {names}, expected at least one, and each name once")
+            raise _Broken(f"scores are {names}, expected at least one, without repeated names")
         for spec in self.metric.scores:
             if spec.direction not in ("higher", "lower", "one"):
                 raise _Broken(f"score {spec.name!r} has direction {spec.direction!r}, expected higher, lower or one")
@@ -270,7 +270,7 @@ class _Yardstick:
         before = [table.fingerprint() for table in tables]
         self.scores(self.synthetic)
         if before != [table.fingerprint() for table in tables]:
-            raise _Broken("compute() changed a table that it was given; copy it first")
+            raise _Broken("compute() changed one of its tables; copy it first")
 
     def leaves_global_state(self) -> None:
         with _kept_random_state():
@@ -280,10 +280,10 @@ class _Yardstick:
 
     def _check_equal(self, first: dict[str, float], second: dict[str, float], *, tolerance: float) -> None:
         if first.keys() != second.keys():
-            raise _Broken(f"scores {sorted(first)} have a value once, {sorted(second)} the other time")
+            raise _Broken(f"scores {sorted(first)} have a value at first, {sorted(second)} at the second time")
         for name, value in first.items():
             if abs(value - second[name]) > tolerance * max(1.0, abs(value)):
-                raise _Broken(f"{name} is {value!r} once, {second[name]!r} the other time")
+                raise _Broken(f"{name} is {value!r} at first, {second[name]!r} at the second time")
 
 
 def _badness(spec: ScoreSpec, value: float) -> float:
@@ -305,7 +305,7 @@ def _check_random_state(before: dict[str, Any]) -> None:
     now = _random_state()
     changed = [name for name, state in before.items() if state != now[name]]
     if changed:
-        raise _Broken(f"the global state of {', '.join(changed)} changed; draw from generators of the context's seed")
+        raise _Broken(f"the global state of {', '.join(changed)} changed; draw from generators with the context's seed")
 
 
 def _seed_everything(seed: int) -> None:

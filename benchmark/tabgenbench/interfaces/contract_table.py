@@ -34,8 +34,8 @@ class KitSplit:
 def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
     """Return a new copy of the same rows: 89 training, 20 validation, 76 test rows, 12 features.
 
-    Two condition columns of two values, one combination with a single training row; non-negative features in
-    correlated groups, the last of them constant; a batch column; no group.
+    There are two condition columns with two values each; one combination has a single training row. Features are
+    non-negative, in correlated groups, and the last one is constant. There is a batch column, but no group.
     """
     rng = np.random.default_rng(20_230_419)
     loadings, centres = rng.normal(size=(3, N_FEATURES)), rng.normal(scale=2.0, size=(2, 2, N_FEATURES))

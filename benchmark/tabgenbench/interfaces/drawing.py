@@ -1,4 +1,4 @@
-"""Drawing as boards do it: colours by role, the style, and legends that keep to their figure. Needs no display."""
+"""Drawing in the style of boards: colours by role, settings, legends that fit into their figure. Needs no display."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ __all__ = [
     "text_width",
 ]
 
-# Each colour stands for one role, so that a page may exchange it for its own, dark ones among them.
+# Each colour has one role, so that a page can replace it, for example in a dark theme.
 PAPER, INK, SOFT, LINE, MODEL, CONTROL = "#ffffff", "#1b1f24", "#57606a", "#d0d7de", "#0067a8", "#6e7781"
 
-_STYLE: Any = {  # matplotlib types its settings by a list of every name
+_STYLE: Any = {  # matplotlib's type of settings lists every name
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
@@ -69,9 +69,9 @@ _STYLE: Any = {  # matplotlib types its settings by a list of every name
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw and save inside this block: settings are those of a board, whatever the caller's are."""
+    """Use the settings of boards in this block, independent of the caller's settings. Draw and save inside it."""
     with mpl.rc_context(), warnings.catch_warnings():
-        # A letter that the font lacks is a box in a PNG, and right in an SVG, whose text the reader's fonts show.
+        # A character missing in the font is a box in a PNG; an SVG shows it in the reader's fonts.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)

@@ -21,7 +21,7 @@ T = TypeVar("T")
 class Shared:
     """Cache of intermediate results that metrics share.
 
-    Results that depend on synthetic rows are kept for a draw, results that depend only on real rows for the split.
+    Results that depend on synthetic rows are valid for one draw; results that depend only on real rows, for the split.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Figures of a metric: what it left on a table for each generator, and what it draws from that."""
+"""Figures of a metric, and the artifacts from which it draws them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """What a metric left for one generator: the first draw of its first split that has artifacts.
+    """Artifacts of a metric for one generator: those of the first draw of the first split that has artifacts.
 
     Attributes:
-        label: what the board calls the generator.
-        is_control: whether it is a control.
+        label: label of the generator on the board.
+        is_control: whether the generator is a control.
         split: index of the split.
-        draw: which of its draws.
+        draw: index of the draw.
         config: options of the metric.
-        scores: scores of all metrics on this split by name, draws averaged.
-        tables: artifacts by name, as `Result.artifacts` gave them; every value is text.
+        scores: scores of all metrics on this split by name, averaged over draws.
+        tables: the artifacts of `Result.artifacts` by name; every value is text.
     """
 
     label: str
@@ -38,7 +38,7 @@ class ArtifactRow:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """What a metric left on one dataset: one row a generator, models before controls."""
+    """Artifacts of a metric on one dataset: one row per generator, models before controls."""
 
     dataset: str
     rows: tuple[ArtifactRow, ...]
@@ -46,15 +46,15 @@ class Artifacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFigure:
-    """A figure of a metric and the words that a page needs to show it.
+    """A figure of a metric, with its texts for a page.
 
     Attributes:
-        name: a word for the name of its file; figures of single generators may share it.
-        draw: draws the figure; called inside `tabgenbench.drawing.drawing`.
-        alt: what it shows, for a reader who cannot see it.
-        caption: how to read it, in whole sentences.
-        intro: what to know before looking at it; shown once, above the first figure of the metric.
-        label: the generator, where the figure shows only one; a page that shows all in one file leaves it out.
+        name: part of the file name; figures of single generators may share it.
+        draw: function that draws the figure; called inside `tabgenbench.drawing.drawing`.
+        alt: description of the figure for readers who cannot see it.
+        caption: explanation of the figure in whole sentences.
+        intro: introduction, shown once above the first figure of the metric.
+        label: label of the generator if the figure shows only one. Pages with all generators in one file omit it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Abstract base class of generators, and the contexts that they get."""
+"""Abstract base class of generators, and the contexts passed to them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Context:
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
         seed: seed of this phase; equal seeds must give equal results.
-        deadline: `time.monotonic` value at which the phase will be ended, or None.
+        deadline: `time.monotonic` value at which the phase is terminated, or None.
         fallbacks: fallback rules recorded by `fallback`.
         notes: sentences recorded by `note`.
         make_device_split: factory of `device_split`; without a run, ``lambda: upload(train, validation, device)``
@@ -75,7 +75,7 @@ class Context:
             RuntimeError: the context has no ``make_device_split``.
         """
         if self.make_device_split is None:
-            raise RuntimeError("this context was made without a split")
+            raise RuntimeError("this context has no split; create it with make_device_split")
         return self.make_device_split()
 
     @property
@@ -101,7 +101,7 @@ class FitContext(Context):
     curve: list[Progress] = field(default_factory=list)
 
     def report(self, epoch: int, of: int, **losses: float) -> None:
-        """Report progress: ``epoch`` epochs of ``of`` are done, with these losses; they become the loss curves."""
+        """Report that ``epoch`` of ``of`` epochs are finished, with their losses, which form the loss curves."""
         progress = Progress(int(epoch), int(of), {name: float(value) for name, value in losses.items()})
         self.curve.append(progress)
         if self.on_report is not None:

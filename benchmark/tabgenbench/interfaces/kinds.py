@@ -1,4 +1,4 @@
-"""The kinds of plugins that are looked up by name."""
+"""The kinds of plugins that users select by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels and legends that keep to their figure: measured, shortened, in as many columns as fit. Sizes are inches."""
+"""Labels and legends that fit into their figure: text is measured and shortened. Sizes are in inches."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["add_legend", "fitted", "legend_columns", "legend_height", "text_width"]
 
 FONT = "DejaVu Sans"
-_SIZE = 8.0  # of the letters of a legend, in points
-_HANDLE, _HANDLE_PAD, _COLUMN_SPACE = 1.7, 0.5, 1.2  # in sizes of a letter
+_SIZE = 8.0  # font size of legends in points
+_HANDLE, _HANDLE_PAD, _COLUMN_SPACE = 1.7, 0.5, 1.2  # in units of the font size
 _ENTRY = (_HANDLE + _HANDLE_PAD + _COLUMN_SPACE) * _SIZE / 72
-_LINE_SPACE, _BORDER = 0.01 + 0.5 * _SIZE / 72, 0.8 * _SIZE / 72  # letters on pixels are a little higher
+_LINE_SPACE, _BORDER = 0.01 + 0.5 * _SIZE / 72, 0.8 * _SIZE / 72  # rendered letters are slightly higher
 _MOST_COLUMNS = 8
 
 
 def text_width(text: str, size: float = _SIZE) -> float:
-    """Return how wide a line of text is whose letters are ``size`` points high."""
+    """Return the width of a line of text with font size ``size`` (points)."""
     return _extent(text, size)[0]
 
 
@@ -41,7 +41,7 @@ def _extent(text: str, size: float) -> tuple[float, float]:
 
 
 def fitted(text: str, width: float, size: float = _SIZE) -> str:
-    """Return a text that is cut, with an ellipsis, to fit a width."""
+    """Return a text, truncated with an ellipsis to fit a width."""
     cut = len(text)
     while cut > 1 and text_width(end_cut(text, cut), size) > width:
         cut -= 1
@@ -49,7 +49,7 @@ def fitted(text: str, width: float, size: float = _SIZE) -> str:
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return in how many columns a legend fits a width with the fewest lines; 0 where its longest label does not."""
+    """Return the number of columns with which a legend of this width has the fewest lines; 0 if a label is too wide."""
     widths = np.array([_ENTRY + text_width(label) for label in labels])
     fitting = [
         n
@@ -64,7 +64,7 @@ def _lines(labels: Sequence[str], columns: int) -> int:
 
 
 def legend_height(labels: Sequence[str], width: float) -> float:
-    """Return how high a legend is that fits a width."""
+    """Return the height of a legend that fits a width."""
     line = _LINE_SPACE + max(_extent(label, _SIZE)[1] for label in ("lp", *labels))
     return _BORDER + line * _lines(labels, max(1, legend_columns(labels, width)))
 
@@ -75,11 +75,11 @@ def add_legend(
     """Draw a legend of the handles' labels.
 
     Args:
-        parent: whose legend it is.
+        parent: figure or axes of the legend.
         handles: artists with labels.
-        at: middle of its upper edge, as shares of the parent's width and height.
-        width: how wide it may be, in inches.
-        pad: how far below that place it stands, in inches.
+        at: centre of the upper edge, as fractions of the parent's width and height.
+        width: maximum width in inches.
+        pad: distance below ``at`` in inches.
     """
     labels = [str(handle.get_label()) for handle in handles]
     legend = parent.legend(
@@ -95,4 +95,4 @@ def add_legend(
         columnspacing=_COLUMN_SPACE,
     )
     for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set_text(label)  # matplotlib itself leaves out a label that begins with "_"
+        text.set_text(label)  # matplotlib omits labels that begin with "_"

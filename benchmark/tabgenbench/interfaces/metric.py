@@ -1,4 +1,4 @@
-"""What a metric is: scores with a direction, a range and a stated blind spot."""
+"""Abstract base class of metrics, their results, and the context passed to them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Requirement = Literal["conditions", "batch", "group", "embedding", "predictions"
 
 @dataclass(frozen=True)
 class Result:
-    """What a metric found on one draw.
+    """Result of a metric on one draw.
 
     Attributes:
         scores: value by score name, one for each `ScoreSpec` unless it is in ``undefined``.
-        undefined: reason by score name where the score has no value here.
-        artifacts: tables for figures, by name; kept as CSV beside the scores.
-        notes: sentences for the record, such as how many features were left out.
+        undefined: reason by score name, for scores without a value on this draw.
+        artifacts: tables for figures, by name; stored as CSV beside the scores.
+        notes: sentences for the record, such as the number of excluded features.
     """
 
     scores: Mapping[str, float]
@@ -41,12 +41,12 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """What the harness hands to a metric.
+    """Context that the harness passes to a metric.
 
     Attributes:
-        seed: the same for every generator on a split.
-        device: where to compute, ``cpu`` or ``cuda:0``.
-        memory_limit: bytes that the metric's processes may take, or None.
+        seed: seed of the metric; equal for all generators on a split.
+        device: device of the computation, ``cpu`` or ``cuda:0``.
+        memory_limit: memory limit of the metric's processes in bytes, or None.
     """
 
     seed: int
@@ -55,7 +55,7 @@ class MetricContext:
 
     @property
     def numpy(self) -> np.random.Generator:
-        """A fresh NumPy generator of `seed`."""
+        """A new NumPy generator with this seed."""
         return np.random.default_rng(self.seed)
 
 
@@ -63,9 +63,9 @@ class Metric(ABC):
     """A way to score synthetic rows against real test rows.
 
     Attributes:
-        name: how it is called on the command line.
-        scores: what it computes.
-        requires: what the dataset or the model must have; else the metric is skipped with the reason.
+        name: name on the command line.
+        scores: specifications of the scores.
+        requires: requirements on the dataset or the model; if one is missing, the metric is skipped with the reason.
     """
 
     name: ClassVar[str]
@@ -83,26 +83,27 @@ class Metric(ABC):
         """Score one draw.
 
         Args:
-            evaluation: training, test and synthetic rows on the evaluation scale, (n_rows, n_features) each; the
-                synthetic ones are for the test rows' conditions, in their order.
-            context: seed, device and limit.
+            evaluation: training, test and synthetic rows on the evaluation scale, each of shape (n_rows, n_features).
+                The synthetic rows have the conditions of the test rows, in the same order.
+            context: seed, device and memory limit.
 
         Returns:
-            Every score of `scores`, finite and in its range or undefined with a reason; anything else fails the metric.
+            Every score of `scores`, either finite and in its range or undefined with a reason. Any other result is
+            recorded as a failure.
 
         Raises:
-            Unsupported: the metric declines this table; the reason goes on the board.
+            Unsupported: the metric does not support this table; the board shows the reason.
         """
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return figures of what `compute` left as artifacts; by default none.
+        """Return figures drawn from the artifacts of `compute`; none by default.
 
-        A board calls it once a dataset where the metric's plugin is installed, and leaves out a figure that raises.
-        Put the drawing into a module of its own and import it by name (``importlib.import_module``): what this module
-        imports in the ordinary way is part of the key of the scores, and another colour would compute them again.
+        A board calls this method once per dataset if the metric's plugin is installed. It omits a figure that raises.
+        Put the drawing into its own module and import it by name (``importlib.import_module``). Ordinary imports of
+        the metric's module are part of the key of its scores, so a changed colour would recompute them.
 
         Args:
-            artifacts: what the metric left on one dataset, one row a generator.
+            artifacts: artifacts of the metric on one dataset, one row per generator.
         """
         return ()

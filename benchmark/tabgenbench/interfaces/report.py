@@ -1,4 +1,4 @@
-"""What a report is: it turns the records of a run into a board, that is tables, figures and pages."""
+"""Abstract base class of reports. A report turns the records of a run into a board: tables, figures and pages."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ __all__ = ["Board", "Report"]
 
 
 class Board(Protocol):
-    """What a run found, ready to be shown: in a notebook, on a terminal, in a folder."""
+    """Results of a run for display in a notebook, on a terminal, or as files."""
 
     def table(self) -> pd.DataFrame:
-        """Return one row a dataset and generator: the headline scores with their intervals, and the costs."""
+        """Return one row per dataset and generator: headline scores with their intervals, and costs."""
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row a score of a cell: dataset, generator, label, is_control, split, seed, metric, score, value, ..."""
+        """One row per score of a cell: dataset, generator, label, is_control, split, seed, metric, score, value, ..."""
 
     @property
     def figure_names(self) -> tuple[str, ...]:
-        """Names of the figures that there are."""
+        """Names of the available figures."""
 
     def figure(self, name: str) -> Figure:
         """Draw one figure.
 
         Raises:
-            ConfigError: there is none of this name; suggests a close one.
+            ConfigError: no figure has this name; the message suggests a close one.
         """
 
     def save(self, folder: Path) -> list[Path]:
@@ -41,15 +41,15 @@ class Board(Protocol):
         """Return the headline as text: at most 50 lines of at most 100 columns."""
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: HTML that loads nothing."""
+        """Return self-contained HTML for a notebook."""
 
 
 class Report(ABC):
-    """A way to show what a store has of a suite.
+    """Builds boards from the records of a store.
 
     Attributes:
-        name: how it is looked up.
-        summary: one line for a list of reports.
+        name: name of the report.
+        summary: one line for ``tabgenbench list``.
     """
 
     name: ClassVar[str]
@@ -61,9 +61,9 @@ class Report(ABC):
 
         Args:
             store_folder: folder of a store.
-            suite: name of the suite; None for the one that was run last.
+            suite: name of the suite; None selects the last run.
 
         Raises:
-            StoreError: there is no store, or nothing of the suite is scored yet.
-            ConfigError: this suite was not run in this store; suggests a close name.
+            StoreError: the store does not exist, or has no scores of the suite.
+            ConfigError: the store does not contain this suite; the message suggests a close name.
         """

@@ -1,1 +1,1 @@
-"""Finding, loading and describing plugins; hook specifications; suites."""
+"""Finds, loads and describes plugins; defines the hooks; reads suites."""

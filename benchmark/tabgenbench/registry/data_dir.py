@@ -9,9 +9,9 @@ __all__ = ["resolve_data_dir"]
 
 
 def resolve_data_dir(given: str | Path | None) -> Path | None:
-    """Return the root folder of downloaded data: the one given, else that of TABGENBENCH_DATA, else None.
+    """Return the root folder of downloaded data: ``given``, else the value of TABGENBENCH_DATA, else None.
 
-    ``~`` stands for the home folder.
+    ``~`` is expanded to the home folder.
     """
     named = given if given is not None else os.environ.get("TABGENBENCH_DATA")
     return Path(named).expanduser() if named else None

@@ -1,6 +1,6 @@
-"""What every plugin registers, and which of it cannot be used.
+"""Check of every registered plugin: list what it registers, and report what cannot be used.
 
-Each plugin is imported in a process of its own, so that an import that hangs or crashes is reported like any other.
+Each class is imported in its own process, so that an import that hangs or crashes is reported, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tabgenbench.registry.manager import Entry, Plugins, SuiteEntry
 __all__ = ["Item", "PluginReport", "examine_plugins"]
 
 State = Literal["ok", "disabled", "cannot import", "not installed", "does not fit", "name taken"]
-SECONDS = 120.0  # for one import; a compiled library that has not been used for long takes half a minute
+SECONDS = 120.0  # limit of one import; a compiled library with a cold file cache takes half a minute
 OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "run_finished")
 
 
@@ -38,15 +38,16 @@ class Item:
 
 @dataclass
 class PluginReport:
-    """An entry point: where it comes from, what it registers, and whether it is in use.
+    """An entry point: its distribution, the items it registers, and whether it is in use.
 
     Attributes:
         plugin: ``distribution:entry-point``.
-        version: version of the distribution; empty where there is none.
-        state: ``disabled`` with the reason, else ``ok``.
+        version: version of the distribution; empty without a distribution.
+        state: ``disabled`` or ``ok``.
+        reason: why the plugin is disabled; else empty.
         items: generators, metrics, datasets, engines and suites, in this order.
-        commands: names of the commands that it adds.
-        observers: names of the observer hooks that it implements.
+        commands: names of the commands that the plugin adds.
+        observers: names of the observer hooks that the plugin implements.
     """
 
     plugin: str
@@ -59,35 +60,35 @@ class PluginReport:
 
     @property
     def distribution(self) -> str:
-        """The distribution that the plugin comes with; empty where there is none."""
+        """The distribution that contains the plugin; empty without a distribution."""
         return self.plugin.rpartition(":")[0]
 
     @property
     def problems(self) -> list[Item]:
-        """What is to be mended; an optional extra that is not installed is none."""
+        """Items that need a correction. A missing optional extra is not a problem."""
         own = [Item("plugin", self.plugin, self.state, self.reason)] if self.state != "ok" else []
         return own + [item for item in self.items if item.state not in ("ok", "not installed")]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON takes it."""
+        """Return the report as a dictionary for JSON."""
         return {**asdict(self), "distribution": self.distribution}
 
 
 def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
-    """Ask every plugin what it registers, and import all of it.
+    """Ask every plugin what it registers, and import every registered class.
 
     Args:
-        plugins: what is loaded; a plugin whose hook misbehaves when it is asked is disabled.
+        plugins: the loaded plugins. A plugin whose hook fails is disabled.
         engine: runs the imports.
 
     Returns:
-        One report for each entry point, TabGenBench's own first, then those disabled.
+        One report for each entry point: TabGenBench's own first, disabled ones last.
     """
     entries = [(kind, entry) for kind in KINDS for entry in plugins.registered(kind)]
     suites = plugins.registered_suites()
     reports = {name: _report(plugins, name) for name, _ in plugins.manager.list_name_plugin()}
     for kind, entry, item in _import_all(entries, engine):
-        if entry.plugin in reports:  # not disabled meanwhile
+        if entry.plugin in reports:  # else it was disabled after it was asked
             _tell_if_taken(item, entry, plugins.registered(kind))
             reports[entry.plugin].items.append(item)
     for suite in suites:
@@ -139,14 +140,14 @@ def _item(kind: Kind, entry: Entry, outcome: Outcome | None) -> Item:
 
 def _how(entry: Entry, outcome: Outcome) -> str:
     if outcome.status == "timeout":
-        return f"importing {entry.module} did not end in {SECONDS:g} s"
+        return f"importing {entry.module} did not finish within {SECONDS:g} s"
     if outcome.status == "failed":
         return " ".join(outcome.reason.split())
     return " ".join(f"importing {entry.module}: {outcome.reason}".split())
 
 
 def _import(payload: tuple[Kind, Lazy], send: Send) -> str:
-    """Import a class; return why it does not fit its kind, or nothing. The work of a process."""
+    """Import a class; return why it does not fit its kind, or an empty string. Runs in its own process."""
     kind, lazy = payload
     return misfit(kind, lazy.load())
 
@@ -174,4 +175,4 @@ def _suite_item(suite: SuiteEntry, plugins: Plugins) -> Item:
 
 
 def _ignore(message: object) -> None:
-    """An import says nothing while it runs."""
+    """Ignore messages: an import sends none."""

@@ -1,4 +1,4 @@
-"""What observers of a run are given, described by its shape: the hooks know nothing of how a run works."""
+"""Protocols of the objects that observers receive, so that the hooks do not depend on the code of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ObservedCell(Protocol):
 
     @property
     def key(self) -> str:
-        """The key that names the cell in the store."""
+        """The key of the cell in the store."""
 
     @property
     def identity(self) -> CellIdentity:
@@ -23,7 +23,7 @@ class ObservedCell(Protocol):
 
     @property
     def title(self) -> str:
-        """The cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the cell, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
 
 
 class ObservedRun(Protocol):
@@ -31,7 +31,7 @@ class ObservedRun(Protocol):
 
     @property
     def suite_name(self) -> str:
-        """Name of the suite, under which the store keeps it."""
+        """Name of the suite in the store."""
 
     @property
     def store_folder(self) -> Path:
@@ -39,7 +39,7 @@ class ObservedRun(Protocol):
 
     @property
     def is_quiet(self) -> bool:
-        """Whether the caller shows the result, so that observers print none."""
+        """Whether observers must not print, because the caller shows the result."""
 
     @property
     def n_cells(self) -> int:
@@ -55,7 +55,7 @@ class ObservedRun(Protocol):
 
     @property
     def problems(self) -> list[Problem]:
-        """Cells and metrics that are not ok; complete when the run has ended."""
+        """Cells and metrics with a status other than ``ok``; complete when the run has ended."""
 
     @property
     def skipped(self) -> list[Problem]:

@@ -1,13 +1,13 @@
-"""A user's table as a dataset, given by its path or by a card.
+"""A dataset from a user's file, given by the path of the table or of a card.
 
 A card is a TOML file with the fields of `FileCard`. Missing fields are inferred from the file:
 
-* the sample ids are the first column if it has no name, is called ``id``, ``sample`` or the like (`ID_NAMES`), or holds
-  text without repeated values; else rows are numbered from 1;
-* a column called ``donor``, ``patient`` or the like (`GROUP_NAMES`) is the group;
+* the sample ids are the first column if it has no name, has a name in `ID_NAMES` (``id``, ``sample``), or contains
+  unique text; else rows are numbered from 1;
+* a column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group;
 * in CSV, tab-separated and Parquet files every other column of numbers is a feature, and every other column of text
-  (or true / false) is a condition if it has at most 20 values, each in at least two rows; else it is an error, which
-  says how to name or ignore the column;
+  (or true / false) is a condition if it has at most 20 values, each in at least two rows; else loading fails with
+  an error that explains how to assign a role or ignore the column;
 * in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many.
 
 The table's note states the inferred fields.
@@ -42,7 +42,7 @@ from tabgenbench.options import Options, make_options
 __all__ = ["DESCRIPTIVE", "GROUP_NAMES", "FileCard", "FileSource", "find_schema", "looks_like_file", "says_roles"]
 
 GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
-MAX_VALUES = 20  # a text column with more values is not a condition by default
+MAX_VALUES = 20  # a text column with more values is not taken as a condition
 DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
 
 
@@ -52,22 +52,22 @@ class FileCard(Options):
     name: str = Field("", description="name of the dataset; the card's or file's stem by default")
     title: str = Field("", description="title for readers; the name by default")
     summary: str = Field("", description="one sentence on the table")
-    citation: str = Field("", description="what to cite")
+    citation: str = Field("", description="citation of the data")
     licence: str = Field("", description="licence of the data")
-    url: str = Field("", description="where the data come from")
+    url: str = Field("", description="web page of the data")
     file: str = Field("", description="the CSV, TSV, Parquet or h5ad file, relative to the card")
     id: str | None = Field(None, description="column of sample ids")
-    conditions: tuple[str, ...] | None = Field(None, description="columns given to the generator when sampling")
-    group: str | None = Field(None, description="column of the donor; a donor stays on one side of a split")
+    conditions: tuple[str, ...] | None = Field(None, description="columns that the generator receives for sampling")
+    group: str | None = Field(None, description="column of the donor; a split does not divide a donor")
     batch: str | None = Field(None, description="column of the technical source")
-    targets: tuple[str, ...] = Field((), description="what a downstream user predicts: columns or features")
-    categorical_features: tuple[str, ...] = Field((), description="columns of categories that are generated")
-    ignore: tuple[str, ...] = Field((), description="columns to leave out")
+    targets: tuple[str, ...] = Field((), description="columns or features that downstream tasks predict")
+    categorical_features: tuple[str, ...] = Field((), description="categorical columns to generate")
+    ignore: tuple[str, ...] = Field((), description="columns to exclude")
     scale: Scale | None = Field(
-        None, description="what the values are; counts for an h5ad file of whole numbers, else linear"
+        None, description="scale of the values; default: counts for an h5ad file of whole numbers, else linear"
     )
     log2p1: bool | None = Field(
-        None, description="take log2(x + 1) before standardising; by default where the scale is counts"
+        None, description="take log2(x + 1) before standardising; default: true if the scale is counts"
     )
 
     @field_validator("conditions", "targets", "categorical_features", "ignore", mode="before")
@@ -76,13 +76,13 @@ class FileCard(Options):
         return (value,) if isinstance(value, str) else value
 
     def named(self) -> tuple[str, ...]:
-        """Return the columns whose values are labels, whatever they look like."""
+        """Return the columns that contain labels, even if the labels look like numbers."""
         names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
         return tuple(name for name in names if name is not None)
 
 
 def looks_like_file(text: str) -> bool:
-    """Return whether a dataset's name is the path of a card or a table; options behind a colon do not matter.
+    """Return whether a dataset's name is the path of a card or a table; options after a colon are ignored.
 
     >>> looks_like_file("my.csv:log2p1=true"), looks_like_file("cards/my.toml"), looks_like_file("wdbc")
     (True, True, False)
@@ -100,12 +100,12 @@ class FileSource(DatasetSource):
         path: the card or the file itself.
 
     Raises:
-        ConfigError: the card or the options have an unknown key or an invalid value.
-        DataError: the card or the file is missing, or of an unknown kind.
+        ConfigError: the card or the options contain an unknown key or an invalid value.
+        DataError: the card or the file is missing, or its file type is unknown.
     """
 
     class Config(FileCard):
-        """The fields of a card, as given on the command line or in a suite."""
+        """Fields of a card, set on the command line or in a suite."""
 
     def __init__(self, config: Options | None = None, *, path: Path) -> None:
         super().__init__(config)
@@ -116,17 +116,17 @@ class FileSource(DatasetSource):
             raise DataError(f'{path}: the card names no file, expected file = "table.csv"; add it')
         self.path = path.parent / Path(self.settings.file).expanduser()
         stem = path.name.removesuffix(suffix_of(path)) if suffix_of(path) else path.stem
-        vars(self)["name"] = self.settings.name or stem  # every table has a name of its own
+        vars(self)["name"] = self.settings.name or stem  # the name belongs to the instance, not to the class
         known_suffix(self.path)
 
     @classmethod
     def from_path(cls, path: Path, options: Mapping[str, Any] | None = None) -> FileSource:
-        """Return the source of a card or a file, with the options given beside it."""
+        """Return the source of a card or a file, with options that override the card."""
         return cls(make_options(cls.Config, options or {}, where=f"dataset {str(path)!r}"), path=path)
 
     @property
     def card(self) -> DatasetCard:
-        """The card; without one, the file's name."""
+        """The card. Without a title or summary, the file's name is used."""
         said = self.settings
         return DatasetCard(
             title=said.title or self.name,
@@ -166,7 +166,7 @@ class FileSource(DatasetSource):
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether roles come from the card; a table that this program wrote holds its own."""
+    """Return whether roles come from the card. A table written by TabGenBench contains its own roles."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
@@ -174,14 +174,14 @@ def says_roles(adata: Any, said: FileCard) -> bool:
 def find_schema(
     frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str, look: bool
 ) -> tuple[Schema, str]:
-    """Return the roles of the columns, and a note on those that were taken by default.
+    """Return the roles of the columns, and a note on the inferred roles.
 
     Args:
         frame: the columns.
-        said: what is known of them.
-        title: the table's name in the note.
-        where: the table's name in an error.
-        look: whether columns of text become conditions where none are named.
+        said: the given fields of the card.
+        title: name of the table in the note.
+        where: name of the table in error messages.
+        look: whether text columns become conditions if the card names none.
     """
     notes = [f"{title}, {len(frame):,} rows"]
     group, conditions = said.group, said.conditions
@@ -205,13 +205,13 @@ def find_schema(
 
 
 def _is_condition(column: pd.Series, where: Path | str) -> bool:
-    """Return whether a column is taken for a condition; text that can be neither condition nor numbers is an error."""
+    """Return whether a column is a condition. Raise `DataError` for other text that is not numbers."""
     if not is_text(column):
         return False
     filled = column.dropna()
     is_labelled = pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
     numbers = pd.to_numeric(filled, errors="coerce").notna() if not is_labelled else pd.Series()
-    if numbers.any():  # numbers with an error among them, or mixed categories: ambiguous
+    if numbers.any():  # ambiguous: numbers with invalid entries, or mixed categories
         raise DataError(f"{where}: column {column.name!r}, {numeric_problem(column)}")
     counts = filled.astype(str).value_counts()
     if len(counts) <= MAX_VALUES and counts.min() >= 2:
@@ -219,8 +219,8 @@ def _is_condition(column: pd.Series, where: Path | str) -> bool:
     rare = counts.index[-1]
     problem = f"{len(counts):,} values" if len(counts) > MAX_VALUES else f"{rare!r} in one row only"
     raise DataError(
-        f"{where}: column {column.name!r} holds text with {problem}, expected numbers, or at most {MAX_VALUES} values "
-        "of two rows each; name it as id, conditions, group or batch, or list it under ignore"
+        f"{where}: column {column.name!r} contains text with {problem}, expected numbers, or at most {MAX_VALUES} "
+        "values of two rows each; declare it as id, conditions, group or batch, or list it under ignore"
     )
 
 

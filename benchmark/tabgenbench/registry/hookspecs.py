@@ -27,7 +27,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_generators() -> list[type[Generator] | Lazy]:  # type: ignore[empty-body]
-    """Return generators, as classes or, without importing them, as `Lazy` names."""
+    """Return generators, as classes or as `Lazy` names, which are not imported."""
 
 
 @hookspec
@@ -47,7 +47,7 @@ def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
 
 @hookspec
 def register_engines() -> list[type[Engine] | Lazy]:  # type: ignore[empty-body]
-    """Return engines, as classes or `Lazy` names; ``--executor`` chooses one of them by its name."""
+    """Return engines, as classes or `Lazy` names. ``--executor`` selects one by name."""
 
 
 @hookspec
@@ -67,17 +67,17 @@ def run_started(run: ObservedRun) -> None:
 
 @hookspec
 def cell_started(cell: ObservedCell) -> None:
-    """Observe that a cell begins to train, or, when it was trained before, to be scored."""
+    """Observe that training of a cell begins, or scoring if the cell is already trained."""
 
 
 @hookspec
 def cell_progress(cell: ObservedCell, progress: Progress) -> None:
-    """Observe a report of a cell in training."""
+    """Observe a progress report of a cell in training."""
 
 
 @hookspec
 def cell_finished(record: CellRecord) -> None:
-    """Observe that a cell is done, with whatever status."""
+    """Observe that a cell is finished, with any status."""
 
 
 @hookspec

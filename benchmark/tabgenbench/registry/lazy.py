@@ -1,4 +1,4 @@
-"""Plugins that are named but not imported, and the targets by which another process loads a class."""
+"""Plugins that are imported at first use, and targets from which another process loads a class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tabgenbench.errors import PluginError, text_of
 
 __all__ = ["Lazy", "Target", "load_target", "target_of"]
 
-Target = str | bytes  # ``module:Class``, or a class of a session as `target_of` pickles it
+Target = str | bytes  # ``module:Class``, or a class pickled by `target_of`
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Lazy:
 
     @property
     def install_hint(self) -> str:
-        """The command that installs its extra, or an empty text if it needs none."""
+        """The command that installs the extra, or an empty string if no extra is needed."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     def load(self) -> type:
@@ -64,14 +64,14 @@ class Lazy:
 
 
 class _NoSuchName(PluginError):
-    """The module of a target lacks the name."""
+    """The module of a target does not contain the name."""
 
 
 def target_of(kind: type) -> Target:
-    """Return a target from which `load_target` loads the class, in this process or another.
+    """Return a target from which `load_target` loads the class in any process.
 
     A class of a module is named ``module:Class``. A class of a notebook cell, a script or a function body cannot be
-    imported elsewhere: its code is pickled, together with the objects of its session that it uses.
+    imported by another process: its code is pickled, together with the objects of its session that it uses.
 
     Raises:
         PluginError: such a class refers to something that cannot be pickled.
@@ -90,8 +90,8 @@ def target_of(kind: type) -> Target:
     except Exception as error:  # the objects that the class uses may raise anything
         name = getattr(kind, "name", kind.__qualname__)
         raise PluginError(
-            f"plugin {name!r}: its class cannot be sent to another process ({text_of(error)}); define the class in a "
-            "module of its own, or make open files, locks and connections inside its methods"
+            f"plugin {name!r}: its class cannot be sent to another process ({text_of(error)}); define the class in "
+            "its own module, or create open files, locks and connections inside its methods"
         ) from error
     finally:
         if module is not None:
@@ -99,10 +99,10 @@ def target_of(kind: type) -> Target:
 
 
 def load_target(target: Target) -> Any:
-    """Import ``module:Class`` or read a pickled class; a nested class has a dotted name.
+    """Import ``module:Class`` or unpickle a class. The name of a nested class contains dots.
 
     Raises:
-        PluginError: the module has no such name. Errors of the import itself are not caught.
+        PluginError: the module has no such name. Errors of the import itself are raised unchanged.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

@@ -1,4 +1,4 @@
-"""Loading plugins, and looking them up by name."""
+"""Loads plugins and finds them by name."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tabgenbench.registry.lazy import Lazy
 
 __all__ = ["KINDS", "Disabled", "Entry", "Kind", "Plugins", "SuiteEntry", "make_manager"]
 
-SESSION = "this session"  # what brings the classes that are handed over as classes
+SESSION = "this session"  # plugin name of classes passed to the Python functions
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered generator, metric, dataset source or engine: its name, and who registered it."""
+    """A registered generator, metric, dataset source, engine or report, with the plugin that registered it."""
 
     name: str
     summary: str
@@ -32,24 +32,24 @@ class Entry:
 
     @property
     def module(self) -> str:
-        """The module that holds the class."""
+        """The module that contains the class."""
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Whether this is the registration of a class; imports nothing."""
+        """Whether this entry registers the class; imports nothing."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
     def load(self) -> Any:
-        """Return the class, imported now where it was not yet."""
+        """Return the class; import it if necessary."""
         return self.target.load() if isinstance(self.target, Lazy) else self.target
 
     def load_fitting(self, kind: Kind) -> Any:
         """Return the class, imported and checked.
 
         Raises:
-            PluginError: it cannot be imported, or lacks what its kind asks for.
+            PluginError: the class cannot be imported or does not fit its kind.
         """
         from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
 
@@ -62,7 +62,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class SuiteEntry:
-    """A registered suite: its file, and who registered it."""
+    """A registered suite: its file, and the plugin that registered it."""
 
     path: Path
     plugin: str
@@ -70,7 +70,7 @@ class SuiteEntry:
 
 @dataclass(frozen=True)
 class Disabled:
-    """A plugin that is not used, and why."""
+    """A disabled plugin, with the reason."""
 
     plugin: str
     reason: str
@@ -78,12 +78,12 @@ class Disabled:
 
 @dataclass
 class Plugins:
-    """All plugins of a process; made by `make_manager`.
+    """All plugins of a process; created by `make_manager`.
 
     Attributes:
-        manager: holds the plugins that are in use.
-        disabled: those that are not, in the order in which they fell out.
-        versions: version of the distribution by plugin, for those that come from an entry point.
+        manager: contains the enabled plugins.
+        disabled: the disabled plugins, in the order of their failures.
+        versions: version of the distribution by plugin, for plugins from entry points.
         commands: names of the commands that each plugin added, by plugin; filled by `add_commands`.
     """
 
@@ -94,7 +94,7 @@ class Plugins:
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
 
     def registered(self, kind: Kind) -> list[Entry]:
-        """Return all registered plugins of a kind, sorted by name; of one name there may be several."""
+        """Return all registered plugins of a kind, sorted by name. Several may have the same name."""
         if kind not in self._entries:
             found = [
                 Entry(target.name, _summary(target), plugin, target)
@@ -108,13 +108,13 @@ class Plugins:
         """Return the registered plugins of a kind by name, sorted.
 
         Raises:
-            PluginError: two plugins have one name; names both distributions.
+            PluginError: two plugins have the same name; the message names both distributions.
         """
         found: dict[str, Entry] = {}
         for entry in self.registered(kind):
             if entry.name in found:
                 raise PluginError(
-                    f"two {kind} are named {entry.name!r}: one of {found[entry.name].plugin}, one of {entry.plugin}; "
+                    f"two {kind} are named {entry.name!r}: in {found[entry.name].plugin} and in {entry.plugin}; "
                     "uninstall or rename one of them"
                 )
             found[entry.name] = entry
@@ -124,7 +124,7 @@ class Plugins:
         """Return the plugin of this name.
 
         Raises:
-            ConfigError: there is none; suggests a close name.
+            ConfigError: no plugin has this name; the message suggests a close name.
         """
         entries = self.entries(kind)
         if name not in entries:
@@ -132,10 +132,10 @@ class Plugins:
         return entries[name]
 
     def add_class(self, kind: Kind, found: type) -> None:
-        """Register a class that no distribution brings, such as one of a notebook; a registered one stays as it is.
+        """Register a class that no distribution registers, such as one from a notebook. Skip registered classes.
 
         Raises:
-            PluginError: it lacks what its kind asks for.
+            PluginError: the class does not fit its kind.
         """
         from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
 
@@ -148,24 +148,24 @@ class Plugins:
             registered.sort(key=lambda entry: entry.name)
 
     def suites(self) -> dict[str, SuiteEntry]:
-        """Return the registered suites by file stem; of two with one name the first registered counts."""
+        """Return the registered suites by file stem. If two have the same name, the first is used."""
         found: dict[str, SuiteEntry] = {}
         for suite in self.registered_suites():
             found.setdefault(suite.path.stem, suite)
         return dict(sorted(found.items()))
 
     def registered_suites(self) -> list[SuiteEntry]:
-        """Return all registered suites in the order of registration; of one name there may be several."""
+        """Return all registered suites in the order of registration. Several may have the same name."""
         asked = self._ask("register_suites", _is_path, "paths of suite files")
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin; one that raises is disabled and the rest go on."""
+        """Call an observer hook of every plugin. A plugin that raises is disabled; the others continue."""
         for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
             self._call(impl, hook, arguments)
 
     def add_commands(self, cli: Any) -> None:
-        """Let every plugin add its commands to the command line."""
+        """Call `register_commands` of every plugin."""
         for impl in list(reversed(self.manager.hook.register_commands.get_hookimpls())):
             before = dict(cli.commands)
             self._call(impl, "register_commands", {"cli": cli})
@@ -173,7 +173,7 @@ class Plugins:
             self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
-        """Yield what each plugin registers; one that returns something else is disabled."""
+        """Yield the items that each plugin registers. A plugin that returns something else is disabled."""
         for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
             answer = self._call(impl, hook, {})
             if answer is None:
@@ -186,22 +186,22 @@ class Plugins:
     def _call(self, impl: pluggy.HookImpl, hook: str, arguments: dict[str, Any]) -> Any:
         try:
             return impl.function(*(arguments[name] for name in impl.argnames))
-        except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises must not take the rest down
+        except (Exception, SystemExit) as error:  # an error of one plugin must not stop the others
             self.disable(impl.plugin, f"{hook} raised {type(error).__name__}: {error}")
             return None
 
     def disable(self, plugin: object, reason: str) -> None:
-        """Stop using a plugin and keep the reason."""
+        """Unregister a plugin and record the reason."""
         name = self.manager.get_name(plugin) or repr(plugin)
         self.manager.unregister(plugin)
         self.disabled.append(Disabled(name, _one_line(reason)))
 
 
 def make_manager(extra: Iterable[object] = (), *, points: Iterable[EntryPoint] | None = None) -> Plugins:
-    """Build a manager with every installed plugin.
+    """Load every installed plugin.
 
     Args:
-        extra: further plugins: modules, objects, or classes that are instantiated.
+        extra: additional plugins: modules, objects, or classes, which are instantiated.
         points: entry points to load; by default those of the group ``tabgenbench``.
     """
     manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -234,8 +234,8 @@ def _register_guarded(plugins: Plugins, name: str, load: Callable[[], object]) -
         loaded = load()
         plugin = loaded() if isinstance(loaded, type) else loaded
         plugins.manager.register(plugin, name=name)
-    except (Exception, SystemExit) as error:  # importing a stranger's module may raise anything
-        if plugins.manager.get_plugin(name) is plugin is not None:  # half registered when a signature did not fit
+    except (Exception, SystemExit) as error:  # importing a plugin may raise anything
+        if plugins.manager.get_plugin(name) is plugin is not None:  # partly registered: a hook signature is wrong
             plugins.manager.unregister(plugin)
         reason = f"does not load: {type(error).__name__}: {error}"
         plugins.disabled.append(Disabled(name, _one_line(reason)))

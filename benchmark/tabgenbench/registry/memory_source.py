@@ -1,4 +1,4 @@
-"""A DataFrame or an AnnData object of the calling program as a dataset."""
+"""A dataset from a DataFrame or an AnnData object in memory."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["MemorySource"]
 
 
 class MemorySource(DatasetSource):
-    """A DataFrame or an AnnData object as a dataset.
+    """A dataset from a DataFrame or an AnnData object.
 
-    Columns without a role are features, which are numbers; what is not said of the columns follows from them, as with
-    a file. Its identity is its content: two frames of equal values, names and roles are one dataset.
+    Columns without a role are numeric features. Roles that are not given are inferred from the columns, as for a file.
+    The identity is a hash of the content: two frames with equal values, names and roles are the same dataset.
 
     Args:
-        data: one row a sample, a `pandas.DataFrame` or an `anndata.AnnData`.
-        name: how boards call it.
-        said: the fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
+        data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
+        name: name of the dataset on boards.
+        said: fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
             ``log2p1``, ``title``, ``summary`` and so on.
 
     Raises:
-        ConfigError: a field is unknown or its value does not fit.
-        DataError: ``data`` is neither.
+        ConfigError: a field is unknown or its value is invalid.
+        DataError: ``data`` has another type.
     """
 
     def __init__(self, data: Any, *, name: str = "table", **said: Any) -> None:
@@ -43,14 +43,14 @@ class MemorySource(DatasetSource):
             got = f"{type(data).__module__}.{type(data).__qualname__}"
             raise DataError(f"{where}: got {got}, expected a pandas.DataFrame or an anndata.AnnData; convert it first")
         if "file" in said:
-            raise ConfigError(f"{where}: unknown option 'file'; give the path itself in place of the data")
+            raise ConfigError(f"{where}: unknown option 'file'; pass the path instead of the data")
         self.data = data
         self.settings = make_options(FileCard, {**said, "name": name}, where=where)
-        vars(self)["name"] = name  # every table has a name of its own
+        vars(self)["name"] = name  # the name belongs to the instance, not to the class
 
     @property
     def card(self) -> DatasetCard:
-        """What was said of it; its name by default."""
+        """The card, from the given fields; the title is the name by default."""
         said = self.settings
         summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
         return DatasetCard(
@@ -58,7 +58,7 @@ class MemorySource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the name, of the roles and of every value."""
+        """Return a hash of the name, the roles and all values."""
         facts = [self.name, self.settings.model_dump_json(), self.load().fingerprint()]
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""Suites: which datasets, generators and metrics, on how many splits, seeds and draws. A TOML file."""
+"""Suites: TOML files that choose datasets, generators, metrics, and the numbers of splits, seeds and draws."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ __all__ = ["Choice", "Suite", "find_suite", "is_for", "make_choices", "parse_cho
 
 
 class Choice(Options):
-    """A plugin by name, with options."""
+    """A plugin name with options."""
 
     name: str = Field(description="name of the plugin; for a dataset also the path of a card or a file")
     options: dict[str, Any] = Field(default_factory=dict, description="options that differ from the defaults")
-    only_for: tuple[str, ...] = Field((), description="names of the datasets that it is for; empty: every dataset")
-    label: str = Field("", description="of a generator: what boards show in place of its name and options")
+    only_for: tuple[str, ...] = Field((), description="datasets to use the plugin for; empty: every dataset")
+    label: str = Field("", description="generators only: text that boards show instead of name and options")
 
 
 class Suite(Options):
-    """What a run is asked to do."""
+    """The work of a run: what to train and score, and how often."""
 
-    name: str = Field(description="name of the suite, under which a store keeps it")
+    name: str = Field(description="name of the suite in the store")
     summary: str = Field("", description="one line for `tabgenbench list suites`")
     datasets: tuple[Choice, ...] = Field(description="datasets, as NAME, NAME:key=value or a table with name")
     generators: tuple[Choice, ...] = Field(description="generators and controls, likewise")
@@ -38,7 +38,7 @@ class Suite(Options):
     splits: int = Field(3, ge=1, description="number of splits")
     seeds: int = Field(1, ge=1, description="number of seeds inside each split")
     first_seed: int = Field(0, ge=0, description="the first seed; the others follow it")
-    draws: int = Field(5, ge=1, description="number of samples a trained model gives")
+    draws: int = Field(5, ge=1, description="number of synthetic tables per trained model")
     split: SplitConfig = Field(default_factory=SplitConfig, description="how rows are split")
 
     @field_validator("datasets", "generators", "metrics", mode="before")
@@ -58,14 +58,14 @@ def parse_choice(item: Any) -> Choice:
     if isinstance(item, Choice):
         return item
     if isinstance(item, str):
-        if Path(item).is_file():  # a path may hold a colon
+        if Path(item).is_file():  # a path may contain a colon
             return Choice(name=item)
         name, options = parse_plugin_string(item)
         return Choice(name=name, options=options)
     if isinstance(item, dict) and "name" in item:
         label = item.get("label", "")
         if not isinstance(label, str) or ("label" in item and not label.strip()):
-            raise ConfigError(f"generator {item['name']!r}: got label {label!r}, expected a text that is not empty")
+            raise ConfigError(f"generator {item['name']!r}: got label {label!r}, expected a non-empty text")
         options = {key: value for key, value in item.items() if key not in ("name", "label", "only_for")}
         label, only_for = " ".join(label.split()), item.get("only_for", ())
         return Choice(name=item["name"], options=options, label=label, only_for=only_for)
@@ -73,21 +73,21 @@ def parse_choice(item: Any) -> Choice:
 
 
 def is_for(only_for: Sequence[str], dataset: str) -> bool:
-    """Whether these names have that of a dataset, given by its label: the name, or NAME:key=value. No names: all."""
+    """Whether ``only_for`` is empty or includes a dataset, which is given as NAME or NAME:key=value."""
     return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
 
 
 def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]:
-    """Return the choices that one or several names, classes or instances of plugins stand for.
+    """Turn one or several names, classes or instances of plugins into choices.
 
     Args:
-        kind: what they are.
-        given: what `parse_choice` takes, a class, or an instance, whose options count; or a list of these.
-        plugins: what is registered; a class that is not becomes so.
+        kind: the kind of the plugins.
+        given: an argument of `parse_choice`, a class, an instance (its options are used), or a list of these.
+        plugins: the registered plugins; other classes are added.
 
     Raises:
-        ConfigError: it is none of these.
-        PluginError: a class lacks what its kind asks for.
+        ConfigError: an item has another type.
+        PluginError: a class does not fit its kind.
     """
     choices = []
     for item in given if isinstance(given, list | tuple) else [given]:
@@ -96,7 +96,7 @@ def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]
             choices.append(parse_choice(item))
         elif isinstance(item, type):
             plugins.add_class(kind, item)
-            choices.append(Choice(name=item.name))  # type: ignore[attr-defined]  # it is checked
+            choices.append(Choice(name=item.name))  # type: ignore[attr-defined]  # checked by add_class
         elif isinstance(getattr(item, "config", None), Options):
             plugins.add_class(kind, found)
             choices.append(Choice(name=item.name, options=item.config.model_dump()))
@@ -109,15 +109,15 @@ def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]
 
 
 def find_suite(text: str, plugins: Plugins) -> Suite:
-    """Return the suite of a registered name or of a TOML file.
+    """Return a suite by registered name or path of a TOML file.
 
     Raises:
-        ConfigError: there is none of this name, or the file does not fit; names the file and the key.
+        ConfigError: no suite has this name, or the file is invalid; the message names the file and the key.
     """
     known = plugins.suites()
     path = known[text].path if text in known else Path(text)
     if not path.is_file():
-        raise ConfigError(f"unknown suite {text!r}{did_you_mean(text, known)}; or give the path of a TOML file")
+        raise ConfigError(f"unknown suite {text!r}{did_you_mean(text, known)}; or use the path of a TOML file")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -135,6 +135,6 @@ def _check_only_for(suite: Suite, known: Collection[str], path: Path) -> None:
         for name in choice.only_for:
             if name not in known:
                 raise ConfigError(
-                    f"{path}: only_for of {choice.name!r} names {name!r}, which is no dataset"
+                    f"{path}: only_for of {choice.name!r} names {name!r}, which is not a dataset"
                     f"{did_you_mean(name, known)}"
                 )

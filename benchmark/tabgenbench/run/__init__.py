@@ -1,1 +1,1 @@
-"""Planning a suite, preparing its data, running and scoring its cells."""
+"""Plan a suite, prepare its data, train and score its cells."""

@@ -1,4 +1,4 @@
-"""The work on one cell: train, sample, score, and keep every outcome."""
+"""The work on one cell: train, sample, score, and record every outcome."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ if TYPE_CHECKING:
 __all__ = ["CellWork", "Stopped"]
 
 PHASES = ("prepare", "fit", "sample")
-KEPT = " (trained again; the earlier result, which is ok, stays)"
+KEPT = " (retrained; the earlier successful result is kept)"
 RecordT = TypeVar("RecordT", bound=BaseModel)
 Announce = Callable[[str, dict[str, Any]], None]
 
 
 class Stopped(Exception):
-    """The run was ended; what was under way leaves no record."""
+    """The run was stopped; interrupted work is not recorded."""
 
 
 class CellWork:
-    """Trains and scores cells of a run; one object serves all its threads.
+    """Trains and scores cells of a run. All threads of the run share one object.
 
     Args:
         run: the run.
-        engine: runs the plugins' code.
+        engine: engine that runs plugin code.
         announce: called with the name of an observer hook and its arguments, in the thread of the cell.
-        stopping: set when the run ends.
+        stopping: event that is set when the run must stop.
     """
 
     def __init__(self, run: Run, engine: Engine, *, announce: Announce, stopping: threading.Event) -> None:
         self.run, self.store, self.options = run, run.store, run.options
         self.engine, self.announce, self.stopping = engine, announce, stopping
-        self.device = "cpu" if run.options.device == "cpu" else "cuda:0"  # a task sees the GPU of its slot alone
+        self.device = "cpu" if run.options.device == "cpu" else "cuda:0"  # a task sees only the GPU of its slot
         options = run.options
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Do what a cell lacks; return its record, or None when there is none.
+        """Train and score a cell if results are missing. Return its record, or None if it has none.
 
         Raises:
-            Stopped: the run was ended meanwhile.
+            Stopped: the run was stopped during the work.
         """
         record = self._fit(cell) if needs_fit(self.run, cell) else self.store.read_cell(cell.key)
         if record is not None and record.status == "ok":
@@ -118,10 +118,10 @@ class CellWork:
         return outcome
 
     def _cell_record(self, cell: Cell, outcome: Outcome) -> CellRecord:
-        """Return the record of an outcome; what a plugin reported otherwise than it should makes the cell a failure."""
+        """Return the record of an outcome. Invalid values from a plugin make the cell a failure."""
         try:
             return _writable(self._record_of(cell, outcome))
-        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
+        except Exception as error:  # nothing is written here, so the reported values are the cause
             return self._record_of(cell, _unfit(outcome, error))
 
     def _record_of(self, cell: Cell, outcome: Outcome) -> CellRecord:
@@ -141,7 +141,7 @@ class CellWork:
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics, those of each distribution in a process of their own: no stranger's code beside ours."""
+        """Compute metrics. Each distribution's metrics run in their own process, isolated from other code."""
         groups: dict[str, list[str]] = {}
         for label in labels:
             groups.setdefault(self.run.plan.metrics[label].distribution, []).append(label)
@@ -149,7 +149,7 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics; one that takes its process down is recorded, and the others go on in a new process."""
+        """Compute metrics. If one kills its process, record its failure and run the others in a new process."""
         while left:
             found: dict[str, dict[str, Any]] = {}
 
@@ -188,16 +188,16 @@ class CellWork:
             metrics=tuple(
                 MetricJob(label=label, target=metrics[label].target, options=metrics[label].config) for label in labels
             ),
-            seed=seed_of(cell.identity.split, "metric"),  # the same for every generator on the split
+            seed=seed_of(cell.identity.split, "metric"),  # equal for all generators on the split
             device=self.device,
             memory=self.options.memory,
         )
 
     def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
-        """Write the records of a metric; what it reported otherwise than it should makes the metric a failure."""
+        """Write the records of a metric. Invalid values from the metric make it a failure."""
         try:
             record, info, artifacts = self._score_records(cell, label, found, outcome)
-        except Exception as error:  # nothing is written here: whatever it is, what was reported is the cause
+        except Exception as error:  # nothing is written here, so the reported values are the cause
             found = _no_score(_unfit(outcome, error), label)
             record, info, artifacts = self._score_records(cell, label, found, outcome)
         for name, text in artifacts.items():
@@ -235,9 +235,9 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return how each phase went that was entered; the last one has the status of the task.
+    """Return the phases that were entered. The last one has the status of the task, the others are ``ok``.
 
-    Seconds of a finished fit and of sampling are the generator's own, without the writing of tables.
+    Seconds of a finished fit and of sampling exclude the writing of tables.
     """
     phases = {}
     for name in PHASES:
@@ -252,22 +252,22 @@ def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
 
 
 def _writable(record: RecordT) -> RecordT:
-    """Return a record that can be written; raises what writing it would raise."""
+    """Return a record unchanged if it can be serialised; else raise the error of serialisation."""
     record.model_dump_json()
     return record
 
 
 def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
-    """Return an outcome, as a failure where code of the task removed what it had sampled."""
+    """Return an outcome, changed to a failure if a sampled table is missing."""
     gone = [name for name in (f"draw-{draw}.h5ad" for draw in range(draws)) if not (folder / name).is_file()]
     if outcome.status != "ok" or not gone:
         return outcome
-    return replace(outcome, status="failed", value=None, reason=f"{gone[0]} was written and removed again by the task")
+    return replace(outcome, status="failed", value=None, reason=f"{gone[0]} was written, then removed by the task")
 
 
 def _unfit(outcome: Outcome, error: Exception) -> Outcome:
-    """Return an outcome as a failure, since what a plugin reported does not fit into a record."""
-    reason = f"what it reported cannot be recorded ({text_of(error)[:500]})"
+    """Return an outcome changed to a failure because a plugin's values cannot be recorded."""
+    reason = f"its values cannot be recorded ({text_of(error)[:500]})"
     return replace(outcome, status="failed", value=None, reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""Which engine a run uses, with how many cells at a time and how many threads each."""
+"""Selection of the engine of a run, with its numbers of workers and threads."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class EngineChoice:
     """The engine of a run, with its options.
 
     Attributes:
-        kind: its class.
-        options: its options, all decided.
-        timing: whether times are to be comparable.
-        retry_failed: whether failed cells are tried again.
+        kind: class of the engine.
+        options: its options, with all defaults filled in.
+        timing: whether times of cells must be comparable.
+        retry_failed: whether failed cells are retried.
     """
 
     kind: type[Engine]
@@ -38,8 +38,8 @@ class EngineChoice:
 
     @property
     def run_options(self) -> RunOptions:
-        """What the runner needs to know."""
-        from tabgenbench.run.state import RunOptions  # imports NumPy and pandas: after the engine is warming up
+        """The options of the run."""
+        from tabgenbench.run.state import RunOptions  # imports NumPy and pandas; the engine warms up meanwhile
 
         return RunOptions(
             device=self.options.device,
@@ -52,12 +52,12 @@ class EngineChoice:
         )
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
-        """Begin what takes a while and the suite's cells need, without waiting for it."""
+        """Start slow preparations for the suite's cells, without waiting for them."""
         for preload in preloads_of(suite, plugins):
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return the engine, ready for tasks; with None in place of the store's folder, it does not touch a store."""
+        """Return an engine that is ready for tasks. If ``store`` is None, the engine does not access a store."""
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder
@@ -66,23 +66,23 @@ class EngineChoice:
 
 
 def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
-    """Return the engine that the options of ``tabgenbench run`` ask for.
+    """Return the engine selected by the options of ``tabgenbench run``.
 
     Raises:
-        ConfigError: there is no such engine, or options do not go together.
+        ConfigError: the engine does not exist, or options conflict.
         DeviceError: the device does not exist.
         PluginError: the engine's class cannot be imported, or is not an engine.
     """
     if options["timing"] and (options["workers"] or 1) > 1:
         raise ConfigError(
-            f"--workers: got {options['workers']} with --timing, which runs one cell at a time; leave it out"
+            f"--workers: got {options['workers']} with --timing, which runs one cell at a time; omit --workers"
         )
     name, engines = options["executor"], plugins.entries("engines")
     if name not in engines:
         raise ConfigError(f"--executor: unknown engine {name!r}{did_you_mean(name, engines)}")
     kind: type[Engine] = engines[name].load()
     if not issubclass(kind, Engine) or inspect.isabstract(kind):
-        kind = engines[name].load_fitting("engines")  # says what is wrong; imports NumPy and pandas
+        kind = engines[name].load_fitting("engines")  # raises an explanation; imports NumPy and pandas
     asked = EngineOptions(
         device=options["device"],
         workers=1 if options["timing"] else options["workers"],

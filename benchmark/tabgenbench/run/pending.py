@@ -1,4 +1,4 @@
-"""What a run has to do, read from the store at each step, so that several runners see the same."""
+"""Pending work of a run. It is read from the store at each step, so that runners see each other's results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells that must be trained or scored, and remember the times of their records in the run."""
+    """Return the cells that must be trained or scored; save the modification times of their records in the run."""
     todo = []
     for cell in run.plan.cells:
         found = run.snapshot(cell)
@@ -28,12 +28,12 @@ def find_work(run: Run) -> list[Cell]:
 
 
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
-    """Whether a cell must be trained; work that another runner finished since `find_work` is not repeated.
+    """Whether a cell must be trained. Work that another runner has finished since `find_work` is not repeated.
 
     Args:
         run: the run.
         cell: the cell.
-        first: whether `find_work` asks.
+        first: whether this is the call from `find_work`.
     """
     return _needs_fit(run, cell, run.snapshot(cell), first=first)
 
@@ -42,13 +42,13 @@ def _needs_fit(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> boo
     record = found.record
     if record is None:
         return True
-    if was_refused(record):  # the limit of the runner that refused it may differ from this one's
+    if was_refused(record):  # another runner with another limit may have refused it
         return first or cell.key not in run.preflight.refusals
     if _is_to_be_repeated(run, record) and (first or is_unchanged(run, cell)):
         return True
     if record.status != "ok" or not _missing_metrics(run, cell, found, first=first):
         return False
-    return not run.store.draws_are_whole(record)  # tables that were removed since are sampled again
+    return not run.store.draws_are_whole(record)  # removed tables are sampled again
 
 
 def is_unchanged(run: Run, cell: Cell) -> bool:
@@ -57,13 +57,13 @@ def is_unchanged(run: Run, cell: Cell) -> bool:
 
 
 def count_failed(run: Run) -> int:
-    """Return the number of cells that failed before, or have a metric that failed, and are not retried."""
+    """Return the number of cells that failed before, or have a failed metric, and are not retried."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
 
 def missing_metrics(run: Run, cell: Cell) -> list[str]:
-    """Return the labels of the metrics that a trained cell lacks, or that failed and are tried again."""
+    """Return the labels of the metrics that are missing for a trained cell or must be retried."""
     return _missing_metrics(run, cell, run.snapshot(cell), first=False)
 
 

@@ -1,4 +1,4 @@
-"""The plan: a suite with every name looked up, every option checked and every cell given its key."""
+"""The plan of a run: a suite with resolved names, validated options and a key for every cell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Cell", "GeneratorChoice", "MetricChoice", "OpenedDataset", "Plan", "
 
 
 class OpenedDataset(NamedTuple):
-    """A dataset's source, a hash of the source's code, and what boards call it."""
+    """The source of a dataset, a hash of the source's code, and the label on boards."""
 
     source: DatasetSource
     code: str
@@ -37,8 +37,8 @@ class GeneratorChoice:
 
     Attributes:
         distribution: the distribution that registers it.
-        only_for: the datasets that it is for; empty: all.
-        title: what boards call it, where the suite gives it a label; part of no key.
+        only_for: datasets to use the generator for; empty means all.
+        title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
     """
 
     name: str
@@ -54,13 +54,13 @@ class GeneratorChoice:
 
     @property
     def shown(self) -> str:
-        """What boards call it."""
+        """The label that boards show."""
         return self.title or self.label
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChoice:
-    """A metric with its resolved options, its distribution, and the datasets that it is for; empty: all."""
+    """A metric with its resolved options, its distribution, and the datasets to use it for (empty means all)."""
 
     name: str
     distribution: str
@@ -77,9 +77,9 @@ class Cell:
     """One generator, trained once on one split of one dataset with one seed.
 
     Attributes:
-        key: hash of everything that can change its result.
-        identity: what a record says of it.
-        generator: what is trained.
+        key: hash of everything that can change the result.
+        identity: description of the cell in records.
+        generator: the generator to train.
         metric_keys: key of each metric's scores by the metric's label.
     """
 
@@ -90,13 +90,13 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The cell in words: ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the cell, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
         return self.identity.title
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything a run does, in order."""
+    """The whole work of a run, in order."""
 
     suite: Suite
     cells: tuple[Cell, ...]
@@ -105,7 +105,7 @@ class Plan:
     schemas: dict[str, Schema]
 
     def to_record(self, command: str) -> SuiteRecord:
-        """Return what a store keeps of the plan."""
+        """Return the record of the plan for the store."""
         rows = [
             SuiteRow(
                 key=cell.key,
@@ -124,18 +124,18 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class ResolvedSuite:
-    """A suite's generators and metrics, looked up and checked."""
+    """Generators and metrics of a suite, with validated options."""
 
     generators: tuple[GeneratorChoice, ...]
     metrics: tuple[MetricChoice, ...]
 
 
 def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
-    """Look up every generator and metric and check its options.
+    """Find every generator and metric and validate their options.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit, or boards could not tell two generators apart.
-        PluginError: a class cannot be imported, or lacks what its kind asks for.
+        ConfigError: a name or an option is unknown or invalid, or two generators have the same label.
+        PluginError: a class cannot be imported or does not fit its kind.
     """
     chosen = [_generator(choice, plugins) for choice in suite.generators]
     _check_titles(chosen)
@@ -150,18 +150,18 @@ def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
     for one in generators:
         if shown.setdefault(one.shown, one.label) != one.label:
             both = f"{shown[one.shown]!r} and {one.label!r}"
-            raise ConfigError(f"generators: {both} have one label, {one.shown!r}; give each a label of its own")
+            raise ConfigError(f"generators: {both} have the same label, {one.shown!r}; give each its own label")
         if titles.setdefault(one.label, one.title) != one.title:
             both = f"{titles[one.label]!r} and {one.title!r}"
             raise ConfigError(f"generators: {one.label!r} has two labels, {both}; list it once")
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
-    """Return the source of a dataset's name, card or file.
+    """Return the dataset with the given name, card or file.
 
     Raises:
-        ConfigError: no such dataset or option.
-        PluginError: its class cannot be imported, or lacks what its kind asks for.
+        ConfigError: the dataset or an option does not exist.
+        PluginError: its class cannot be imported or does not fit its kind.
     """
     if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
         file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
@@ -175,14 +175,14 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Give every cell of a suite its key; a cell asked for twice is planned once.
+    """Compute the key of every cell of a suite. Repeated cells are planned once.
 
     Args:
         suite: the suite.
         resolved: its generators and metrics.
         prepared: its datasets with their splits.
-        device: where to compute; its kind is part of the keys.
-        threads: threads a cell computes with; part of the keys.
+        device: device of the computation; its kind is part of the keys.
+        threads: threads per cell; part of the keys.
     """
     cells: dict[str, Cell] = {}
     machine = {"device": device.partition(":")[0], "threads": threads}
@@ -206,7 +206,7 @@ def make_plan(
 
 
 def label_of(name: str, config: Options) -> str:
-    """Return the name with the options that differ from their defaults: ``cvae:epochs=30``."""
+    """Return the name with all options that differ from their defaults, such as ``cvae:epochs=30``."""
     defaults = {key: field.get_default(call_default_factory=True) for key, field in type(config).model_fields.items()}
     changed = [
         f"{key}={_short(value)}"

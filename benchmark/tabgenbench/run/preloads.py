@@ -1,4 +1,4 @@
-"""Which modules the process of a task should find imported, as its plugin's source says."""
+"""Selection of the modules to import before a task starts, from the source code of its plugin."""
 
 from __future__ import annotations
 
@@ -29,42 +29,42 @@ _TABLES = (
 )
 _SCIENCE = ("sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "scipy.cluster.hierarchy")
 _TORCH = ("torch", "tabgenbench.run.warm_torch")
-PRELOADS = {  # the last is for tasks of which nothing is known
+PRELOADS = {  # tasks with unknown imports use the last entry
     LIGHT: _TABLES,
     SCIENCE: (*_SCIENCE, *_TABLES),
     TORCH: (*_TORCH, *_TABLES),
     FULL: (*_TORCH, *_SCIENCE, *_TABLES),
 }
 _KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch"}
-_HEAVY = {  # packages whose import takes a second or more, by the preload that has them
+_HEAVY = {  # preload -> its packages whose import takes a second or more
     LIGHT: set[str](),
     SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
     TORCH: {"torch"},
     FULL: {"sklearn", "scipy.cluster", "scipy.spatial", "torch"},
 }
-_OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch when used
+_OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch on use
 
 
 def preloads_of(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the preloads of a suite's generators, in their order; nothing is imported to find out."""
+    """Return the preloads of a suite's generators, in order, without importing them."""
     entries = plugins.entries("generators")
     modules = [entries[one.name].module for one in suite.generators if one.name in entries]
     return list(dict.fromkeys(map(preload_of, modules)))
 
 
 def preload_for(*targets: Target) -> str:
-    """Return the preload of the modules of classes; a pickled class is of the script that runs, or of a notebook."""
+    """Return the preload of the modules of classes. A pickled class belongs to the main script or a notebook."""
     return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
 
 
 @cache
 def preload_of(*targets: Target) -> str:
-    """Return the name of the smallest preload with everything heavy that these plugins may import.
+    """Return the name of the smallest preload that contains all heavy packages these plugins may import.
 
-    A module that cannot be read or that imports an unknown package needs all of them, and so does a pickled class.
+    The result is ``full`` for a pickled class, an unreadable module, and a module that imports an unknown package.
 
     Args:
-        targets: ``module:Class``, a module's name alone, or a pickled class.
+        targets: ``module:Class``, a module name, or a pickled class.
     """
     modules = [target.partition(":")[0] for target in targets if isinstance(target, str)]
     if len(modules) < len(targets):
@@ -81,7 +81,7 @@ def preload_of(*targets: Target) -> str:
 
 
 def _imported_by(modules: Iterable[str]) -> set[str]:
-    """Return the dotted names that modules import; those inside of packages of plugins are followed further."""
+    """Return the dotted names that modules import, directly or through modules of plugin packages."""
     found: set[str] = set()
     read: set[Path] = set()
     waiting = list(modules)
@@ -98,20 +98,20 @@ def _imported_by(modules: Iterable[str]) -> set[str]:
 
 @cache
 def _plugin_packages() -> frozenset[str]:
-    """Return the names of the packages that installed plugins are in, without the harness itself."""
+    """Return the top-level packages of installed plugins, without the harness."""
     return frozenset(point.module.partition(".")[0] for point in entry_points(group=PROJECT)) - {PROJECT}
 
 
 def _is_module(name: str) -> bool:
     try:
         return bool(sources_of(name))
-    except PluginError:  # a name inside of a module
+    except PluginError:  # a name inside a module
         return False
 
 
 def _imports(path: Path) -> Iterator[str]:
     if path.suffix != ".py":
-        raise PluginError(f"{path}: not Python source, so its imports are not known")
+        raise PluginError(f"{path}: not Python source, so its imports are unknown")
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,4 +1,4 @@
-"""Preparing datasets: loading, checking, splitting, and writing the splits to the store once."""
+"""Preparation of datasets: load, validate and split them, and write the splits to the store once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ __all__ = ["Prepared", "prepare_dataset"]
 
 @dataclass
 class Prepared:
-    """A dataset with its splits; `commit` writes to the store what is not there yet.
+    """A dataset with its splits. `commit` writes new splits to the store.
 
     Attributes:
-        index: label, fingerprint, size, schema and all splits known of the dataset.
-        splits: the splits asked for, in order.
+        index: label, fingerprint, size, schema and all known splits of the dataset.
+        splits: the requested splits, in order.
         identity: hash of the source's code, options and input files; names the index in the store.
     """
 
@@ -64,19 +64,19 @@ def prepare_dataset(
     n_splits: int,
     say: Callable[[str], None],
 ) -> Prepared:
-    """Return a dataset with its splits; loads the table only if the store does not know it. Writes nothing.
+    """Return a dataset with its splits. Loads the table only if a split is missing in the store. Writes nothing.
 
     Args:
-        store: holds the splits of earlier runs.
+        store: store with the splits of earlier runs.
         source: the dataset.
         label: name with the options that differ from the defaults.
         code: hash of the source's code.
-        config: how to split.
+        config: settings of the split.
         n_splits: number of splits; split ``i`` has seed ``i``.
-        say: receives a line before a slow step.
+        say: called with a line of text before a slow step.
 
     Raises:
-        DataError: the table cannot be loaded or is not valid.
+        DataError: the table cannot be loaded or is invalid.
     """
     splitting = code_hash("tabgenbench.data.split")
     identity = make_key(source=source.identity(), code=code)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplay", "in_notebook", "say"]
 
-FIXED_WIDTHS = (12, 9, 7, 14)  # of bar, count, time left and loss: these stay readable on a narrow terminal
-LINE_SECONDS = 15.0  # a plain line a cell at most this often
-REFRESH_SECONDS = 0.2  # a notebook's bar is drawn at most this often
+FIXED_WIDTHS = (12, 9, 7, 14)  # bar, count, time left and loss; also on narrow terminals
+LINE_SECONDS = 15.0  # minimum time between plain lines of a cell
+REFRESH_SECONDS = 0.2  # minimum time between updates of a notebook's bar
 
 
 def in_notebook() -> bool:
@@ -30,12 +30,12 @@ def in_notebook() -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line beside the display: to standard error, in a notebook to the output, which is not shown in red."""
+    """Print a line to standard error; in a notebook to standard output, because notebooks show errors in red."""
     print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 class ProgressDisplay:
-    """Shows which cells train, their epoch, loss and the time left. It is a plugin that observes runs."""
+    """Shows running cells with epoch, loss and time left. It is a plugin that observes runs."""
 
     def __init__(self) -> None:
         self._total = self._done = 0
@@ -48,7 +48,7 @@ class ProgressDisplay:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Begin the display."""
+        """Start the display."""
         from tabgenbench.run.pending import count_failed  # this module is imported by every command
 
         self._total, self._done = len(run.todo), 0
@@ -69,7 +69,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_started(self, cell: Cell) -> None:
-        """Show that a cell is under way."""
+        """Show that a cell has started."""
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
             one = cell.identity
@@ -82,7 +82,7 @@ class ProgressDisplay:
         shown = [f"{name} {value:.4g}" for name, value in progress.losses.items()]
         if self._bars is not None:
             task = self._tasks[cell.key]
-            # A terminal has room for one loss; by convention a generator reports its own first.
+            # A terminal has space for one loss; by convention, a generator reports its main loss first.
             self._bars.update(task, completed=progress.epoch, total=progress.of, detail="".join(shown[:1]))
             return
         losses = ", ".join(shown)
@@ -97,7 +97,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
-        """Count a cell as done and say how it went."""
+        """Count a cell as finished and print its outcome."""
         self._done += 1
         one = record.cell
         seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
@@ -115,7 +115,7 @@ class ProgressDisplay:
 
     @hookimpl
     def run_finished(self, run: Run) -> None:
-        """End the display."""
+        """Stop the display."""
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
@@ -123,15 +123,15 @@ class ProgressDisplay:
 
 
 class _NotebookBar:
-    """One bar for all cells of a run, drawn again in its place; it needs no widgets."""
+    """One bar for all cells of a run, updated in place without widgets."""
 
     def __init__(self, total: int) -> None:
         self._total, self._started, self._drawn = total, time.monotonic(), time.monotonic()
-        display = import_module("IPython.display").display  # it ships types for some of its names only
+        display = import_module("IPython.display").display  # IPython is only partly typed
         self._handle = display({"text/plain": self._text(0, "")}, raw=True, display_id=True)
 
     def show(self, done: int, detail: str, *, at_once: bool = False) -> None:
-        """Draw the bar, unless it was drawn a moment ago."""
+        """Update the bar, at most once every `REFRESH_SECONDS` unless ``at_once`` is true."""
         if at_once or time.monotonic() - self._drawn >= REFRESH_SECONDS:
             self._drawn = time.monotonic()
             self._handle.update({"text/plain": self._text(done, detail)}, raw=True)

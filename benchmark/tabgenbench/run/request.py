@@ -1,4 +1,4 @@
-"""A run from its request to its end, for the command line and for `tabgenbench.benchmark` alike."""
+"""A run from request to result, used by the command line and by `tabgenbench.benchmark`."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ __all__ = ["PlannedRun", "RunRequest", "ask_generators", "carry_out", "closing_l
 
 @dataclass(frozen=True, kw_only=True)
 class RunRequest:
-    """What is asked for.
+    """Request of a run.
 
     Attributes:
         suite: generators, metrics, numbers of splits, seeds and draws.
-        datasets: the datasets, as `tabgenbench.run.plan.open_dataset` gives them.
-        engine: what runs the cells.
-        store: folder that keeps what is found.
-        say: takes one line at a time on what takes long and on what was unreadable.
-        command: what a person types to ask for the same; by default the command line of this process.
-        is_quiet: whether the caller shows the result, so that observers print none.
+        datasets: the datasets, from `tabgenbench.run.plan.open_dataset`.
+        engine: engine that runs the cells.
+        store: folder for the results.
+        say: called with lines of text about slow steps and quarantined files.
+        command: command that repeats the request; by default the command line of this process.
+        is_quiet: whether observers must not print, because the caller shows the result.
     """
 
     suite: Suite
@@ -45,7 +45,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A run whose every name, option and table is checked; nothing is written yet."""
+    """A run with validated names, options and tables. Nothing is written yet."""
 
     run: Run
     engine: EngineChoice
@@ -53,11 +53,11 @@ class PlannedRun:
 
 
 def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
-    """Check everything before anything is written.
+    """Validate a request and plan the run, without writing anything.
 
     Raises:
-        ConfigError: a name or an option is unknown or does not fit, or two datasets have one name or one table.
-        DataError: a table cannot be loaded or is not valid.
+        ConfigError: a name or an option is unknown or invalid, or two datasets have the same name or table.
+        DataError: a table cannot be loaded or is invalid.
         PluginError: a class cannot be used.
         StoreError: the store cannot be read or written.
     """
@@ -72,10 +72,10 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
             store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
         )
         if label in prepared and prepared[label].index.fingerprint != one.index.fingerprint:
-            raise ConfigError(f"datasets: two of them are named {label!r}; give each a name of its own")
+            raise ConfigError(f"datasets: two of them are named {label!r}; give each its own name")
         same = next((other for other in prepared.values() if other.index.fingerprint == one.index.fingerprint), one)
         if same.index.label != label:
-            raise ConfigError(f"datasets: {same.index.label!r} and {label!r} are one table; give it once")
+            raise ConfigError(f"datasets: {same.index.label!r} and {label!r} are the same table; list it once")
         prepared[label] = one
     datasets = tuple(prepared.values())
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
@@ -84,7 +84,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
 
 
 def ask_generators(planned: PlannedRun) -> None:
-    """Find out what there is to do and which generators decline it, as `carry_out` does first. Writes nothing."""
+    """Find pending cells and run the preflight checks, without writing. `carry_out` repeats both."""
     run = planned.run
     run.todo = find_work(run)
     if run.todo:
@@ -96,7 +96,7 @@ def ask_generators(planned: PlannedRun) -> None:
 
 
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
-    """Train and score what the store lacks; what fails is in the run's problems and in the store's records.
+    """Train and score missing cells. Failures are listed in the run's problems and in the store's records.
 
     Raises:
         StoreError: the file system of the store failed.
@@ -110,12 +110,12 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 
 
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
-    """Return what was skipped, what is not ok, which plugins are not used, and how many cells are ok; a line each.
+    """Return lines about skipped cells, failures and disabled plugins, and a last line with the number of cells.
 
     Args:
-        run: a run that has ended.
+        run: a finished run.
         plugins: the plugins.
-        with_cells: whether cells that are not ok have a line, or metrics alone.
+        with_cells: whether to list failed cells, or only failed metrics.
     """
     lines = []
     for (metric, reason), cells in _same_skips(run).items():
@@ -135,7 +135,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _same_skips(run: Run) -> dict[tuple[str | None, str], list[str]]:
-    """Return the skipped cells and metrics by metric and reason, so that all of them take one sentence."""
+    """Group skipped cells and metrics by metric and reason, so that each group takes one line."""
     groups: dict[tuple[str | None, str], list[str]] = {}
     for problem in run.skipped:
         groups.setdefault((problem.metric, problem.reason), []).append(problem.title)

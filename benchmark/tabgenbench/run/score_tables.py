@@ -1,4 +1,4 @@
-"""Scoring of three tables made elsewhere: training rows, test rows, synthetic rows; in files or in memory."""
+"""Scoring of external tables, from files or memory: training rows, test rows and synthetic rows."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from tabgenbench.registry.suite import Choice, make_choices
 
 __all__ = ["ScoreRequest", "ScoreRow", "score_tables"]
 
-Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which ship no types
+Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which have no type stubs
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRequest:
-    """What to score.
+    """Tables to score, and how.
 
     Attributes:
-        train: rows that the model was trained on: a file, a `pandas.DataFrame` or an `anndata.AnnData`.
+        train: training rows of the model: a path, a `pandas.DataFrame` or an `anndata.AnnData`.
         test: held-out real rows.
-        synthetic: rows that the model made.
-        conditions: columns that are conditions and no features.
-        ignore: columns to leave out.
-        log2p1: whether log2(x + 1) comes before standardisation.
-        metrics: what `tabgenbench.registry.suite.make_choices` takes; all metrics where there is none.
-        seed: seed of metrics that draw.
+        synthetic: synthetic rows of the model.
+        conditions: columns that are conditions, not features.
+        ignore: columns to exclude.
+        log2p1: whether to take log2(x + 1) before standardisation.
+        metrics: metrics for `tabgenbench.registry.suite.make_choices`; all metrics if empty.
+        seed: seed of random metrics.
     """
 
     train: Data
@@ -57,7 +57,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRow:
-    """One score: its value, or why there is none."""
+    """One score: its value, or the reason why it is missing."""
 
     metric: str
     score: str
@@ -68,10 +68,10 @@ class ScoreRow:
 
 
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
-    """Read the three tables, bring them to the evaluation scale by training rows and compute every metric.
+    """Read the three tables, transform them to the evaluation scale of the training rows, and compute every metric.
 
     Raises:
-        DataError: a table cannot be used, or the three do not have the same features.
+        DataError: a table cannot be used, or the features of the tables differ.
         ConfigError: a metric or an option is unknown.
         PluginError: a metric's class cannot be used.
     """
@@ -108,13 +108,13 @@ def _read(side: Literal["train", "test", "synthetic"], request: ScoreRequest) ->
 
 
 def _aligned(table: Table, train: Table) -> Table:
-    """Return a table with its features in the order of the training rows' ones."""
+    """Return a table with its features in the order of the training rows."""
     missing = sorted(set(train.features) - set(table.features))
     extra = sorted(set(table.features) - set(train.features))
     if missing or extra:
-        which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that the training rows lack"
-        count = f"{len(missing)} missing, {len(extra)} more than in the training rows"
-        raise DataError(f"{table.source.name}: has {which} ({count}); give all three the same feature columns")
+        which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that is not in the training rows"
+        count = f"{len(missing)} missing, {len(extra)} not in the training rows"
+        raise DataError(f"{table.source.name}: has {which} ({count}); use the same feature columns in all three")
     if table.features == train.features:
         return table
     position = {name: i for i, name in enumerate(table.features)}
@@ -131,7 +131,7 @@ def _rows(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Ite
         status, reason = "skipped", str(error)
     except TabGenBenchError as error:
         status, reason = "failed", str(error)
-    except Exception as error:  # a plugin may raise anything; the other metrics still count
+    except Exception as error:  # a plugin may raise anything; the other metrics continue
         status, reason = "failed", f"{type(error).__name__}: {error}: {traceback.format_exc(limit=-1).splitlines()[1]}"
     for spec in metric.scores:
         yield ScoreRow(

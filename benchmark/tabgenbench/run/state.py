@@ -1,4 +1,4 @@
-"""The state of a run: its plan, its options, how far it is and what went wrong."""
+"""The state of a run: plan, options, progress and problems."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Run", "RunOptions"]
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a run goes about its work; of these only device kind and threads can change a result.
+    """Options of a run. Only the kind of device and the number of threads can change a result.
 
     Attributes:
         device: ``cpu``, ``cuda`` for all GPUs, or ``cuda:INDEX``.
-        workers: cells at a time.
-        threads: threads of each.
+        workers: number of cells that run at the same time.
+        threads: threads of each cell.
         timeout: limit of each phase in seconds, or None.
-        memory: limit of a cell's memory in bytes, or None.
-        timing: whether times are to be comparable: a cell that was trained otherwise is trained again.
-        retry_failed: whether what failed before is tried again.
+        memory: memory limit of a cell in bytes, or None.
+        timing: whether times of cells must be comparable; cells trained without this option are retrained.
+        retry_failed: whether failed cells and metrics are retried.
     """
 
     device: str = "cpu"
@@ -40,12 +40,12 @@ class RunOptions:
 
 @dataclass
 class Run:
-    """One run of a plan: what it is asked to do, and how far it is.
+    """One run of a plan, with its progress.
 
     Attributes:
-        command: what a person types to ask for the same, or None for the command line of this process.
-        is_quiet: whether the caller shows the result, so that observers print none.
-        not_kept: outcomes by the cell's key that are not in the store, since what is there is ok and they are not.
+        command: command that repeats the run, or None for the command line of this process.
+        is_quiet: whether observers must not print, because the caller shows the result.
+        not_kept: failed retrainings by cell key. They are not stored, because the store has an earlier ``ok`` result.
     """
 
     plan: Plan
@@ -65,7 +65,7 @@ class Run:
         self._reader = RecordReader(self.store)
 
     def snapshot(self, cell: Cell) -> CellSnapshot:
-        """Return what the store holds of a cell now."""
+        """Return the current records of a cell."""
         return read_snapshot(self._reader, cell.key, cell.metric_keys)
 
     @property

@@ -1,4 +1,4 @@
-"""What the processes of a cell do: one trains and samples and is given no test row, one scores."""
+"""The tasks of a cell: `fit_cell` trains and samples without access to test rows, `score_cell` computes metrics."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ __all__ = [
     "warm_up",
 ]
 
-REPORT_SECONDS = 0.2  # a generator may report every epoch; a display needs no more than this
+REPORT_SECONDS = 0.2  # minimum time between progress messages
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitPayload:
-    """What the fitting process is given: paths, no row of the test side.
+    """Input of `fit_cell`: paths and settings, without test rows.
 
     Attributes:
-        target: the generator's class.
-        options: its options that were given.
+        target: class of the generator.
+        options: options of the generator.
         split_folder: folder with the training rows and the test conditions.
-        out_folder: where the synthetic tables go.
-        draws: number of samples.
+        out_folder: folder for the synthetic tables.
+        draws: number of synthetic tables.
         seed: seed of the cell.
-        device: where to compute.
+        device: device of the computation.
         timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
     """
 
@@ -79,7 +79,7 @@ class MetricJob:
 
 @dataclass(frozen=True, kw_only=True)
 class ScorePayload:
-    """What the scoring process is given."""
+    """Input of `score_cell`."""
 
     split_folder: Path
     draws: tuple[Path, ...]
@@ -99,10 +99,10 @@ class _MetricState:
 
 
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
-    """Train a generator and write its samples; return what the record keeps.
+    """Train a generator and write its samples; return the values to record.
 
-    Sends a `Mark` as the phases ``fit`` and ``sample`` begin, and a `Progress` now and then. What comes before the
-    first mark (imports, reading, the first use of the device) is not in any reported figure.
+    Sends a `Mark` at the start of the phases ``fit`` and ``sample``, and `Progress` messages in between. Imports,
+    reading and the first use of the device precede the first mark and are excluded from reported times.
     """
     kind = load_target(payload.target)
     generator: Generator = kind(kind.Config.model_validate(payload.options))
@@ -160,8 +160,8 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every draw of a cell.
 
-    Sends a `Mark` with `metric_phase` of the label before whatever calls the metric's code, so that limits hold for
-    each metric and a crash can be put down to its metric, and ``("scored", label, result)`` for each one at the end.
+    Sends a `Mark` with `metric_phase` of the label before each call of a metric's code, so that limits apply to each
+    metric and a crash is attributed to its metric. At the end, sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
@@ -194,9 +194,9 @@ def metric_phase(label: str) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Do what only a first use of NumPy, torch and the device costs: threads, handles. Draws no random number.
+    """Use NumPy, torch and the device once, so that later measurements exclude their start-up. Draws no random numbers.
 
-    Torch is left alone where the generator has not imported it.
+    On a CPU, torch is used only if the generator has imported it.
     """
     np.linalg.svd(np.ones((8, 8)))
     if device == "cpu" and "torch" not in sys.modules:
@@ -219,7 +219,7 @@ def _make(job: MetricJob) -> _MetricState:
 
 def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext, draw: int) -> None:
     started = time.perf_counter()
-    assert state.metric is not None  # else it has failed
+    assert state.metric is not None  # else _make has recorded a failure
     with _failing_alone(state, where=f"draw {draw}: "):
         result = score_draw(state.metric, evaluation, context)
         scores = {name: float(value) for name, value in sorted(result.scores.items())}
@@ -232,16 +232,16 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
 
 @contextmanager
 def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
-    """Keep what a block raises as the failure of one metric; the others go on."""
+    """Record an error in the block as the failure of one metric, so that the others continue."""
     try:
         yield
-    except Exception as error:  # a plugin may raise anything; the record says what
+    except Exception as error:  # a plugin may raise anything; the error is recorded
         flush_output()
         state.failure = failure_of(error, where=where)
 
 
 def _summary(state: _MetricState) -> dict[str, Any]:
-    """Return what is recorded of a metric: artifacts as text, so that no frame leaves its process."""
+    """Return the values to record for a metric. Artifacts become text, so that no frame is sent to another process."""
     artifacts: dict[str, str] = {}
     for name, frames in state.artifacts.items():
         with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):
@@ -269,14 +269,14 @@ def _throttled(send: Send) -> Callable[[Progress], None]:
 
 
 def _count_negative(synthetic: Table, transform: Transform) -> int:
-    """Return how many values the transform is going to count as 0."""
+    """Return the number of negative values, which the transform replaces by 0."""
     if not transform.log2p1 or synthetic.scale == "standardized":
         return 0
     return int((synthetic.dense() < 0).sum())
 
 
 def _summed(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Return the fallbacks of fit and of all draws, one a condition and rule."""
+    """Return the fallbacks of the fit and all draws, summed by condition and rule."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

@@ -1,7 +1,7 @@
-"""Imported by fork servers with torch: spares tasks the import of torch's compiler, which few of them use.
+"""Delays the import of torch's compiler, which few tasks use. Fork servers with torch import this module.
 
-The first step of any optimiser imports `torch._dynamo`, which takes a second, to tell a compiler where not to look.
-Where nothing is compiled that has no effect. So a stand-in takes its place, until something else of it is used.
+The first step of any optimiser imports `torch._dynamo` (about a second) only to exclude functions from compilation,
+which has no effect if nothing is compiled. A stand-in therefore replaces the module until another part of it is used.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ NAME = "torch._dynamo"
 
 
 class Stand(ModuleType):
-    """Stands in for `torch._dynamo`; imports it when anything but `disable` and `graph_break` is used."""
+    """Stand-in for `torch._dynamo`. Any attribute except `disable` and `graph_break` imports the real module."""
 
     def disable(self, function: Callable[..., Any] | None = None, *options: Any, **more: Any) -> Any:
-        """Return the function as it is; no code is compiled as long as this object is in use."""
+        """Return the function unchanged: nothing is compiled while this stand-in is in use."""
         if function is None or not callable(function):
             return self._real().disable(function, *options, **more)
         return function
 
     def graph_break(self, msg: str = "") -> None:
-        """Do nothing, as the real one does outside of compiled code."""
+        """Do nothing, like the real function outside compiled code."""
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("__wrapped__", "__file__", "__spec__"):  # asked by those who only look through all modules
+        if name in ("__wrapped__", "__file__", "__spec__"):  # read by code that inspects all modules
             raise AttributeError(name)
         return getattr(self._real(), name)
 
@@ -45,7 +45,7 @@ class Stand(ModuleType):
 
 
 def install() -> None:
-    """Put a stand-in in the place of `torch._dynamo`, where that is not imported yet."""
+    """Install the stand-in for `torch._dynamo`, unless the module is already imported."""
     if NAME not in sys.modules:
         stand = Stand(NAME)
         sys.modules[NAME] = stand

@@ -1,4 +1,4 @@
-"""Imported by the fork server: the first use of anndata and HDF5, which every task would else pay for."""
+"""First use of anndata and HDF5 in a fork server, so that its tasks need not repeat it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tabgenbench.engines.scratch import new_scratch
 
 
 def _use_files() -> None:
-    """Write and read a small table: the first use of anndata and HDF5 takes as long as several more."""
+    """Write and read a small table: the first use of anndata and HDF5 is several times slower than later ones."""
     obs = pd.DataFrame({"condition": pd.Categorical(["a", "b"])}, index=["row-0", "row-1"])
     table = Table(X=np.ones((2, 2), dtype=np.float32), obs=obs, features=("x", "y"))
     folder = new_scratch()
@@ -21,7 +21,7 @@ def _use_files() -> None:
         write_table(table, folder / "table.h5ad")
         read_table(folder / "table.h5ad")
     finally:
-        shutil.rmtree(folder.parent, ignore_errors=True)  # the server itself needs none any more, and ends untidily
+        shutil.rmtree(folder.parent, ignore_errors=True)  # the server needs no other scratch and ends without cleanup
 
 
 _use_files()

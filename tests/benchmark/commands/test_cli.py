@@ -48,7 +48,7 @@ CARD = 'name = "own"\nfile = "own.csv"\nid = "sample"\nconditions = ["kind"]\nlo
         (["run", "quickstart", "--splits", "0"], ["--splits", "0"]),
         (["leaderboard", "--store", "nowhere"], ["nowhere"]),
         (["status", "--store", "nowhere"], ["nowhere", "run one first"]),
-        (["dataset", "fetch", "wdbc"], ["'wdbc'", "nothing to download"]),
+        (["dataset", "fetch", "wdbc"], ["'wdbc'", "no files to download"]),
         (["score", "--train", "a.csv", "--test", "b.csv", "--synthetic", "c.csv"], ["a.csv"]),
     ],
 )

@@ -53,9 +53,9 @@ def test_what_is_written_is_a_working_plugin(tabgenbench: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["My_Model"], "got name 'My_Model', expected small letters"),
-        (["plugins"], "a module 'tabgenbench_plugins' is installed already"),
-        (["taken"], "tabgenbench-taken exists already"),
+        (["My_Model"], "got name 'My_Model', expected lower-case letters"),
+        (["plugins"], "a module 'tabgenbench_plugins' is already installed"),
+        (["taken"], "tabgenbench-taken already exists"),
         (["other", "--out", "/proc/none"], "cannot write /proc/none"),
     ],
 )

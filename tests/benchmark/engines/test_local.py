@@ -173,10 +173,10 @@ def test_value_and_messages_come_back(tmp_path: Path, functions: object) -> None
         ("raises", "failed", "ValueError: cannot"),
         ("declines", "skipped", "needs the moon"),
         ("segfaults", "crashed", "SIGSEGV"),
-        ("exits", "crashed", "exit status 0 during prepare, before it gave a result"),
+        ("exits", "crashed", "exit status 0 during prepare, before it returned a result"),
         ("leaves_with_words", "crashed", "the licence file is missing"),
         ("a_child_leaves_with_words", "ok", ""),
-        ("closes", "crashed", "closed the pipe of its messages"),
+        ("closes", "crashed", "closed its message pipe"),
         ("lacks_memory", "out_of_memory", "OSError: [Errno 12] Cannot allocate memory"),
     ],
 )

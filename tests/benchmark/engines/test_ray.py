@@ -324,7 +324,7 @@ def test_a_dry_run_needs_no_more_memory_than_a_cell_and_writes_nothing(
     assert not (tmp_path / "work" / "new").exists()
     code, err = finish(begin(start, "-g", "honest", *place))
     assert code == 2
-    assert "--memory: got 4.0 GiB, and no node of the Ray cluster has more than 3.0 GiB to give" in err
+    assert "--memory: got 4.0 GiB, but no node of the Ray cluster has more than 3.0 GiB" in err
 
 
 @pytest.mark.alone
@@ -347,7 +347,7 @@ def test_an_address_where_nothing_answers() -> None:
         survey("127.0.0.1:1", threads=1, device="cpu")
     with pytest.raises(ConfigError, match="got 'ray://somewhere:10001', expected HOST:PORT"):
         survey("ray://somewhere:10001", threads=1, device="cpu")
-    with pytest.raises(DeviceError, match="a Ray cluster gives out its GPUs itself"):
+    with pytest.raises(DeviceError, match="a Ray cluster assigns its GPUs itself"):
         survey("127.0.0.1:1", threads=1, device="cuda:1")
 
 
@@ -375,7 +375,7 @@ def test_ray_keeps_no_more_for_a_task_than_a_cell_may_take() -> None:
     assert kept(None, None) is None
     assert kept(2 * GIBIBYTE, 2 * GIBIBYTE) == 2 * GIBIBYTE
     assert kept(ASKING_BYTES, 1 * GIBIBYTE) == 1 * GIBIBYTE
-    with pytest.raises(ConfigError, match=r"got 4\.0 GiB, and no node .* more than 3\.0 GiB"):
+    with pytest.raises(ConfigError, match=r"got 4\.0 GiB, but no node .* more than 3\.0 GiB"):
         kept(4 * GIBIBYTE, 4 * GIBIBYTE)
 
 
@@ -389,7 +389,7 @@ def test_slots_of_nodes() -> None:
     assert slots(8, "cpu") == {"c": 2}
     assert slots(2, "cuda", 3) == {"c": 6}
     assert slots(8, "cuda", 3) == {"c": 2}
-    with pytest.raises(ConfigError, match=r"got 17, and no node .* \(at most 16\)"):
+    with pytest.raises(ConfigError, match=r"got 17, but no node .* \(at most 16\)"):
         slots(17, "cpu")
     with pytest.raises(DeviceError, match="no node of the Ray cluster has a GPU"):
         usable(nodes[:2], threads=1, device="cuda", slots_per_gpu=1)
@@ -405,7 +405,7 @@ def test_a_node_says_whether_it_shares_the_store(tmp_path: Path) -> None:
     assert dict(report.packages)["tabgenbench"]
     other = Job("other", probe, "runner", 1, str(tmp_path), ())
     problem = look_around(other).problem
-    assert f"does not see {tmp_path} as this machine has it" in problem
+    assert f"does not see the content of {tmp_path}" in problem
     assert "leave that node out" in problem
 
 

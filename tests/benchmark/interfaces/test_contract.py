@@ -131,15 +131,15 @@ class Relabels(Resample):
 
 
 CLAUSES = {
-    "card": "the card says what it is",
-    "options": "every option is described, an unknown one refused",
-    "serves": "it serves a small table and estimates bytes or nothing",
-    "shape": "rows, features, scale and conditions are as asked, values finite",
+    "card": "the card has a summary",
+    "options": "every option has a description, unknown options are refused",
+    "serves": "a small table is supported, the memory estimate is bytes or None",
+    "shape": "rows, features, scale and conditions are as requested, values are finite",
     "rare": "a condition with one training row is sampled",
-    "repeats": "equal seeds give equal bytes, whatever the global random state",
-    "varies": "another seed gives other rows",
-    "inputs": "training rows and conditions stay as they were",
-    "global": "global random state stays as it was",
+    "repeats": "equal seeds give equal bytes for any global random state",
+    "varies": "another seed gives different rows",
+    "inputs": "training rows and conditions are not changed",
+    "global": "the global random state is not changed",
 }
 
 
@@ -160,14 +160,14 @@ def test_an_honest_generator_keeps_all_clauses(kind: type[Generator]) -> None:
         (NoSummary, "card", "card.summary is empty"),
         (SilentOption, "options", "options without a description: noise"),
         (LooseOptions, "options", "derive it from tabgenbench.Options"),
-        (Declines, "serves", "declined, so the rest is not checked: needs the moon"),
+        (Declines, "serves", "declined, so the remaining clauses are not checked: needs the moon"),
         (BadEstimate, "serves", "estimate_memory() returned -3, expected bytes or None"),
         (NeedsTwo, "rare", "ValueError: one row has no spread"),
         (Constant, "varies", "two seeds of sample() gave the same rows"),
         (GlobalSeed, "repeats", "draw from context.numpy and context.torch alone"),
         (DrawsGlobally, "global", "the global state of random changed"),
-        (Writes, "inputs", "changed the rows that it was given"),
-        (Relabels, "inputs", "sample() changed the conditions that it was given"),
+        (Writes, "inputs", "changed its rows"),
+        (Relabels, "inputs", "sample() changed its conditions"),
     ],
 )
 def test_a_broken_clause_is_named(kind: type[Generator], clause: str, words: str) -> None:
@@ -251,11 +251,11 @@ class NeedsEmbedding(MeanError):
 
 
 METRIC_CLAUSES = {
-    "scores": "every score is declared with a direction, a range and a sentence",
-    "gives": "scores are those declared, finite and in range",
-    "order": "the order of synthetic rows makes no difference to ranked scores",
-    "identity": "the real rows score no worse than shuffled ones",
-    "inputs": "tables stay as they were",
+    "scores": "every score has a direction, a valid range and a description",
+    "gives": "the declared scores are returned, finite and in range",
+    "order": "ranked scores do not depend on the order of synthetic rows",
+    "identity": "real rows score no worse than shuffled rows",
+    "inputs": "tables are not changed",
 }
 
 
@@ -270,12 +270,16 @@ def test_an_honest_metric_keeps_all_clauses(kind: type[Metric]) -> None:
     ("kind", "clause", "words"),
     [
         (NoSentence, "scores", "score 'mean-error' has no description"),
-        (Undeclared, "gives", "returned scores ['other'], declared are ['mean-error']"),
+        (Undeclared, "gives", "returned scores ['other'], expected the declared ['mean-error']"),
         (OutOfRange, "gives", "score 'mean-error' is -1.0, expected a finite number from 0.0 to None"),
         (WrongDirection, "identity", "agreement (lower): 1 for the test rows"),
         (FirstRow, "order", "mean-error is"),
-        (Centres, "inputs", "compute() changed a table that it was given"),
-        (NeedsEmbedding, "gives", "declined, so the rest is not checked: metric 'mean-error' needs embedding"),
+        (Centres, "inputs", "compute() changed one of its tables"),
+        (
+            NeedsEmbedding,
+            "gives",
+            "declined, so the remaining clauses are not checked: metric 'mean-error' needs embedding",
+        ),
     ],
 )
 def test_a_broken_clause_of_a_metric_is_named(kind: type[Metric], clause: str, words: str) -> None:

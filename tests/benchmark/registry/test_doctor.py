@@ -152,7 +152,7 @@ def test_a_hook_that_misbehaves_when_asked_sets_its_plugin_aside(install: Instal
         ("import os; os._exit(4)", "cannot import", "importing target: the process ended with exit status 4"),
         ("class Other: name = 'broken'", "cannot import", "module target has no 'Mine'; correct its target"),
         ("class Mine: name = 'other'", "cannot import", "target:Mine is named 'other', expected 'broken'"),
-        ("class Mine: name = 'broken'", "does not fit", "target:Mine is no Generator; derive it from"),
+        ("class Mine: name = 'broken'", "does not fit", "target:Mine is not a Generator; derive it from"),
         (
             "from tabgenbench import Generator\nclass Mine(Generator): name = 'broken'",
             "does not fit",
@@ -218,8 +218,11 @@ def test_a_class_that_lacks_what_its_kind_asks_for_is_told_by_doctor_and_run(
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("class Mine: name = 'broken'", "target:Mine is no Report; derive it from tabgenbench.Report"),
-        ("from tabgenbench import Report\nclass Mine(Report): name = 'broken'", "target:Mine lacks build; define what"),
+        ("class Mine: name = 'broken'", "target:Mine is not a Report; derive it from tabgenbench.Report"),
+        (
+            "from tabgenbench import Report\nclass Mine(Report): name = 'broken'",
+            "target:Mine lacks build; define every",
+        ),
     ],
 )
 def test_a_report_that_cannot_be_used(install: Install, doctor: Doctor, code: str, words: str) -> None:
@@ -235,7 +238,7 @@ def test_two_plugins_of_one_name_are_listed_with_both_distributions(install: Ins
     for side in ("first", "second"):
         names = (("same", "shared_metric:Mine"), (f"a-{side}", "shared_metric:Mine"))
         points += install(f"tgb-{side}", **{f"names_{side}": lazy("metrics", *names)})
-    with pytest.raises(PluginError, match="two metrics are named 'same': one of tgb-first:plugin, one of tgb-second"):
+    with pytest.raises(PluginError, match="two metrics are named 'same': in tgb-first:plugin and in tgb-second"):
         make_manager(points=points).entries("metrics")
     found = doctor(points)
     for side, other in (("first", "second"), ("second", "first")):

@@ -85,10 +85,10 @@ def test_no_conditions_when_the_card_says_so(write: Write) -> None:
 
 def test_text_that_can_be_no_condition_is_named(write: Write) -> None:
     many = "a,place\n" + "".join(f"{i},p{i % 25}\n" for i in range(100))
-    with pytest.raises(DataError, match=r"column 'place' holds text with 25 values, .*ignore"):
+    with pytest.raises(DataError, match=r"column 'place' contains text with 25 values, .*ignore"):
         FileSource.from_path(write(many, "many.csv")).load()
     rare = "a,place\n1,x\n2,x\n3,y\n"
-    with pytest.raises(DataError, match=r"column 'place' holds text with 'y' in one row only"):
+    with pytest.raises(DataError, match=r"column 'place' contains text with 'y' in one row only"):
         FileSource.from_path(write(rare, "rare.csv")).load()
     assert FileSource.from_path(write(rare, "rare.csv"), {"conditions": ["place"]}).load().n_features == 1
 

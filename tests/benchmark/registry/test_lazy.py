@@ -118,6 +118,6 @@ def test_a_class_that_holds_a_lock_is_one_sentence() -> None:
     found = class_of_a_cell()
     found.lock = threading.Lock()  # type: ignore[attr-defined]  # to hold one is the test
     with pytest.raises(
-        PluginError, match=r"plugin 'mine': its class cannot be sent .*lock.*; define the class in a mod"
+        PluginError, match=r"plugin 'mine': its class cannot be sent .*lock.*; define the class in its own mod"
     ):
         target_of(found)

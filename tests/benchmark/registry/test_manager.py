@@ -104,7 +104,7 @@ def test_two_plugins_of_one_name_are_an_error_that_names_both(distribution: Dist
         "tgb-second", NAMED.format(name="same")
     )
     plugins = make_manager(points=points)
-    with pytest.raises(PluginError, match=r"two generators are named 'same': one of tgb-first:.*one of tgb-second:"):
+    with pytest.raises(PluginError, match=r"two generators are named 'same': in tgb-first:.* and in tgb-second:"):
         plugins.entries("generators")
     with pytest.raises(PluginError, match="uninstall or rename one"):
         plugins.find("generators", "same")

@@ -94,7 +94,7 @@ def test_an_adata_that_this_program_made_keeps_its_roles(table: Table) -> None:
             lambda frame: frame.assign(g1=["high", *frame["g1"][1:]]),
             "column 'g1', row 's0': got 'high', expected a number",
         ),
-        (lambda frame: frame.assign(kind=[f"k{i}" for i in range(24)]), "column 'kind' holds text with 24 values"),
+        (lambda frame: frame.assign(kind=[f"k{i}" for i in range(24)]), "column 'kind' contains text with 24 values"),
         (lambda frame: frame.assign(g1=-np.inf), "row 's0', column 'g1': -inf is not a finite number"),
         (lambda frame: frame[["sample", "kind", "patient"]], "no column is left for features"),
     ],

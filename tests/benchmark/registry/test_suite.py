@@ -90,11 +90,11 @@ def test_a_generator_may_have_a_label() -> None:
     [
         (
             '{ name = "cvae", label = "Mine" }, { name = "tvae", label = "Mine" }',
-            "generators: 'cvae' and 'tvae' have one label, 'Mine'; give each a label of its own",
+            "generators: 'cvae' and 'tvae' have the same label, 'Mine'; give each its own label",
         ),
         (
             '"cvae", { name = "tvae", label = "cvae" }',
-            "generators: 'cvae' and 'tvae' have one label, 'cvae'; give each a label of its own",
+            "generators: 'cvae' and 'tvae' have the same label, 'cvae'; give each its own label",
         ),
         (
             '{ name = "cvae", label = "One" }, { name = "cvae", label = "Two" }',
@@ -118,8 +118,8 @@ def test_labels_that_boards_could_not_tell_apart_are_one_sentence(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('generators = [{ name = "cvae", label = " " }]', "generator 'cvae': got label ' ', expected a text"),
-        ('generators = [{ name = "cvae", label = 3 }]', "generator 'cvae': got label 3, expected a text"),
+        ('generators = [{ name = "cvae", label = " " }]', "generator 'cvae': got label ' ', expected a non-empty text"),
+        ('generators = [{ name = "cvae", label = 3 }]', "generator 'cvae': got label 3, expected a non-empty text"),
         ('metrics = [{ name = "gamma", label = "G" }]', "metrics: 'gamma' has a label; only generators can have one"),
         ("splits = 0", "option 'splits': got 0"),
         ("splitz = 2", "unknown option 'splitz'; did you mean 'split"),
@@ -127,7 +127,7 @@ def test_labels_that_boards_could_not_tell_apart_are_one_sentence(
         ("generators = [3]", "got 3, expected NAME"),
         (
             'generators = [{ name = "truth", only_for = ["wbdc"] }]',
-            "only_for of 'truth' names 'wbdc', which is no dataset; did you mean 'wdbc'",
+            "only_for of 'truth' names 'wbdc', which is not a dataset; did you mean 'wdbc'",
         ),
         ("splits = ", "not TOML"),
     ],

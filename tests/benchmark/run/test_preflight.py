@@ -201,7 +201,7 @@ def test_unsupported_counts_wherever_it_is_raised(make_cell: Make, ask: Ask, nam
         ("SaysFalse", "supports() returned False, which says nothing; to decline raise Unsupported"),
         ("Text", "plugin 'base': estimate_memory() returned 'much', expected bytes or None"),
         ("Negative", "plugin 'base': estimate_memory() returned -1.0, expected bytes or None"),
-        ("Leaves", "asked whether it supports the table, it crashed: the process ended itself (SystemExit: bye)"),
+        ("Leaves", "asked whether it supports the table, it crashed: the process called sys.exit (SystemExit: bye)"),
         ("Gone", "asked whether it supports the table, it failed: module asked_generators has no 'Gone'"),
     ],
 )

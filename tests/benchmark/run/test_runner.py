@@ -49,7 +49,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
         "exits": ("crashed", "exit status 0"),
         "short": ("failed", "sample() returned 141 rows for 142 conditions"),
         "not-finite": ("failed", "returned nan in row 2, feature 'mean texture'"),
-        "other-conditions": ("failed", "asked was"),
+        "other-conditions": ("failed", "in row 4, expected 'malignant'"),
     }
     for name, (status, reason) in expected.items():
         assert found[name].status == status, found[name]
@@ -215,7 +215,7 @@ def test_a_retraining_that_fails_leaves_what_is_ok(
     assert tabgenbench(*arguments, "--timing") == 1
     err = capsys.readouterr().err
     for beginning in ("[1/1] honest · wdbc · split 0 · seed 0: ", "not ok: honest · wdbc · split 0 · seed 0: "):
-        assert f"{beginning}failed: ValueError: no luck (trained again; the earlier result, which is ok, stays)" in err
+        assert f"{beginning}failed: ValueError: no luck (retrained; the earlier successful result is kept)" in err
     assert "0 of 1 cells ok, 1 not ok" in err
     assert {path: path.read_bytes() for path in Path("store").glob("cells/**/*.*")} == before
     assert tabgenbench(*arguments) == 0

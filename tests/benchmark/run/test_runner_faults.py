@@ -275,4 +275,4 @@ def test_a_task_that_removes_its_tables_has_failed(begin: Callable[..., Run], pl
     execute(run, plugins, lambda: Fake(tables=()))
     record = run.store.read_cell(run.plan.cells[0].key)
     assert record is not None
-    assert (record.status, record.reason) == ("failed", "draw-0.h5ad was written and removed again by the task")
+    assert (record.status, record.reason) == ("failed", "draw-0.h5ad was written, then removed by the task")

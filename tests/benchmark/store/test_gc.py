@@ -130,7 +130,7 @@ def test_the_command_frees_unless_it_is_a_dry_run(
     captured = capsys.readouterr()
     assert "would free 2.0 MB: synthetic tables of 2 cells, 0 leftovers" in captured.out
     assert "quiet:c · tiny · split 0 · seed 0" in captured.out
-    assert "holds 1 files" in captured.err
+    assert "contains 1 corrupt files" in captured.err
     assert tables(store) == ["a", "b", "c", "d"]
     assert tabgenbench("gc", "--store", "store") == 0
     assert "freed 2.0 MB" in capsys.readouterr().out
@@ -139,7 +139,7 @@ def test_the_command_frees_unless_it_is_a_dry_run(
     assert tabgenbench("gc") == 0
     assert "freed 0.0 MB: synthetic tables of 0 cells" in capsys.readouterr().out
     assert tabgenbench("gc", "--store", "nowhere") == 2
-    assert "nowhere holds no cells" in capsys.readouterr().err
+    assert "nowhere contains no cells" in capsys.readouterr().err
     assert not os.path.exists("nowhere")
 
 
@@ -148,7 +148,9 @@ def test_a_store_without_suites_is_emptied_only_with_a_yes(
 ) -> None:
     (store.root / "suites" / "suite.json").unlink()
     assert tabgenbench("gc", "--store", str(store.root)) == 2
-    assert "holds no suite, so the synthetic tables of all 4 cells would be freed; add --yes" in capsys.readouterr().err
+    assert (
+        "contains no suite, so the synthetic tables of all 4 cells would be freed; add --yes" in capsys.readouterr().err
+    )
     assert tables(store) == ["a", "b", "c", "d"]
     assert tabgenbench("gc", "--store", str(store.root), "--dry-run") == 0
     assert tables(store) == ["a", "b", "c", "d"]
