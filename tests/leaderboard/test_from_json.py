@@ -61,7 +61,7 @@ def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written:
     invoke("--from", written / "board.json", "--out", tmp_path / "again")
     page = (tmp_path / "again" / "README.md").read_text()
     assert "figures/cells-umap.png" not in page
-    assert "The figure `cells-umap` of `umap-separability` is left out: its files are not there." in page
+    assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
 
 
 def test_without_out_the_headline_is_printed(written: Path) -> None:
@@ -74,8 +74,8 @@ def test_without_out_the_headline_is_printed(written: Path) -> None:
     ("content", "words"),
     [
         (None, "cannot read"),
-        (b"{", "is no board that this version reads"),
-        (b'{"suite": "x"}', "is no board that this version reads (summary: Field required)"),
+        (b"{", "is not a board that this version reads"),
+        (b'{"suite": "x"}', "is not a board that this version reads (summary: Field required)"),
         ("newer", "has board version 99, this program reads up to 2; use a newer version"),
     ],
 )

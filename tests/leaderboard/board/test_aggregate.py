@@ -133,7 +133,7 @@ def test_one_split_has_no_interval_and_no_verdict(run: FakeRun) -> None:
     dataset = board.datasets[0]
     assert score_of(dataset, "cvae", "gamma").ci_low is None
     assert verdict_of(dataset, "cvae", "shuffled", "gamma").verdict == "too few splits"
-    assert "too few common splits to tell on: gamma" in comparison_sentences(dataset).controls["cvae"][0]
+    assert "too few common splits to compare on: gamma" in comparison_sentences(dataset).controls["cvae"][0]
 
 
 def test_configs_of_one_generator_have_rows_of_their_own(full_run: FakeRun) -> None:

@@ -81,7 +81,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     page = files["README.md"].decode()
     assert page.count("figures/cells-umap") == 3
     assert "### Figures" in page
-    assert page.count("real and synthetic rows do not") == 1
+    assert page.count("real and synthetic rows are mixed") == 1
     for name, words in {
         "cells-umap-cvae": (
             "cvae on cells",
