@@ -26,7 +26,7 @@ def invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def written(full_run: FakeRun, tmp_path: Path) -> Path:
-    """A board in a folder, with a figure of a metric whose artifacts are gone."""
+    """A board in a folder, with a figure of a metric whose artifacts no longer exist."""
     board = build_board(full_run.store, full_run.suite)
     note = FigureNote(metric="umap-separability", name="cells-umap", alt="A cloud.", caption="How to read it.")
     dataset = board.datasets[0].model_copy(update={"figures": (note,)})
@@ -99,7 +99,7 @@ def test_a_suite_and_a_file_are_not_both_given(written: Path) -> None:
 
 
 def without_figures(board: Board) -> dict[str, Any]:
-    """Return a board as JSON without what depends on the figures at hand."""
+    """Return a board as JSON without the parts that depend on the available figures."""
     content = board.model_dump(mode="json")
     for dataset in content["datasets"]:
         del dataset["figures"], dataset["figures_left_out"]
@@ -108,7 +108,7 @@ def without_figures(board: Board) -> dict[str, Any]:
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_a_published_board_is_what_its_board_json_gives(folder: Path, tmp_path: Path) -> None:
-    """Pages and tables to the byte; figures, which depend on the version of matplotlib, by name."""
+    """Compare pages and tables by bytes, and figures by name, because they depend on the version of matplotlib."""
     formats = {"README.md": "md", "index.html": "html", "scores.csv": "csv", "board.json": "json"}
     chosen = ",".join(form for name, form in formats.items() if (folder / name).exists())
     result = invoke("--from", folder / "board.json", "--out", tmp_path, "--format", chosen)

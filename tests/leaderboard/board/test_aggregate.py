@@ -98,7 +98,7 @@ def test_models_first_then_controls_each_by_name(full_run: FakeRun) -> None:
 def test_the_best_model_is_marked_only_where_distinguishable(full_run: FakeRun) -> None:
     dataset = board_of(full_run).datasets[0]
     assert score_of(dataset, "cvae", "gamma").best
-    assert not score_of(dataset, "cvae", "variance-ratio").best  # two common splits do not tell
+    assert not score_of(dataset, "cvae", "variance-ratio").best  # two common splits are not sufficient
     assert not any(score.best for row in dataset.controls for score in row.scores)
     assert not any(row.scores[[c.title for c in dataset.columns].index("s-dend")].best for row in dataset.rows)
 

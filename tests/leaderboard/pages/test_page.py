@@ -28,7 +28,7 @@ VOID = {"meta", "br", "link", "img", "hr"}
 
 
 class Outline(HTMLParser):
-    """Checks that elements nest, and collects ids and what refers to them."""
+    """Checks the nesting of elements, and collects ids and references to them."""
 
     def __init__(self) -> None:
         super().__init__()
