@@ -26,7 +26,7 @@ def invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def written(full_run: FakeRun, tmp_path: Path) -> Path:
-    """A board in a folder, with a figure of a metric whose artifacts no longer exist."""
+    """A board in a folder, with a figure of a metric but without the artifacts for drawing it again."""
     board = build_board(full_run.store, full_run.suite)
     note = FigureNote(metric="umap-separability", name="cells-umap", alt="A cloud.", caption="How to read it.")
     dataset = board.datasets[0].model_copy(update={"figures": (note,)})

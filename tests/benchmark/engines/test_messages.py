@@ -1,4 +1,4 @@
-"""The pipe between a worker and its supervisor, also with invalid content."""
+"""The pipe between a worker and its supervisor, with valid and with invalid messages."""
 
 from __future__ import annotations
 

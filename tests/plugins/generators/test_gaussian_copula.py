@@ -1,4 +1,4 @@
-"""The Gaussian copula: samples compared with those of the package, margins, fallbacks."""
+"""The Gaussian copula: its margins and fallbacks, and a comparison of its samples with those of the package."""
 
 from __future__ import annotations
 
