@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and torch are imported: small tables gain from no thread
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before the import of NumPy and torch: small tables need one thread
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ STATUSES = ("cancer", "normal")
 
 @pytest.fixture
 def data_dir() -> Path:
-    """The root folder of the real files; the test is skipped where there is none."""
+    """The root folder of the real files; the test is skipped if there is none."""
     folder = os.environ.get("TABGENBENCH_DATA")
     if not folder:
         pytest.skip("TABGENBENCH_DATA is not set")
@@ -31,8 +31,8 @@ def data_dir() -> Path:
 def make_table() -> Callable[..., Table]:
     """A factory of small tables: ``make_table(n_rows=60, n_features=5, seed=0, csr=False, **meaning)``.
 
-    Expression-like values that depend on tissue and status; conditions tissue and status, batch site, group donor
-    (two rows a donor for a third of them). Equal arguments give equal tables.
+    The values resemble gene expression and depend on tissue and status. Conditions are tissue and status, the batch is
+    site, the group is donor (a third of the rows belong to donors with two rows). Equal arguments give equal tables.
     """
 
     def make(
@@ -40,7 +40,7 @@ def make_table() -> Callable[..., Table]:
     ) -> Table:
         rng = np.random.default_rng(seed)
         tissue, status = np.arange(n_rows) % len(TISSUES), rng.integers(0, len(STATUSES), n_rows)
-        donor = np.arange(n_rows) - (np.arange(n_rows) % 6 == 5)  # every sixth row is of the donor before it
+        donor = np.arange(n_rows) - (np.arange(n_rows) % 6 == 5)  # every sixth row has the donor of the row before it
         level = 2.0 + tissue[:, None] * np.linspace(0, 2, n_features) + status[:, None] * np.linspace(1, 0, n_features)
         values = np.exp2(level + rng.normal(0, 0.5, (n_rows, n_features))) - 1
         values[rng.random(values.shape) < 0.1] = 0.0

@@ -1,10 +1,9 @@
-"""Boards: records in, tables, plots and pages out.
+"""Boards: tables, figures and pages, computed from the records of a store.
 
-A board needs no plugin and no torch: every score's record says itself what the score means. Only the figures of
-a metric are drawn by the metric's own plugin, where it is installed. Entry points name this module, so it imports
-nothing heavy; the parts are
+A board needs neither plugins nor torch, because the record of a score describes the score. Only the figures of a
+metric need the metric's plugin. Entry points name this module, so it imports nothing large. Its parts are
 
-    report.Leaderboard      the report that `tabgenbench.Plugins` finds by name
+    report.Leaderboard      the report named "leaderboard"
     board.aggregate         records of a suite -> `board.model.Board`
     pages.headline          board -> one screen of a terminal
     files.write_board       board -> README.md, scores.csv, costs.csv, board.json, index.html, figures
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_reports() -> list[Lazy]:
-    """Name the report."""
+    """Register the report."""
     return [
         Lazy(
             "leaderboard",
@@ -44,14 +43,14 @@ def register_commands(cli: click.Group) -> None:
 
 @hookimpl
 def run_started(run: ObservedRun) -> None:
-    """Import what the end of the run needs: if that fails, then now."""
+    """Import the modules that `run_finished` needs, so that a missing package stops the run at its start."""
     import tabgenbench_leaderboard.pages.to_terminal
     import tabgenbench_leaderboard.report  # noqa: F401
 
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, where something is scored and the caller does not show it."""
+    """Print the headline of the run to standard output, unless the run is quiet or has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError
@@ -60,6 +59,6 @@ def run_finished(run: ObservedRun) -> None:
 
     try:
         view = Leaderboard().build(run.store_folder, run.suite_name)
-    except StoreError:  # nothing is scored: the run itself says why
+    except StoreError:  # no scores: the run reports why
         return
     print_text(view.text())

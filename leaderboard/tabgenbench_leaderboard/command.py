@@ -23,33 +23,33 @@ __all__ = ["leaderboard"]
     default="store",
     show_default=True,
     type=click.Path(path_type=Path),
-    help="Folder that keeps what runs found.",
+    help="Folder that contains the records.",
 )
 @click.option(
     "--from",
     "board_file",
     metavar="board.json",
     type=click.Path(path_type=Path),
-    help="Read the board from its board.json in place of a store.",
+    help="Read the board from a board.json instead of a store.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write the full board to.")
 @click.option(
     "--format",
     "formats",
     metavar="md,csv,html,json",
-    help="What to write to --out (default: all). Without --out one of them, printed in place of the headline.",
+    help="Formats to write to --out (default: all). Without --out: one format, printed instead of the headline.",
 )
-@click.option("--full", is_flag=True, help="Print all scores, comparisons and failures in place of the headline.")
+@click.option("--full", is_flag=True, help="Print all scores, comparisons and failures instead of the headline.")
 def leaderboard(
-    suite: str | None, store_path: Path, board_file: Path | None, out: Path | None, formats: str | None, full: bool
+    *, suite: str | None, store_path: Path, board_file: Path | None, out: Path | None, formats: str | None, full: bool
 ) -> None:
-    """Build the leaderboard of SUITE (default: the one that was run last) from the records in a store.
+    """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
-    Prints the headline: one table, two sentences, one screen. With --out it also writes the full board: README.md,
-    scores.csv, costs.csv, board.json, index.html and figures.
+    Prints the headline: a table and two sentences that fit one screen. With --out, it also writes the full board:
+    README.md, scores.csv, costs.csv, board.json, index.html and figures.
 
-    With --from a board that was written before is written again, in the layout of this version. Figures of metrics
-    need the store: they are kept as they are in the folder figures beside board.json.
+    With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
+    store; those in the folder figures beside board.json are kept.
     """
     from tabgenbench_leaderboard.files import FORMATS, parse_formats, read_board, render_board, write_board
     from tabgenbench_leaderboard.pages.headline import again, headline_text
@@ -84,7 +84,7 @@ def leaderboard(
 
 
 def _read_store(path: Path, suite: str | None) -> BoardView:
-    """Read the records of a suite, and name on standard error what could not be read."""
+    """Read the records of a suite; report unreadable files on standard error."""
     from tabgenbench_leaderboard.report import Leaderboard
 
     view = Leaderboard().build(path, suite)

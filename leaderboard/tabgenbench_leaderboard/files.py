@@ -1,4 +1,4 @@
-"""The folder of a board."""
+"""Reading and writing the folder of a board."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ FORMATS = ("md", "csv", "html", "json")
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
-    """Split ``md,csv``.
+    """Return the formats of a comma-separated list such as ``md,csv``.
 
     Raises:
-        ConfigError: a format is unknown, or none is named.
+        ConfigError: a format is unknown, or the list is empty.
     """
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
@@ -43,7 +43,7 @@ def read_board(path: Path) -> Board:
     """Read a ``board.json``, also one of an older version.
 
     Raises:
-        StoreError: it cannot be read, is no board, or is of a newer version.
+        StoreError: the file cannot be read, is not a board, or has a newer version.
     """
     try:
         content = path.read_bytes()
@@ -55,7 +55,7 @@ def read_board(path: Path) -> Board:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise StoreError(
-            f"--from: {path} is no board that this version reads ({f'{where}: ' if where else ''}{first['msg']}); "
+            f"--from: {path} is not a board that this version reads ({f'{where}: ' if where else ''}{first['msg']}); "
             "name a board.json that `tabgenbench leaderboard --out` wrote"
         ) from None
     if board.board_version > BOARD_VERSION:
@@ -73,13 +73,13 @@ def render_board(
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
 ) -> dict[str, bytes]:
-    """Return the content of every file by its path inside the board's folder; the same records give the same bytes.
+    """Return the content of every file by its path inside the board's folder; equal records give equal bytes.
 
     Args:
         board: the board.
-        formats: which files.
-        artifacts: what metrics left for figures of their own; without it there are none of these.
-        kept: folder of figures that were drawn before, for a board that was read from its ``board.json``.
+        formats: formats of the files.
+        artifacts: artifacts of metrics, for their figures; None for no such figures.
+        kept: folder with existing figures, for a board that was read from its ``board.json``.
     """
     rendered: dict[str, bytes] = {}
     if "md" in formats or "html" in formats:
@@ -94,7 +94,7 @@ def render_board(
     if "html" in formats:
         from tabgenbench_leaderboard.figures.files import inline_svg
 
-        # A sheet shows every generator; each of them enlarged would make one file of many megabytes.
+        # Sheets only: they show every generator, and enlarged figures would make the file many megabytes large.
         whole = full_page(board, figures=drawn.names, enlarged=False)
         shown = {block.name for block in whole if isinstance(block, Figure)}
         inlined = {name: inline_svg(text, f"f{i}") for i, (name, text) in enumerate(drawn.svg.items()) if name in shown}
@@ -115,20 +115,20 @@ def write_board(
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
 ) -> list[Path]:
-    """Write a board to a folder; each file is replaced in one step.
+    """Write a board to a folder; each file is replaced atomically.
 
     Args:
         board: the board.
-        out: its folder.
-        formats: which files.
-        artifacts: what `collect_artifacts` gave.
-        kept: folder of figures that were drawn before, for a board that was read from its ``board.json``.
+        out: folder to write.
+        formats: formats of the files.
+        artifacts: result of `collect_artifacts`, for the figures of metrics.
+        kept: folder with existing figures, for a board that was read from its ``board.json``.
 
     Returns:
         The paths of the files.
 
     Raises:
-        StoreError: the folder cannot be made or written.
+        StoreError: the folder cannot be created or written.
     """
     rendered = render_board(board, formats, artifacts=artifacts, kept=kept)
     try:

@@ -1,4 +1,4 @@
-// Sorting a table by a column, inside each group of rows; the page is complete without it.
+// Sorts a table by a column, within each group of rows; the page is complete without this script.
 for (const table of document.querySelectorAll("table")) {
   table.querySelectorAll("thead th").forEach((head, column) => {
     const button = document.createElement("button");

@@ -49,11 +49,11 @@ class BoardView:
     """A board as `tabgenbench.Board` describes it.
 
     Attributes:
-        board: all that the pages show, as frozen values.
-        cells: what each cell of the suite left.
-        artifacts: what metrics left for figures of their own.
-        store_folder: where the records are.
-        unreadable: sentences on files of the store that are no records.
+        board: all values that the pages show, immutable.
+        cells: records of each cell of the suite.
+        artifacts: artifacts of metrics, for their figures.
+        store_folder: folder of the store.
+        unreadable: sentences about files of the store that are not valid records.
     """
 
     board: Board
@@ -66,14 +66,14 @@ class BoardView:
         return self.text()
 
     def table(self) -> pd.DataFrame:
-        """Return one row a dataset and generator: headline scores with half of their intervals, and costs."""
+        """Return one row per dataset and generator: headline scores with half of their intervals, and costs."""
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """One row a score of a cell, its draws averaged; see `pages.to_frame.scores_frame` for the columns."""
+        """One row per score of a cell, averaged over draws; see `pages.to_frame.scores_frame` for the columns."""
         from tabgenbench_leaderboard.pages.to_frame import scores_frame
 
         return scores_frame(self.board, self.cells)
@@ -87,7 +87,7 @@ class BoardView:
         """Draw one figure.
 
         Raises:
-            ConfigError: there is none of this name; suggests a close one.
+            ConfigError: there is no figure with this name; the message suggests a close one.
         """
         from tabgenbench.interfaces.drawing import drawing
 

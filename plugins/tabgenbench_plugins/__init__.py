@@ -1,4 +1,4 @@
-"""The generators and metrics that ship with TabGenBench: ordinary plugins, named here and imported when used."""
+"""The generators and metrics that ship with TabGenBench: ordinary plugins, which are imported when used."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ _METRICS = "tabgenbench_plugins.metrics"
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Name the generators."""
+    """Register the generators."""
     return [
         Lazy("cvae", f"{_GENERATORS}.cvae:CVAE", "conditional variational autoencoder (Bong & Oh 2023)"),
         Lazy("wgan-gp", f"{_GENERATORS}.wgan_gp:WGANGP", "Wasserstein GAN with gradient penalty (Viñas et al. 2022)"),
         Lazy(
             "cvae-selected",
             f"{_GENERATORS}.cvae_selected:CVAESelected",
-            "cvae at the learning rate and depth that validation rows choose",
+            "cvae with learning rate and depth selected on validation rows",
         ),
         Lazy("ctgan", f"{_GENERATORS}.ctgan:CTGAN", "conditional GAN of mode-normalised columns (Xu et al. 2019)"),
         Lazy("tvae", f"{_GENERATORS}.tvae:TVAE", "variational autoencoder of mode-normalised columns (Xu et al. 2019)"),
         Lazy(
             "gaussian-copula",
             f"{_GENERATORS}.gaussian_copula:GaussianCopula",
-            "Gaussian copula with margins fitted one by one (package sdv)",
+            "Gaussian copula with separately fitted margins (package sdv)",
             extra="sdv",
         ),
         Lazy("real-resample", f"{_GENERATORS}.real_resample:RealResample", "control: training rows of the condition"),
@@ -47,36 +47,36 @@ def register_generators() -> list[Lazy]:
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Name the metrics."""
+    """Register the metrics."""
     return [
         Lazy("gamma", f"{_METRICS}.gamma:Gamma", "agreement of the feature-feature correlation matrices"),
         Lazy("gamma-within", f"{_METRICS}.gamma_within:GammaWithin", "gamma after removing each condition's mean"),
         Lazy(
             "gamma-by-condition",
             f"{_METRICS}.gamma_by_condition:GammaByCondition",
-            "mean of gamma inside each condition with at least 20 test rows",
+            "mean of gamma within each condition with at least 20 test rows",
         ),
-        Lazy("dendrogram", f"{_METRICS}.dendrogram:Dendrogram", "agreement of gene dendrograms (S_dend, S_sdcc)"),
+        Lazy("dendrogram", f"{_METRICS}.dendrogram:Dendrogram", "agreement of feature dendrograms (S_dend, S_sdcc)"),
         Lazy("moments", f"{_METRICS}.moments:Moments", "errors of means and variances, variance ratios"),
         Lazy(
             "pca-separability",
             f"{_METRICS}.pca_separability:PCASeparability",
-            "do tissues and states separate, do real and synthetic rows mix: in principal components",
+            "separation of tissues and states, mixing of real and synthetic rows, in principal components",
         ),
         Lazy(
             "umap-separability",
             f"{_METRICS}.umap_separability:UMAPSeparability",
-            "the same in the UMAP figure (an illustration), with the figure's coordinates",
+            "the same in a UMAP (an illustration), with coordinates for its figure",
         ),
         Lazy(
             "correlation-pairs",
             f"{_METRICS}.correlation_pairs:CorrelationPairs",
-            "are correlations as strong as real ones, pair by pair; counts for a hexbin figure",
+            "error and strength of correlations, pair by pair, with counts for a hexbin figure",
         ),
     ]
 
 
 @hookimpl
 def register_suites() -> list[Path]:
-    """Name the suites: the TOML files beside this module."""
+    """Register the suites: the TOML files beside this module."""
     return sorted((Path(__file__).parent / "suites").glob("*.toml"))

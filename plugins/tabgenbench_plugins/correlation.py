@@ -1,16 +1,16 @@
-"""Agreement of two sets of feature-feature correlations, with or without forming them.
+"""Agreement of the feature-feature correlations of two tables, with or without computing the correlation matrices.
 
-Used by metrics and by `wgan-gp`, which stops early by it: what only metrics need is in `metrics.parts`.
+Metrics use it, and `wgan-gp` uses it for early stopping; code for metrics only is in `metrics.parts`.
 
-Letters: ``n`` rows, ``p`` features, ``R`` a (p, p) correlation matrix, ``Z`` the (n, p) centred columns of length one,
-so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``: its correlation with every other is 0.
+Letters: ``n`` rows, ``p`` features, ``R`` the (p, p) correlation matrix, ``Z`` the (n, p) unit columns (centred, of
+length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so its correlations are 0.
 
 Three routes give the same sums over the pairs of features i < j, all in float64:
 
-- `gram_sums` never forms ``R``: sum over all i, j of R_A R_B is the squared Frobenius norm of ``Z_A Z_B'``, a matrix of
-  rows by rows, and sum of R_A the squared length of ``Z_A 1``; the diagonal is known and taken off. For n < p.
-- `streamed_sums` goes through ``R`` in tiles, for n >= p or where entries are clipped first.
-- `triangle` forms the upper triangle, and `pearson` compares two; for tables that are not wide.
+- `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
+  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. For n < p.
+- `streamed_sums` computes ``R`` in tiles, for n >= p or if entries are clipped first.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles; for tables with few features.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 
-MAX_TRIANGLE_FEATURES = 4000  # 64 MB a triangle; wider tables are streamed
-MIN_ROWS = 3  # two rows give correlations of 1 and -1 alone
-MIN_FEATURES = 3  # two features give one pair, which has no correlation with anything
+MAX_TRIANGLE_FEATURES = 4000  # 64 MB per triangle; wider tables are streamed
+MIN_ROWS = 3  # with two rows, every correlation is 1 or -1
+MIN_FEATURES = 3  # with two features there is one pair, and the correlation over pairs is undefined
 TILE = 512  # a tile of 2 MB stays in the processor's cache
-EQUAL = 1e-12  # share of the mean square below which a variance is rounding
+EQUAL = 1e-12  # a variance below this share of the mean square is rounding error
 
 
 class Undefined(Exception):
-    """A score has no value here; the message is the reason for the record."""
+    """A score is undefined; the message is the reason for the record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class PairSums:
         aa: sum of a squared.
         bb: sum of b squared.
         ab: sum of a times b.
-        scale_a: size of the terms that ``aa`` was made of; a variance far below it is rounding.
+        scale_a: magnitude of the terms of ``aa``; a variance far below it is rounding error.
         scale_b: likewise for ``bb``.
     """
 
@@ -92,12 +92,12 @@ class PairSums:
 def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -> Floats:
     """Centre every column and scale it to length one; a constant column becomes zeros.
 
-    The first row is taken off before the mean, so that a constant column gives zeros to the bit and a large offset
-    costs no digits.
+    The first row is subtracted before the mean, so that a constant column becomes exactly zero and a large offset
+    causes no loss of precision.
 
     Args:
         values: shape (n, p), n >= 1.
-        floor: standard deviation (population form) up to which a column is constant, shape (p,) or one number.
+        floor: largest population standard deviation of a constant column, shape (p,) or one number.
 
     Returns:
         A new array, shape (n, p).
@@ -112,7 +112,7 @@ def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -
 
 
 def gram_sums(za: Floats, zb: Floats) -> PairSums:
-    """Return the sums over pairs in O(rows^2 p) time and O(rows^2) memory, without any (p, p) matrix.
+    """Return the sums over pairs in O(n^2 p) time and O(n^2) memory, without a (p, p) matrix.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).
@@ -133,15 +133,15 @@ def gram_sums(za: Floats, zb: Floats) -> PairSums:
 
 
 def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TILE) -> PairSums:
-    """Return the sums over pairs by going through the upper triangle in square tiles.
+    """Return the sums over pairs, computed from square tiles of the upper triangle.
 
-    Takes O(n p^2) time and, beside its input, memory for a few tiles.
+    Needs O(n p^2) time and, in addition to its input, memory for a few tiles.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).
         zb: unit columns of the synthetic rows, shape (n_b, p).
         clip: whether negative correlations count as 0.
-        tile: features on a side of a tile.
+        tile: number of features per side of a tile.
     """
     p = za.shape[1]
     sums = np.zeros(5)
@@ -163,7 +163,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 def triangle(z: Floats) -> Floats:
     """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from unit columns, shape (n, p)."""
-    pairs: Floats = squareform(z.T @ z, checks=False)  # takes the upper triangle and leaves the diagonal out
+    pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal
     return np.clip(pairs, -1.0, 1.0, out=pairs)
 
 
@@ -185,7 +185,7 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    It equals that of the distances 1 - r. The cheapest route for the shapes is taken.
+    It equals the correlation of the distances 1 - r. The route is chosen by the shapes, for speed.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).
@@ -204,7 +204,7 @@ def correlation_agreement(za: Floats, zb: Floats) -> float:
 
 
 def check_shapes(za: Floats, zb: Floats) -> None:
-    """Raise `Undefined` where rows or features are too few for correlations to be compared."""
+    """Raise `Undefined` if there are too few rows or features to compare correlations."""
     for z, side in ((za, "real test"), (zb, "synthetic")):
         if len(z) < MIN_ROWS:
             raise Undefined(f"{len(z)} {side} rows, and correlations need at least {MIN_ROWS}")

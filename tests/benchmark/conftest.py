@@ -158,7 +158,7 @@ class Plugin:
 
 @pytest.fixture
 def plugin_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An installed distribution named ``stranger`` with the generators and metrics above; its module's path."""
+    """Install a distribution named ``stranger`` with the generators and metrics above; return its module's path."""
     site = tmp_path / "site"
     name = f"stranger_{zlib.crc32(str(tmp_path).encode()):x}"  # a module stays imported, so each test has its own
     info = site / "stranger-1.0.dist-info"

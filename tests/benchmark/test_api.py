@@ -74,7 +74,7 @@ class Fails(Level):
 
 
 def run_cell(source: str = CELL) -> dict[str, Any]:
-    """Return the names that a cell of a notebook defines: in the namespace of ``__main__``, without a file."""
+    """Return the names that a notebook cell defines, in the namespace of ``__main__`` and without a source file."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, "<cell>", "exec"), namespace)
     return namespace
@@ -82,14 +82,14 @@ def run_cell(source: str = CELL) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    """80 rows: a condition of two values, four features."""
+    """80 rows with four features and a condition of two values."""
     rng = np.random.default_rng(0)
     return pd.DataFrame(rng.normal(size=(80, 4)), columns=list("wxyz")).assign(kind=["a", "b"] * 40)
 
 
 @pytest.fixture
 def benchmark(frame: pd.DataFrame) -> Callable[..., Any]:
-    """`tabgenbench.benchmark` on the frame, small and with equal threads everywhere."""
+    """`tabgenbench.benchmark` on the frame, with small settings and a fixed number of threads."""
 
     def call(datasets: Any = None, generators: Any = "shuffled", **options: Any) -> Any:
         defaults: dict[str, Any] = {"metrics": "moments", "splits": 1, "draws": 1, "executor": "inline"}

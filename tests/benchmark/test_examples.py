@@ -17,7 +17,7 @@ Call = Callable[..., int]
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """This process finds the example installed, its metadata and its sources; the environment of one that does, too."""
+    """Make the example importable in this process; return an environment in which other processes can import it."""
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     site = tmp_path / "site"
     info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"

@@ -1,4 +1,4 @@
-"""Imports point one way: plugins, datasets and leaderboard know the harness, the harness knows none of them."""
+"""Direction of imports: plugins, datasets and leaderboard import the harness, which imports none of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOMES = {
     "tabgenbench_datasets": ROOT / "datasets",
     "tabgenbench_leaderboard": ROOT / "leaderboard",
 }
-ROOMS = {  # which rooms of the harness each may import; "root" is every module directly in the package
+ROOMS = {  # the folders of the harness that each folder may import; "root" means the modules directly in the package
     "root": set(),
     "engines": {"root"},
     "data": {"root"},
@@ -39,7 +39,7 @@ HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy"
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line and the top-level name of every import, those by name (``import_module("x")``) among them."""
+    """Yield line and top-level name of every import, including imports by name (``import_module("x")``)."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name.partition(".")[0]) for alias in node.names)
@@ -59,7 +59,7 @@ def offences(package: str, forbidden: set[str]) -> list[str]:
 
 
 def import_graph(package: str) -> dict[str, set[str]]:
-    """Return the modules of a package, each with those of the package that it imports, at whatever place."""
+    """Return the modules of a package, each with the modules of the package that it imports at any place."""
     home = HOMES[package]
     paths = {
         ".".join(path.relative_to(home).with_suffix("").parts).removesuffix(".__init__"): path
@@ -85,7 +85,7 @@ def room_of(module: str, rooms: dict[str, set[str]]) -> str:
 
 
 def find_cycle(graph: dict[str, set[str]]) -> list[str]:
-    """Return the modules of one cycle, or nothing."""
+    """Return the modules of one import cycle, or an empty list."""
     done: set[str] = set()
 
     def visit(module: str, way: list[str]) -> list[str]:

@@ -15,13 +15,13 @@ from tabgenbench_datasets.rnaseqdb_files import Manifest
 
 @dataclass
 class FileServer:
-    """A loopback server of files by name, with the faults that the internet has.
+    """A local server of files by name, with simulated network faults.
 
     Attributes:
         files: content by name.
-        ranges: whether a Range header is heeded.
-        failures: how many of the next requests are answered with `failure_code`.
-        cut: how many of the next answers break off in the middle.
+        ranges: whether a Range header is supported.
+        failures: number of next requests that are answered with `failure_code`.
+        cut: number of next answers that end in the middle.
         requests: name and Range header of every request.
     """
 
@@ -134,7 +134,7 @@ def small_files() -> dict[str, bytes]:
 
 @pytest.fixture
 def make_manifest() -> Callable[..., Manifest]:
-    """Pin files given by path; ``url`` is the server that has them."""
+    """Pin files by path; ``url`` is the address of their server."""
 
     def make(files: dict[str, bytes], *, url: str = "") -> Manifest:
         pinned = {path: PinnedFile(path, blob_sha1(content), f"{url}/{path}") for path, content in files.items()}

@@ -14,7 +14,7 @@ from tabgenbench.interfaces.dataset import FetchProgress
 from tabgenbench_datasets.fetching import Downloader, PinnedFile, blob_sha1, data_root, file_status
 
 Serve = Callable[[dict[str, bytes]], Any]
-CONTENT = bytes(range(256)) * 4000  # about 1 MB, so that it comes in several pieces
+CONTENT = bytes(range(256)) * 4000  # about 1 MB, so that it is sent in several pieces
 FAST = Downloader(backoff=0.001, attempts=4)
 
 

@@ -34,7 +34,7 @@ KICH = "rnaseqdb/kich-rsem-fpkm-tcga.txt.gz"
 def open_source(
     small_files: Files, make_manifest: Callable[..., Manifest], lay: Callable[[Files, Path], Path], tmp_path: Path
 ) -> Callable[..., RNAseqDB]:
-    """Open the small files, with some replaced (bytes, pinned as they are) or left out (None)."""
+    """Open the small files, with some replaced (by bytes, whose hash is pinned) or omitted (None)."""
 
     def make(changed: dict[str, bytes | None] | None = None, **options: Any) -> RNAseqDB:
         changed = changed or {}

@@ -19,7 +19,7 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def builtin() -> Plugins:
-    """The plugins of the distribution itself, whatever else is installed."""
+    """The plugins of TabGenBench's own distribution, without other installed plugins."""
     return make_manager(
         points=[point for point in entry_points(group="tabgenbench") if point.dist and point.dist.name == "tabgenbench"]
     )

@@ -15,7 +15,7 @@ HOOKS = sorted(
 
 
 def signature_of(name: str) -> str:
-    """A hook's signature as one writes it: the annotations are strings already."""
+    """A hook's signature as source text; its annotations are already strings."""
     signature = inspect.signature(getattr(hookspecs, name))
     arguments = ", ".join(f"{one.name}: {one.annotation}" for one in signature.parameters.values())
     return f"{name}({arguments}) -> {signature.return_annotation}"

@@ -18,7 +18,7 @@ from tabgenbench.commands.cli import main
 
 @dataclass(frozen=True)
 class Samples:
-    """The files that docs/plugins.md shows, in a folder that stands in for site-packages."""
+    """The files that docs/plugins.md shows, in a folder that replaces site-packages."""
 
     folder: Path
 
@@ -30,7 +30,7 @@ class Samples:
         )
 
     def tabgenbench(self, *arguments: str) -> str:
-        """Run the command line in this process, which finds the samples; returns what it prints."""
+        """Run the command line in this process, which finds the samples; return its output."""
         printed = StringIO()
         with redirect_stdout(printed), pytest.raises(SystemExit) as ended:
             main(list(arguments))
@@ -39,7 +39,7 @@ class Samples:
 
 
 def install(folder: Path, project: str) -> None:
-    """Lay down what an installer would: the metadata that names a distribution's entry points."""
+    """Write the metadata that an installer writes, with the entry points of the distribution."""
     content = tomllib.loads(project)
     name, version = content["project"]["name"], content["project"]["version"]
     points = content["project"]["entry-points"]["tabgenbench"]
@@ -76,7 +76,7 @@ def samples(
 
 @pytest.fixture(scope="module")
 def store(samples: Samples) -> Path:
-    """The store of the page's suite, run once with everything that the page builds."""
+    """The store of the page's suite, after one run with all plugins of the page."""
     samples.tabgenbench("run", "lab", "--store", "store", "--executor", "inline")
     return samples.folder / "store"
 

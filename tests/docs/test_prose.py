@@ -1,4 +1,4 @@
-"""The prose check finds what it should, and nothing else."""
+"""The prose check finds exactly the banned phrases."""
 
 from __future__ import annotations
 

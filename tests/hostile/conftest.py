@@ -1,4 +1,4 @@
-"""Runs of the command line beside hostile plugins, and a way to find what they leave."""
+"""Runs of the command line with hostile plugins, and a search for processes and files that they leave."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ import pytest
 from tabgenbench.records import CellRecord, RunInfo, ScoreRecord
 from tabgenbench.store.store import Store
 
-SITE = Path(__file__).parent / "site"  # an installed distribution, as Python sees it
+SITE = Path(__file__).parent / "site"  # the folder of an installed distribution
 MARK = "HOSTILE_MARK"  # an environment variable that every process of a run inherits
 RUN_SECONDS = 500
 
 
 @dataclass(repr=False)
 class FinishedRun:
-    """What a run left: its exit status, what it said, its store, temporary files, processes, shared memory, input."""
+    """State after a run: exit status, output, store, temporary files, processes, shared memory, input."""
 
     status: int
     said: str
@@ -40,7 +40,7 @@ class FinishedRun:
         self.cells = {record.cell.label: record for record in self.store.cells()}
 
     def metrics(self, label: str) -> dict[str, tuple[ScoreRecord | None, RunInfo | None]]:
-        """Return what is recorded of every metric on the cell of a generator."""
+        """Return the records of every metric on the cell of a generator."""
         suite = self.store.read_suite(self.store.suites()[0])
         assert suite is not None
         row = next(row for row in suite.rows if row.label == label)
@@ -58,7 +58,7 @@ class FinishedRun:
 
 
 def run_suite(folder: Path, *arguments: str) -> FinishedRun:
-    """Run a suite in a process of its own, in an empty folder with an empty folder for temporary files."""
+    """Run a suite in a separate process, in an empty folder and with an empty folder for temporary files."""
     temporary, mark = folder / "t", uuid.uuid4().hex
     temporary.mkdir(parents=True)
     environment = {**os.environ, "PYTHONPATH": str(SITE), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -83,7 +83,7 @@ def run_suite(folder: Path, *arguments: str) -> FinishedRun:
         except subprocess.TimeoutExpired:
             status = -1
             process.kill()
-        unread = given.read().decode()  # both have one position in the file
+        unread = given.read().decode()  # both share one position in the file
     processes = marked_processes(mark, patience=2.0)
     left = list(temporary.rglob("*"))
     end_marked_processes(mark)
@@ -99,7 +99,7 @@ def run_suite(folder: Path, *arguments: str) -> FinishedRun:
 
 
 def marked_processes(mark: str, *, patience: float = 0.0) -> dict[int, str]:
-    """Return the living processes with this mark by their number; waits up to patience seconds for there to be none."""
+    """Return running processes with this mark by process id, after up to ``patience`` seconds until there are none."""
     deadline = time.monotonic() + patience
     while True:
         found = {}
@@ -113,7 +113,7 @@ def marked_processes(mark: str, *, patience: float = 0.0) -> dict[int, str]:
 
 
 def end_marked_processes(mark: str) -> None:
-    """Kill what a run has left, so that a test that fails leaves nothing itself."""
+    """Kill the processes that a run has left, so that a failed test leaves none."""
     for number in marked_processes(mark):
         with suppress(ProcessLookupError):
             os.kill(number, signal.SIGKILL)

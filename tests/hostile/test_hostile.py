@@ -1,4 +1,4 @@
-"""One run of honest and hostile plugins together: it ends, says what happened, and leaves nothing else."""
+"""One run of honest and hostile plugins: it ends, reports the failures, and leaves no processes or files."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
-TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and how much later the end may come
+TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and the tolerance for the end
 MEMORY = 0.75  # GiB
 HONEST = ("shuffled", "condition-mvn", "cvae:epochs=5,hidden=[16]")
 HONEST_METRICS = ("gamma", "moments:per_feature=true")
 FAILED, ENDED = {"failed"}, {"crashed"}
 
-# What a generator does, which status that has, and what the reason has to speak of.
+# Behaviour of a generator, the resulting status, and words that the reason contains.
 GENERATORS: dict[str, tuple[set[str], str]] = {
     "raises:where=init": (FAILED, "ValueError: cannot do this in init"),
     "raises": (FAILED, "ValueError: cannot do this in fit"),
@@ -133,7 +133,7 @@ def hostile(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
     generators = [*GENERATORS, *HONEST]
     middle = len(generators) // 2
     generators = [HONEST[0], *generators[:middle], HONEST[1], *generators[middle:-3], HONEST[2]]
-    metrics = [*METRICS, *HONEST_METRICS]  # what a hostile metric does comes before the honest ones
+    metrics = [*METRICS, *HONEST_METRICS]  # the hostile metric runs before the honest ones
     return run_suite(tmp_path_factory.mktemp("h"), *suite(generators, metrics))
 
 
@@ -158,7 +158,7 @@ def test_a_generator_has_its_status_and_a_reason(hostile: Any, label: str) -> No
     assert re.search(reason, record.reason), record.reason
     assert len(record.model_dump_json()) < 2e6
     if record.status == "failed":
-        named = re.match(r"(\w+): ", record.reason)  # else it is the harness that says what is wrong
+        named = re.match(r"(\w+): ", record.reason)  # otherwise the harness reports the fault
         assert (named[1] if named else "PluginError") in record.traceback
     if record.status == "crashed" and label.startswith("dies:how=e"):
         assert "last words" in record.output
@@ -179,7 +179,7 @@ def test_what_has_to_be_ended_is_ended_in_time(hostile: Any) -> None:
     for label, record in hostile.cells.items():
         if record.status == "timeout":
             *before, ended = [phase.seconds for phase in record.phases.values()]
-            rest = seconds_between(record.environment) - sum(before)  # with what it took to end the processes
+            rest = seconds_between(record.environment) - sum(before)  # including the time to end the processes
             if not (TIMEOUT <= ended <= TIMEOUT + LATE and rest <= TIMEOUT + LATE + 1.0):  # times are of whole seconds
                 late[label] = (ended, rest)
         for metric, (score, info) in hostile.metrics(label).items():
@@ -255,7 +255,7 @@ def test_no_test_row_is_within_reach_of_a_generator(hostile: Any, site: Path, la
             rows[side] = {digest(row) for row in handle["X"][()]}
             if place != "X" and place in handle:
                 rows[side] |= {digest(row) for row in handle[place][()]}
-    assert len(rows["train"] & set(found["rows"])) > 300  # what it was handed is found, so it does not look in vain
+    assert len(rows["train"] & set(found["rows"])) > 300  # it finds its own training rows, so the search works
     seen = rows["train"] | rows["validation"]
     own = {digest(row) for row in load_breast_cancer().data.astype(np.float32)} - seen if place != "X" else set()
     assert not (rows["test"] - seen) & set(found["rows"])

@@ -58,9 +58,9 @@ Value = float | Sequence[float] | str
 
 @dataclass
 class FakeRun:
-    """Writes records as a run would, and the suite that asked for them.
+    """Writes the records of a run, and the suite that requested them.
 
-    A value is a number, one number a draw, or a string: why the score is undefined in the first draw.
+    A value is a number, one number per draw, or a string: the reason why the score is undefined in the first draw.
     """
 
     store: Store
@@ -111,7 +111,7 @@ class FakeRun:
         title: str = "",
         **more: Any,
     ) -> CellRecord:
-        """Write a cell that ended well, and its scores by metric."""
+        """Write a successful cell and its scores by metric."""
         row = self.ask(label, dataset=dataset, split=split, seed=seed, metrics=tuple(scores), title=title)
         record = self._record(row, note=note, fit_seconds=fit_seconds, **more)
         self.store.write_cell(record)
@@ -120,7 +120,7 @@ class FakeRun:
         return record
 
     def broken(self, label: str, status: str, reason: str, *, split: int = 0, **more: Any) -> SuiteRow:
-        """Write a cell that did not end well."""
+        """Write an unsuccessful cell."""
         row = self.ask(label, split=split, **more)
         record = self._record(row, note="", fit_seconds=1.0, status=status, reason=reason)
         record.phases = {"fit": Phase(status=record.status, seconds=1.0)}
@@ -195,7 +195,7 @@ class FakeRun:
 
 @pytest.fixture
 def run(tmp_path: Path) -> FakeRun:
-    """A store to fill, and the suite of what was filled in."""
+    """An empty store with helpers that write records and the suite."""
     store = Store(tmp_path / "store")
     store.prepare()
     return FakeRun(store)
@@ -203,7 +203,7 @@ def run(tmp_path: Path) -> FakeRun:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[[str], FakeRun]:
-    """A factory of further stores by name."""
+    """A function that creates further stores by name."""
 
     def make(name: str) -> FakeRun:
         store = Store(tmp_path / name)
@@ -215,10 +215,10 @@ def make_run(tmp_path: Path) -> Callable[[str], FakeRun]:
 
 @pytest.fixture
 def full_run(run: FakeRun) -> FakeRun:
-    """A run with everything in it: two models, a second config, controls, a failure, a skip, a gap, a waiting cell.
+    """A run with two models, a second config, controls, a failure, a skipped cell, a missing score and a waiting cell.
 
-    Gamma of cvae is 0.92, 0.93, 0.94 over the splits; that of condition-mvn is 0.01 above it in each; real-resample
-    equals it up to noise; wgan is worse by 0.05.
+    Gamma of cvae is 0.92, 0.93, 0.94 over the splits. In each split, condition-mvn is 0.01 higher, real-resample is
+    equal up to noise, and wgan is 0.05 lower.
     """
     for split in range(3):
         base = 0.92 + 0.01 * split

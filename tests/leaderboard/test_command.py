@@ -100,10 +100,10 @@ def test_what_is_no_record_is_named_and_passed_over(full_run: FakeRun, place: st
     result = invoke("--store", full_run.store.root, "--full")
     assert result.exit_code == 0
     assert [line for line in result.stderr.splitlines() if str(path) in line]
-    assert path.read_bytes() == content  # who only reads leaves it where it was
+    assert path.read_bytes() == content  # a command that only reads does not move the file
     cells = {"fit": "2 of 3", "scores": "3 of 3", "runs": "3 of 3"}[place]
     assert [line for line in result.stdout.splitlines() if line.startswith("  cvae ") and cells in line]
-    assert ("Waiting, without a record yet: cvae" in result.stdout) == (place != "runs")
+    assert ("Waiting (not yet recorded): cvae" in result.stdout) == (place != "runs")
 
 
 def test_the_record_of_another_cell_is_passed_over(full_run: FakeRun) -> None:

@@ -26,7 +26,7 @@ def invoke(*arguments: object) -> Result:
 
 @pytest.fixture
 def written(full_run: FakeRun, tmp_path: Path) -> Path:
-    """A board in a folder, with a figure of a metric whose artifacts are gone."""
+    """A board in a folder, with a figure of a metric but without the artifacts for drawing it again."""
     board = build_board(full_run.store, full_run.suite)
     note = FigureNote(metric="umap-separability", name="cells-umap", alt="A cloud.", caption="How to read it.")
     dataset = board.datasets[0].model_copy(update={"figures": (note,)})
@@ -61,7 +61,7 @@ def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written:
     invoke("--from", written / "board.json", "--out", tmp_path / "again")
     page = (tmp_path / "again" / "README.md").read_text()
     assert "figures/cells-umap.png" not in page
-    assert "The figure `cells-umap` of `umap-separability` is left out: its files are not there." in page
+    assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
 
 
 def test_without_out_the_headline_is_printed(written: Path) -> None:
@@ -74,8 +74,8 @@ def test_without_out_the_headline_is_printed(written: Path) -> None:
     ("content", "words"),
     [
         (None, "cannot read"),
-        (b"{", "is no board that this version reads"),
-        (b'{"suite": "x"}', "is no board that this version reads (summary: Field required)"),
+        (b"{", "is not a board that this version reads"),
+        (b'{"suite": "x"}', "is not a board that this version reads (summary: Field required)"),
         ("newer", "has board version 99, this program reads up to 2; use a newer version"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_suite_and_a_file_are_not_both_given(written: Path) -> None:
 
 
 def without_figures(board: Board) -> dict[str, Any]:
-    """Return a board as JSON without what depends on the figures at hand."""
+    """Return a board as JSON without the parts that depend on the available figures."""
     content = board.model_dump(mode="json")
     for dataset in content["datasets"]:
         del dataset["figures"], dataset["figures_left_out"]
@@ -108,7 +108,7 @@ def without_figures(board: Board) -> dict[str, Any]:
 
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_a_published_board_is_what_its_board_json_gives(folder: Path, tmp_path: Path) -> None:
-    """Pages and tables to the byte; figures, which depend on the version of matplotlib, by name."""
+    """Compare pages and tables by bytes, and figures by name, because they depend on the version of matplotlib."""
     formats = {"README.md": "md", "index.html": "html", "scores.csv": "csv", "board.json": "json"}
     chosen = ",".join(form for name, form in formats.items() if (folder / name).exists())
     result = invoke("--from", folder / "board.json", "--out", tmp_path, "--format", chosen)

@@ -17,7 +17,7 @@ FakeRun = Any
 
 
 def build(run: FakeRun, suite: str | None = None) -> Board:
-    """Reach the report as the harness does: by the hook alone."""
+    """Get the report through the hook, as the harness does."""
     report = make_manager().find("reports", "leaderboard").load_fitting("reports")()
     board: Board = report.build(run.store.root, suite)
     return board

@@ -1,7 +1,7 @@
-"""Train one cell alone and beside two busy processes, and print the ratio of the times.
+"""Train one cell alone and in parallel with two busy processes, and print the ratio of the times.
 
-The engine sets OMP_WAIT_POLICY=PASSIVE for its workers: with threads that spin while they wait, a two-thread training
-beside other busy processes takes many times as long.
+The engine sets OMP_WAIT_POLICY=PASSIVE for its workers. If threads spin while they wait, a two-thread training in
+parallel with other busy processes takes many times as long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CELL = ("run", "quickstart", "-d", "simulated-tissues:n_rows=800,n_genes=900", "
 
 
 def fit_seconds(threads: int) -> float:
-    """Train the cell with this many threads in a fresh store; return the seconds that the record gives for the fit."""
+    """Train the cell with this many threads in a new store; return the recorded seconds of the fit."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tabgenbench", *CELL, "--splits", "1"]
         options = ["--draws", "1", "--threads", str(threads), "--store", folder]
@@ -31,13 +31,13 @@ def fit_seconds(threads: int) -> float:
 
 
 def spin() -> None:
-    """Keep one core busy until ended."""
+    """Keep one core busy until the process is ended."""
     while True:
         pass
 
 
 def compare(threads: int) -> float:
-    """Print both times, interleaved three times, and return their ratio."""
+    """Measure both times three times in turn, print the medians and return their ratio."""
     alone, busy = [], []
     for _ in range(3):
         alone.append(fit_seconds(threads))
@@ -51,13 +51,13 @@ def compare(threads: int) -> float:
                 other.terminate()
                 other.join()
     ratio = statistics.median(busy) / statistics.median(alone)
-    print(f"{threads} threads a cell: alone {statistics.median(alone):.1f} s, beside two busy processes", end=" ")
+    print(f"{threads} threads per cell: alone {statistics.median(alone):.1f} s, with two busy processes", end=" ")
     print(f"{statistics.median(busy):.1f} s (medians of 3), ratio {ratio:.2f} (at most {BAR:g})", flush=True)
     return ratio
 
 
 def main() -> int:
-    """Compare with one thread a cell, the default, and with as many as there are cores; return 1 where slower."""
+    """Compare with one thread per cell (the default) and one thread per core; return 1 if a ratio misses the bar."""
     machine = describe_environment(threads=available_cores(), device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores, torch {machine.packages['torch']}; cvae, 25 epochs, 800 x 900 table")
     return int(max([compare(threads) for threads in sorted({1, available_cores()})]) > BAR)

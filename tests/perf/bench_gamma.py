@@ -1,8 +1,9 @@
-"""Seconds and peak memory of the routes to gamma, side by side: python tests/perf/bench_gamma.py.
+"""Compare seconds and peak memory of the routes to gamma: python tests/perf/bench_gamma.py.
 
-Each runs in a fresh process, whose peak includes the libraries and the making of the tables. The ratios are the point:
-absolute figures depend on the machine and on what else it does. The formed matrices of np.corrcoef are measured at
-969 features only, since at 18,154 they take some 10 GB; --naive-wide measures them there too.
+Each route runs in a separate process, whose peak includes the libraries and the creation of the tables. Only the
+ratios are meaningful, because absolute values depend on the machine and its load. np.corrcoef, which computes the
+whole matrices, is measured only at 969 features, because it needs about 10 GB at 18,154; --naive-wide measures it
+there as well.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ Values = NDArray[np.float32]
 
 
 def tables(n_features: int) -> tuple[Values, Values]:
-    """Real and synthetic rows that share correlated modules, shape (270, n_features) each."""
+    """Real and synthetic rows with the same correlated modules, shape (270, n_features) each."""
     rng = np.random.default_rng(0)
     mix = rng.normal(size=(12, n_features))
     real, synthetic = (rng.normal(size=(N_ROWS, 12)) @ mix + rng.normal(size=(N_ROWS, n_features)) for _ in range(2))
@@ -71,7 +72,7 @@ ROUTES: dict[str, Callable[[Values, Values], float]] = {
 def measure(route: str, n_features: int) -> dict[str, Any]:
     """Run one route in this process."""
     real, synthetic = tables(n_features)
-    ROUTES[route](*tables(16))  # libraries load and threads start before the clock does
+    ROUTES[route](*tables(16))  # load libraries and start threads before the measurement
     start = time.perf_counter()
     gamma = ROUTES[route](real, synthetic)
     seconds = time.perf_counter() - start
@@ -101,15 +102,17 @@ def show(n_features: int, routes: list[str]) -> None:
 def peak_kilobytes() -> int:
     """Return the peak resident memory of this program, in kB.
 
-    From the kernel's status file: ``ru_maxrss`` keeps what the process that started this one held.
+    It is read from the kernel's status file, because ``ru_maxrss`` includes the peak of the parent process.
     """
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Seconds and peak memory of the routes to gamma, side by side.")
-    parser.add_argument("--naive-wide", action="store_true", help="measure np.corrcoef at 18,154 features, some 10 GB")
+    parser = argparse.ArgumentParser(description="Compare seconds and peak memory of the routes to gamma.")
+    parser.add_argument(
+        "--naive-wide", action="store_true", help="measure np.corrcoef at 18,154 features, which needs about 10 GB"
+    )
     parser.add_argument("--route", choices=ROUTES, help="measure one route in this process and print JSON")
     parser.add_argument("--features", type=int, default=NARROW, help="number of features for --route")
     arguments = parser.parse_args()

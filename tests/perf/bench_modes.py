@@ -1,10 +1,10 @@
-"""Seconds of mode fitting, encoding and decoding beside the package ctgan's: python tests/perf/bench_modes.py.
+"""Compare seconds of mode fitting, encoding and decoding with the package ctgan: python tests/perf/bench_modes.py.
 
-A table of 808 rows of gene-like columns. Ours runs on all columns; the package, one column at a time in this process,
-on the first few (its cost is a sum over columns, so that its seconds are scaled up), or on all with --all. Its default,
-a process pool that starts for every transform of 500 rows or more, is left out: it is slower still. Both sides run on
-one thread and in turn, and seconds are processor seconds, transform and inverse the best of three, so that the ratios
-hold beside whatever else the machine does.
+The table has 808 rows of gene-like columns. Our code runs on all columns. The package runs column by column in this
+process, on the first few columns (its seconds are scaled up, because its cost is a sum over columns) or on all with
+--all. The package's default, a new process pool for every transform of 500 rows or more, is slower and is not
+measured. Both run in turn on one thread. Seconds are processor seconds, for transform and inverse the best of three,
+so that the ratios depend little on other work of the machine.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def gene_like(n_rows: int, n_columns: int) -> tuple[Floats, NDArray[np.int64]]:
 
 
 def timed(function: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
-    """The least processor seconds of several calls, and the last one's result."""
+    """The smallest processor seconds of several calls, and the result of the last call."""
     seconds = []
     for _ in range(repeats):
         start = time.process_time()
@@ -54,24 +54,24 @@ def timed(function: Callable[[], Any], repeats: int = 1) -> tuple[float, Any]:
 
 def ours(values: Floats, codes: NDArray[np.int64]) -> dict[str, float]:
     n_categories = (N_CONDITIONS,)
-    ModeTransformer.fit(values[:50, :5], codes[:50], n_categories, seed=0)  # libraries load before the clock starts
+    ModeTransformer.fit(values[:50, :5], codes[:50], n_categories, seed=0)  # load libraries before the measurement
     fit, transformer = timed(lambda: ModeTransformer.fit(values, codes, n_categories, seed=0))
     transform, encoded = timed(
         lambda: transformer.transform(values, codes, generator=np.random.default_rng(0)), REPEATS
     )
     inverse, _ = timed(lambda: transformer.inverse(encoded), REPEATS)
     print(
-        f"encoded row: {transformer.layout.width:,} entries, {np.mean(transformer.layout.n_modes):.1f} modes a column"
+        f"encoded row: {transformer.layout.width:,} entries, {np.mean(transformer.layout.n_modes):.1f} modes per column"
     )
     return {"mode fitting": fit, "transform": transform, "inverse": inverse}
 
 
 def package(module: Any, values: Floats) -> dict[str, float]:
-    """Seconds of the package on these columns, its transform kept to one process by its own serial path."""
+    """Seconds of the package on these columns, with its serial transform in one process."""
     frame = pd.DataFrame(values, columns=[f"x{j}" for j in range(values.shape[1])])
     transformer = module.DataTransformer()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # mixtures that stop at 100 iterations, which is the package's rule
+        warnings.simplefilter("ignore")  # the package stops mixtures at 100 iterations, converged or not
         fit, _ = timed(lambda: transformer.fit(frame))
         columns = transformer._column_transform_info_list
         transform, parts = timed(lambda: transformer._synchronous_transform(frame, columns), REPEATS)
@@ -81,17 +81,19 @@ def package(module: Any, values: Floats) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Seconds of mode fitting, encoding and decoding beside the package's.")
+    parser = argparse.ArgumentParser(
+        description="Compare seconds of mode fitting, encoding and decoding with the package."
+    )
     parser.add_argument("--rows", type=int, default=N_ROWS)
     parser.add_argument("--columns", type=int, default=N_COLUMNS, help="columns of the table")
-    parser.add_argument("--package-columns", type=int, default=N_PACKAGE, help="columns that the package is run on")
+    parser.add_argument("--package-columns", type=int, default=N_PACKAGE, help="number of columns for the package")
     parser.add_argument("--all", action="store_true", help="run the package on all columns")
     arguments = parser.parse_args()
     n_package = arguments.columns if arguments.all else min(arguments.package_columns, arguments.columns)
     values, codes = gene_like(arguments.rows, arguments.columns)
     installed = importlib.util.find_spec("ctgan") is not None
     module = importlib.import_module("ctgan.data_transformer") if installed else None
-    importlib.import_module("sklearn.mixture")  # the limit on threads binds those libraries that are there already
+    importlib.import_module("sklearn.mixture")  # the limit on threads applies only to libraries that are already loaded
     with threadpool_limits(1):
         fast = ours(values, codes)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # in kB on Linux
@@ -105,7 +107,7 @@ def main() -> int:
     for step, seconds in fast.items():
         ratio = slow[step] * scale / seconds
         print(f"{step:<14}{seconds:>10.3f}{slow[step] * scale:>12.1f}{ratio:>14.1f}   (at least {BARS[step]})")
-    print(f"peak memory of the process when ours was done: {peak:.0f} MB, all libraries and the table included")
+    print(f"peak memory of the process after our code: {peak:.0f} MB, including all libraries and the table")
     return int(installed and any(slow[step] * scale / seconds < BARS[step] for step, seconds in fast.items()))
 
 

@@ -1,4 +1,4 @@
-"""What the runner costs beside the work: ten cells that sleep ten seconds each, and a thousand that do nothing."""
+"""Overhead of the runner, measured with ten cells that sleep ten seconds each and a thousand cells that do nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from plugin_site import fit_times, run_measured
 from tabgenbench.engines.environment import describe_environment
 
 CELLS, SECONDS = 10, 10.0
-OVERHEAD = 0.03  # share of the time asleep
+OVERHEAD = 0.03  # as a share of the sleeping time
 MANY, MANY_SECONDS = 1000, 120.0
 SMALL = ("-d", "simulated-tissues:n_rows=120,n_genes=10", "-m", "first-value", "--draws", "1", "--threads", "1")
 
 
 def measure_sleepers() -> bool:
-    """Print what the run takes from its first fit to its end, with one worker, and whether the bar is met."""
+    """Print the time from the first fit to the end of the run, with one worker, and whether the bar is met."""
     with tempfile.TemporaryDirectory() as name:
         folder, started = Path(name), time.time()
         sleepers = ("-g", f"measured:seconds={SECONDS}", "--splits", "1", "--seeds", str(CELLS), "--workers", "1")
@@ -30,19 +30,19 @@ def measure_sleepers() -> bool:
 
 
 def measure_trivial_cells() -> bool:
-    """Print what a thousand trivial cells take in all with two workers, and whether the bar is met."""
+    """Print the total time of a thousand trivial cells with two workers, and whether the bar is met."""
     with tempfile.TemporaryDirectory() as name:
         folder, started = Path(name), time.time()
         run_measured(folder, *SMALL, "-g", "measured", "--splits", "2", "--seeds", str(MANY // 2), "--workers", "2")
         ended, begun = time.time(), fit_times(folder)
     seconds, pace = ended - started, (begun[-1] - begun[0]) / (len(begun) - 1)
     print(f"{len(begun)} trivial cells, two workers: start-up {begun[0] - started:.1f} s,", end=" ")
-    print(f"{seconds:.0f} s in all (under {MANY_SECONDS:g} s), a cell every {1000 * pace:.0f} ms", flush=True)
+    print(f"{seconds:.0f} s in total (under {MANY_SECONDS:g} s), {1000 * pace:.0f} ms per cell", flush=True)
     return seconds < MANY_SECONDS and len(begun) == MANY
 
 
 def main() -> None:
-    """Measure both; exit with 1 where a bar is missed."""
+    """Measure both; exit with 1 if a bar is missed."""
     machine = describe_environment(threads=1, device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores", flush=True)
     met = [measure_sleepers(), measure_trivial_cells()]

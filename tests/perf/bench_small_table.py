@@ -1,11 +1,11 @@
-"""Where the time of a training on a small table goes: python tests/perf/bench_small_table.py [--models cvae ctgan].
+"""Profile training on a small table: python tests/perf/bench_small_table.py [--models cvae ctgan].
 
-Each model trains on 540 rows x 100 columns of `simulated-tissues`, as the suite `quickstart` does, on one thread and in
-a process of its own. Printed are processor milliseconds for each optimiser step (of `wgan-gp` and `ctgan`: for each
-generator step with its critic steps), medians over rounds of some epochs: all of them, those that its matrix products
-take in loops of nothing else, the rest (the optimiser, other operations, Python, and products that wait for memory),
-and those that the kernel takes, with the number of page faults. Every model runs twice: with glibc's own rules for
-returning freed memory to the system, and with those of the workers of a run.
+Each model trains on 540 rows x 100 columns of `simulated-tissues`, as in the suite `quickstart`, on one thread in a
+separate process. The script prints processor milliseconds per optimiser step (for `wgan-gp` and `ctgan`, per generator
+step with its critic steps), as medians over rounds of several epochs: the total; the time of its matrix products,
+measured in separate loops; the rest (optimiser, other operations, Python, and products that wait for memory); and the
+time in the kernel with the number of page faults. Every model runs twice: with glibc's default rules for returning
+freed memory to the system, and with the rules of the workers of a run.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from tabgenbench_plugins.generators.tvae import TVAE
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 N_ROWS = 540
-FAULTS_BAR = 30  # page faults a step with the allocation of the workers, at most
+FAULTS_BAR = 30  # maximum number of page faults per step with the allocation rules of the workers
 MODELS: dict[str, tuple[type[Generator], dict[str, Any]]] = {
     "cvae": (CVAE, {"learning_rate": 0.001}),
     "wgan-gp": (WGANGP, {"learning_rate": 0.001}),
@@ -46,7 +46,7 @@ PRODUCTS = ("aten::mm", "aten::addmm")
 
 
 def train(name: str, rounds: int, epochs: int) -> dict[str, float]:
-    """Train in this process; return milliseconds, and page faults, for each step."""
+    """Train in this process; return milliseconds and page faults per step."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     kind, options = MODELS[name]
@@ -60,7 +60,7 @@ def train(name: str, rounds: int, epochs: int) -> dict[str, float]:
     usage: list[resource.struct_rusage] = []
 
     def look(progress: Any) -> None:
-        # The first epoch has the first uses of everything, the last one is followed by what a model does at the end.
+        # The first epoch includes one-time initialisation, and the last one the work of a model after training.
         if progress.epoch in (1, epochs + 1):
             usage.append(resource.getrusage(resource.RUSAGE_SELF))
 
@@ -85,7 +85,7 @@ def train(name: str, rounds: int, epochs: int) -> dict[str, float]:
 
 
 def replay(profiled: profile, steps: float) -> float:
-    """Return processor milliseconds a step of the matrix products of a profile, each run in a loop of its own."""
+    """Return processor milliseconds per step of the matrix products of a profile, each measured in a separate loop."""
     products = []
     for event in profiled.key_averages(group_by_input_shape=True):
         if event.key in PRODUCTS:
@@ -103,18 +103,18 @@ def replay(profiled: profile, steps: float) -> float:
 
 
 def main() -> int:
-    """Print a line for each model and allocation; return 1 where a bar is missed."""
+    """Print a line for each model and allocation; return 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=4, help="epochs of a round")
+    parser.add_argument("--epochs", type=int, default=4, help="epochs per round")
     parser.add_argument("--child", choices=list(MODELS), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
         print(json.dumps(train(options.child, options.rounds, options.epochs)))
         return 0
     environment = describe_environment(threads=1)
-    print(f"{environment.cpu}, {available_cores()} cores; torch {torch.__version__}; one thread; ms for each step")
+    print(f"{environment.cpu}, {available_cores()} cores; torch {torch.__version__}; one thread; ms per step")
     print(f"{'model':<9}{'allocation':<12}{'all':>8}{'products':>10}{'rest':>8}{'kernel':>8}{'faults':>8}")
     kept = True
     for name in options.models:
@@ -136,7 +136,9 @@ def main() -> int:
                 flush=True,
             )
             kept &= not variables or one["faults"] <= FAULTS_BAR
-    print(f"page faults a step with the workers' allocation: at most {FAULTS_BAR}: {'kept' if kept else 'missed'}")
+    print(
+        f"page faults per step with the workers' allocation rules: at most {FAULTS_BAR}: {'met' if kept else 'missed'}"
+    )
     return int(not kept)
 
 

@@ -1,4 +1,4 @@
-"""How long a command takes to begin: the first fit of a control and of a model, `list` and `--help`."""
+"""Start-up time of commands: until the first fit of a control and of a model, and for `list` and `--help`."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def first_fit(which: str, *generators: str) -> float:
 
 
 def whole(*arguments: str) -> float:
-    """Return the seconds that a command takes."""
+    """Return the duration of a command in seconds."""
     started = time.time()
     command(*arguments)
     return time.time() - started
 
 
 def command(*arguments: str, folder: str | None = None, variables: dict[str, str] | None = None) -> None:
-    """Run ``tabgenbench`` in a process of its own.
+    """Run ``tabgenbench`` in a separate process.
 
     Raises:
-        subprocess.CalledProcessError: it did not end with status 0.
+        subprocess.CalledProcessError: its exit status is not 0.
     """
     environment = {**os.environ, **(variables or {})}
     program = [sys.executable, "-m", "tabgenbench", *arguments]
@@ -51,9 +51,9 @@ def command(*arguments: str, folder: str | None = None, variables: dict[str, str
 def measure(title: str, bar: float, seconds_of: Callable[[], float]) -> bool:
     """Print the best and the median of several runs, and whether the best meets the bar.
 
-    The best is what the program takes; other users of the machine can only add to it.
+    The best value is closest to the time of the program itself, because other work on the machine only adds to it.
     """
-    seconds_of()  # so that files are in the cache
+    seconds_of()  # fills the file cache
     before = _processor_seconds()
     found = sorted(seconds_of() for _ in range(ROUNDS))
     processor = (_processor_seconds() - before) / ROUNDS
@@ -71,7 +71,7 @@ def _processor_seconds() -> float:
 
 
 def main() -> None:
-    """Measure all; exit with 1 where a bar is missed."""
+    """Measure all; exit with 1 if a bar is missed."""
     machine = describe_environment(threads=1, device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores, load {os.getloadavg()[0]:.1f}", flush=True)
     met = [
@@ -79,10 +79,8 @@ def main() -> None:
         measure("--help", 0.3, lambda: whole("--help")),
         measure("first fit of a control, controls only", 3.0, lambda: first_fit("STARTUP_CONTROL", "timed-control")),
         measure("first fit of cvae, cvae only", 5.0, lambda: first_fit("STARTUP_CVAE", CVAE)),
-        measure("first fit of cvae, beside a control", 5.0, lambda: first_fit("STARTUP_CVAE", CVAE, "timed-control")),
-        measure(
-            "first fit of a control, beside cvae", 3.0, lambda: first_fit("STARTUP_CONTROL", CVAE, "timed-control")
-        ),
+        measure("first fit of cvae, with a control", 5.0, lambda: first_fit("STARTUP_CVAE", CVAE, "timed-control")),
+        measure("first fit of a control, with cvae", 3.0, lambda: first_fit("STARTUP_CONTROL", CVAE, "timed-control")),
     ]
     if not all(met):
         raise SystemExit("a bar is missed")

@@ -1,12 +1,12 @@
-"""Seconds an epoch of `tvae` and `ctgan` beside the package's, and CTGAN's step beside its matrix products.
+"""Compare seconds per epoch of `tvae` and `ctgan` with the package, and CTGAN's step with its matrix products.
 
     python tests/perf/bench_tabular.py [--rows 808] [--genes 969] [--epochs 3] [--threads 2]
 
-The table is gene-like; its modes are fitted once, by `fast`, and the package's trainers are given the same encoded rows
-and the same layout, so that its hours of mode fitting and encoding stay out of the figures. The implementations
-take turns an epoch at a time, and medians are printed. A step's matrix products are run in a loop of nothing else, on
-matrices of the same shapes: once those that the step as written here contains, and once those of the textbook step,
-which forms points between real and generated rows and goes through them again.
+The table resembles gene expression. Its modes are fitted once, by `fast`, and the package's trainers get the same
+encoded rows and the same layout, so that the package's hours of mode fitting and encoding are not measured. The
+implementations run one epoch in turn, and medians are printed. The matrix products of a step are measured in a
+separate loop, on matrices of the same shapes: once for the step as implemented here, and once for the textbook step,
+which has an additional pass through points between real and generated rows.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from tabgenbench_plugins.generators.parts.tabular.training import (
 from tabgenbench_plugins.generators.tvae import TVAE
 
 N_CONDITIONS = 27
-STEP_BAR = 1.6  # times the matrix products of a step, at most
+STEP_BAR = 1.6  # maximum ratio of a step to its matrix products
 Run = Callable[[], Any]
 
 
@@ -80,7 +80,7 @@ def fast_ctgan(encoded: torch.Tensor, codes: torch.Tensor, layout: Layout) -> Ru
 
 
 def package_epochs(kind: str, encoded: torch.Tensor, layout: Layout, epochs: int) -> list[float]:
-    """Train the package's model on encoded rows and return the seconds of each epoch but the first."""
+    """Train the package's model on encoded rows; return the seconds of each epoch after the first."""
     module = importlib.import_module(f"ctgan.synthesizers.{kind.lower()}")
     span = importlib.import_module("ctgan.data_transformer").SpanInfo
     columns = [[span(1, "tanh"), span(m, "softmax")] for m in layout.n_modes]
@@ -115,7 +115,7 @@ def package_epochs(kind: str, encoded: torch.Tensor, layout: Layout, epochs: int
 
 
 def products(shapes: list[tuple[str, tuple[int, int, int]]]) -> Run:
-    """Return a loop over matrix products (m, k, n), a layout each: ``nn``, ``nt`` (second transposed) or ``tn``."""
+    """Return a loop over matrix products (m, k, n) with the layouts ``nn``, ``nt`` (second transposed) or ``tn``."""
     made = []
     for kind, (m, k, n) in shapes:
         a = torch.randn(k, m).T if kind == "tn" else torch.randn(m, k)
@@ -130,7 +130,7 @@ def products(shapes: list[tuple[str, tuple[int, int, int]]]) -> Run:
 
 
 def ctgan_products(width: int) -> dict[str, Run]:
-    """Return the matrix products of one critic and one generator step, as written here and in the textbook."""
+    """Return the matrix products of one critic and one generator step, as implemented here and in the textbook."""
     config = CTGAN.Config()
     batch, hidden, packs = config.batch_size, config.discriminator_dim[0], config.batch_size // config.pac
     seen = config.pac * (width + N_CONDITIONS)
@@ -149,7 +149,7 @@ def ctgan_products(width: int) -> dict[str, Run]:
 
 
 def interleaved(runs: dict[str, Run], repeats: int) -> dict[str, float]:
-    """Run each in turn, once to warm up, and return the median seconds of each."""
+    """Run each in turn, after one warm-up run, and return the median seconds of each."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(repeats + 1):
         for name, run in runs.items():
@@ -161,12 +161,14 @@ def interleaved(runs: dict[str, Run], repeats: int) -> dict[str, float]:
 
 
 def main() -> int:
-    """Print both tables; return 1 where a bar is missed."""
+    """Print both tables; return 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, default=808)
     parser.add_argument("--genes", type=int, default=969)
-    parser.add_argument("--epochs", type=int, default=3, help="of the package; ours runs four times as many")
-    parser.add_argument("--rounds", type=int, default=2, help="how often the implementations take turns")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of the package; our code runs four times as many")
+    parser.add_argument(
+        "--rounds", type=int, default=2, help="number of rounds in which the implementations run in turn"
+    )
     parser.add_argument("--threads", type=int, default=available_cores())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -181,7 +183,7 @@ def main() -> int:
     print(f"modes and encoding {time.perf_counter() - start:.1f} s")
     ours = {"TVAE": fast_tvae(encoded, layout)}
     ours["CTGAN"] = fast_ctgan(encoded, torch.from_numpy(codes[:, 0]), layout)
-    print("seconds an epoch     fast  reference   ratio")
+    print("seconds per epoch    fast  reference   ratio")
     kept = True
     for kind, bar in (("TVAE", 6), ("CTGAN", 4)):
         fast: list[float] = []
@@ -195,7 +197,7 @@ def main() -> int:
     found = interleaved({"step": ours["CTGAN"], **ctgan_products(layout.width)}, 4 * options.epochs)
     steps = max(options.rows // 500, 1)
     step = found["step"] / steps
-    print(f"ctgan step, {steps} an epoch {step:7.3f} s")
+    print(f"ctgan step, {steps} per epoch {step:6.3f} s")
     print(f"its products        {found['here']:7.3f} s   ratio {step / found['here']:.2f}   (at most {STEP_BAR})")
     print(f"textbook's products {found['textbook']:7.3f} s   ratio {step / found['textbook']:.2f}")
     return int(not (kept and step / found["here"] <= STEP_BAR))

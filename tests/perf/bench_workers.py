@@ -1,4 +1,4 @@
-"""Two workers of one thread each against one: how much sooner do cells that only compute come to an end?"""
+"""Speed-up of two workers over one, with one thread each, on cells that only compute."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = ("-d", "simulated-tissues:n_rows=120,n_genes=10", "-m", "first-value", "
 
 
 def turns_of(seconds: float) -> int:
-    """Return how many turns of the generator's loop take so many seconds of an idle core."""
+    """Return the number of rounds of the generator's loop that take this many seconds on an idle core."""
     sys.path.insert(0, str(SITE))
     from hostile_plugins.measured import compute
 
@@ -37,7 +37,7 @@ def run_seconds(turns: int, workers: int) -> float:
 
 
 def main() -> None:
-    """Measure in turns, so that a machine that slows down slows both; exit with 1 where the bar is missed."""
+    """Measure both in turn, so that a slower machine affects both; exit with 1 if the bar is missed."""
     machine = describe_environment(threads=1, device="cpu")
     print(f"{machine.cpu}, {machine.cores} cores; {CELLS} cells of about {CELL_SECONDS:g} s of computing", flush=True)
     if available_cores() < 2:
@@ -49,7 +49,7 @@ def main() -> None:
             seconds[workers].append(run_seconds(turns, workers))
     one, two = statistics.median(seconds[1]), statistics.median(seconds[2])
     print(
-        f"one worker {one:.1f} s, two workers {two:.1f} s (medians of {ROUNDS}): {one / two:.2f} times sooner", end=" "
+        f"one worker {one:.1f} s, two workers {two:.1f} s (medians of {ROUNDS}): {one / two:.2f} times as fast", end=" "
     )
     print(f"(at least {RATIO})")
     if one / two < RATIO:

@@ -2,16 +2,16 @@
 
     python tests/perf/compare_implementations.py [--epochs 100] [--seeds 5] [--only tvae]
 
-On 8 columns of `wdbc` and 40 genes of `simulated-tissues`, once a seed, with small batches and, for `ctgan`, larger
-steps than by default, so that a hundred epochs move it. Printed are gamma and the Wasserstein distance of the columns,
-their mean, between training rows and rows sampled for their conditions, both on the evaluation scale: the mean over
-seeds of each implementation, and the paired difference, fast minus reference, with its 95 % t-interval; then for how
-many of the columns alone that interval leaves out 0, which by chance it does for one in twenty.
+Both train on 8 columns of `wdbc` and 40 genes of `simulated-tissues`, once per seed, with small batches. For `ctgan`,
+the learning rate is larger than by default, so that a hundred epochs are sufficient. The scores compare training rows
+with rows sampled for their conditions, on the evaluation scale: gamma, and the mean over columns of the Wasserstein
+distance. The script prints the mean over seeds of each implementation, and the paired difference, fast minus
+reference, with its 95 % t-interval. It also prints for how many single columns that interval excludes 0; by chance, it
+does so for one in twenty.
 
-`fast` is run twice. With the package's encoded rows, training and sampling alone are compared. The whole way, with
-modes of its own, another difference comes in: the package fits modes from one start and draws the mode of each value
-from a hash of the data, so that its encoded rows are one and the same for all seeds, and what is particular to them
-does not average out over seeds.
+`fast` runs twice: with the package's encoded rows, so that only training and sampling differ, and with its own modes.
+The latter adds a difference: the package fits modes from one start and draws the mode of each value from a hash of the
+data. Its encoded rows are therefore equal for all seeds, and their peculiarities do not average out over seeds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def tables() -> dict[str, Table]:
 
 
 def package_encoding(table: Table) -> type[ModeTransformer]:
-    """Return a transformer that, whatever it is given, has the package's modes and encoded rows of a table."""
+    """Return a transformer that always has the package's modes and encoded rows of a table."""
     frame = pd.DataFrame(table.dense().astype(np.float64), columns=[str(j) for j in range(table.n_features)])
     package = importlib.import_module("ctgan.data_transformer").DataTransformer()
     package.fit(frame)
@@ -69,7 +69,7 @@ def package_encoding(table: Table) -> type[ModeTransformer]:
         stds=np.sqrt(np.stack([m.covariances_[:, 0, 0] for m in mixtures])),
         weights=np.stack([m.weights_ for m in mixtures]),
         valid=valid,
-        log_weights=np.zeros(valid.shape),  # used to draw modes alone, which is not done here
+        log_weights=np.zeros(valid.shape),  # only used to draw modes, which does not happen here
     )
 
     class PackageEncoding(ModeTransformer):
@@ -111,7 +111,7 @@ def compare(name: str, kind: type[Generator], table: Table, *, epochs: int, seed
     """Print the lines of one table and model."""
     found: dict[str, NDArray[np.float64]] = {}  # shape (seeds, 1 + columns) each
     for run in ("reference", "same rows", "whole way"):
-        # The one piece that is exchanged; nothing in the package or the harness is to know of it.
+        # Replace only the transformer, without a change to the package or the harness.
         base.ModeTransformer = package_encoding(table) if run == "same rows" else ModeTransformer  # type: ignore[misc]
         implementation = "reference" if run == "reference" else "fast"
         made = [scores(kind, table, implementation=implementation, epochs=epochs, seed=seed) for seed in seeds]
@@ -124,7 +124,7 @@ def compare(name: str, kind: type[Generator], table: Table, *, epochs: int, seed
             means = f"{fast.mean():>8.3f}{reference.mean():>11.3f}{mean:>+10.3f} +- {half:.3f}   {covers}"
             print(f"{name:<21}{kind.name:<7}{run:<11}{score:<12}{means}", flush=True)
         mean, half = interval(found[run][:, 1:] - found["reference"][:, 1:])
-        apart = f"{np.sum(np.abs(mean) > half)} of {len(mean)} columns leave out 0"
+        apart = f"{np.sum(np.abs(mean) > half)} of {len(mean)} columns exclude 0"
         print(f"{name:<21}{kind.name:<7}{run:<11}{'wasserstein':<12}{apart}", flush=True)
 
 
@@ -134,8 +134,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=1)
-    parser.add_argument("--only", choices=sorted(OPTIONS), help="compare the implementations of this model alone")
-    parser.add_argument("--threads", type=int, default=1, help="more do not help at this size")
+    parser.add_argument("--only", choices=sorted(OPTIONS), help="compare only the implementations of this model")
+    parser.add_argument("--threads", type=int, default=1, help="number of threads; more do not help at this size")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     seeds = range(options.first_seed, options.first_seed + options.seeds)

@@ -1,4 +1,4 @@
-"""Run the command line beside the generators that measure the runner (tests/hostile/site)."""
+"""Run the command line with the generators that measure the runner (tests/hostile/site)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SITE = Path(__file__).parents[1] / "hostile" / "site"
 def run_measured(folder: Path, *arguments: str) -> None:
     """Run ``tabgenbench run quickstart`` with these arguments in a folder; its store is ``folder / 'store'``.
 
-    The generator ``measured`` adds a line to ``folder / 'fits'`` when it begins a fit: the seed, and the time.
+    When the generator ``measured`` begins a fit, it adds a line to ``folder / 'fits'``: the seed and the time.
 
     Raises:
-        subprocess.CalledProcessError: the run did not end with status 0.
+        subprocess.CalledProcessError: the exit status of the run is not 0.
     """
     environment = {**os.environ, "PYTHONPATH": str(SITE)}
     environment["HOSTILE_FITS"] = str(folder / "fits")
@@ -27,5 +27,5 @@ def run_measured(folder: Path, *arguments: str) -> None:
 
 
 def fit_times(folder: Path) -> list[float]:
-    """Return when the fits began, in seconds since 1970, in order."""
+    """Return the start times of the fits, sorted, in seconds since 1970."""
     return sorted(float(line.split()[1]) for line in (folder / "fits").read_text().splitlines())

@@ -1,4 +1,4 @@
-"""What an edit of a built-in plugin retrains: its own cells, and those of plugins that import it."""
+"""An edit of a built-in plugin retrains its own cells and those of plugins that import it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SOURCES = Path(tabgenbench_plugins.__file__).parent
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the built-in plugins, as a package whose name no other test has: paths of modules are cached."""
+    """A copy of the built-in plugins as a package with a unique name, because paths of modules are cached."""
     folder = tmp_path / f"copied_{uuid4().hex}"
     shutil.copytree(SOURCES, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for path in folder.rglob("*.py"):
@@ -37,7 +37,7 @@ def hashes(package: Path) -> dict[str, str]:
 
 
 def changed_by(package: Path, file: str, pattern: str, replacement: str) -> set[str]:
-    """Edit one place of a file and return the plugins whose hash differs then."""
+    """Edit one place of a file and return the plugins whose hash changes."""
     path, before = package / file, hashes(package)
     text, count = re.subn(pattern, replacement, path.read_text(), count=1)
     assert count == 1

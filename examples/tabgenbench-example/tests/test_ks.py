@@ -12,7 +12,7 @@ from tabgenbench import Evaluation, MetricContext, Result, Table, Transform
 
 
 def score(test: np.ndarray, synthetic: np.ndarray, *, per_feature: bool = False) -> Result:
-    """Return what the metric gives for two arrays."""
+    """Return the metric's result for two arrays."""
     names = [f"f{j}" for j in range(test.shape[1])]
     tables = [Table.from_frame(pd.DataFrame(x, columns=names), scale="standardized") for x in (test, synthetic)]
     evaluation = Evaluation(tables[0], *tables, Transform.fit(tables[0]))
@@ -20,7 +20,7 @@ def score(test: np.ndarray, synthetic: np.ndarray, *, per_feature: bool = False)
 
 
 def test_distances_agree_with_scipy() -> None:
-    """Ties included: half of the values are rounded."""
+    """Half of the values are rounded, so that there are ties."""
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(60, 6)), rng.normal(0.3, 1.5, size=(45, 6))
     a[:, :3], b[:, :3] = a[:, :3].round(1), b[:, :3].round(1)
@@ -29,7 +29,7 @@ def test_distances_agree_with_scipy() -> None:
 
 
 def test_identity_is_0_and_separation_is_1() -> None:
-    """The ends of the range, and no dependence on the order of rows."""
+    """The extreme values, and invariance to the order of rows."""
     values = np.random.default_rng(1).normal(size=(30, 4))
     assert score(values, values[::-1]).scores["example-ks"] == 0.0
     assert score(values, values + 100).scores["example-ks"] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""The smoothed bootstrap keeps means and variances, and says what it does for a rare condition."""
+"""The smoothed bootstrap preserves means and variances, and records its rule for rare conditions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def make_table(tissues: list[str], seed: int = 0) -> Table:
 
 
 def draw(train: Table, conditions: pd.DataFrame, **options: object) -> tuple[Table, SampleContext]:
-    """Fit, and sample once."""
+    """Fit the generator and sample once."""
     generator = SmoothedBootstrap(SmoothedBootstrap.Config.model_validate(options))
     generator.fit(train, None, FitContext(device="cpu", seed=1))
     context = SampleContext(device="cpu", seed=2)
@@ -38,7 +38,7 @@ def test_without_jitter_every_row_is_a_training_row_of_its_condition() -> None:
 
 @pytest.mark.parametrize(("keep_variance", "ratio"), [(True, 1.0), (False, 1.25)])
 def test_variance_is_kept_only_where_asked(keep_variance: bool, ratio: float) -> None:
-    """Jitter of h standard deviations adds h^2 of the variance, unless it is shrunk away."""
+    """Without shrinkage, jitter of h standard deviations adds h^2 of the variance."""
     train = make_table(["lung"] * 400)
     asked = pd.DataFrame({"tissue": ["lung"] * 20_000})
     synthetic, _ = draw(train, asked, bandwidth=0.5, keep_variance=keep_variance)
@@ -47,7 +47,7 @@ def test_variance_is_kept_only_where_asked(keep_variance: bool, ratio: float) ->
 
 
 def test_equal_seeds_give_equal_rows_in_the_order_asked() -> None:
-    """Sampling depends on the seed alone."""
+    """Samples depend only on the seed."""
     train = make_table(["lung", "colon"] * 10)
     first, _ = draw(train, train.conditions)
     second, _ = draw(train, train.conditions)
@@ -56,7 +56,7 @@ def test_equal_seeds_give_equal_rows_in_the_order_asked() -> None:
 
 
 def test_rare_and_unknown_conditions_are_recorded() -> None:
-    """One training row: pooled spread. None: the nearest known condition."""
+    """A condition with one training row uses the pooled spread; one without training rows, the nearest condition."""
     train = make_table(["lung"] * 10 + ["colon"])
     asked = pd.DataFrame({"tissue": ["colon", "colon", "liver"]})
     synthetic, context = draw(train, asked)
@@ -67,6 +67,6 @@ def test_rare_and_unknown_conditions_are_recorded() -> None:
 
 
 def test_a_table_of_one_row_is_declined() -> None:
-    """There is no spread to learn."""
+    """A table of one row has no spread, so it is not supported."""
     with pytest.raises(Unsupported, match="needs 2 training rows"):
         SmoothedBootstrap.supports(Schema(), 1, 4)

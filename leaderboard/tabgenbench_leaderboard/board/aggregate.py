@@ -1,4 +1,4 @@
-"""From records to a board: a pure function, whatever order the suite lists its cells in."""
+"""Records to a board: a pure function whose result does not depend on the order of the suite's cells."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ __all__ = ["assemble_board", "build_board"]
 def build_board(store: Store, suite: SuiteRecord) -> Board:
     """Build the board of a suite from the records in a store.
 
-    Datasets keep the order of the suite; in each, models come first, then controls, both sorted by label, because no
-    single score ranks them. Cells without a record yet are listed as waiting.
+    Datasets keep the order of the suite. In each dataset, models precede controls, and both are sorted by label,
+    because no single score ranks generators. Cells without a record are listed as waiting.
 
     Raises:
-        StoreError: a record cannot be read; names the file.
+        StoreError: a record cannot be read; the message names the file.
     """
     with without_collection():
         return assemble_board(suite, collect_cells(store, suite))
 
 
 def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
-    """Build the board of a suite from what its cells left, as `collect_cells` gives it."""
+    """Build the board of a suite from the result of `collect_cells`."""
     by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
     order = list(dict.fromkeys(row.dataset for row in suite.rows))
     metrics = _metric_order(suite)
@@ -67,7 +67,7 @@ def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Metrics in the order in which rows list them; rows are taken by key, so that their own order does not matter."""
+    """Metrics in the order in which rows list them; rows are sorted by key, so their own order does not matter."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -146,7 +146,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Read the options out of a label; one that cannot be read stands for its whole config."""
+    """Return the options in a label, or the whole config if the label cannot be parsed."""
     try:
         name, options = parse_plugin_string(label)
     except ConfigError:
@@ -155,7 +155,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average the seeds that have a value inside each split, then take the interval over splits."""
+    """Average the seeds that have a value within each split, then compute the interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -189,11 +189,11 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Say why a cell has no value of a metric, where the metric's own record does not."""
+    """Say why a cell has no value of a metric if the metric's own record does not say it."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status
-    if status == "ok":  # scored, but the record does not name this score: made by another version of the metric
+    if status == "ok":  # the record lacks this score: another version of the metric wrote it
         return "undefined"
     return "skipped" if status == "skipped" else "waiting" if status == "waiting" else "failed"
 

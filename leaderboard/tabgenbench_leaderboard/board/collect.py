@@ -1,4 +1,4 @@
-"""Reading the records of a suite, each once, and keeping of each only what a board shows."""
+"""The facts that a board shows, read from the records of a suite; each record is read once."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from tabgenbench_leaderboard.board.model import Curve
 __all__ = ["CellFacts", "MetricFacts", "collect_cells"]
 
 MAX_POINTS = 150
-"""Points kept of a loss curve: more than a figure of half a page can show."""
+"""Maximum number of points of a loss curve: a figure of half a page cannot show more."""
 MAX_CURVES = 12
-"""Cells of a row whose loss curves are kept for the figure."""
+"""Maximum number of cells of a row whose loss curves are kept for the figure."""
 
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """What a metric gave on a cell.
+    """Result of a metric on a cell.
 
     Attributes:
-        values: mean over draws by score.
-        missing: reason by score that has no value in some draw.
-        specs: what its scores mean.
-        seconds: time for all draws, where it is known.
-        environment: where it ran.
-        output: what the process wrote, where the metric is not ok.
+        values: mean over draws, by score.
+        missing: reason, by score without a value in some draw.
+        specs: specifications of the scores.
+        seconds: time for all draws, if known.
+        environment: machine and settings.
+        output: output of the process, if the metric is not ok.
     """
 
     status: Status | Literal["waiting"]
@@ -60,7 +60,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """What a board keeps of a cell: `identity` and all below it are there only once it has a record."""
+    """Facts of a cell that a board shows; `identity` and the fields below it are set only if the cell has a record."""
 
     row: SuiteRow
     status: Status | Literal["waiting"]
@@ -82,15 +82,16 @@ class CellFacts:
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     """Read every record that the suite names.
 
-    A file that cannot be read counts as missing, and `Store.quarantined` names it.
+    A corrupt file counts as missing, and `Store.quarantined` names it.
 
     Returns:
-        One entry a row of the suite, a row that is listed twice once, sorted by dataset, label, split and seed, so
-        that the order of the suite's rows does not matter. Of each dataset and label the first `MAX_CURVES` cells
-        that have loss curves keep them.
+        One entry per distinct row of the suite, sorted by dataset, label, split and seed, so that the order of the
+        suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
+        curves.
 
     Raises:
-        StoreError: a record is of a schema version that this program does not read, or may not be read by this user.
+        StoreError: a record has a schema version that this program does not read, or this user has no permission to
+            read it.
     """
     rows = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}
     collector = _Collector(store)
@@ -98,7 +99,7 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
 
 
 class _Collector:
-    """Reads cell by cell, and counts the loss curves that it keeps."""
+    """Reads cells one by one and counts the loss curves that it keeps."""
 
     def __init__(self, store: Store) -> None:
         self._reader = RecordReader(store)
@@ -153,7 +154,7 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average over draws; a score without a value in some draw has none for the cell."""
+    """Average over draws; a score that lacks a value in some draw has no value for the cell."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws

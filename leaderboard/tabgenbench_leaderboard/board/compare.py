@@ -1,4 +1,4 @@
-"""Which rows can be told apart: the best of the models, every model against every control, and it in plain words."""
+"""Comparisons of rows: the best model, models against controls and models against models, with sentences on them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Sentences", "compare_rows", "comparison_sentences", "mark_best"]
 _SWAP: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 MAX_PAIRED_MODELS = 20
-"""Above this many models their pairs are left out: a board would hold little else."""
+"""Maximum number of models whose pairs are compared: more pairs would dominate the board."""
 
 
 def mark_best(rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]) -> tuple[BoardRow, ...]:
-    """Mark the best value of the models in each ranked column, where it is distinguishable from every other model.
+    """Mark the best value of the models in each ranked column if it is distinguishable from every other model.
 
-    A model without any value does not count; one that shares fewer than two splits with the best keeps it unmarked.
-    With one model nothing is marked.
+    Models without a value are ignored. Nothing is marked if a model has fewer than two splits in common with the best
+    model, or if there is only one model.
     """
     marked: set[tuple[str, int]] = set()
     for i, column in enumerate(columns):
@@ -95,7 +95,7 @@ def _pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[BoardRow, BoardRow]]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Where one row beats another and where not, in words: one sentence a pair.
+    """Sentences on comparisons, one per pair of rows.
 
     Attributes:
         controls: sentences on each model and the controls, by the model's label.
@@ -107,7 +107,7 @@ class Sentences:
 
 
 def comparison_sentences(dataset: DatasetBoard) -> Sentences:
-    """Say what the comparisons of a dataset show; comparisons of one pair stand together."""
+    """Describe the comparisons of a dataset, with one sentence per pair of rows."""
     rows = {row.label: row for row in dataset.rows}
     controls: dict[str, list[str]] = {}
     models: list[str] = []
@@ -124,7 +124,7 @@ def comparison_sentences(dataset: DatasetBoard) -> Sentences:
 
 
 def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequence[str]]) -> str:
-    """Word the verdicts on ``first``; the times to fit stand where a name is first used."""
+    """Describe the verdicts on ``first``; the first mention of a row includes its time to fit."""
     long, short = f"`{first.label}`{_time(first, ' to fit')}", f"`{first.label}`"
     other_long, other_short = f"`{second.label}`{_time(second)}", f"`{second.label}`"
     parts = []
@@ -135,7 +135,7 @@ def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequen
         parts.append(f"{names} on: {', '.join(titles['worse'])}")
     for verdict in ("not distinguishable", "too few splits"):
         if verdict in titles:
-            wording = "too few common splits to tell on" if verdict == "too few splits" else f"{verdict} on"
+            wording = "too few common splits to compare on" if verdict == "too few splits" else f"{verdict} on"
             prefix = "" if parts else f"{long} against {other_long}: "
             parts.append(f"{prefix}{wording}: {', '.join(titles[verdict])}")
     return "; ".join(parts) + "."

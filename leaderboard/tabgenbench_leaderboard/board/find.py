@@ -1,4 +1,4 @@
-"""Which suite of a store a board is asked for."""
+"""Selection of the suite of a board."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
     Args:
         store: the store.
-        name: name of the suite, or the path of its file; None for the one that was run last.
+        name: name of the suite, or the path of its file; None for the most recent suite.
 
     Raises:
-        StoreError: there is no store, or no suite in it.
-        ConfigError: this suite was not run in this store; suggests a close name.
+        StoreError: there is no store, or it contains no suite.
+        ConfigError: the suite was not run in this store; the message suggests a close name.
     """
     known = store.suites() if store.root.is_dir() else []
     if not known:
@@ -38,7 +38,7 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` where no cell of the suite has a record yet."""
+    """Raise `StoreError` if no cell of the suite has a record."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

@@ -1,4 +1,4 @@
-"""Numbers as a reader sees them."""
+"""Formatting of scores, ranges and verdicts."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def direction_text(column: ScoreColumn, *, short: bool = False) -> str:
 
 
 def range_text(ends: tuple[int, int] | None) -> str:
-    """Format smallest and largest: one number where they are equal."""
+    """Format the smallest and the largest value, as one number if they are equal."""
     if ends is None:
         return "?"
     return f"{ends[0]:,}" if ends[0] == ends[1] else f"{ends[0]:,} to {ends[1]:,}"
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return the decimals of a column: three digits of its largest value, one more for narrow intervals."""
+    """Return the decimals of a column: three significant digits of its largest value, one more for narrow intervals."""
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:
@@ -56,7 +56,7 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:
-    """Format a score: mean ± half the interval, with ``n`` where splits are missing, or the reason's name."""
+    """Format a score: mean ± half of the interval, with ``n`` if splits are missing; or the state without a value."""
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
     text = number_text(value.mean, decimals)
@@ -67,7 +67,7 @@ def score_text(value: ScoreValue, decimals: int) -> str:
 
 
 def difference_text(comparison: Comparison) -> str:
-    """Format a verdict with the difference it rests on."""
+    """Format a verdict with its difference."""
     if comparison.difference is None:
         return comparison.verdict
     half = None
@@ -87,7 +87,7 @@ def _half_width(value: ScoreValue) -> float | None:
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns with something to show; why the others are empty is among the problems."""
+    """Return the columns that have a value; the problems explain why the others are empty."""
     return [
         i
         for i in range(len(dataset.columns))

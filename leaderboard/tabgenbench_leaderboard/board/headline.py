@@ -1,4 +1,4 @@
-"""The headline of a board: which scores stand in it, and two sentences on what they show."""
+"""The headline of a board: selection of its scores, and two sentences that summarise them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tabgenbench_leaderboard.board.model import Board, Comparison, DatasetBoard
 __all__ = ["headline_columns", "headline_sentences"]
 
 MOST_UNMARKED = 4
-"""Scores of a headline where no metric says which of its scores belong there."""
+"""Number of scores of a headline if no metric declares headline scores."""
 MOST_NAMES = 3
-"""Names of a list in a sentence; the others are counted."""
+"""Maximum number of names in a list; the others are counted."""
 MOST_CHARACTERS = 280
-"""Length of a sentence: what it has no room for is counted, too."""
+"""Maximum length of a sentence; parts that do not fit are counted."""
 
 Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unknown"]
 
 
 def headline_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns of the headline that have a value, the first of each metric before any second one.
+    """Return the columns of the headline that have a value: the first of each metric, then the second, and so on.
 
-    These are the scores that their metrics call headline scores; where none does, the first ranked ones.
+    These are the scores that metrics declare as headline scores, or the first ranked scores if no metric declares any.
     """
     columns = dataset.columns
     known = [i for i in range(len(columns)) if any(row.scores[i].by_split for row in dataset.rows)]
@@ -38,8 +38,8 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
 def headline_sentences(board: Board) -> tuple[str, ...]:
     """Say which models beat which controls, and which rows are not distinguishable, over all headline scores.
 
-    A row beats another where it is better on at least one ranked headline score of the datasets and worse on none.
-    Where nothing can be compared, one sentence says why.
+    A row beats another if it is better on at least one ranked headline score of the datasets and worse on none. If no
+    comparison is possible, the only sentence says why.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
@@ -47,9 +47,9 @@ def headline_sentences(board: Board) -> tuple[str, ...]:
     if not models or not controls:
         return ("There is nothing to compare: a suite needs a model and a control.",)
     if not any((model, control) in relations for model in models for control in controls):
-        return ("No model has a score to compare with a control's yet.",)
+        return ("No model and control have a score in common yet.",)
     if all(relation == "unknown" for relation in relations.values()):
-        return ("Rows can be told apart only where they share two splits: run with --splits 3.",)
+        return ("A comparison needs at least two common splits: run with --splits 3.",)
     return _beating_sentence(models, controls, relations), _equal_sentence(models, controls, relations)
 
 
@@ -90,14 +90,14 @@ def _beating_sentence(
 
     def sentence(shown: int) -> str:
         more = [] if shown == len(parts) else [f"{count_text(sum(len(n) for _, n in groups[shown:]), 'more model')}"]
-        beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer" for text in more]
-        return f"On these scores {'; '.join(parts[:shown] + beat)} (better on one score at least, worse on none)."
+        beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer controls" for text in more]
+        return f"On these scores {'; '.join(parts[:shown] + beat)} (better on at least one score, worse on none)."
 
     return _longest(sentence, len(parts))
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Return the sentence with as many parts as it has room for, one at least."""
+    """Return the sentence with as many parts as fit, but at least one."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1
@@ -117,13 +117,13 @@ def _equal_sentence(models: Sequence[str], controls: Sequence[str], relations: d
     equal = {pair for pair, relation in relations.items() if relation == "not distinguishable"}
     groups = list(_equal_groups(models, controls, equal))
     if not groups and "unknown" in relations.values():
-        return "Some rows share too few splits to be told apart."
+        return "Some rows have too few common splits for a comparison."
     if not groups:
-        return "Every model is distinguishable from every other row on one of them at least."
+        return "Every model is distinguishable from every other row on at least one of them."
 
     def sentence(shown: int) -> str:
         more = f"; and {len(groups) - shown} more" if shown < len(groups) else ""
-        return f"Not distinguishable on any of them: {'; '.join(groups[:shown])}{more}."
+        return f"Not distinguishable on any of these scores: {'; '.join(groups[:shown])}{more}."
 
     return _longest(sentence, len(groups))
 
@@ -140,7 +140,7 @@ def _quoted(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names: ``a``, ``a and b``, ``a, b and c``; of many the first and how many more."""
+    """Join names: ``a``, ``a and b``, ``a, b and c``; of a long list, the first names and the number of the others."""
     shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")

@@ -1,7 +1,7 @@
 """Intervals over splits, and paired differences.
 
-The 95 % t-interval over splits, draws and seeds averaged inside a split first, covers 94-97 % for the scores of this
-project; pooling splits and draws as if they were independent covers 67-83 %.
+Draws and seeds are averaged within a split before the 95 % t-interval over splits is computed. For the scores of this
+project, the coverage of that interval is 94-97 %. If all draws were treated as independent values, it would be 67-83 %.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from tabgenbench_leaderboard.board.model import Verdict
 __all__ = ["CONFIDENCE", "Interval", "Paired", "compare_paired", "compared_quantity", "mean", "t_interval"]
 
 CONFIDENCE = 0.95
-# Quantiles of Student's t for this confidence and 1 to 30 degrees of freedom, as scipy.special.stdtrit gives them: its
-# import takes longer than a board of usual size. Of more degrees it is asked.
+# Quantiles of Student's t for this confidence and 1 to 30 degrees of freedom, computed with scipy.special.stdtrit.
+# scipy is imported only for more degrees, because its import takes longer than the usual board.
 # fmt: off
 _T_QUANTILES = (
     12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
@@ -29,7 +29,7 @@ _T_QUANTILES = (
     2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378,
 )
 # fmt: on
-# Two ways to add up the same numbers differ by about this much: such a difference is none.
+# Relative difference between two sums of the same numbers in different order; smaller differences count as 0.
 ROUNDING = 1e-9
 
 Direction = Literal["higher", "lower", "one"]
@@ -37,7 +37,7 @@ Direction = Literal["higher", "lower", "one"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``n`` values with its two-sided interval; no ends below two values, no mean below one."""
+    """A mean over ``n`` values with its two-sided interval; the ends need two values, the mean needs one."""
 
     mean: float | None
     low: float | None
@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Interval of the differences over common splits, and what it says of the first row."""
+    """Interval of the differences over common splits, and the verdict on the first row."""
 
     interval: Interval
     verdict: Verdict
@@ -90,7 +90,7 @@ def t_interval(values: Sequence[float]) -> Interval:
 
 
 def compared_quantity(value: float, direction: Direction) -> float:
-    """Return what two rows are compared by: the value, or its distance from 1 where 1 is best."""
+    """Return the quantity that is compared: the value, or its distance from 1 for a score that is best at 1."""
     return abs(value - 1) if direction == "one" else value
 
 
@@ -98,13 +98,13 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float], dire
     """Compare two rows by their differences on common splits.
 
     Args:
-        first: value by split of the row that is judged.
-        second: value by split of the other.
+        first: value by split of the judged row.
+        second: value by split of the other row.
         direction: which values are better.
 
     Returns:
-        ``better`` or ``worse`` where the 95 % t-interval of the differences leaves out 0. Nothing is corrected for
-        the number of comparisons: of those between equals one in twenty is called different.
+        ``better`` or ``worse`` if the 95 % t-interval of the differences excludes 0. There is no correction for
+        multiple comparisons: one in twenty comparisons of equal rows is called different.
     """
     common = sorted(first.keys() & second.keys())
     pairs = ((first[split], second[split]) for split in common)

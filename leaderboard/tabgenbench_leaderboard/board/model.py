@@ -1,4 +1,4 @@
-"""What a board is: frozen values, made by `aggregate.build_board` and written as ``board.json``."""
+"""Data model of a board: immutable values, computed by `aggregate.build_board` and written as ``board.json``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 BOARD_VERSION = 2
-"""Version 2 added figures of metrics and headline scores; a board of version 1 is read as one without them."""
+"""Version 2 added figures of metrics and headline scores; a board of version 1 has neither."""
 
 State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
 Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
@@ -43,7 +43,7 @@ class _Part(BaseModel):
 
 
 class Range(_Part):
-    """Mean, smallest and largest of something measured once a cell."""
+    """Mean, smallest and largest value of a quantity that is measured once per cell."""
 
     mean: float
     low: float
@@ -55,8 +55,8 @@ class ScoreColumn(_Part):
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
-        title: name of the score; with the metric's where two metrics of the suite give a score of that name.
-        spec: direction, range, meaning and blind spot, as the records keep them.
+        title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
+        spec: direction, range, meaning and limitations, from the records.
     """
 
     metric: str
@@ -65,18 +65,18 @@ class ScoreColumn(_Part):
 
 
 class ScoreValue(_Part):
-    """A score of one generator: draws averaged, then seeds, inside each split; the mean over splits.
+    """A score of one generator: the mean over splits; within each split, draws are averaged first, then seeds.
 
     Attributes:
-        state: ``value``, or why there is none.
+        state: ``value``, or why there is no value.
         mean: mean over the splits that have a value.
-        ci_low: lower end of the two-sided 95 % t-interval over splits; None below two splits.
+        ci_low: lower end of the two-sided 95 % t-interval over splits; None for fewer than two splits.
         ci_high: upper end.
-        n: splits with a value.
-        splits: splits asked for.
+        n: number of splits with a value.
+        splits: number of requested splits.
         by_split: value by split.
-        best: whether it is the best of the models and distinguishable from each of the others.
-        why: reasons for what is missing, each once.
+        best: whether it is the best of the models and distinguishable from every other model.
+        why: distinct reasons for missing values.
     """
 
     state: State
@@ -91,7 +91,7 @@ class ScoreValue(_Part):
 
 
 class Costs(_Part):
-    """What the cells of a row that ended well took; the sampling time is that of all draws of a cell."""
+    """Costs of the successful cells of a row; the sampling time of a cell includes all its draws."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -100,7 +100,7 @@ class Costs(_Part):
 
 
 class Fallbacks(_Part):
-    """Rows that a rule sampled in place of the model's own way, summed over the draws and cells of a row."""
+    """Number of rows that a fallback rule sampled instead of the model, summed over the draws and cells of a row."""
 
     condition: str
     rule: str
@@ -109,7 +109,7 @@ class Fallbacks(_Part):
 
 
 class Curve(_Part):
-    """Loss curves of one cell, thinned; the whole ones are in the cell's record."""
+    """Thinned loss curves of one cell; the cell's record contains the complete curves."""
 
     split: int
     seed: int
@@ -121,10 +121,10 @@ class BoardRow(_Part):
     """One generator with one config on one dataset.
 
     Attributes:
-        label: name with the options that differ from the defaults, or what the suite calls it; unique in a dataset.
+        label: label of the suite, or the name with the options that differ from the defaults; unique in a dataset.
         options: those options as JSON with sorted keys.
-        config: the whole config; empty where no cell has run.
-        scores: aligned with the columns of the dataset.
+        config: all options; empty if no cell has run.
+        scores: one per column of the dataset.
     """
 
     label: str
@@ -145,14 +145,14 @@ class Comparison(_Part):
     """Paired per-split differences of two rows on one ranked score.
 
     Attributes:
-        model: the row that is judged.
-        against: the row that it is judged by, a control or another model.
+        model: label of the judged row.
+        against: label of the row that it is compared with, a control or another model.
         title: title of the score's column.
-        difference: mean over common splits of model minus other (of the distances from 1 where 1 is best).
-        ci_low: lower end of the 95 % t-interval of that mean; None below two common splits.
+        difference: mean over common splits of model minus other (of the distances from 1 if 1 is best).
+        ci_low: lower end of the 95 % t-interval of that mean; None for fewer than two common splits.
         ci_high: upper end.
-        n: common splits.
-        verdict: how ``model`` does.
+        n: number of common splits.
+        verdict: verdict on ``model``.
     """
 
     model: str
@@ -167,14 +167,14 @@ class Comparison(_Part):
 
 
 class Problem(_Part):
-    """Cells, or a metric on cells, that gave nothing, grouped by reason.
+    """Cells without a result, or cells on which a metric has no result, grouped by reason.
 
     Attributes:
-        what: ``fit``, ``sample`` and so on for a cell, else the metric.
-        status: what the record says; ``waiting`` where there is no record.
-        cells: (split, seed) of each.
-        keys: keys of those cells, for finding the traceback in the store.
-        output: end of what the first of those cells that wrote anything wrote to stdout and stderr.
+        what: phase of the cell (``fit``, ``sample``, ...), or name of the metric.
+        status: status of the record; ``waiting`` if there is no record.
+        cells: (split, seed) of each cell.
+        keys: keys of the cells, with which the tracebacks can be found in the store.
+        output: end of the output (stdout and stderr) of the first of these cells that has output.
         output_key: key of that cell.
     """
 
@@ -189,7 +189,7 @@ class Problem(_Part):
 
 
 class Note(_Part):
-    """A sentence that records keep, and the rows that it was kept for."""
+    """A note from the records, and the labels of the rows that have it."""
 
     what: str
     text: str
@@ -197,7 +197,7 @@ class Note(_Part):
 
 
 class MetricCost(_Part):
-    """Seconds that a metric took for all draws of a cell."""
+    """Seconds of a metric for all draws of a cell."""
 
     metric: str
     seconds: Range
@@ -205,7 +205,7 @@ class MetricCost(_Part):
 
 
 class TimedCells(_Part):
-    """Cells whose times were taken under one setting; ``timing``: one at a time, so that times compare."""
+    """Number of cells whose times were measured under one setting; ``timing``: one cell at a time, by ``--timing``."""
 
     cells: int
     timing: bool
@@ -216,12 +216,12 @@ class TimedCells(_Part):
 
 
 class FigureNote(_Part):
-    """A figure of a metric, and the words that a page needs to show it.
+    """A figure of a metric, with the texts for a page.
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
         name: stem of the figure's files.
-        label: the generator, where the figure shows only one.
+        label: label of the generator, if the figure shows only one.
     """
 
     metric: str
@@ -233,12 +233,12 @@ class FigureNote(_Part):
 
 
 class DatasetBoard(_Part):
-    """The table of one dataset. Sizes are (smallest, largest) over splits, None where no cell has run.
+    """The results on one dataset. Sizes are (smallest, largest) over splits, None if no cell has run.
 
     Attributes:
-        fit_settings: settings under which the cells that ended well were trained and sampled.
-        metric_settings: settings under which metrics ran, counted once a cell and metric.
-        figures: figures of metrics, once they are drawn; those of scores and losses are drawn from this board.
+        fit_settings: settings under which the successful cells were trained and sampled.
+        metric_settings: settings under which metrics ran, counted once per cell and metric.
+        figures: figures of metrics, set after drawing; figures of scores and losses are not listed.
         figures_left_out: sentences on figures that could not be drawn.
     """
 
@@ -276,7 +276,7 @@ class DatasetBoard(_Part):
 
 
 class Machine(_Part):
-    """Where cells ran: one line for each kind of machine and setting."""
+    """A kind of machine with its settings, and the number of cells that ran on it."""
 
     cells: int
     python: str
@@ -292,7 +292,7 @@ class Machine(_Part):
 
 
 class Board(_Part):
-    """Everything that a reader is shown; holds nothing that the records do not say."""
+    """Everything that the pages show, computed from records alone."""
 
     board_version: int = BOARD_VERSION
     suite: str

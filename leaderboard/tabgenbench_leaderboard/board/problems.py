@@ -1,4 +1,4 @@
-"""What went wrong, was declined, is not there yet, or was noted: grouped, so that a reader sees each reason once."""
+"""Failures, skipped cells, waiting cells and notes, grouped so that the page shows each reason once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tabgenbench_leaderboard.board.model import CellStatus, Note, Problem
 __all__ = ["find_notes", "find_problems"]
 
 MAX_LINES, MAX_CHARACTERS = 20, 2000
-"""What a board keeps of the end of an output; more of it is in the record."""
+"""Length of the end of an output that a board keeps; the record contains more."""
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.MULTILINE)
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """List cells that did not end well, and metrics that did not on cells that did; equal reasons are one entry.
+    """List unsuccessful cells, and unsuccessful metrics on successful cells, with one entry per reason.
 
-    Order: failures, then skipped, then waiting; in each by label and what failed.
+    Order: failures, then skipped, then waiting; within each by label and phase or metric.
     """
     groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:
@@ -52,8 +52,8 @@ def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[Suit
 
 
 def _tail(output: str) -> str:
-    """Return the last lines of an output without colours and other signs to a terminal."""
-    # A terminal shows of a line that was written over, as of a progress bar, what was written last.
+    """Return the last lines of an output without colours and other control sequences of a terminal."""
+    # A line that is overwritten with \r, such as a progress bar, counts as its last version.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
     text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
     kept = "\n".join(text.split("\n")[-MAX_LINES:])[-MAX_CHARACTERS:]
@@ -61,7 +61,7 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """List the notes of cells and of metrics, each once with the rows that have it."""
+    """List the distinct notes of cells and metrics, each with the labels of the rows that have it."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
     for cell in cells:
         for text in cell.notes:

@@ -1,7 +1,7 @@
-"""What metrics left beside their scores, and the figures that they draw from it.
+"""Artifacts of metrics in the store, and the figures that metrics draw from them.
 
-A board needs no plugin but for these figures: they are the metric's own. Where its plugin is not installed, or a figure
-raises, the figure is left out and a sentence says so.
+These figures are the only part of a board that needs plugins. If a metric's plugin is not installed, or its figure
+raises, the board omits the figure and says why.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ __all__ = [
 
 Columns = dict[str, list[str]]
 FindMetric = Callable[[str], Any]
-"""Returns the class of a metric by its name, or raises why there is none."""
+"""Returns the class of a metric by its name, or raises an error that says why it is not available."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts by name of one draw of one cell, with the options of the metric."""
+    """Artifacts of one draw of one cell, by name, with the options of the metric."""
 
     split: int
     draw: int
@@ -57,16 +57,16 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """What there is to draw, by dataset and metric (with its options), then by the generator's name on the board."""
+    """Artifacts by dataset and metric (with its options), then by the generator's label on the board."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Read the artifacts of the first draw of each generator's first split that has them, metric by metric.
+    """For each metric and generator, read the artifacts of the first split that has them, for its first draw.
 
-    An artifact that cannot be read counts as missing; `Store.quarantined` names it.
+    A corrupt artifact counts as missing; `Store.quarantined` names it.
     """
     found: dict[tuple[str, str], dict[str, Found]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -81,7 +81,7 @@ def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetr
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Mapping[str, str]) -> dict[str, dict[str, Path]]:
-    """Return the files ``<key>.<artifact>.csv`` of a cell by key and artifact."""
+    """Return the paths of the files ``<key>.<artifact>.csv`` of a cell, by key and artifact."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -121,14 +121,14 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """The figures of a dataset's metrics, each with the metric's name, and sentences on those that are left out."""
+    """The figures of a dataset's metrics, each with the metric's name, and sentences on omitted figures."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]
 
 
 def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigures:
-    """Ask every metric that left artifacts on a dataset for its figures."""
+    """Return the figures of every metric that has artifacts on a dataset."""
     figures: list[tuple[str, MetricFigure]] = []
     left_out = []
     for metric in dict.fromkeys(column.metric for column in dataset.columns):
@@ -156,7 +156,7 @@ def failure_sentence(metric: str, error: Exception) -> str:
 
 
 def _artifact_row(dataset: DatasetBoard, row: BoardRow, found: Found) -> ArtifactRow:
-    import pandas as pd  # only a board with artifacts waits for it
+    import pandas as pd  # a slow import that only boards with artifacts need
 
     scores: dict[str, float] = {}
     for column, score in zip(dataset.columns, row.scores, strict=True):

@@ -1,4 +1,4 @@
-"""All figures of a board: which there are, and each as a PNG and an SVG."""
+"""The list of a board's figures, and each figure as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class BoardFigure:
     """A figure that can be drawn.
 
     Attributes:
-        dataset: the dataset that it is of.
-        kind: ``scores`` or ``losses``, or the metric that it belongs to.
+        dataset: name of the dataset.
+        kind: ``scores``, ``losses``, or the name of a metric.
         name: stem of its files.
-        draw: draws it; called inside `tabgenbench.drawing.drawing`.
-        note: what a page says of it, where it is a metric's.
+        draw: draws it; called inside `tabgenbench.interfaces.drawing.drawing`.
+        note: texts for a page, for a figure of a metric.
     """
 
     dataset: str
@@ -40,7 +40,7 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the notes of its figures; the figures by the stem of their files.
+    """A board with the texts of its figures, and the figures by the stem of their files.
 
     Attributes:
         names: stems of the figures of scores and losses by (dataset, ``scores`` or ``losses``).
@@ -53,7 +53,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures that a board has, and by dataset the sentences on those that it has not."""
+    """Return the figures of a board, and the sentences on omitted figures by dataset."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     for dataset in map(drawn_rows, board.datasets):
@@ -81,15 +81,15 @@ def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigur
 def draw_figures(
     board: Board, stored: StoredArtifacts | None, kept: Path | None = None, *, enlarged: bool = True
 ) -> Drawn:
-    """Draw what there is to draw; equal boards and artifacts give equal bytes.
+    """Draw all figures; equal boards and artifacts give equal bytes.
 
     Args:
         board: the board.
-        stored: what metrics left for figures of their own; None for none.
-        kept: folder of a board that was written before: its figures of metrics stay as they are.
+        stored: artifacts of metrics, for their figures; None for no such figures.
+        kept: folder with existing figures of metrics, which are kept unchanged.
         enlarged: whether figures of single generators are drawn, which take most of the time.
     """
-    # matplotlib takes half a second to import: only who asks for a figure waits for it.
+    # Imported here because matplotlib takes half a second to import.
     from tabgenbench.interfaces.drawing import drawing
     from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
 
@@ -105,7 +105,7 @@ def draw_figures(
                 if figure is None:
                     continue
                 drawn.png[one.name] = png_bytes(figure)
-                figure.set_layout_engine("none")  # it is laid out: the second file keeps the places of the first
+                figure.set_layout_engine("none")  # keep the layout of the PNG for the SVG
                 drawn.svg[one.name] = svg_text(figure)
             except Exception as error:
                 if one.note is None:
@@ -137,7 +137,7 @@ def draw_figures(
 
 
 def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str]) -> None:
-    """Take the figures of metrics that a folder has as they are."""
+    """Copy the existing figures of metrics from a folder."""
     left_out += dataset.figures_left_out
     for note in dataset.figures:
         paths = [kept / f"{note.name}.{suffix}" for suffix in ("png", "svg")]
@@ -146,7 +146,7 @@ def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNot
             drawn.svg[note.name] = paths[1].read_text(encoding="utf-8")
             notes.append(note)
         else:
-            left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its files are not there.")
+            left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its files are missing.")
 
 
 def _scores(dataset: DatasetBoard) -> Figure | None:
@@ -162,14 +162,14 @@ def _losses(dataset: DatasetBoard) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield for each figure's name and generator a word for a file's name; no two are equal."""
+    """Yield a unique part of a file name for the name and generator of each figure."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses"}
     for name, label in figures:
         kind = _slug(name, "figure")
         if label in labels:
-            place = labels.index(label)  # labels that differ in signs alone get a number
+            place = labels.index(label)  # labels that differ only in punctuation get a number
             kind += f"-{slugs[place]}" + ("" if slugs.count(slugs[place]) == 1 else f"-{place + 1}")
         number, first = 2, kind
         while kind in used:
@@ -179,7 +179,7 @@ def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> 
 
 
 def _stem(board: Board, dataset: DatasetBoard, kind: str) -> str:
-    """Return the stem of a figure's file; two datasets whose names differ in signs alone get different ones."""
+    """Return the stem of a figure's file; it is unique even if names of datasets differ only in punctuation."""
     slugs = [_slug(other.dataset, "dataset") for other in board.datasets]
     place = [other.dataset for other in board.datasets].index(dataset.dataset)
     slug = slugs[place]

@@ -1,4 +1,4 @@
-"""Figures as bytes: PNG, SVG files, and SVG that takes the colours of the page it stands in."""
+"""Figures as PNG files, as SVG files, and as SVG elements that use the colours of an HTML page."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Lay a figure out and return a PNG; equal figures give equal bytes. Call inside `drawing`."""
+    """Lay out a figure and return it as PNG; equal figures give equal bytes. Call inside `drawing`."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib gives this class no types
-    canvas.draw()  # once: `savefig` would walk through all that is drawn a second time, for the layout
-    # A figure has few colours: a palette makes a file a third as large, and boards are kept in repositories.
+    canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
+    # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
     packed = io.BytesIO()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     with_palette(image).save(packed, format="png", compress_level=8)  # 9 takes three times as long
@@ -35,10 +35,10 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Return an image of 256 of its colours: the most frequent ones, and those that are least like them.
+    """Reduce an image to 256 of its colours: the most frequent ones and those most distant from them.
 
-    So signs keep their colours, and a tissue has the same one in all figures. One of too few pixels takes the nearest
-    colour, as soft edges and gradients do.
+    Markers therefore keep their colours, and a tissue has the same colour in all figures. Rare colours, such as those
+    of antialiased edges and gradients, are replaced by the nearest colour.
     """
     pixels = np.asarray(image).astype(np.int32) @ np.array([2**16, 2**8, 1], dtype=np.int32)
     found, counts = np.unique(pixels, return_counts=True)
@@ -54,16 +54,16 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances of colours, shape (n, m), but for a number that is the same for all of a row.
+    """Return squared distances of colours, shape (n, m), up to a constant for each row.
 
-    All of them are whole numbers that single precision holds exactly.
+    All values are integers that single precision represents exactly.
     """
     lengths: NDArray[np.float32] = (others**2).sum(axis=1)
     return lengths - 2 * (some @ others.T)
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Choose 256 of the colours, sorted by how often they come, shape (n, 3): the farthest ones after the first 192."""
+    """Choose 256 colours of an array, shape (n, 3), sorted by frequency: the first 192, then the most distant ones."""
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
     places = list(range(n_frequent))
@@ -85,14 +85,14 @@ def svg_text(figure: Figure) -> str:
 
 
 def inline_svg(text: str, prefix: str) -> str:
-    """Turn an SVG file into an element for an HTML page.
+    """Convert an SVG file into an element for an HTML page.
 
     Args:
-        text: what `svg_text` gave.
-        prefix: put before every id, so that the figures of one page do not share any.
+        text: result of `svg_text`.
+        prefix: prefix of every id, so that ids are unique on a page.
 
     Returns:
-        The element, its colours named by CSS variables such as ``--ink``.
+        The element, whose colours are CSS variables such as ``--ink``.
     """
     element = text[text.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Loss curves that generators reported, one panel a generator. Sizes are inches."""
+"""Figure of the loss curves that generators reported, one panel per generator. Sizes are in inches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["loss_figure"]
 
-# Okabe and Ito's colours, told apart by colour-blind readers and visible on white and on black.
+# Okabe and Ito's colours: distinguishable for colour-blind readers, and visible on white and on black.
 _CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("-", "--", ":")
 _WIDTH = 8.0
@@ -31,10 +31,10 @@ _NARROW, _FEW_CURVES = 5.0, 6  # width of a figure of one panel with few curves
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw the loss curves that generators reported, one panel a generator, one line a cell and curve.
+    """Draw the loss curves that generators reported, with one panel per generator and one line per cell and curve.
 
     Returns:
-        None where no generator reported any.
+        None if no generator reported a loss.
     """
     rows = [row for row in dataset.rows if row.curves]
     if not rows:
@@ -48,7 +48,7 @@ def loss_figure(dataset: DatasetBoard) -> Figure | None:
     below = _BELOW_AXIS + max(legend_height(list(_curve_labels(row).values()), across) for row in rows)
     foot = textwrap.wrap(_loss_foot(rows), round(15 * width))
     full = 0.3 + math.ceil(len(rows) / n_columns) * (above + _LOSS_HEIGHT + below) + 0.04 + 0.14 * len(foot)
-    # All has its place beforehand: to measure the numbers of all axes takes longer than to draw them.
+    # Positions are computed in advance, because measuring the tick labels of all axes takes longer than drawing them.
     figure = Figure(figsize=(width, full))
     for i, (row, title) in enumerate(zip(rows, titles, strict=True)):
         line, column = divmod(i, n_columns)
@@ -93,7 +93,7 @@ def _loss_panel(axis: Axes, row: BoardRow, title: str, width: float) -> None:
 
 
 def _draw_curves(axis: Axes, row: BoardRow, name: str, **style: Any) -> LineCollection:
-    """Draw a curve of all cells as one artist, because boards may be long; missing values are gaps."""
+    """Draw a curve of all cells as one artist, because boards can be long; missing values are gaps."""
     cells = [(curve.epochs, curve.losses[name]) for curve in row.curves if name in curve.losses]
     lines = [np.column_stack([epochs, np.array(losses, dtype=float)]) for epochs, losses in cells]
     drawn = LineCollection(lines, lw=1, alpha=0.85, **style)

@@ -27,17 +27,17 @@ _MOST_COLUMNS = 4
 _LABEL_WIDTH = 30
 _SCORE_FOOT = (
     "dot: mean over splits of a model; grey square: of a control; bar: 95 % interval; small marks: single splits\n"
-    "dotted line: the best value there is; arrow with a number: a mean far outside the panel"
+    "dotted line: the best possible value; arrow with a number: a mean far outside the panel"
 )
 _SHORTEST = 1e-3
 _FAR = 10.0
 
 
 def score_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw one panel a score and one for the time to fit; generators share the vertical axis.
+    """Draw one panel per score and one for the time to fit, with the generators on the vertical axis.
 
     Returns:
-        None where no row has a value.
+        None if no row has a value.
     """
     chosen = [i for i in shown_columns(dataset) if any(row.scores[i].by_split for row in dataset.rows)]
     if not chosen:
@@ -62,14 +62,14 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
 
 
 def _heights(rows: Sequence[BoardRow]) -> list[float]:
-    """Place models on top and controls below a gap."""
+    """Return the vertical positions of rows: models at the top, controls below a gap."""
     models = sum(not row.is_control for row in rows)
     gap = 0.6 if 0 < models < len(rows) else 0.0
     return [i + (gap if row.is_control else 0.0) for i, row in enumerate(rows)]
 
 
 def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    """Rule a line for each row and name the rows given; panels share no axis, whose ticks would each be laid out."""
+    """Draw a line for each row and label the given rows; panels with a shared axis would take longer to lay out."""
     axis.set_ylim(heights[-1] + 0.7, -0.7)
     axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
     axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)
@@ -101,9 +101,9 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Say which rows lie so far below (-1) or above (1) that showing them would flatten all the others.
+    """Return -1 or 1 for rows so far below or above the others that showing them would compress the panel, else 0.
 
-    Never more than a third of the rows, and never the best of all or the best model.
+    At most a third of the rows are far off, and never the best row or the best model.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]
@@ -133,7 +133,7 @@ def _colour(row: BoardRow) -> str:
 
 
 def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
-    """Draw means, intervals and single splits of rows of one kind; return what the panel has to reach."""
+    """Draw means, intervals and single splits of rows of one kind; return the values that the panel has to include."""
     means, bars, marks = [], [], []
     for row, height in places:
         score = row.scores[index]
@@ -151,7 +151,7 @@ def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: in
 def _draw_rows(
     axis: Axes, dots: Sequence[tuple[float, float]], bars: Sequence[tuple[float, float, float]], kind: BoardRow
 ) -> None:
-    """Draw dots and bars of rows of one kind: few artists, because boards may be long."""
+    """Draw dots and bars of rows of one kind, as few artists, because boards can be long."""
     colour = _colour(kind)
     axis.hlines([y for _, _, y in bars], [low for low, _, _ in bars], [high for _, high, _ in bars], colour, lw=1.4)
     marker = "s" if kind.is_control else "o"
@@ -159,7 +159,7 @@ def _draw_rows(
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
-    """Show all values and intervals, but of an interval nothing that the score cannot take; mark the best value."""
+    """Set limits that include all values and intervals, clipped to the range of the score; mark the best value."""
     spec = column.spec
     low, high = min(ends), max(ends)
     low = low if spec.low is None else max(low, spec.low)

@@ -1,1 +1,1 @@
-"""Numbers and pictures to Markdown, HTML, CSV and text."""
+"""Pages of a board in Markdown, HTML, CSV and text."""

@@ -1,6 +1,6 @@
-"""The parts that a page is made of, before it becomes Markdown or HTML.
+"""The parts of a page, independent of Markdown and HTML.
 
-In any text, what stands between backticks is code; `quote` makes foreign text safe to put into one.
+In every text, backticks enclose code; `quote` makes text from elsewhere safe to include.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Block", "Bullets", "Cell", "Details", "Figure", "Grid", "Heading", "
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading; level 1 is the page's."""
+    """A heading; level 1 is the title of the page."""
 
     level: int
     text: str
@@ -35,7 +35,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Cell:
-    """One place of a table."""
+    """A cell of a table."""
 
     text: str
     strong: bool = False
@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A line across a table that names the rows below it."""
+    """A line of a table that names the group of rows below it."""
 
     text: str
 
@@ -53,7 +53,7 @@ class Grid:
     """A table: the first column names the rows.
 
     Attributes:
-        caption: what it shows, for a page that has captions.
+        caption: description of the table, for pages with captions.
         numeric: whether all columns but the first hold numbers.
     """
 
@@ -65,7 +65,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: ``name`` is the stem of its file, ``alt`` says what it shows to who cannot see it."""
+    """A figure: ``name`` is the stem of its file, ``alt`` its description for readers who cannot see it."""
 
     name: str
     alt: str
@@ -74,11 +74,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Details:
-    """Text as it was written, which a page shows on demand; one that cannot leaves it out.
+    """Preformatted text that a page shows on demand; Markdown pages omit it.
 
     Attributes:
-        summary: what it is.
-        text: its lines.
+        summary: description of the text.
+        text: the text, with its line breaks.
     """
 
     summary: str
@@ -89,10 +89,10 @@ Block = Heading | Paragraph | Bullets | Grid | Figure | Details
 
 
 def cells(texts: Sequence[str]) -> tuple[Cell, ...]:
-    """Make plain cells."""
+    """Return plain cells with these texts."""
     return tuple(Cell(text) for text in texts)
 
 
 def quote(text: str) -> str:
-    """Return foreign text on one line, with its backticks made harmless."""
+    """Return text from elsewhere on one line, with its backticks replaced."""
     return " ".join(text.replace("`", "'").split())

@@ -1,4 +1,4 @@
-"""The headline of a board: what fits a screen of a terminal."""
+"""The headline of a board: a summary that fits a screen of a terminal."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
 __all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text"]
 
 LINES, COLUMNS = 46, 100
-"""The screen is 50 lines high; the command that prints the headline has a few lines of its own to say."""
+"""The screen has 50 lines; the command that prints the headline prints a few more lines."""
 _MOST_DATASETS, _LONGEST_LABEL, _SHORTEST_LABEL = 2, 32, 18
 _LEGEND = (
-    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best of the models and "
-    "distinguishable from each of them."
+    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best model, distinguishable from "
+    "every other model."
 )
 
 
 def headline_text(board: Board, where: Sequence[str]) -> str:
-    """Return one table a dataset, two sentences on what they show, and where the full board is.
+    """Return one table per dataset, two sentences that summarise them, and the lines that locate the full board.
 
-    The text has at most `LINES` lines of at most `COLUMNS` columns, long paths apart. Rows and datasets for which there
-    is no room are counted.
+    The text has at most `LINES` lines of at most `COLUMNS` columns, except for long paths. Rows and datasets that do
+    not fit are counted.
 
     Args:
         board: the board.
-        where: lines that say where the full board is; they are not wrapped, since a path cannot be.
+        where: lines that say where the full board is; they are not wrapped, because they contain paths.
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
     head = [end_cut(title, COLUMNS)]
@@ -49,7 +49,7 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
 
 
 def again(arguments: str) -> list[str]:
-    """Return the lines that say which command writes the full board."""
+    """Return the lines that name the command that writes the full board."""
     command = f"tabgenbench leaderboard {arguments} --out DIR"
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
@@ -84,7 +84,7 @@ def _fit(row: BoardRow) -> str:
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
-    """Return the table of a dataset in so many lines, its columns as far as they fit."""
+    """Return the table of a dataset in at most this many lines, with as many columns as fit."""
     models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
     columns = headline_columns(dataset)
@@ -98,7 +98,7 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
     shown = len(widths)
     room = min(_LONGEST_LABEL, COLUMNS - taken - sum(widths))
     labels = shortened((quote(row.label) for row in rows), room)
-    if max(map(len, labels.values())) > room:  # names that would look alike have a number behind them
+    if max(map(len, labels.values())) > room:  # equal shortened names get a number
         labels = shortened((quote(row.label) for row in rows), room - len(" (99)"))
     lines: list[list[str] | str] = [
         [labels[quote(row.label)], *found[:shown], fit] for row, found, fit in zip(rows, cells, fits, strict=True)
@@ -114,12 +114,12 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def _padded(heading: str) -> str:
-    """Return a heading as wide as `tabulate` makes it."""
+    """Return a heading with the padding that `tabulate` adds."""
     return heading + " " * MIN_PADDING
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
-    """Return the rows that there is room for, models before controls but some of both."""
+    """Return the models and the controls that fit, at least some of each."""
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls

@@ -1,4 +1,4 @@
-"""The notes of a board in words: those that differ in numbers alone stand once."""
+"""Sentences for the notes of a board; notes that differ only in numbers are shown once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the valu
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence for each kind of note, with the rows that have it and how many more there are of the kind."""
+    """Return a sentence for each kind of note, with the rows that have it and the number of similar notes."""
     kinds: dict[tuple[str, tuple[str, ...], str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, note.labels, _MEASURED.sub("#", note.text)), []).append(note)
@@ -27,12 +27,10 @@ def note_sentences(dataset: DatasetBoard) -> list[str]:
 
 
 def fallback_sentence(dataset: DatasetBoard) -> str:
-    """Say that rows were sampled by a rule, or that none was."""
+    """Introduce the table of rows that a fallback rule sampled, or say that there are none."""
     if any(row.fallbacks for row in dataset.rows):
-        return (
-            "Rows of a condition that a rule sampled in place of the generator's own way; summed over draws and cells."
-        )
-    return "No row of any generator was sampled by a rule in place of its own way."
+        return "Rows that a fallback rule sampled instead of the model, by condition; summed over draws and cells."
+    return "No generator sampled rows by a fallback rule."
 
 
 def _sentence(notes: Sequence[Note], dataset: DatasetBoard) -> str:
@@ -40,5 +38,5 @@ def _sentence(notes: Sequence[Note], dataset: DatasetBoard) -> str:
     everyone = len(first.labels) == len(dataset.rows) and len(first.labels) > 1
     who = "every row" if everyone else ", ".join(f"`{quote(label)}`" for label in first.labels)
     what = f"`{quote(first.what)}`: " if first.what else ""
-    more = f"; {len(notes) - 1:,} more differ from it in numbers alone" if len(notes) > 1 else ""
+    more = f"; {len(notes) - 1:,} more with other numbers" if len(notes) > 1 else ""
     return f"{what}{quote(first.text)} ({who}{more})"

@@ -1,4 +1,4 @@
-"""What stands on a board's page: understandable to someone who sees only it."""
+"""The content of a board's page, which a reader can understand without other documents."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ __all__ = ["FigureNames", "facts_sentence", "full_page", "gaps", "problem_parts"
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
 MAX_OUTPUTS = 40
-"""Outputs that a page shows; the rest is in ``board.json``."""
+"""Maximum number of outputs on a page; ``board.json`` contains all."""
 
 _READING = (
-    "A score is computed on every draw (one synthetic table); draws are averaged, then seeds, inside a split. "
-    "A value is the mean over splits ± half of its two-sided 95 % t-interval over splits; `(n=2)` says that only so "
-    "many splits have a value. With one split there is no interval. All splits train from the same seeds, so with one "
-    "seed an interval does not hold what another seed would change.",
-    "Two rows are called distinguishable on a score where the 95 % t-interval of their paired per-split differences "
-    "leaves out 0; for a score that is best at 1, distances from 1 are compared. Nothing is corrected for the number "
-    "of comparisons: of those between equals, about one in twenty comes out as different.",
-    "The best value of the models is bold only where it is distinguishable from every other model; with one model "
-    "nothing is bold. Controls are yardsticks and are never marked. A score that is not ranked is shown, never marked.",
-    "Rows are sorted by name, because no single score ranks: each is blind to something, which the legend says.",
+    "A score is computed for every draw (one synthetic table). Within a split, draws are averaged first, then seeds. "
+    "A value is the mean over splits ± half of its two-sided 95 % t-interval over splits; `(n=2)` means that only two "
+    "splits have a value. With one split there is no interval. All splits use the same training seeds, so with one "
+    "seed an interval does not include the variation between seeds.",
+    "Two rows are distinguishable on a score if the 95 % t-interval of their paired per-split differences excludes 0. "
+    "For a score that is best at 1, distances from 1 are compared. There is no correction for multiple comparisons: "
+    "about one in twenty comparisons of equal generators is distinguishable.",
+    "The best value of the models is bold only if it is distinguishable from every other model. A single model, "
+    "controls and scores that are not ranked are never bold.",
+    "Rows are sorted by name, because no single score ranks generators: the legend below says what each score is "
+    "blind to.",
 )
 
 
@@ -57,7 +58,7 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
     if board.summary:
         blocks.append(Paragraph(quote(board.summary)))
     if board.command:
-        blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is made from the records alone."))
+        blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is computed from the records alone."))
     blocks += [Heading(2, "How to read it"), Bullets(_READING)]
     for dataset in board.datasets:
         blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)
@@ -65,12 +66,12 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
 
 
 def facts_sentence(dataset: DatasetBoard) -> str:
-    """Say what the rows of a dataset's table were trained and scored on."""
+    """Describe the data, splits, seeds and draws of a dataset's table."""
     note = f"{quote(dataset.note)}; " if dataset.note else ""
     shape = (
         f"{count_text(len(dataset.splits), 'split')}"
         f"{f' ({quote(dataset.split_kind)})' if dataset.split_kind else ''}, {count_text(len(dataset.seeds), 'seed')} "
-        "inside each"
+        "per split"
     )
     if dataset.n_train is None or dataset.draws is None:
         return f"{note}{shape}; no cell has run yet."
@@ -81,22 +82,22 @@ def facts_sentence(dataset: DatasetBoard) -> str:
     )
     draws = f"{range_text(dataset.draws)} {'draw' if dataset.draws == (1, 1) else 'draws'}"
     return (
-        f"{note}{shape}, {draws} a fit; {range_text(dataset.n_train)} training{validation} and "
+        f"{note}{shape}, {draws} per fit; {range_text(dataset.n_train)} training{validation} and "
         f"{range_text(dataset.n_test)} test rows, {range_text(dataset.n_features)} features."
     )
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Say of each score that lacks a value in some split why, unless the cell or the metric is among the problems.
+    """Say why scores lack a value in some splits, except if the cell or the metric is among the problems.
 
-    Rows that lack a score for the same reason stand in one sentence.
+    One sentence covers all rows that lack a score for the same reason.
     """
     for i in shown_columns(dataset):
         found: dict[str, list[tuple[BoardRow, str]]] = {}
         for row in dataset.rows:
             reasons = [text for text in row.scores[i].why if "undefined" in text or "scored on" in text]
             if reasons:
-                more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+                more = f" (and {count_text(len(reasons) - 1, 'more cell')})" if len(reasons) > 1 else ""
                 found.setdefault(reasons[0].partition(": ")[2], []).append((row, f"{quote(reasons[0])}{more}"))
         for reason, rows in found.items():
             title = quote(dataset.columns[i].title)
@@ -109,23 +110,23 @@ def gaps(dataset: DatasetBoard) -> Iterator[str]:
 
 
 def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
-    """Yield heading and table of what failed, and of what was skipped, where there is any."""
+    """Yield headings and tables of failures and of skipped cells, if there are any."""
     failed = [problem for problem in dataset.problems if problem.status not in ("skipped", "waiting")]
     skipped = [problem for problem in dataset.problems if problem.status == "skipped"]
     if failed:
-        yield "Failures", problem_grid(failed, f"What failed on {dataset.dataset}")
+        yield "Failures", problem_grid(failed, f"Failures on {dataset.dataset}")
     if skipped:
-        yield "Skipped, with the reason given", problem_grid(skipped, f"What was skipped on {dataset.dataset}")
+        yield "Skipped", problem_grid(skipped, f"Skipped on {dataset.dataset}")
 
 
 def waiting_sentence(dataset: DatasetBoard) -> str:
-    """Say what has no record yet; empty where nothing waits."""
+    """List the cells and metrics without a record; empty if there are none."""
     waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
     parts = [
         f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
         for problem in waiting
     ]
-    return f"Waiting, without a record yet: {', '.join(parts)}." if parts else ""
+    return f"Waiting (not yet recorded): {', '.join(parts)}." if parts else ""
 
 
 def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bool) -> list[Block]:
@@ -151,7 +152,7 @@ def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     blocks += [score_grid(dataset, columns[i : i + COLUMNS_A_TABLE]) for i in range(0, len(columns), COLUMNS_A_TABLE)]
     missing = list(gaps(dataset))
     if missing:
-        blocks += [Paragraph("Without a value in some split:"), Bullets(tuple(missing))]
+        blocks += [Paragraph("Scores without a value in some splits:"), Bullets(tuple(missing))]
     left_out = left_out_sentence(dataset)
     if left_out and any(dataset.dataset == place for place, _ in figures):
         blocks.append(Paragraph(left_out))
@@ -159,9 +160,9 @@ def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     if name:
         alt = f"Dot plot of every score on {dataset.dataset}; the numbers are in the tables above."
         caption = (
-            "Dot: mean over splits; bar: 95 % interval; small marks: single splits; line: the best value there is, "
-            "where a panel reaches it; an arrow with a number: a row far outside the panel. Controls are grey squares. "
-            "The last panel is the time to fit."
+            "Dot: mean over splits of a model; grey square: of a control; bar: 95 % interval; small marks: single "
+            "splits; dotted line: the best possible value, if the panel includes it; arrow with a number: a mean far "
+            "outside the panel. The last panel shows the time to fit."
         )
         blocks.append(Figure(name, alt, caption))
     return blocks
@@ -175,8 +176,8 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
         if grid is not None:
             if not blocks:
                 text = (
-                    "Differences are model minus control, paired by split (of the distances from 1 for a score that "
-                    "is best at 1); bold where they are distinguishable."
+                    "Differences are model minus control, paired by split. For a score that is best at 1, they are "
+                    "differences of the distances from 1. Bold: distinguishable."
                 )
                 blocks += [Heading(3, "Against the controls"), Paragraph(text)]
             blocks += [Bullets(sentences.controls[model.label]), grid]
@@ -206,11 +207,11 @@ def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def _output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return what failed cells wrote; a page that cannot fold it away leaves it out."""
+    """Return the outputs of failed cells; Markdown pages omit them."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [
-        Details(f"End of what {name} wrote (`cells/{quote(problem.output_key)}`)", problem.output)
+        Details(f"End of the output of {name} (`cells/{quote(problem.output_key)}`)", problem.output)
         for name, problem in zip(names[:MAX_OUTPUTS], wrote, strict=False)
     ]
     if len(wrote) > MAX_OUTPUTS:
@@ -224,7 +225,7 @@ def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
     if any(row.cells_ok for row in dataset.rows):
         grid = fallback_grid(dataset)
         blocks += [
-            Heading(3, "Rows sampled by a rule"),
+            Heading(3, "Rows sampled by a fallback rule"),
             Paragraph(fallback_sentence(dataset)),
             *([grid] if grid else []),
         ]
@@ -237,5 +238,5 @@ def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     name = figures.get((dataset.dataset, "losses"))
     if not name:
         return []
-    alt = f"Loss curves on {dataset.dataset}, one panel a generator."
-    return [Heading(3, "Loss curves"), Figure(name, alt, "One line a cell; the whole curves are in the records.")]
+    alt = f"Loss curves on {dataset.dataset}, one panel per generator."
+    return [Heading(3, "Loss curves"), Figure(name, alt, "One line per cell. The records contain the complete curves.")]

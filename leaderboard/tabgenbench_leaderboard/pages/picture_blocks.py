@@ -9,11 +9,11 @@ __all__ = ["picture_blocks"]
 
 
 def picture_blocks(dataset: DatasetBoard, *, enlarged: bool = True) -> list[Block]:
-    """Return the figures of a dataset's metrics with the words that belong to them; nothing where there are none.
+    """Return the figures of a dataset's metrics with their texts; empty if there are none.
 
     Args:
         dataset: the board of a dataset.
-        enlarged: whether figures of single generators are shown, too.
+        enlarged: whether figures of single generators are also shown.
     """
     blocks: list[Block] = []
     told: set[str] = set()

@@ -1,4 +1,4 @@
-"""Values printed in papers, beside what a board measured and its controls. The values are in ``published/*.toml``."""
+"""Tables that compare published values, read from ``published/*.toml``, with measured values and controls."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class PublishedValue(_Part):
-    """One printed number: generator and score by their names here, and how many rows it was trained on."""
+    """A published value: names of generator and score as in this program, and the number of training rows."""
 
     generator: str
     score: str
@@ -31,15 +31,15 @@ class PublishedValue(_Part):
 
 
 class Publication(_Part):
-    """What one paper prints for one dataset.
+    """The values of one paper for one dataset.
 
     Attributes:
         dataset: name of the dataset, without options.
         citation: the paper.
-        data: what it used, in words.
-        controls: generators to show beside the values, such as real rows.
-        notes: what a reader must know to compare; whole sentences.
-        values: the numbers.
+        data: description of the paper's data.
+        controls: controls to show in the table, such as real rows.
+        notes: sentences that a reader needs for the comparison.
+        values: the published values.
     """
 
     dataset: str
@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table a publication and score that this board has one of the published generators for, and words."""
+    """Return a table and notes per publication and score, if the board has at least one of its generators."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -97,16 +97,16 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
     header = (
         f"{quote(score)}",
         "published",
-        "rows trained on there",
+        "published training rows",
         "measured here",
-        "rows trained on here",
+        "training rows here",
         *(f"`{name}` here" for name in publication.controls),
     )
     return Grid(header, tuple(rows), f"{score} on {dataset.dataset}: published, measured here, controls")
 
 
 def _rows_trained_on(dataset: DatasetBoard) -> str:
-    """Count training and validation rows: papers count both."""
+    """Return the number of training and validation rows, because papers count both as training rows."""
     if dataset.n_train is None:
         return "-"
     more = dataset.n_validation or (0, 0)
@@ -114,13 +114,13 @@ def _rows_trained_on(dataset: DatasetBoard) -> str:
 
 
 def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[str]:
-    yield f"There: {publication.data}."
-    shape = f"{_rows_trained_on(dataset)} rows trained on and {range_text(dataset.n_test)} scored"
+    yield f"Published: {publication.data}."
+    shape = f"{_rows_trained_on(dataset)} training rows and {range_text(dataset.n_test)} test rows"
     note = f"{quote(dataset.note)}, " if dataset.note else ""
     yield (
-        f"Here: {note}{range_text(dataset.n_features)} features; {shape}, mean ± half of the 95 % interval over "
-        f"{count_text(len(dataset.splits), 'split')}. Options that differ from a generator's defaults, such as fewer "
-        "epochs, stand in its name."
+        f"Here: {note}{range_text(dataset.n_features)} features; {shape}; mean ± half of the 95 % interval over "
+        f"{count_text(len(dataset.splits), 'split')}. Training rows include validation rows. The name of a generator "
+        "includes the options that differ from its defaults, such as fewer epochs."
     )
     yield from publication.notes
     order = list(_order(dataset, publication, score))
@@ -128,11 +128,11 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
         there = sorted(order, key=lambda found: -found[1])
         here = sorted(order, key=lambda found: -found[2])
         names = [" > ".join(f"`{found[0]}`" for found in ranking) for ranking in (there, here)]
-        yield f"Order by {score} there: {names[0]}. Here, by means alone: {names[1]}."
+        yield f"Published order by {score}: {names[0]}. Order of the means here: {names[1]}."
 
 
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
-    """Yield generator, published value and value measured with the fewest options changed."""
+    """Yield generator, published value and measured value of the row with the fewest changed options."""
     for value in publication.values:
         if value.score != score:
             continue

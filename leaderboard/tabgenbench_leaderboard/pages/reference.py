@@ -1,4 +1,4 @@
-"""The end of a page: what the scores mean, what the generators are, where it ran."""
+"""The end of a page: legend of the scores, descriptions of the generators, and environment."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def _score_item(column: ScoreColumn) -> str:
     if spec.blind_to:
         parts.append(f"Blind to: {_sentence(spec.blind_to)}")
     if spec.floor:
-        parts.append(f"The control that marks a bad value: `{quote(spec.floor)}`.")
+        parts.append(f"Control with a bad value: `{quote(spec.floor)}`.")
     if not spec.ranked:
-        parts.append("Shown, never ranked.")
+        parts.append("Not ranked.")
     if spec.citation:
         parts.append(f"Source: {_sentence(spec.citation)}")
     return " ".join(parts)
@@ -90,8 +90,8 @@ def _environment_blocks(board: Board) -> list[Block]:
     header = (
         "device",
         "cells",
-        "threads a cell",
-        "cells at a time",
+        "threads per cell",
+        "parallel cells",
         "CPU",
         "cores",
         "GPU",

@@ -1,4 +1,4 @@
-"""The tables of a board, as grids that every kind of page shares."""
+"""The tables of a board, shared by all formats."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ __all__ = [
 ]
 
 MAX_FALLBACKS = 40
-"""Rows of the table of fallbacks; the rest is in ``board.json``."""
+"""Maximum number of rows of the table of fallbacks; ``board.json`` contains all."""
 MAX_PROBLEMS = 200
-"""Rows of a table of problems, likewise."""
+"""Maximum number of rows of a table of problems; ``board.json`` contains all."""
 MAX_REASON = 300
-"""Characters of a reason that a page shows; the whole one is in ``board.json``."""
+"""Maximum number of characters of a reason on a page; ``board.json`` contains the complete text."""
 
 
 def _grouped(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """One line a row of the board, models and controls apart."""
+    """Return one line per row of the board, in the groups models and controls."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -42,8 +42,8 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
 
     Args:
         dataset: the board of a dataset.
-        columns: which of its columns.
-        short: whether headings name the direction by an arrow alone, and rows their time to fit.
+        columns: indices of the columns.
+        short: whether headings show the direction as an arrow only, and rows show their time to fit.
     """
     decimals = {i: column_decimals([row.scores[i] for row in dataset.rows]) for i in columns}
 
@@ -68,7 +68,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return how a model does against each control on each ranked score; None where there is nothing to compare."""
+    """Return the verdicts on a model against each control on each ranked score; None if there are none."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons
@@ -98,7 +98,7 @@ def _verdict_cell(comparison: Comparison | None) -> Cell:
 
 
 def cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return what fitting and sampling took."""
+    """Return times and memory of fitting and sampling."""
     on_gpu = any(row.costs.peak_gpu_bytes for row in dataset.rows)
 
     def line(row: BoardRow) -> tuple[Cell, ...]:
@@ -136,7 +136,7 @@ def _range_cell(found: Range | None) -> str:
 
 
 def metric_cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return what scoring took."""
+    """Return times of scoring."""
     rows = tuple(
         cells([f"`{quote(cost.metric)}`", _range_cell(cost.seconds), str(cost.cells)]) for cost in dataset.metric_costs
     )
@@ -145,7 +145,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
-    """Return what gave nothing, and why."""
+    """Return unsuccessful cells and metrics with their reasons."""
     rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [
@@ -165,7 +165,7 @@ def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
 
 
 def _cell_list(problem: Problem) -> str:
-    """Name the splits of one seed; count the cells where there are many."""
+    """Return the splits and seeds of the cells, or the number of cells if there are many."""
     splits = sorted({split for split, _ in problem.cells})
     seeds = sorted({seed for _, seed in problem.cells})
     if len(problem.cells) > 12:
@@ -179,7 +179,7 @@ def _shortened(text: str) -> str:
 
 
 def fallback_grid(dataset: DatasetBoard) -> Grid | None:
-    """Return the rows that a rule sampled in place of a model's own way; None where there are none."""
+    """Return the numbers of rows that a fallback rule sampled instead of the model; None if there are none."""
     found = [(row, fallback) for row in dataset.rows for fallback in row.fallbacks]
     if not found:
         return None
@@ -198,4 +198,4 @@ def fallback_grid(dataset: DatasetBoard) -> Grid | None:
     if len(found) > MAX_FALLBACKS:
         rows.append(Section(f"and {count_text(len(found) - MAX_FALLBACKS, 'more line')} in board.json"))
     header = ("generator", "condition", "rule", "rows of all draws and cells", "cells")
-    return Grid(header, tuple(rows), f"Rows sampled by a rule on {dataset.dataset}", numeric=False)
+    return Grid(header, tuple(rows), f"Rows sampled by a fallback rule on {dataset.dataset}", numeric=False)

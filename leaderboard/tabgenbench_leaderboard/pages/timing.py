@@ -1,4 +1,4 @@
-"""Under which settings times were taken, in words: whether the times of a board may be compared."""
+"""Sentences on the settings under which times were measured: whether the times of a board are comparable."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Say how many cells at a time ran while times were taken, and warn where settings differ.
+    """Say how many cells ran in parallel while times were measured, and warn if settings differ.
 
     Args:
-        settings: the settings under which the times of one table were taken; none give no sentence.
+        settings: settings under which the times of one table were measured; without any, there is no sentence.
     """
     if not settings:
         return ()
     modes = _counts(settings, _mode)
     if len(modes) == 1:
-        mode = f"Times were taken {next(iter(modes))}."
+        mode = f"Times were measured {next(iter(modes))}."
     else:
-        mode = f"Times were taken in different modes and do not compare: {_listed(modes)}. Use `--timing` for all."
+        mode = (
+            f"Times were measured in different modes and are not comparable: {_listed(modes)}. Use `--timing` for all."
+        )
     differences = [
         f"on different {plural}: {_listed(counts)}"
         for plural, counts in (
-            ("processors", _counts(settings, lambda setting: quote(setting.cpu) or "not known")),
+            ("processors", _counts(settings, lambda setting: quote(setting.cpu) or "unknown")),
             ("numbers of threads", _counts(settings, lambda setting: count_text(setting.threads, "thread"))),
             ("devices", _counts(settings, lambda setting: quote(setting.gpu) or "no GPU")),
         )
         if len(counts) > 1
     ]
-    return (mode, *(f"Times were taken {text}; they do not compare." for text in differences))
+    return (mode, *(f"Times were measured {text}; they are not comparable." for text in differences))
 
 
 def _mode(setting: TimedCells) -> str:
@@ -43,7 +45,8 @@ def _mode(setting: TimedCells) -> str:
     if setting.workers == 1:
         return "one cell at a time (one worker, without `--timing`)"
     return (
-        f"with {setting.workers} cells at a time, so they are not of an idle machine (use `--timing` to compare them)"
+        f"with {setting.workers} cells in parallel, so they are longer than on an idle machine (use `--timing` for "
+        "comparable times)"
     )
 
 

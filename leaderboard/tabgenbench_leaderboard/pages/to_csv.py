@@ -1,4 +1,4 @@
-"""``scores.csv`` and ``costs.csv``: tidy, one line a value, floats with all their digits."""
+"""``scores.csv`` and ``costs.csv``: tidy tables with one line per value and floats with full precision."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ COST_FIELDS = (
 
 
 def scores_csv(board: Board) -> str:
-    """Return one line a dataset, generator, config and score, sorted; ``n`` = 0 where there is no value.
+    """Return one line per dataset, generator, config and score, sorted; ``n`` is 0 for a score without a value.
 
-    ``config`` holds the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores give
-    equal bytes, whatever the order of the suite.
+    ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores
+    give equal bytes for any order of the suite.
     """
     lines = [
         (
@@ -54,7 +54,7 @@ def scores_csv(board: Board) -> str:
 
 
 def costs_csv(board: Board) -> str:
-    """Return one line a dataset, generator and config, sorted: seconds a cell, and the largest peak memory in bytes."""
+    """Return one line per dataset, generator and config, sorted: seconds per cell, and largest peak memory in bytes."""
     lines = [
         (
             dataset.dataset,

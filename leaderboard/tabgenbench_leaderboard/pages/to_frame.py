@@ -1,4 +1,4 @@
-"""A board as pandas frames: one of the headline, one of every score of every cell."""
+"""A board as pandas DataFrames: one of the headline, one of all scores of all cells."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ SCORE_COLUMNS = (
 
 
 def headline_frame(board: Board) -> pd.DataFrame:
-    """Return one row a dataset and generator, models before controls.
+    """Return one row per dataset and generator, models before controls.
 
-    Columns: ``dataset``, ``generator`` (as the board names it), ``is_control``; for each headline score its mean and,
-    as ``<score> ±``, half of its 95 % interval, NaN where there is none; ``cells_ok``, ``fit_seconds``,
+    Columns: ``dataset``, ``generator`` (its label on the board), ``is_control``; for each headline score its mean and,
+    as ``<score> ±``, half of its 95 % interval, NaN if there is none; ``cells_ok``, ``fit_seconds``,
     ``sample_seconds`` (all draws of a cell) and ``peak_memory_bytes``.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
@@ -65,10 +65,10 @@ def _mean(found: Range | None) -> float:
 
 
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
-    """Return one row for each score of each cell, its draws averaged.
+    """Return one row per score of each cell, averaged over draws.
 
-    Columns are `SCORE_COLUMNS`: ``generator`` is the plugin's name, ``label`` what the board calls this choice of
-    options; a score without a value is NaN, and ``status`` and ``reason`` say why.
+    Columns are `SCORE_COLUMNS`: ``generator`` is the plugin's name, ``label`` its label on the board; a score without
+    a value is NaN, and ``status`` and ``reason`` say why.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

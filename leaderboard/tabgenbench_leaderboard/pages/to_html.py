@@ -1,4 +1,4 @@
-"""A page as one self-contained HTML file: figures inside, light and dark, nothing loaded from anywhere."""
+"""A page as one self-contained HTML file with embedded figures and a light and a dark scheme."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
 
     Args:
         title: title of the window.
-        blocks: what stands on it.
+        blocks: content of the page.
         figures: SVG element of each figure by its name.
     """
     style, script = (_asset(name) for name in ("page.css", "page.js"))
@@ -44,7 +44,7 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return the blocks without the page around them; arguments as for `render_html`."""
+    """Return only the blocks, without the rest of the page; arguments as for `render_html`."""
     return "\n".join(_block(block, figures) for block in blocks)
 
 

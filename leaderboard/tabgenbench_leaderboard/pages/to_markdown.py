@@ -21,7 +21,7 @@ from tabgenbench_leaderboard.pages.document import (
 
 __all__ = ["render_markdown"]
 
-# An underscore inside a word is text in this dialect, so that score names and addresses stay readable.
+# In this dialect, an underscore inside a word needs no escape, so score names and addresses stay readable.
 _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 

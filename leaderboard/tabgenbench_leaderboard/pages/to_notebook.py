@@ -1,4 +1,4 @@
-"""What a notebook shows of a board: headline, dot plot and failures of each dataset, without anything to load."""
+"""The view of a board in a notebook: headline, dot plot and failures of each dataset, self-contained."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def notebook_html(board: Board) -> str:
     drawn = draw_figures(board, None)
     figures = {}
     for name, text in drawn.svg.items():
-        # A notebook may show several boards: an id belongs to the figure's content.
+        # A notebook can show several boards, so ids are derived from the figure's content.
         figures[name] = inline_svg(text, f"t{hashlib.sha256(text.encode()).hexdigest()[:8]}")
     blocks: list[Block] = []
     for dataset in board.datasets:

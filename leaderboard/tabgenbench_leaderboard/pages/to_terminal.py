@@ -31,7 +31,7 @@ _ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": 
 
 
 def print_text(text: str) -> None:
-    """Print text to standard output; where that cannot show its signs, in ASCII."""
+    """Print text to standard output, in ASCII if its encoding lacks a character."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -41,11 +41,11 @@ def print_text(text: str) -> None:
 
 
 def render_text(board: Board, *, width: int = 110) -> str:
-    """Return the scores, the comparisons with the controls in words, and what gave nothing.
+    """Return the scores, sentences on the comparisons, and the failures.
 
     Args:
         board: the board.
-        width: columns of the terminal; a table that is wider goes on below itself.
+        width: columns of the terminal; a wider table continues in a second block below.
     """
     lines = [f"Leaderboard: {board.suite}"]
     lines += _wrapped(board.summary, width) if board.summary else []
@@ -57,9 +57,9 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 _LEGEND = (
-    "Mean ± half of the 95 % t-interval over splits (draws, then seeds, averaged inside a split). ↑ higher is better, "
-    "↓ lower is better. *: best of the models and distinguishable from every other model by paired per-split "
-    "differences; controls are yardsticks and never marked. Rows are sorted by name: no single score ranks."
+    "Mean ± half of the 95 % t-interval over splits; within a split, draws are averaged first, then seeds. ↑ higher is "
+    "better, ↓ lower is better. *: best model, distinguishable from every other model by paired per-split differences. "
+    "Controls are never marked. Rows are sorted by name, because no single score ranks generators."
 )
 
 
@@ -76,7 +76,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
     if timing:
         yield ""
         yield from _wrapped(" ".join(timing), width)
-    yield from _listing("Without a value in some split", list(gaps(dataset)), width)
+    yield from _listing("Scores without a value in some splits", list(gaps(dataset)), width)
     sentences = comparison_sentences(dataset)
     against = list(chain.from_iterable(sentences.controls.values()))
     yield from _listing("Against the controls (paired per-split differences)", against, width)
@@ -88,7 +88,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
             for row in dataset.rows
             for one in row.fallbacks
         ]
-        yield from _listing("Rows sampled by a rule, all draws and cells", rules, width)
+        yield from _listing("Rows sampled by a fallback rule, all draws and cells", rules, width)
     yield from _listing("Notes", note_sentences(dataset), width)
 
 
@@ -128,7 +128,7 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
-    """Yield a table, its columns in as many blocks as the width asks for; each block repeats the first column."""
+    """Yield a table in as many blocks of columns as the width requires; each block repeats the first column."""
     names = [_label(row) for row in grid.rows]
     left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]
@@ -157,7 +157,7 @@ def _bottom_aligned(headings: Sequence[str]) -> list[str]:
 
 
 def _label(row: tuple[Cell, ...] | Section) -> str:
-    """Return a row's name, on several lines where it is long."""
+    """Return a row's name, on several lines if it is long."""
     if isinstance(row, Section):
         return row.text
     text = row[0].text.replace("`", "")

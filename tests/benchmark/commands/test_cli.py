@@ -152,7 +152,7 @@ def test_doctor_is_content(tabgenbench: Call, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_terminated_run_leaves_a_clean_store(tmp_path: Path) -> None:
-    """SIGTERM ends the run with 130, and the same command goes on."""
+    """SIGTERM ends the run with status 130, and the same command resumes it."""
     command = [
         sys.executable,
         "-c",
@@ -182,7 +182,7 @@ def test_a_terminated_run_leaves_a_clean_store(tmp_path: Path) -> None:
 def test_a_run_terminated_before_its_first_cell_leaves_no_temporary_file(
     tmp_path: Path, line: str, flags: tuple[str, ...]
 ) -> None:
-    """Also where it is told so twice: the fork server runs already, and may still import."""
+    """Also after two signals, while the fork server is running and may still be importing."""
     temporary = tmp_path / "t"
     temporary.mkdir()
     command = [

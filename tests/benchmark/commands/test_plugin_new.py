@@ -1,4 +1,4 @@
-"""What `plugin new` writes works as it is, and `plugin check` says so."""
+"""The distribution that `plugin new` writes works unchanged, and `plugin check` confirms it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMMAND = "from tabgenbench.commands.cli import main; main()"
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Lay down beside the module what an installer would; returns the environment of a process that finds it."""
+    """Write an installer's metadata beside the module; return the environment of a process that finds the plugin."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
     info.mkdir()

@@ -29,7 +29,7 @@ class Plugin:
 
 @pytest.fixture(autouse=True)
 def unfit(plugin_module: Path) -> None:
-    """A plugin with a generator and a metric whose ``Config`` is no class of options."""
+    """A plugin with a generator and a metric whose ``Config`` is not a subclass of ``Options``."""
     plugin_module.write_text(plugin_module.read_text() + UNFIT)
 
 

@@ -25,7 +25,7 @@ SIDES = ("train", "validation", "test")
 
 
 def obs_table(conditions: list[str], donors: list[str] | None = None) -> Table:
-    """A table of one zero feature: only its rows matter here."""
+    """A table with one feature that is always zero: only the rows matter here."""
     obs = pd.DataFrame({"c": conditions}, index=[f"s{i}" for i in range(len(conditions))])
     if donors is not None:
         obs["d"] = donors

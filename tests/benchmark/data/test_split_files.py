@@ -28,7 +28,7 @@ MakeTable = Callable[..., Table]
 
 
 def is_mapped(values: object) -> bool:
-    """Whether an array lies in a file: memory maps give views of memory maps."""
+    """Whether an array is mapped from a file; slices of memory maps are views of memory maps."""
     while values is not None:
         if isinstance(values, np.memmap):
             return True
@@ -195,7 +195,7 @@ def test_equal_splits_are_the_same_whoever_wrote_them(make_table: MakeTable, tmp
             folder.mkdir()
             written(folder, make_table(csr=csr))
         assert same_split(*folders)
-        # An attribute, such as another version of a library writes, is no value.
+        # Attributes do not count as values: another version of a library can write other attributes.
         with h5py.File(folders[0] / "train.h5ad", "r+") as handle:
             handle.attrs["written-by"] = "another version"
         (folders[0] / "conditions.json").write_text(

@@ -32,7 +32,7 @@ def test_log2p1_is_undone_to_float32_rounding(values: np.ndarray) -> None:
     table = plain(values, log2p1=True)
     transform = Transform.fit(table)
     back = transform.invert(transform.apply(table))
-    # One rounding of the standardised value, seen through the slope of 2^y: |y| eps ln 2 of x + 1, y up to 32 + spread.
+    # Rounding of the standardised value times the slope of 2^y: |y| eps ln 2 relative to x + 1, y up to 32 + spread.
     spread = np.abs((np.log2(values.astype(float) + 1) - transform.mean) / transform.std) * transform.std
     slack = 4 * np.finfo(np.float32).eps * (1 + spread) * (values.astype(float) + 1)
     assert (np.abs(back.dense().astype(float) - values) <= slack).all()
@@ -59,7 +59,7 @@ def test_training_rows_have_mean_0_and_sd_1_or_0(values: np.ndarray, log2p1: boo
     sd = standardized.std(axis=0)
     constant = values.max(axis=0) == values.min(axis=0)
     np.testing.assert_allclose(sd[constant], 0, atol=1e-6)
-    # A spread near float32's resolution of the logarithm may round away: such a column is neither 0 nor 1 for sure.
+    # A spread near float32's resolution of the logarithm can vanish by rounding, so such columns are not checked.
     clear = ~constant & (values.max(axis=0) - values.min(axis=0) > 1e-2 * (values.max(axis=0) + 1))
     np.testing.assert_allclose(sd[clear], 1, rtol=1e-4)
 

@@ -46,7 +46,7 @@ def test_what_some_models_import_is_named_where_it_was(monkeypatch: pytest.Monke
 def test_records_name_the_versions_of_their_plugin_and_of_what_it_imported(
     tabgenbench: Call, plugin_module: Path
 ) -> None:
-    (plugin_module.parent / "ctgan.py").touch()  # that of the library takes seconds to import
+    (plugin_module.parent / "ctgan.py").touch()  # the import of the library takes seconds
     text = plugin_module.read_text()
     plugin_module.write_text(text.replace("self.train = train", "import ctgan; self.train = train"))
     names = ("honest", "raises", "exits")

@@ -141,7 +141,7 @@ def test_limits_and_workers_are_refused(options: dict[str, Any], words: str) -> 
 
 
 def control_bits() -> int:
-    """Return what the register MXCSR says of rounding and denormals, without what happened so far."""
+    """Return the bits of the register MXCSR for rounding and denormals, without its status flags."""
     return int.from_bytes(float_environment()[28:32], "little") & ~0x3F
 
 

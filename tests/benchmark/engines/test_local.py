@@ -301,7 +301,7 @@ def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:
 def test_a_limit_is_that_of_the_phase_that_had_begun_by_then(
     tmp_path: Path, functions: object, monkeypatch: pytest.MonkeyPatch, limit: dict[str, Any]
 ) -> None:
-    look, delays = Watch.look, [4.0]  # as where the supervisor waits for a processor
+    look, delays = Watch.look, [4.0]  # as if the supervisor waits for a processor
 
     def look_late(watch: Watch) -> Any:
         time.sleep(delays.pop() if delays else 0.0)

@@ -8,7 +8,7 @@ import pytest
 from tabgenbench.engines.memory import group_limit, machine_memory
 
 GIB = 2**30
-NO_LIMIT = str(2**63 - 4096)  # what the first version of control groups has where there is none
+NO_LIMIT = str(2**63 - 4096)  # the value of control groups version 1 for no limit
 SLURM = "slurm/uid_1000/job_7/step_0"
 
 

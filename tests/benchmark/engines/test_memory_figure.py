@@ -1,4 +1,4 @@
-"""The recorded peak of memory is what a cell took, wherever in its process tree it took it."""
+"""The recorded peak memory of a cell includes its whole process tree."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def label(place: str) -> str:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_peak_of_a_gibibyte(tmp_path: Path, workers: int) -> None:
-    """With two workers the cells run beside each other, and beside cells that take no memory."""
+    """With two workers, the cells run in parallel with each other and with cells that need no memory."""
     idle = "measured:seconds=1.0"
     found = peaks(tmp_path, [label(PLACES[0]), idle, *map(label, PLACES[1:])], workers=workers)
     assert {place: found[label(place)] / GIBIBYTE for place in PLACES} == pytest.approx(

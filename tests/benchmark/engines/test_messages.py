@@ -1,4 +1,4 @@
-"""The pipe between a worker and its supervisor, whatever is written into it."""
+"""The pipe between a worker and its supervisor, with valid and with invalid messages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Exits:
 
 
 class Unreadable:
-    """Can be pickled, and not unpickled."""
+    """Can be pickled, but not unpickled."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return (int, ("no number",))

@@ -220,11 +220,11 @@ def go_on(tmp_path: Path) -> Callable[[], None]:
 
 @pytest.fixture
 def cluster(start: Start, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a cluster whose nodes offer 8 GiB, or what a test says."""
+    """The address of a cluster whose nodes offer 8 GiB, or the memory that a test specifies."""
     program = start("-c", CLUSTER, str(getattr(request, "param", 8 * GIBIBYTE)))
     assert program.stdout is not None
     yield program.stdout.readline().strip()
-    program.communicate(timeout=PATIENCE)  # its input ends, and so does the cluster
+    program.communicate(timeout=PATIENCE)  # the end of its input ends the cluster
 
 
 @pytest.mark.alone

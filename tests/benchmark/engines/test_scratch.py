@@ -14,7 +14,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """An empty folder of an ordinary user, which this process is for a while: the superuser may remove anything."""
+    """An empty folder of an ordinary user; this process runs as that user, because root can remove any file."""
     before = os.geteuid()
     if before == 0:
         os.seteuid(NOBODY)

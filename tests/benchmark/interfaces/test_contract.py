@@ -1,4 +1,4 @@
-"""Each way to break the contract is found by the clause that is about it, and by no other."""
+"""Each violation of the contract is found by the clause that concerns it, and by no other clause."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tabgenbench import (
 
 
 class Resample(Generator):
-    """Training rows at random, labelled as asked."""
+    """Random training rows with the requested conditions."""
 
     name = "resample"
     card = Card("training rows at random")
@@ -189,7 +189,7 @@ def test_options_are_given_and_checked() -> None:
 
 
 class MeanError(Metric):
-    """Largest difference of a feature's mean."""
+    """Largest difference between real and synthetic means of a feature."""
 
     name = "mean-error"
     scores = (ScoreSpec(name="mean-error", direction="lower", low=0.0, description="largest difference of means"),)
@@ -204,7 +204,7 @@ class MeanError(Metric):
 
 
 class WrongDirection(MeanError):
-    """Real rows agree with the test rows best, so that higher is better."""
+    """A score for which real rows are best and higher is better."""
 
     scores = (ScoreSpec(name="agreement", direction="lower", low=0.0, high=1.0, description="1 - correlation error"),)
 

@@ -97,7 +97,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def doctor(engine: Engine) -> Callable[[list[EntryPoint]], dict[str, PluginReport]]:
-    """Ask the doctor about the plugins of entry points; returns the reports by plugin."""
+    """Run the doctor on the plugins of entry points; return its reports by plugin."""
 
     def ask(points: list[EntryPoint]) -> dict[str, PluginReport]:
         plugins = make_manager(points=points)
@@ -252,10 +252,10 @@ def test_two_plugins_of_one_name_are_listed_with_both_distributions(install: Ins
 def test_a_missing_extra_is_no_problem(
     install: Install, doctor: Doctor, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str
 ) -> None:
-    """Also where the import is inside a function, so that the class itself can be had."""
+    """Also if the import is inside a function, so that the class itself can be imported."""
     names = lazy("metrics", ("needs-more", "extra_target:Mine"), extra="moon")
     points = install("tgb-extra", extra_names=names, extra_target=code)
-    own = tmp_path / "own" / "tabgenbench-0.1.dist-info"  # the distribution as it would be with one more extra
+    own = tmp_path / "own" / "tabgenbench-0.1.dist-info"  # the distribution with one more extra
     own.mkdir(parents=True)
     (own / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: tabgenbench\nVersion: 0.1\nProvides-Extra: moon\n"

@@ -71,7 +71,7 @@ def test_a_card_names_file_and_roles_and_options_win_over_it(write: Write) -> No
     assert (source.name, source.card.title, source.card.citation) == ("mine", "My table", "Me, 2024")
     assert table.schema == Schema(conditions=("sex",), batch="donor")
     assert (table.scale, table.log2p1, list(table.obs.index[:2])) == ("counts", True, ["S0", "S1"])
-    assert source.config == FileSource.Config()  # nothing was said beside the card
+    assert source.config == FileSource.Config()  # no output except for the card
     other = FileSource.from_path(card, {"log2p1": False, "name": "raw"})
     assert (other.name, other.load().log2p1) == ("raw", False)
 

@@ -138,7 +138,7 @@ class Model:
 
 
 def session_class(source: str) -> type:
-    """Return the class of a cell, as a notebook defines it: in the namespace of ``__main__``, without a file."""
+    """Return a class as a notebook cell defines it: in the namespace of ``__main__``, without a source file."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(compile(source, "<cell>", "exec"), namespace)
     found: type = namespace["Model"]

@@ -15,7 +15,7 @@ from tabgenbench.registry.lazy import load_target, target_of
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module on the path with a plugin, a plugin of another name and an object that is none."""
+    """A module on the path with a plugin, a plugin of another name and an object that is not a plugin."""
     (tmp_path / "lazy_example.py").write_text(
         "class Mine:\n    name = 'mine'\n\nclass Other:\n    name = 'other'\n\nx = 3\n"
     )

@@ -15,7 +15,7 @@ Distribution = Callable[..., list[EntryPoint]]
 
 
 class Quiet(Generator):
-    """A generator that is only named here."""
+    """A generator of which only the name matters."""
 
     name = "quiet"
     card = Card("says nothing")
@@ -24,11 +24,11 @@ class Quiet(Generator):
         """Learn nothing."""
 
     def sample(self, conditions: Any, context: Any) -> Any:
-        """Give nothing."""
+        """Return no rows."""
 
 
 class Good:
-    """A plugin as it should be."""
+    """A valid plugin."""
 
     def __init__(self) -> None:
         self.finished: list[str] = []
@@ -44,7 +44,7 @@ class Good:
 
 @pytest.fixture
 def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distribution:
-    """Install a distribution with one module in a folder of its own; returns its entry points."""
+    """Install a distribution with one module in its own folder; return its entry points."""
 
     def install(name: str, code: str) -> list[EntryPoint]:
         module = name.replace("-", "_")

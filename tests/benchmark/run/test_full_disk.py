@@ -1,4 +1,4 @@
-"""A run whose store is on a disk that is full."""
+"""A run whose store is on a full disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MiB in memory; the test is skipped where this user may not mount one."""
+    """A disk of 1 MiB in memory; the test is skipped if this user may not mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""A run that is killed again and again goes on each time where it was, and leaves nothing else."""
+"""A run that is killed repeatedly resumes each time, and leaves no processes or temporary files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ARGUMENTS = [
 
 
 class Runner:
-    """Starts runs of one suite on one store, and looks at what they leave."""
+    """Starts runs of one suite on one store, and inspects what remains after them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.mark = folder, f"HOSTILE_MARK={uuid.uuid4().hex}"
@@ -53,7 +53,7 @@ class Runner:
             assert process.wait(timeout=300) == 0, (self.folder / "said").read_text()[-3000:]
 
     def kill_at(self, seconds: float) -> bool:
-        """Start a run and kill it so many seconds after it began with its first cell; say whether it still ran."""
+        """Start a run, kill it this many seconds after its first cell starts, and return whether it still ran."""
         begun = self.events.stat().st_size
         with self.start() as process:
             deadline = time.monotonic() + WAIT_SECONDS
@@ -67,7 +67,7 @@ class Runner:
             return status != 0
 
     def living(self, *, patience: float) -> list[str]:
-        """Return what the processes are that a run has left, once there are none or patience, in seconds, ends."""
+        """Return the processes that a run has left, after waiting up to ``patience`` seconds for them to end."""
         deadline = time.monotonic() + patience
         while True:
             found = []
@@ -120,7 +120,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path, w
         assert killed.living(patience=5.0) == []
         killed.check_readable()
         after = killed.fits()
-        assert before.items() <= after.items()  # no finished cell was done again
+        assert before.items() <= after.items()  # no finished cell was repeated
     before = killed.fits()
     killed.finish()
     assert before.items() <= killed.fits().items()
@@ -128,7 +128,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_bytes(tmp_path: Path, w
 
 
 def check_end(killed: Runner, expected: dict[str, bytes]) -> None:
-    """Check that a run which came to its end has the scores of an undisturbed one, and that nothing else is left."""
+    """Check that a completed run has the scores of an undisturbed run, and that nothing else is left."""
     assert killed.scores() == expected
     assert killed.living(patience=5.0) == []
     assert list(killed.temporary.rglob("*")) == []

@@ -137,7 +137,7 @@ def make_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
 
 @pytest.fixture
 def ask(engine: Engine, tmp_path: Path) -> Callable[..., Preflight]:
-    """Ask about cells."""
+    """Run preflight on cells."""
 
     def ask(*cells: Cell, memory: int | None = None, seconds: float = 60.0) -> Preflight:
         return find_refusals(cells, SCHEMAS, engine, memory=memory, folder=tmp_path, seconds=seconds)

@@ -102,7 +102,7 @@ def garble(path: Path) -> None:
     path.write_bytes(content[:10] + b"?" + content[11:])
 
 
-# A changed byte inside a large table is not looked for.
+# A changed byte inside a large table is not detected.
 HARMS = [(name, harm) for name in ("train.h5ad", "validation.h5ad", "test.h5ad") for harm in (cut, Path.unlink)]
 HARMS += [(name, harm) for name in ("split.json", "conditions.json") for harm in (cut, Path.unlink, garble)]
 

@@ -21,7 +21,7 @@ ARGUMENTS = ["-g", "cvae:epochs=40,hidden=[16],latent=2", "-m", "moments", "--sp
 
 
 def on_terminal(folder: Path, columns: int) -> str:
-    """Run with standard error on a pseudo-terminal of this width and return what it shows."""
+    """Run with standard error on a pseudo-terminal of this width and return the output."""
     own, other = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
     with subprocess.Popen(

@@ -14,7 +14,7 @@ from tabgenbench.store.store import Store
 Call = Callable[..., int]
 pytestmark = pytest.mark.usefixtures("plugin_module")
 BASE = ("run", "quickstart", "-d", "wdbc", "--splits", "1", "--draws", "2", "--threads", "1")
-INLINE = (*BASE, "--executor", "inline")  # where a process of its own is not the point
+INLINE = (*BASE, "--executor", "inline")  # where a separate process does not matter
 
 
 def records(store: str = "store") -> dict[str, CellRecord]:
@@ -71,7 +71,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
     assert "expected a finite number" in score("store", "honest", "missing").reason
     assert score("store", "honest", "needs").status == "skipped"
 
-    # The honest scores are what they are without the hostile ones.
+    # The scores of the honest generators are the same without the hostile ones.
     assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "--store", "alone") == 0
     assert score("alone", "honest", "mean") == score("store", "honest", "mean")
 
@@ -172,7 +172,7 @@ def test_what_needs_more_memory_than_the_limit_is_not_begun(
     assert "0 of 1 cells ok, 1 skipped" in err
     assert tabgenbench(*arguments, "--dry-run", "--memory", "0.0001") == 0
     assert "refused" in capsys.readouterr().out
-    assert tabgenbench(*arguments) == 0  # asked again: with more memory it is trained
+    assert tabgenbench(*arguments) == 0  # not refused again: with more memory it is trained
     assert "1 of 1 cells ok" in capsys.readouterr().err
 
 
@@ -195,7 +195,7 @@ def test_removed_tables_are_sampled_again_for_a_new_metric(tabgenbench: Call) ->
 
 
 def make_fail_on_demand(plugin_module: Path) -> Path:
-    """Have the generators fail as long as the file that is returned exists."""
+    """Make the generators fail as long as the returned file exists."""
     fails = plugin_module.with_name("fails")
     line = f"if os.path.exists({str(fails)!r}): raise ValueError('no luck')"
     text = plugin_module.read_text()
@@ -223,7 +223,7 @@ def test_a_retraining_that_fails_leaves_what_is_ok(
 
     for folder in Path("store").glob("cells/*/synthetic"):
         shutil.rmtree(folder)
-    assert tabgenbench(*arguments, "-m", "gamma") == 1  # tables that are gone are sampled by training
+    assert tabgenbench(*arguments, "-m", "gamma") == 1  # tables that were removed are sampled again, after training
     assert records()["honest"].status == "ok"
     assert score("store", "honest", "mean").status == "ok"
     fails.unlink()

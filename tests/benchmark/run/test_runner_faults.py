@@ -1,4 +1,4 @@
-"""A runner whose limits are others than those of the next one, and one whose file system fails; nothing is trained."""
+"""Runners with different limits on one store, and a runner whose file system fails; nothing is trained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GIBIBYTE = 2**30
 
 
 class Large(Generator):
-    """Says that it needs 6 GiB."""
+    """Estimates a memory of 6 GiB."""
 
     name, card = "large", Card("says that it needs 6 GiB")
 
@@ -46,9 +46,9 @@ class Large(Generator):
 
 
 class Fake(Engine):
-    """An engine: asks generators in this process, and has ``fit`` in place of a training.
+    """An engine that runs preflight in this process and calls ``fit`` instead of training.
 
-    One that never ends does so when the engine is closed, as a process would.
+    A task that never ends is ended when the engine is closed, like a process.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Fake(Engine):
         return options
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
-        """Do the task at once."""
+        """Run the task immediately."""
         future: Future[Outcome] = Future()
         if not isinstance(task.payload, FitPayload):
             self.asked()
@@ -85,7 +85,7 @@ class Fake(Engine):
         return future
 
     def close(self) -> None:
-        """End what never ends."""
+        """End the tasks that never end."""
         self.closed = True
         for future in self._endless:
             future.set_result(Outcome(status="crashed", reason="ended", phases={"fit": Usage()}))
@@ -99,7 +99,7 @@ def plugins() -> Plugins:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Callable[..., Run]:
-    """Make a run of one or more cells of `Large` on one store, which each run opens for itself."""
+    """Create runs of one or more cells of `Large` on one store; each run opens the store itself."""
 
     def begin(*, seeds: int = 1, **options: Any) -> Run:
         store = Store(tmp_path / "store")
@@ -155,7 +155,7 @@ def test_what_another_runner_refuses_is_trained_by_one_that_can(begin: Callable[
     executor = Fake(fit)
     execute(run, plugins, lambda: executor)
     assert [problem.cell[-1] for problem in beside.skipped] == ["0", "1"]
-    assert "limit 1.0 GiB (--memory)" in beside.skipped[0].reason  # of the cell that is in training, too
+    assert "limit 1.0 GiB (--memory)" in beside.skipped[0].reason  # also of the cell that is in training
     assert beside.problems == []
     assert executor.fits == 2
     assert [record.status for record in run.store.cells()] == ["ok", "ok"]
@@ -232,7 +232,7 @@ def test_a_run_without_a_heartbeat_ends_what_it_trains(
         raise OSError(errno.ESTALE, "Stale file handle")
 
     monkeypatch.setattr(Claims, "refresh", fail)
-    run, executor = begin(), Fake(lambda: None)  # a training that ends with the executor alone
+    run, executor = begin(), Fake(lambda: None)  # a training that ends only with the executor
     with pytest.raises(StoreError, match=r"store cannot be .* \(Stale file handle\).*repeat the command to resume"):
         execute(run, plugins, lambda: executor)
     assert executor.closed

@@ -1,4 +1,4 @@
-"""Two runs on one store share its cells: none is done twice, none is lost."""
+"""Two runs on one store share its cells: no cell runs twice and no cell is lost."""
 
 from __future__ import annotations
 
@@ -78,4 +78,4 @@ def test_when_one_of_two_is_killed_the_other_finishes_everything(tmp_path: Path)
         ends = [first.wait(timeout=60), second.wait(timeout=300)]
     assert ends == [-signal.SIGKILL, 0], (tmp_path / "said").read_text()[-3000:]
     check_complete(tmp_path)
-    assert CELLS <= count_fits(tmp_path) <= CELLS + 2  # the two cells that the killed run was at may begin anew
+    assert CELLS <= count_fits(tmp_path) <= CELLS + 2  # the two cells of the killed run may run again

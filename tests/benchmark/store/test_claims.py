@@ -49,7 +49,7 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def start(store: Store) -> Iterator[Start]:
-    """Start a process that has ``claims`` of the store and does what a script says."""
+    """Start a process that runs a script with ``claims`` of the store."""
     running: list[subprocess.Popen[str]] = []
 
     def begin(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -75,7 +75,7 @@ def send(process: subprocess.Popen[str]) -> None:
 
 
 def write_claim(store: Store, key: str = "abc", **changes: object) -> Path:
-    """Write the claim of this process, changed."""
+    """Write the claim of this process with changed fields."""
     path = store.root / "claims" / f"{key}.json"
     store.write_text(path, Owner.this_process().model_copy(update=changes).model_dump_json())
     return path
@@ -115,7 +115,7 @@ def test_looking_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_processes_that_race_get_every_key_once(store: Store, start: Start) -> None:
-    for i in range(0, 150, 3):  # a third of them was held by a process that is gone
+    for i in range(0, 150, 3):  # a third of them was held by a process that has ended
         write_claim(store, f"key{i}", started=1)
     processes = [start(RACE, 150) for _ in range(4)]
     assert [line(process) for process in processes] == ["ready"] * 4
@@ -156,7 +156,7 @@ def test_the_claim_of_a_killed_process_is_free_at_once(store: Store, start: Star
     assert not claims.acquire("abc")
     process.kill()
     while (owner := claims.holder("abc")) is not None and owner.pid == process.pid:
-        time.sleep(0.01)  # the kernel takes a moment; nobody reaps it meanwhile
+        time.sleep(0.01)  # the kernel takes a moment; no process reaps it meanwhile
     assert claims.dead() == ["abc"]
     assert claims.acquire("abc")
 
@@ -183,7 +183,7 @@ def test_a_claim_from_elsewhere_holds_until_it_expires(store: Store, change: dic
 def test_a_claim_of_a_process_that_is_hidden_holds_until_it_expires(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Under ``hidepid`` another user's process may be the owner, or one that has its number since."""
+    """With ``hidepid``, another user's process may be the owner, or a later process with the same number."""
     path, claims = write_claim(store, pid=1, started=1), Claims(store)
     read_text = Path.read_text
 
@@ -233,7 +233,7 @@ def test_a_refresh_that_fails_gives_no_claim_up(store: Store, monkeypatch: pytes
     assert path.stat().st_mtime > 1000
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", fail)
-        claims.close()  # nothing more can be done
+        claims.close()  # no further attempt is possible
 
 
 def test_a_claim_that_was_lost_is_left_to_who_has_it(store: Store) -> None:

@@ -54,7 +54,7 @@ def cell(key: str, **values: Any) -> CellRecord:
 
 
 def add(store: Store, key: str, *, scores: dict[str, float] | None = None, **values: Any) -> None:
-    """Put a cell into a store: with a synthetic table if it is ok, and scores of metrics with an artifact each."""
+    """Add a cell to a store: a synthetic table if it is ok, and scores of metrics with one artifact each."""
     record = cell(key, **values)
     if record.status == "ok":
         path = store.draw_path(key, 0)
@@ -67,7 +67,7 @@ def add(store: Store, key: str, *, scores: dict[str, float] | None = None, **val
 
 
 def add_score(store: Store, key: str, metric: str, value: float | None) -> None:
-    """Put the score of a metric into a store; None for one that failed."""
+    """Add the score of a metric to a store; None for a failed metric."""
     folder = store.cell_folder(key) / "scores"
     store.write_text(folder / f"{metric}-key.points.csv", f"x\n{value}\n")
     draws = [] if value is None else [DrawScores(draw=0, scores={metric: value})]
@@ -81,7 +81,7 @@ def row(key: str, **scores: str) -> SuiteRow:
 
 
 def files(store: Store, *, below: str = "") -> dict[str, bytes]:
-    """Return the bytes of every file of a store but the lock of its claims and its own marker."""
+    """Return the bytes of every file of a store except for the lock of its claims and its marker."""
     paths = [path for path in (store.root / below).rglob("*") if path.is_file()]
     content = {str(path.relative_to(store.root)): path.read_bytes() for path in paths}
     return {name: data for name, data in content.items() if name not in ("claims/.lock", "store.json")}
@@ -89,7 +89,7 @@ def files(store: Store, *, below: str = "") -> dict[str, bytes]:
 
 @pytest.fixture
 def stores(tmp_path: Path) -> list[Store]:
-    """Two sources and a target."""
+    """Two source stores and a target store."""
     made = [Store(tmp_path / name) for name in ("one", "two", "target")]
     for store in made:
         store.prepare()
@@ -140,7 +140,7 @@ def test_stores_are_joined_cell_by_cell_and_score_by_score(stores: list[Store]) 
     assert score_of(target, "b", "gamma") == 0.75
     kept = target.read_cell("a")
     assert kept is not None
-    assert kept.environment.cpu == ""  # the record of the store that came first
+    assert kept.environment.cpu == ""  # the record of the first store
     assert (target.cell_folder("a") / "scores" / "mean-key.points.csv").read_text() == "x\n0.5\n"
     assert not list((target.root / "tmp").iterdir())
     assert not list((target.root / "claims").glob("*.json"))
@@ -173,7 +173,7 @@ def test_what_is_ok_replaces_what_is_not(stores: list[Store]) -> None:
 def test_a_failed_cell_gives_way_with_all_that_is_left_of_it(stores: list[Store]) -> None:
     source, _, target = stores
     add(target, "a", scores={"gamma": 0.5})
-    target.write_cell(cell("a", status="failed"))  # trained again since, and failed
+    target.write_cell(cell("a", status="failed"))  # retrained since, and failed
     add(source, "a", scores={"mean": 0.25})
     shutil.rmtree(source.cell_folder("a") / "synthetic")
     assert merge_store(source, target).conflicts == []
@@ -190,7 +190,7 @@ def test_other_scores_under_one_key_are_a_conflict(stores: list[Store]) -> None:
     (sentence,) = report.conflicts
     assert all(word in sentence for word in ("cell a", "quiet:a · tiny · split 0 · seed 0", "gamma", str(source.root)))
     assert {name: files(target)[name] for name in before} == before
-    assert target.read_score("a", "mean-key") is None  # of another training than what is kept
+    assert target.read_score("a", "mean-key") is None  # of a different training than the kept table
     assert score_of(target, "b", "gamma") == 0.25
 
 
@@ -204,7 +204,7 @@ def test_scores_of_two_trainings_without_a_common_metric_are_a_conflict(stores: 
     if known == "file":
         source.draw_path("a", 0).write_bytes(b"TABLE of a")
     report = merge_store(source, target)
-    if known == "nothing":  # nobody can tell
+    if known == "nothing":  # cannot be known
         assert (report.conflicts, score_of(target, "a", "mean")) == ([], 0.5)
         return
     (sentence,) = report.conflicts

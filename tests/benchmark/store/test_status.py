@@ -56,7 +56,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def ask(store: Store, *keys: str, name: str = "suite", labels: dict[str, str] | None = None) -> SuiteRecord:
-    """Write a suite of cells, each scored by one metric."""
+    """Write a suite of cells, each with one metric."""
     rows = [
         SuiteRow(
             key=key,
@@ -75,7 +75,7 @@ def ask(store: Store, *keys: str, name: str = "suite", labels: dict[str, str] | 
 
 
 def finish(store: Store, key: str, *, seconds: float = 10.0, metric: str | None = "ok") -> None:
-    """Write a cell that took some seconds to train, a tenth of it to sample, and one to score."""
+    """Write a cell with this training time, a tenth of it for sampling, and one second for scoring."""
     phases = {"fit": Phase(status="ok", seconds=seconds), "sample": Phase(status="ok", seconds=seconds / 10)}
     store.write_cell(cell(key, phases=phases))
     if metric is not None:
@@ -98,7 +98,7 @@ def claim(store: Store, key: str, *, age: float = 0.0, **changes: Any) -> None:
 def test_every_cell_counts_once(store: Store) -> None:
     suite = ask(store, *"abcdefgh")
     finish(store, "a")
-    finish(store, "b", metric=None)  # trained, and has to be scored
+    finish(store, "b", metric=None)  # trained, but not yet scored
     finish(store, "c", metric="crashed")
     finish(store, "d", metric="skipped")
     store.write_cell(cell("e", status="timeout", reason="took longer than 5 s"))
@@ -119,7 +119,7 @@ def test_a_claim_counts_where_there_is_work_and_its_owner_lives(store: Store) ->
     claim(store, "a")  # about to be given back
     store.write_cell(cell("b", status="failed"))
     claim(store, "b")  # tried again
-    claim(store, "c", started=1)  # its process is gone
+    claim(store, "c", started=1)  # its process has ended
     claim(store, "d", host="another")
     assert counts(find_standing(store, suite)) == (4, 1, 2, 0, 0, 1)
     os.utime(store.root / "claims" / "d.json", (1000, 1000))
@@ -136,7 +136,7 @@ def test_time_left_is_told_from_finished_cells_of_the_same_generator(store: Stor
     left = 166 + 12 + (166 + 12) / 2
     assert find_standing(store, suite).seconds_left == pytest.approx(left)
     claim(store, "d", age=100)
-    claim(store, "e", age=50)  # longer than it should take
+    claim(store, "e", age=50)  # longer than expected
     assert find_standing(store, suite).seconds_left == pytest.approx((66 + 0 + 89) / 2, abs=3)
     for key in "def":
         finish(store, key)

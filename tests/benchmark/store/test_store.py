@@ -214,7 +214,7 @@ def write_draws(store: Store, *, sizes: int = 2) -> CellRecord:
 
 
 def publish(store: Store, *, content: bytes, record: CellRecord | None = None) -> CellRecord:
-    """Put a synthetic table in place, and its record, as a run does when it has trained."""
+    """Write a synthetic table and its record, as a run does after training."""
     record = cell() if record is None else record
     folder = store.new_folder() / "synthetic"
     folder.mkdir()
@@ -261,7 +261,7 @@ def test_a_table_that_was_cut_off_is_quarantine_and_one_that_is_gone_is_not_miss
 
 
 def test_a_synthetic_table_that_changed_in_place_is_found(store: Store) -> None:
-    """A file of equal size with one other byte, where the record has the hashes."""
+    """A file of equal size with one different byte, if the record has hashes."""
     record, path = write_draws(store), store.draw_path("abc", 1)
     paths = [store.draw_path("abc", draw) for draw in range(2)]
     hashes = [hashlib.sha256(one.read_bytes()).hexdigest() for one in paths]
@@ -353,7 +353,7 @@ def test_leftovers_of_a_dead_process_are_removed_and_of_a_live_one_kept(store: S
     lost.mkdir()
     (lost / "train.h5ad").touch()
     (store.root / "tmp" / f"{dead_name('ab12ce')}.json").touch()
-    (store.root / "tmp" / dead_name("ab12cf", pid=os.getpid(), started=1)).touch()  # the number was used again
+    (store.root / "tmp" / dead_name("ab12cf", pid=os.getpid(), started=1)).touch()  # the number was reused
     with store.replacing(store.root / "x") as unfinished:
         unfinished.touch()
         Store(store.root).prepare()

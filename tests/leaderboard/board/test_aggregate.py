@@ -98,7 +98,7 @@ def test_models_first_then_controls_each_by_name(full_run: FakeRun) -> None:
 def test_the_best_model_is_marked_only_where_distinguishable(full_run: FakeRun) -> None:
     dataset = board_of(full_run).datasets[0]
     assert score_of(dataset, "cvae", "gamma").best
-    assert not score_of(dataset, "cvae", "variance-ratio").best  # two common splits do not tell
+    assert not score_of(dataset, "cvae", "variance-ratio").best  # two common splits are not sufficient
     assert not any(score.best for row in dataset.controls for score in row.scores)
     assert not any(row.scores[[c.title for c in dataset.columns].index("s-dend")].best for row in dataset.rows)
 
@@ -133,7 +133,7 @@ def test_one_split_has_no_interval_and_no_verdict(run: FakeRun) -> None:
     dataset = board.datasets[0]
     assert score_of(dataset, "cvae", "gamma").ci_low is None
     assert verdict_of(dataset, "cvae", "shuffled", "gamma").verdict == "too few splits"
-    assert "too few common splits to tell on: gamma" in comparison_sentences(dataset).controls["cvae"][0]
+    assert "too few common splits to compare on: gamma" in comparison_sentences(dataset).controls["cvae"][0]
 
 
 def test_configs_of_one_generator_have_rows_of_their_own(full_run: FakeRun) -> None:

@@ -51,23 +51,23 @@ def test_a_score_that_no_row_has_is_left_out(run: FakeRun) -> None:
     [
         (
             {"cvae": MIDDLE, "condition-mvn": BETTER, "shuffled": WORSE},
-            "On these scores cvae beats shuffled (better on one score at least, worse on none).",
-            "Every model is distinguishable from every other row on one of them at least.",
+            "On these scores cvae beats shuffled (better on at least one score, worse on none).",
+            "Every model is distinguishable from every other row on at least one of them.",
         ),
         (
             {"cvae": BETTER, "tvae": BETTER, "shuffled": WORSE, "truth": WORSE},
-            "On these scores cvae and tvae beat every control (better on one score at least, worse on none).",
-            "Not distinguishable on any of them: cvae from tvae.",
+            "On these scores cvae and tvae beat every control (better on at least one score, worse on none).",
+            "Not distinguishable on any of these scores: cvae from tvae.",
         ),
         (
             {"cvae": MIDDLE, "tvae": WORSE, "shuffled": WORSE, "truth": WORSE, "condition-mvn": SAME},
-            "On these scores cvae beats every control but condition-mvn; tvae beats no control (better on one score "
-            "at least, worse on none).",
-            "Not distinguishable on any of them: cvae from condition-mvn; tvae from shuffled and truth.",
+            "On these scores cvae beats every control but condition-mvn; tvae beats no control (better on at least one "
+            "score, worse on none).",
+            "Not distinguishable on any of these scores: cvae from condition-mvn; tvae from shuffled and truth.",
         ),
         (
             {"cvae": MIDDLE[:1], "shuffled": WORSE[:1]},
-            "Rows can be told apart only where they share two splits: run with --splits 3.",
+            "A comparison needs at least two common splits: run with --splits 3.",
             None,
         ),
         ({"cvae": MIDDLE}, "There is nothing to compare: a suite needs a model and a control.", None),

@@ -33,7 +33,7 @@ def test_what_a_failed_cell_wrote_is_in_json_and_html_but_not_in_markdown(run: F
     [problem] = json.loads(files["board.json"])["datasets"][0]["problems"]
     assert (problem["output"], problem["output_key"]) == ("loading\nSegmentation <fault>", run.suite.rows[1].key)
     assert "<pre>loading\nSegmentation &lt;fault&gt;</pre>" in files["index.html"]
-    assert f"of <code>ctgan</code> wrote (<code>cells/{run.suite.rows[1].key}</code>)" in files["index.html"]
+    assert f"of <code>ctgan</code> (<code>cells/{run.suite.rows[1].key}</code>)" in files["index.html"]
     assert "Segmentation" not in files["README.md"]
 
 

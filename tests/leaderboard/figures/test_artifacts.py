@@ -20,7 +20,7 @@ UMAP, PAIRS = "umap-separability", "correlation-pairs"
 
 
 def artifact(run: FakeRun, row: SuiteRow, metric: str, name: str, lines: Sequence[str]) -> Path:
-    """Write an artifact, and the score that it belongs to."""
+    """Write an artifact and its score."""
     if metric not in row.scores:
         row.scores[metric] = run.key(row.key, metric)
         run.score(row, metric, {"umap-overall": 0.5} if metric == UMAP else {"correlation-spread": 1.25})
@@ -81,7 +81,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     page = files["README.md"].decode()
     assert page.count("figures/cells-umap") == 3
     assert "### Figures" in page
-    assert page.count("real and synthetic rows do not") == 1
+    assert page.count("real and synthetic rows are mixed") == 1
     for name, words in {
         "cells-umap-cvae": (
             "cvae on cells",
@@ -97,7 +97,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     }.items():
         text = " ".join(ElementTree.fromstring(files[f"figures/{name}.svg"]).itertext())
         assert [word for word in words if word not in text] == []
-    assert files["index.html"].decode().count("<svg") == 4  # the sheets, not each generator enlarged
+    assert files["index.html"].decode().count("<svg") == 4  # only the sheets, no enlarged figures
 
 
 def test_the_same_records_and_artifacts_give_the_same_bytes(pictured: FakeRun) -> None:
@@ -171,7 +171,7 @@ def test_a_board_is_rendered_where_a_metric_is_not_installed(
 
 
 class Drawing(Metric):
-    """A metric that draws what a test asks for."""
+    """A metric whose figures a test specifies."""
 
     name = UMAP
     wanted: Iterable[MetricFigure] = ()

@@ -15,7 +15,7 @@ WHERE = ("The full board is in board:", "  index.html")
 
 
 def fill(run: FakeRun, *, models: int, controls: int, datasets: int, label: str = "{}") -> str:
-    """Write a board of so many rows a dataset and return its headline."""
+    """Write a board with this many rows per dataset and return its headline."""
     for k in range(datasets):
         for i in range(models + controls):
             name = f"cvae:epochs={i}" if i < models else f"{CONTROLS[i % 5]}:seed={i}"
@@ -62,7 +62,7 @@ def test_any_board_fits_and_what_is_left_out_is_counted(
     assert len(rows) + counted == (models + controls) * min(datasets, 2)
     assert (f"{datasets - 2} more dataset" in text) == (datasets > 2)
     shown = {re.split(r" {2,}", line)[0] for line in rows}
-    assert len(shown) == len(rows) // min(datasets, 2)  # no two names are cut to the same text
+    assert len(shown) == len(rows) // min(datasets, 2)  # shortened names are distinct
     assert any(name.startswith(CONTROLS) for name in shown)
 
 

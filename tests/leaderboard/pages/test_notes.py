@@ -20,8 +20,7 @@ def test_notes_that_differ_in_numbers_alone_stand_once(run: FakeRun) -> None:
         text = f"{1000 + split} of 261,630 sampled values were negative and counted as 0"
         run.cell("ctgan", {"gamma": {"gamma": 0.1}}, split=split, notes=[text, SMALL])
     assert sentences(run) == [
-        "1000 of 261,630 sampled values were negative and counted as 0 "
-        "(`ctgan`; 2 more differ from it in numbers alone)",
+        "1000 of 261,630 sampled values were negative and counted as 0 (`ctgan`; 2 more with other numbers)",
         f"{SMALL} (`ctgan`)",
     ]
 
@@ -46,7 +45,7 @@ def test_a_list_has_an_end(run: FakeRun) -> None:
 
 def test_whether_rows_came_from_a_rule_is_said(run: FakeRun) -> None:
     run.cell("ctgan", {"gamma": {"gamma": 0.1}})
-    assert fallback_sentence(build_board(run.store, run.suite).datasets[0]).startswith("No row of any generator")
+    assert fallback_sentence(build_board(run.store, run.suite).datasets[0]).startswith("No generator sampled rows")
     fallback = Fallback(condition="colon, normal", rows=4, rule="pooled covariance")
     run.cell("condition-mvn", {"gamma": {"gamma": 0.1}}, fallbacks=[fallback])
     board = build_board(run.store, run.suite)

@@ -28,7 +28,7 @@ VOID = {"meta", "br", "link", "img", "hr"}
 
 
 class Outline(HTMLParser):
-    """Checks that elements nest, and collects ids and what refers to them."""
+    """Checks the nesting of elements, and collects ids and references to them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ def board_of(run: FakeRun) -> Board:
 
 
 def check_gold(name: str, text: str) -> None:
-    """Compare with a gold file; UPDATE_GOLD=1 writes it anew."""
+    """Compare with a gold file; UPDATE_GOLD=1 overwrites the file."""
     path = GOLD / name
     if os.environ.get("UPDATE_GOLD"):
         path.write_text(text, encoding="utf-8")
@@ -190,7 +190,7 @@ def test_a_board_without_any_score_still_shows_what_failed(run: FakeRun) -> None
 def test_the_legend_says_what_a_score_is_blind_to(full_run: FakeRun) -> None:
     text = render_board(board_of(full_run), ["md"])["README.md"].decode()
     assert "Blind to: variance, and anything inside a condition." in text
-    assert "The control that marks a bad value: `shuffled`." in text
+    assert "Control with a bad value: `shuffled`." in text
     assert "27 of 52 files, 1,078 rows; 3 splits (stratified, grouped)" in text
     assert "What condition-mvn is. Someone 2023. Licence: MIT. https://x.org/a_b" in text
 

@@ -38,9 +38,9 @@ def test_published_measured_and_controls_stand_side_by_side(run: FakeRun) -> Non
     line = f"| `cvae:epochs=30` | 0.984 | 6,859 | {interval} | 808 to 810 | {mvn} | not run |"
     assert line in page
     assert f"| `ctgan` | 0.592 | 6,859 | not run | - | {mvn} | not run |" in page
-    assert "There: all 52 files of RNAseqDB, 9,146 rows" in page
-    assert "Here: 27 of 52 files, 1,078 rows, 969 features; 808 to 810 rows trained on" in page
-    assert "Order by gamma there: `cvae` \\> `tvae`. Here, by means alone: `cvae` \\> `tvae`." in page
+    assert "Published: all 52 files of RNAseqDB, 9,146 rows" in page
+    assert "Here: 27 of 52 files, 1,078 rows, 969 features; 808 to 810 training rows" in page
+    assert "Published order by gamma: `cvae` \\> `tvae`. Order of the means here: `cvae` \\> `tvae`." in page
 
 
 def test_options_of_the_dataset_do_not_matter_but_its_name_does(run: FakeRun) -> None:

@@ -26,16 +26,19 @@ def page(run: FakeRun) -> str:
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"timing": True}, "Times were taken one cell at a time (`--timing`).\n"),
-        ({}, "Times were taken one cell at a time (one worker, without `--timing`).\n"),
-        ({"workers": 4}, "Times were taken with 4 cells at a time, so they are not of an idle machine (use `--timing`"),
+        ({"timing": True}, "Times were measured one cell at a time (`--timing`).\n"),
+        ({}, "Times were measured one cell at a time (one worker, without `--timing`).\n"),
+        (
+            {"workers": 4},
+            "Times were measured with 4 cells in parallel, so they are longer than on an idle machine (use",
+        ),
     ],
 )
 def test_a_board_says_in_which_mode_times_were_taken(run: FakeRun, setting: dict[str, Any], sentence: str) -> None:
     for split in range(2):
         run.cell("cvae", SCORES, split=split, environment=environment(**setting))
     assert sentence in page(run)
-    assert "do not compare" not in page(run)
+    assert "not comparable" not in page(run)
     text = " ".join(render_text(build_board(run.store, run.suite)).split())
     assert sentence.strip().replace("`", "") in text
 
@@ -45,9 +48,9 @@ def test_mixed_modes_are_warned_of(run: FakeRun) -> None:
     for split in range(2):
         run.cell("shuffled", SCORES, split=split, environment=environment(workers=2))
     sentence = (
-        "Times were taken in different modes and do not compare: one cell at a time (`--timing`), 1 cell; with 2 cells "
-        "at a time, so they are not of an idle machine (use `--timing` to compare them), 2 cells. Use `--timing` for "
-        "all."
+        "Times were measured in different modes and are not comparable: one cell at a time (`--timing`), 1 cell; with "
+        "2 cells in parallel, so they are longer than on an idle machine (use `--timing` for comparable times), "
+        "2 cells. Use `--timing` for all."
     )
     assert sentence in page(run)
 
@@ -56,16 +59,16 @@ def test_different_machines_are_warned_of(run: FakeRun) -> None:
     run.cell("cvae", SCORES, environment=environment(timing=True, cpu="B|CPU", threads=2, gpu="G"))
     run.cell("shuffled", SCORES, environment=environment(timing=True))
     text = page(run)
-    assert "Times were taken on different processors: A CPU, 1 cell; B\\|CPU, 1 cell; they do not compare." in text
-    assert "Times were taken on different numbers of threads: 1 thread, 1 cell; 2 threads, 1 cell; they" in text
-    assert "Times were taken on different devices: G, 1 cell; no GPU, 1 cell; they do not compare." in text
+    assert "Times were measured on different processors: A CPU, 1 cell; B\\|CPU, 1 cell; they are not" in text
+    assert "Times were measured on different numbers of threads: 1 thread, 1 cell; 2 threads, 1 cell; they" in text
+    assert "Times were measured on different devices: G, 1 cell; no GPU, 1 cell; they are not comparable." in text
     assert "| 1 (`--timing`) |" in text
 
 
 def test_a_cell_that_failed_has_no_time_to_compare(run: FakeRun) -> None:
     run.cell("cvae", SCORES, environment=environment(timing=True))
     run.broken("ctgan", "failed", "ValueError: no")
-    assert "Times were taken one cell at a time (`--timing`).\n" in page(run)
+    assert "Times were measured one cell at a time (`--timing`).\n" in page(run)
 
 
 def test_times_of_metrics_taken_otherwise_are_said_apart(run: FakeRun) -> None:
@@ -74,7 +77,7 @@ def test_times_of_metrics_taken_otherwise_are_said_apart(run: FakeRun) -> None:
     record = run.store.read_score(row.key, row.scores["gamma"])
     run.store.write_score(record, RunInfo(metric="gamma", seconds=1.0, environment=environment(workers=2)))
     text = page(run)
-    assert text.index("(`--timing`).") < text.index("with 2 cells at a time") < text.index("| metric |")
+    assert text.index("(`--timing`).") < text.index("with 2 cells in parallel") < text.index("| metric |")
 
 
 def test_start_up_is_no_cost(run: FakeRun) -> None:

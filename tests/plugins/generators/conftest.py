@@ -1,4 +1,4 @@
-"""Small tables, and a way to fit and sample a generator on them."""
+"""Small tables, and functions that fit and sample a generator on them."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ QUICK: dict[str, dict[str, Any]] = {
     "tvae": {"epochs": 3, "batch_size": 20, "compress_dims": [16, 8], "decompress_dims": [8, 16], "max_batches": 4},
     "wgan-gp": {"epochs": 3, "hidden": [16, 8], "latent": 4},
 }
-CHOOSES_BY_VALIDATION = {"cvae-selected"}  # fitted on training rows alone, these say what they miss
+CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say what is missing
 
 
 @pytest.fixture(scope="module", params=register_generators(), ids=lambda lazy: lazy.name)
 def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
-    """Every generator that ships, one after the other."""
+    """Every built-in generator in turn."""
     lazy: Lazy = request.param
     if lazy.extra:
-        pytest.importorskip(lazy.extra)  # each such extra is named for its package
+        pytest.importorskip(lazy.extra)  # each such extra has the name of its package
     return lazy.load()
 
 
@@ -74,7 +74,7 @@ def make_table() -> Callable[..., Table]:
 
 @pytest.fixture(scope="session")
 def fit() -> Callable[..., tuple[Generator, FitContext]]:
-    """Fit a generator class with options; returns it and the context with what it recorded."""
+    """Fit a generator class with options; return it and the context, which contains its reports."""
 
     def run(
         cls: type[Generator], train: Table, validation: Table | None = None, *, seed: int = 1, **options: Any
@@ -93,7 +93,7 @@ def fit() -> Callable[..., tuple[Generator, FitContext]]:
 
 @pytest.fixture(scope="session")
 def sample() -> Callable[..., tuple[Table, SampleContext]]:
-    """Sample a fitted generator; returns the table and the context with what it recorded."""
+    """Sample a fitted generator; return the table and the context, which contains its reports."""
 
     def run(generator: Generator, conditions: pd.DataFrame, *, seed: int = 2) -> tuple[Table, SampleContext]:
         context = SampleContext(device="cpu", seed=seed)
@@ -104,7 +104,7 @@ def sample() -> Callable[..., tuple[Table, SampleContext]]:
 
 @pytest.fixture(scope="session")
 def conditions() -> Callable[..., pd.DataFrame]:
-    """Make a frame of conditions to ask for from (tissue, status) pairs."""
+    """Create the frame of requested conditions from (tissue, status) pairs."""
 
     def make(*rows: Sequence[str]) -> pd.DataFrame:
         index = [f"asked{i}" for i in range(len(rows))]

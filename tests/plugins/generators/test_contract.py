@@ -1,4 +1,4 @@
-"""What every generator that ships has to keep: the shipped contract kit, and rules for small and odd tables."""
+"""Requirements for every built-in generator: the contract kit, and rules for small and unusual tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tabgenbench import Generator, Table, check_generator, failures
 
 Make = Callable[..., Any]
 CONTROLS = {"real-resample", "condition-mean", "condition-gaussian", "condition-mvn", "shuffled"}
-LEARNS: dict[str, dict[str, Any]] = {  # what a model needs to tell three conditions of 40 rows apart
+LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to separate three conditions of 40 rows
     "cvae": {"epochs": 80, "learning_rate": 1e-2},
     "cvae-selected": {"epochs": 30, "learning_rates": [1e-2]},
     "ctgan": {
@@ -30,7 +30,7 @@ LEARNS: dict[str, dict[str, Any]] = {  # what a model needs to tell three condit
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
 }
-JOIN_CONDITIONS = {"ctgan", "tvae"}  # to one column, so that they know no combination without a training row
+JOIN_CONDITIONS = {"ctgan", "tvae"}  # limited to one column, so that no combination lacks training rows
 LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")
 
 
@@ -51,7 +51,7 @@ def train(make_table: Make) -> Table:
 
 @pytest.fixture(scope="module")
 def fitted(generator_class: type[Generator], train: Table, fit: Make) -> Generator:
-    """Every generator, trained once on the default table: sampling changes nothing in it."""
+    """Every generator, trained once on the default table; sampling does not change it."""
     generator: Generator = fit(generator_class, train)[0]
     return generator
 
@@ -63,7 +63,7 @@ def test_the_shipped_kit_finds_nothing(generator_class: type[Generator], quick_o
 
 
 def nearest_conditions(made: Table, train: Table) -> np.ndarray[Any, Any]:
-    """Return for each row the condition whose training rows' mean is nearest."""
+    """Return for each row the condition with the nearest mean of training rows."""
     labels = train.conditions.agg(" ".join, axis=1).to_numpy(dtype=str)
     centres = {label: train.X[labels == label].mean(axis=0) for label in np.unique(labels)}
     distances = np.stack([((made.X - centre) ** 2).sum(axis=1) for centre in centres.values()])

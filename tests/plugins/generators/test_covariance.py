@@ -1,4 +1,4 @@
-"""The Ledoit-Wolf covariance against scikit-learn's, and what is drawn from it."""
+"""The Ledoit-Wolf covariance, compared with scikit-learn's, and samples from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CTGAN: its two implementations, its options, and that it declines what would not fit."""
+"""CTGAN: its two implementations, its options, and its refusal of tables that exceed the memory."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_decoder_mirrors_the_encoder(model: ConditionalVAE) -> None:
 
 def test_elbo_is_the_formula_row_by_row(model: ConditionalVAE) -> None:
     x, c, noise = batch()
-    model.eval()  # batch norm then treats rows one by one
+    model.eval()  # batch norm then treats rows independently
     terms = model.elbo(x, c, noise)
     reconstruction, kl = 0.0, 0.0
     for i in range(len(x)):

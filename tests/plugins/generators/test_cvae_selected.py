@@ -1,4 +1,4 @@
-"""The CVAE chosen by validation rows: the grid, the choice, what is recorded."""
+"""The CVAE selected by validation rows: the grid, the selection, the record."""
 
 from __future__ import annotations
 

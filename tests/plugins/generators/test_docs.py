@@ -1,4 +1,4 @@
-"""The page on generators: its code runs, its tables are true."""
+"""The page on generators: its code runs and its tables are correct."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Gaussian copula: what is sampled against the package's own sampling, margins, fallbacks."""
+"""The Gaussian copula: its margins and fallbacks, and a comparison of its samples with those of the package."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_rows_are_distributed_as_the_packages_own(distribution: str, make_table:
     synthesizer = _new_synthesizer(_frame(train), train.schema, distribution)
     synthesizer.fit({TABLE: _frame(train)})
     values = {"c0": "lung", "c1": "cancer"}
-    # The package draws one code for a condition, so it is asked in many small parts.
+    # The package draws one code per condition and call, so it is called for many small parts.
     parts = [synthesizer.sample_from_conditions([Condition(values, num_rows=30)])[TABLE] for _ in range(50)]
     theirs = pd.concat(parts)[[f"x{j}" for j in range(4)]].to_numpy()
     ours = made.X[:, :4]

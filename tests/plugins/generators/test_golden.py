@@ -1,7 +1,7 @@
-"""Golden scores: what each generator reaches on one tiny table. Maths unchanged means scores unchanged.
+"""Golden scores of each generator on one tiny table: if the mathematics is unchanged, the scores are unchanged.
 
-Scores are computed here, by plain NumPy. The tolerance leaves room for another machine's rounding, not for another
-rule. To renew after a change of the maths, run with ``-rP`` and copy what the test prints.
+Scores are computed here with plain NumPy. The tolerance allows the rounding of another machine, but no other algorithm.
+After an intended change of the mathematics, run with ``-rP`` and copy the printed scores.
 """
 
 from __future__ import annotations

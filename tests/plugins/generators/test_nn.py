@@ -1,4 +1,4 @@
-"""Pieces of networks."""
+"""Building blocks of networks."""
 
 from __future__ import annotations
 

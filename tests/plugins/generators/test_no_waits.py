@@ -1,4 +1,4 @@
-"""No epoch makes the host wait for the device: it reads no value of a tensor, and no shape depends on one."""
+"""During an epoch, the host never waits for the device: no code reads a tensor's value or depends on it for a shape."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 Make = Callable[..., Any]
 SMALL = {"embedding_dim": 4, "generator_dim": [8], "discriminator_dim": [8], "batch_size": 20, "pac": 2}
-EPOCHS: list[tuple[Any, dict[str, Any], Any, str]] = [  # a generator, its options, and the method that is an epoch
+EPOCHS: list[tuple[Any, dict[str, Any], Any, str]] = [  # a generator, its options, and the method that runs an epoch
     (CVAE, {"hidden": [8], "batch_size": 20}, CVAE, "_epoch"),
     (WGANGP, {"hidden": [8], "batch_size": 20}, WGANGP, "_epoch"),
     (CTGAN, SMALL, AdversarialTraining, "epoch"),
@@ -29,7 +29,7 @@ WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "_uniq
 
 
 class NoWaits(TorchDispatchMode):
-    """Raises where a GPU would have to be waited for."""
+    """Raises for operations that wait for a GPU."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
@@ -40,7 +40,7 @@ class NoWaits(TorchDispatchMode):
 
 
 def guard(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, enter: Callable[[], Any]) -> list[int]:
-    """Have a method run inside of a context; return a list that grows by one each time."""
+    """Make a method run inside a context; return a list that grows by one entry per call."""
     method, calls = getattr(owner, name), []
 
     def guarded(*args: Any, **kwargs: Any) -> Any:

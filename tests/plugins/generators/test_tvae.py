@@ -1,4 +1,4 @@
-"""TVAE: its two implementations, its options, and what it does where its labels do not suffice."""
+"""TVAE: its two implementations, its options, and its fallback if too few sampled rows have the requested labels."""
 
 from __future__ import annotations
 

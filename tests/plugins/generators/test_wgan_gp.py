@@ -70,7 +70,7 @@ def test_patience_restores_the_weights_of_highest_gamma(make_table: Make, fit: M
         f"highest gamma on 21 validation rows {looked[best]:.4f} at epoch {best}, whose weights sample; "
         f"trained {last} of 400 epochs"
     )
-    # Looking at validation rows changes nothing in training: stopped there, the weights are the same.
+    # Evaluation on validation rows does not affect training: stopped at that epoch, the weights are the same.
     stopped, _ = fit(WGANGP, train, validation, **{**options, "epochs": best, "patience": 100})
     made, expected = (sample(g, train.conditions)[0].X for g in (generator, stopped))
     assert np.array_equal(made, expected)

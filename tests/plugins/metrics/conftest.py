@@ -37,13 +37,13 @@ def evaluate(
 
 @pytest.fixture(scope="session")
 def make_evaluation() -> Callable[..., Evaluation]:
-    """Give `evaluate(real, synthetic, labels, synthetic_labels)`; labels are the one condition column."""
+    """Return `evaluate(real, synthetic, labels, synthetic_labels)`; labels are the only condition column."""
     return evaluate
 
 
 @pytest.fixture(scope="session")
 def score() -> Score:
-    """Give a function that scores plain arrays with a metric."""
+    """Return a function that scores plain arrays with a metric."""
 
     def run(metric: Metric, *arrays: Any, **labels: Any) -> Result:
         return metric.compute(evaluate(*arrays, **labels), MetricContext(seed=0))
@@ -52,7 +52,7 @@ def score() -> Score:
 
 
 def modules_table(n_rows: int, n_features: int, phase: float) -> NDArray[np.float32]:
-    """Features that share three waves over the rows, from a formula, so that no random stream can change it."""
+    """Features that share three waves over the rows, computed by a formula and therefore without random numbers."""
     i, j = np.arange(n_rows)[:, None], np.arange(n_features)[None, :]
     waves = np.sin(0.7 * i + 2.1 * (j % 3) + phase) + 0.8 * np.cos(1.9 * i * (1 + j % 5) + phase) + 0.3 * np.sin(i * j)
     return np.asarray(waves, dtype=np.float32)
@@ -60,7 +60,7 @@ def modules_table(n_rows: int, n_features: int, phase: float) -> NDArray[np.floa
 
 @pytest.fixture(scope="session")
 def golden_tables() -> tuple[NDArray[np.float32], NDArray[np.float32], list[str]]:
-    """Give real rows, synthetic rows and labels of the golden scores: 24 rows, 7 features, two conditions."""
+    """Return real rows, synthetic rows and labels of the golden scores: 24 rows, 7 features, two conditions."""
     labels = ["lung", "liver"] * 12
     shift = np.where(np.arange(24)[:, None] % 2, 1.5, 0.0) * np.arange(1, 8)[None, :] % 2.5
     noise = np.sin(0.37 * np.arange(1, 25)[:, None] * np.arange(1, 8)[None, :] ** 2)

@@ -23,7 +23,7 @@ small_integers = st.integers(-8, 8).map(float)
 
 
 def gamma_of_files(real_path: Path, synthetic_path: Path, *, clip: bool) -> float:
-    """Gamma by the definition, from the values in the files and by NumPy alone."""
+    """Gamma by its definition, computed from the values in the files with plain NumPy."""
     real, synthetic = (np.asarray(anndata.read_h5ad(path).X, np.float64) for path in (real_path, synthetic_path))
     varies = np.ptp(real, axis=0) > 0
     triangles = []
@@ -83,7 +83,7 @@ def test_a_half_collapsed_sampler_is_not_rewarded(score: Score) -> None:
     left_out = score(Gamma(), real[:, 1::2], collapsed[:, 1::2]).scores["gamma"]
     assert gammas[0] > 0.95
     assert gammas[1] < 0.75
-    assert left_out > 0.95  # what leaving the collapsed features out would have claimed
+    assert left_out > 0.95  # the score if collapsed features were excluded
 
 
 @pytest.mark.parametrize("n_features", [30, 4100])

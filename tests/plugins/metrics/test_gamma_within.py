@@ -57,7 +57,7 @@ def test_rows_that_are_alone_in_their_condition_are_left_out_on_each_side(score:
 def test_rows_without_noise_have_no_value(score: Score) -> None:
     real = np.random.default_rng(2).normal(size=(9, 6))
     means = np.random.default_rng(3).normal(size=(2, 6))[[0] * 5 + [1] * 4]
-    rounded = means * (1 + 1e-7 * np.random.default_rng(4).normal(size=(9, 6)))  # as a network in float32 gives
+    rounded = means * (1 + 1e-7 * np.random.default_rng(4).normal(size=(9, 6)))  # as from a network in float32
     for synthetic in (means, rounded):
         result = score(GammaWithin(), real, synthetic, labels=LABELS)
         assert result.scores == {}

@@ -1,4 +1,4 @@
-"""Separability of the controls on the real rows: what the scores are for."""
+"""Separability of the controls on real data: the scores distinguish them as intended."""
 
 from __future__ import annotations
 

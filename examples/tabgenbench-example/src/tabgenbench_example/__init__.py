@@ -1,7 +1,7 @@
 """An example plugin for TabGenBench: one generator and one metric.
 
-The entry point of ``pyproject.toml`` names this module, so it is imported by every ``tabgenbench`` command. It names
-its plugins without importing them.
+The entry point in ``pyproject.toml`` names this module, so every ``tabgenbench`` command imports it. It registers its
+plugins without importing their modules.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from tabgenbench import Lazy, hookimpl
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Name the generator."""
+    """Register the generator."""
     return [
         Lazy(
             "smoothed-bootstrap",
@@ -23,5 +23,5 @@ def register_generators() -> list[Lazy]:
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Name the metric."""
+    """Register the metric."""
     return [Lazy("example-ks", "tabgenbench_example.ks:MeanKS", "mean Kolmogorov-Smirnov distance of single features")]

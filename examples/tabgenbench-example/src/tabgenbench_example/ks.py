@@ -1,4 +1,4 @@
-"""The mean Kolmogorov-Smirnov distance: does every single feature have the right distribution?"""
+"""The mean Kolmogorov-Smirnov distance between the synthetic and the real distribution of each feature."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ __all__ = ["MeanKS", "ks_distances"]
 
 
 class MeanKS(Metric):
-    """Mean over features of the largest difference of two empirical distribution functions, synthetic against test.
+    """Mean over features of the largest difference between the empirical distribution functions of both tables.
 
-    0 where every feature has the test rows' distribution exactly, 1 where no value of one table lies among those of
-    the other. Real rows against real rows do not reach 0: the distance shrinks with the number of rows only. A
-    positive monotone map of a feature changes nothing, so neither does the scale.
+    It is 0 if every feature has exactly the distribution of the test rows, and 1 if the ranges of the two tables are
+    disjoint in every feature. For real rows against real rows it is above 0 and decreases with the number of rows.
+    Increasing transformations of a feature, such as a change of scale, do not affect it.
     """
 
     name = "example-ks"
@@ -44,7 +44,7 @@ class MeanKS(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; with option ``per_feature`` the artifact ``features`` holds every distance."""
+        """Score one draw; with option ``per_feature``, the artifact ``features`` contains all distances."""
         if evaluation.synthetic.n_rows == 0 or evaluation.test.n_rows == 0:
             return Result({}, undefined={"example-ks": "no rows to compare"})
         distances = ks_distances(evaluation.test.dense(), evaluation.synthetic.dense())

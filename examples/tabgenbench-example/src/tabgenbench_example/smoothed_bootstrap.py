@@ -1,4 +1,4 @@
-"""The smoothed bootstrap: a training row of the condition, moved by a little noise."""
+"""The smoothed bootstrap: a training row of the condition plus Gaussian noise."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ __all__ = ["SmoothedBootstrap"]
 
 
 class SmoothedBootstrap(Generator):
-    """A training row of the condition drawn with replacement, with independent Gaussian jitter on every feature.
+    """A training row of the condition, drawn with replacement, plus independent Gaussian noise on every feature.
 
-    With condition mean m and standard deviation s of a feature inside the condition, a sampled value is
-    ``m + (x - m + h s e) / sqrt(1 + h^2)`` with x from a training row and e standard normal. The shrinkage keeps the
-    variance of the training rows: without it the jitter would add h^2 of it. Correlations between features inside a
-    condition shrink by ``1 / (1 + h^2)``, since the jitter is independent. With h = 0 this is the plain bootstrap.
+    A sampled value is ``m + (x - m + h s e) / sqrt(1 + h^2)``, where m and s are mean and standard deviation of the
+    feature within the condition, x is the value of a training row, and e is standard normal. The shrinkage preserves
+    the variance of the training rows; without it, the noise would increase the variance by a factor of 1 + h^2.
+    Correlations within a condition shrink by ``1 / (1 + h^2)``, because the noise is independent. With h = 0, this is
+    the plain bootstrap.
 
-    Rows lie close to training rows: scores of membership or of the nearest record show that, others do not.
+    Sampled rows are close to training rows. Only privacy scores, such as the distance to the nearest record, show it.
 
-    A condition with a single training row takes the standard deviation pooled within conditions; one with none is
-    sampled as the nearest known condition. Both go to the record.
+    A condition with a single training row uses the standard deviation pooled within conditions. A condition without
+    training rows is sampled as the nearest known condition. Both rules are recorded.
     """
 
     name = "smoothed-bootstrap"
@@ -59,12 +60,12 @@ class SmoothedBootstrap(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline a table without two training rows."""
+        """Reject a table with fewer than two training rows."""
         if n_rows < 2:
             raise Unsupported(f"smoothed-bootstrap: needs 2 training rows to know a spread, the table has {n_rows}")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows; take each condition's mean and standard deviation."""
+        """Store the training rows, and compute mean and standard deviation of each condition."""
         self._train = train
         values = train.dense()
         labels = condition_labels(train.conditions).to_numpy(dtype=str)
@@ -79,7 +80,7 @@ class SmoothedBootstrap(Generator):
         }
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a jittered training row of each row's condition."""
+        """Return a training row with noise for the condition of each row."""
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         labels = self._known_labels(conditions, context)
         for label in np.unique(labels):
@@ -100,7 +101,7 @@ class SmoothedBootstrap(Generator):
         return drawn
 
     def _known_labels(self, conditions: pd.DataFrame, context: SampleContext) -> NDArray[np.str_]:
-        """Return for each row asked the label of the known condition that serves it, shape (n_asked,)."""
+        """Return the known condition that is used for each requested row, shape (n_asked,)."""
         asked = condition_labels(conditions)
         used = asked
         if conditions.shape[1] > 0:

@@ -1,4 +1,4 @@
-"""Feature-feature correlations, real against synthetic, as hexagons: one panel a generator."""
+"""Figure of feature-feature correlations, synthetic against real, as a hexbin plot with one panel per generator."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ __all__ = ["correlation_figure", "correlation_figures"]
 
 ARTIFACT = "hexagons"
 _CAPTION = (
-    "Each pair of features counts once, in a hexagon at its correlation over real test rows and over synthetic rows; "
-    "dark hexagons hold most pairs. On the dotted line both agree; flatter than it, synthetic correlations are too "
-    "weak; steeper, too strong, as in rows without noise. Width across the line is disagreement, to which chance "
-    "contributes: `real-resample` shows how much."
+    "Each pair of features is counted in one hexagon, at its correlation over real test rows and over synthetic rows; "
+    "dark hexagons contain many pairs. On the dotted line, both correlations are equal. A flatter cloud means that "
+    "synthetic correlations are too weak; a steeper one that they are too strong, as in rows without noise. The width "
+    "of the cloud is disagreement, part of which is chance: the panel of `real-resample` shows how much."
 )
 _WIDTH = 8.0
 _MOST_COLUMNS = 3
@@ -35,7 +35,7 @@ _SHOWN = {"gamma": "gamma", "correlation-spread": "spread"}
 
 
 def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of a dataset where there is anything to draw."""
+    """Yield the figure of a dataset, or nothing if no generator has correlations."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables]
     if rows:
         yield MetricFigure(
@@ -47,7 +47,7 @@ def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def correlation_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw one panel a generator, all with the same axes and colours."""
+    """Draw one panel per generator, all with the same axes and colours."""
     hexagons = [row.tables[ARTIFACT].astype(float) for row in rows]
     n_columns = min(_MOST_COLUMNS, len(rows))
     n_lines = math.ceil(len(rows) / n_columns)
@@ -103,7 +103,7 @@ def _panel(axis: Axes, row: ArtifactRow, table: pd.DataFrame, norm: LogNorm) -> 
 
 
 def _facts(row: ArtifactRow) -> str:
-    """Name the scores that the panel makes visible, those of its split."""
+    """Return the text of the scores that the panel illustrates, for its split."""
     shown = ((text, row.scores[name]) for name, text in _SHOWN.items() if name in row.scores)
     return ", ".join(f"{text} {drawing.number_text(value, 2)}" for text, value in shown)
 

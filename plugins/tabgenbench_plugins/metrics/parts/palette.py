@@ -1,4 +1,4 @@
-"""How groups look in figures: a colour and a marker each, told apart by colour-blind readers."""
+"""Colours and markers of groups in figures, distinguishable for colour-blind readers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import count
 
 __all__ = ["COLOURS", "MARKERS", "Look", "group_looks", "status_looks"]
 
-# Sixteen colours whose smallest distance in OKLab is as large as a search could make it, over normal sight and
-# simulated protanopia, deuteranopia and tritanopia (Machado et al. 2009); none too light or too dark for a page.
+# Sixteen colours from a search that maximised their smallest distance in OKLab, for normal vision and for simulated
+# protanopia, deuteranopia and tritanopia (Machado et al. 2009). None is too light or too dark for a page.
 COLOURS = (
     "#0087b4",
     "#e15a1e",
@@ -29,7 +29,7 @@ COLOURS = (
     "#00b4d2",
 )
 MARKERS = ("o", "s", "^", "D")
-_TISSUES = (  # of RNAseqDB, whose boards have different ones: these keep their looks on all
+_TISSUES = (  # tissues of RNAseqDB: each has the same look on every board
     "bladder",
     "breast",
     "cervix",
@@ -46,24 +46,24 @@ _TISSUES = (  # of RNAseqDB, whose boards have different ones: these keep their 
     "thyroid",
     "uterus",
 )
-# As far from the sixteen, from one another, and from the grey and magenta of real and synthetic rows as a search found.
+# From a search: distant from the sixteen, from each other, and from the colours of real and synthetic rows.
 _STATUS_COLOURS = ("#443311", "#33aa66", "#99aaff")
 _STATUS_MARKERS = ("o", "^", "s", "D")
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and marker of a group's points."""
+    """Colour and marker of the points of a group."""
 
     colour: str
     marker: str
 
 
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Give every name a look of its own: 64 names differ.
+    """Return a look for every name; up to 64 names have distinct looks.
 
-    A tissue of RNAseqDB has the same look on every board, by its place among the fifteen. All other names share the
-    looks that are left, in sorted order: they look alike on boards that have the same ones.
+    A tissue of RNAseqDB has the same look on every board. The other names get the remaining looks in sorted order, so
+    boards with the same names use the same looks.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)
@@ -83,7 +83,7 @@ def _look(order: int) -> Look:
 
 
 def status_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Give every value of a status a look, in sorted order: the first twelve have a colour that no tissue has.
+    """Return a look for every value of a status, in sorted order; the first twelve have colours that no tissue has.
 
     >>> status_looks(["normal", "cancer"])
     {'cancer': Look(colour='#443311', marker='o'), 'normal': Look(colour='#33aa66', marker='^')}

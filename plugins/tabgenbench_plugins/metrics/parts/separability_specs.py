@@ -32,13 +32,10 @@ class SeparabilityOptions(Options):
 
 
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
-    """Return the specifications of the six scores.
+    """Return the specifications of the six scores, whose names start with ``prefix``.
 
-    Args:
-        prefix: start of their names.
-        where: description of the space.
-        ranked: whether the four criteria are ranked; silhouettes never are.
-        blind_to: limitations of this space.
+    ``where`` describes the space and ``blind_to`` its limitations. ``ranked`` states whether the four criteria are
+    ranked; silhouettes never are.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:

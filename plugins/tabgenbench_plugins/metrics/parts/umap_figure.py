@@ -1,4 +1,4 @@
-"""Figures of rows as points: by tissue, by status, real and synthetic; one generator a figure, and all on one sheet."""
+"""UMAP figures of rows, coloured by tissue, status and origin: one per generator, and a sheet with all of them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ __all__ = ["RowsPicture", "read_picture", "rows_figure", "rows_sheet", "umap_fig
 
 ARTIFACT, PREFIX = "umap", "condition."
 _INTRO = (
-    "Real test rows and synthetic rows are laid out together by UMAP, separately for each generator, so places and "
-    "axes of two generators do not correspond; colours do. Look for three things: (1) tissues lie apart, (2) states "
-    "lie apart inside a tissue, (3) real and synthetic rows do not. The figures show the first draw of the first "
-    "split, and illustrate: UMAP pulls apart what is compact, so that rows without any noise look best. What ranks "
-    "is the criteria in principal components, `pca-separability`."
+    "UMAP places real test rows and synthetic rows in one plane, separately for each generator. Positions and axes of "
+    "two generators are therefore not comparable; colours are. Three criteria: (1) tissues are separate, (2) states "
+    "are separate within a tissue, (3) real and synthetic rows are mixed. The figures show the first draw of the "
+    "first split. They are illustrations, because UMAP separates compact groups, so that rows without noise look "
+    "best. Generators are ranked by the same criteria in principal components, `pca-separability`."
 )
 _SHEET_CAPTION = (
-    "Three panels a generator: the same rows, coloured by the first condition, by the second, and by origin. "
-    "The numbers are scores in principal components on this split: 1 is best."
+    "Three panels per generator show the same rows, coloured by the first condition, by the second, and by origin. "
+    "The numbers are scores in principal components on this split; 1 is best."
 )
 _SHEET_FOOT = (
     "UMAP of both kinds of rows together, separately for each generator: an illustration.\n"
@@ -44,7 +44,7 @@ _SHEET_FOOT = (
 CRITERIA = ("tissue", "status", "mixing", "overall")
 ORIGINS = ("real", "synthetic")
 _ORIGIN_LOOKS = {"real": Look("#7a828c", "o"), "synthetic": Look("#c2186b", "o")}
-_MOST_LINES = 5  # of a sheet with one generator to a line
+_MOST_LINES = 5  # of a sheet with one generator per line
 _LONGEST_LABEL, _LONGEST_NAME = 44, 14  # characters, in a legend and in a panel
 _MOST_LABEL_LINES = 3  # of a legend below its own panel
 
@@ -70,7 +70,7 @@ class _Panel:
 
 @dataclass(frozen=True)
 class _Legend:
-    """Signs and their labels, by the middle of the place below the panels that they fill, and its width."""
+    """Markers with labels, and the centre and width of the legend below the panels."""
 
     handles: tuple[Line2D, ...]
     middle: float
@@ -87,17 +87,17 @@ class _Legend:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsPicture:
-    """Real test rows and synthetic rows of one generator as points in the plane: one draw of one cell.
+    """Real test rows and synthetic rows of one generator as points in the plane, for one draw of one cell.
 
     Attributes:
-        label: what the board calls the generator.
+        label: label of the generator on the board.
         split: split of the cell.
-        draw: which of its draws.
-        x: horizontal place of each row.
-        y: vertical place.
+        draw: number of the draw.
+        x: horizontal position of each row.
+        y: vertical position of each row.
         synthetic: whether the row is synthetic.
-        columns: names of up to two condition columns: what plays the tissue, what plays the status.
-        labels: for each of these the value of every row.
+        columns: names of up to two condition columns, used as the tissue and the status.
+        labels: values of all rows in each of these columns.
         scores: scores on this split by name.
     """
 
@@ -113,11 +113,11 @@ class RowsPicture:
 
 
 def umap_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield one sheet with all generators of a dataset, then each generator enlarged."""
+    """Yield one sheet with all generators of a dataset, then an enlarged figure of each generator."""
     pictures = [read_picture(row) for row in artifacts.rows if ARTIFACT in row.tables]
     if not pictures:
         return
-    # A tissue and a status have one look on all figures of the dataset.
+    # A tissue or status has the same look in all figures of the dataset.
     looks = (group_looks(_labels(pictures, 0)), status_looks(_labels(pictures, 1)))
     what = "UMAP of real test rows and synthetic rows"
     yield MetricFigure(
@@ -165,8 +165,8 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 
     Args:
         dataset: name of the dataset.
-        picture: where the rows lie.
-        looks: of each tissue and of each status, the same in all figures of a board.
+        picture: positions and labels of the rows.
+        looks: looks of the tissues and of the statuses, the same in all figures of a board.
     """
     panels = _panels(picture, looks)
     width, height = (_WIDTH - 2 * _MARGIN - _GAP * (len(panels) - 1)) / len(panels), 2.65
@@ -184,9 +184,9 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 
 
 def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
-    """Draw the panels of all generators.
+    """Draw the panels of all generators, with one generator per line, or two if there are many.
 
-    A line each or, so that many fit on a page, two to a line: the second half of them beside the first.
+    With two per line, the second half of the generators is to the right of the first half.
     """
     panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
@@ -218,13 +218,13 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 
 
 class _Page:
-    """A figure of panels, with a title above, legends and a sentence below; places are inches from its top left.
+    """A figure of panels with a title above, and legends and a sentence below; positions are inches from the top left.
 
-    Everything has its place beforehand, so that no text lies on another however many there are.
+    All positions are computed in advance, so that texts never overlap.
     """
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
-        """Make room for panels of a height and for legends, line by line; write the title, the legends and the foot."""
+        """Set the height for the lines of panels and their legends; write the title, the legends and the foot."""
         self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
         below = sum(max(legend.height for legend in line) for line in legends)
         self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
@@ -242,7 +242,7 @@ class _Page:
         return 1 - top / self._height
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Add axes by their place below the title."""
+        """Add axes at a position below the title."""
         place = (left / _WIDTH, self._up(self._top + top + height), width / _WIDTH, height / self._height)
         return self.figure.add_axes(place)
 
@@ -252,7 +252,7 @@ class _Page:
         self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
 
     def turned_text(self, right: float, top: float, text: str, size: float) -> None:
-        """Write from below upwards, beside panels."""
+        """Write vertical text, from bottom to top, beside the panels."""
         options: Any = {"rotation": 90, "ha": "right", "va": "center", "multialignment": "center"}
         self.figure.text(right / _WIDTH, self._up(self._top + top), text, fontsize=size, **options)
 
@@ -270,7 +270,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the most panels that a generator has, with the looks that any generator's panel of that title has."""
+    """Return the panels of the generator that has most, each with the looks of all generators' panels of its title."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):
@@ -280,9 +280,9 @@ def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
 
 
 def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> None:
-    """Draw all rows in a random order, so that no kind lies on top of the others."""
+    """Draw all rows in random order, so that no group covers the others."""
     order = list(range(len(picture.x)))
-    random.Random(0).shuffle(order)  # one order for all panels
+    random.Random(0).shuffle(order)  # the same order in all panels
     for marker in dict.fromkeys(look.marker for look in panel.looks.values()):
         chosen = [i for i in order if panel.looks[panel.labels[i]].marker == marker]
         axis.scatter(
@@ -303,16 +303,16 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
 
 
 def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
-    """Write each group's name where it is densest, large groups first; a name moves to a free place near by.
+    """Write each group's name at its densest part, large groups first, or at a free position nearby.
 
-    That of a group that it would cover stands above it; a line leads from a name that had to move away. A name that
-    finds no place is left to the legend.
+    The name of a small group is above the group, so that it does not cover it. A line connects a distant name with
+    its group. A name without a free position appears only in the legend.
 
     Args:
-        axis: of the points.
-        picture: where they lie.
-        width: of the axes, in points, as all measures here.
-        height: of the axes.
+        axis: axes of the panel.
+        picture: positions of the rows.
+        width: width of the axes, in points like all lengths here.
+        height: height of the axes.
     """
     labels = np.array(picture.labels[0])
     extent = np.array([width, height])
@@ -350,7 +350,7 @@ def _free_place(
     taken: Sequence[tuple[float, float, float]],
     others: NDArray[np.float64],
 ) -> tuple[float, float] | None:
-    """Return the middle of the nearest place inside the axes where a name covers no other, and few foreign points."""
+    """Return the centre of the nearest position where a name covers no other name and few points of other groups."""
     across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
     along = np.linspace(-1, 1, 33) * _FARTHEST
     moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
@@ -371,7 +371,7 @@ def _free_place(
 
 
 def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the point whose nearer half of the others is nearest, inside the larger of two clusters, and how near."""
+    """Return the point with the smallest median distance to the others, and that distance."""
     distances = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
     reach = np.sort(distances, axis=1)[:, len(points) // 2]
     x, y = points[int(reach.argmin())]
@@ -379,9 +379,9 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return lines of legends: first those of a few groups, each below its own panel, then that of the tissues.
+    """Return lines of legends: small legends, each below its own panel, then the legend of the tissues.
 
-    Where no middles of panels are given, or a panel is too narrow, one legend of the whole width has all of the former.
+    Without centres of panels, or if a panel is too narrow, the small legends are merged into one of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

@@ -10,7 +10,7 @@ from tabgenbench import Lazy, hookimpl
 if TYPE_CHECKING:
     from tabgenbench.run.plan import Cell
 
-EVENTS = "HOSTILE_EVENTS"  # names the file that takes a line for each cell that begins
+EVENTS = "HOSTILE_EVENTS"  # environment variable with the path of a file that gets a line for each started cell
 
 GENERATORS = {
     "raises": "raising:Raises",

@@ -1,4 +1,4 @@
-"""Change what belongs to the whole process."""
+"""Change the state of the whole process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take the process down."""
+"""End the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Never come to an end, in ways that are harder and harder to stop."""
+"""Never end, in ways that are increasingly hard to stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hostile_plugins.resample import Resample
 from tabgenbench import FitContext, SampleContext, Table
 from tabgenbench.options import Options
 
-FOR_EVER = 600  # seconds; an end all the same, should nobody stop it
+FOR_EVER = 600  # seconds until it ends by itself, if it is not stopped
 
 
 class Sleeps(Resample):
@@ -45,9 +45,9 @@ class Sleeps(Resample):
                 go_deaf()
             case "stopped":
                 os.kill(os.getpid(), signal.SIGSTOP)
-            case "in-c":  # one call into C that holds the interpreter's lock, so that no Python thread gets a turn
+            case "in-c":  # one C call that holds the interpreter's lock, so that no other Python thread runs
                 re.match(r"(a+)+$", "a" * 60 + "b")
-            case "thread":  # the call ends, a thread of it does not
+            case "thread":  # the call ends, but its thread does not
                 threading.Thread(target=time.sleep, args=(FOR_EVER,)).start()
                 return
         time.sleep(FOR_EVER)

@@ -1,4 +1,4 @@
-"""A metric that costs nothing."""
+"""A metric that needs almost no time."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tabgenbench import FitContext, Table
 from tabgenbench.options import Options
 
 BLOCK = 2**26  # bytes taken at once
-MOST = 2**32  # bytes at which it waits, so that a machine lives should nobody stop it
+MOST = 2**32  # bytes at which it waits, so that the machine survives if it is not stopped
 
 
 class Hoards(Resample):

@@ -25,7 +25,7 @@ class Leaves(Resample):
 
     class Config(Options):
         what: Literal["children", "files", "shared-memory"] = Field("children", description="what is left")
-        then: Literal["return", "raise", "die", "sleep"] = Field("return", description="what comes after")
+        then: Literal["return", "raise", "die", "sleep"] = Field("return", description="behaviour afterwards")
 
     config: Config
 
@@ -42,7 +42,7 @@ class Leaves(Resample):
 
 
 def leave_children() -> None:
-    """Start a child, a grandchild in a session of its own whose parent has ended, and a program in its own session."""
+    """Start a child, an orphaned grandchild in a separate session, and a program in a separate session."""
     if os.fork() == 0:
         _linger()
     first = os.fork()
@@ -67,7 +67,7 @@ def leave_files() -> None:
 
 
 def leave_shared_memory() -> None:
-    """Leave memory that has a name, which all of it carries that this run makes."""
+    """Leave named shared memory; the names of all such memory of this run share a prefix."""
     memory = SharedMemory(f"{os.environ['HOSTILE_MARK']}-{os.getpid()}", create=True, size=2**20)
     memory.buf[0] = 1
 

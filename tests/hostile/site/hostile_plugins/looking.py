@@ -1,4 +1,4 @@
-"""Look for test rows in everything that a generator is handed, and in all that its process holds."""
+"""Search for test rows in the arguments of a generator and in the memory of its process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Looks(Resample):
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         super().fit(train, validation, context)
-        self.handed = (validation, context)  # kept in reach until the search
+        self.handed = (validation, context)  # kept alive until the search
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         if context.draw == 0:
@@ -42,12 +42,12 @@ class LooksOwn(Looks):
 
 
 def arrays() -> Iterator[np.ndarray]:
-    """Yield every array and tensor of this process that any object holds."""
+    """Yield every array and tensor of this process that an object refers to."""
     import torch
 
     gc.unfreeze()
     reached: list[Any] = gc.get_objects()
-    while reached:  # each object that the collector tracks, then what these hold that it does not track
+    while reached:  # objects that the garbage collector tracks, then untracked objects that they refer to
         for one in reached:
             if issubclass(type(one), np.ndarray):
                 yield one
@@ -59,7 +59,7 @@ def arrays() -> Iterator[np.ndarray]:
 
 
 def digests(array: np.ndarray, n_features: int) -> Iterator[str]:
-    """Yield a digest of each row, and of each column, that has as many numbers as there are features."""
+    """Yield a digest of each row and each column whose length equals the number of features."""
     if array.dtype.kind != "f" or array.ndim == 0:
         return
     for values in (array, array.T):
@@ -74,7 +74,7 @@ def digest(row: np.ndarray) -> str:
 
 
 def open_files() -> list[str]:
-    """Return the names of the tables that this process has open or mapped."""
+    """Return the names of the table files that this process has opened or mapped."""
     names = {os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if _is_open(number)}
     with open("/proc/self/maps") as maps:
         names.update(line.split(maxsplit=5)[-1].strip() for line in maps)

@@ -1,4 +1,4 @@
-"""A generator that does one thing of known cost, and says when."""
+"""A generator with a known cost, which records when its fits begin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from hostile_plugins.resample import Resample
 from tabgenbench import FitContext, Table
 from tabgenbench.options import Options
 
-FITS = "HOSTILE_FITS"  # names the file that takes a line for each fit: the cell's seed, and when it began
+FITS = (
+    "HOSTILE_FITS"  # environment variable: path of a file that gets a line per fit, with the cell's seed and start time
+)
 HOLD_SECONDS = 2.0  # how long memory is held
 TURNS = 1 << 16
 

@@ -1,4 +1,4 @@
-"""A metric that misbehaves as its options demand."""
+"""A metric that misbehaves as its options specify."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class OddCell:
 
 
 class Bad(Metric):
-    """Nothing of worth."""
+    """A constant score."""
 
     name = "bad"
     scores = (ScoreSpec(name="bad", direction="lower"),)
@@ -95,7 +95,7 @@ RESULTS: dict[str, Any] = {
 
 
 def mutate(evaluation: Evaluation | None) -> None:
-    """Write into everything that the metrics of a cell share, as far as it lets itself be written."""
+    """Write into everything that the metrics of a cell share, if it is writable."""
     assert evaluation is not None
     for table in (evaluation.train, evaluation.test, evaluation.synthetic):
         _overwrite(table.X)

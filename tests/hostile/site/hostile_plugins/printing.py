@@ -1,4 +1,4 @@
-"""Print much, or take away what others print to."""
+"""Print a lot, or close the outputs of the process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Prints(Resample):
     name = "prints"
 
     class Config(Options):
-        then: Literal["return", "raise", "close"] = Field("return", description="what comes after")
+        then: Literal["return", "raise", "close"] = Field("return", description="behaviour afterwards")
 
     config: Config
 
@@ -37,7 +37,7 @@ class Prints(Resample):
 
 
 def print_much() -> None:
-    """Write a mebibyte to each output, through Python and past it."""
+    """Write one MiB to each output, through Python and directly to the file descriptor."""
     line = "x" * 79 + "\n"
     for stream in (sys.stdout, sys.stderr):
         stream.write(line * (BYTES // len(line)))

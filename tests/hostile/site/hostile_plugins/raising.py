@@ -1,4 +1,4 @@
-"""Raise, in every place where a generator's code is called."""
+"""Raise at every place that calls a generator's code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ What = Literal["error", "unprintable", "exit", "exit-with-words", "interrupt", "
 
 
 class Unprintable(Exception):
-    """An error that cannot say what it is."""
+    """An error whose text cannot be computed."""
 
     def __str__(self) -> str:
         raise RuntimeError("not even this")
@@ -57,7 +57,7 @@ class Raises(Resample):
                 sys.exit("the licence file is missing")
             case "interrupt":
                 raise KeyboardInterrupt
-            case "surrogate":  # what a file name that is not UTF-8 becomes
+            case "surrogate":  # the text of a file name that is not UTF-8
                 raise ValueError("cannot open " + os.fsdecode(b"caf\xe9.csv"))
             case "no-memory":
                 allocate_too_much()
@@ -67,7 +67,7 @@ class Raises(Resample):
 
 
 def allocate_too_much() -> None:
-    """Have torch raise its plain error on the CPU."""
+    """Make torch raise its plain error on the CPU."""
     import torch
 
     torch.empty(10**14)

@@ -1,4 +1,4 @@
-"""Hand to the context what is no report."""
+"""Pass invalid reports to the context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the hostile generators are where they do not misbehave."""
+"""Base class of the hostile generators, with valid behaviour."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tabgenbench import Card, FitContext, Generator, SampleContext, Table
 
 
 class Resample(Generator):
-    """Training rows at random."""
+    """Random training rows."""
 
     card = Card("for tests of the runner")
 

@@ -1,4 +1,4 @@
-"""Return what is not asked for."""
+"""Return invalid tables."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Returns(Resample):
 
 
 def smuggle(table: Table, **values: Any) -> Table:
-    """Put values into a table that its constructor would refuse."""
+    """Set values of a table that its constructor rejects."""
     for name, value in values.items():
         object.__setattr__(table, name, value)
     return table

@@ -18,7 +18,7 @@ def network(
     n_in: int, n_out: int, hidden: Sequence[int] = (9, 8), categories: Sequence[int] = CATEGORIES
 ) -> ConditionalMLP:
     made = ConditionalMLP(n_in, n_out, hidden, categories, torch.Generator().manual_seed(3))
-    for bias in made.biases:  # from zero, a mistake with biases would not show
+    for bias in made.biases:  # with zero biases, an error in their gradients would not show
         bias.uniform_(-0.3, 0.3, generator=torch.Generator().manual_seed(4))
     return made
 
@@ -51,7 +51,7 @@ def test_a_critic_step_is_what_autograd_gives_twice_through(
     draw = torch.Generator().manual_seed(1)
     real, fake = torch.randn(n, f, generator=draw), 2 * torch.randn(n, f, generator=draw)
     share, c = torch.rand(n, 1, generator=draw), codes(n, categories)
-    for _ in range(2):  # the second time on used buffers
+    for _ in range(2):  # the second call reuses buffers
         distance, penalty = critic.critic_backward((real, fake), c, share, weight=weight)
 
     values = critic.values.clone().requires_grad_()
@@ -86,7 +86,7 @@ def test_a_generator_step_is_what_autograd_gives() -> None:
 
 def test_a_critic_that_is_off_everywhere_gives_finite_gradients() -> None:
     critic = network(5, 1)
-    critic.biases[0].fill_(-100.0)  # no unit of the first layer is on: the gradient by the input is 0
+    critic.biases[0].fill_(-100.0)  # no unit of the first layer is active: the gradient by the input is 0
     rows = torch.ones(4, 5), torch.zeros(4, 5)
     terms = critic.critic_backward(rows, codes(4), torch.full((4, 1), 0.5), weight=10.0)
     assert terms.penalty.item() == 1.0

@@ -29,7 +29,7 @@ def oklab(colour: str) -> np.ndarray:
 def test_colours_are_told_apart_with_any_colour_sight() -> None:
     places = {colour: oklab(colour) for colour in COLOURS}
     distances = [np.linalg.norm(places[a] - places[b], axis=1) for a, b in itertools.combinations(COLOURS, 2)]
-    assert np.min(distances) > 0.085  # about four times what is just noticeable
+    assert np.min(distances) > 0.085  # about four times the just noticeable difference
 
 
 def test_each_group_has_one_look_of_its_own() -> None:

@@ -21,7 +21,7 @@ TISSUES = ("liver", "lung", "skin")
 def rows(
     n: int, seed: int, *, noise: float = 1.0, shuffle: bool = False
 ) -> tuple[NDArray[np.float64], list[str], list[str]]:
-    """Three tissues, two states each, well apart."""
+    """Three well-separated tissues with two states each."""
     rng = np.random.default_rng(seed)
     tissue, status = np.arange(n) % 3, (np.arange(n) // 3) % 2
     centres = np.random.default_rng(99).normal(size=(3, 12)) * 6
@@ -171,7 +171,7 @@ def test_mixing_of_a_known_arrangement() -> None:
     both = Cloud(same[:200], same[200:])
     assert score_mixing(both, 5, rng) > 0.9
     assert score_mixing(Cloud(same[:200], same[200:] + 100), 5, rng) == 0.0
-    # Copies of one point: which of them are neighbours is chance, not the order of the rows.
+    # Copies of one point: their neighbours are random and do not depend on the order of the rows.
     assert score_mixing(Cloud(np.zeros((200, 2)), np.zeros((200, 2))), 5, rng) > 0.85
 
 

@@ -26,7 +26,7 @@ def settings_of_a_board() -> Iterator[None]:
 
 
 def names_of(count: int, length: int) -> list[str]:
-    """Return names of a length that differ at their ends alone, wide and narrow ones."""
+    """Return wide and narrow names of this length that differ only at their ends."""
     if length < 3:
         return [*string.ascii_letters, *string.digits, *"@%"][:count]
     letters = ("W", "i", "Brain - ")
@@ -50,7 +50,7 @@ def picture_of(tissues: Sequence[str], states: Sequence[str], *, label: str = "c
 
 
 def check_places(figure: Figure) -> None:
-    """Draw; legends, sentences and panels lie inside the figure, and none lies on another."""
+    """Draw the figure and check that legends, sentences and panels are inside it and do not overlap."""
     canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     parts = [*figure.legends, *figure.texts, *figure.axes]

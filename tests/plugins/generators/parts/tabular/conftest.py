@@ -1,4 +1,4 @@
-"""A small layout, rows encoded in it, and the package's modules in the same state as ours."""
+"""A small layout, encoded rows of it, and modules of the package with the same state as ours."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 
 @pytest.fixture
 def layout() -> Layout:
-    """Columns of one to five modes, several of each size but four, and a condition of three values."""
+    """Columns with one, two, three or five modes, and a condition of three values."""
     return Layout((3, 1, 5, 3, 2, 1, 5, 4, 2), (3,))
 
 
@@ -38,7 +38,7 @@ def encode() -> Callable[..., torch.Tensor]:
 
 @pytest.fixture
 def package_spans() -> Callable[[Layout], list[list[Any]]]:
-    """Describe a layout as the package does."""
+    """Return a layout in the package's format."""
     transformer = pytest.importorskip("ctgan.data_transformer")
 
     def make(layout: Layout) -> list[list[Any]]:
@@ -51,7 +51,7 @@ def package_spans() -> Callable[[Layout], list[list[Any]]]:
 
 @pytest.fixture
 def package_model(layout: Layout, package_spans: Any) -> Any:
-    """A CTGAN of the package that knows the layout, and no more."""
+    """A CTGAN of the package that has only the layout."""
     model = pytest.importorskip("ctgan").CTGAN(enable_gpu=False)
     model._transformer = SimpleNamespace(output_info_list=package_spans(layout))
     return model
@@ -76,7 +76,7 @@ def copy_linear() -> Callable[..., None]:
 
 @pytest.fixture
 def pack_order(layout: Layout) -> Callable[[int], torch.Tensor]:
-    """Return, for the entries of a pack of arranged rows with their condition, the places in the package's order."""
+    """Return the position in the package's order of each entry of a pack of arranged rows with their condition."""
 
     def make(pac: int) -> torch.Tensor:
         K = layout.n_categories[0]

@@ -1,4 +1,4 @@
-"""Operations over all columns at once give what the package's loops over columns give."""
+"""Operations over all columns at once give the same results as the package's loops over columns."""
 
 from __future__ import annotations
 

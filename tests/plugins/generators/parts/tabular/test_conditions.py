@@ -1,4 +1,4 @@
-"""Conditions drawn in training, and rows matched to the conditions asked for."""
+"""Conditions drawn in training, and the assignment of sampled rows to requested conditions."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_shuffling_keeps_the_values_of_each_step() -> None:
 
 
 class Model:
-    """Stands for a generator: its rows are numbered, its labels drawn with given odds."""
+    """Replaces a generator: its rows are numbered, its labels are drawn with given probabilities."""
 
     def __init__(self, odds: list[float], *, obeys: float = 0.0, batch: int = 20) -> None:
         self.odds, self.obeys, self.batch = np.array(odds) / sum(odds), obeys, batch
@@ -98,7 +98,7 @@ def test_a_model_that_takes_conditions_is_asked_for_those_still_open() -> None:
     model = Model([1, 1, 0, 0], obeys=0.5)
     _, rows = matched([0, 1, 2, 3, 3, 3], model, can_condition=True)
     assert rows[:, 1].tolist() == [0, 1, 2, 3, 3, 3]
-    assert model.asked == [None, None, 2, 3]  # the second batch served nobody
+    assert model.asked == [None, None, 2, 3]  # no row of the second batch was needed
 
 
 @pytest.mark.parametrize("can_condition", [False, True])
@@ -107,7 +107,7 @@ def test_a_condition_that_seldom_comes_is_waited_for(can_condition: bool) -> Non
     match, rows = matched([0] * 30 + [1] * 20 + [3] * 3, model, max_batches=400, can_condition=can_condition)
     assert match.matched.all()
     assert (rows[-3:, 1] == 3).all()
-    assert len(model.asked) > 10  # most of which served nobody
+    assert len(model.asked) > 10  # most of which were not needed
 
 
 def test_the_budget_grows_with_the_rows_asked() -> None:
@@ -119,7 +119,7 @@ def test_the_budget_grows_with_the_rows_asked() -> None:
 
 def test_of_rows_that_serve_nobody_few_are_kept() -> None:
     match, rows = matched([0, 3, 3], Model([500, 1, 1, 0], batch=500), max_batches=5)
-    assert rows[:, 1].tolist() == [0, 2, 2]  # the most similar there are
+    assert rows[:, 1].tolist() == [0, 2, 2]  # the most similar rows available
     assert max(len(draw.labels) for draw in match.draws) <= 3 * 3
 
 
@@ -129,7 +129,7 @@ def test_the_budget_is_kept() -> None:
     assert sum(value is None for value in model.asked) <= 3
     search = 3 + 3
     extra = len(model.asked) - search
-    assert extra * 4 <= 30 + 4  # rows for the fallback, and no more
+    assert extra * 4 <= 30 + 4  # only the rows for the fallback
 
 
 def test_what_never_comes_is_served_by_rows_generated_for_it() -> None:

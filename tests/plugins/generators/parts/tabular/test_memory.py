@@ -1,4 +1,4 @@
-"""The memory of a device, and a training that is declined for want of it."""
+"""The memory of a device, and the refusal of a training that needs more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The batched mixture: held against sklearn's, column by column."""
+"""The batched mixture, compared with scikit-learn's column by column."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ N_ROWS = 300
 
 
 def odd_columns(n_rows: int = N_ROWS) -> dict[str, Floats]:
-    """Columns that are hard on a mixture."""
+    """Columns that are difficult for a mixture."""
     rng = np.random.default_rng(3)
     return {
         "constant": np.full(n_rows, 0.1),
@@ -65,7 +65,7 @@ def sklearn_mixture(x_N: Floats, seed: int, n_modes: int = 10) -> BayesianGaussi
 
 
 def sklearn_start(x_NC: Floats, n_modes: int = 10) -> NDArray[np.int64]:
-    """The labels that `sklearn_mixture(..., seed=0)` starts from."""
+    """The initial labels of `sklearn_mixture(..., seed=0)`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct values than clusters
         columns = [KMeans(n_modes, n_init=1, random_state=0).fit(x[:, None]).labels_ for x in x_NC.T]
@@ -104,7 +104,7 @@ def test_from_the_same_start_it_is_the_fit_of_sklearn(x_NC: Floats) -> None:
 
 
 def likelihood_gaps(fit_NC: Floats, held_out_NC: Floats, seed: int) -> Iterator[tuple[float, float]]:
-    """Ours less sklearn's mean log-likelihood of each column: of the fitted rows, of held-out rows."""
+    """Our minus sklearn's mean log-likelihood of each column, for the fitted rows and for held-out rows."""
     modes = fit_modes(fit_NC, seed=seed)
     for c in range(fit_NC.shape[1]):
         theirs = sklearn_mixture(fit_NC[:, c], seed)
@@ -142,7 +142,7 @@ def test_a_constant_column_has_one_mode_at_its_value() -> None:
     modes = fit_modes(np.full((50, 1), 0.1), seed=0)
     assert modes.n_modes == (1,)
     assert modes.means[0, modes.valid[0]] == 0.1
-    assert modes.stds[0, modes.valid[0]] == pytest.approx(1e-3, rel=0.02)  # the square root of what is added
+    assert modes.stds[0, modes.valid[0]] == pytest.approx(1e-3, rel=0.02)  # the square root of the added variance
 
 
 def test_separate_groups_are_found() -> None:

@@ -1,4 +1,4 @@
-"""Encoding and decoding of rows: held against the package's DataTransformer."""
+"""Encoding and decoding of rows, compared with the package's DataTransformer."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_transform_is_the_package_s_on_the_same_modes_and_uniform_numbers(packag
     ours = ModeTransformer.from_modes(modes_of(package), N_CATEGORIES)
     for j, info in enumerate(package._column_transform_info_list[: values.shape[1]]):
         state = np.random.RandomState(seed)
-        state.random_sample(j * N_ROWS)  # the package holds a state a column: set each where the last one's ends
+        state.random_sample(j * N_ROWS)  # one random state per column: continue from the previous one
         info.transform.set_random_state(state, "transform")
     expected = package.transform(as_frame(values, codes))
     encoded = ours.transform(values, codes, generator=legacy(seed))

@@ -1,4 +1,4 @@
-"""The networks compute what the package's modules compute with the same weights, noise and dropout."""
+"""With the same weights, noise and dropout, the networks compute the same values as the package's modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 class FixedDropout(nn.Module):
-    """Multiplies by masks that are given, one a call."""
+    """Multiplies by given masks, one per call."""
 
     def __init__(self, masks: list[torch.Tensor]) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ def critics(layout: Any, pack_order: Any, copy_linear: Any) -> tuple[Any, Critic
 
 
 def use_masks(theirs: Any, masks: list[torch.Tensor]) -> None:
-    """Give the package's critic the dropout that ours is given, in the order in which it is called."""
+    """Apply the dropout masks of our critic to the package's critic, in the order of its calls."""
     for position, mask in zip((2, 5), masks, strict=True):
         parts = list(mask.split(N_PACKS))
         real, fake, mixed = parts if len(parts) == 3 else (None, parts[0], None)

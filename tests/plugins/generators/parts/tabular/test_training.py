@@ -1,4 +1,4 @@
-"""Whole steps against the package's modules and torch's plain Adam, and what an epoch is."""
+"""Complete steps, compared with the package's modules and torch's plain Adam, and the definition of an epoch."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def adversarial(layout: Layout, x: torch.Tensor) -> AdversarialTraining:
 
 @pytest.fixture
 def package_autoencoder(layout: Layout, copy_linear: Any) -> Callable[[AutoencoderTraining], tuple[Any, Any]]:
-    """Make the package's encoder and decoder; ours take their weights."""
+    """Create the package's encoder and decoder, and copy their weights to ours."""
     module = pytest.importorskip("ctgan.synthesizers.tvae")
 
     def make(training: AutoencoderTraining) -> tuple[Any, Any]:
