@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tabgenbench import Lazy
+from tabgenbench_plugins import register_generators
+
 ROOT = Path(__file__).parents[2]
 HOMES = {
     "tabgenbench": ROOT / "benchmark",
@@ -36,6 +39,7 @@ BOARD_ROOMS = {
 }
 FRONT = {"tabgenbench", "tabgenbench.__main__"}  # these may name any room
 HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "sklearn", "torch"}
+HEAVY_TRAINING = {"ctgan", "joblib", "scipy.cluster", "sdv", "sklearn", "torch"}
 
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
@@ -172,6 +176,29 @@ def test_every_entry_point_of_ours_is_light_and_loads() -> None:
         "assert plugins.entries('generators') and plugins.entries('metrics') and plugins.entries('datasets')\n"
     )
     assert modules_after(code) & HEAVY == set()
+
+
+PLANNING = """
+import sys
+from tabgenbench import Schema
+from tabgenbench.registry.manager import make_manager
+kind = make_manager().find("generators", {name!r}).load()
+kind.supports(Schema(conditions=("tissue",)), 40, 6)
+memory = kind(kind.Config()).estimate_memory(Schema(conditions=("tissue",)), 40, 6)
+assert memory is None or memory > 0
+assert kind.name == {name!r} and kind.card.summary and kind.scale in ("standardized", "own")
+print(*sys.modules)
+"""
+
+
+@pytest.mark.parametrize("lazy", register_generators(), ids=lambda lazy: lazy.name)
+def test_what_planning_asks_of_a_generator_imports_no_library_of_its_training(lazy: Lazy) -> None:
+    if lazy.extra:
+        pytest.importorskip(lazy.extra)  # each such extra is named for its package
+    code = PLANNING.format(name=lazy.name)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) & HEAVY_TRAINING == set()
 
 
 def test_the_public_names_are_all_there() -> None:

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from tabgenbench.engines.environment import available_cores, describe_environment
 from tabgenbench_plugins.generators.ctgan import CTGAN
 from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
-from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
 from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 from tabgenbench_plugins.generators.parts.tabular.networks import Critic, Decoder, Encoder, RowGenerator

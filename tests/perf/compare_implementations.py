@@ -34,7 +34,7 @@ from tabgenbench.options import make_options
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 from tabgenbench_datasets.wdbc import WDBC
 from tabgenbench_plugins.generators.ctgan import CTGAN
-from tabgenbench_plugins.generators.parts.tabular import base
+from tabgenbench_plugins.generators.parts.tabular import modes
 from tabgenbench_plugins.generators.parts.tabular.mixture import Modes
 from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 from tabgenbench_plugins.generators.tvae import TVAE
@@ -112,7 +112,7 @@ def compare(name: str, kind: type[Generator], table: Table, *, epochs: int, seed
     found: dict[str, NDArray[np.float64]] = {}  # shape (seeds, 1 + columns) each
     for run in ("reference", "same rows", "whole way"):
         # Replace only the transformer, without a change to the package or the harness.
-        base.ModeTransformer = package_encoding(table) if run == "same rows" else ModeTransformer  # type: ignore[misc]
+        modes.ModeTransformer = package_encoding(table) if run == "same rows" else ModeTransformer  # type: ignore[misc]
         implementation = "reference" if run == "reference" else "fast"
         made = [scores(kind, table, implementation=implementation, epochs=epochs, seed=seed) for seed in seeds]
         found[run] = np.array(made)

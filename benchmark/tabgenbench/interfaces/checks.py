@@ -62,7 +62,12 @@ def _generator_misfit(found: type) -> str:
         or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
+        or _wrong(found, "libraries", _are_texts, 'a tuple of names of modules; write libraries = ("torch",)')
     )
+
+
+def _are_texts(values: Any) -> bool:
+    return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
 
 
 def _metric_misfit(found: type) -> str:

@@ -130,12 +130,14 @@ class Generator(ABC):
         card: summary, citation, licence and address.
         scale: scale of its input and output: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether it is a control, not a model.
+        libraries: modules that its methods import, such as ``torch``; they are imported before the measured phases.
     """
 
     name: ClassVar[str]
     card: ClassVar[Card]
     scale: ClassVar[Literal["standardized", "own"]] = "standardized"
     is_control: ClassVar[bool] = False
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     class Config(Options):
         """No options."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from tabgenbench.engines.packages import PROJECT
+from tabgenbench.engines.packages import PROJECT, missing_packages
 from tabgenbench.errors import PluginError, text_of
 
 __all__ = ["Lazy", "Target", "load_target", "target_of"]
@@ -46,8 +46,14 @@ class Lazy:
         """Import the class.
 
         Raises:
-            PluginError: the import raises, the class is missing, or it has another name.
+            PluginError: a package of its extra is not installed, the import raises, the class is missing, or it has
+                another name.
         """
+        if self.extra and (missing := missing_packages(self.extra)):
+            are = "is" if len(missing) == 1 else "are"
+            raise PluginError(
+                f"plugin {self.name!r}: needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}"
+            )
         try:
             found = load_target(self.target)
         except ImportError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,8 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
         return {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
 
+    for library in kind.libraries:
+        import_module(library)
     warm_up(payload.device)
     send(mark("fit", measure=True))
     fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common())

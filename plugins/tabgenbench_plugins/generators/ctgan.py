@@ -17,20 +17,22 @@ of the condition, drawn by the logarithm of its frequency. The critic judges ten
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt, model_validator
 
 from tabgenbench import Card, FitContext, SampleContext
 from tabgenbench_plugins.generators.parts.tabular.base import TabularGenerator, TabularOptions
-from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
-from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
 from tabgenbench_plugins.generators.parts.tabular.memory import n_parameters
-from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
-from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
-from tabgenbench_plugins.generators.parts.tabular.training import AdversarialTraining, ConditionalRows, report_losses
+
+if TYPE_CHECKING:
+    import torch
+
+    from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+    from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
 
 __all__ = ["CTGAN"]
 
@@ -96,6 +98,16 @@ class CTGAN(TabularGenerator):
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
         """Train both networks; report their losses and the penalty of each epoch."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
+        from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
+        from tabgenbench_plugins.generators.parts.tabular.training import (
+            AdversarialTraining,
+            ConditionalRows,
+            report_losses,
+        )
+
         config, seed = self.config, self.weights_seed(context)
         n_codes = int(blocks.discrete(0).stop - blocks.discrete(0).start) if blocks.n_discrete else 0
         generator = RowGenerator(config.embedding_dim + n_codes, config.generator_dim, blocks.width, seed)
@@ -119,6 +131,8 @@ class CTGAN(TabularGenerator):
 
     def fit_reference(self, context: FitContext) -> PackageModel:
         """Return the package's model, which reports its two losses of each epoch."""
+        from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
+
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
@@ -130,6 +144,8 @@ class CTGAN(TabularGenerator):
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Return a batch generated for one value of the condition, or for values drawn as in training."""
+        import torch
+
         n = self.config.batch_size
         if value is None:
             values_N = torch.multinomial(self._weights_K, n, replacement=True, generator=context.torch)

@@ -19,102 +19,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
-import torch
 from pydantic import Field, PositiveInt, model_validator
-from torch import nn
 
-from tabgenbench import (
-    Card,
-    ConfigError,
-    DeviceSplit,
-    FitContext,
-    Generator,
-    Options,
-    SampleContext,
-    Schema,
-    Table,
-    Unsupported,
-)
+from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
-from tabgenbench_plugins.generators.parts.nn import linear, minibatches, mlp, one_hot
+from tabgenbench_plugins.generators.parts.chunks import CHUNK, chunks
 
-__all__ = ["CVAE", "ConditionalVAE", "ElboTerms"]
+if TYPE_CHECKING:
+    import torch
+
+    Rows = tuple[torch.Tensor, torch.Tensor]  # values x_NF and codes c_NK
+
+__all__ = ["CVAE"]
 
 WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the paper's search over depth
-CHUNK = 4096  # rows in one forward pass without gradients
-
-
-class ElboTerms(NamedTuple):
-    """The two terms of the negative evidence lower bound, scalars, mean over rows.
-
-    Attributes:
-        reconstruction: half the squared error, summed over features.
-        kl: divergence of the posterior from the prior, summed over latents, in nats.
-    """
-
-    reconstruction: torch.Tensor
-    kl: torch.Tensor
-
-
-class ConditionalVAE(nn.Module):
-    """The network.
-
-    Args:
-        n_features: F.
-        n_codes: K, 0 for a model without conditions.
-        n_latent: Z.
-        hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
-        generator: random generator for the initial weights.
-        batch_norm: whether hidden layers have batch norm.
-    """
-
-    def __init__(
-        self,
-        n_features: int,
-        n_codes: int,
-        n_latent: int,
-        hidden: tuple[int, ...],
-        generator: torch.Generator,
-        *,
-        batch_norm: bool = True,
-    ) -> None:
-        super().__init__()
-        self.n_latent = n_latent
-        self.encoder = mlp((n_features + n_codes, *hidden), generator, batch_norm=batch_norm)
-        self.to_posterior = linear(hidden[-1], 2 * n_latent, generator)
-        self.decoder = mlp((n_latent + n_codes, *reversed(hidden)), generator, batch_norm=batch_norm)
-        self.to_mean = linear(hidden[0], n_features, generator)
-
-    def posterior(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and log-variance of q(z | x, c), each of shape (N, Z)."""
-        mu_NZ, logvar_NZ = self.to_posterior(self.encoder(torch.cat([x_NF, c_NK], dim=1))).chunk(2, dim=1)
-        return mu_NZ, logvar_NZ
-
-    def decode(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean of p(x | z, c), shape (N, F)."""
-        mean_NF: torch.Tensor = self.to_mean(self.decoder(torch.cat([z_NZ, c_NK], dim=1)))
-        return mean_NF
-
-    def elbo(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> ElboTerms:
-        """Return the terms of -ELBO, estimated with one posterior draw per row; the constant F/2 · log 2π is omitted.
-
-        KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ (mu² + e^logvar - 1 - logvar).
-        """
-        mu_NZ, logvar_NZ = self.posterior(x_NF, c_NK)
-        mean_NF = self.decode(reparameterise(mu_NZ, logvar_NZ, noise_NZ), c_NK)
-        reconstruction = 0.5 * nn.functional.mse_loss(mean_NF, x_NF, reduction="sum") / len(x_NF)
-        kl = 0.5 * (mu_NZ.square() + logvar_NZ.exp() - 1.0 - logvar_NZ).sum() / len(x_NF)
-        return ElboTerms(reconstruction, kl)
-
-
-def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-    """Return a draw from N(mu, e^logvar) as a differentiable function of standard normal noise, shape (N, Z)."""
-    return mu_NZ + torch.exp(0.5 * logvar_NZ) * noise_NZ
 
 
 class CVAE(Generator):
@@ -131,6 +53,7 @@ class CVAE(Generator):
         citation="Bong & Oh, Journal of Broadcast Engineering 28(3), 2023",
         url="https://doi.org/10.5909/JBE.2023.28.3.275",
     )
+    libraries = ("torch",)
 
     class Config(Options):
         """Options of `CVAE`; the defaults are the paper's."""
@@ -192,9 +115,14 @@ class CVAE(Generator):
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Minimise the loss with Adam; report the losses of each epoch, also on validation rows if there are any."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import one_hot
+        from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
+
         self.supports(train.schema, train.n_rows, train.n_features)
-        split = context.device_split
-        if self.config.weights == "best" and len(split.validation) == 0:
+        split, config = context.device_split, self.config
+        if config.weights == "best" and len(split.validation) == 0:
             raise ConfigError(
                 "generator 'cvae': weights='best' needs validation rows and the split has none; "
                 "set validation_fraction above 0 or weights='last'"
@@ -202,25 +130,26 @@ class CVAE(Generator):
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = split.codes
-        self._model = self._new_model(train.n_features, context)
-        self._train(split, context)
-        self._model.eval()
-        x_NF, c_NK = split.train, one_hot(split.train_codes, split.codes.n_categories)
-        self._noise_sd_F = self._residual_sd(x_NF, c_NK, context) if self.config.output_noise == "residual" else None
-
-    def _new_model(self, n_features: int, context: FitContext) -> ConditionalVAE:
+        n_categories = split.codes.n_categories
         # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
-        config, n_codes = self.config, sum(self._codes.n_categories)
-        model = ConditionalVAE(
-            n_features, n_codes, config.latent, config.hidden, generator, batch_norm=config.batch_norm
-        )
-        return model.to(context.device)
+        self._model = ConditionalVAE(
+            train.n_features,
+            sum(n_categories),
+            config.latent,
+            config.hidden,
+            generator,
+            batch_norm=config.batch_norm,
+        ).to(context.device)
+        rows = split.train, one_hot(split.train_codes, n_categories)
+        self._train(rows, (split.validation, one_hot(split.validation_codes, n_categories)), context)
+        self._model.eval()
+        self._noise_sd_F = self._model.residual_sd(*rows, context.torch) if config.output_noise == "residual" else None
 
-    def _train(self, split: DeviceSplit, context: FitContext) -> None:
+    def _train(self, train: Rows, held_out: Rows, context: FitContext) -> None:
+        import torch
+
         config, model = self.config, self._model
-        train = split.train, one_hot(split.train_codes, split.codes.n_categories)
-        held_out = split.validation, one_hot(split.validation_codes, split.codes.n_categories)
         # The same noise in every epoch, so that validation losses differ only by the weights.
         fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
         noise_NZ = torch.randn(len(held_out[0]), config.latent, generator=fixed, device=context.device)
@@ -229,7 +158,7 @@ class CVAE(Generator):
         for epoch in range(1, config.epochs + 1):
             terms = self._epoch(*train, optimizer, context)
             if len(noise_NZ):
-                terms = torch.cat([terms, self._validation_loss(*held_out, noise_NZ)])
+                terms = torch.cat([terms, model.mean_loss(*held_out, noise_NZ, beta=config.beta).view(1)])
             losses = self._read(terms, epoch)  # the only time in an epoch that the host waits for the device
             context.report(epoch, config.epochs, **losses)
             if losses.get("validation", math.inf) < best_loss:
@@ -248,6 +177,10 @@ class CVAE(Generator):
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
     ) -> torch.Tensor:
         """Take one step for each batch; return reconstruction and KL, mean over rows, shape (2,), on the device."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import minibatches
+
         self._model.train()
         sums = torch.zeros(2, device=x_NF.device)
         for rows in minibatches(len(x_NF), self.config.batch_size, context.torch):
@@ -258,16 +191,6 @@ class CVAE(Generator):
             optimizer.step()
             sums += torch.stack(terms).detach() * len(rows)
         return sums / len(x_NF)
-
-    @torch.no_grad()
-    def _validation_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Return the loss on validation rows, shape (1,), on the device."""
-        self._model.eval()
-        total = torch.zeros(1, device=x_NF.device)
-        for rows in chunks(len(x_NF)):
-            terms = self._model.elbo(x_NF[rows], c_NK[rows], noise_NZ[rows])
-            total += (terms.reconstruction + self.config.beta * terms.kl) * len(noise_NZ[rows])
-        return total / len(x_NF)
 
     def _read(self, terms: torch.Tensor, epoch: int) -> dict[str, float]:
         reconstruction, kl, *validation = terms.tolist()
@@ -281,38 +204,22 @@ class CVAE(Generator):
         losses = {"loss": loss, "reconstruction": reconstruction, "kl": kl}
         return {**losses, "validation": validation[0]} if validation else losses
 
-    @torch.no_grad()
-    def _residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, context: FitContext) -> torch.Tensor:
-        """Return each feature's root mean squared error over training rows, shape (F,).
-
-        Estimated with one posterior draw per row. It maximises the decoder's Gaussian likelihood.
-        """
-        total_F = torch.zeros(x_NF.shape[1], device=x_NF.device)
-        for rows in chunks(len(x_NF)):
-            x, c = x_NF[rows], c_NK[rows]
-            mu, logvar = self._model.posterior(x, c)
-            noise = torch.randn(mu.shape, generator=context.torch, device=x.device)
-            total_F += (x - self._model.decode(reparameterise(mu, logvar, noise), c)).square().sum(dim=0)
-        return (total_F / len(x_NF)).sqrt()
-
-    @torch.no_grad()
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Decode z ~ N(0, I) with each row's condition, using the running statistics of batch norm."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import one_hot
+
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
         out_NF = torch.empty(len(codes), self._template.n_features)
-        for rows in chunks(len(codes)):
-            c_NK = one_hot(codes[rows], self._codes.n_categories)
-            z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
-            x_NF = self._model.decode(z_NZ, c_NK)
-            if self._noise_sd_F is not None:
-                noise_NF = torch.randn(x_NF.shape, generator=context.torch, device=context.device)
-                x_NF += self._noise_sd_F * noise_NF
-            out_NF[rows] = x_NF.cpu()
+        with torch.no_grad():
+            for rows in chunks(len(codes)):
+                c_NK = one_hot(codes[rows], self._codes.n_categories)
+                z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+                x_NF = self._model.decode(z_NZ, c_NK)
+                if self._noise_sd_F is not None:
+                    noise_NF = torch.randn(x_NF.shape, generator=context.torch, device=context.device)
+                    x_NF += self._noise_sd_F * noise_NF
+                out_NF[rows] = x_NF.cpu()
         return self._template.like(out_NF.numpy(), conditions)
-
-
-def chunks(n_rows: int) -> Iterator[slice]:
-    """Yield slices of at most `CHUNK` rows."""
-    for start in range(0, n_rows, CHUNK):
-        yield slice(start, start + CHUNK)

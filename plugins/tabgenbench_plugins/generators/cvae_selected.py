@@ -47,6 +47,7 @@ class CVAESelected(Generator):
         licence=CVAE.card.licence,
         url=CVAE.card.url,
     )
+    libraries = CVAE.libraries
 
     class Config(Options):
         """Options of `CVAESelected`."""

@@ -29,9 +29,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import ndtr, ndtri
-from sdv.metadata import Metadata
-from sdv.single_table import GaussianCopulaSynthesizer
 
 from tabgenbench import (
     Card,
@@ -69,6 +66,7 @@ class GaussianCopula(Generator):
         licence="Business Source Licence 1.1 (package sdv)",
         url="https://doi.org/10.1109/DSAA.2016.49",
     )
+    libraries = ("sdv.single_table", "scipy.special")
 
     class Config(Options):
         """Options of `GaussianCopula`."""
@@ -127,11 +125,15 @@ class GaussianCopula(Generator):
 
     def _fallen_back(self, margins: list[Any]) -> int:
         """Return how many margins do not have the configured distribution."""
+        from sdv.single_table import GaussianCopulaSynthesizer
+
         asked = GaussianCopulaSynthesizer.get_distribution_class(self.config.distribution)
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Draw normal scores given those of each row's condition, and transform them into values."""
+        from scipy.special import ndtr
+
         used = with_known_values(conditions, self._conditions, self._codes, context)
         scores = context.numpy.standard_normal((len(used), len(self._root))) @ self._root
         scores += self._condition_scores(used, context.numpy) @ self._slopes.T
@@ -147,6 +149,8 @@ class GaussianCopula(Generator):
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return normal scores of condition columns, shape (n, k): uniform draws from the categories' intervals."""
+        from scipy.special import ndtri
+
         scores = np.empty(conditions.shape)
         for j, (intervals, margin) in enumerate(zip(self._intervals, self._condition_margins, strict=True)):
             bounds = np.array([intervals[value] for value in conditions.iloc[:, j]]).reshape(-1, 2)
@@ -165,6 +169,9 @@ def _frame(train: Table) -> pd.DataFrame:
 
 
 def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> Any:
+    from sdv.metadata import Metadata
+    from sdv.single_table import GaussianCopulaSynthesizer
+
     metadata = Metadata()
     metadata.add_table(TABLE)
     for j, name in enumerate(frame.columns):

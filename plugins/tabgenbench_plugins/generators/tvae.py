@@ -14,19 +14,22 @@ more column that the model generates; it cannot be given as an input.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from tabgenbench import Card, FitContext, SampleContext
 from tabgenbench_plugins.generators.parts.tabular.base import TabularGenerator, TabularOptions
-from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
 from tabgenbench_plugins.generators.parts.tabular.memory import n_parameters
-from tabgenbench_plugins.generators.parts.tabular.networks import Decoder, Encoder
-from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
-from tabgenbench_plugins.generators.parts.tabular.training import AutoencoderTraining, report_losses
+
+if TYPE_CHECKING:
+    import torch
+
+    from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+    from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
 
 __all__ = ["TVAE"]
 
@@ -73,6 +76,11 @@ class TVAE(TabularGenerator):
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
         """Train both networks; report the loss and its two terms of each epoch."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.tabular.networks import Decoder, Encoder
+        from tabgenbench_plugins.generators.parts.tabular.training import AutoencoderTraining, report_losses
+
         config, seed = self.config, self.weights_seed(context)
         encoder = Encoder(blocks.width, config.compress_dims, config.embedding_dim, seed)
         decoder = Decoder(
@@ -101,6 +109,8 @@ class TVAE(TabularGenerator):
 
     def fit_reference(self, context: FitContext) -> PackageModel:
         """Return the package's model, which reports the mean loss over the batches of each epoch."""
+        from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
+
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
 
         def report(frame: pd.DataFrame) -> None:
@@ -112,6 +122,8 @@ class TVAE(TabularGenerator):
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Return decoded noise (tanh of scalars, logits of one-hots) and the learned standard deviations of scalars."""
+        import torch
+
         z_NZ = torch.randn(
             self.config.batch_size, self.config.embedding_dim, generator=context.torch, device=context.device
         )

@@ -18,21 +18,25 @@ epochs are trained, and early stopping uses only validation rows.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 from pydantic import Field, PositiveInt
 
-from tabgenbench import Card, ConfigError, DeviceSplit, FitContext, Generator, Options, SampleContext, Schema, Table
-from tabgenbench_plugins.correlation import MIN_ROWS, Undefined, correlation_agreement, unit_columns
+from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
-from tabgenbench_plugins.generators.parts.nn import minibatches, one_hot
-from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop, parameter_count
+from tabgenbench_plugins.generators.parts.chunks import CHUNK, chunks
+from tabgenbench_plugins.generators.parts.wgan_shapes import parameter_count
+
+if TYPE_CHECKING:
+    import torch
+
+    from tabgenbench import DeviceSplit
+    from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop
 
 __all__ = ["WGANGP"]
 
 CHECK_EPOCHS = 5  # epochs between two evaluations on validation rows
-CHUNK = 4096  # rows in one forward pass without gradients
 
 
 class WGANGP(Generator):
@@ -50,6 +54,7 @@ class WGANGP(Generator):
         citation="Viñas et al., Adversarial generation of gene expression data, Bioinformatics 38(3), 2022.",
         url="https://doi.org/10.1093/bioinformatics/btab035",
     )
+    libraries = ("torch", "scipy.spatial.distance")
 
     class Config(Options):
         """Options of `WGANGP`; the defaults are the paper's, with the epochs of Bong & Oh's comparison."""
@@ -91,13 +96,13 @@ class WGANGP(Generator):
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Train both networks; report the losses of each epoch, and with patience also gamma on validation rows."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP
+
         split = context.device_split
-        if self.config.patience and len(split.validation) < MIN_ROWS:
-            raise ConfigError(
-                f"generator 'wgan-gp': patience={self.config.patience} needs at least {MIN_ROWS} validation rows of "
-                f"known conditions and the split has {len(split.validation)}; raise validation_fraction or set "
-                "patience=0"
-            )
+        if self.config.patience:
+            self._require_validation_rows(len(split.validation))
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = split.codes
@@ -109,13 +114,26 @@ class WGANGP(Generator):
 
         self._generator = network(config.latent, train.n_features)
         critic = network(train.n_features, 1)
-        self._train(critic, split, context)
+        with torch.no_grad():  # the networks compute their own gradients
+            self._train(critic, split, context)
 
-    @torch.no_grad()  # the networks compute their own gradients
+    def _require_validation_rows(self, n_rows: int) -> None:
+        from tabgenbench_plugins.correlation import MIN_ROWS
+
+        if n_rows < MIN_ROWS:
+            raise ConfigError(
+                f"generator 'wgan-gp': patience={self.config.patience} needs at least {MIN_ROWS} validation rows of "
+                f"known conditions and the split has {n_rows}; raise validation_fraction or set patience=0"
+            )
+
     def _train(self, critic: ConditionalMLP, split: DeviceSplit, context: FitContext) -> None:
+        from tabgenbench_plugins.generators.parts.nn import one_hot
+        from tabgenbench_plugins.generators.parts.validation_gamma import ValidationGamma
+        from tabgenbench_plugins.generators.parts.wgan import RMSprop
+
         config, rows = self.config, (split.train, one_hot(split.train_codes, split.codes.n_categories))
         optimizers = RMSprop(self._generator, config.learning_rate), RMSprop(critic, config.learning_rate)
-        score = _ValidationGamma(split, config.latent, context) if config.patience else None
+        score = ValidationGamma(split, config.latent, context) if config.patience else None
         best_gamma, best_epoch, best_values = -math.inf, 0, self._generator.values.clone()
         for epoch in range(1, config.epochs + 1):
             losses = self._read(self._epoch(critic, rows, optimizers, context), epoch)
@@ -147,6 +165,10 @@ class WGANGP(Generator):
 
         The values are means over batches. Distance and penalty are those of the last critic step on each batch.
         """
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import minibatches
+
         config, generator, (x_NF, c_NK) = self.config, self._generator, rows
         steps, sums = config.critic_steps, torch.zeros(3, device=x_NF.device)
         batches = minibatches(len(x_NF), config.batch_size, context.torch)
@@ -177,37 +199,18 @@ class WGANGP(Generator):
         critic = self.config.gradient_penalty * penalty - distance
         return {"critic": critic, "distance": distance, "penalty": penalty, "generator": generator}
 
-    @torch.no_grad()
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Pass z ~ N(0, I) and each row's condition through the generator."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import one_hot
+
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
         out_NF = torch.empty(len(codes), self._template.n_features)
-        for start in range(0, len(codes), CHUNK):
-            c_NK = one_hot(codes[start : start + CHUNK], self._codes.n_categories)
-            z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
-            out_NF[start : start + CHUNK] = self._generator(z_NZ, c_NK).cpu()
+        with torch.no_grad():
+            for rows in chunks(len(codes)):
+                c_NK = one_hot(codes[rows], self._codes.n_categories)
+                z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+                out_NF[rows] = self._generator(z_NZ, c_NK).cpu()
         return self._template.like(out_NF.numpy(), conditions)
-
-
-class _ValidationGamma:
-    """Gamma between validation rows and rows generated for their conditions, with fixed noise."""
-
-    def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
-        fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
-        n = len(split.validation)
-        self._noise_NZ = torch.randn(n, n_latent, generator=fixed, device=context.device)
-        self._codes_NK = one_hot(split.validation_codes, split.codes.n_categories)
-        real = split.validation.cpu().numpy()
-        self._varying = real.max(axis=0) > real.min(axis=0)
-        self._real = unit_columns(real[:, self._varying])
-
-    @torch.no_grad()
-    def __call__(self, generator: ConditionalMLP) -> float:
-        made = generator(self._noise_NZ, self._codes_NK).cpu().numpy()[:, self._varying]
-        try:
-            return correlation_agreement(self._real, unit_columns(made))
-        except Undefined as reason:
-            raise ConfigError(
-                f"generator 'wgan-gp': gamma on validation rows is undefined, {reason}; set patience=0"
-            ) from None

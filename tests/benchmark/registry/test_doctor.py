@@ -181,6 +181,7 @@ UNFIT = [
     ),
     ("generators", GENERATOR.format("card = Card('x'); is_control = 'no'"), "is_control is 'no', expected True or"),
     ("generators", GENERATOR.format("card = Card('x'); scale = 'log'"), "scale is 'log', expected"),
+    ("generators", GENERATOR.format("card = Card('x'); libraries = 'torch'"), "libraries is 'torch', expected a tuple"),
     ("generators", GENERATOR.format("card = Card('x'); Config = dict"), "Config is <class 'dict'>, expected a class"),
     (
         "generators",

@@ -57,6 +57,21 @@ def test_a_missing_extra_is_told() -> None:
         Lazy("mine", "lazy_broken:Mine", extra="singlecell").load()
 
 
+def test_a_package_that_an_extra_lacks_is_named_before_the_import(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "own" / "tabgenbench-0.1.dist-info"  # the distribution as it would be with one more extra
+    own.mkdir(parents=True)
+    required = [f"Requires-Dist: {name}; extra == 'sun'" for name in ("no-such-a", "no-such-b>=2", "pluggy")]
+    (own / "METADATA").write_text("\n".join(["Metadata-Version: 2.1", "Name: tabgenbench", "Version: 0.1", *required]))
+    monkeypatch.syspath_prepend(str(own.parent))
+    with pytest.raises(PluginError) as caught:
+        Lazy("mine", f"{module}:Mine", extra="sun").load()
+    hint = "run: pip install 'tabgenbench[sun]'"
+    assert str(caught.value) == f"plugin 'mine': needs no-such-a, no-such-b, which are not installed; {hint}"
+    assert module not in sys.modules
+
+
 CELL = """
 from pydantic import Field
 from tabgenbench import Options

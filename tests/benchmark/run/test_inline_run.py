@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,18 @@ def test_the_result_is_that_of_the_local_engine(tabgenbench: Call) -> None:
         found.append([json.loads(path.read_text()).get("draws") for path in sorted(records)])
     assert found[0] == found[1]
     assert any(found[0])
+
+
+def test_the_import_of_a_library_is_not_in_the_reported_time(tabgenbench: Call, plugin_module: Path) -> None:
+    (plugin_module.parent / "takes_a_second.py").write_text("import time; time.sleep(1)\n")
+    text = plugin_module.read_text().replace("self.train = train", "import takes_a_second; self.train = train")
+    own = '"honest", Card("training rows at random"), False'
+    assert own in text
+    plugin_module.write_text(text.replace(own, f'{own}\n    libraries = ("takes_a_second",)'))
+    assert tabgenbench(*BASE, "-g", "honest", "-m", "mean", "--executor", "inline") == 0
+    [record] = [json.loads(path.read_text()) for path in Path("store").glob("cells/*/fit.json")]
+    assert "takes_a_second" in sys.modules
+    assert record["phases"]["fit"]["seconds"] < 1
 
 
 def test_an_interrupt_ends_the_run_in_order(tabgenbench: Call, plugin_module: Path) -> None:

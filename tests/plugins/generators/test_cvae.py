@@ -11,7 +11,8 @@ import torch
 
 from tabgenbench import ConfigError, Unsupported
 from tabgenbench.options import make_options
-from tabgenbench_plugins.generators.cvae import CVAE, ConditionalVAE
+from tabgenbench_plugins.generators.cvae import CVAE
+from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
 
 Make = Callable[..., Any]
 LUNG, LIVER = ("lung", "normal"), ("liver", "normal")

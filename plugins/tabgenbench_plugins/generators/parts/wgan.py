@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 
-__all__ = ["ConditionalMLP", "CriticTerms", "RMSprop", "parameter_count"]
+from tabgenbench_plugins.generators.parts.wgan_shapes import embedding_width, parameter_shapes
+
+__all__ = ["ConditionalMLP", "CriticTerms", "RMSprop"]
 
 EMBEDDING_BOUND = 0.05
 TINY = 1e-12  # avoids a division by 0 for a gradient of length 0
@@ -75,7 +76,7 @@ class ConditionalMLP:
     ) -> None:
         self.n_in, self.n_categories = n_in, list(n_categories)
         self._dims = [embedding_width(n) for n in n_categories]
-        self._shapes = _shapes(n_in, n_out, hidden, n_categories)
+        self._shapes = parameter_shapes(n_in, n_out, hidden, n_categories)
         self.values = torch.cat([_initial(shape, generator, table) for shape, table in self._kinds()]).to(device)
         self.gradients = torch.zeros_like(self.values)
         self.tables, self.weights, self.biases = self._views(self.values)
@@ -223,25 +224,6 @@ class RMSprop:
         self._square.mul_(0.9).addcmul_(gradients, gradients, value=0.1)
         torch.sqrt(self._square, out=self._root).add_(1e-7)
         self._network.values.addcdiv_(gradients, self._root, value=-self._learning_rate)
-
-
-def embedding_width(n_categories: int) -> int:
-    """Return the width of the embedding of a condition column."""
-    return math.isqrt(n_categories) + 1
-
-
-def parameter_count(n_in: int, n_out: int, hidden: Sequence[int], n_categories: Sequence[int]) -> int:
-    """Return how many parameters a `ConditionalMLP` has."""
-    return sum(math.prod(shape) for shape in _shapes(n_in, n_out, hidden, n_categories))
-
-
-def _shapes(n_in: int, n_out: int, hidden: Sequence[int], n_categories: Sequence[int]) -> list[tuple[int, ...]]:
-    """Return the shapes of the parameters: embeddings, then weight and bias of each layer."""
-    dims = [embedding_width(n) for n in n_categories]
-    shapes: list[tuple[int, ...]] = list(zip(n_categories, dims, strict=True))
-    for before, after in pairwise((n_in + sum(dims), *hidden, n_out)):
-        shapes += [(after, before), (after,)]
-    return shapes
 
 
 def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) -> torch.Tensor:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop, embedding_width, parameter_count
+from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP, RMSprop
+from tabgenbench_plugins.generators.parts.wgan_shapes import embedding_width, parameter_count
 
 CATEGORIES = (4, 2)
 

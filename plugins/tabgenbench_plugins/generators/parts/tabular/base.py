@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -23,11 +22,14 @@ from tabgenbench import (
     condition_labels,
 )
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
-from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
 from tabgenbench_plugins.generators.parts.tabular.conditions import Draw, match_rows, record_fallbacks
 from tabgenbench_plugins.generators.parts.tabular.memory import require_memory
-from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
-from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
+
+if TYPE_CHECKING:
+    import torch
+
+    from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+    from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel
 
 __all__ = ["TabularGenerator", "TabularOptions"]
 
@@ -60,6 +62,7 @@ class TabularGenerator(Generator):
     """
 
     scale = "own"
+    libraries = ("torch", "scipy.special")
     can_condition: ClassVar[bool]
     config: TabularOptions
 
@@ -107,6 +110,11 @@ class TabularGenerator(Generator):
         Raises:
             Unsupported: memory does not suffice; raised before training and, if possible, before fitting modes.
         """
+        import torch
+
+        from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
+        from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
+
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template, self._conditions = train.take([]), TrainingConditions.of(train)
         n_values = (len(self._conditions.labels),) if train.schema.conditions else ()
@@ -169,10 +177,12 @@ class TabularGenerator(Generator):
         likeness: NDArray[np.int64] = shared * (len(self._conditions.group) + 1) + self._conditions.counts
         return likeness
 
-    @torch.no_grad()
     def _draw(self, value: int | None, context: SampleContext) -> Draw:
-        arranged_ND, sigma_C = self.generate(value, context)
-        encoded_ND = self._blocks.restore(arranged_ND).cpu().numpy()
+        import torch
+
+        with torch.no_grad():
+            arranged_ND, sigma_C = self.generate(value, context)
+            encoded_ND = self._blocks.restore(arranged_ND).cpu().numpy()
         noise: dict[str, Any] = {}
         if sigma_C is not None:
             sigmas_D = np.zeros(encoded_ND.shape[1], dtype=np.float32)
@@ -184,6 +194,8 @@ class TabularGenerator(Generator):
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
         """Return a random generator for initial weights, on the host so that every device starts from the same."""
+        import torch
+
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import torch
-
 from tabgenbench import Unsupported, machine_memory
 
 __all__ = ["device_bytes", "n_parameters", "require_memory"]
@@ -14,7 +12,11 @@ __all__ = ["device_bytes", "n_parameters", "require_memory"]
 
 def device_bytes(device: str) -> int:
     """Return the memory of a device in bytes; for the CPU that of the machine or the limit of its container."""
-    return machine_memory() if device == "cpu" else int(torch.cuda.mem_get_info(device)[1])
+    if device == "cpu":
+        return machine_memory()
+    import torch
+
+    return int(torch.cuda.mem_get_info(device)[1])
 
 
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:

@@ -16,7 +16,7 @@ import torch
 
 from tabgenbench import ConfigError, FitContext
 from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
-from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
 from tabgenbench_plugins.generators.parts.tabular.networks import (
     SIGMA_RANGE,
     Critic,

@@ -9,13 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgenbench import SampleContext
-from tabgenbench_plugins.generators.parts.tabular.conditions import (
-    ConditionSampler,
-    Draw,
-    Match,
-    match_rows,
-    record_fallbacks,
-)
+from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.conditions import Draw, Match, match_rows, record_fallbacks
 
 COUNTS = (200, 20, 3, 1)
 

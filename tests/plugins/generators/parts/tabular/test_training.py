@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tabgenbench import ConfigError, FitContext
 from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
-from tabgenbench_plugins.generators.parts.tabular.conditions import ConditionSampler
+from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
 from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 from tabgenbench_plugins.generators.parts.tabular.networks import Critic, Decoder, Encoder, RowGenerator
 from tabgenbench_plugins.generators.parts.tabular.training import (

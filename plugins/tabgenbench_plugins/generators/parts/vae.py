@@ -1,0 +1,112 @@
+"""The network of the CVAE: an encoder and a decoder that both take the condition.
+
+The module of the generator, `cvae`, has the reference, the figure and the loss.
+
+    N rows   F features   K one-hot codes of the conditions   Z latent
+
+Losses and residuals of many rows are computed in chunks, without gradients.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from tabgenbench_plugins.generators.parts.chunks import chunks
+from tabgenbench_plugins.generators.parts.nn import linear, mlp
+
+__all__ = ["ConditionalVAE", "ElboTerms"]
+
+
+class ElboTerms(NamedTuple):
+    """The two terms of the negative evidence lower bound, scalars, mean over rows.
+
+    Attributes:
+        reconstruction: half the squared error, summed over features.
+        kl: divergence of the posterior from the prior, summed over latents, in nats.
+    """
+
+    reconstruction: torch.Tensor
+    kl: torch.Tensor
+
+
+class ConditionalVAE(nn.Module):
+    """The network.
+
+    Args:
+        n_features: F.
+        n_codes: K, 0 for a model without conditions.
+        n_latent: Z.
+        hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
+        generator: random generator for the initial weights.
+        batch_norm: whether hidden layers have batch norm.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_codes: int,
+        n_latent: int,
+        hidden: tuple[int, ...],
+        generator: torch.Generator,
+        *,
+        batch_norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.n_latent = n_latent
+        self.encoder = mlp((n_features + n_codes, *hidden), generator, batch_norm=batch_norm)
+        self.to_posterior = linear(hidden[-1], 2 * n_latent, generator)
+        self.decoder = mlp((n_latent + n_codes, *reversed(hidden)), generator, batch_norm=batch_norm)
+        self.to_mean = linear(hidden[0], n_features, generator)
+
+    def posterior(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and log-variance of q(z | x, c), each of shape (N, Z)."""
+        mu_NZ, logvar_NZ = self.to_posterior(self.encoder(torch.cat([x_NF, c_NK], dim=1))).chunk(2, dim=1)
+        return mu_NZ, logvar_NZ
+
+    def decode(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
+        """Return the mean of p(x | z, c), shape (N, F)."""
+        mean_NF: torch.Tensor = self.to_mean(self.decoder(torch.cat([z_NZ, c_NK], dim=1)))
+        return mean_NF
+
+    def elbo(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor) -> ElboTerms:
+        """Return the terms of -ELBO, estimated with one posterior draw per row; the constant F/2 · log 2π is omitted.
+
+        KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ (mu² + e^logvar - 1 - logvar).
+        """
+        mu_NZ, logvar_NZ = self.posterior(x_NF, c_NK)
+        mean_NF = self.decode(reparameterise(mu_NZ, logvar_NZ, noise_NZ), c_NK)
+        reconstruction = 0.5 * nn.functional.mse_loss(mean_NF, x_NF, reduction="sum") / len(x_NF)
+        kl = 0.5 * (mu_NZ.square() + logvar_NZ.exp() - 1.0 - logvar_NZ).sum() / len(x_NF)
+        return ElboTerms(reconstruction, kl)
+
+    @torch.no_grad()
+    def mean_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor, *, beta: float) -> torch.Tensor:
+        """Return the loss, mean over rows, with the running statistics of batch norm; a scalar on the device."""
+        self.eval()
+        total = torch.zeros((), device=x_NF.device)
+        for rows in chunks(len(x_NF)):
+            terms = self.elbo(x_NF[rows], c_NK[rows], noise_NZ[rows])
+            total += (terms.reconstruction + beta * terms.kl) * len(noise_NZ[rows])
+        return total / len(x_NF)
+
+    @torch.no_grad()
+    def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+        """Return the root mean squared error of each feature, shape (F,).
+
+        Estimated with one posterior draw per row. It maximises the decoder's Gaussian likelihood.
+        """
+        total_F = torch.zeros(x_NF.shape[1], device=x_NF.device)
+        for rows in chunks(len(x_NF)):
+            x, c = x_NF[rows], c_NK[rows]
+            mu, logvar = self.posterior(x, c)
+            noise = torch.randn(mu.shape, generator=draws, device=x.device)
+            total_F += (x - self.decode(reparameterise(mu, logvar, noise), c)).square().sum(dim=0)
+        return (total_F / len(x_NF)).sqrt()
+
+
+def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
+    """Return a draw from N(mu, e^logvar) as a differentiable function of standard normal noise, shape (N, Z)."""
+    return mu_NZ + torch.exp(0.5 * logvar_NZ) * noise_NZ

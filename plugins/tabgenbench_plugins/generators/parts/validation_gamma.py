@@ -1,0 +1,40 @@
+"""Gamma on validation rows, by which `wgan-gp` stops early."""
+
+from __future__ import annotations
+
+import torch
+
+from tabgenbench import ConfigError, DeviceSplit, FitContext
+from tabgenbench_plugins.correlation import Undefined, correlation_agreement, unit_columns
+from tabgenbench_plugins.generators.parts.nn import one_hot
+from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP
+
+__all__ = ["ValidationGamma"]
+
+
+class ValidationGamma:
+    """Gamma between validation rows and rows generated for their conditions, with fixed noise."""
+
+    def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
+        fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))
+        n = len(split.validation)
+        self._noise_NZ = torch.randn(n, n_latent, generator=fixed, device=context.device)
+        self._codes_NK = one_hot(split.validation_codes, split.codes.n_categories)
+        real = split.validation.cpu().numpy()
+        self._varying = real.max(axis=0) > real.min(axis=0)
+        self._real = unit_columns(real[:, self._varying])
+
+    @torch.no_grad()
+    def __call__(self, generator: ConditionalMLP) -> float:
+        """Return gamma of the rows that the generator makes.
+
+        Raises:
+            ConfigError: gamma is undefined.
+        """
+        made = generator(self._noise_NZ, self._codes_NK).cpu().numpy()[:, self._varying]
+        try:
+            return correlation_agreement(self._real, unit_columns(made))
+        except Undefined as reason:
+            raise ConfigError(
+                f"generator 'wgan-gp': gamma on validation rows is undefined, {reason}; set patience=0"
+            ) from None
