@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tabgenbench.engines.base import Engine, EngineOptions
 from tabgenbench.errors import ConfigError, did_you_mean
 from tabgenbench.registry.manager import Plugins
-from tabgenbench.run.preloads import PRELOADS, preloads_of
+from tabgenbench.run.preloads import first_preloads, suite_preloads
 
 if TYPE_CHECKING:
     from tabgenbench.registry.suite import Suite
@@ -53,7 +53,7 @@ class EngineChoice:
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
         """Start slow preparations for the suite's cells, without waiting for them."""
-        for preload in preloads_of(suite, plugins):
+        for preload in first_preloads(suite, plugins):
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
@@ -65,8 +65,8 @@ class EngineChoice:
         return self.kind(replace(self.options, probe=StoreFolder(store).new_path()))
 
 
-def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
-    """Return the engine selected by the options of ``tabgenbench run``.
+def choose_engine(options: Mapping[str, Any], plugins: Plugins, suite: Suite) -> EngineChoice:
+    """Return the engine selected by the options of ``tabgenbench run``, prepared for a suite.
 
     Raises:
         ConfigError: the engine does not exist, or options conflict.
@@ -91,6 +91,6 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
         memory=None if options["memory"] is None else int(options["memory"] * 2**30),
         slots_per_gpu=options["slots_per_gpu"],
         address=options["address"],
-        preloads=PRELOADS,
+        preloads=suite_preloads(suite, plugins),
     )
     return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"])

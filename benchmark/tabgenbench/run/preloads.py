@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from tabgenbench.registry.manager import Plugins
     from tabgenbench.registry.suite import Suite
 
-__all__ = ["FULL", "LIGHT", "PRELOADS", "SCIENCE", "TORCH", "preload_for", "preload_of", "preloads_of"]
+__all__ = [
+    "FULL",
+    "LIGHT",
+    "PRELOADS",
+    "SCIENCE",
+    "TORCH",
+    "first_preloads",
+    "preload_for",
+    "preload_of",
+    "suite_preloads",
+]
 
 LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
 _TABLES = (
@@ -45,11 +55,27 @@ _HEAVY = {  # preload -> its packages whose import takes a second or more
 _OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch on use
 
 
-def preloads_of(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the preloads of a suite's generators, in order, without importing them."""
+def suite_preloads(suite: Suite, plugins: Plugins) -> dict[str, tuple[str, ...]]:
+    """Return the modules of each preload for the tasks of a suite, lightest first; no plugin is imported.
+
+    Light tasks have a set of their own, so that they can start early. All other tasks of a suite share the smallest set
+    that contains everything they need, since each set costs the import of its libraries once more.
+    """
+    chosen = [("generators", one.name) for one in suite.generators] + [("metrics", one.name) for one in suite.metrics]
+    entries = {kind: plugins.entries(kind) for kind in ("generators", "metrics")}
+    needed = {preload_of(entries[kind][name].module) for kind, name in chosen if name in entries[kind]} - {LIGHT}
+    heavy = set[str]().union(*(_HEAVY[preload] for preload in needed))
+    shared = FULL if FULL in needed else next(name for name, offered in _HEAVY.items() if heavy <= offered)
+    return (
+        PRELOADS if not needed else {LIGHT: PRELOADS[LIGHT], **dict.fromkeys((SCIENCE, TORCH, FULL), PRELOADS[shared])}
+    )
+
+
+def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
+    """Return the preloads of a suite's generators, lightest first, without importing them."""
     entries = plugins.entries("generators")
-    modules = [entries[one.name].module for one in suite.generators if one.name in entries]
-    return list(dict.fromkeys(map(preload_of, modules)))
+    needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
+    return [name for name in PRELOADS if name in needed]
 
 
 def preload_for(*targets: Target) -> str:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.run.preloads import FULL, LIGHT, SCIENCE, TORCH, preload_of
+from tabgenbench.registry.manager import make_manager
+from tabgenbench.registry.suite import Suite
+from tabgenbench.run.preloads import FULL, LIGHT, PRELOADS, SCIENCE, TORCH, first_preloads, preload_of, suite_preloads
 
 
 @pytest.mark.parametrize(
@@ -65,3 +67,25 @@ torch.optim.Adam([weight], lr=0.5).step()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("generators", "metrics", "first", "shared"),
+    [
+        (["condition-mean"], ["gamma"], [LIGHT], None),
+        (["cvae"], ["moments"], [TORCH], TORCH),
+        (["cvae", "condition-mean"], ["moments"], [LIGHT, TORCH], TORCH),
+        (["cvae", "condition-mean"], ["pca-separability"], [LIGHT, TORCH], FULL),
+        (["condition-mean"], ["pca-separability"], [LIGHT], SCIENCE),
+    ],
+)
+def test_heavy_tasks_of_a_suite_share_one_set_of_modules(
+    generators: list[str], metrics: list[str], first: list[str], shared: str | None
+) -> None:
+    suite = Suite.model_validate({"name": "s", "datasets": ["wdbc"], "generators": generators, "metrics": metrics})
+    plugins = make_manager()
+    found = suite_preloads(suite, plugins)
+    assert found[LIGHT] == PRELOADS[LIGHT]
+    expected = PRELOADS if shared is None else dict.fromkeys((SCIENCE, TORCH, FULL), PRELOADS[shared])
+    assert {name: found[name] for name in (SCIENCE, TORCH, FULL)} == {n: expected[n] for n in (SCIENCE, TORCH, FULL)}
+    assert first_preloads(suite, plugins) == first
