@@ -21,7 +21,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import squareform
 
 __all__ = [
     "MAX_TRIANGLE_FEATURES",
@@ -163,6 +162,8 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 def triangle(z: Floats) -> Floats:
     """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from unit columns, shape (n, p)."""
+    from scipy.spatial.distance import squareform
+
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal
     return np.clip(pairs, -1.0, 1.0, out=pairs)
 

@@ -25,7 +25,7 @@ from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.keys import make_key
 from tabgenbench.registry.lazy import load_target
 from tabgenbench.run.plan import Cell
-from tabgenbench.run.preloads import PRELOADS, preload_for
+from tabgenbench.run.preloads import LIGHT, PRELOADS, preload_for
 
 __all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
@@ -116,7 +116,7 @@ def find_refusals(
             payload=(generator.target, generator.config, tuple(question)),
             limits=limits,
             log=folder / f"preflight-{number}.log",
-            preload=preload_for(generator.target),
+            preload=LIGHT,  # asking needs no library of training, and no wait for its import
         )
         answers: dict[int, Answer] = {}
         waiting[engine.submit(task, partial(_keep, answers))] = question, answers

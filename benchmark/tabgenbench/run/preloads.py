@@ -37,7 +37,13 @@ _TABLES = (
     "tabgenbench.run.tasks",
     "tabgenbench.run.warm_up",
 )
-_SCIENCE = ("sklearn.covariance", "sklearn.decomposition", "sklearn.neighbors", "scipy.cluster.hierarchy")
+_SCIENCE = (
+    "sklearn.covariance",
+    "sklearn.decomposition",
+    "sklearn.metrics",
+    "sklearn.neighbors",
+    "scipy.cluster.hierarchy",
+)
 _TORCH = ("torch", "tabgenbench.run.warm_torch")
 PRELOADS = {  # tasks with unknown imports use the last entry
     LIGHT: _TABLES,
@@ -75,7 +81,7 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
     """Return the preloads of a suite's generators, lightest first, without importing them."""
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
-    return [name for name in PRELOADS if name in needed]
+    return [name for name in PRELOADS if name in {LIGHT, *needed}]  # generators are asked in light processes
 
 
 def preload_for(*targets: Target) -> str:

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy.cluster.hierarchy import cophenet, linkage
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import MAX_TRIANGLE_FEATURES, MIN_FEATURES, Floats, Undefined, pearson
@@ -101,6 +100,8 @@ class Dendrogram(Metric):
 
 
 def _cophenetic(r: Floats) -> Floats:
+    from scipy.cluster.hierarchy import cophenet, linkage
+
     distances: Floats = np.asarray(cophenet(linkage(1.0 - r, method="complete")), dtype=np.float64)
     return distances
 

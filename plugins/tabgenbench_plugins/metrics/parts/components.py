@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.decomposition import PCA
 
 from tabgenbench import Evaluation
 from tabgenbench_plugins.correlation import Floats
@@ -53,6 +52,8 @@ def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
 
 
 def _fit_and_project(evaluation: Evaluation, n_components: int) -> Cloud:
+    from sklearn.decomposition import PCA
+
     real, synthetic = (finite_values(evaluation, side) for side in SIDES)
     values = np.concatenate([real, synthetic]).astype(np.float64)
     n_kept = min(n_components, len(values) - 1, values.shape[1])

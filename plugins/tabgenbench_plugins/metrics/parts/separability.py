@@ -13,8 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import silhouette_score
-from sklearn.neighbors import NearestNeighbors
 
 from tabgenbench import Evaluation, Result, Unsupported, did_you_mean
 from tabgenbench_plugins.correlation import Floats, Undefined
@@ -133,6 +131,8 @@ def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) 
         asked: shape (n_asked, d).
         n_neighbours: number of voting rows, limited by n_known.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     k = min(n_neighbours, len(known))
     neighbours = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(known).kneighbors(asked, return_distance=False)
     votes = np.zeros((len(asked), int(codes.max()) + 1))
@@ -210,6 +210,8 @@ def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> f
     Raises:
         Undefined: there are too few rows for the number of neighbours.
     """
+    from sklearn.neighbors import NearestNeighbors
+
     n_real, n_synthetic = len(cloud.real), len(cloud.synthetic)
     n = n_real + n_synthetic
     if min(n_real, n_synthetic) == 0 or n - 1 < n_neighbours:
@@ -247,6 +249,8 @@ def _silhouette_origin(cloud: Cloud) -> float:
 
 
 def _silhouette(rows: Floats, codes: Codes) -> float:
+    from sklearn.metrics import silhouette_score
+
     n_groups = len(np.unique(codes))
     if not 2 <= n_groups < len(rows):
         raise Undefined(f"{len(rows)} rows in {n_groups} groups have no silhouette")
