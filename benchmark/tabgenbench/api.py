@@ -129,7 +129,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         "memory": memory,
         "retry_failed": retry_failed,
     }
-    engine = choose_engine(options, plugins, chosen)
+    engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
     roles = {"conditions": conditions, "group": group, "batch": batch, "ignore": ignore, "id": id}
     said = _given({**roles, "scale": scale, "log2p1": log2p1})

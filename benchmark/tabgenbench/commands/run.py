@@ -79,7 +79,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     from tabgenbench.run.choose_engine import choose_engine
 
     chosen = _suite(suite, plugins, options)
-    engine = choose_engine(options, plugins, chosen)
+    engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
     from tabgenbench.run.plan import open_dataset  # imports NumPy and pandas while the engine warms up
     from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run

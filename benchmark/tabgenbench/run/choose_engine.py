@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tabgenbench.engines.base import Engine, EngineOptions
 from tabgenbench.errors import ConfigError, did_you_mean
 from tabgenbench.registry.manager import Plugins
-from tabgenbench.run.preloads import first_preloads, suite_preloads
+from tabgenbench.run.preloads import PRELOADS, first_preloads
 
 if TYPE_CHECKING:
     from tabgenbench.registry.suite import Suite
@@ -65,8 +65,8 @@ class EngineChoice:
         return self.kind(replace(self.options, probe=StoreFolder(store).new_path()))
 
 
-def choose_engine(options: Mapping[str, Any], plugins: Plugins, suite: Suite) -> EngineChoice:
-    """Return the engine selected by the options of ``tabgenbench run``, prepared for a suite.
+def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
+    """Return the engine selected by the options of ``tabgenbench run``.
 
     Raises:
         ConfigError: the engine does not exist, or options conflict.
@@ -91,6 +91,6 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins, suite: Suite) ->
         memory=None if options["memory"] is None else int(options["memory"] * 2**30),
         slots_per_gpu=options["slots_per_gpu"],
         address=options["address"],
-        preloads=suite_preloads(suite, plugins),
+        preloads=PRELOADS,
     )
     return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"])

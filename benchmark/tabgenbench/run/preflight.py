@@ -107,6 +107,7 @@ def find_refusals(
     limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
     questions = sorted(_questions(cells, schemas), key=lambda question: list(PRELOADS).index(_preload(question)))
     waiting: dict[Future[Outcome], tuple[Question, dict[int, Answer]]] = {}
+    has_light = bool(questions) and _preload(questions[0]) == LIGHT
     for number, question in enumerate(questions):
         while len(waiting) >= at_once:
             _settle(found, waiting, memory=memory, seconds=seconds, accept=accept)
@@ -116,7 +117,8 @@ def find_refusals(
             payload=(generator.target, generator.config, tuple(question)),
             limits=limits,
             log=folder / f"preflight-{number}.log",
-            preload=LIGHT,  # asking needs no library of training, and no wait for its import
+            # Asking rarely needs the libraries of training, so it does not wait for their import.
+            preload=LIGHT if has_light else preload_for(generator.target),
         )
         answers: dict[int, Answer] = {}
         waiting[engine.submit(task, partial(_keep, answers))] = question, answers

@@ -28,7 +28,6 @@ __all__ = [
     "first_preloads",
     "preload_for",
     "preload_of",
-    "suite_preloads",
 ]
 
 LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
@@ -61,27 +60,15 @@ _HEAVY = {  # preload -> its packages whose import takes a second or more
 _OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch on use
 
 
-def suite_preloads(suite: Suite, plugins: Plugins) -> dict[str, tuple[str, ...]]:
-    """Return the modules of each preload for the tasks of a suite, lightest first; no plugin is imported.
-
-    Light tasks have a set of their own, so that they can start early. All other tasks of a suite share the smallest set
-    that contains everything they need, since each set costs the import of its libraries once more.
-    """
-    chosen = [("generators", one.name) for one in suite.generators] + [("metrics", one.name) for one in suite.metrics]
-    entries = {kind: plugins.entries(kind) for kind in ("generators", "metrics")}
-    needed = {preload_of(entries[kind][name].module) for kind, name in chosen if name in entries[kind]} - {LIGHT}
-    heavy = set[str]().union(*(_HEAVY[preload] for preload in needed))
-    shared = FULL if FULL in needed else next(name for name, offered in _HEAVY.items() if heavy <= offered)
-    return (
-        PRELOADS if not needed else {LIGHT: PRELOADS[LIGHT], **dict.fromkeys((SCIENCE, TORCH, FULL), PRELOADS[shared])}
-    )
-
-
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the preloads of a suite's generators, lightest first, without importing them."""
+    """Return the preloads to start with a run: at most two of those that the suite's generators need.
+
+    Each costs the import of its libraries, and more than two at a time would delay the first cells. The others start
+    when a task needs them. No plugin is imported.
+    """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
-    return [name for name in PRELOADS if name in {LIGHT, *needed}]  # generators are asked in light processes
+    return [name for name in (LIGHT, TORCH, SCIENCE, FULL) if name in needed][:2]
 
 
 def preload_for(*targets: Target) -> str:
