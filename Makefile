@@ -32,7 +32,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt
 
 run: $(VENV)/.installed ## train and score the quickstart suite on embedded data, print its board and write it to board/
 	@$(BIN)/tabgenbench run quickstart --store $(STORE)
-	@$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) > /dev/null
+	@$(BIN)/tabgenbench leaderboard quickstart --store $(STORE) --out $(BOARD) --format html,csv,json > /dev/null
 
 # Tests marked `alone` run after the others, one at a time; both calls are made, and both have to pass.
 define run_tests
