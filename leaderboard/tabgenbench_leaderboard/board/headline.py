@@ -50,7 +50,8 @@ def headline_sentences(board: Board) -> tuple[str, ...]:
         return ("No model and control have a score in common yet.",)
     if all(relation == "unknown" for relation in relations.values()):
         return ("A comparison needs at least two common splits: run with --splits 3.",)
-    return _beating_sentence(models, controls, relations), _equal_sentence(models, controls, relations)
+    second = _beaten_sentence(models, controls, relations) or _equal_sentence(models, controls, relations)
+    return _beating_sentence(models, controls, relations), second
 
 
 def _relations(board: Board) -> dict[tuple[str, str], Relation]:
@@ -91,9 +92,26 @@ def _beating_sentence(
     def sentence(shown: int) -> str:
         more = [] if shown == len(parts) else [f"{count_text(sum(len(n) for _, n in groups[shown:]), 'more model')}"]
         beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer controls" for text in more]
-        return f"On these scores {'; '.join(parts[:shown] + beat)} (better on at least one score, worse on none)."
+        return f"On the ranked scores above {'; '.join(parts[:shown] + beat)} (better on at least one, worse on none)."
 
     return _longest(sentence, len(parts))
+
+
+def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
+    """Say which controls beat which models; empty if none does."""
+    parts = []
+    for control in controls:
+        judged = [model for model in models if (model, control) in relations]
+        beaten = [model for model in judged if relations[model, control] == "is beaten by"]
+        if beaten:
+            every = len(beaten) == len(judged) > 1
+            parts.append(f"{_quoted(control)} beats {'every model' if every else _listed(beaten)}")
+
+    def sentence(shown: int) -> str:
+        more = f"; {count_text(len(parts) - shown, 'more control')} beat models too" if shown < len(parts) else ""
+        return f"In the same sense {'; '.join(parts[:shown])}{more}."
+
+    return _longest(sentence, len(parts)) if parts else ""
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
@@ -123,7 +141,7 @@ def _equal_sentence(models: Sequence[str], controls: Sequence[str], relations: d
 
     def sentence(shown: int) -> str:
         more = f"; and {len(groups) - shown} more" if shown < len(groups) else ""
-        return f"Not distinguishable on any of these scores: {'; '.join(groups[:shown])}{more}."
+        return f"Not distinguishable on any of the ranked scores: {'; '.join(groups[:shown])}{more}."
 
     return _longest(sentence, len(groups))
 

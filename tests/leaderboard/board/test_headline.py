@@ -51,19 +51,19 @@ def test_a_score_that_no_row_has_is_left_out(run: FakeRun) -> None:
     [
         (
             {"cvae": MIDDLE, "condition-mvn": BETTER, "shuffled": WORSE},
-            "On these scores cvae beats shuffled (better on at least one score, worse on none).",
-            "Every model is distinguishable from every other row on at least one of them.",
+            "On the ranked scores above cvae beats shuffled (better on at least one, worse on none).",
+            "In the same sense condition-mvn beats cvae.",
         ),
         (
             {"cvae": BETTER, "tvae": BETTER, "shuffled": WORSE, "truth": WORSE},
-            "On these scores cvae and tvae beat every control (better on at least one score, worse on none).",
-            "Not distinguishable on any of these scores: cvae from tvae.",
+            "On the ranked scores above cvae and tvae beat every control (better on at least one, worse on none).",
+            "Not distinguishable on any of the ranked scores: cvae from tvae.",
         ),
         (
             {"cvae": MIDDLE, "tvae": WORSE, "shuffled": WORSE, "truth": WORSE, "condition-mvn": SAME},
-            "On these scores cvae beats every control but condition-mvn; tvae beats no control (better on at least one "
-            "score, worse on none).",
-            "Not distinguishable on any of these scores: cvae from condition-mvn; tvae from shuffled and truth.",
+            "On the ranked scores above cvae beats every control but condition-mvn; tvae beats no control (better on at "
+            "least one, worse on none).",
+            "In the same sense condition-mvn beats tvae.",
         ),
         (
             {"cvae": MIDDLE[:1], "shuffled": WORSE[:1]},
@@ -83,5 +83,5 @@ def test_a_model_beats_a_control_only_where_it_is_worse_nowhere(run: FakeRun) ->
     for dataset, other in (("first", WORSE), ("second", BETTER)):
         fill(run, {"cvae": MIDDLE, "shuffled": other, "truth": WORSE}, dataset)
     first, second = headline_sentences(board_of(run))
-    assert first.startswith("On these scores cvae beats truth (")
+    assert first.startswith("On the ranked scores above cvae beats truth (")
     assert second.startswith("Every model is distinguishable")
