@@ -36,7 +36,7 @@ class Entry:
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Whether this entry registers the class; imports nothing."""
+        """Return whether this entry registers the class, without importing its module."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found

@@ -13,7 +13,7 @@ from tabgenbench.engines.scratch import new_scratch
 
 
 def _use_files() -> None:
-    """Write and read a small table: the first use of anndata and HDF5 is several times slower than later ones."""
+    """Write and read a small table before tasks start, because the first use of anndata and HDF5 is slow."""
     obs = pd.DataFrame({"condition": pd.Categorical(["a", "b"])}, index=["row-0", "row-1"])
     table = Table(X=np.ones((2, 2), dtype=np.float32), obs=obs, features=("x", "y"))
     folder = new_scratch()

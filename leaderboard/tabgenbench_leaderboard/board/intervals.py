@@ -100,7 +100,7 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float], dire
     Args:
         first: value by split of the judged row.
         second: value by split of the other row.
-        direction: which values are better.
+        direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
         ``better`` or ``worse`` if the 95 % t-interval of the differences excludes 0. There is no correction for

@@ -79,7 +79,7 @@ def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
 
 
 def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
-    """Iterate from ascending centres and return each cluster's range of sorted rows as edges, shape (C, K + 1)."""
+    """Run k-means on sorted values; cluster k of column c is the sorted rows edges[c, k] to edges[c, k + 1]."""
     edges = _edges(z_CN, centres_CK)
     running = np.arange(len(z_CN))
     for _ in range(MAX_ITERATIONS):
