@@ -50,7 +50,7 @@ class ConditionMVN(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: rows, residuals, the factor, a temporary copy of the factor, and the product."""
+        """Return the memory needed in bytes: rows, residuals, the factor, a copy of it, and the product."""
         smaller = min(n_rows, n_features)
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024))
 

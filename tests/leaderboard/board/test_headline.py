@@ -61,8 +61,8 @@ def test_a_score_that_no_row_has_is_left_out(run: FakeRun) -> None:
         ),
         (
             {"cvae": MIDDLE, "tvae": WORSE, "shuffled": WORSE, "truth": WORSE, "condition-mvn": SAME},
-            "On the ranked scores above cvae beats every control but condition-mvn; tvae beats no control (better on at "
-            "least one, worse on none).",
+            "On the ranked scores above cvae beats every control but condition-mvn; tvae beats no control (better "
+            "on at least one, worse on none).",
             "In the same sense condition-mvn beats tvae.",
         ),
         (
