@@ -175,7 +175,10 @@ def _redirect_streams(log: Path) -> None:
         os.close(handle)
     sys.stdin = open(0, encoding="utf-8", closefd=False)
     # Append mode, so that the supervisor can truncate the file while it is written.
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except FileNotFoundError:  # an interrupted run has removed the folder before this process started
+        handle = os.open(os.devnull, os.O_WRONLY)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
     os.close(handle)
