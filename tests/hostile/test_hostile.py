@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.stress, pytest.mark.alone]
 
 TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and the tolerance for the end
 MEMORY = 0.75  # GiB
