@@ -51,9 +51,10 @@ class ForkServer:
             **dict.fromkeys(THREAD_VARIABLES, str(self._threads)),
             BOUND: str(int(is_main)),
         }
-        # The server's socket and torch's compiler cache go to a scratch folder. If this run is killed, a later run
-        # removes the folder.
+        # The server's socket, its temporary files and torch's compiler cache go to a scratch folder of this process,
+        # because the server ends without cleanup. If this process is killed, a later one removes the folder.
         folder = scratch.short_scratch()
+        variables["TMPDIR"] = str(folder)
         variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
         with _lock, _environment(**variables), _temporary_files_in(str(folder)):
             self._server.ensure_running()
