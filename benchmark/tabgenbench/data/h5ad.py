@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tabgenbench.data.layout import Layout
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Matrix, Source, Table, as_categorical
 from tabgenbench.data.transform import Transform
@@ -94,11 +95,13 @@ def _reserved(file: FileIO, size: int) -> Iterator[None]:
 def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
     var = pd.DataFrame(index=pd.Index(table.features, dtype=object))
     meaning: dict[str, Any] = {
-        "schema": table.schema.model_dump(mode="json"),
+        "schema": json.loads(table.schema.fingerprint_text()),
         "scale": table.scale,
         "log2p1": table.log2p1,
         "source": {"name": table.source.name, "options": dict(table.source.options), "note": table.source.note},
     }
+    if table.source.layout is not None:
+        meaning["source"]["layout"] = table.source.layout.model_dump(mode="json")
     if transform is not None:
         var["mean"], var["std"] = transform.mean, transform.std
         meaning["own_scale"] = transform.own_scale
@@ -128,7 +131,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
         values = _mapped_matrix(handle[place], path)
     scale = meaning["scale"] if layer is None else meaning["own_scale"]
     table = Table(X=values, obs=obs, features=features, schema=Schema(**meaning["schema"]), scale=scale)
-    return replace(table, log2p1=meaning["log2p1"], source=Source(**meaning["source"]))
+    return replace(table, log2p1=meaning["log2p1"], source=_source(meaning["source"]))
 
 
 def read_transform(path: Path) -> Transform:
@@ -144,7 +147,7 @@ def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) ->
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
         stored = json.loads(adata.uns[KEY])
-        kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": Source(**stored["source"])}
+        kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": _source(stored["source"])}
         schema = schema or Schema(**stored["schema"])
     schema = schema or Schema()
     source = meaning.get("source", kept.get("source", Source()))
@@ -158,6 +161,11 @@ def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) ->
         raise DataError(f"dataset {source.name!r}: the h5ad file has no X, expected a matrix of values")
     values = sparse.csr_matrix(values, dtype=np.float32) if sparse.issparse(values) else np.asarray(values, np.float32)
     return Table(X=values, obs=obs, features=features, schema=schema, **{**kept, **meaning})
+
+
+def _source(stored: Mapping[str, Any]) -> Source:
+    layout = stored.get("layout")
+    return Source(**{**stored, "layout": None if layout is None else Layout(**layout)})
 
 
 def _read_frame(group: h5py.Group) -> pd.DataFrame:

@@ -1,20 +1,49 @@
-"""Roles of the ``obs`` columns of a table."""
+"""Roles of the columns of a table, and what their values mean beyond numbers and text."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from tabgenbench.errors import DataError, did_you_mean
 
-__all__ = ["Schema"]
+__all__ = ["DateFeature", "DateUnit", "Gap", "Schema"]
+
+DateUnit = Literal["day", "hour", "minute", "second"]
+
+
+class Gap(BaseModel):
+    """Where a column has no value: where the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+
+    A numeric feature is shown by a generated companion column; at a gap its value in ``X`` is the median of the
+    training rows and means nothing. A column of ``obs`` is shown by itself, with a category of its own for gaps.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str = Field(description="a feature or an obs column")
+    shown_by: str = Field(description="the obs column that shows its gaps; the column itself if it is categorical")
+    value: str = Field(description="the value of that column at a gap")
+
+
+class DateFeature(BaseModel):
+    """A feature that holds dates or times as whole numbers of a unit since an origin. Immutable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    column: str = Field(description="the feature")
+    unit: DateUnit = Field(description="unit of the values")
+    origin: str = Field(description="date and time of the value 0, in ISO 8601")
+    format: str = Field(description="format of the dates in the file, as for datetime.strftime")
 
 
 class Schema(BaseModel):
-    """Roles of ``obs`` columns. Immutable.
+    """Roles of columns. Immutable.
 
-    A generator gets ``conditions`` when it samples and never sees ``group``.
+    A generator gets ``conditions`` when it samples, makes the features and ``categorical_features``, and never sees
+    ``group``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -24,6 +53,9 @@ class Schema(BaseModel):
     group: str | None = Field(None, description="donor of a row; rows of one donor stay on one side of a split")
     targets: tuple[str, ...] = Field((), description="obs columns or features that a downstream user predicts")
     categorical_features: tuple[str, ...] = Field((), description="obs columns that are generated (mixed tables)")
+    whole_numbers: tuple[str, ...] = Field((), description="features that are whole numbers; samples are rounded")
+    dates: tuple[DateFeature, ...] = Field((), description="features that are dates; they are whole numbers too")
+    gaps: tuple[Gap, ...] = Field((), description="columns with missing values, and what shows them")
 
     def obs_columns(self) -> tuple[str, ...]:
         """Return the columns with a role in ``obs``, each once, in the order of the fields, without targets."""
@@ -45,3 +77,34 @@ class Schema(BaseModel):
         for name in self.targets:
             if name not in known:
                 raise DataError(f"{where}: target {name!r} is neither an obs column nor a feature")
+        for name in (*self.whole_numbers, *(date.column for date in self.dates)):
+            if name not in known:
+                raise DataError(f"{where}: no feature {name!r}, which the schema names{did_you_mean(name, features)}")
+        for name in self.categorical_features:
+            if name in (*self.conditions, self.batch, self.group):
+                raise DataError(
+                    f"{where}: column {name!r} is a categorical feature and also a condition, batch or group, expected "
+                    "one role; name it once"
+                )
+
+    def fingerprint_text(self) -> str:
+        """Return the schema as JSON, without later fields that have their default.
+
+        Fingerprints of tables use this text, so a new field does not change those of tables that do not use it.
+        """
+        later = ("whole_numbers", "dates", "gaps")
+        return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
+
+    def without_columns(self, lost: Collection[str]) -> Schema:
+        """Return the schema of a table that lacks some ``obs`` columns."""
+        names = {"conditions": self.conditions, "categorical_features": self.categorical_features}
+        changes: dict[str, object] = {key: tuple(n for n in value if n not in lost) for key, value in names.items()}
+        changes["batch"] = self.batch if self.batch not in lost else None
+        changes["group"] = self.group if self.group not in lost else None
+        changes["targets"] = tuple(name for name in self.targets if name not in lost)
+        changes["gaps"] = tuple(gap for gap in self.gaps if gap.shown_by not in lost)
+        return self.model_copy(update=changes)
+
+    def numeric_gaps(self) -> tuple[Gap, ...]:
+        """Return the gaps of features, each shown by a companion column."""
+        return tuple(gap for gap in self.gaps if gap.column != gap.shown_by)

@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.h5ad import read_table, read_transform, write_table
 from tabgenbench.data.split import Split, SplitSide
 from tabgenbench.data.table import Matrix, Table
@@ -44,7 +45,7 @@ REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 def write_split(folder: Path, table: Table, split: Split) -> None:
     """Write all files of a split into an existing folder. Not atomic: write elsewhere and rename.
 
-    The transform is fitted on training rows only, without validation rows.
+    The transform, and the medians at gaps, are of training rows only, without validation rows.
 
     Args:
         folder: an empty folder.
@@ -55,11 +56,12 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
         DataError: the split belongs to another table.
     """
     train = table.take(split.rows(table, "train"))
-    transform = Transform.fit(train)
-    _write_side(folder / "train.h5ad", train, transform, keep_own=True)
+    transform, medians = Transform.fit(train), medians_at_gaps(train)
+    _write_side(folder / "train.h5ad", fill_gaps(train, medians), transform, keep_own=True)
     if split.validation:
-        _write_side(folder / "validation.h5ad", _side(table, split, "validation"), transform, keep_own=True)
-    test = _side(table, split, "test")
+        validation = fill_gaps(_side(table, split, "validation"), medians)
+        _write_side(folder / "validation.h5ad", validation, transform, keep_own=True)
+    test = fill_gaps(_side(table, split, "test"), medians)
     _write_side(folder / "test.h5ad", test, transform, keep_own=False)
     (folder / "conditions.json").write_text(_conditions_to_json(test.conditions), encoding="utf-8")
     (folder / "split.json").write_text(split.to_json(), encoding="utf-8")

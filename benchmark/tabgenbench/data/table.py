@@ -1,4 +1,4 @@
-"""The table: a matrix of features, categorical columns of its rows, and the meaning of its values."""
+"""The table: a matrix of numeric features, categorical columns of its rows, and the meaning of its values."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from tabgenbench.data.layout import Layout
 from tabgenbench.data.schema import Schema
 from tabgenbench.errors import DataError
 
@@ -24,11 +25,16 @@ CHECK_ROWS = 1024  # rows per block in checks of large matrices, to limit memory
 
 @dataclass(frozen=True)
 class Source:
-    """Origin of a table: the dataset's name, its options, and a note that records and boards repeat."""
+    """Origin of a table: the dataset's name, its options, and a note that records and boards repeat.
+
+    Attributes:
+        layout: the columns of the file that the table comes from, or None; not part of the fingerprint.
+    """
 
     name: str = "table"
     options: Mapping[str, Any] = field(default_factory=dict)
     note: str = ""
+    layout: Layout | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +42,8 @@ class Table:
     """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
 
     Attributes:
-        X: values, shape (n_rows, n_features), float32, dense or CSR.
+        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap of the schema
+            a whole dataset has NaN, a split has the median of its training rows.
         obs: categorical columns, one row a sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
@@ -82,6 +89,28 @@ class Table:
         """The condition columns of ``obs``, shape (n_rows, n_conditions)."""
         return self.obs.loc[:, list(self.schema.conditions)]
 
+    @property
+    def categories(self) -> pd.DataFrame:
+        """The categorical features, columns of ``obs``, shape (n_rows, n_categorical_features)."""
+        return self.obs.loc[:, list(self.schema.categorical_features)]
+
+    def is_gap(self, column: str) -> NDArray[np.bool_]:
+        """Return in which rows a column has no value, shape (n_rows,)."""
+        for gap in self.schema.gaps:
+            if gap.column == column:
+                return (self.obs[gap.shown_by] == gap.value).to_numpy(dtype=bool)
+        return np.zeros(self.n_rows, dtype=bool)
+
+    def present(self) -> NDArray[np.bool_] | None:
+        """Return which cells of ``X`` have a value, shape (n_rows, n_features), or None if all have one."""
+        gaps = self.schema.numeric_gaps()
+        if not gaps:
+            return None
+        present = np.ones((self.n_rows, self.n_features), dtype=bool)
+        for gap in gaps:
+            present[:, self.features.index(gap.column)] = ~self.is_gap(gap.column)
+        return present
+
     def dense(self) -> NDArray[np.float32]:
         """Return ``X`` as a dense array, shape (n_rows, n_features); without a copy if it is already dense."""
         return dense_block(self.X)
@@ -90,24 +119,25 @@ class Table:
         """Return the rows at these positions, in this order."""
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
-    def like(self, X: Matrix, obs: pd.DataFrame) -> Table:
+    def like(self, X: Matrix, obs: pd.DataFrame, categories: pd.DataFrame | None = None) -> Table:
         """Return a table of other values and rows, with the features, schema and scale of this table.
 
         Args:
             X: values, shape (len(obs), n_features), any float type.
             obs: the rows' columns, at least the conditions.
+            categories: the categorical features, one row for each row of ``obs``, in the same order, as text.
 
         Raises:
             DataError: the shapes are inconsistent, or a condition column is missing.
         """
-        schema = self.schema.model_copy(
-            update={
-                "batch": self.schema.batch if self.schema.batch in obs else None,
-                "group": self.schema.group if self.schema.group in obs else None,
-                "targets": tuple(t for t in self.schema.targets if t in obs or t in self.features),
-                "categorical_features": tuple(c for c in self.schema.categorical_features if c in obs),
-            }
-        )
+        if categories is not None:
+            if len(categories) != len(obs):
+                raise DataError(f"categories have {len(categories)} rows for {len(obs)} rows of conditions")
+            categories = categories.apply(as_categorical).set_axis(obs.index, axis=0)
+            obs = pd.concat([obs.drop(columns=categories.columns, errors="ignore"), categories], axis=1)
+        lost = {name for name in self.schema.obs_columns() if name not in obs and name not in self.schema.conditions}
+        targets = {name for name in self.schema.targets if name not in obs and name not in self.features}
+        schema = self.schema.without_columns(lost | targets)
         return replace(self, X=X.astype(np.float32, copy=False), obs=obs, schema=schema)
 
     def validate(self) -> Table:
@@ -135,9 +165,13 @@ class Table:
         return self
 
     def _check_values(self, where: str) -> None:
+        present = self.present()
         for start in range(0, self.n_rows, CHECK_ROWS):
             block = dense_block(self.X[start : start + CHECK_ROWS])
-            checks = [(~np.isfinite(block), "is not a finite number; impute it or drop the row")]
+            bad_values = ~np.isfinite(block)
+            if present is not None:
+                bad_values &= present[start : start + CHECK_ROWS]
+            checks = [(bad_values, "is not a finite number; impute it or drop the row")]
             if self.log2p1:
                 checks.append((block < 0, "is negative, expected >= 0 to take log2(x + 1); set log2p1 = false"))
             for bad, problem in checks:
@@ -149,13 +183,11 @@ class Table:
     def fingerprint(self) -> str:
         """Return the SHA-256 of the content, in hex; it changes with any value, name, role or the order of rows."""
         digest = hashlib.sha256()
-        meaning = f"{self.schema.model_dump_json()}|{self.scale}|{self.log2p1}|{self.X.shape}"
-        for text in (meaning, *self.features, *map(str, self.obs.index)):
-            digest.update(text.encode() + b"\0")
+        meaning = f"{self.schema.fingerprint_text()}|{self.scale}|{self.log2p1}|{self.X.shape}"
+        digest.update("".join(text + "\0" for text in (meaning, *self.features, *map(str, self.obs.index))).encode())
         for column in self.obs.columns:
             digest.update(str(column).encode() + b"\1")
-            for value in self.obs[column].astype(str):
-                digest.update(value.encode() + b"\0")
+            digest.update("".join(value + "\0" for value in self.obs[column].astype(str)).encode())
         for start in range(0, self.n_rows, CHECK_ROWS):
             block = dense_block(self.X[start : start + CHECK_ROWS])
             digest.update(np.ascontiguousarray(block, dtype="<f4").data)

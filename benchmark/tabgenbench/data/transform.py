@@ -48,6 +48,12 @@ class Transform:
             variance += ((values[start : start + CHECK_ROWS] - mean) ** 2).sum(axis=0)
         std = np.sqrt(variance / len(values))
         constant = values.max(axis=0) == values.min(axis=0)
+        for gap in train.schema.numeric_gaps():  # of these features, present values alone count
+            column = train.features.index(gap.column)
+            found = values[~train.is_gap(gap.column), column].astype(np.float64)
+            mean[column] = found.mean() if len(found) else 0.0
+            std[column] = found.std() if len(found) else 0.0
+            constant[column] = std[column] == 0
         std[constant | (std == 0)] = 1.0
         return cls(mean, std, train.scale, train.log2p1)
 
@@ -79,6 +85,19 @@ class Transform:
             values = table.X[rows] * self.std + self.mean
             out[rows] = np.maximum(np.exp2(values) - 1.0, 0.0) if self.log2p1 else values
         return replace(table, X=out, scale=self.own_scale)
+
+    def round_whole(self, table: Table) -> Table:
+        """Return a standardized table whose whole-number features are whole on the dataset's own scale."""
+        names = table.schema.whole_numbers
+        if not names or table.scale != "standardized" or self.own_scale == "standardized":
+            return table
+        columns = [table.features.index(name) for name in names]
+        part = replace(self, mean=self.mean[columns], std=self.std[columns])
+        values = np.array(table.dense())
+        own = values[:, columns] * part.std + part.mean
+        own = np.maximum(np.exp2(own) - 1.0, 0.0) if self.log2p1 else own
+        values[:, columns] = part.apply_array(np.rint(own).astype(np.float32))
+        return replace(table, X=values)
 
 
 def _log2p1(values: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Table
 from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
@@ -28,8 +29,17 @@ from tabgenbench.interfaces.report import Report
 from tabgenbench.options import Options
 from tabgenbench.records import Card, ScoreSpec
 
-__all__ = ["check_estimate", "check_requirements", "check_result", "check_sample", "misfit", "score_draw"]
+__all__ = [
+    "check_estimate",
+    "check_makes",
+    "check_requirements",
+    "check_result",
+    "check_sample",
+    "misfit",
+    "score_draw",
+]
 
+LIKE = "train.like(values, conditions, categories)"
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # part of a file name
 BASES: dict[Kind, type] = {
     "generators": Generator,
@@ -62,12 +72,17 @@ def _generator_misfit(found: type) -> str:
         or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
+        or _wrong(found, "makes", _are_kinds, 'a tuple of "numeric" and "categorical"; write makes = ("numeric",)')
         or _wrong(found, "libraries", _are_texts, 'a tuple of names of modules; write libraries = ("torch",)')
     )
 
 
 def _are_texts(values: Any) -> bool:
     return isinstance(values, tuple) and all(isinstance(value, str) for value in values)
+
+
+def _are_kinds(values: Any) -> bool:
+    return isinstance(values, tuple) and bool(values) and set(values) <= {"numeric", "categorical"}
 
 
 def _metric_misfit(found: type) -> str:
@@ -147,18 +162,28 @@ def check_estimate(estimate: Any, *, plugin: str) -> int | None:
     return int(estimate)
 
 
+def check_makes(kind: type[Generator], schema: Schema) -> None:
+    """Raise `Unsupported` if a table has columns of a kind that a generator does not make."""
+    if schema.categorical_features and "categorical" not in kind.makes:
+        names = ", ".join(map(repr, schema.categorical_features[:3])) + ", ..." * (len(schema.categorical_features) > 3)
+        raise Unsupported(f"makes numeric features only, the table has categorical features ({names})")
+
+
 def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
     """Check the result of `Generator.sample` and return it with the requested conditions.
 
     Args:
         synthetic: the value returned by the plugin.
         conditions: the requested conditions, shape (n_rows, n_conditions).
-        like: the training rows passed to the generator; features and scale must be equal to theirs.
+        like: the training rows passed to the generator; features, categories and scale must be those of theirs.
         plugin: its name, for the message.
 
+    Returns:
+        The rows, with the values of ``like`` at their gaps.
+
     Raises:
-        PluginError: the value is not a table, contains non-finite values, or has wrong rows, features, scale, dtype or
-            conditions.
+        PluginError: the value is not a table, contains non-finite values or a category that no training row has, or
+            has wrong rows, features, scale, dtype or conditions.
     """
     where = f"plugin {plugin!r}: sample()"
     if not isinstance(synthetic, Table):
@@ -166,7 +191,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
     if len(synthetic.obs) != len(conditions):
         raise PluginError(f"{where} returned {len(synthetic.obs)} rows for {len(conditions)} conditions")
     if synthetic.features != like.features:
-        raise PluginError(f"{where} returned other features than the training rows have; use train.like(X, conditions)")
+        raise PluginError(f"{where} returned other features than the training rows have; use {LIKE}")
     if synthetic.scale != like.scale:
         raise PluginError(f"{where} returned scale {synthetic.scale!r}, expected {like.scale!r}, which it declares")
     if synthetic.X.shape != (len(conditions), like.n_features):
@@ -187,7 +212,42 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
             row = int(other.argmax())
             got, asked = synthetic.obs[column].iloc[row], conditions[column].iloc[row]
             raise PluginError(f"{where} returned {column}={got!r} in row {row}, expected {asked!r}")
-    return replace(synthetic.like(values, conditions.copy()), scale=synthetic.scale)
+    categories = _checked_categories(synthetic, like, where)
+    return replace(like.like(_filled(values, categories, like), conditions.copy(), categories), scale=synthetic.scale)
+
+
+def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
+    """Return the categorical features of a sample, with the categories of the training rows; None if it has none."""
+    names = like.schema.categorical_features
+    checked: dict[str, pd.Categorical] = {}
+    for name in names:
+        if name not in synthetic.obs:
+            raise PluginError(f"{where} returned no column {name!r}, expected every categorical feature; use {LIKE}")
+        known = like.obs[name].cat.remove_unused_categories().cat.categories
+        column = synthetic.obs[name].astype(object)
+        codes = known.get_indexer(column)
+        if (codes < 0).any():
+            row = int((codes < 0).argmax())
+            expected = f"one of {', '.join(map(repr, known[:5]))}" + ", ..." * (len(known) > 5)
+            raise PluginError(f"{where} returned {name}={column.iloc[row]!r} in row {row}, expected {expected}")
+        checked[name] = pd.Categorical.from_codes(
+            known.get_indexer(column), dtype=like.obs[name].cat.remove_unused_categories().dtype
+        )
+    return pd.DataFrame(checked, index=synthetic.obs.index) if names else None
+
+
+def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
+    """Return values with those of the training rows at their gaps, where a value means nothing."""
+    gaps = like.schema.numeric_gaps()
+    if categories is None or not gaps:
+        return values
+    values = np.array(values)
+    for gap in gaps:
+        column, of_training = like.features.index(gap.column), like.is_gap(gap.column)
+        if of_training.any():  # else no sampled row may have a gap
+            fill = like.X[int(of_training.argmax()), column]
+            values[(categories[gap.shown_by] == gap.value).to_numpy(), column] = fill
+    return values
 
 
 def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:

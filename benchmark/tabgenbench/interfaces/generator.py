@@ -130,6 +130,8 @@ class Generator(ABC):
         card: summary, citation, licence and address.
         scale: scale of its input and output: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether it is a control, not a model.
+        makes: kinds of columns that it makes: ``numeric`` (the features ``X``) and ``categorical`` (the columns
+            ``train.categories``, which a generator of both returns by ``train.like(values, conditions, categories)``).
         libraries: modules that its methods import, such as ``torch``; they are imported before the measured phases.
     """
 
@@ -137,6 +139,7 @@ class Generator(ABC):
     card: ClassVar[Card]
     scale: ClassVar[Literal["standardized", "own"]] = "standardized"
     is_control: ClassVar[bool] = False
+    makes: ClassVar[tuple[Literal["numeric", "categorical"], ...]] = ("numeric",)
     libraries: ClassVar[tuple[str, ...]] = ()
 
     class Config(Options):
@@ -180,7 +183,8 @@ class Generator(ABC):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
-        ``train.like(values, conditions)`` builds the table.
+        ``train.like(values, conditions)`` builds the table, and with a third argument one with categorical features.
+        The harness rounds whole-number features, and ignores the values at gaps.
 
         Args:
             conditions: the condition columns of the test rows, shape (n_test, n_conditions).

@@ -20,7 +20,7 @@ from tabgenbench.engines.base import Engine, Limits, Outcome, Send, Task
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import PluginError, Unsupported
 from tabgenbench.formatting import bytes_text, count_text
-from tabgenbench.interfaces.checks import check_estimate
+from tabgenbench.interfaces.checks import check_estimate, check_makes
 from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.keys import make_key
 from tabgenbench.registry.lazy import load_target
@@ -231,6 +231,7 @@ def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...]], send: Send) -> N
 def _answer(generator: Any, size: Size) -> Answer:
     method = "supports"
     try:
+        check_makes(type(generator), size[0])
         returned = type(generator).supports(*size)
         if returned is not None:
             return Answer(warning=f"supports() returned {returned!r}, which says nothing; to decline raise Unsupported")

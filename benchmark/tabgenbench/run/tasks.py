@@ -23,7 +23,7 @@ from tabgenbench.data.transform import Transform
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.isolate import unchanged_process
 from tabgenbench.engines.worker import failure_of, flush_output, mark
-from tabgenbench.interfaces.checks import check_sample, score_draw
+from tabgenbench.interfaces.checks import check_makes, check_sample, score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
 from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
@@ -109,6 +109,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     generator: Generator = kind(kind.Config.model_validate(payload.options))
     train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
     transform = read_transform(payload.split_folder / "train.h5ad")
+    check_makes(kind, train.schema)
     kind.supports(train.schema, train.n_rows, train.n_features)
 
     @lru_cache(maxsize=1)
@@ -144,7 +145,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         sample_seconds += time.perf_counter() - started
         checked = check_sample(synthetic, conditions, like=train, plugin=kind.name)
         negative += _count_negative(checked, transform)
-        evaluated = transform.apply(checked)
+        evaluated = transform.round_whole(transform.apply(checked))
         write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
         contexts.append(context)
     if negative:

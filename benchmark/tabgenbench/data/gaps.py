@@ -1,0 +1,31 @@
+"""Gaps of numeric features: a split holds the medians of its training rows where a value is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from tabgenbench.data.table import Table
+
+__all__ = ["fill_gaps", "medians_at_gaps"]
+
+
+def medians_at_gaps(train: Table) -> dict[str, float]:
+    """Return the median of the present training values for each feature with gaps; 0 where all are missing."""
+    medians = {}
+    for gap in train.schema.numeric_gaps():
+        present = train.X[:, train.features.index(gap.column)][~train.is_gap(gap.column)]
+        medians[gap.column] = float(np.median(present)) if len(present) else 0.0
+    return medians
+
+
+def fill_gaps(table: Table, medians: Mapping[str, float]) -> Table:
+    """Return a table with these values at its gaps; the table itself if it has no gap."""
+    if not table.schema.numeric_gaps():
+        return table
+    values = np.array(table.dense())
+    for gap in table.schema.numeric_gaps():
+        values[table.is_gap(gap.column), table.features.index(gap.column)] = medians[gap.column]
+    return replace(table, X=values)
