@@ -1,4 +1,7 @@
-"""One run of honest and hostile plugins: it ends, reports the failures, and leaves no processes or files."""
+"""Runs of honest beside hostile plugins: they end, report the failures, and leave no processes or files.
+
+One run has every hostile generator with honest metrics, the other every hostile metric with honest generators.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.stress, pytest.mark.alone]
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 TIMEOUT, LATE = 6.0, 5.0  # seconds: the limit, and the tolerance for the end
 MEMORY = 0.75  # GiB
@@ -133,8 +136,13 @@ def hostile(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPathFact
     generators = [*GENERATORS, *HONEST]
     middle = len(generators) // 2
     generators = [HONEST[0], *generators[:middle], HONEST[1], *generators[middle:-3], HONEST[2]]
+    return run_suite(tmp_path_factory.mktemp("h"), *suite(generators, list(HONEST_METRICS)))
+
+
+@pytest.fixture(scope="module")
+def hostile_metrics(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     metrics = [*METRICS, *HONEST_METRICS]  # the hostile metric runs before the honest ones
-    return run_suite(tmp_path_factory.mktemp("h"), *suite(generators, metrics))
+    return run_suite(tmp_path_factory.mktemp("m"), *suite(list(HONEST), metrics))
 
 
 @pytest.fixture(scope="module")
@@ -144,10 +152,11 @@ def undisturbed(run_suite: Callable[..., Any], tmp_path_factory: pytest.TempPath
     return run
 
 
-def test_the_run_ends_and_says_how_many_are_not_ok(hostile: Any) -> None:
-    assert hostile.status == 1, hostile.said[-3000:]
-    assert re.search(rf"\d+ of {len(GENERATORS) + len(HONEST)} cells ok", hostile.said)
-    assert "Traceback" not in hostile.said
+def test_the_run_ends_and_says_how_many_are_not_ok(hostile: Any, hostile_metrics: Any) -> None:
+    for run, n_cells in ((hostile, len(GENERATORS) + len(HONEST)), (hostile_metrics, len(HONEST))):
+        assert run.status == 1, run.said[-3000:]
+        assert re.search(rf"\d+ of {n_cells} cells ok", run.said)
+        assert "Traceback" not in run.said
 
 
 @pytest.mark.parametrize("label", GENERATORS)
@@ -166,23 +175,25 @@ def test_a_generator_has_its_status_and_a_reason(hostile: Any, label: str) -> No
 
 @pytest.mark.parametrize("label", HONEST)
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_metric_has_its_status_and_a_reason(hostile: Any, label: str, metric: str) -> None:
+def test_a_metric_has_its_status_and_a_reason(hostile_metrics: Any, label: str, metric: str) -> None:
     statuses, reason = METRICS[metric]
-    record, _ = hostile.metrics(label)[metric]
+    record, _ = hostile_metrics.metrics(label)[metric]
     assert record is not None
     assert record.status in statuses, record.reason
     assert re.search(reason, record.reason), record.reason
 
 
-def test_what_has_to_be_ended_is_ended_in_time(hostile: Any) -> None:
+@pytest.mark.parametrize("name", ["hostile", "hostile_metrics"])
+def test_what_has_to_be_ended_is_ended_in_time(name: str, request: pytest.FixtureRequest) -> None:
+    run = request.getfixturevalue(name)
     late = {}
-    for label, record in hostile.cells.items():
+    for label, record in run.cells.items():
         if record.status == "timeout":
             *before, ended = [phase.seconds for phase in record.phases.values()]
             rest = seconds_between(record.environment) - sum(before)  # including the time to end the processes
             if not (TIMEOUT <= ended <= TIMEOUT + LATE and rest <= TIMEOUT + LATE + 1.0):  # times are of whole seconds
                 late[label] = (ended, rest)
-        for metric, (score, info) in hostile.metrics(label).items():
+        for metric, (score, info) in run.metrics(label).items():
             timed_out = score is not None and score.status == "timeout"
             if timed_out and not TIMEOUT <= info.seconds <= TIMEOUT + LATE:
                 late[f"{label}, {metric}"] = info.seconds
@@ -197,39 +208,41 @@ def seconds_between(environment: Any) -> float:
 @pytest.mark.parametrize("label", HONEST)
 @pytest.mark.parametrize("metric", HONEST_METRICS)
 def test_honest_scores_are_those_of_a_run_without_hostile_plugins(
-    hostile: Any, undisturbed: Any, label: str, metric: str
+    hostile: Any, hostile_metrics: Any, undisturbed: Any, label: str, metric: str
 ) -> None:
-    assert hostile.cells[label].status == "ok"
-    assert hostile.score_bytes(label, metric) == undisturbed.score_bytes(label, metric)
+    for run in (hostile, hostile_metrics):
+        assert run.cells[label].status == "ok"
+        assert run.score_bytes(label, metric) == undisturbed.score_bytes(label, metric)
 
 
 @pytest.mark.parametrize("label", HONEST)
-def test_an_artifact_is_kept_beside_its_score(hostile: Any, undisturbed: Any, label: str) -> None:
-    content = hostile.score_bytes(label, "moments:per_feature=true", ".features.csv")
+def test_an_artifact_is_kept_beside_its_score(hostile_metrics: Any, undisturbed: Any, label: str) -> None:
+    content = hostile_metrics.score_bytes(label, "moments:per_feature=true", ".features.csv")
     assert {line.rpartition(b",")[2] for line in content.splitlines()} == {b"draw", b"0", b"1"}
     assert content == undisturbed.score_bytes(label, "moments:per_feature=true", ".features.csv")
 
 
-def test_no_artifact_is_written_elsewhere(hostile: Any) -> None:
-    assert not list(hostile.store.root.parent.rglob("*escaped*"))
-    assert hostile.score_bytes(HONEST[0], "bad:how=surrogate", ".table.csv") == b"a,draw\n\\udce9,0\n\\udce9,1\n"
+def test_no_artifact_is_written_elsewhere(hostile_metrics: Any) -> None:
+    assert not list(hostile_metrics.store.root.parent.rglob("*escaped*"))
+    content = hostile_metrics.score_bytes(HONEST[0], "bad:how=surrogate", ".table.csv")
+    assert content == b"a,draw\n\\udce9,0\n\\udce9,1\n"
 
 
-def test_no_shared_memory_is_left(hostile: Any) -> None:
-    assert hostile.shared == []
+def test_no_shared_memory_is_left(hostile: Any, hostile_metrics: Any) -> None:
+    assert hostile.shared == hostile_metrics.shared == []
 
 
 def test_the_input_of_the_runner_is_its_own(hostile: Any) -> None:
     assert hostile.input == "for the runner"
 
 
-def test_no_process_is_left(hostile: Any, undisturbed: Any) -> None:
-    assert undisturbed.processes == []
-    assert hostile.processes == []
+def test_no_process_is_left(hostile: Any, hostile_metrics: Any, undisturbed: Any) -> None:
+    for run in (undisturbed, hostile, hostile_metrics):
+        assert run.processes == []
 
 
-def test_no_temporary_file_is_left(hostile: Any, undisturbed: Any) -> None:
-    for run in (undisturbed, hostile):
+def test_no_temporary_file_is_left(hostile: Any, hostile_metrics: Any, undisturbed: Any) -> None:
+    for run in (undisturbed, hostile, hostile_metrics):
         assert run.temporary == []
         assert list((run.store.root / "tmp").iterdir()) == []
 
