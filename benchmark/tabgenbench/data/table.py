@@ -98,7 +98,7 @@ class Table:
         """Return in which rows a column has no value, shape (n_rows,)."""
         for gap in self.schema.gaps:
             if gap.column == column:
-                return (self.obs[gap.shown_by] == gap.value).to_numpy(dtype=bool)
+                return np.asarray(self.obs[gap.shown_by] == gap.value, dtype=np.bool_)
         return np.zeros(self.n_rows, dtype=bool)
 
     def present(self) -> NDArray[np.bool_] | None:

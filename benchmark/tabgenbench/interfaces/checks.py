@@ -218,22 +218,19 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
 
 def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
     """Return the categorical features of a sample, with the categories of the training rows; None if it has none."""
-    names = like.schema.categorical_features
     checked: dict[str, pd.Categorical] = {}
-    for name in names:
+    for name in like.schema.categorical_features:
         if name not in synthetic.obs:
             raise PluginError(f"{where} returned no column {name!r}, expected every categorical feature; use {LIKE}")
-        known = like.obs[name].cat.remove_unused_categories().cat.categories
+        of_training = like.obs[name].cat.remove_unused_categories().cat
         column = synthetic.obs[name].astype(object)
-        codes = known.get_indexer(column)
+        codes = of_training.categories.get_indexer(column)
         if (codes < 0).any():
             row = int((codes < 0).argmax())
-            expected = f"one of {', '.join(map(repr, known[:5]))}" + ", ..." * (len(known) > 5)
-            raise PluginError(f"{where} returned {name}={column.iloc[row]!r} in row {row}, expected {expected}")
-        checked[name] = pd.Categorical.from_codes(
-            known.get_indexer(column), dtype=like.obs[name].cat.remove_unused_categories().dtype
-        )
-    return pd.DataFrame(checked, index=synthetic.obs.index) if names else None
+            known = ", ".join(map(repr, of_training.categories[:5])) + ", ..." * (len(of_training.categories) > 5)
+            raise PluginError(f"{where} returned {name}={column.iloc[row]!r} in row {row}, expected one of {known}")
+        checked[name] = pd.Categorical.from_codes(codes, categories=of_training.categories)
+    return pd.DataFrame(checked, index=synthetic.obs.index) if checked else None
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:

@@ -17,8 +17,8 @@ import pandas as pd
 
 from tabgenbench.data.table import Table
 from tabgenbench.errors import TabGenBenchError, Unsupported
-from tabgenbench.interfaces.checks import check_estimate, check_sample, score_draw
-from tabgenbench.interfaces.contract_table import KitSplit, make_kit_split
+from tabgenbench.interfaces.checks import check_estimate, check_makes, check_sample, score_draw
+from tabgenbench.interfaces.contract_table import KitSplit, make_kit_split, make_mixed_split
 from tabgenbench.interfaces.device_split import upload
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
@@ -51,7 +51,9 @@ def failures(checks: Iterable[Check]) -> list[str]:
 
 
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
-    """Check a generator on a small table on the CPU, with several fits and samples.
+    """Check a generator on small tables on the CPU, with several fits and samples.
+
+    A generator that makes categorical features is also checked on a mixed table and on one of categories alone.
 
     Args:
         kind: the plugin class.
@@ -63,6 +65,16 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     config = make_options(kind.Config, options, where=f"generator {kind.name!r}")
     split = make_kit_split(kind.scale)
     subject = _Subject(kind, config, split)
+    mixed = _Subject(kind, config, make_mixed_split(kind.scale))
+    alone = _Subject(kind, config, make_mixed_split(kind.scale, numeric=False))
+    for_mixed: list[tuple[str, Callable[[], None]]] = [
+        ("a mixed table is supported", mixed.declines_nothing),
+        ("a mixed table has known categories, gaps only where training rows have some", mixed.samples_what_is_asked),
+        ("equal seeds give equal mixed rows", mixed.repeats),
+        ("mixed training rows are not changed", mixed.leaves_its_inputs),
+        ("a table of categories alone is sampled", alone.samples_what_is_asked),
+        ("another seed gives other categories", alone.varies),
+    ]
     return _run(
         [
             ("the card has a summary", lambda: _check_card(kind)),
@@ -74,6 +86,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
             ("another seed gives different rows", subject.varies),
             ("training rows and conditions are not changed", subject.leaves_its_inputs),
             ("the global random state is not changed", subject.leaves_global_state),
+            *(for_mixed if "categorical" in kind.makes else []),
         ]
     )
 
@@ -159,6 +172,7 @@ class _Subject:
     def declines_nothing(self) -> None:
         train = self.split.train
         size = (train.schema, train.n_rows, train.n_features)
+        check_makes(self.kind, train.schema)
         self.kind.supports(*size)
         check_estimate(self.kind(self.config).estimate_memory(*size), plugin=self.kind.name)
 
@@ -182,13 +196,15 @@ class _Subject:
         if made[0].dense().tobytes() != made[1].dense().tobytes():
             largest = float(np.abs(made[0].dense() - made[1].dense()).max())
             raise _Broken(f"values differ by up to {largest:.3g}; draw from context.numpy and context.torch alone")
+        if not made[0].obs.equals(made[1].obs):
+            raise _Broken("categories differ; draw from context.numpy and context.torch alone")
 
     def varies(self) -> None:
         if self.kind.is_control:  # a control may be constant
             return
         generator, asked = self.fitted(), self.split.test.conditions
-        first, second = (self.sampled(generator, asked, seed=seed).dense() for seed in (2, 3))
-        if np.array_equal(first, second):
+        first, second = (self.sampled(generator, asked, seed=seed) for seed in (2, 3))
+        if np.array_equal(first.dense(), second.dense()) and first.obs.equals(second.obs):
             raise _Broken("two seeds of sample() gave the same rows; draw from context.numpy or context.torch")
 
     def leaves_its_inputs(self) -> None:
@@ -200,7 +216,7 @@ class _Subject:
             raise _Broken("sample() changed its conditions; copy them first")
         if before != (self.split.train.fingerprint(), self.split.validation.fingerprint()):
             raise _Broken("fit() or sample() changed its rows; copy them first")
-        if np.may_share_memory(made.dense(), self.split.train.dense()):
+        if made.n_features and np.may_share_memory(made.dense(), self.split.train.dense()):
             raise _Broken("sample() returned a view of the training rows; copy them first")
 
     def leaves_global_state(self) -> None:

@@ -1,4 +1,4 @@
-"""The small table for contract checks of generators and metrics."""
+"""The small tables for contract checks of generators and metrics: one numeric, one mixed, one of categories alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgenbench.data.schema import Schema
+from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
+from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table import Source, Table
 from tabgenbench.data.transform import Transform
 
-__all__ = ["KitSplit", "make_kit_split"]
+__all__ = ["KitSplit", "make_kit_split", "make_mixed_split"]
 
 N_FEATURES = 12
 TRAIN = {("lung", "normal"): 36, ("lung", "cancer"): 28, ("liver", "normal"): 24, ("liver", "cancer"): 1}
@@ -43,6 +44,61 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
     transform = Transform.fit(own[0])
     train, validation, test = own if scale == "own" else [transform.apply(one) for one in own]
     return KitSplit(train, validation, test, transform)
+
+
+def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, numeric: bool = True) -> KitSplit:
+    """Return a new copy of a mixed split: 96 training, 24 validation and 60 test rows.
+
+    The condition is ``ward``. Features: ``size`` (any number), ``weight`` (a fifth missing), ``visits`` (whole
+    numbers) and ``first visit`` (dates). Categorical features: ``colour`` (three values, one of them rare),
+    ``smoker``, ``stage`` (with gaps) and ``weight is missing``.
+
+    Args:
+        scale: scale of the returned tables.
+        numeric: whether to keep the features; else ``colour``, ``smoker`` and ``stage`` are the whole table.
+    """
+    rng = np.random.default_rng(7_102_026)
+    own = [_mixed_side(n, rng, numeric=numeric) for n in (96, 24, 60)]
+    transform, medians = Transform.fit(own[0]), medians_at_gaps(own[0])
+    filled = [fill_gaps(one, medians) for one in own]
+    train, validation, test = filled if scale == "own" else [transform.apply(one) for one in filled]
+    return KitSplit(train, validation, test, transform)
+
+
+def _mixed_side(n_rows: int, rng: np.random.Generator, *, numeric: bool) -> Table:
+    ward = np.arange(n_rows) % 3 // 2  # two thirds of the rows are in ward A
+    level = ward + rng.normal(size=n_rows)
+    smoker = rng.random(n_rows) < 1.0 / (1.0 + np.exp(-level))
+    colour = np.where(np.arange(n_rows) % 16 == 5, 2, (level + rng.normal(size=n_rows) > 0.5).astype(int))
+    stage = np.where(rng.random(n_rows) < 0.15, 2, (level > 0.5).astype(int))
+    is_missing = rng.random(n_rows) < np.where(smoker, 0.3, 0.1)
+    weight = np.where(is_missing, np.nan, 70.0 + 8.0 * level)
+    visits, first = rng.poisson(np.exp(0.5 * level)), np.rint(200.0 * rng.random(n_rows))
+    ids = pd.Index([f"row-{i}-of-{n_rows}" for i in range(n_rows)], dtype=object)
+    columns = {
+        "ward": (ward, ["A", "B"]),
+        "colour": (colour, ["blue", "red", "yellow"]),
+        "smoker": (smoker.astype(int), ["no", "yes"]),
+        "stage": (stage, ["I", "II", "missing"]),
+        "weight is missing": (is_missing.astype(int), ["no", "yes"]),
+    }
+    gaps = [Gap(column="stage", shown_by="stage", value="missing")]
+    features = ("size", "weight", "visits", "first visit") if numeric else ()
+    values = np.column_stack([level, weight, visits, first]) if numeric else np.empty((n_rows, 0))
+    if numeric:
+        gaps.append(Gap(column="weight", shown_by="weight is missing", value="yes"))
+    else:
+        del columns["weight is missing"]
+    date = DateFeature(column="first visit", unit="day", origin="2020-01-01T00:00:00", format="%Y-%m-%d")
+    schema = Schema(
+        conditions=("ward",),
+        categorical_features=tuple(columns)[1:],
+        whole_numbers=features[2:],
+        dates=(date,) if numeric else (),
+        gaps=tuple(gaps),
+    )
+    obs = pd.DataFrame({name: pd.Categorical.from_codes(*pair) for name, pair in columns.items()}, index=ids)
+    return Table(values.astype(np.float32), obs, features, schema=schema, source=Source("contract, mixed"))
 
 
 def _side(
