@@ -10,7 +10,7 @@ FULL = Schema(
     batch="site",
     group="donor",
     targets=("status", "G1"),
-    categorical_features=("sex", "tissue"),
+    categorical_features=("sex",),
 )
 
 
@@ -24,6 +24,13 @@ def test_a_target_may_be_a_column_or_a_feature() -> None:
     FULL.check(columns=columns, features=["G1"], where="here")
     with pytest.raises(DataError, match="here: target 'G1' is neither an obs column nor a feature"):
         FULL.check(columns=columns, features=["G2"], where="here")
+
+
+@pytest.mark.parametrize("role", ["tissue", "site", "donor"])
+def test_a_categorical_feature_has_no_other_role(role: str) -> None:
+    both = FULL.model_copy(update={"categorical_features": ("sex", role)})
+    with pytest.raises(DataError, match=f"column '{role}' is a categorical feature and also a condition"):
+        both.check(columns=["tissue", "status", "site", "donor", "sex"], features=["G1"], where="here")
 
 
 @pytest.mark.parametrize("lost", ["tissue", "site", "donor", "sex"])
