@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tabgenbench.api import benchmark, score
     from tabgenbench.data.conditions import ConditionCodes, nearest_known
     from tabgenbench.data.h5ad import from_anndata, to_anndata
-    from tabgenbench.data.schema import Schema
+    from tabgenbench.data.layout import Column, Layout
+    from tabgenbench.data.schema import DateFeature, Gap, Schema
     from tabgenbench.data.table import Source, Table, as_categorical, condition_labels
     from tabgenbench.data.transform import Transform
     from tabgenbench.engines.memory import machine_memory
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from tabgenbench.options import Options
     from tabgenbench.records import Card, CellRecord, Fallback, Problem, ScoreSpec
     from tabgenbench.registry.events import ObservedCell, ObservedRun
+    from tabgenbench.registry.file_source import FileSource
     from tabgenbench.registry.manager import Plugins
     from tabgenbench.registry.memory_source import MemorySource
     from tabgenbench.store.store import Store
@@ -52,12 +54,14 @@ __all__ = [
     "Card",
     "CellRecord",
     "Check",
+    "Column",
     "ConditionCodes",
     "ConfigError",
     "Context",
     "DataError",
     "DatasetCard",
     "DatasetSource",
+    "DateFeature",
     "DeviceSplit",
     "Engine",
     "EngineOptions",
@@ -65,9 +69,12 @@ __all__ = [
     "Fallback",
     "FetchProgress",
     "Fetchable",
+    "FileSource",
     "FileStatus",
     "FitContext",
+    "Gap",
     "Generator",
+    "Layout",
     "Lazy",
     "Limits",
     "Mark",
@@ -123,7 +130,8 @@ _HOMES = {
     "api": ("benchmark", "score"),
     "data.conditions": ("ConditionCodes", "nearest_known"),
     "data.h5ad": ("from_anndata", "to_anndata"),
-    "data.schema": ("Schema",),
+    "data.layout": ("Column", "Layout"),
+    "data.schema": ("DateFeature", "Gap", "Schema"),
     "data.table": ("Source", "Table", "as_categorical", "condition_labels"),
     "data.transform": ("Transform",),
     "engines.base": ("Engine", "EngineOptions", "Limits", "Mark", "Outcome", "Send", "Task"),
@@ -148,6 +156,7 @@ _HOMES = {
     "interfaces.report": ("Board", "Report"),
     "options": ("Options",),
     "records": ("Card", "CellRecord", "Fallback", "Problem", "ScoreSpec"),
+    "registry.file_source": ("FileSource",),
     "registry.events": ("ObservedCell", "ObservedRun"),
     "registry.manager": ("Plugins",),
     "registry.memory_source": ("MemorySource",),

@@ -193,7 +193,10 @@ def score(
         metrics=metrics,
         seed=seed,
     )
-    found = pd.DataFrame([vars(row) for row in score_tables(request, plugins)])
+    scores = score_tables(request, plugins)
+    for note in scores.notes:
+        say(note)
+    found = pd.DataFrame([vars(row) for row in scores.rows])
     if not (found["status"] == "ok").any():
         first = found.iloc[0]
         raise TabGenBenchError(f"no metric returned a score: {first['metric']}: {first['status']}: {first['reason']}")

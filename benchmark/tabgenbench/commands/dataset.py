@@ -33,7 +33,10 @@ def dataset() -> None:
 @json_option
 @click.pass_obj
 def describe(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Load a dataset and print its size, scale, roles and counts."""
+    """Load a dataset and print its size, scale, counts, and a row a column: kind, role, missing values, range.
+
+    Where a kind or a role is a guess, its row says so and names the option that overrides it.
+    """
     source = _open(plugins, name, data_dir)
     facts = source.describe()
     if as_json:
@@ -108,6 +111,9 @@ def _report(name: str, statuses: list[FileStatus]) -> None:
 
 
 def _print_facts(facts: dict[str, Any]) -> None:
+    facts = {**facts, "columns": [_for_reader(row) for row in facts.get("columns", ())]}
+    if facts["columns"]:
+        facts["schema"] = None  # the columns say more
     plain = {key: value for key, value in facts.items() if not _is_rows(value)}
     for key, value in plain.items():
         if value not in ("", None, [], {}):
@@ -118,6 +124,11 @@ def _print_facts(facts: dict[str, Any]) -> None:
             click.echo(f"\n{key.replace('_', ' ')}:")
             header = list(rows[0])
             print_rows(header, [[row.get(column, "") for column in header] for row in rows], indent="  ")
+
+
+def _for_reader(row: dict[str, Any]) -> dict[str, Any]:
+    values = "" if row["values"] is None else f"{row['values']:,}"
+    return {**row, "missing": f"{row['missing']:.1%}" if row["missing"] else "", "values": values}
 
 
 def _is_rows(value: Any) -> bool:

@@ -54,7 +54,10 @@ def score(
         metrics=metrics,
         seed=seed,
     )
-    rows = score_tables(request, plugins)
+    scores = score_tables(request, plugins)
+    rows = scores.rows
+    for note in scores.notes:
+        click.echo(note, err=True)
     if as_json:
         click.echo(json.dumps([vars(row) for row in rows], indent=1))
     else:

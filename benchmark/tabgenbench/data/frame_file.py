@@ -1,7 +1,7 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. An empty cell is a missing value. ``NA``, ``nan`` and ``None`` are
-text; in a column of numbers they are errors.
+Error messages name the file, the column and the row. The texts of `MISSING` are missing values in every column. Any
+other text in a column of numbers is kept, for the caller to refuse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
     "ID_NAMES",
+    "LEADING_ZEROS",
+    "MISSING",
     "TABLE_SUFFIXES",
     "index_by_id",
     "is_text",
@@ -33,6 +35,9 @@ __all__ = [
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 TABLE_SUFFIXES = (*DELIMITERS, *(suffix + ".gz" for suffix in DELIMITERS), ".parquet", ".h5ad")
+MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A")
+LEADING_ZEROS = "leading zeros"  # key in the attributes of a frame: columns of numbers of which some begin with 0
+LOOKED_AT = 1_000  # rows that are searched for leading zeros
 ID_NAMES = frozenset({"", "id", "index", "sample", "sample_id", "sampleid", "barcode", "row", "row_id"})
 
 
@@ -42,7 +47,9 @@ def suffix_of(path: Path) -> str:
     return next((suffix for suffix in TABLE_SUFFIXES if name.endswith(suffix)), "")
 
 
-def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()) -> pd.DataFrame:
+def read_frame(
+    path: Path, *, ids: str | None = None, text: Collection[str] = (), missing: Collection[str] = ()
+) -> pd.DataFrame:
     """Read a CSV, tab-separated or Parquet file.
 
     The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`, or
@@ -52,6 +59,7 @@ def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file.
         ids: name of the column of sample ids.
         text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
+        missing: texts that mean a missing value, beside those of `MISSING`.
 
     Returns:
         One row per sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
@@ -63,7 +71,13 @@ def read_frame(path: Path, *, ids: str | None = None, text: Collection[str] = ()
     if suffix == ".h5ad":
         raise DataError(f"{path}: is an h5ad file, expected CSV, tab-separated text or Parquet; use read_table_file")
     with readable(path):
-        frame = _read_parquet(path) if suffix == ".parquet" else _read_text(path, suffix, ids=ids, text=text)
+        frame = (
+            _read_parquet(path)
+            if suffix == ".parquet"
+            else _read_text(path, suffix, text=(*text, ids), missing=missing, with_ids=ids is None)
+        )
+        if suffix == ".parquet" and missing:
+            frame = frame.replace(list(missing), np.nan).infer_objects()
     if frame.shape[0] == 0:
         raise DataError(f"{path}: has column names and no row, expected at least one row")
     return index_by_id(frame, path, ids=ids, text=text)
@@ -111,25 +125,29 @@ def _open_text(path: Path, suffix: str) -> IO[str]:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _read_text(path: Path, suffix: str, *, ids: str | None, text: Collection[str]) -> pd.DataFrame:
+def _read_text(
+    path: Path, suffix: str, *, text: Collection[str | None], missing: Collection[str], with_ids: bool
+) -> pd.DataFrame:
     delimiter = DELIMITERS[suffix.removesuffix(".gz")]
     names, lines = _column_names(path, suffix, delimiter)
-    kept_as_text = {j for j, name in enumerate(names) if name in text or name == ids}
-    if ids is None and names[0].strip().lower() in ID_NAMES:
+    kept_as_text = {j for j, name in enumerate(names) if name in text}
+    if with_ids and names[0].strip().lower() in ID_NAMES:
         kept_as_text.add(0)
-    frame: pd.DataFrame = pd.read_csv(
-        path,
-        sep=delimiter,
-        header=None,
-        names=range(len(names)),
-        skiprows=lines,
-        dtype=dict.fromkeys(kept_as_text, str),
-        keep_default_na=False,
-        na_values=[""],
-        float_precision="round_trip",
-        low_memory=False,
-    )
+    common: dict[str, Any] = {
+        "sep": delimiter,
+        "header": None,
+        "names": range(len(names)),
+        "skiprows": lines,
+        "keep_default_na": False,
+        "na_values": [*MISSING, *missing],
+    }
+    kept = dict.fromkeys(kept_as_text, str)
+    frame: pd.DataFrame = pd.read_csv(path, dtype=kept, float_precision="round_trip", low_memory=False, **common)
+    first = pd.read_csv(path, dtype=str, nrows=LOOKED_AT, **common)
+    whole = [j for j in frame.columns if pd.api.types.is_integer_dtype(frame[j])]
+    zeros = [names[j] for j in whole if first[j].str.match(r"0\d").any()]
     frame.columns = pd.Index(names, dtype=object)
+    frame.attrs[LEADING_ZEROS] = zeros
     return frame
 
 
@@ -196,6 +214,7 @@ def index_by_id(
             f"{path}: {where}sample id {str(value)!r} occurs in rows {rows}, expected unique ids; rename one"
         )
     frame = frame.drop(columns=[column])
+    frame.attrs["ids"] = column
     return frame.set_axis(pd.Index(labels.astype(str), dtype=object, name=None), axis=0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tabgenbench.data.frame_file import index_by_id
@@ -22,7 +23,12 @@ def is_adata(data: Any) -> bool:
 
 
 def frame_as_read(
-    frame: pd.DataFrame, where: str, *, ids: str | None = None, text: Collection[str] = ()
+    frame: pd.DataFrame,
+    where: str,
+    *,
+    ids: str | None = None,
+    text: Collection[str] = (),
+    missing: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return a copy of a frame, indexed by sample ids (text), with names of columns that are text.
 
@@ -34,11 +40,15 @@ def frame_as_read(
         where: the table's name in an error.
         ids: the column, or the index by its name, that holds sample ids.
         text: columns that hold labels, whatever they look like.
+        missing: texts that mean a missing value.
 
     Raises:
         DataError: the frame has no row, or an id or a column name occurs twice.
     """
-    frame = frame.rename(columns=str).infer_objects()
+    frame = frame.rename(columns=str)
+    if missing:
+        frame = frame.replace(list(missing), np.nan)
+    frame = frame.infer_objects()
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise DataError(f"{where}: has {frame.shape[0]} rows and {frame.shape[1]} columns, expected at least one each")
     if frame.columns.has_duplicates:

@@ -15,6 +15,7 @@ from scipy import sparse
 from tabgenbench.data.frame_file import is_text, known_suffix, read_frame, readable
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Scale, Source, Table
+from tabgenbench.data.typed_columns import encoded_frame
 from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
@@ -137,12 +138,14 @@ def table_from_frame(
     """Return a frame that `read_frame` read as a checked table; see `read_table_file`."""
     scale = scale or "linear"
     log2p1 = scale == "counts" if log2p1 is None else log2p1
+    frame = encoded_frame(frame, schema, str(path))
     targets = {target for target in schema.targets if target in frame and is_text(frame[target])}
     roles = {*schema.obs_columns(), *targets}
     schema.check(columns=list(frame.columns), features=[], where=str(path))
+    with_gaps = {gap.column for gap in schema.gaps}
     for column in frame.columns:
         if column not in roles:
-            problem = numeric_problem(frame[column])
+            problem = numeric_problem(frame[column].dropna() if column in with_gaps else frame[column])
             if problem:
                 raise DataError(f"{path}: column {column!r}, {problem}")
         elif frame[column].isna().any():
@@ -150,8 +153,8 @@ def table_from_frame(
             raise DataError(
                 f"{path}: column {column!r}, row {row!r}: is empty, expected a value; fill it or drop the row"
             )
-    if len(roles) == frame.shape[1]:
-        raise DataError(f"{path}: no column is left for features, expected at least one column of numbers")
+    if len(roles) == frame.shape[1] and not schema.categorical_features:
+        raise DataError(f"{path}: no column is left for features, expected at least one column to generate")
     with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
         table = Table.from_frame(frame, schema=schema, scale=scale, log2p1=log2p1, source=source)
     return check_table(table, path)
@@ -170,7 +173,10 @@ def numeric_problem(column: pd.Series) -> str:
     value = column.iloc[row]
     if pd.isna(value):
         return f"row {column.index[row]!r}: is empty, expected a number; impute it or drop the row"
-    hint = "correct it, name the column as a condition, batch or group, or ignore the column"
+    hint = (
+        "correct it, list it under missing_values, name the column as a condition or a categorical feature, or ignore "
+        "the column"
+    )
     return f"row {column.index[row]!r}: got {str(value)!r}, expected a number; {hint}"
 
 

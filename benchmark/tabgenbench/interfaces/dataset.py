@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from tabgenbench.data.column_facts import column_facts
 from tabgenbench.data.table import Table, condition_labels
 from tabgenbench.options import Options
 
@@ -108,7 +109,7 @@ class DatasetSource(ABC):
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return size, scale, roles and number of rows of each condition of a table."""
+    """Return size, scale, roles, columns and number of rows of each condition of a table."""
     schema = table.schema
     facts: dict[str, Any] = {
         "dataset": table.source.name,
@@ -118,8 +119,9 @@ def describe_table(table: Table) -> dict[str, Any]:
         "features": table.n_features,
         "scale": table.scale,
         "log2p1": table.log2p1,
-        "schema": schema.model_dump(mode="json"),
+        "schema": json.loads(schema.fingerprint_text()),
         "fingerprint": table.fingerprint(),
+        "columns": column_facts(table),
     }
     if schema.group is not None:
         facts["groups"] = int(table.obs[schema.group].nunique())

@@ -4,11 +4,9 @@ A card is a TOML file with the fields of `FileCard`. Missing fields are inferred
 
 * the sample ids are the first column if it has no name, has a name in `ID_NAMES` (``id``, ``sample``), or contains
   unique text; else rows are numbered from 1;
-* a column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group;
-* in CSV, tab-separated and Parquet files every other column of numbers is a feature, and every other column of text
-  (or true / false) is a condition if it has at most 20 values, each in at least two rows; else loading fails with
-  an error that explains how to assign a role or ignore the column;
-* in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many.
+* in CSV, tab-separated and Parquet files all other columns get a role from `find_roles`;
+* in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many; a
+  column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
 
 The table's note states the inferred fields.
 """
@@ -21,64 +19,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-from pydantic import Field, field_validator
-
-from tabgenbench.data.frame_file import TABLE_SUFFIXES, is_text, known_suffix, suffix_of
+from tabgenbench.data.frame_file import TABLE_SUFFIXES, known_suffix, suffix_of
+from tabgenbench.data.layout import Layout
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Scale, Source, Table
-from tabgenbench.data.table_file import (
-    numeric_problem,
-    read_frame,
-    read_h5ad,
-    table_from_adata,
-    table_from_frame,
-    without,
-)
+from tabgenbench.data.table import Source, Table
+from tabgenbench.data.table_file import read_frame, read_h5ad, table_from_adata, table_from_frame, without
 from tabgenbench.errors import DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
 from tabgenbench.options import Options, make_options
+from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard
+from tabgenbench.registry.roles import find_roles, named_roles
 
-__all__ = ["DESCRIPTIVE", "GROUP_NAMES", "FileCard", "FileSource", "find_schema", "looks_like_file", "says_roles"]
-
-GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
-MAX_VALUES = 20  # a text column with more values is not taken as a condition
-DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
-
-
-class FileCard(Options):
-    """Fields of a card, which the command line can override."""
-
-    name: str = Field("", description="name of the dataset; the card's or file's stem by default")
-    title: str = Field("", description="title for readers; the name by default")
-    summary: str = Field("", description="one sentence on the table")
-    citation: str = Field("", description="citation of the data")
-    licence: str = Field("", description="licence of the data")
-    url: str = Field("", description="web page of the data")
-    file: str = Field("", description="the CSV, TSV, Parquet or h5ad file, relative to the card")
-    id: str | None = Field(None, description="column of sample ids")
-    conditions: tuple[str, ...] | None = Field(None, description="columns that the generator receives for sampling")
-    group: str | None = Field(None, description="column of the donor; a split does not divide a donor")
-    batch: str | None = Field(None, description="column of the technical source")
-    targets: tuple[str, ...] = Field((), description="columns or features that downstream tasks predict")
-    categorical_features: tuple[str, ...] = Field((), description="categorical columns to generate")
-    ignore: tuple[str, ...] = Field((), description="columns to exclude")
-    scale: Scale | None = Field(
-        None, description="scale of the values; default: counts for an h5ad file of whole numbers, else linear"
-    )
-    log2p1: bool | None = Field(
-        None, description="take log2(x + 1) before standardising; default: true if the scale is counts"
-    )
-
-    @field_validator("conditions", "targets", "categorical_features", "ignore", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
-    def named(self) -> tuple[str, ...]:
-        """Return the columns that contain labels, even if the labels look like numbers."""
-        names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
-        return tuple(name for name in names if name is not None)
+__all__ = ["FileSource", "looks_like_file", "says_roles"]
 
 
 def looks_like_file(text: str) -> bool:
@@ -152,76 +104,25 @@ class FileSource(DatasetSource):
         if suffix_of(path) == ".h5ad":
             adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
             roles = says_roles(adata, said)
-            schema, note = find_schema(adata.obs, said, path.name, where=path, look=False) if roles else (Schema(), "")
+            schema, note = named_roles(adata.obs, said, path.name) if roles else (Schema(), "")
             source = self._source(note)
             return table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
-        frame = without(read_frame(path, ids=said.id, text=said.named()), said.ignore, path)
-        schema, note = find_schema(frame, said, path.name, where=path, look=True)
-        source = self._source(note)
-        return table_from_frame(frame, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        frame = read_frame(path, ids=said.id, text=said.named(), missing=said.missing_values)
+        found = find_roles(without(frame, said.ignore, path), said, path.name, where=path)
+        source = self._source(found.note, found.layout)
+        return table_from_frame(
+            found.frame, path, schema=found.schema, scale=said.scale, log2p1=said.log2p1, source=source
+        )
 
-    def _source(self, note: str) -> Source:
+    def _source(self, note: str, layout: Layout | None = None) -> Source:
         options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
-        return Source(self.name, options, note)
+        return Source(self.name, options, note, layout)
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
     """Return whether roles come from the card. A table written by TabGenBench contains its own roles."""
     roles = {"conditions", "group", "batch", "targets", "categorical_features"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
-
-
-def find_schema(
-    frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str, look: bool
-) -> tuple[Schema, str]:
-    """Return the roles of the columns, and a note on the inferred roles.
-
-    Args:
-        frame: the columns.
-        said: the given fields of the card.
-        title: name of the table in the note.
-        where: name of the table in error messages.
-        look: whether text columns become conditions if the card names none.
-    """
-    notes = [f"{title}, {len(frame):,} rows"]
-    group, conditions = said.group, said.conditions
-    taken = {*(conditions or ()), said.batch, *said.categorical_features}
-    free = [str(column) for column in frame.columns if column not in taken]
-    if group is None:
-        group = next((column for column in free if column.lower() in GROUP_NAMES), None)
-        notes += [f"group by default: {group}"] if group is not None else []
-    if conditions is None:
-        free = [column for column in free if column not in {*said.targets, group}]
-        conditions = tuple(column for column in free if look and _is_condition(frame[column], where))
-        notes.append(f"conditions by default: {', '.join(conditions) or 'none'}")
-    schema = Schema(
-        conditions=conditions,
-        batch=said.batch,
-        group=group,
-        targets=said.targets,
-        categorical_features=said.categorical_features,
-    )
-    return schema, "; ".join(notes)
-
-
-def _is_condition(column: pd.Series, where: Path | str) -> bool:
-    """Return whether a column is a condition. Raise `DataError` for other text that is not numbers."""
-    if not is_text(column):
-        return False
-    filled = column.dropna()
-    is_labelled = pd.api.types.is_bool_dtype(column) or isinstance(column.dtype, pd.CategoricalDtype)
-    numbers = pd.to_numeric(filled, errors="coerce").notna() if not is_labelled else pd.Series()
-    if numbers.any():  # ambiguous: numbers with invalid entries, or mixed categories
-        raise DataError(f"{where}: column {column.name!r}, {numeric_problem(column)}")
-    counts = filled.astype(str).value_counts()
-    if len(counts) <= MAX_VALUES and counts.min() >= 2:
-        return True
-    rare = counts.index[-1]
-    problem = f"{len(counts):,} values" if len(counts) > MAX_VALUES else f"{rare!r} in one row only"
-    raise DataError(
-        f"{where}: column {column.name!r} contains text with {problem}, expected numbers, or at most {MAX_VALUES} "
-        "values of two rows each; declare it as id, conditions, group or batch, or list it under ignore"
-    )
 
 
 def _read_card(path: Path) -> dict[str, Any]:

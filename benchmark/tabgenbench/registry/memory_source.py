@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from tabgenbench.data.layout import Layout
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
@@ -14,7 +15,9 @@ from tabgenbench.data.table_file import table_from_adata, table_from_frame, with
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
 from tabgenbench.options import make_options
-from tabgenbench.registry.file_source import DESCRIPTIVE, FileCard, find_schema, says_roles
+from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard
+from tabgenbench.registry.file_source import says_roles
+from tabgenbench.registry.roles import find_roles, named_roles
 
 __all__ = ["MemorySource"]
 
@@ -66,16 +69,18 @@ class MemorySource(DatasetSource):
         """Return the checked table."""
         said, where = self.settings, f"dataset {self.name!r}"
         if isinstance(self.data, pd.DataFrame):
-            frame = without(frame_as_read(self.data, where, ids=said.id, text=said.named()), said.ignore, where)
-            schema, note = find_schema(frame, said, self.name, where=where, look=True)
-            source = self._source(note)
-            return table_from_frame(frame, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            frame = frame_as_read(self.data, where, ids=said.id, text=said.named(), missing=said.missing_values)
+            found = find_roles(without(frame, said.ignore, where), said, self.name, where=where)
+            source = self._source(found.note, found.layout)
+            return table_from_frame(
+                found.frame, where, schema=found.schema, scale=said.scale, log2p1=said.log2p1, source=source
+            )
         adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore)
         roles = says_roles(adata, said)
-        schema, note = find_schema(adata.obs, said, self.name, where=where, look=False) if roles else (Schema(), "")
+        schema, note = named_roles(adata.obs, said, self.name) if roles else (Schema(), "")
         source = self._source(note)
         return table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
 
-    def _source(self, note: str) -> Source:
+    def _source(self, note: str, layout: Layout | None = None) -> Source:
         options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
-        return Source(self.name, options, note)
+        return Source(self.name, options, note, layout)

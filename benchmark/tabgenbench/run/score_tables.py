@@ -6,10 +6,13 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
+from tabgenbench.data.frame_file import read_frame, suffix_of
+from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
@@ -17,15 +20,19 @@ from tabgenbench.data.table_file import read_table_file, table_from_adata, table
 from tabgenbench.data.transform import Transform
 from tabgenbench.errors import DataError, TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import score_draw
-from tabgenbench.interfaces.evaluation import Evaluation
+from tabgenbench.interfaces.evaluation import Evaluation, Side
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.options import make_options
 from tabgenbench.records import Status
+from tabgenbench.registry.file_card import FileCard
 from tabgenbench.registry.keys import seed_of
 from tabgenbench.registry.manager import Plugins
+from tabgenbench.registry.roles import find_roles, with_gaps
 from tabgenbench.registry.suite import Choice, make_choices
 
-__all__ = ["ScoreRequest", "ScoreRow", "score_tables"]
+__all__ = ["ScoreRequest", "ScoreRow", "Scores", "score_tables"]
+
+SIDES: tuple[Side, ...] = ("train", "test", "synthetic")
 
 Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which have no type stubs
 
@@ -67,8 +74,18 @@ class ScoreRow:
     reason: str = ""
 
 
-def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
+@dataclass(frozen=True)
+class Scores:
+    """The scores of three tables, and notes on the tables."""
+
+    rows: list[ScoreRow]
+    notes: list[str]
+
+
+def score_tables(request: ScoreRequest, plugins: Plugins) -> Scores:
     """Read the three tables, transform them to the evaluation scale of the training rows, and compute every metric.
+
+    Kinds of columns are found in the real rows. Synthetic rows with a category that no training row has are counted.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.
@@ -77,12 +94,12 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """
     choices = make_choices("metrics", request.metrics or list(plugins.entries("metrics")), plugins)
     metrics = [_metric(choice, plugins) for choice in choices]
-    train = _read("train", request)
-    test, synthetic = (_aligned(_read(side, request), train) for side in ("test", "synthetic"))
-    transform = Transform.fit(train)
-    evaluation = Evaluation(transform.apply(train), transform.apply(test), transform.apply(synthetic), transform)
+    tables, notes = _read_all(request)
+    transform, medians = Transform.fit(tables["train"]), medians_at_gaps(tables["train"])
+    train, test, synthetic = (transform.apply(fill_gaps(tables[side], medians)) for side in SIDES)
+    evaluation = Evaluation(train, test, synthetic, transform)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
-    return [row for metric in metrics for row in _rows(metric, evaluation, context)]
+    return Scores([row for metric in metrics for row in _rows(metric, evaluation, context)], notes)
 
 
 def _metric(choice: Choice, plugins: Plugins) -> Metric:
@@ -91,7 +108,92 @@ def _metric(choice: Choice, plugins: Plugins) -> Metric:
     return metric
 
 
-def _read(side: Literal["train", "test", "synthetic"], request: ScoreRequest) -> Table:
+def _read_all(request: ScoreRequest) -> tuple[dict[Side, Table], list[str]]:
+    """Return the three tables with equal columns, and notes on them."""
+    frames = {side: _frame(side, request) for side in SIDES}
+    if all(frame is not None for frame in frames.values()):
+        return _typed_alike({side: frame for side, frame in frames.items() if frame is not None}, request)
+    train = _read("train", request)
+    return {"train": train, **{side: _aligned(_read(side, request), train) for side in SIDES[1:]}}, []
+
+
+def _frame(side: Side, request: ScoreRequest) -> pd.DataFrame | None:
+    """Return a table of numbers and text, or None if it is an AnnData or an h5ad file."""
+    data, where = getattr(request, side), _where(side, request)
+    if isinstance(data, str | Path):
+        path = Path(data).expanduser()
+        if suffix_of(path) == ".h5ad":
+            return None
+        return without(read_frame(path, text=request.conditions), request.ignore, where)
+    if isinstance(data, pd.DataFrame):
+        return without(frame_as_read(data, side, text=request.conditions), request.ignore, where)
+    return None
+
+
+def _where(side: Side, request: ScoreRequest) -> str:
+    data = getattr(request, side)
+    return str(Path(data).expanduser()) if isinstance(data, str | Path) else side
+
+
+def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> tuple[dict[Side, Table], list[str]]:
+    """Return tables whose kinds of columns are those of the real rows; missing values may occur in any of them."""
+    real = _stacked([frames["train"], frames["test"]])
+    card = FileCard(conditions=request.conditions, log2p1=request.log2p1)
+    found = find_roles(real, card, "real rows", where=f"{_where('train', request)} and {_where('test', request)}")
+    columns = [name for name in found.frame.columns if name != found.schema.group]
+    left_out = {column.name for column in found.layout.columns} - set(columns)
+    for side, frame in frames.items():
+        _check_columns(frame, columns, left_out, _where(side, request))
+    kept = {side: frame.loc[:, columns] for side, frame in frames.items()}
+    gaps = with_gaps(
+        _stacked(list(kept.values())), found.schema.model_copy(update={"gaps": (), "group": None}), "score"
+    )
+    features = tuple(dict.fromkeys((*found.schema.categorical_features, *gaps.categorical_features)))
+    schema = gaps.model_copy(update={"categorical_features": features})
+    tables = {
+        side: table_from_frame(
+            frame, _where(side, request), schema=schema, log2p1=request.log2p1, source=Source(_where(side, request))
+        )
+        for side, frame in kept.items()
+    }
+    notes = (
+        [f"not scored: {', '.join(sorted(left_out))} (one value, an identifier, a donor or free text)"]
+        if left_out
+        else []
+    )
+    return tables, notes + _unknown(tables["train"], tables["synthetic"])
+
+
+def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    stacked = pd.concat(frames)
+    stacked.attrs.clear()
+    return stacked
+
+
+def _check_columns(frame: pd.DataFrame, columns: list[str], left_out: set[str], where: str) -> None:
+    missing = sorted(set(columns) - set(frame.columns))
+    extra = sorted(set(frame.columns) - set(columns) - left_out)
+    if missing or extra:
+        which = f"no column {missing[0]!r}" if missing else f"a column {extra[0]!r} that is not in the training rows"
+        count = f"{len(missing)} missing, {len(extra)} not in the training rows"
+        raise DataError(f"{where}: has {which} ({count}); use the same columns in all three, or ignore them")
+
+
+def _unknown(train: Table, synthetic: Table) -> list[str]:
+    """Return a note that counts synthetic rows with a category that no training row has."""
+    rows, examples = np.zeros(synthetic.n_rows, dtype=bool), []
+    for name in synthetic.schema.categorical_features:
+        unknown = ~synthetic.obs[name].isin(train.obs[name].unique()).to_numpy()
+        if unknown.any():
+            examples.append(f"{name}={synthetic.obs[name].iloc[int(unknown.argmax())]!r}")
+            rows |= unknown
+    if not examples:
+        return []
+    listed = ", ".join(examples[:5])
+    return [f"{rows.sum():,} of {len(rows):,} synthetic rows have a category that no training row has: {listed}"]
+
+
+def _read(side: Side, request: ScoreRequest) -> Table:
     data, ignore = getattr(request, side), request.ignore
     schema, log2p1 = Schema(conditions=request.conditions), request.log2p1
     if isinstance(data, str | Path):

@@ -1,0 +1,87 @@
+"""Facts about the columns of a table for readers: kind, role, missing values, number of values, range."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.layout import Column, ColumnKind
+from tabgenbench.data.table import Table
+
+__all__ = ["column_facts"]
+
+MOST = 200  # columns of a table without a layout; wide matrices of one kind need no row for each
+SHOWN = 4  # categories shown as the range of a column
+LONGEST = 18  # characters of a category that is shown
+
+
+def column_facts(table: Table) -> list[dict[str, Any]]:
+    """Return a row for each column of the file that a table comes from, in its order.
+
+    Each row has ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of different values),
+    ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it). A table that
+    comes from no file has rows only if it has at most 200 features.
+    """
+    layout = table.source.layout
+    if layout is not None:
+        columns = layout.columns
+    elif table.n_features <= MOST:
+        columns = tuple(_of_table(table))
+    else:
+        return []
+    return [_facts(table, column) for column in columns]
+
+
+def _of_table(table: Table) -> list[Column]:
+    schema, companions = table.schema, {gap.shown_by for gap in table.schema.numeric_gaps()}
+    roles: dict[str, Any] = dict.fromkeys(schema.categorical_features, "feature")
+    roles |= dict.fromkeys(schema.conditions, "condition")
+    roles |= {name: role for role, name in (("batch", schema.batch), ("group", schema.group)) if name is not None}
+    columns = [
+        Column(name=str(name), kind="category", role=roles.get(name, "left out"))
+        for name in table.obs.columns
+        if name not in companions
+    ]
+    dates = {date.column for date in schema.dates}
+    kinds: dict[str, ColumnKind] = {name: "date" if name in dates else "whole number" for name in schema.whole_numbers}
+    return columns + [Column(name=name, kind=kinds.get(name, "number"), role="feature") for name in table.features]
+
+
+def _facts(table: Table, column: Column) -> dict[str, Any]:
+    role = column.role + (", target" if column.name in table.schema.targets else "")
+    facts: dict[str, Any] = {"column": column.name, "kind": column.kind, "role": role}
+    missing, values, shown = 0.0, 1 if column.constant else None, column.constant or ""
+    if column.name in table.features:
+        present = ~table.is_gap(column.name)
+        numbers = np.asarray(table.X[:, table.features.index(column.name)], dtype=np.float64)[present]
+        missing, values, shown = 1.0 - present.mean(), len(np.unique(numbers)), _range(numbers, column, table)
+    elif column.name in table.obs.columns and column.constant is None:
+        present = ~table.is_gap(column.name)
+        labels = table.obs[column.name][present].astype(object)
+        missing, values, shown = 1.0 - present.mean(), labels.nunique(), _labels(labels)
+    elif column.kind == "empty":
+        missing = 1.0
+    return {**facts, "missing": round(float(missing), 4), "values": values, "range": shown, "note": column.guess}
+
+
+def _range(numbers: Any, column: Column, table: Table) -> str:
+    if not len(numbers):
+        return ""
+    ends = [float(numbers.min()), float(numbers.max())]
+    for date in table.schema.dates:
+        if date.column == column.name:
+            stamps = [pd.Timestamp(date.origin) + pd.Timedelta(round(end), date.unit) for end in ends]
+            return " to ".join(stamp.strftime(date.format) for stamp in stamps)
+    return " to ".join(f"{end:,.0f}" if column.kind == "whole number" else f"{end:.5g}" for end in ends)
+
+
+def _labels(labels: pd.Series) -> str:
+    counts = labels.value_counts()
+    names = [str(name) for name in counts.index[:SHOWN]]
+    texts = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in names]
+    rest = len(counts) - SHOWN
+    return ", ".join(repr(text) if text != text.strip() or not text else text for text in texts) + (
+        f" and {rest} more" if rest > 0 else ""
+    )

@@ -1,0 +1,60 @@
+"""The card of a user's file: a TOML file, or options beside the path."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from tabgenbench.data.table import Scale
+from tabgenbench.options import Options
+
+__all__ = ["DESCRIPTIVE", "FileCard"]
+
+DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
+
+
+class FileCard(Options):
+    """Fields of a card, which the command line can override."""
+
+    name: str = Field("", description="name of the dataset; the card's or file's stem by default")
+    title: str = Field("", description="title for readers; the name by default")
+    summary: str = Field("", description="one sentence on the table")
+    citation: str = Field("", description="citation of the data")
+    licence: str = Field("", description="licence of the data")
+    url: str = Field("", description="web page of the data")
+    file: str = Field("", description="the CSV, TSV, Parquet or h5ad file, relative to the card")
+    id: str | None = Field(None, description="column of sample ids")
+    conditions: tuple[str, ...] | None = Field(
+        None, description="columns that the generator receives for sampling; default: columns with a name such as label"
+    )
+    group: str | None = Field(None, description="column of the donor; a split does not divide a donor")
+    batch: str | None = Field(None, description="column of the technical source")
+    targets: tuple[str, ...] = Field((), description="columns or features that downstream tasks predict")
+    categorical_features: tuple[str, ...] = Field(
+        (), description="columns to generate as categories, beside columns of text and of true / false"
+    )
+    missing: Literal["keep", "drop-rows", "error"] = Field(
+        "keep", description="missing values: generate them too, drop their rows, or refuse the table"
+    )
+    missing_values: tuple[str, ...] = Field(
+        (), description="values that mean missing, beside empty, NA, N/A, NaN, NULL and #N/A"
+    )
+    date_formats: dict[str, str] = Field({}, description="format of dates by column, such as %d/%m/%Y")
+    ignore: tuple[str, ...] = Field((), description="columns to exclude")
+    scale: Scale | None = Field(
+        None, description="scale of the values; default: counts for an h5ad file of whole numbers, else linear"
+    )
+    log2p1: bool | None = Field(
+        None, description="take log2(x + 1) before standardising; default: true if the scale is counts"
+    )
+
+    @field_validator("conditions", "targets", "categorical_features", "ignore", "missing_values", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    def named(self) -> tuple[str, ...]:
+        """Return the columns that contain labels, even if the labels look like numbers."""
+        names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
+        return tuple(name for name in names if name is not None)

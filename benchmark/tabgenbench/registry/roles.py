@@ -1,0 +1,337 @@
+"""Roles and kinds of the columns of a user's table, found where its card does not give them.
+
+A column is, in this order:
+
+* what the card names;
+* the group, if it has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
+* a condition, if the card names none and the column has a name in `CONDITION_NAMES`, such as ``label`` or ``tissue``,
+  and is text, true / false, or at most 20 whole numbers;
+* a numeric feature, if it holds numbers; a whole-number feature, if all of them are whole;
+* a numeric feature, if it holds dates: whole units since the first;
+* left out, if it has no value or one value in every row, or is text that looks like an identifier or free text: with
+  more than 1,000 values, or more values than half the rows;
+* a categorical feature, if it is other text or true / false.
+
+Missing values become categories of their own (`tabgenbench.data.schema.Gap`). Every guess is kept in the table's
+`Layout`, with the option that overrides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.frame_file import LEADING_ZEROS, is_text
+from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
+from tabgenbench.data.schema import DateFeature, Gap, Schema
+from tabgenbench.data.table_file import numeric_problem
+from tabgenbench.data.typed_columns import date_feature, find_date_format, is_whole, labels_of
+from tabgenbench.errors import DataError, did_you_mean
+from tabgenbench.registry.file_card import FileCard
+
+__all__ = ["CONDITION_NAMES", "GROUP_NAMES", "Roles", "find_roles", "named_roles", "with_gaps"]
+
+GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
+CONDITION_NAMES = frozenset(
+    ("condition", "label", "class", "target", "diagnosis", "tissue", "status", "cell_type", "celltype", "cell type")
+)
+FEW = 20  # whole numbers of a condition by default; of a column that may be a category
+MANY = 1_000  # text with more values looks like an identifier or free text
+GAP_NAMES = ("missing", "(missing)", "(no value)")
+EXACT = 2**24  # float32 keeps all whole numbers up to this one apart
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What was found.
+
+    Attributes:
+        frame: the columns of the table; columns that are left out are gone, likewise rows that are dropped.
+        schema: roles of the columns.
+        layout: every column of the file.
+        note: sentences on what was inferred.
+    """
+
+    frame: pd.DataFrame
+    schema: Schema
+    layout: Layout
+    note: str
+
+
+@dataclass
+class _Found:
+    """Roles found so far, by column."""
+
+    columns: dict[str, Column] = field(default_factory=dict)
+    dates: list[DateFeature] = field(default_factory=list)
+
+    def names(self, role: ColumnRole, *kinds: ColumnKind) -> tuple[str, ...]:
+        fits = (one for one in self.columns.values() if one.role == role and (not kinds or one.kind in kinds))
+        return tuple(one.name for one in fits)
+
+    def doubtful(self, words: str) -> list[str]:
+        """Return the columns whose guess contains these words."""
+        return [one.name for one in self.columns.values() if words in one.guess]
+
+
+def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str) -> Roles:
+    """Return the roles of the columns of a table of numbers and text.
+
+    Args:
+        frame: one row a sample, without the sample ids and the ignored columns.
+        said: the given fields of the card.
+        title: name of the table in the note.
+        where: name of the table in error messages.
+
+    Raises:
+        DataError: a named column does not exist, a column is neither numbers nor categories, or a value is missing
+            although ``missing = "error"``.
+    """
+    _check_names(frame, said, where)
+    if said.missing == "error":
+        _check_no_gap(frame, where)
+    found = _Found()
+    group = said.group or next((name for name in _free(frame, said) if name.lower() in GROUP_NAMES), None)
+    for name in map(str, frame.columns):
+        found.columns[name] = _column(frame[name], said, found, where=f"{where}: column {name!r}", group=group)
+    kept = frame.drop(columns=list(found.names("left out")))
+    n_rows = len(kept)
+    if said.missing == "drop-rows":
+        kept = kept.dropna()
+        if kept.empty:
+            raise DataError(f"{where}: every row has a missing value, so missing = drop-rows leaves none; keep them")
+    schema = Schema(
+        conditions=said.conditions if said.conditions is not None else found.names("condition"),
+        batch=said.batch,
+        group=group,
+        targets=said.targets,
+        categorical_features=found.names("feature", "category", "boolean", "text"),
+        whole_numbers=found.names("feature", "whole number", "date") if said.scale in (None, "linear") else (),
+        dates=tuple(found.dates),
+    )
+    schema = with_gaps(kept, schema, where)
+    ids = _ids(frame)
+    note = _note(found, said, schema, ids=ids[0].name if ids else None, n_rows=(n_rows, len(kept)))
+    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", note) if part)
+    return Roles(kept, schema, Layout(columns=(*ids, *found.columns.values())), note)
+
+
+def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
+    """Return the roles that a card gives to the columns of ``obs`` of an h5ad file, and a note on the inferred ones."""
+    notes = [f"{title}, {len(obs):,} rows"]
+    group = said.group
+    if group is None:
+        taken = {*(said.conditions or ()), said.batch, *said.categorical_features}
+        group = next((str(name) for name in obs.columns if name not in taken and name.lower() in GROUP_NAMES), None)
+        notes += [f"group by default: {group}"] if group is not None else []
+    if said.conditions is None:
+        notes.append("conditions by default: none")
+    schema = Schema(
+        conditions=said.conditions or (),
+        batch=said.batch,
+        group=group,
+        targets=said.targets,
+        categorical_features=said.categorical_features,
+    )
+    return schema, "; ".join(notes)
+
+
+def _check_names(frame: pd.DataFrame, said: FileCard, where: Path | str) -> None:
+    for name in (*said.named(), *said.targets, *said.date_formats):
+        if name not in frame.columns:
+            raise DataError(f"{where}: no column {name!r}{did_you_mean(name, frame.columns)}")
+    for name in said.categorical_features:
+        if name in (*(said.conditions or ()), said.batch, said.group):
+            raise DataError(
+                f"{where}: column {name!r} is listed as a condition, batch or group and as a categorical feature, "
+                "expected one role; name it once"
+            )
+
+
+def _check_no_gap(frame: pd.DataFrame, where: Path | str) -> None:
+    for name in frame.columns:
+        missing = frame[name].isna().to_numpy()
+        if missing.any():
+            row = frame.index[int(missing.argmax())]
+            fix = "fill it, or set missing = keep or drop-rows"
+            raise DataError(f"{where}: column {name!r}, row {row!r}: is empty, expected a value; {fix}")
+
+
+def _free(frame: pd.DataFrame, said: FileCard) -> list[str]:
+    return [str(name) for name in frame.columns if name not in said.named()]
+
+
+def _ids(frame: pd.DataFrame) -> tuple[Column, ...]:
+    name = frame.attrs.get("ids")
+    return () if name is None else (Column(name=name, kind="text", role="id", dtype="object"),)
+
+
+def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, group: str | None) -> Column:
+    name = str(column.name)
+    kind = _kind(column, said, found, where)
+    one = Column(name=name, kind=kind, role="feature", dtype=str(column.dtype))
+    if name == group:
+        guess = "" if said.group else f"named {name}; group=... overrides it"
+        return one.model_copy(update={"role": "group", "guess": guess})
+    if name == said.batch:
+        return one.model_copy(update={"role": "batch"})
+    if name in (said.conditions or ()):
+        return one.model_copy(update={"role": "condition"})
+    constant = _constant(column)
+    if said.conditions is None and constant is None and _is_condition(column, name, kind):
+        return one.model_copy(update={"role": "condition", "guess": f"named {name}; conditions=[...] overrides it"})
+    if kind == "empty":
+        return one.model_copy(update={"role": "left out", "guess": "has no value", "constant": ""})
+    if name in said.categorical_features:
+        return one.model_copy(update={"kind": "boolean" if kind == "boolean" else "category"})
+    if constant is not None:
+        is_label = kind in ("category", "boolean", "text", "date")
+        update = {"role": "left out" if is_label else "feature", "guess": "has one value", "constant": constant}
+        return one.model_copy(update=update)
+    if kind == "text":
+        if name in said.targets:
+            return one.model_copy(update={"kind": "category"})
+        n = f"{column.nunique():,} values in {column.notna().sum():,} rows"
+        guess = f"{n}, like an identifier or free text; categorical_features=[{name}] keeps it"
+        return one.model_copy(update={"role": "left out", "guess": guess})
+    return one.model_copy(update={"guess": _doubt(column, kind, found)})
+
+
+def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:
+    """Return the kind of a column's values. Enters a date into ``found`` if the column has no role in the card."""
+    name, filled = str(column.name), column.dropna()
+    if filled.empty:
+        return "empty"
+    if pd.api.types.is_bool_dtype(column) or set(map(type, filled.iloc[:1000])) == {bool}:
+        return "boolean"
+    if not is_text(column):
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return "category"
+        return _kind_of_numbers(column, said, where) if name not in said.named() else "whole number"
+    is_dated = pd.api.types.is_datetime64_any_dtype(column)
+    if name in said.named():
+        return "category"
+    form = said.date_formats.get(name, "") or _stored_format(column) or ""
+    if not form and not isinstance(column.dtype, pd.CategoricalDtype) and not is_dated:
+        form = find_date_format(column, where) if filled.iloc[:100].astype(str).str.contains(r"\d").any() else ""
+    if form and filled.nunique() > 1:
+        found.dates.append(date_feature(column, form, where))
+    if form:
+        return "date"
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        is_number = pd.to_numeric(filled, errors="coerce").notna()
+        if is_number.mean() >= 0.5:  # numbers with other entries, or text that happens to be numbers
+            raise DataError(f"{where}, {numeric_problem(filled)}")
+    n_values = filled.nunique()
+    return "text" if n_values > MANY or n_values > len(column) / 2 else "category"
+
+
+def _stored_format(column: pd.Series) -> str:
+    """Return the format in which values of a type for dates are written; empty for other columns."""
+    if not pd.api.types.is_datetime64_any_dtype(column):
+        return ""
+    stamps = column.dropna()
+    return "%Y-%m-%d" if (stamps.dt.normalize() == stamps).all() else "%Y-%m-%d %H:%M:%S"
+
+
+def _kind_of_numbers(column: pd.Series, said: FileCard, where: str) -> ColumnKind:
+    if said.scale not in (None, "linear") or not is_whole(column):
+        return "number"
+    values = column.dropna().to_numpy(dtype=np.float64)
+    if np.abs(values).max() > EXACT and len(np.unique(values)) > len(np.unique(values.astype(np.float32))):
+        raise DataError(
+            f"{where}: whole numbers up to {np.abs(values).max():,.0f} are too large, float32 merges some above "
+            f"{EXACT:,}; ignore it, or name it as the id, a condition or a categorical feature"
+        )
+    return "whole number"
+
+
+def _constant(column: pd.Series) -> str | None:
+    """Return the value of a column that has one value in every row, as text."""
+    if column.isna().any() or column.nunique() != 1:
+        return None
+    return (
+        str(labels_of(column.iloc[:1]).iloc[0])
+        if not pd.api.types.is_float_dtype(column)
+        else repr(float(column.iloc[0]))
+    )
+
+
+def _is_condition(column: pd.Series, name: str, kind: ColumnKind) -> bool:
+    few = kind == "whole number" and column.nunique() <= FEW
+    return name.strip().lower() in CONDITION_NAMES and (few or kind in ("category", "boolean"))
+
+
+def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
+    """Return what may be wrong about the kind of a feature, and the option that changes it."""
+    name = str(column.name)
+    if name in column.attrs.get(LEADING_ZEROS, ()):
+        return f"some values begin with 0, which numbers lose; categorical_features=[{name}] keeps them"
+    if kind == "whole number" and column.nunique() <= FEW:
+        return f"{column.nunique()} whole numbers; categorical_features=[{name}] makes it a category"
+    if kind == "date" and not pd.api.types.is_datetime64_any_dtype(column):
+        form = next(date.format for date in found.dates if date.column == name)
+        return f"read as {form}; date_formats gives another format"
+    return ""
+
+
+def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
+    """Return the schema with the gaps of the columns; companions join the categorical features.
+
+    Raises:
+        DataError: the batch or the group has a missing value; names the row.
+    """
+    gaps, companions = [], []
+    own = {*schema.conditions, *schema.categorical_features}
+    for name in map(str, frame.columns):
+        missing = frame[name].isna().to_numpy()
+        if not missing.any():
+            continue
+        if name in (schema.group, schema.batch):
+            row = frame.index[int(missing.argmax())]
+            raise DataError(
+                f"{where}: column {name!r}, row {row!r}: is empty, expected a value; fill it or drop the row"
+            )
+        if name in own:
+            taken = set(labels_of(frame[name].dropna()))
+            value = next(label for label in (*GAP_NAMES, f"{GAP_NAMES[0]} {len(taken)}") if label not in taken)
+            gaps.append(Gap(column=name, shown_by=name, value=value))
+        else:
+            companion = f"{name} is missing"
+            while companion in frame.columns:
+                companion += "?"
+            gaps.append(Gap(column=name, shown_by=companion, value="yes"))
+            companions.append(companion)
+    features = (*schema.categorical_features, *companions)
+    return schema.model_copy(update={"gaps": tuple(gaps), "categorical_features": features})
+
+
+def _note(found: _Found, said: FileCard, schema: Schema, *, ids: str | None, n_rows: tuple[int, int]) -> str:
+    """Return what was inferred. ``n_rows`` are the rows of the file and of the table."""
+    made = [name for name in schema.categorical_features if name in found.columns]
+    facts = {
+        "sample ids": [ids] if ids and said.id is None else [],
+        "group by default": [schema.group] if schema.group is not None and said.group is None else [],
+        "categorical features by default": [name for name in made if name not in said.categorical_features],
+        "dates": [date.column for date in schema.dates],
+        "few whole numbers, which categorical_features=[...] makes categories": found.doubtful("whole numbers;"),
+        "some values begin with 0, which categorical_features=[...] keeps": found.doubtful("begin with 0"),
+        "one value or none": [one.name for one in found.columns.values() if one.constant is not None],
+        "left out, like an identifier or free text": found.doubtful("like an identifier"),
+        "missing values kept": [gap.column for gap in schema.gaps],
+    }
+    conditions = [] if said.conditions is not None else [", ".join(schema.conditions) or "none"]
+    lines = {**{"conditions by default": conditions}, **facts}
+    order = ["sample ids", "group by default", "conditions by default", *facts]
+    notes = [f"{name}: {_listed(lines[name])}" for name in dict.fromkeys(order) if lines[name]]
+    dropped = n_rows[0] - n_rows[1]
+    return "; ".join(notes + ([f"{dropped:,} rows with missing values dropped"] if said.missing == "drop-rows" else []))
+
+
+def _listed(names: Sequence[str | None], most: int = 8) -> str:
+    rest = len(names) - most
+    return ", ".join(map(str, names[:most])) + (f" and {rest} more" if rest > 0 else "")
