@@ -84,7 +84,7 @@ def run_cell(source: str = CELL) -> dict[str, Any]:
 def frame() -> pd.DataFrame:
     """80 rows with four features and a condition of two values."""
     rng = np.random.default_rng(0)
-    return pd.DataFrame(rng.normal(size=(80, 4)), columns=list("wxyz")).assign(kind=["a", "b"] * 40)
+    return pd.DataFrame(rng.normal(size=(80, 4)), columns=list("wxyz")).assign(label=["a", "b"] * 40)
 
 
 @pytest.fixture
@@ -195,9 +195,9 @@ def test_nothing_that_succeeds_is_an_error_with_the_traceback(
         (([1, 2],), {}, DataError, "dataset 'table': got builtins.int, expected a pandas.DataFrame"),
         (("wbdc",), {}, ConfigError, "unknown dataset 'wbdc'; did you mean 'wdbc'"),
         (("missing.csv",), {}, DataError, "missing.csv: no such file"),
-        (("wdbc",), {"conditions": "kind"}, ConfigError, "conditions: only DataFrames, AnnData objects and paths"),
+        (("wdbc",), {"conditions": "label"}, ConfigError, "conditions: only DataFrames, AnnData objects and paths"),
         (({"mine": "wdbc"},), {}, ConfigError, "'mine' stands for 'wdbc', which has a name"),
-        ((None,), {"conditions": "kin"}, DataError, "dataset 'table': no column 'kin'.*did you mean 'kind'"),
+        ((None,), {"conditions": "labe"}, DataError, "dataset 'table': no column 'labe'.*did you mean 'label'"),
         ((None,), {"scale": "log"}, ConfigError, "option 'scale': got 'log'"),
         ((None,), {"splits": 0}, ConfigError, "benchmark: option 'splits': got 0"),
         ((None,), {"split": {"test_size": 0.3}}, ConfigError, "split: unknown option 'test_size'"),
@@ -233,16 +233,18 @@ def test_a_table_has_one_name_and_a_name_one_table(benchmark: Callable[..., Any]
 
 def test_every_kind_of_dataset_can_be_given(benchmark: Callable[..., Any], frame: pd.DataFrame, tmp_path: Path) -> None:
     features = list("wxyz")
-    (2 * frame[features]).assign(kind=frame["kind"]).to_csv(tmp_path / "file.csv", index=False)
+    (2 * frame[features]).assign(label=frame["label"]).to_csv(tmp_path / "file.csv", index=False)
     frame[:60].to_csv(tmp_path / "other.csv", index=False)
     adata = anndata.AnnData(
         X=frame[features].to_numpy(np.float32),
-        obs=frame[["kind"]].set_axis(frame.index.astype(str)),
+        obs=frame[["label"]].set_axis(frame.index.astype(str)),
         var=pd.DataFrame(index=features),
     )
-    held = MemorySource(frame[20:], name="held", conditions="kind")
+    held = MemorySource(frame[20:], name="held", conditions="label")
     named = {"frame": frame, "adata": adata, "path": tmp_path / "file.csv", "text": str(tmp_path / "other.csv")}
-    moments = benchmark(named, conditions=["kind"]).scores.pivot_table(index="score", columns="dataset", values="value")
+    moments = benchmark(named, conditions=["label"]).scores.pivot_table(
+        index="score", columns="dataset", values="value"
+    )
     assert set(moments.columns) == set(named)
     pd.testing.assert_series_equal(moments["frame"], moments["path"], check_names=False, atol=1e-5)
     listed = [held, "wdbc", tmp_path / "other.csv"]
@@ -270,14 +272,14 @@ def test_score_gives_what_the_command_gives(
     tables = {"train": frame[:40], "test": frame[40:60], "synthetic": frame[60:]}
     for side, table in tables.items():
         table.to_csv(f"{side}.csv", index=False)
-    found = tabgenbench.score(*tables.values(), conditions=["kind"], metrics=["gamma", "moments"], seed=3)
+    found = tabgenbench.score(*tables.values(), conditions=["label"], metrics=["gamma", "moments"], seed=3)
     files = tabgenbench.score(
-        *(f"{side}.csv" for side in tables), conditions="kind", metrics=["gamma", "moments"], seed=3
+        *(f"{side}.csv" for side in tables), conditions="label", metrics=["gamma", "moments"], seed=3
     )
     pd.testing.assert_frame_equal(found, files)
     arguments = [word for side in tables for word in (f"--{side}", f"{side}.csv")]
     with pytest.raises(SystemExit) as ended:
-        main(["score", *arguments, "--conditions", "kind", "-m", "gamma", "-m", "moments", "--seed", "3", "--json"])
+        main(["score", *arguments, "--conditions", "label", "-m", "gamma", "-m", "moments", "--seed", "3", "--json"])
     assert not ended.value.code
     pd.testing.assert_frame_equal(found, pd.DataFrame(json.loads(capsys.readouterr().out)))
 
@@ -285,14 +287,14 @@ def test_score_gives_what_the_command_gives(
 def test_score_takes_a_metric_of_a_notebook(frame: pd.DataFrame) -> None:
     cell = run_cell()
     found = tabgenbench.score(
-        frame[:40], frame[40:60], frame[60:], conditions="kind", metrics=[cell["Level"], cell["Fails"]]
+        frame[:40], frame[40:60], frame[60:], conditions="label", metrics=[cell["Level"], cell["Fails"]]
     )
     assert found["status"].tolist() == ["ok", "failed"]
     assert found["value"].isna().tolist() == [False, True]
     with pytest.raises(
         TabGenBenchError, match="no metric returned a score: fails: failed: RuntimeError: cannot compute"
     ):
-        tabgenbench.score(frame[:40], frame[40:60], frame[60:], conditions="kind", metrics=cell["Fails"])
+        tabgenbench.score(frame[:40], frame[40:60], frame[60:], conditions="label", metrics=cell["Fails"])
 
 
 @pytest.mark.parametrize(
@@ -307,7 +309,7 @@ def test_score_says_what_is_wrong_with_a_table(
     frame: pd.DataFrame, change: Callable[[pd.DataFrame], Any], words: str
 ) -> None:
     with pytest.raises(DataError, match=words):
-        tabgenbench.score(frame[:40], frame[40:60], change(frame[60:]), conditions="kind", metrics="moments")
+        tabgenbench.score(frame[:40], frame[40:60], change(frame[60:]), conditions="label", metrics="moments")
 
 
 SCRIPT = """

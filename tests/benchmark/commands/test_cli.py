@@ -79,7 +79,7 @@ def test_a_read_only_store_is_left_alone(tabgenbench: Call, capsys: pytest.Captu
         (lambda text: text.replace("g2", "g1"), ["'g1'"]),
         (lambda text: text.replace("\ns5,b,", "\ns5,b,high"), ["'g1'", "'s5'", "'high"]),
         (lambda text: text.replace("\ns5,b,", "\ns5,b,-"), ["'g1'", "'s5'", "-", "log2p1"]),
-        (lambda text: text.replace("\ns5,b,", "\ns5,b,nan\ns50,b,"), ["s5"]),
+        (lambda text: text.replace("\ns5,b,", "\ns5,b,unknown\ns50,b,"), ["s5"]),
         (lambda text: text.partition("\n")[0] + "\n", ["own.csv"]),
     ],
 )

@@ -94,7 +94,7 @@ def test_columns_may_be_ignored_and_scales_given(write: Write) -> None:
     ("content", "message"),
     [
         ("id,a,b\nx,1,2\ny,3,four\n", r"column 'b', row 'y': got 'four', expected a number"),
-        ("id,a,b\nx,1,2\ny,3,NA\n", r"column 'b', row 'y': got 'NA', expected a number"),
+        ("id,a,b\nx,1,2\ny,3,NA\n", r"column 'b', row 'y': is empty, expected a number"),
         ("id,a,b\nx,1,2\ny,3,\n", r"column 'b', row 'y': is empty"),
         ("id,a,b\nx,1,2\ny,3\n", r"column 'b', row 'y': is empty"),
         ("id,a,b\nx,1,2\ny,3,True\n", r"column 'b', row 'y': got 'True'"),

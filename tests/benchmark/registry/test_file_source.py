@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from tabgenbench import Schema, Table
+from tabgenbench import Gap, Schema, Table
 from tabgenbench.data.h5ad import to_anndata, write_table
+from tabgenbench.data.typed_columns import to_frame
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.registry.file_source import FileSource, looks_like_file
 
@@ -31,9 +34,13 @@ def test_a_path_alone_finds_roles_and_says_so(write: Write) -> None:
     source = FileSource.from_path(write(TABLE, "my.csv"))
     table = source.load()
     assert (source.name, table.source.name, source.card.title) == ("my", "my", "my")
-    assert table.schema == Schema(conditions=("sex",), group="donor")
+    assert table.schema == Schema(group="donor", categorical_features=("sex",), whole_numbers=("a", "b"))
     assert table.features == ("a", "b")
-    assert table.source.note == "my.csv, 6 rows; group by default: donor; conditions by default: sex"
+    assert table.source.note == (
+        "my.csv, 6 rows; sample ids: sample; group by default: donor; conditions by default: none; "
+        "categorical features by default: sex; "
+        "few whole numbers, which categorical_features=[...] makes categories: a, b"
+    )
     assert json.dumps(source.describe())
 
 
@@ -41,9 +48,9 @@ def test_options_beside_the_path(write: Write) -> None:
     path = write(TABLE, "my.csv")
     source = FileSource.from_path(path, {"conditions": "sex", "ignore": ["donor"], "log2p1": True, "targets": ["b"]})
     table = source.load()
-    assert table.schema == Schema(conditions=("sex",), targets=("b",))
+    assert table.schema == Schema(conditions=("sex",), targets=("b",), whole_numbers=("a", "b"))
     assert (table.log2p1, table.scale, table.features) == (True, "linear", ("a", "b"))
-    assert table.source.note == "my.csv, 6 rows"
+    assert table.source.note.startswith("my.csv, 6 rows; sample ids: sample; few whole numbers")
     assert dict(table.source.options) == {
         "conditions": ["sex"],
         "targets": ["b"],
@@ -76,32 +83,104 @@ def test_a_card_names_file_and_roles_and_options_win_over_it(write: Write) -> No
     assert (other.name, other.load().log2p1) == ("raw", False)
 
 
-def test_no_conditions_when_the_card_says_so(write: Write) -> None:
-    path = write(TABLE, "my.csv")
-    with pytest.raises(DataError, match=r"column 'sex', row 'S0': got 'f', expected a number; .*condition"):
-        FileSource.from_path(path, {"conditions": []}).load()
-    assert FileSource.from_path(path, {"conditions": [], "ignore": "sex"}).load().schema.conditions == ()
+def test_text_is_generated_where_the_card_names_no_condition(write: Write) -> None:
+    path = write(TABLE.replace("sex", "label"), "my.csv")
+    assert FileSource.from_path(path).load().schema.conditions == ("label",)
+    named = FileSource.from_path(path, {"conditions": []}).load().schema
+    assert (named.conditions, named.categorical_features) == ((), ("label",))
+    assert FileSource.from_path(path, {"conditions": [], "ignore": "label"}).load().schema.categorical_features == ()
 
 
-def test_text_that_can_be_no_condition_is_named(write: Write) -> None:
-    many = "a,place\n" + "".join(f"{i},p{i % 25}\n" for i in range(100))
-    with pytest.raises(DataError, match=r"column 'place' contains text with 25 values, .*ignore"):
-        FileSource.from_path(write(many, "many.csv")).load()
-    rare = "a,place\n1,x\n2,x\n3,y\n"
-    with pytest.raises(DataError, match=r"column 'place' contains text with 'y' in one row only"):
-        FileSource.from_path(write(rare, "rare.csv")).load()
-    assert FileSource.from_path(write(rare, "rare.csv"), {"conditions": ["place"]}).load().n_features == 1
+def test_text_like_an_identifier_is_left_out_with_the_way_to_keep_it(write: Write) -> None:
+    path = write("a,code\n" + "".join(f"{i},p{i % 60}\n" for i in range(100)), "many.csv")
+    table = FileSource.from_path(path).load()
+    assert table.schema.categorical_features == ()
+    assert "left out, like an identifier or free text: code" in table.source.note
+    [_, code] = table.source.layout.columns
+    assert (code.role, code.kind) == ("left out", "text")
+    assert code.guess == "60 values in 100 rows, like an identifier or free text; categorical_features=[code] keeps it"
+    kept = FileSource.from_path(path, {"categorical_features": ["code"]}).load()
+    assert kept.schema.categorical_features == ("code",)
+    assert FileSource.from_path(path, {"conditions": ["code"]}).load().n_features == 1
 
 
-def test_a_slip_in_a_column_of_numbers_does_not_make_it_a_condition(write: Write) -> None:
-    slip = "sex,a\n" + "f,1\nm,2\n" * 5 + "f,NA\nm,NA\n"
-    with pytest.raises(DataError, match=r"column 'a', row '11': got 'NA', expected a number"):
-        FileSource.from_path(write(slip, "slip.csv")).load()
+@pytest.mark.parametrize("slip", ["?", "-", "<0.01", "high"])
+def test_a_slip_in_a_column_of_numbers_is_named(write: Write, slip: str) -> None:
+    path = write("sex,a\n" + "f,1\nm,2\n" * 5 + f"f,{slip}\nm,{slip}\n", "slip.csv")
+    with pytest.raises(DataError, match=rf"column 'a', row '11': got '{re.escape(slip)}', expected a number"):
+        FileSource.from_path(path).load()
+    table = FileSource.from_path(path, {"missing_values": [slip]}).load()
+    assert table.is_gap("a").sum() == 2
 
 
-def test_true_and_false_are_a_condition(write: Write) -> None:
+@pytest.mark.parametrize("token", ["", "NA", "N/A", "NaN", "NULL", "#N/A"])
+def test_gaps_are_kept_dropped_or_refused(write: Write, token: str) -> None:
+    path = write("g,sex,a\n" + "1.5,f,1.25\n2.5,m,2.5\n" * 5 + f"3.5,{token},0.5\n1.5,m,{token}\n", "gaps.csv")
+    table = FileSource.from_path(path).load()
+    assert table.schema.gaps == (
+        Gap(column="sex", shown_by="sex", value="missing"),
+        Gap(column="a", shown_by="a is missing", value="yes"),
+    )
+    assert table.schema.categorical_features == ("sex", "a is missing")
+    assert table.source.note.endswith("missing values kept: sex, a")
+    assert np.isnan(table.X).sum() == 1
+    dropped = FileSource.from_path(path, {"missing": "drop-rows"}).load()
+    assert (dropped.n_rows, dropped.schema.gaps) == (10, ())
+    assert dropped.source.note.endswith("2 rows with missing values dropped")
+    with pytest.raises(DataError, match=r"column 'sex', row '11': is empty, expected a value; .*missing = keep"):
+        FileSource.from_path(path, {"missing": "error"}).load()
+
+
+def test_true_and_false_are_a_category(write: Write) -> None:
     table = FileSource.from_path(write("a,ill\n1,True\n2,False\n3,True\n4,False\n", "my.csv")).load()
     assert sorted(table.obs["ill"].unique()) == ["False", "True"]
+    assert table.schema.categorical_features == ("ill",)
+
+
+@pytest.mark.parametrize(
+    ("dates", "unit", "values"),
+    [
+        (["2020-01-05", "2020-01-01", "2021-01-01"], "day", [4, 0, 366]),
+        (["05.01.2020", "01.01.2020", "13.02.2020"], "day", [4, 0, 43]),
+        (["2020-01-01 10:30", "2020-01-01 10:00", "2020-01-02 10:00"], "minute", [30, 0, 1440]),
+        (["2020-01-01T10:00:00", "2020-01-01T13:00:00", "2020-01-02T10:00:00"], "hour", [0, 3, 24]),
+    ],
+)
+def test_dates_are_whole_units_since_the_first(write: Write, dates: list[str], unit: str, values: list[int]) -> None:
+    path = write("a,day\n" + "".join(f"{i}.5,{dates[i % 3]}\n" for i in range(9)), "my.csv")
+    table = FileSource.from_path(path).load()
+    assert table.features == ("a", "day")
+    assert [(one.column, one.unit) for one in table.schema.dates] == [("day", unit)]
+    assert table.X[:3, 1].tolist() == values
+    assert to_frame(table)["day"].tolist() == dates * 3
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (
+            "a,day\n" + "1,2020-01-05\n2,2020-02-05\n" * 3 + "3,05/02/2020\n",
+            r"'day', row '7': got '05/02/2020'.*'2020-01-05'",
+        ),
+        ("a,day\n" + "1,2020-01-05\n2,2020-02-05\n" * 9 + "3,soon\n", r"'day', row '19': got 'soon', expected a date"),
+        (
+            "a,t\n1,1990-01-01 00:00:01\n2,2020-01-01 00:00:02\n3,2020-01-01 00:00:03\n",
+            r"'t': its times span .* seconds",
+        ),
+        ("a,n\n1.5,16777216\n2.5,16777217\n", r"'n': whole numbers up to 16,777,217 are too large"),
+    ],
+)
+def test_values_that_float32_or_one_format_cannot_hold_are_named(write: Write, content: str, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        FileSource.from_path(write(content, "my.csv")).load()
+
+
+def test_a_column_of_one_value_or_none_is_a_note_and_is_written_as_it_was(write: Write) -> None:
+    content = "a,land,empty,n\n" + "".join(f"{i}.5,DE,,7\n" for i in range(6))
+    table = FileSource.from_path(write(content, "my.csv")).load()
+    assert table.features == ("a", "n")
+    assert "one value or none: land, empty, n" in table.source.note
+    assert to_frame(table).to_csv(index=False) == content
 
 
 def test_h5ad_takes_no_conditions_by_default_and_keeps_its_own(table: Table, tmp_path: Path) -> None:
@@ -138,8 +217,8 @@ def test_identity_follows_content_and_card_and_not_the_place(write: Write, tmp_p
         ('file = "none.csv"', DataError, r"none.csv: no such file"),
         ('title = "x"', DataError, r"the card names no file"),
         ("file = t.csv", DataError, r"is not a TOML file"),
-        ('file = "t.csv"\ngroup = "patient"', DataError, r"t.csv: no column 'patient', which the schema names"),
-        ('file = "t.csv"\ntargets = ["c"]', DataError, r"target 'c' is neither an obs column nor a feature"),
+        ('file = "t.csv"\ngroup = "patient"', DataError, r"t.csv: no column 'patient'; known"),
+        ('file = "t.csv"\ntargets = ["c"]', DataError, r"no column 'c'; known"),
     ],
 )
 def test_a_card_that_does_not_fit_is_named(write: Write, card: str, error: type[Exception], message: str) -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgenbench import ConfigError, DataError, Table, to_anndata
+from tabgenbench import ConfigError, DataError, Schema, Table, to_anndata
 from tabgenbench.registry.file_source import FileSource
 from tabgenbench.registry.memory_source import MemorySource
 
 
 @pytest.fixture
 def frame() -> pd.DataFrame:
-    """24 rows: an id, a condition, a patient, three features."""
+    """24 rows: an id, a category, a patient, three features."""
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.gamma(2.0, 3.0, (24, 3)).round(3), columns=["g1", "g2", "g3"])
     frame.insert(0, "sample", [f"s{i}" for i in range(24)])
@@ -29,9 +29,11 @@ def test_a_frame_is_the_table_of_the_same_file(frame: pd.DataFrame, tmp_path: Pa
     frame.to_csv(path, index=False)
     of_file, of_frame = FileSource.from_path(path).load(), MemorySource(frame, name="cohort").load()
     assert of_frame.fingerprint() == of_file.fingerprint()
-    assert of_frame.schema.conditions == ("kind",)
-    assert of_frame.schema.group == "patient"
-    assert of_frame.source.note == "cohort, 24 rows; group by default: patient; conditions by default: kind"
+    assert of_frame.schema == Schema(group="patient", categorical_features=("kind",))
+    assert of_frame.source.note == (
+        "cohort, 24 rows; sample ids: sample; group by default: patient; conditions by default: none; "
+        "categorical features by default: kind"
+    )
 
 
 def test_roles_are_as_they_are_said(frame: pd.DataFrame) -> None:
@@ -47,8 +49,9 @@ def test_roles_are_as_they_are_said(frame: pd.DataFrame) -> None:
 def test_numbers_can_be_a_condition(frame: pd.DataFrame) -> None:
     table = MemorySource(frame.assign(stage=[1, 2] * 12), conditions=["stage"], ignore="kind").load()
     assert table.conditions["stage"].unique().tolist() == ["1", "2"]
-    by_default = MemorySource(frame.assign(stage=pd.Categorical([1, 2] * 12)), ignore="kind").load()
-    assert by_default.schema.conditions == ("stage",)
+    by_default = MemorySource(frame.assign(status=[1, 2] * 12, ward=pd.Categorical([1, 2] * 12)), ignore="kind").load()
+    assert by_default.schema.conditions == ("status",)
+    assert by_default.schema.categorical_features == ("ward",)
 
 
 def test_the_identity_is_that_of_the_content(frame: pd.DataFrame) -> None:
@@ -89,14 +92,16 @@ def test_an_adata_that_this_program_made_keeps_its_roles(table: Table) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda frame: frame.assign(g1=np.nan), "dataset 'table': column 'g1', row 's0': is empty"),
+        (
+            lambda frame: frame.assign(patient=[None, *frame["patient"][1:]]),
+            "dataset 'table': column 'patient', row 's0': is empty",
+        ),
         (
             lambda frame: frame.assign(g1=["high", *frame["g1"][1:]]),
             "column 'g1', row 's0': got 'high', expected a number",
         ),
-        (lambda frame: frame.assign(kind=[f"k{i}" for i in range(24)]), "column 'kind' contains text with 24 values"),
         (lambda frame: frame.assign(g1=-np.inf), "row 's0', column 'g1': -inf is not a finite number"),
-        (lambda frame: frame[["sample", "kind", "patient"]], "no column is left for features"),
+        (lambda frame: frame[["sample", "patient"]], "no column is left for features"),
     ],
 )
 def test_a_bad_frame_names_row_and_column(
