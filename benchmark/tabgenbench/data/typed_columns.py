@@ -25,6 +25,7 @@ NANOSECONDS: dict[DateUnit, int] = {
     "minute": 60 * 10**9,
     "second": 10**9,
 }
+LIKE_A_DATE = r"\d{1,4}[-/. ]|[A-Za-z]{3} \d"
 ENOUGH = 100  # values that decide which formats are worth trying on a whole column
 MOST = 0.9  # share of values of a column of dates that are dates; the others are faults
 
@@ -56,6 +57,8 @@ def find_date_format(column: pd.Series, where: str) -> str:
     """
     filled = column.dropna().astype(str)
     first = filled.iloc[:ENOUGH]
+    if not first.str.match(LIKE_A_DATE).any():
+        return ""
     candidates = [one for one in DATE_FORMATS if len(first) and _parsed(first, one).notna().mean() > 0.5]
     best, share = "", 0.0
     for one in candidates:
