@@ -40,9 +40,7 @@ def test_the_summary_is_whole_and_controls_and_validation_rows_are_explained(run
     text = " ".join(lines)
     assert f"tiny: {run.suite.summary.strip()} " in text
     assert "3 splits, 728 training, 80 to 82 validation and 268 to 270 test rows" in text
-    described = (
-        "condition-mvn: What condition-mvn is. real-resample: What real-resample is. shuffled: What shuffled is."
-    )
+    described = " ".join(f"{name}: What {name} is." for name in ("condition-mean", "real-resample", "shuffled"))
     assert f"The controls are: {described}" in text
 
 
