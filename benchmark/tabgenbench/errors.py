@@ -111,8 +111,11 @@ def is_of_file_system(error: OSError) -> bool:
     return error.errno in FILE_SYSTEM_ERRORS
 
 
+MOST_KNOWN = 20
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, else the known names.
+    """Return ``"; did you mean 'x'?"`` for the closest known name, else the known names (of a long list, the first).
 
     >>> did_you_mean("cvea", ["cvae", "shuffled"])
     "; did you mean 'cvae'?"
@@ -121,4 +124,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, names, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(names)}" if names else ""
+    more = f" and {len(names) - MOST_KNOWN} more" if len(names) > MOST_KNOWN else ""
+    return f"; known: {', '.join(names[:MOST_KNOWN])}{more}" if names else ""

@@ -225,7 +225,7 @@ def test_what_does_not_fit_is_one_sentence_and_writes_nothing(
 
 
 def test_a_table_has_one_name_and_a_name_one_table(benchmark: Callable[..., Any], frame: pd.DataFrame) -> None:
-    with pytest.raises(ConfigError, match="two of them are named 'table'; give each its own name"):
+    with pytest.raises(ConfigError, match="two of them are named 'table'; give each its own name, or list it once"):
         benchmark([frame, frame.assign(w=0.5)])
     with pytest.raises(ConfigError, match="'one' and 'other' are the same table; list it once"):
         benchmark({"one": frame, "other": frame.copy()})

@@ -201,6 +201,18 @@ def test_what_planning_asks_of_a_generator_imports_no_library_of_its_training(la
     assert set(done.stdout.split()) & HEAVY_TRAINING == set()
 
 
+def test_planning_and_preparing_a_run_imports_neither_anndata_nor_scikit_learn(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from tabgenbench.commands.cli import make_cli\n"
+        "arguments = 'run quickstart -d wdbc -g shuffled -m moments --splits 1 --draws 1 --executor inline'.split()\n"
+        f"make_cli().main([*arguments, '--store', {str(tmp_path / 'store')!r}], standalone_mode=False)\n"
+        "from tabgenbench.store.store import Store\n"
+        f"assert next(Store(Path({str(tmp_path / 'store')!r})).cells()).status == 'ok'\n"
+    )
+    assert modules_after(code) & {"anndata", "sklearn", "torch", "zarr"} == set()
+
+
 def test_the_public_names_are_all_there() -> None:
     import tabgenbench
 

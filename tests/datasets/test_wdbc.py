@@ -1,6 +1,16 @@
 from __future__ import annotations
 
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+
 from tabgenbench_datasets.wdbc import WDBC
+
+
+def test_every_value_is_that_of_scikit_learn() -> None:
+    table, expected = WDBC().load(), load_breast_cancer()
+    np.testing.assert_array_equal(table.X, expected.data.astype(np.float32), strict=True)
+    assert table.features == tuple(expected.feature_names)
+    assert list(table.obs["diagnosis"]) == [expected.target_names[code] for code in expected.target]
 
 
 def test_wdbc_is_the_known_table() -> None:

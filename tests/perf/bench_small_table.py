@@ -25,7 +25,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from tabgenbench import FitContext, Generator, Transform
 from tabgenbench.engines.environment import available_cores, describe_environment
-from tabgenbench.engines.local import ALLOCATION
+from tabgenbench.engines.fork_server import ALLOCATION, WAITING
 from tabgenbench.interfaces.device_split import upload
 from tabgenbench.options import make_options
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
@@ -123,7 +123,7 @@ def main() -> int:
             command += ["--rounds", str(options.rounds), "--epochs", str(options.epochs)]
             done = subprocess.run(
                 command,
-                env={**os.environ, **variables, "KINETO_LOG_LEVEL": "99"},
+                env={**os.environ, **WAITING, **variables, "KINETO_LOG_LEVEL": "99"},
                 check=True,
                 stdout=subprocess.PIPE,
                 text=True,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import data_dir_option, store_option
+from tabgenbench.commands.shared import Gibibytes, data_dir_option, store_option
 from tabgenbench.registry.data_dir import resolve_data_dir
 from tabgenbench.registry.manager import Plugins
 
@@ -55,7 +55,7 @@ POSITIVE = click.IntRange(min=1)
 )
 @click.option(
     "--memory",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Gibibytes(min=0, min_open=True),
     help="Memory limit of a cell, in GiB.  [default: 90 % of the memory of the machine or its control group]",
 )
 @click.option("--retry-failed", is_flag=True, help="Retry cells and metrics that failed before.")

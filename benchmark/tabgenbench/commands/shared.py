@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-__all__ = ["PATH", "data_dir_option", "json_option", "print_rows", "store_option"]
+__all__ = ["PATH", "Gibibytes", "data_dir_option", "json_option", "print_rows", "store_option"]
 
 
 class _HomePath(click.Path):
@@ -17,6 +17,21 @@ class _HomePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()
+
+
+class Gibibytes(click.FloatRange):
+    """A number of GiB, without a unit."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: it is not a positive number; the message names the unit and gives an example.
+        """
+        try:
+            return float(super().convert(value, param, ctx))
+        except click.BadParameter:
+            self.fail(f"got {value!r}, expected a number of GiB above 0, without a unit, such as 1.5", param, ctx)
 
 
 PATH = _HomePath(path_type=Path)

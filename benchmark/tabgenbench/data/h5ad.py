@@ -1,4 +1,7 @@
-"""Tables as h5ad files, read through a memory map."""
+"""Tables as h5ad files, read through a memory map.
+
+Files are read and written with h5py. Importing anndata takes half a second, so only columns of rare types import it.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import anndata
 import h5py
 import numpy as np
 import pandas as pd
@@ -26,15 +28,21 @@ from tabgenbench.data.table import Matrix, Source, Table, as_categorical
 from tabgenbench.data.transform import Transform
 from tabgenbench.errors import DataError
 
+if TYPE_CHECKING:
+    import anndata
+
 __all__ = ["from_anndata", "read_table", "read_transform", "to_anndata", "write_table"]
 
 KEY = "tabgenbench"
 KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 SPARE_BYTES = 2**20  # for what a file has beside its values
+_TEXT = h5py.string_dtype()
 
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
     """Return the table as an `anndata.AnnData`; ``var`` contains the statistics of a transform."""
+    import anndata
+
     obs, var, uns = _parts(table, transform)
     return anndata.AnnData(X=table.X, obs=obs, var=var, uns=uns)
 
@@ -61,12 +69,17 @@ def write_table(
     # which cannot be mapped.
     with path.open("w+b", buffering=0) as file, _reserved(file, size), h5py.File(file, "w") as handle:
         handle.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
-        for name, part in (("obs", obs), ("var", var), ("uns", uns)):
-            anndata.io.write_elem(handle, name, part)
+        _write_frame(handle, "obs", obs)
+        _write_frame(handle, "var", var)
+        stored = handle.create_group("uns")
+        for name, text in uns.items():
+            stored.create_dataset(name, data=np.array(text, dtype=_TEXT)).attrs.update(_encoding("string"))
+        stored.attrs.update(_encoding("dict", "0.1.0"))
         _write_matrix(handle, "X", table.X)
-        anndata.io.write_elem(handle, "layers", {})
+        stored = handle.create_group("layers")
+        stored.attrs.update(_encoding("dict", "0.1.0"))
         for name, values in (layers or {}).items():
-            _write_matrix(handle["layers"], name, values)
+            _write_matrix(stored, name, values)
 
 
 def _bytes_of(values: Matrix | pd.DataFrame) -> int:
@@ -182,7 +195,47 @@ def _read_column(stored: h5py.Group | h5py.Dataset) -> Any:
         return pd.Categorical.from_codes(stored["codes"][()], _read_column(stored["categories"]), ordered=ordered)
     if kind == "string-array":
         return stored.asstr()[()]
-    return stored[()] if kind == "array" else anndata.io.read_elem(stored)
+    if kind == "array":
+        return stored[()]
+    import anndata
+
+    return anndata.io.read_elem(stored)
+
+
+def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
+    """Write a frame whose index has no name. The bytes are those that anndata writes, which stores compare by hash."""
+    group = parent.create_group(name)
+    group.attrs["column-order"] = list(frame.columns)
+    group.attrs["_index"] = "_index"
+    _write_column(group, "_index", frame.index.to_numpy())
+    for column in frame.columns:
+        _write_column(group, column, frame[column].array)
+    group.attrs.update(_encoding("dataframe"))
+
+
+def _write_column(parent: h5py.Group, name: str, values: Any) -> None:
+    """Write text, numbers, truth values and categories in anndata's format; anndata writes other types."""
+    if isinstance(values, pd.Categorical):
+        group = parent.create_group(name)
+        group.attrs["ordered"] = bool(values.ordered)
+        _write_column(group, "codes", values.codes)
+        _write_column(group, "categories", values.categories.to_numpy())
+        group.attrs.update(_encoding("categorical"))
+        return
+    values = values.to_numpy() if isinstance(values, pd.arrays.NumpyExtensionArray) else values
+    kind = values.dtype.kind if isinstance(values, np.ndarray) else ""
+    if kind == "O":
+        parent.create_dataset(name, data=values, dtype=_TEXT).attrs.update(_encoding("string-array"))
+    elif kind in tuple("biuf"):
+        parent.create_dataset(name, data=values).attrs.update(_encoding("array"))
+    else:
+        import anndata
+
+        anndata.io.write_elem(parent, name, values)
+
+
+def _encoding(kind: str, version: str = "0.2.0") -> dict[str, str]:
+    return {"encoding-type": kind, "encoding-version": version}
 
 
 def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
@@ -195,11 +248,10 @@ def _meaning(handle: h5py.File, path: Path) -> dict[str, Any]:
 def _write_matrix(parent: h5py.Group, name: str, values: Matrix) -> None:
     """Write values in anndata's on-disk format, each array contiguously."""
     if not sparse.issparse(values):
-        dataset = parent.create_dataset(name, data=np.ascontiguousarray(values))
-        dataset.attrs.update({"encoding-type": "array", "encoding-version": "0.2.0"})
+        parent.create_dataset(name, data=np.ascontiguousarray(values)).attrs.update(_encoding("array"))
         return
     group = parent.create_group(name)
-    group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": values.shape})
+    group.attrs.update({**_encoding("csr_matrix", "0.1.0"), "shape": values.shape})
     for part in ("data", "indices", "indptr"):
         group.create_dataset(part, data=getattr(values, part))
 

@@ -62,6 +62,11 @@ class Schema(BaseModel):
         names = [*self.conditions, self.batch, self.group, *self.categorical_features]
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
+    def _role(self, name: str) -> str:
+        if name in self.conditions:
+            return "a condition"
+        return {self.batch: "the batch", self.group: "the group"}.get(name, "a categorical feature")
+
     def check(self, *, columns: Collection[str], features: Collection[str], where: str) -> None:
         """Raise `DataError` if a column with a role is missing from the table.
 
@@ -72,7 +77,8 @@ class Schema(BaseModel):
         """
         for name in self.obs_columns():
             if name not in columns:
-                raise DataError(f"{where}: no column {name!r}, which the schema names{did_you_mean(name, columns)}")
+                role = self._role(name)
+                raise DataError(f"{where}: no column {name!r}, given as {role}{did_you_mean(name, columns)}")
         known = {*columns, *features}
         for name in self.targets:
             if name not in known:

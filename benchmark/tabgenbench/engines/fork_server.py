@@ -13,6 +13,7 @@ from typing import Any
 
 from tabgenbench.engines import scratch
 from tabgenbench.engines.die_with_parent import BOUND
+from tabgenbench.engines.variables import environment_variables
 
 __all__ = ["THREAD_VARIABLES", "ForkServer", "server_of"]
 
@@ -20,9 +21,9 @@ FIRST, LAST = "tabgenbench.engines.die_with_parent", "tabgenbench.engines.preloa
 # Waiting threads that spin for long take CPU time from other processes; threads that never spin pay for a wake-up at
 # every step. A thousand spins (a few microseconds) avoid both (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
-# glibc returns freed memory to the system early. A training step that frees its gradients and allocates them again then
-# spends up to a tenth of its time in page faults (tests/perf/bench_small_table.py). Blocks below 32 MiB, glibc's own
-# limit for this threshold, stay with the process, up to 64 MiB of them; larger ones are returned at once.
+# glibc returns freed memory to the system early, and a training step frees its gradients and allocates them again. If
+# blocks below 32 MiB (glibc's own limit for this threshold) stay with the process, up to 64 MiB of them, a step on a
+# small table takes about 6 % less processor time (docs/performance.md). Larger blocks are returned at once.
 ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": str(32 * 2**20), "MALLOC_TRIM_THRESHOLD_": str(64 * 2**20)}
 COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 NAME = "tabgenbench-keeper"  # process name of keepers
@@ -56,7 +57,7 @@ class ForkServer:
         folder = scratch.short_scratch()
         variables["TMPDIR"] = str(folder)
         variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
-        with _lock, _environment(**variables), _temporary_files_in(str(folder)):
+        with _lock, environment_variables(variables), _temporary_files_in(str(folder)):
             self._server.ensure_running()
 
     def start(self, target: Callable[..., None], *arguments: Any) -> Any:
@@ -106,20 +107,6 @@ def _preparation_data_without_script(name: str) -> dict[str, Any]:
         data.pop("init_main_from_name", None)
         data.pop("init_main_from_path", None)
     return data
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

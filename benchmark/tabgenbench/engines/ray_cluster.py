@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import shutil
 import signal
 import socket
@@ -18,6 +17,7 @@ from tabgenbench.engines.devices import resolve_device
 from tabgenbench.engines.environment import available_cores, visible_gpus
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.engines.scratch import short_scratch
+from tabgenbench.engines.variables import environment_variables
 from tabgenbench.errors import ConfigError, DeviceError
 
 __all__ = ["Cluster", "Node", "Offer", "import_ray", "last_line", "survey", "usable"]
@@ -72,7 +72,7 @@ class Cluster:
         self._is_ours = not self.ray.is_initialized()
         if not self._is_ours:
             return
-        with _variables(QUIET), _own_signals():
+        with environment_variables(QUIET), _own_signals():
             if address is None:
                 self._start(cpus, gpus)
             else:
@@ -101,7 +101,7 @@ class Cluster:
 
     def _start(self, cpus: int, gpus: Sequence[str]) -> None:
         self._folder = _folder_of_ray()
-        with _variables({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}):
+        with environment_variables({"CUDA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}):
             self.ray.init(
                 address="local",
                 num_cpus=cpus,
@@ -132,7 +132,7 @@ def import_ray() -> Any:
         ConfigError: it is not installed.
     """
     try:
-        with _variables(QUIET):
+        with environment_variables(QUIET):
             import ray
     except ImportError:
         raise ConfigError(
@@ -231,20 +231,6 @@ def last_line(error: object) -> str:
 def _first_line(error: object) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-@contextlib.contextmanager
-def _variables(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -141,15 +141,17 @@ def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, 
 
 
 def _check_names(frame: pd.DataFrame, said: FileCard, where: Path | str) -> None:
-    for name in (*said.named(), *said.targets, *said.date_formats):
+    named = Schema(
+        conditions=said.conditions or (),
+        batch=said.batch,
+        group=said.group,
+        targets=said.targets,
+        categorical_features=said.categorical_features,
+    )
+    named.check(columns=frame.columns, features=(), where=str(where))
+    for name in said.date_formats:
         if name not in frame.columns:
-            raise DataError(f"{where}: no column {name!r}{did_you_mean(name, frame.columns)}")
-    for name in said.categorical_features:
-        if name in (*(said.conditions or ()), said.batch, said.group):
-            raise DataError(
-                f"{where}: column {name!r} is listed as a condition, batch or group and as a categorical feature, "
-                "expected one role; name it once"
-            )
+            raise DataError(f"{where}: no column {name!r} with a date format{did_you_mean(name, frame.columns)}")
 
 
 def _check_no_gap(frame: pd.DataFrame, where: Path | str) -> None:

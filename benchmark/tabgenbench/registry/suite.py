@@ -112,10 +112,12 @@ def find_suite(text: str, plugins: Plugins) -> Suite:
     """Return a suite by registered name or path of a TOML file.
 
     Raises:
-        ConfigError: no suite has this name, or the file is invalid; the message names the file and the key.
+        ConfigError: no suite has this name, or the file is missing or invalid; the message names the file and the key.
     """
     known = plugins.suites()
     path = known[text].path if text in known else Path(text)
+    if not path.is_file() and text not in known and (path.suffix == ".toml" or len(path.parts) > 1):
+        raise ConfigError(f"suite: the file {text!r} does not exist; check its path, or use a name (list suites)")
     if not path.is_file():
         raise ConfigError(f"unknown suite {text!r}{did_you_mean(text, known)}; or use the path of a TOML file")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 from tabgenbench.data.schema import Schema
 from tabgenbench.errors import ConfigError
 from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import SCHEMA_VERSION, Card, CellIdentity, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.registry.file_source import FileSource, looks_like_file
@@ -32,13 +34,14 @@ class OpenedDataset(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class GeneratorChoice:
-    """A generator with its resolved options.
+class PluginChoice:
+    """A generator or a metric with its resolved options.
 
     Attributes:
         distribution: the distribution that registers it.
-        only_for: datasets to use the generator for; empty means all.
-        title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
+        label: name with the options that differ from the defaults.
+        code: hash of its code.
+        only_for: datasets to use it for; empty means all.
     """
 
     name: str
@@ -46,10 +49,20 @@ class GeneratorChoice:
     label: str
     target: Target
     config: dict[str, Any]
-    card: Card
-    is_control: bool
     code: str
     only_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorChoice(PluginChoice):
+    """A generator with its resolved options.
+
+    Attributes:
+        title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
+    """
+
+    card: Card
+    is_control: bool
     title: str = ""
 
     @property
@@ -59,17 +72,10 @@ class GeneratorChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricChoice:
-    """A metric with its resolved options, its distribution, and the datasets to use it for (empty means all)."""
+class MetricChoice(PluginChoice):
+    """A metric with its resolved options and the specifications of its scores."""
 
-    name: str
-    distribution: str
-    label: str
-    target: Target
-    config: dict[str, Any]
     specs: tuple[ScoreSpec, ...]
-    code: str
-    only_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,26 +140,51 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     """Find every generator and metric and validate their options.
 
     Raises:
-        ConfigError: a name or an option is unknown or invalid, or two generators have the same label.
+        ConfigError: a name or an option is unknown or invalid, a generator or a metric is listed twice with equal
+            options, or two generators have the same label.
         PluginError: a class cannot be imported or does not fit its kind.
     """
-    chosen = [_generator(choice, plugins) for choice in suite.generators]
-    _check_titles(chosen)
-    generators = {one.label: one for one in chosen}
-    metrics = {one.label: one for one in (_metric(choice, plugins) for choice in suite.metrics)}
-    return ResolvedSuite(generators=tuple(generators.values()), metrics=tuple(metrics.values()))
+    generators, metrics = [], []
+    for choice in suite.generators:
+        kind, common = _resolve_one("generators", choice, plugins)
+        generators.append(GeneratorChoice(**common, card=kind.card, is_control=kind.is_control, title=choice.label))
+    for choice in suite.metrics:
+        kind, common = _resolve_one("metrics", choice, plugins)
+        metrics.append(MetricChoice(**common, specs=kind.scores))
+    _check_labels("generators", generators)
+    _check_labels("metrics", metrics)
+    _check_titles(generators)
+    return ResolvedSuite(generators=tuple(generators), metrics=tuple(metrics))
+
+
+def _resolve_one(kind: Kind, choice: Choice, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
+    """Return the class of a generator or a metric, and the fields of its `PluginChoice`."""
+    entry = plugins.find(kind, choice.name)
+    found = entry.load_fitting(kind)
+    config = make_options(found.Config, choice.options, where=f"{kind.removesuffix('s')} {choice.name!r}")
+    return found, {
+        "name": choice.name,
+        "distribution": entry.plugin.partition(":")[0],
+        "label": label_of(choice.name, config),
+        "target": target_of(found),
+        "config": config.model_dump(mode="json"),
+        "code": class_hash(found),
+        "only_for": choice.only_for,
+    }
+
+
+def _check_labels(kind: Kind, chosen: Sequence[PluginChoice]) -> None:
+    label, count = Counter(one.label for one in chosen).most_common(1)[0] if chosen else ("", 0)
+    if count > 1:
+        raise ConfigError(f"{kind}: {label!r} is listed {count} times with equal options; list it once")
 
 
 def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
     shown: dict[str, str] = {}
-    titles: dict[str, str] = {}
     for one in generators:
         if shown.setdefault(one.shown, one.label) != one.label:
             both = f"{shown[one.shown]!r} and {one.label!r}"
             raise ConfigError(f"generators: {both} have the same label, {one.shown!r}; give each its own label")
-        if titles.setdefault(one.label, one.title) != one.title:
-            both = f"{titles[one.label]!r} and {one.title!r}"
-            raise ConfigError(f"generators: {one.label!r} has two labels, {both}; list it once")
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
@@ -218,40 +249,6 @@ def label_of(name: str, config: Options) -> str:
 
 def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-
-
-def _generator(choice: Choice, plugins: Plugins) -> GeneratorChoice:
-    entry = plugins.find("generators", choice.name)
-    kind = entry.load_fitting("generators")
-    config = make_options(kind.Config, choice.options, where=f"generator {choice.name!r}")
-    return GeneratorChoice(
-        name=choice.name,
-        distribution=entry.plugin.partition(":")[0],
-        label=label_of(choice.name, config),
-        target=target_of(kind),
-        config=config.model_dump(mode="json"),
-        card=kind.card,
-        is_control=kind.is_control,
-        code=class_hash(kind),
-        only_for=choice.only_for,
-        title=choice.label,
-    )
-
-
-def _metric(choice: Choice, plugins: Plugins) -> MetricChoice:
-    entry = plugins.find("metrics", choice.name)
-    kind = entry.load_fitting("metrics")
-    config = make_options(kind.Config, choice.options, where=f"metric {choice.name!r}")
-    return MetricChoice(
-        name=choice.name,
-        distribution=entry.plugin.partition(":")[0],
-        label=label_of(choice.name, config),
-        target=target_of(kind),
-        config=config.model_dump(mode="json"),
-        specs=kind.scores,
-        code=class_hash(kind),
-        only_for=choice.only_for,
-    )
 
 
 def _identity(

@@ -31,11 +31,7 @@ __all__ = [
 ]
 
 LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
-_TABLES = (
-    "anndata",
-    "tabgenbench.run.tasks",
-    "tabgenbench.run.warm_up",
-)
+_TABLES = ("tabgenbench.run.tasks", "tabgenbench.run.warm_up")
 _SCIENCE = (
     "sklearn.covariance",
     "sklearn.decomposition",
@@ -48,16 +44,19 @@ PRELOADS = {  # tasks with unknown imports use the last entry
     LIGHT: _TABLES,
     SCIENCE: (*_SCIENCE, *_TABLES),
     TORCH: (*_TORCH, *_TABLES),
-    FULL: (*_TORCH, *_SCIENCE, *_TABLES),
+    FULL: (*_TORCH, *_SCIENCE, "anndata", *_TABLES),
 }
 _KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch"}
-_HEAVY = {  # preload -> its packages whose import takes a second or more
+_HEAVY = {  # preload -> its packages whose import takes half a second or more
     LIGHT: set[str](),
     SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
     TORCH: {"torch"},
-    FULL: {"sklearn", "scipy.cluster", "scipy.spatial", "torch"},
+    FULL: {"anndata", "sklearn", "scipy.cluster", "scipy.spatial", "torch"},
 }
-_OF_TORCH = {"torch", "device_split", "upload", "DeviceSplit"}  # names of the harness that import torch on use
+_ON_USE = {  # names of the harness that import a heavy package on use
+    **dict.fromkeys(("torch", "device_split", "upload", "DeviceSplit"), "torch"),
+    **dict.fromkeys(("from_anndata", "to_anndata"), "anndata"),
+}
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
@@ -137,6 +136,6 @@ def _imports(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield str(node.module)
             for alias in node.names:
-                yield "torch" if alias.name in _OF_TORCH else f"{node.module}.{alias.name}"
-        elif isinstance(node, ast.Attribute) and node.attr in _OF_TORCH:
-            yield "torch"
+                yield _ON_USE.get(alias.name, f"{node.module}.{alias.name}")
+        elif isinstance(node, ast.Attribute) and node.attr in _ON_USE:
+            yield _ON_USE[node.attr]

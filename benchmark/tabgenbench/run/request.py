@@ -71,8 +71,8 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         one = prepare_dataset(
             store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
         )
-        if label in prepared and prepared[label].index.fingerprint != one.index.fingerprint:
-            raise ConfigError(f"datasets: two of them are named {label!r}; give each its own name")
+        if label in prepared:
+            raise ConfigError(f"datasets: two of them are named {label!r}; give each its own name, or list it once")
         same = next((other for other in prepared.values() if other.index.fingerprint == one.index.fingerprint), one)
         if same.index.label != label:
             raise ConfigError(f"datasets: {same.index.label!r} and {label!r} are the same table; list it once")

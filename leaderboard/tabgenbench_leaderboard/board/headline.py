@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal
 
-from tabgenbench.formatting import count_text
+from tabgenbench.formatting import count_text, end_cut
 from tabgenbench_leaderboard.board.model import Board, Comparison, DatasetBoard
 
-__all__ = ["headline_columns", "headline_sentences"]
+__all__ = ["control_descriptions", "headline_columns", "headline_sentences"]
 
 MOST_UNMARKED = 4
 """Number of scores of a headline if no metric declares headline scores."""
@@ -17,6 +17,8 @@ MOST_NAMES = 3
 """Maximum number of names in a list; the others are counted."""
 MOST_CHARACTERS = 280
 """Maximum length of a sentence; parts that do not fit are counted."""
+MOST_DESCRIBED = 80
+"""Maximum length of the description of a control."""
 
 Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unknown"]
 
@@ -35,11 +37,22 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
     return sorted(marked, key=lambda i: (ranks[i], i))
 
 
+def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
+    """Return a sentence for each control from its card, such as ``shuffled: Every feature permuted.``."""
+    found: dict[str, str] = {}
+    for row in (row for dataset in datasets for row in dataset.controls if row.card.summary):
+        name = row.generator if row.label.startswith(row.generator) else row.label
+        summary = row.card.summary.removeprefix("control: ").removesuffix(".")
+        found.setdefault(name, f"{name}: {end_cut(summary, MOST_DESCRIBED)}.")
+    return tuple(found.values())
+
+
 def headline_sentences(board: Board) -> tuple[str, ...]:
     """Say which models beat which controls, and which rows are not distinguishable, over all headline scores.
 
-    A row beats another if it is better on at least one ranked headline score of the datasets and worse on none. If no
-    comparison is possible, the only sentence says why.
+    A row beats another if it is better on at least one ranked headline score of the datasets and worse on none. The
+    first text also names the models that cannot be compared with any control. If no comparison is possible, the only
+    sentence says why.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
@@ -78,7 +91,8 @@ def _relation(comparisons: Sequence[Comparison]) -> Relation:
 def _beating_sentence(
     models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]
 ) -> str:
-    judged = [model for model in models if any((model, control) in relations for control in controls)]
+    known = {model for (model, other), relation in relations.items() if other in controls and relation != "unknown"}
+    judged = [model for model in models if model in known]
     beaten: dict[tuple[str, ...], list[str]] = {}
     for model in judged:
         place = tuple(control for control in controls if relations.get((model, control)) == "beats")
@@ -94,17 +108,22 @@ def _beating_sentence(
         beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer controls" for text in more]
         return f"On the ranked scores above {'; '.join(parts[:shown] + beat)} (better on at least one, worse on none)."
 
-    return _longest(sentence, len(parts))
+    return " ".join(filter(None, [_longest(sentence, len(parts)) if parts else "", _missing_sentence(models, judged)]))
+
+
+def _missing_sentence(models: Sequence[str], judged: Sequence[str]) -> str:
+    missing = [model for model in models if model not in judged]
+    why = "a comparison with a control needs a score on at least two common splits"
+    return f"Not compared: {_listed(missing)} ({why})." if missing else ""
 
 
 def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
     """Say which controls beat which models; empty if none does."""
     parts = []
     for control in controls:
-        judged = [model for model in models if (model, control) in relations]
-        beaten = [model for model in judged if relations[model, control] == "is beaten by"]
+        beaten = [model for model in models if relations.get((model, control)) == "is beaten by"]
         if beaten:
-            every = len(beaten) == len(judged) > 1
+            every = len(beaten) == len(models) > 1
             parts.append(f"{_quoted(control)} beats {'every model' if every else _listed(beaten)}")
 
     def sentence(shown: int) -> str:

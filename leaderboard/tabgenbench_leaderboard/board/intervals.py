@@ -103,8 +103,8 @@ def compare_paired(first: Mapping[int, float], second: Mapping[int, float], dire
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        ``better`` or ``worse`` if the 95 % t-interval of the differences excludes 0. There is no correction for
-        multiple comparisons: one in twenty comparisons of equal rows is called different.
+        ``better`` or ``worse`` if the 95 % t-interval of the differences excludes 0. Splits of a table overlap, so
+        the interval is too narrow: more than one in twenty comparisons of equal rows is called different.
     """
     common = sorted(first.keys() & second.keys())
     pairs = ((first[split], second[split]) for split in common)

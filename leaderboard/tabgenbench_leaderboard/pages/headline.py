@@ -9,7 +9,7 @@ from tabulate import MIN_PADDING, SEPARATING_LINE, tabulate
 
 from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
 from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, range_text, score_text
-from tabgenbench_leaderboard.board.headline import headline_columns, headline_sentences
+from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
 
@@ -25,27 +25,29 @@ _LEGEND = (
 
 
 def headline_text(board: Board, where: Sequence[str]) -> str:
-    """Return one table per dataset, two sentences that summarise them, and the lines that locate the full board.
+    """Return one table per dataset, sentences that summarise them, and the lines that locate the full board.
 
     The text has at most `LINES` lines of at most `COLUMNS` columns, except for long paths. Rows and datasets that do
-    not fit are counted.
+    not fit are counted. The controls are described if there is room.
 
     Args:
         board: the board.
         where: lines that say where the full board is; they are not wrapped, because they contain paths.
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
-    head = [end_cut(title, COLUMNS)]
-    foot = ["", *(line for sentence in headline_sentences(board) for line in _wrapped(sentence))]
-    foot += _wrapped(_LEGEND)
+    head = _wrapped(title)
+    foot = _wrapped(_LEGEND)
     left_out = len(board.datasets) - _MOST_DATASETS
     if left_out > 0:
         foot += _wrapped(f"{count_text(left_out, 'more dataset')} on the full board.")
     foot += where
+    sentences = [line for sentence in headline_sentences(board) for line in _wrapped(sentence)]
     shown = board.datasets[:_MOST_DATASETS]
-    room = (LINES - len(head) - len(foot)) // max(1, len(shown))
+    lines = LINES - len(head) - len(sentences) - len(foot) - 1
+    room = lines // max(1, len(shown))
     tables = [line for dataset in shown for line in ["", *_table_lines(dataset, room - 1)]]
-    return "\n".join([*head, *tables, *foot]) + "\n"
+    controls = _control_lines(control_descriptions(shown), lines - len(tables))
+    return "\n".join([*head, *tables, "", *sentences, *controls, *foot]) + "\n"
 
 
 def again(arguments: str) -> list[str]:
@@ -128,15 +130,32 @@ def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Seque
     return models[: most - n_controls], controls[:n_controls]
 
 
+def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
+    """Return descriptions of controls in at most this many lines; those that do not fit are counted."""
+    for shown in range(len(descriptions), 0, -1):
+        left = len(descriptions) - shown
+        more = [f"{count_text(left, 'more control')} on the full board."] if left else []
+        lines = _lines_of(quote(" ".join(["The controls are:", *descriptions[:shown], *more])))
+        if len(lines) <= most:
+            return lines
+    return []
+
+
 def _facts(dataset: DatasetBoard) -> str:
     parts = [count_text(len(dataset.splits), "split")]
     if dataset.n_train is not None:
-        parts.append(f"{range_text(dataset.n_train)} training and {range_text(dataset.n_test)} test rows")
+        has_validation = dataset.n_validation is not None and dataset.n_validation[1]
+        validation = f", {range_text(dataset.n_validation)} validation" if has_validation else ""
+        parts.append(f"{range_text(dataset.n_train)} training{validation} and {range_text(dataset.n_test)} test rows")
         parts.append(f"{range_text(dataset.n_features)} features")
     return end_cut(f"{quote(dataset.dataset)}: {', '.join(parts)}", COLUMNS)
 
 
+def _lines_of(text: str) -> list[str]:
+    return textwrap.wrap(text, COLUMNS, break_long_words=True, break_on_hyphens=False)
+
+
 def _wrapped(text: str) -> list[str]:
     """Return a sentence on at most three lines."""
-    lines = textwrap.wrap(text, COLUMNS, break_long_words=True, break_on_hyphens=False)
+    lines = _lines_of(text)
     return lines if len(lines) <= 3 else [*lines[:2], end_cut(" ".join(lines[2:]), COLUMNS)]

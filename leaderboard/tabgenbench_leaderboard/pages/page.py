@@ -37,8 +37,9 @@ _READING = (
     "splits have a value. With one split there is no interval. All splits use the same training seeds, so with one "
     "seed an interval does not include the variation between seeds.",
     "Two rows are distinguishable on a score if the 95 % t-interval of their paired per-split differences excludes 0. "
-    "For a score that is best at 1, distances from 1 are compared. There is no correction for multiple comparisons: "
-    "about one in twenty comparisons of equal generators is distinguishable.",
+    "For a score that is best at 1, distances from 1 are compared. The splits of a table overlap, so these intervals "
+    "are too narrow. There is no correction for multiple comparisons. More than one in twenty comparisons of equal "
+    "generators is therefore distinguishable.",
     "The best value of the models is bold only if it is distinguishable from every other model. A single model, "
     "controls and scores that are not ranked are never bold.",
     "Rows are sorted by name, because no single score ranks generators: the legend below says what each score is "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 
-from tabgenbench_leaderboard.board.headline import headline_sentences
+from tabgenbench_leaderboard.board.headline import control_descriptions, headline_sentences
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Block, Figure, Paragraph, quote
@@ -47,5 +47,8 @@ def notebook_html(board: Board) -> str:
             blocks.append(Figure(scores, alt, "Dot: mean over splits; bar: 95 % interval; grey squares: controls."))
         blocks += [grid for _, grid in problem_parts(dataset)]
     blocks += [Paragraph(quote(sentence)) for sentence in headline_sentences(board)]
+    controls = control_descriptions(board.datasets)
+    if controls:
+        blocks.append(Paragraph(quote(" ".join(["The controls are:", *controls]))))
     title = f"<h3>{html.escape(board.suite)}</h3>"
     return f'<div class="tabgenbench">\n<style>{_STYLE}</style>\n{title}\n{render_blocks(blocks, figures)}\n</div>'

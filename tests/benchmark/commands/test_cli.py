@@ -40,6 +40,17 @@ CARD = 'name = "own"\nfile = "own.csv"\nid = "sample"\nconditions = ["kind"]\nlo
         (["run", "quickstart", "-d", "wbdc"], ["unknown dataset 'wbdc'", "did you mean 'wdbc'"]),
         (["run", "quickstart", "-d", "rnaseqdb:gene=all"], ["unknown option 'gene'", "did you mean 'genes'"]),
         (["run", "quick"], ["unknown suite 'quick'"]),
+        (["run", "missing.toml"], ["the file 'missing.toml' does not exist"]),
+        (["run", "no/suite"], ["the file 'no/suite' does not exist"]),
+        (["run", "quickstart", "--memory", "1G"], ["--memory", "'1G'", "a number of GiB above 0", "such as 1.5"]),
+        (["run", "quickstart", "--memory", "0"], ["--memory", "'0'", "a number of GiB above 0"]),
+        (["run", "quickstart", "-d", "wdbc", "-d", "wdbc"], ["two of them are named 'wdbc'", "list it once"]),
+        (["run", "quickstart", *2 * ("-g", "shuffled")], ["generators: 'shuffled' is listed 2 times", "list it once"]),
+        (
+            ["run", "quickstart", "-g", "cvae:epochs=3", "-g", "cvae:epochs=03"],
+            ["'cvae:epochs=3' is listed 2 times with equal options"],
+        ),
+        (["run", "quickstart", *2 * ("-m", "gamma")], ["metrics: 'gamma' is listed 2 times", "list it once"]),
         (["run", "quickstart", "--device", "cuda:7"], ["--device", "'cuda:7'", "--device cpu"]),
         (["run", "quickstart", "--device", "tpu"], ["--device", "'tpu'", "expected auto"]),
         (["run", "quickstart", "--store", "/proc/none"], ["--store", "/proc/none", "may write"]),
@@ -63,6 +74,16 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
     assert "Traceback" not in captured.err
     assert captured.out == ""
     assert sorted(Path().rglob("*")) == before
+
+
+def test_a_condition_that_is_no_column_of_the_scored_tables(
+    tabgenbench: Call, own_table: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [word for side in ("train", "test", "synthetic") for word in (f"--{side}", str(own_table))]
+    assert tabgenbench("score", *files, "--conditions", "kid", "-m", "moments") == 2
+    assert "no column 'kid', given as a condition; did you mean 'kind'?" in capsys.readouterr().err
+    assert tabgenbench("score", *files, "--conditions", "nope", "-m", "moments") == 2
+    assert "no column 'nope', given as a condition; known: g1, g2, g3, kind" in capsys.readouterr().err
 
 
 def test_a_read_only_store_is_left_alone(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:

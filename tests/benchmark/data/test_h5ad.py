@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anndata
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +65,27 @@ def test_the_file_is_plain_h5ad(make_table: MakeTable, tmp_path: Path, csr: bool
     assert sparse.issparse(adata.X) is csr
     assert from_anndata(adata).fingerprint() == table.fingerprint()
     assert adata.layers["own"].shape == table.X.shape
+
+
+@pytest.mark.parametrize("csr", [False, True])
+def test_the_bytes_are_those_that_anndata_writes(make_table: MakeTable, tmp_path: Path, csr: bool) -> None:
+    table = make_table(csr=csr)
+    transform = Transform.fit(table)
+    adata = to_anndata(table, transform)
+    write_table(table, tmp_path / "t.h5ad", transform=transform)
+    with (tmp_path / "expected.h5ad").open("w+b", buffering=0) as raw, h5py.File(raw, "w") as file:
+        file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
+        for name in ("obs", "var", "uns"):
+            anndata.io.write_elem(file, name, getattr(adata, name))
+        if csr:
+            group = file.create_group("X")
+            group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0", "shape": table.X.shape})
+            for part in ("data", "indices", "indptr"):
+                group.create_dataset(part, data=getattr(table.X, part))
+        else:
+            anndata.io.write_elem(file, "X", table.X)
+        anndata.io.write_elem(file, "layers", {})
+    assert (tmp_path / "t.h5ad").read_bytes() == (tmp_path / "expected.h5ad").read_bytes()
 
 
 def test_a_table_of_zeros_or_of_no_rows(make_table: MakeTable, tmp_path: Path) -> None:

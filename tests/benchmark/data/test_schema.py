@@ -33,10 +33,13 @@ def test_a_categorical_feature_has_no_other_role(role: str) -> None:
         both.check(columns=["tissue", "status", "site", "donor", "sex"], features=["G1"], where="here")
 
 
-@pytest.mark.parametrize("lost", ["tissue", "site", "donor", "sex"])
-def test_a_missing_column_is_named(lost: str) -> None:
+@pytest.mark.parametrize(
+    ("lost", "role"),
+    [("tissue", "a condition"), ("site", "the batch"), ("donor", "the group"), ("sex", "a categorical feature")],
+)
+def test_a_missing_column_is_named_with_its_role(lost: str, role: str) -> None:
     columns = [name for name in ("tissue", "status", "site", "donor", "sex") if name != lost]
-    with pytest.raises(DataError, match=f"^here: no column '{lost}', which the schema names"):
+    with pytest.raises(DataError, match=f"^here: no column '{lost}', given as {role}; known: "):
         FULL.check(columns=columns, features=["G1"], where="here")
 
 

@@ -168,7 +168,7 @@ def test_frame_with_text_names_row_and_column() -> None:
 
 
 def test_frame_whose_schema_names_another_column() -> None:
-    with pytest.raises(DataError, match="no column 'tisue', which the schema names; did you mean 'tissue'"):
+    with pytest.raises(DataError, match="no column 'tisue', given as a condition; did you mean 'tissue'"):
         Table.from_frame(pd.DataFrame({"tissue": ["a"], "g": [1.0]}), schema=Schema(conditions=("tisue",)))
 
 

@@ -217,8 +217,8 @@ def test_identity_follows_content_and_card_and_not_the_place(write: Write, tmp_p
         ('file = "none.csv"', DataError, r"none.csv: no such file"),
         ('title = "x"', DataError, r"the card names no file"),
         ("file = t.csv", DataError, r"is not a TOML file"),
-        ('file = "t.csv"\ngroup = "patient"', DataError, r"t.csv: no column 'patient'; known"),
-        ('file = "t.csv"\ntargets = ["c"]', DataError, r"no column 'c'; known"),
+        ('file = "t.csv"\ngroup = "patient"', DataError, r"t.csv: no column 'patient', given as the group"),
+        ('file = "t.csv"\ntargets = ["c"]', DataError, r"target 'c' is neither an obs column nor a feature"),
     ],
 )
 def test_a_card_that_does_not_fit_is_named(write: Write, card: str, error: type[Exception], message: str) -> None:

@@ -98,7 +98,7 @@ def test_a_generator_may_have_a_label() -> None:
         ),
         (
             '{ name = "cvae", label = "One" }, { name = "cvae", label = "Two" }',
-            "generators: 'cvae' has two labels, 'One' and 'Two'; list it once",
+            "generators: 'cvae' is listed 2 times with equal options; list it once",
         ),
     ],
 )

@@ -33,6 +33,8 @@ def test_a_plugin_gets_the_smallest_preload_with_what_it_imports(module: str, pr
         ("def fit():\n    import torch", TORCH),
         ("def fit(context):\n    return context.device_split", TORCH),
         ("from tabgenbench import upload", TORCH),
+        ("def fit():\n    import anndata", FULL),
+        ("from tabgenbench import to_anndata", FULL),
         ("import torch\nfrom sklearn.decomposition import PCA", FULL),
         ("import a_package_that_nobody_knows", FULL),
         ("from tabgenbench_plugins.generators.cvae import CVAE", TORCH),

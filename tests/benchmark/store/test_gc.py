@@ -3,39 +3,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cell_records import cell_record
 
 from tabgenbench.errors import StoreError
-from tabgenbench.records import Card, CellIdentity, CellRecord, RunInfo, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import RunInfo, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.gc import find_garbage, free, quarantined_files
 from tabgenbench.store.owner import Owner
 from tabgenbench.store.store import Store
 
 Call = Callable[..., int]
-
-
-def cell(key: str, **values: Any) -> CellRecord:
-    identity = CellIdentity(
-        dataset="tiny",
-        dataset_fingerprint="d",
-        split=0,
-        split_fingerprint="s",
-        n_train=4,
-        n_validation=1,
-        n_test=2,
-        n_features=3,
-        generator="quiet",
-        label=f"quiet:{key}",
-        config={},
-        card=Card(),
-        is_control=False,
-        seed=0,
-        draws=1,
-    )
-    return CellRecord(**{"key": key, "cell": identity, "status": "ok", **values})
 
 
 @pytest.fixture
@@ -46,7 +25,7 @@ def store(tmp_path: Path) -> Store:
     for key in "abcd":
         store.draw_path(key, 0).parent.mkdir(parents=True)
         store.draw_path(key, 0).write_bytes(b"x" * 1_000_000)
-        store.write_cell(cell(key))
+        store.write_cell(cell_record(key))
         store.write_score(ScoreRecord(key="m", cell_key=key, metric="gamma", status="ok"), RunInfo(metric="gamma"))
     rows = [
         SuiteRow(key=key, dataset="tiny", split=0, label="quiet", seed=0, is_control=False, scores={}) for key in "ab"

@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cell_records import cell_record
 
 from tabgenbench import Table
 from tabgenbench.data.split import make_split
 from tabgenbench.data.split_files import write_split
 from tabgenbench.errors import StoreError
 from tabgenbench.records import (
-    Card,
-    CellIdentity,
-    CellRecord,
     DrawScores,
     Environment,
     RunInfo,
@@ -32,30 +30,9 @@ from tabgenbench.store.store import Store
 Call = Callable[..., int]
 
 
-def cell(key: str, **values: Any) -> CellRecord:
-    identity = CellIdentity(
-        dataset="tiny",
-        dataset_fingerprint="d",
-        split=0,
-        split_fingerprint="s",
-        n_train=4,
-        n_validation=1,
-        n_test=2,
-        n_features=3,
-        generator="quiet",
-        label=f"quiet:{key}",
-        config={},
-        card=Card(),
-        is_control=False,
-        seed=0,
-        draws=1,
-    )
-    return CellRecord(**{"key": key, "cell": identity, "status": "ok", **values})
-
-
 def add(store: Store, key: str, *, scores: dict[str, float] | None = None, **values: Any) -> None:
     """Add a cell to a store: a synthetic table if it is ok, and scores of metrics with one artifact each."""
-    record = cell(key, **values)
+    record = cell_record(key, **values)
     if record.status == "ok":
         path = store.draw_path(key, 0)
         path.parent.mkdir(parents=True)
@@ -173,7 +150,7 @@ def test_what_is_ok_replaces_what_is_not(stores: list[Store]) -> None:
 def test_a_failed_cell_gives_way_with_all_that_is_left_of_it(stores: list[Store]) -> None:
     source, _, target = stores
     add(target, "a", scores={"gamma": 0.5})
-    target.write_cell(cell("a", status="failed"))  # retrained since, and failed
+    target.write_cell(cell_record("a", status="failed"))  # retrained since, and failed
     add(source, "a", scores={"mean": 0.25})
     shutil.rmtree(source.cell_folder("a") / "synthetic")
     assert merge_store(source, target).conflicts == []

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cell_records import cell_record
 
 from tabgenbench.records import (
-    Card,
-    CellIdentity,
-    CellRecord,
     Phase,
     RunInfo,
     ScoreRecord,
@@ -25,27 +23,6 @@ from tabgenbench.store.status import Standing, find_standing
 from tabgenbench.store.store import Store
 
 Call = Callable[..., int]
-
-
-def cell(key: str, **values: Any) -> CellRecord:
-    identity = CellIdentity(
-        dataset="tiny",
-        dataset_fingerprint="d",
-        split=0,
-        split_fingerprint="s",
-        n_train=4,
-        n_validation=1,
-        n_test=2,
-        n_features=3,
-        generator="quiet",
-        label=f"quiet:{key}",
-        config={},
-        card=Card(),
-        is_control=False,
-        seed=0,
-        draws=1,
-    )
-    return CellRecord(**{"key": key, "cell": identity, "status": "ok", **values})
 
 
 @pytest.fixture
@@ -77,7 +54,7 @@ def ask(store: Store, *keys: str, name: str = "suite", labels: dict[str, str] | 
 def finish(store: Store, key: str, *, seconds: float = 10.0, metric: str | None = "ok") -> None:
     """Write a cell with this training time, a tenth of it for sampling, and one second for scoring."""
     phases = {"fit": Phase(status="ok", seconds=seconds), "sample": Phase(status="ok", seconds=seconds / 10)}
-    store.write_cell(cell(key, phases=phases))
+    store.write_cell(cell_record(key, phases=phases))
     if metric is not None:
         status: Any = metric
         reason = "" if metric == "ok" else "it\nraised"
@@ -101,8 +78,8 @@ def test_every_cell_counts_once(store: Store) -> None:
     finish(store, "b", metric=None)  # trained, but not yet scored
     finish(store, "c", metric="crashed")
     finish(store, "d", metric="skipped")
-    store.write_cell(cell("e", status="timeout", reason="took longer than 5 s"))
-    store.write_cell(cell("f", status="skipped", reason="needs the moon"))
+    store.write_cell(cell_record("e", status="timeout", reason="took longer than 5 s"))
+    store.write_cell(cell_record("f", status="skipped", reason="needs the moon"))
     claim(store, "g")
     found = find_standing(store, suite)
     assert counts(found) == (8, 2, 1, 2, 1, 2)
@@ -117,7 +94,7 @@ def test_a_claim_counts_where_there_is_work_and_its_owner_lives(store: Store) ->
     suite = ask(store, *"abcd")
     finish(store, "a")
     claim(store, "a")  # about to be given back
-    store.write_cell(cell("b", status="failed"))
+    store.write_cell(cell_record("b", status="failed"))
     claim(store, "b")  # tried again
     claim(store, "c", started=1)  # its process has ended
     claim(store, "d", host="another")
@@ -149,7 +126,7 @@ def test_status_shows_suites_running_cells_and_failures(
     ask(store, *"abcd")
     ask(store, *"ab", name="other")
     finish(store, "a", seconds=600)
-    store.write_cell(cell("b", status="failed", reason="cannot\nlearn this"))
+    store.write_cell(cell_record("b", status="failed", reason="cannot\nlearn this"))
     claims = Claims(store)
     assert claims.acquire("c")
     owner = claims.holder("c")

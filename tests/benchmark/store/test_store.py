@@ -12,12 +12,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from cell_records import cell_record
 
 from tabgenbench.errors import StoreError
 from tabgenbench.records import (
     SCHEMA_VERSION,
-    Card,
-    CellIdentity,
     CellRecord,
     DrawScores,
     RunInfo,
@@ -36,27 +35,6 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def cell(key: str = "abc", **values: Any) -> CellRecord:
-    identity = CellIdentity(
-        dataset="tiny",
-        dataset_fingerprint="d",
-        split=0,
-        split_fingerprint="s",
-        n_train=4,
-        n_validation=1,
-        n_test=2,
-        n_features=3,
-        generator="quiet",
-        label="quiet",
-        config={"epochs": 3},
-        card=Card(summary="says nothing"),
-        is_control=False,
-        seed=0,
-        draws=1,
-    )
-    return CellRecord(**{"key": key, "cell": identity, "status": "ok", **values})
-
-
 def dead_pid() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -68,8 +46,8 @@ def temporary(store: Store) -> list[str]:
 
 
 def test_records_are_read_as_they_were_written(store: Store) -> None:
-    store.write_cell(cell(losses={"epoch": [1.0, 2.0], "train": [0.5, None]}))
-    assert store.read_cell("abc") == cell(losses={"epoch": [1.0, 2.0], "train": [0.5, None]})
+    store.write_cell(cell_record(losses={"epoch": [1.0, 2.0], "train": [0.5, None]}))
+    assert store.read_cell("abc") == cell_record(losses={"epoch": [1.0, 2.0], "train": [0.5, None]})
     score = ScoreRecord(
         key="m", cell_key="abc", metric="gamma", status="ok", draws=[DrawScores(draw=0, scores={"gamma": 0.1 + 0.2})]
     )
@@ -94,16 +72,16 @@ def test_what_is_not_there_is_none_and_reading_makes_nothing(tmp_path: Path) -> 
 
 
 def test_equal_records_have_equal_bytes(store: Store) -> None:
-    store.write_cell(cell())
+    store.write_cell(cell_record())
     path = store.cell_folder("abc") / "fit.json"
     before = path.read_bytes()
-    store.write_cell(cell())
+    store.write_cell(cell_record())
     assert path.read_bytes() == before
 
 
 def test_cells_come_in_the_order_of_their_keys(store: Store) -> None:
     for key in ("b", "a", "c"):
-        store.write_cell(cell(key))
+        store.write_cell(cell_record(key))
     (store.root / "cells" / "aa").mkdir()  # in training: a folder without a record
     assert [record.key for record in store.cells()] == ["a", "b", "c"]
 
@@ -120,7 +98,7 @@ def test_suites_come_latest_first(store: Store) -> None:
 
 
 def test_unknown_fields_of_a_newer_program_survive(store: Store) -> None:
-    store.write_cell(cell())
+    store.write_cell(cell_record())
     path = store.cell_folder("abc") / "fit.json"
     kept = json.loads(path.read_text())
     kept["energy_joules"] = 12.5
@@ -151,15 +129,15 @@ def test_a_torn_record_is_quarantined_and_as_good_as_absent(store: Store, text: 
     store.write_text(path, text + "x")
     assert store.read_cell("abc") is None
     assert (moved.parent / "fit.json.1").read_text() == text + "x"
-    store.write_cell(cell())
-    assert store.read_cell("abc") == cell()
+    store.write_cell(cell_record())
+    assert store.read_cell("abc") == cell_record()
     assert len(store.quarantined) == 2
 
 
 def test_a_store_that_is_only_read_is_left_as_it_is(store: Store) -> None:
     path = store.cell_folder("abc") / "fit.json"
     store.write_text(path, "torn")
-    store.write_cell(cell("other"))
+    store.write_cell(cell_record("other"))
     reading = Store(store.root)
     assert [record.key for record in reading.cells()] == ["other"]
     assert reading.read_cell("abc") is None
@@ -171,14 +149,14 @@ def test_a_store_that_is_only_read_is_left_as_it_is(store: Store) -> None:
 
 
 def test_a_record_in_the_wrong_place_is_quarantined(store: Store) -> None:
-    store.write_cell(cell("other"))
+    store.write_cell(cell_record("other"))
     (store.root / "cells" / "other").rename(store.root / "cells" / "abc")
     assert store.read_cell("abc") is None
     assert "another cell" in store.quarantined[0].reason
 
 
 def test_foreign_files_disturb_nothing(store: Store) -> None:
-    store.write_cell(cell())
+    store.write_cell(cell_record())
     row = SuiteRow(key="abc", dataset="tiny", split=0, label="quiet", seed=0, is_control=False, scores={})
     store.write_suite(SuiteRecord(name="suite", rows=[row]))
     for folder in ("", "cells", "suites", "splits", "datasets", "claims", "cells/abc", "tmp"):
@@ -198,8 +176,8 @@ def test_foreign_files_disturb_nothing(store: Store) -> None:
 def test_a_file_where_a_folder_belongs_makes_way(store: Store) -> None:
     (store.root / "cells" / "abc").write_text("in the way")
     assert store.read_cell("abc") is None
-    store.write_cell(cell())
-    assert store.read_cell("abc") == cell()
+    store.write_cell(cell_record())
+    assert store.read_cell("abc") == cell_record()
     assert (store.root / "quarantine" / "cells" / "abc").read_text() == "in the way"
 
 
@@ -209,13 +187,13 @@ def write_draws(store: Store, *, sizes: int = 2) -> CellRecord:
         path.parent.mkdir(parents=True, exist_ok=True)
         with h5py.File(path, "w") as handle:
             handle["X"] = np.zeros((100, 10 + draw))
-    record = cell()
+    record = cell_record()
     return record.model_copy(update={"cell": record.cell.model_copy(update={"draws": sizes})})
 
 
 def publish(store: Store, *, content: bytes, record: CellRecord | None = None) -> CellRecord:
     """Write a synthetic table and its record, as a run does after training."""
-    record = cell() if record is None else record
+    record = cell_record() if record is None else record
     folder = store.new_folder() / "synthetic"
     folder.mkdir()
     with h5py.File(folder / "draw-0.h5ad", "w") as handle:
@@ -441,9 +419,9 @@ def test_a_store_says_its_schema_version(store: Store) -> None:
 
 
 def test_a_store_without_a_marker_is_read_by_the_versions_of_its_records(store: Store) -> None:
-    store.write_cell(cell())
+    store.write_cell(cell_record())
     (store.root / "store.json").unlink()
-    assert Store(store.root).read_cell("abc") == cell()
+    assert Store(store.root).read_cell("abc") == cell_record()
 
 
 def test_a_torn_marker_is_made_anew(store: Store) -> None:
@@ -456,7 +434,7 @@ def test_a_torn_marker_is_made_anew(store: Store) -> None:
 
 def test_a_newer_store_or_record_is_refused(store: Store) -> None:
     newer = SCHEMA_VERSION + 1
-    store.write_cell(cell(schema_version=newer, brand_new=[1]))
+    store.write_cell(cell_record(schema_version=newer, brand_new=[1]))
     with pytest.raises(StoreError, match=rf"fit\.json: written with schema version {newer}, .* upgrade"):
         store.read_cell("abc")
     store.write_text(store.cell_folder("abc") / "fit.json", '{"schema_version": 9, "unlike": "any"}')
@@ -471,7 +449,7 @@ def test_a_newer_store_or_record_is_refused(store: Store) -> None:
 
 def oldest(store: Store) -> None:
     """Make a store of schema version 0, whose records called the status 'state'."""
-    store.write_cell(cell(losses={"epoch": [1.0]}))
+    store.write_cell(cell_record(losses={"epoch": [1.0]}))
     path = store.cell_folder("abc") / "fit.json"
     kept = json.loads(path.read_text())
     kept["state"], kept["schema_version"] = kept.pop("status"), 0
@@ -497,11 +475,11 @@ def test_an_older_store_is_read_where_a_migration_leads_from_it(store: Store) ->
 
     steps = {0: rename, **{step: lambda _, content: content for step in range(1, SCHEMA_VERSION)}}
     older = Store(store.root, migrations=steps)
-    assert older.read_cell("abc") == cell(losses={"epoch": [1.0]})
+    assert older.read_cell("abc") == cell_record(losses={"epoch": [1.0]})
     assert json.loads((store.cell_folder("abc") / "fit.json").read_text())["state"] == "ok"  # reading writes nothing
     older.prepare()
     assert json.loads((store.root / "store.json").read_text())["schema_version"] == SCHEMA_VERSION
-    assert older.read_cell("abc") == cell(losses={"epoch": [1.0]})
+    assert older.read_cell("abc") == cell_record(losses={"epoch": [1.0]})
 
 
 def test_a_lock_keeps_other_threads_out_and_lets_its_own_in(store: Store) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tabgenbench_leaderboard.board.aggregate import build_board
-from tabgenbench_leaderboard.board.headline import headline_columns, headline_sentences
+from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board
 
 FakeRun = Any
@@ -77,6 +77,24 @@ def test_a_score_that_no_row_has_is_left_out(run: FakeRun) -> None:
 def test_the_sentences(run: FakeRun, gammas: dict[str, Sequence[float]], first: str, second: str | None) -> None:
     fill(run, gammas)
     assert headline_sentences(board_of(run)) == ((first,) if second is None else (first, second))
+
+
+def test_models_that_cannot_be_compared_are_named(run: FakeRun) -> None:
+    fill(run, {"cvae": BETTER, "cvae-selected": BETTER[:1], "tvae": WORSE, "shuffled": WORSE, "truth": MIDDLE})
+    run.broken("ctgan", "failed", "cannot learn this")
+    first, second = headline_sentences(board_of(run))
+    assert first == (
+        "On the ranked scores above cvae beats every control; tvae beats no control (better on at least one, worse on "
+        "none). Not compared: ctgan and cvae-selected (a comparison with a control needs a score on at least two "
+        "common splits)."
+    )
+    assert second == "In the same sense truth beats tvae."
+
+
+def test_controls_are_described_by_their_cards(run: FakeRun) -> None:
+    fill(run, {"cvae": MIDDLE, "shuffled": WORSE, "truth:seed=3": WORSE})
+    fill(run, {"shuffled": WORSE}, "other")
+    assert control_descriptions(board_of(run).datasets) == ("shuffled: What shuffled is.", "truth: What truth is.")
 
 
 def test_a_model_beats_a_control_only_where_it_is_worse_nowhere(run: FakeRun) -> None:

@@ -31,6 +31,19 @@ def fill(run: FakeRun, *, models: int, controls: int, datasets: int, label: str 
     return headline_text(build_board(run.store, run.suite), WHERE)
 
 
+def test_the_summary_is_whole_and_controls_and_validation_rows_are_explained(run: FakeRun) -> None:
+    run.suite.summary = (
+        "five models beside every control on a table whose name and origin take more than one line: " * 2
+    )
+    lines = fill(run, models=1, controls=3, datasets=1).splitlines()
+    assert max(map(len, lines)) <= COLUMNS
+    text = " ".join(lines)
+    assert f"tiny: {run.suite.summary.strip()} " in text
+    assert "3 splits, 728 training, 80 to 82 validation and 268 to 270 test rows" in text
+    described = " ".join(f"{name}: What {name} is." for name in ("condition-mean", "real-resample", "shuffled"))
+    assert f"The controls are: {described}" in text
+
+
 def test_five_models_and_seven_controls_on_two_datasets_fit_a_screen(run: FakeRun) -> None:
     text = fill(run, models=5, controls=7, datasets=2)
     lines = text.splitlines()
