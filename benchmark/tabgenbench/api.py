@@ -192,6 +192,7 @@ def score(
         log2p1=log2p1,
         metrics=metrics,
         seed=seed,
+        say=say,
     )
     found = pd.DataFrame([vars(row) for row in score_tables(request, plugins)])
     if not (found["status"] == "ok").any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tabgenbench.errors import DataError, did_you_mean
 
@@ -24,6 +24,11 @@ class Schema(BaseModel):
     group: str | None = Field(None, description="donor of a row; rows of one donor stay on one side of a split")
     targets: tuple[str, ...] = Field((), description="obs columns or features that a downstream user predicts")
     categorical_features: tuple[str, ...] = Field((), description="obs columns that are generated (mixed tables)")
+
+    @field_validator("conditions", "targets", "categorical_features")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
 
     def obs_columns(self) -> tuple[str, ...]:
         """Return the columns with a role in ``obs``, each once, in the order of the fields, without targets."""

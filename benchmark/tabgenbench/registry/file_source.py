@@ -24,7 +24,9 @@ from typing import Any
 import pandas as pd
 from pydantic import Field, field_validator
 
-from tabgenbench.data.frame_file import TABLE_SUFFIXES, is_text, known_suffix, suffix_of
+from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.findings import notes_on_ids, with_findings
+from tabgenbench.data.frame_file import TABLE_SUFFIXES, is_text, known_suffix, suffix_of, transposed
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Scale, Source, Table
 from tabgenbench.data.table_file import (
@@ -35,11 +37,21 @@ from tabgenbench.data.table_file import (
     table_from_frame,
     without,
 )
-from tabgenbench.errors import DataError
+from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
 from tabgenbench.options import Options, make_options
 
-__all__ = ["DESCRIPTIVE", "GROUP_NAMES", "FileCard", "FileSource", "find_schema", "looks_like_file", "says_roles"]
+__all__ = [
+    "DESCRIPTIVE",
+    "GROUP_NAMES",
+    "FileCard",
+    "FileSource",
+    "find_schema",
+    "looks_like_file",
+    "oriented",
+    "refuse_transpose",
+    "says_roles",
+]
 
 GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient", "subject") for end in ("", "_id"))
 MAX_VALUES = 20  # a text column with more values is not taken as a condition
@@ -63,6 +75,7 @@ class FileCard(Options):
     targets: tuple[str, ...] = Field((), description="columns or features that downstream tasks predict")
     categorical_features: tuple[str, ...] = Field((), description="categorical columns to generate")
     ignore: tuple[str, ...] = Field((), description="columns to exclude")
+    transpose: bool = Field(False, description="whether samples are the columns of the file and features its rows")
     scale: Scale | None = Field(
         None, description="scale of the values; default: counts for an h5ad file of whole numbers, else linear"
     )
@@ -150,19 +163,38 @@ class FileSource(DatasetSource):
         """Return the checked table."""
         said, path = self.settings, self.path
         if suffix_of(path) == ".h5ad":
+            refuse_transpose(said, path)
             adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
+            said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=str(path))
             roles = says_roles(adata, said)
             schema, note = find_schema(adata.obs, said, path.name, where=path, look=False) if roles else (Schema(), "")
             source = self._source(note)
-            return table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
-        frame = without(read_frame(path, ids=said.id, text=said.named()), said.ignore, path)
+            table = table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            return with_findings(table, where=path)
+        frame = oriented(read_frame(path, ids=said.id, text=said.named()), said, path)
+        said = match_roles(said, list(frame.columns), where=str(path))
         schema, note = find_schema(frame, said, path.name, where=path, look=True)
         source = self._source(note)
-        return table_from_frame(frame, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        table = table_from_frame(frame, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        return with_findings(table, where=path, notes=notes_on_ids(frame))
 
     def _source(self, note: str) -> Source:
         options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
         return Source(self.name, options, note)
+
+
+def oriented(frame: pd.DataFrame, said: FileCard, where: Path | str) -> pd.DataFrame:
+    """Return a frame as read without the ignored columns, transposed if the card says so."""
+    if not said.transpose:
+        return without(frame, said.ignore, where)
+    rows = without(frame, [name for name in said.ignore if name in frame.columns], where)
+    return without(transposed(rows, where), [name for name in said.ignore if name not in frame.columns], where)
+
+
+def refuse_transpose(said: FileCard, where: Path | str) -> None:
+    """Raise `ConfigError` if the card asks to transpose an h5ad file or an AnnData object."""
+    if said.transpose:
+        raise ConfigError(f"{where}: option 'transpose' is for CSV, text and Parquet; save the transposed AnnData (.T)")
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:

@@ -7,14 +7,23 @@ from typing import Any
 
 import pandas as pd
 
+from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.findings import notes_on_ids, with_findings
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
-from tabgenbench.data.table_file import table_from_adata, table_from_frame, without
+from tabgenbench.data.table_file import table_from_adata, table_from_frame
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
 from tabgenbench.options import make_options
-from tabgenbench.registry.file_source import DESCRIPTIVE, FileCard, find_schema, says_roles
+from tabgenbench.registry.file_source import (
+    DESCRIPTIVE,
+    FileCard,
+    find_schema,
+    oriented,
+    refuse_transpose,
+    says_roles,
+)
 
 __all__ = ["MemorySource"]
 
@@ -66,15 +75,20 @@ class MemorySource(DatasetSource):
         """Return the checked table."""
         said, where = self.settings, f"dataset {self.name!r}"
         if isinstance(self.data, pd.DataFrame):
-            frame = without(frame_as_read(self.data, where, ids=said.id, text=said.named()), said.ignore, where)
+            frame = oriented(frame_as_read(self.data, where, ids=said.id, text=said.named()), said, where)
+            said = match_roles(said, list(frame.columns), where=where)
             schema, note = find_schema(frame, said, self.name, where=where, look=True)
             source = self._source(note)
-            return table_from_frame(frame, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            table = table_from_frame(frame, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            return with_findings(table, where=where, notes=notes_on_ids(frame))
+        refuse_transpose(said, where)
         adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore)
+        said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=where)
         roles = says_roles(adata, said)
         schema, note = find_schema(adata.obs, said, self.name, where=where, look=False) if roles else (Schema(), "")
         source = self._source(note)
-        return table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        table = table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        return with_findings(table, where=where)
 
     def _source(self, note: str) -> Source:
         options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import pandas as pd
 
+from tabgenbench.data.findings import notes_on_ids
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
@@ -43,6 +44,7 @@ class ScoreRequest:
         log2p1: whether to take log2(x + 1) before standardisation.
         metrics: metrics for `tabgenbench.registry.suite.make_choices`; all metrics if empty.
         seed: seed of random metrics.
+        say: called with a line of text about what was assumed of the tables.
     """
 
     train: Data
@@ -53,6 +55,7 @@ class ScoreRequest:
     log2p1: bool = False
     metrics: Any = ()
     seed: int = 0
+    say: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,10 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     choices = make_choices("metrics", request.metrics or list(plugins.entries("metrics")), plugins)
     metrics = [_metric(choice, plugins) for choice in choices]
     train = _read("train", request)
-    test, synthetic = (_aligned(_read(side, request), train) for side in ("test", "synthetic"))
+    others = [_read("test", request), _read("synthetic", request)]
+    for note in dict.fromkeys(table.source.note for table in (train, *others) if table.source.note):
+        request.say(f"note: {note}")
+    test, synthetic = (_aligned(table, train) for table in others)
     transform = Transform.fit(train)
     evaluation = Evaluation(transform.apply(train), transform.apply(test), transform.apply(synthetic), transform)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
@@ -99,7 +105,8 @@ def _read(side: Literal["train", "test", "synthetic"], request: ScoreRequest) ->
         return read_table_file(path, schema=schema, log2p1=log2p1, ignore=ignore, name=str(path))
     if isinstance(data, pd.DataFrame):
         frame = without(frame_as_read(data, side, text=request.conditions), ignore, side)
-        return table_from_frame(frame, side, schema=schema, log2p1=log2p1, source=Source(side))
+        source = Source(side, note="; ".join(notes_on_ids(frame)))
+        return table_from_frame(frame, side, schema=schema, log2p1=log2p1, source=source)
     if is_adata(data):
         adata = adata_as_read(data, side, ignore=ignore)
         return table_from_adata(adata, side, schema=schema, log2p1=log2p1, source=Source(side))
@@ -109,6 +116,8 @@ def _read(side: Literal["train", "test", "synthetic"], request: ScoreRequest) ->
 
 def _aligned(table: Table, train: Table) -> Table:
     """Return a table with its features in the order of the training rows."""
+    for column in set(train.schema.conditions) - set(table.schema.conditions):
+        raise DataError(f"{table.source.name}: no condition {column!r}, which the training rows have; use equal names")
     missing = sorted(set(train.features) - set(table.features))
     extra = sorted(set(table.features) - set(train.features))
     if missing or extra:
