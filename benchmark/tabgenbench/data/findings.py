@@ -22,6 +22,7 @@ __all__ = ["examples", "gene_ids", "in_quotes", "near_equal_values", "notes_on_i
 
 MAX_SHOWN = 4
 MAX_IDS = 50_000  # ids to look at; more than there are genes
+MIN_ROWS = 4  # in fewer rows, conditions may differ by chance
 GENE_ID = re.compile(
     r"ENS[A-Z]{0,6}[EGPT]\d{6,}(\.\d+)?"  # Ensembl: gene, transcript, protein, exon
     r"|[NX][CMPR]_\d+(\.\d+)?"  # RefSeq
@@ -123,7 +124,7 @@ def _combinations(table: Table) -> list[str]:
 
 
 def _check_combinations(table: Table, where: Path | str) -> None:
-    if not table.schema.conditions or table.n_rows < 2:
+    if not table.schema.conditions or table.n_rows < MIN_ROWS:
         return
     if len(table.conditions.drop_duplicates()) == table.n_rows:
         names = ", ".join(table.schema.conditions)
