@@ -192,11 +192,9 @@ def score(
         log2p1=log2p1,
         metrics=metrics,
         seed=seed,
+        say=say,
     )
-    scores = score_tables(request, plugins)
-    for note in scores.notes:
-        say(note)
-    found = pd.DataFrame([vars(row) for row in scores.rows])
+    found = pd.DataFrame([vars(row) for row in score_tables(request, plugins)])
     if not (found["status"] == "ok").any():
         first = found.iloc[0]
         raise TabGenBenchError(f"no metric returned a score: {first['metric']}: {first['status']}: {first['reason']}")

@@ -252,6 +252,7 @@ class SuiteRow(_Record):
     is_control: bool
     scores: dict[str, str] = Field(description="metric name (with options) to metric key")
     title: str = Field("", description="what the suite calls the generator on boards; empty: its label")
+    split_note: str = Field("", description="conditions that the split does not have on both sides; empty: none")
 
     @property
     def shown(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -40,7 +41,8 @@ def score(
     """Score synthetic rows from another program with the metrics of a run.
 
     The three files need the same feature columns. A first column of unique text contains sample ids. Without
-    --conditions, all rows have the same condition. The order of rows does not matter.
+    --conditions, all rows have the same condition. The order of rows does not matter. Put a column name that contains
+    a comma in double quotes.
     """
     from tabgenbench.run.score_tables import ScoreRequest, score_tables
 
@@ -53,11 +55,9 @@ def score(
         log2p1=log2p1,
         metrics=metrics,
         seed=seed,
+        say=lambda line: click.echo(line, err=True),
     )
-    scores = score_tables(request, plugins)
-    rows = scores.rows
-    for note in scores.notes:
-        click.echo(note, err=True)
+    rows = score_tables(request, plugins)
     if as_json:
         click.echo(json.dumps([vars(row) for row in rows], indent=1))
     else:
@@ -71,4 +71,5 @@ def score(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """Split a list of column names; blanks may belong to a name, and quotes enclose a name with a comma."""
+    return tuple(name for name in next(csv.reader([text]), []) if name.strip())

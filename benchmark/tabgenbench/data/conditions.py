@@ -73,18 +73,18 @@ def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFram
     Returns:
         The conditions to use, same index as ``asked``, and the replacements made, label to label.
     """
-    counts = known.astype(str).value_counts(sort=False).reset_index(name="n")
-    columns = list(known.columns)
-    counts["label"] = condition_labels(counts[columns]).to_numpy()
-    counts = counts.sort_values(["n", "label"], ascending=[False, True], kind="stable").reset_index(drop=True)
-    used = asked.astype(str)
-    labels = condition_labels(used).to_numpy()
+    used, columns = asked.astype(str), list(known.columns)
+    codes, names = pd.factorize(condition_labels(known).to_numpy(), sort=True)
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")  # by number of training rows, then by name
+    names, values = names[order], known.iloc[first[order]].astype(str).to_numpy()
+    labels, wanted = condition_labels(used).to_numpy(), used[columns].to_numpy()
     replaced: dict[str, str] = {}
-    for label in sorted(set(labels) - set(counts["label"])):
+    for label in sorted(set(labels) - set(names)):
         rows = labels == label
-        wanted = used.loc[rows, columns].iloc[0]
-        shared = (counts[columns] == wanted).sum(axis=1).to_numpy()
-        best = int(shared.argmax())  # the first of equals, and rows are sorted by count, then name
-        used.loc[rows, columns] = counts.loc[best, columns].to_numpy()
-        replaced[str(label)] = str(counts.loc[best, "label"])
+        best = int((values == wanted[rows.argmax()]).sum(axis=1).argmax())  # the first of equals
+        wanted[rows] = values[best]
+        replaced[str(label)] = str(names[best])
+    if replaced:
+        used[columns] = wanted
     return used, replaced

@@ -1,44 +1,39 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. The texts of `MISSING` are missing values in every column. Any
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any
 other text in a column of numbers is kept, for the caller to refuse.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
 import zlib
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 import pandas as pd
 
+from tabgenbench.data.column_names import ID_NAMES, is_id_name, is_pandas_index, match_column, match_columns
+from tabgenbench.data.text_file import read_text
 from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
     "ID_NAMES",
-    "LEADING_ZEROS",
-    "MISSING",
     "TABLE_SUFFIXES",
+    "check_unique_names",
     "index_by_id",
     "is_text",
     "known_suffix",
     "read_frame",
     "readable",
     "suffix_of",
+    "transposed",
 ]
 
 DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 TABLE_SUFFIXES = (*DELIMITERS, *(suffix + ".gz" for suffix in DELIMITERS), ".parquet", ".h5ad")
-MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A")
-LEADING_ZEROS = "leading zeros"  # key in the attributes of a frame: columns of numbers of which some begin with 0
-LOOKED_AT = 1_000  # rows that are searched for leading zeros
-ID_NAMES = frozenset({"", "id", "index", "sample", "sample_id", "sampleid", "barcode", "row", "row_id"})
 
 
 def suffix_of(path: Path) -> str:
@@ -52,14 +47,16 @@ def read_frame(
 ) -> pd.DataFrame:
     """Read a CSV, tab-separated or Parquet file.
 
-    The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`, or
-    text without repeated values; else rows are numbered from 1.
+    The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`,
+    the name that pandas gives its index (``Unnamed: 0``), or text without repeated values; else rows are numbered from
+    1. A name that is given may lack or add blanks at its ends if only one column can be meant.
 
     Args:
-        path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file.
+        path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
+            compressed with gzip or encoded in UTF-16, whatever the suffix.
         ids: name of the column of sample ids.
         text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
-        missing: texts that mean a missing value, beside those of `MISSING`.
+        missing: texts that mean a missing value, beside those of `tabgenbench.data.text_file.MISSING`.
 
     Returns:
         One row per sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
@@ -71,15 +68,10 @@ def read_frame(
     if suffix == ".h5ad":
         raise DataError(f"{path}: is an h5ad file, expected CSV, tab-separated text or Parquet; use read_table_file")
     with readable(path):
-        frame = (
-            _read_parquet(path)
-            if suffix == ".parquet"
-            else _read_text(path, suffix, text=(*text, ids), missing=missing, with_ids=ids is None)
-        )
-        if suffix == ".parquet" and missing:
-            frame = frame.replace(list(missing), np.nan).infer_objects()
+        frame = _read_frame(path, suffix, ids=ids, text=text, missing=missing)
     if frame.shape[0] == 0:
         raise DataError(f"{path}: has column names and no row, expected at least one row")
+    check_unique_names(frame.columns, path)
     return index_by_id(frame, path, ids=ids, text=text)
 
 
@@ -96,7 +88,8 @@ def known_suffix(path: Path) -> str:
         raise DataError(f"{path}: is a folder, expected a file")
     suffix = suffix_of(path)
     if not suffix:
-        raise DataError(f"{path}: unknown kind of file, expected one of {', '.join(TABLE_SUFFIXES)}")
+        known = ", ".join(TABLE_SUFFIXES)
+        raise DataError(f"{path}: exists, but is an unknown kind of file, expected one of {known}; save it as CSV")
     if path.stat().st_size == 0:
         raise DataError(f"{path}: is empty, expected a table with column names")
     return suffix
@@ -110,7 +103,9 @@ def readable(path: Path) -> Iterator[None]:
     except DataError:
         raise
     except UnicodeDecodeError:
-        raise DataError(f"{path}: is not UTF-8 text; convert the file to UTF-8") from None
+        raise DataError(
+            f"{path}: is not UTF-8 text, perhaps of another encoding such as Windows-1252; convert the file to UTF-8"
+        ) from None
     except (OSError, EOFError, zlib.error, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
         raise DataError(f"{path}: cannot be read ({reason}), expected a complete file; get it again") from None
@@ -119,61 +114,13 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: cannot be read as a table ({reason}); correct the file") from None
 
 
-def _open_text(path: Path, suffix: str) -> IO[str]:
-    if suffix.endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _read_text(
-    path: Path, suffix: str, *, text: Collection[str | None], missing: Collection[str], with_ids: bool
+def _read_frame(
+    path: Path, suffix: str, *, ids: str | None, text: Collection[str], missing: Collection[str]
 ) -> pd.DataFrame:
-    delimiter = DELIMITERS[suffix.removesuffix(".gz")]
-    names, lines = _column_names(path, suffix, delimiter)
-    kept_as_text = {j for j, name in enumerate(names) if name in text}
-    if with_ids and names[0].strip().lower() in ID_NAMES:
-        kept_as_text.add(0)
-    common: dict[str, Any] = {
-        "sep": delimiter,
-        "header": None,
-        "names": range(len(names)),
-        "skiprows": lines,
-        "keep_default_na": False,
-        "na_values": [*MISSING, *missing],
-    }
-    kept = dict.fromkeys(kept_as_text, str)
-    frame: pd.DataFrame = pd.read_csv(path, dtype=kept, float_precision="round_trip", low_memory=False, **common)
-    first = pd.read_csv(path, dtype=str, nrows=LOOKED_AT, **common)
-    whole = [j for j in frame.columns if pd.api.types.is_integer_dtype(frame[j])]
-    zeros = [names[j] for j in whole if first[j].str.match(r"0\d").any()]
-    frame.columns = pd.Index(names, dtype=object)
-    frame.attrs[LEADING_ZEROS] = zeros
-    return frame
-
-
-def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], int]:
-    """Return the column names and the number of header lines.
-
-    If the first row has one cell more than there are names, the column of ids has no name.
-    """
-    with _open_text(path, suffix) as handle:
-        reader = csv.reader(handle, delimiter=delimiter)
-        names = next(reader, [])
-        lines = reader.line_num
-        first = next(reader, [])
-    if not any(name.strip() for name in names):
-        raise DataError(f"{path}: the first line is empty, expected column names")
-    if len(first) == len(names) + 1:
-        names = ["", *names]
-    if first and len(first) != len(names):
-        raise DataError(f"{path}: the first row has {len(first)} cells for {len(names)} column names; correct the file")
-    for position, name in enumerate(names[1:], start=2):
-        if not name.strip():
-            raise DataError(f"{path}: column {position} has no name, expected one; name it or remove the column")
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: column {twice[0]!r} occurs more than once, expected unique names; rename one")
-    return names, lines
+    if suffix == ".parquet":
+        frame = _read_parquet(path)
+        return frame.replace(list(missing), np.nan).infer_objects() if missing else frame
+    return read_text(path, DELIMITERS[suffix.removesuffix(".gz")], ids=ids, text=text, missing=missing)
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -189,15 +136,47 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame
 
 
+def transposed(frame: pd.DataFrame, where: Path | str) -> pd.DataFrame:
+    """Return a frame whose samples are the columns of a frame that `read_frame` read, and whose columns are its rows.
+
+    Raises:
+        DataError: its rows have no ids, which would name the columns.
+    """
+    if "ids" not in frame.attrs:
+        raise DataError(f"{where}: rows have no names to become columns, expected a column of names; set id to it")
+    turned = frame.T
+    turned.index = turned.index.astype(str).rename(None)
+    if not all(pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes):
+        turned = turned.apply(_as_numbers)
+    turned.attrs["ids"] = ""
+    return turned
+
+
+def _as_numbers(column: pd.Series) -> pd.Series:
+    """Return a column as numbers if all its values are numbers."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers if numbers.isna().equals(column.isna()) else column
+
+
+def check_unique_names(columns: pd.Index, where: Path | str) -> None:
+    """Raise `DataError` if two columns have the same name."""
+    if columns.has_duplicates:
+        twice = columns[columns.duplicated()][0]
+        raise DataError(f"{where}: column {twice!r} occurs more than once, expected unique names; rename one")
+
+
 def index_by_id(
     frame: pd.DataFrame, path: Path | str, *, ids: str | None = None, text: Collection[str] = ()
 ) -> pd.DataFrame:
     """Return a frame indexed by unique sample ids (text), found as `read_frame` says.
 
+    Its ``attrs["ids"]`` is the name of the column of sample ids, if there is one. If that is the index that pandas has
+    written (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
+
     Raises:
         DataError: there is no such column, or an id is missing or occurs twice; names the row.
     """
-    column = ids if ids is not None else _id_column(frame, text)
+    column = match_column(ids, frame.columns, where=str(path)) if ids is not None else _id_column(frame, text)
     if column is None:
         return frame.set_axis(pd.RangeIndex(1, len(frame) + 1).astype(str).astype(object), axis=0)
     if column not in frame.columns:
@@ -213,17 +192,19 @@ def index_by_id(
         raise DataError(
             f"{path}: {where}sample id {str(value)!r} occurs in rows {rows}, expected unique ids; rename one"
         )
-    frame = frame.drop(columns=[column])
+    copies = [name for name in frame.columns[1:] if is_pandas_index(column) and is_pandas_index(name)]
+    frame = frame.drop(columns=[column, *copies])
+    frame = frame.set_axis(pd.Index(labels.astype(str), dtype=object, name=None), axis=0)
     frame.attrs["ids"] = column
-    return frame.set_axis(pd.Index(labels.astype(str), dtype=object, name=None), axis=0)
+    return frame
 
 
 def _id_column(frame: pd.DataFrame, text: Collection[str]) -> str | None:
     name = str(frame.columns[0])
-    if name in text:
+    if name in match_columns(text, frame.columns, where=name):
         return None
     first = frame.iloc[:, 0]
-    if name.strip().lower() in ID_NAMES:
+    if is_id_name(name):
         return name
     is_name = len(frame) > 1 and is_text(first) and first.is_unique
     return name if is_name and pd.to_numeric(first, errors="coerce").isna().all() else None

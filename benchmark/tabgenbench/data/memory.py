@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.frame_file import index_by_id
+from tabgenbench.data.frame_file import check_unique_names, index_by_id
 from tabgenbench.data.table_file import prepare_adata
 from tabgenbench.errors import DataError
 
@@ -51,9 +51,7 @@ def frame_as_read(
     frame = frame.infer_objects()
     if frame.shape[0] == 0 or frame.shape[1] == 0:
         raise DataError(f"{where}: has {frame.shape[0]} rows and {frame.shape[1]} columns, expected at least one each")
-    if frame.columns.has_duplicates:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"{where}: column {twice!r} occurs more than once, expected unique names; rename one")
+    check_unique_names(frame.columns, where)
     is_named = ids is not None and ids == frame.index.name
     if (ids is not None and not is_named) or (ids is None and isinstance(frame.index, pd.RangeIndex)):
         return index_by_id(frame.reset_index(drop=True), where, ids=ids, text=text)
@@ -62,7 +60,9 @@ def frame_as_read(
         twice = labels[labels.duplicated()][0]
         fix = "call reset_index(drop=True) to number the rows"
         raise DataError(f"{where}: the index holds {twice!r} more than once, expected unique sample ids; {fix}")
-    return frame.set_axis(labels, axis=0)
+    frame = frame.set_axis(labels, axis=0)
+    frame.attrs["ids"] = ""
+    return frame
 
 
 def adata_as_read(adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:

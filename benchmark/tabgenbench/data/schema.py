@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tabgenbench.errors import DataError, did_you_mean
 
@@ -56,6 +56,11 @@ class Schema(BaseModel):
     whole_numbers: tuple[str, ...] = Field((), description="features that are whole numbers; samples are rounded")
     dates: tuple[DateFeature, ...] = Field((), description="features that are dates; they are whole numbers too")
     gaps: tuple[Gap, ...] = Field((), description="columns with missing values, and what shows them")
+
+    @field_validator("conditions", "targets", "categorical_features")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
 
     def obs_columns(self) -> tuple[str, ...]:
         """Return the columns with a role in ``obs``, each once, in the order of the fields, without targets."""

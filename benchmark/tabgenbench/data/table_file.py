@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from tabgenbench.data.frame_file import is_text, known_suffix, read_frame, readable
+from tabgenbench.data.column_names import match_column, match_columns, match_roles
+from tabgenbench.data.findings import notes_on_ids
+from tabgenbench.data.frame_file import check_unique_names, is_text, known_suffix, read_frame, readable
+from tabgenbench.data.number_size import too_large, too_large_in_matrix
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Scale, Source, Table
 from tabgenbench.data.typed_columns import encoded_frame
@@ -56,11 +59,11 @@ def read_table_file(
     Raises:
         DataError: the file is invalid; the message names file, column and row.
     """
-    source = Source(name)
     if known_suffix(path) == ".h5ad":
         adata = read_h5ad(path, ids=ids, ignore=ignore)
-        return table_from_adata(adata, path, schema=schema, scale=scale, log2p1=log2p1, source=source)
+        return table_from_adata(adata, path, schema=schema, scale=scale, log2p1=log2p1, source=Source(name))
     frame = without(read_frame(path, ids=ids, text=schema.obs_columns()), ignore, path)
+    source = Source(name, note="; ".join(notes_on_ids(frame)))
     return table_from_frame(frame, path, schema=schema, scale=scale, log2p1=log2p1, source=source)
 
 
@@ -91,6 +94,9 @@ def prepare_adata(adata: Any, path: Path | str, *, ids: str | None = None, ignor
     """
     if adata.n_obs == 0 or adata.n_vars == 0 or adata.X is None:
         raise DataError(f"{path}: has {adata.n_obs} rows and {adata.n_vars} features, expected a matrix X of some")
+    check_unique_names(adata.obs.columns, path)
+    ignore = match_columns(ignore, [*adata.obs.columns, *adata.var_names], where=str(path))
+    ids = match_column(ids, adata.obs.columns, where=str(path)) if ids is not None else None
     for column in [*ignore, *([ids] if ids is not None else [])]:
         if column not in adata.obs.columns and (column == ids or column not in adata.var_names):
             raise DataError(f"{path}: obs has no column {column!r}{did_you_mean(column, adata.obs.columns)}")
@@ -115,9 +121,17 @@ def table_from_adata(
     """Return an `anndata.AnnData` that `read_h5ad` read as a checked table; see `read_table_file`."""
     from tabgenbench.data.h5ad import from_anndata
 
+    schema = match_roles(schema, [*adata.obs.columns, *adata.var_names], where=str(path))
     schema.check(columns=list(adata.obs.columns), features=list(adata.var_names), where=str(path))
     kept = schema if schema != Schema() else None
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
+    place = too_large_in_matrix(adata.X)
+    if place is not None:
+        row, column = adata.obs_names[place[0]], adata.var_names[place[1]]
+        raise DataError(
+            f"{path}: row {row!r}, column {column!r}: {adata.X[place]} is too large, expected at most 3.4e38 in size; "
+            "give the column another unit or leave it out"
+        )
+    with np.errstate(over="ignore"):
         table = from_anndata(adata, schema=kept, source=source)
     if scale is None and "tabgenbench" not in adata.uns:
         scale = "counts" if _whole_numbers(adata.X) else "linear"
@@ -138,6 +152,7 @@ def table_from_frame(
     """Return a frame that `read_frame` read as a checked table; see `read_table_file`."""
     scale = scale or "linear"
     log2p1 = scale == "counts" if log2p1 is None else log2p1
+    schema = match_roles(schema, list(frame.columns), where=str(path))
     frame = encoded_frame(frame, schema, str(path))
     targets = {target for target in schema.targets if target in frame and is_text(frame[target])}
     roles = {*schema.obs_columns(), *targets}
@@ -155,13 +170,15 @@ def table_from_frame(
             )
     if len(roles) == frame.shape[1] and not schema.categorical_features:
         raise DataError(f"{path}: no column is left for features, expected at least one column to generate")
-    with np.errstate(over="ignore"):  # beyond float32 becomes infinite, which the check below reports
+    with np.errstate(over="ignore"):
         table = Table.from_frame(frame, schema=schema, scale=scale, log2p1=log2p1, source=source)
     return check_table(table, path)
 
 
 def numeric_problem(column: pd.Series) -> str:
     """Return why a column is not numeric, with the row, or an empty text if it is."""
+    if problem := too_large(column):
+        return problem
     bad = column.isna().to_numpy()
     if is_text(column):
         bad = pd.to_numeric(column, errors="coerce").isna().to_numpy()
@@ -181,7 +198,10 @@ def numeric_problem(column: pd.Series) -> str:
 
 
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
-    """Return the frame without some columns, which must exist."""
+    """Return the frame without some columns, which must exist; one of them may be the column of sample ids."""
+    ids = frame.attrs.get("ids")
+    known = [*frame.columns, *([ids] if ids is not None else [])]
+    ignore = [column for column in match_columns(ignore, known, where=str(path)) if column != ids]
     for column in ignore:
         if column not in frame.columns:
             raise DataError(f"{path}: no column {column!r} to ignore{did_you_mean(column, frame.columns)}")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from tabgenbench.data.column_facts import column_facts
-from tabgenbench.data.table import Table, condition_labels
+from tabgenbench.data.findings import examples, quoted_labels
+from tabgenbench.data.table import Table
 from tabgenbench.options import Options
 
 __all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileStatus", "file_digest", "load_card"]
@@ -117,6 +118,8 @@ def describe_table(table: Table) -> dict[str, Any]:
         "note": table.source.note,
         "rows": table.n_rows,
         "features": table.n_features,
+        "sample_ids": examples(table.obs.index),
+        "feature_names": examples(table.features),
         "scale": table.scale,
         "log2p1": table.log2p1,
         "schema": json.loads(schema.fingerprint_text()),
@@ -126,7 +129,7 @@ def describe_table(table: Table) -> dict[str, Any]:
     if schema.group is not None:
         facts["groups"] = int(table.obs[schema.group].nunique())
     if schema.conditions:
-        counts = condition_labels(table.conditions).value_counts().sort_index()
+        counts = quoted_labels(table.conditions).value_counts().sort_index()
         facts["conditions"] = [{"condition": str(label), "rows": int(n)} for label, n in counts.items()]
     return facts
 

@@ -42,6 +42,7 @@ class FileCard(Options):
     )
     date_formats: dict[str, str] = Field({}, description="format of dates by column, such as %d/%m/%Y")
     ignore: tuple[str, ...] = Field((), description="columns to exclude")
+    transpose: bool = Field(False, description="whether samples are the columns of the file and features its rows")
     scale: Scale | None = Field(
         None, description="scale of the values; default: counts for an h5ad file of whole numbers, else linear"
     )

@@ -19,18 +19,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tabgenbench.data.frame_file import TABLE_SUFFIXES, known_suffix, suffix_of
+import pandas as pd
+
+from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.findings import with_findings
+from tabgenbench.data.frame_file import TABLE_SUFFIXES, known_suffix, suffix_of, transposed
 from tabgenbench.data.layout import Layout
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
 from tabgenbench.data.table_file import read_frame, read_h5ad, table_from_adata, table_from_frame, without
-from tabgenbench.errors import DataError
+from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
 from tabgenbench.options import Options, make_options
 from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard
 from tabgenbench.registry.roles import find_roles, named_roles
 
-__all__ = ["FileSource", "looks_like_file", "says_roles"]
+__all__ = ["FileSource", "looks_like_file", "refuse_transpose", "says_roles", "source_of", "table_of_frame"]
 
 
 def looks_like_file(text: str) -> bool:
@@ -102,21 +106,61 @@ class FileSource(DatasetSource):
         """Return the checked table."""
         said, path = self.settings, self.path
         if suffix_of(path) == ".h5ad":
+            refuse_transpose(said, path)
             adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
+            said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=str(path))
             roles = says_roles(adata, said)
             schema, note = named_roles(adata.obs, said, path.name) if roles else (Schema(), "")
             source = self._source(note)
-            return table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            table = table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+            return with_findings(table, where=path)
         frame = read_frame(path, ids=said.id, text=said.named(), missing=said.missing_values)
-        found = find_roles(without(frame, said.ignore, path), said, path.name, where=path)
-        source = self._source(found.note, found.layout)
-        return table_from_frame(
-            found.frame, path, schema=found.schema, scale=said.scale, log2p1=said.log2p1, source=source
-        )
+        return table_of_frame(frame, said, (self.name, path.name), where=path)
 
-    def _source(self, note: str, layout: Layout | None = None) -> Source:
-        options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
-        return Source(self.name, options, note, layout)
+    def _source(self, note: str) -> Source:
+        return source_of(self.settings, self.name, note)
+
+
+def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
+    """Return the origin of a table with the options of its card."""
+    options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
+    return Source(name, options, note, layout)
+
+
+def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
+    """Return the checked table of a frame as read, with the roles that its card gives and those found.
+
+    Args:
+        frame: one row a sample, indexed by sample ids.
+        said: the given fields of the card.
+        names: name of the dataset, and name of the file or of the data for the note.
+        where: name of the table in error messages.
+
+    Raises:
+        DataError: the content is invalid; the message names column and row.
+    """
+    frame = _oriented(frame, said, where)
+    said = match_roles(said, list(frame.columns), where=str(where))
+    found = find_roles(frame, said, names[1], where=where)
+    source = source_of(said, names[0], found.note, found.layout)
+    table = table_from_frame(
+        found.frame, where, schema=found.schema, scale=said.scale, log2p1=said.log2p1, source=source
+    )
+    return with_findings(table, where=where)
+
+
+def _oriented(frame: pd.DataFrame, said: FileCard, where: Path | str) -> pd.DataFrame:
+    """Return a frame as read without the ignored columns, transposed if the card says so."""
+    if not said.transpose:
+        return without(frame, said.ignore, where)
+    rows = without(frame, [name for name in said.ignore if name in frame.columns], where)
+    return without(transposed(rows, where), [name for name in said.ignore if name not in frame.columns], where)
+
+
+def refuse_transpose(said: FileCard, where: Path | str) -> None:
+    """Raise `ConfigError` if the card asks to transpose an h5ad file or an AnnData object."""
+    if said.transpose:
+        raise ConfigError(f"{where}: option 'transpose' is for CSV, text and Parquet; save the transposed AnnData (.T)")
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:

@@ -7,17 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from tabgenbench.data.layout import Layout
+from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.findings import with_findings
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Source, Table
-from tabgenbench.data.table_file import table_from_adata, table_from_frame, without
+from tabgenbench.data.table import Table
+from tabgenbench.data.table_file import table_from_adata
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
 from tabgenbench.options import make_options
-from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard
-from tabgenbench.registry.file_source import says_roles
-from tabgenbench.registry.roles import find_roles, named_roles
+from tabgenbench.registry.file_card import FileCard
+from tabgenbench.registry.file_source import refuse_transpose, says_roles, source_of, table_of_frame
+from tabgenbench.registry.roles import named_roles
 
 __all__ = ["MemorySource"]
 
@@ -70,17 +71,12 @@ class MemorySource(DatasetSource):
         said, where = self.settings, f"dataset {self.name!r}"
         if isinstance(self.data, pd.DataFrame):
             frame = frame_as_read(self.data, where, ids=said.id, text=said.named(), missing=said.missing_values)
-            found = find_roles(without(frame, said.ignore, where), said, self.name, where=where)
-            source = self._source(found.note, found.layout)
-            return table_from_frame(
-                found.frame, where, schema=found.schema, scale=said.scale, log2p1=said.log2p1, source=source
-            )
+            return table_of_frame(frame, said, (self.name, self.name), where=where)
+        refuse_transpose(said, where)
         adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore)
+        said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=where)
         roles = says_roles(adata, said)
         schema, note = named_roles(adata.obs, said, self.name) if roles else (Schema(), "")
-        source = self._source(note)
-        return table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
-
-    def _source(self, note: str, layout: Layout | None = None) -> Source:
-        options = self.settings.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
-        return Source(self.name, options, note, layout)
+        source = source_of(said, self.name, note)
+        table = table_from_adata(adata, where, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
+        return with_findings(table, where=where)

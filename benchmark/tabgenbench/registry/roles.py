@@ -25,10 +25,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.frame_file import LEADING_ZEROS, is_text
+from tabgenbench.data.frame_file import is_text
 from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table_file import numeric_problem
+from tabgenbench.data.text_file import LEADING_ZEROS
 from tabgenbench.data.typed_columns import date_feature, find_date_format, is_whole, labels_of
 from tabgenbench.errors import DataError, did_you_mean
 from tabgenbench.registry.file_card import FileCard

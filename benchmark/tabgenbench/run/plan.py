@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,6 +109,7 @@ class Plan:
     metrics: dict[str, MetricChoice]
     notes: dict[str, str]
     schemas: dict[str, Schema]
+    split_notes: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def to_record(self, command: str) -> SuiteRecord:
         """Return the record of the plan for the store."""
@@ -122,6 +123,7 @@ class Plan:
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
                 title=cell.generator.title,
+                split_note=self.split_notes.get((cell.identity.dataset, cell.identity.split), ""),
             )
             for cell in self.cells
         ]
@@ -194,7 +196,8 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
         ConfigError: the dataset or an option does not exist.
         PluginError: its class cannot be imported or does not fit its kind.
     """
-    if choice.name not in plugins.entries("datasets") and looks_like_file(choice.name):
+    is_file = looks_like_file(choice.name) or Path(choice.name).is_file()
+    if choice.name not in plugins.entries("datasets") and is_file:
         file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
         return OpenedDataset(file, code_hash(FileSource.__module__), label_of(file.name, file.config))
     entry = plugins.find("datasets", choice.name)
@@ -233,6 +236,9 @@ def make_plan(
         metrics=metrics,
         notes={dataset.index.label: dataset.index.note for dataset in prepared},
         schemas={dataset.index.label: dataset.index.roles for dataset in prepared},
+        split_notes={
+            (dataset.index.label, split.index): split.note for dataset in prepared for split in dataset.splits
+        },
     )
 
 

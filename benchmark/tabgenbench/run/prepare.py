@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabgenbench.data.split import Split, SplitConfig, make_split
+from tabgenbench.data.split_coverage import coverage_note
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -91,9 +92,12 @@ def prepare_dataset(
         for i, request in enumerate(requests):
             split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
             new.append(split)
-            index.splits[request] = _info(split, i)
+            index.splits[request] = _info(split, i, table)
         note = f" ({table.source.note})" if table.source.note else ""
         say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features{note}")
+        for info in (index.splits[request] for request in requests):
+            if info.note:
+                say(f"{label}, split {info.index}: {info.note}")
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
 
@@ -112,7 +116,7 @@ def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> Datase
     )
 
 
-def _info(split: Split, index: int) -> SplitInfo:
+def _info(split: Split, index: int, table: Table) -> SplitInfo:
     return SplitInfo(
         index=index,
         fingerprint=split.fingerprint,
@@ -121,6 +125,7 @@ def _info(split: Split, index: int) -> SplitInfo:
         n_validation=len(split.validation),
         n_test=len(split.test),
         pooled=split.pooled,
+        note=coverage_note(split, table),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError
+from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Suite
 from tabgenbench.run.choose_engine import EngineChoice
@@ -72,7 +73,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
             store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
         )
         if label in prepared:
-            raise ConfigError(f"datasets: two of them are named {label!r}; give each its own name, or list it once")
+            raise ConfigError(_same_name(label, [one.source for one in request.datasets if one.label == label]))
         same = next((other for other in prepared.values() if other.index.fingerprint == one.index.fingerprint), one)
         if same.index.label != label:
             raise ConfigError(f"datasets: {same.index.label!r} and {label!r} are the same table; list it once")
@@ -81,6 +82,17 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
     run = Run(plan=plan, store=store, options=engine.run_options, command=request.command, is_quiet=request.is_quiet)
     return PlannedRun(run=run, engine=engine, datasets=datasets)
+
+
+def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
+    """Say which datasets have the same name, and how to name one of them."""
+    paths = list(dict.fromkeys(str(path) for path in (getattr(source, "path", None) for source in sources) if path))
+    if len(paths) < 2:
+        return f"datasets: two of them are named {label!r}; give each its own name, or list it once"
+    return (
+        f"datasets: two of them are named {label!r}: {' and '.join(paths[:2])}; give one another name by the option "
+        f"name=, as in '{paths[1]}:name=other'"
+    )
 
 
 def ask_generators(planned: PlannedRun) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.findings import notes_on_ids
 from tabgenbench.data.frame_file import read_frame, suffix_of
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.memory import adata_as_read, frame_as_read, is_adata
@@ -30,7 +32,7 @@ from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.roles import find_roles, with_gaps
 from tabgenbench.registry.suite import Choice, make_choices
 
-__all__ = ["ScoreRequest", "ScoreRow", "Scores", "score_tables"]
+__all__ = ["ScoreRequest", "ScoreRow", "score_tables"]
 
 SIDES: tuple[Side, ...] = ("train", "test", "synthetic")
 
@@ -50,6 +52,7 @@ class ScoreRequest:
         log2p1: whether to take log2(x + 1) before standardisation.
         metrics: metrics for `tabgenbench.registry.suite.make_choices`; all metrics if empty.
         seed: seed of random metrics.
+        say: called with a line of text about what was assumed of the tables.
     """
 
     train: Data
@@ -60,6 +63,7 @@ class ScoreRequest:
     log2p1: bool = False
     metrics: Any = ()
     seed: int = 0
+    say: Callable[[str], None] = lambda _: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +78,7 @@ class ScoreRow:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Scores:
-    """The scores of three tables, and notes on the tables."""
-
-    rows: list[ScoreRow]
-    notes: list[str]
-
-
-def score_tables(request: ScoreRequest, plugins: Plugins) -> Scores:
+def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read the three tables, transform them to the evaluation scale of the training rows, and compute every metric.
 
     Kinds of columns are found in the real rows. Synthetic rows with a category that no training row has are counted.
@@ -94,12 +90,12 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> Scores:
     """
     choices = make_choices("metrics", request.metrics or list(plugins.entries("metrics")), plugins)
     metrics = [_metric(choice, plugins) for choice in choices]
-    tables, notes = _read_all(request)
+    tables = _read_all(request)
     transform, medians = Transform.fit(tables["train"]), medians_at_gaps(tables["train"])
     train, test, synthetic = (transform.apply(fill_gaps(tables[side], medians)) for side in SIDES)
     evaluation = Evaluation(train, test, synthetic, transform)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
-    return Scores([row for metric in metrics for row in _rows(metric, evaluation, context)], notes)
+    return [row for metric in metrics for row in _rows(metric, evaluation, context)]
 
 
 def _metric(choice: Choice, plugins: Plugins) -> Metric:
@@ -108,13 +104,13 @@ def _metric(choice: Choice, plugins: Plugins) -> Metric:
     return metric
 
 
-def _read_all(request: ScoreRequest) -> tuple[dict[Side, Table], list[str]]:
-    """Return the three tables with equal columns, and notes on them."""
+def _read_all(request: ScoreRequest) -> dict[Side, Table]:
+    """Return the three tables with equal columns; say what was assumed."""
     frames = {side: _frame(side, request) for side in SIDES}
     if all(frame is not None for frame in frames.values()):
         return _typed_alike({side: frame for side, frame in frames.items() if frame is not None}, request)
     train = _read("train", request)
-    return {"train": train, **{side: _aligned(_read(side, request), train) for side in SIDES[1:]}}, []
+    return {"train": train, **{side: _aligned(_read(side, request), train) for side in SIDES[1:]}}
 
 
 def _frame(side: Side, request: ScoreRequest) -> pd.DataFrame | None:
@@ -135,11 +131,12 @@ def _where(side: Side, request: ScoreRequest) -> str:
     return str(Path(data).expanduser()) if isinstance(data, str | Path) else side
 
 
-def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> tuple[dict[Side, Table], list[str]]:
+def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> dict[Side, Table]:
     """Return tables whose kinds of columns are those of the real rows; missing values may occur in any of them."""
     real = _stacked([frames["train"], frames["test"]])
-    card = FileCard(conditions=request.conditions, log2p1=request.log2p1)
-    found = find_roles(real, card, "real rows", where=f"{_where('train', request)} and {_where('test', request)}")
+    where = f"{_where('train', request)} and {_where('test', request)}"
+    card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)
+    found = find_roles(real, card, "real rows", where=where)
     columns = [name for name in found.frame.columns if name != found.schema.group]
     left_out = {column.name for column in found.layout.columns} - set(columns)
     for side, frame in frames.items():
@@ -156,12 +153,12 @@ def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> tup
         )
         for side, frame in kept.items()
     }
-    notes = (
-        [f"not scored: {', '.join(sorted(left_out))} (one value, an identifier, a donor or free text)"]
-        if left_out
-        else []
-    )
-    return tables, notes + _unknown(tables["train"], tables["synthetic"])
+    notes = [note for frame in frames.values() for note in notes_on_ids(frame)]
+    if left_out:
+        notes.append(f"not scored: {', '.join(sorted(left_out))} (one value, an identifier, a donor or free text)")
+    for note in dict.fromkeys([*notes, *_unknown(tables["train"], tables["synthetic"])]):
+        request.say(f"note: {note}")
+    return tables
 
 
 def _stacked(frames: list[pd.DataFrame]) -> pd.DataFrame:
@@ -201,7 +198,8 @@ def _read(side: Side, request: ScoreRequest) -> Table:
         return read_table_file(path, schema=schema, log2p1=log2p1, ignore=ignore, name=str(path))
     if isinstance(data, pd.DataFrame):
         frame = without(frame_as_read(data, side, text=request.conditions), ignore, side)
-        return table_from_frame(frame, side, schema=schema, log2p1=log2p1, source=Source(side))
+        source = Source(side, note="; ".join(notes_on_ids(frame)))
+        return table_from_frame(frame, side, schema=schema, log2p1=log2p1, source=source)
     if is_adata(data):
         adata = adata_as_read(data, side, ignore=ignore)
         return table_from_adata(adata, side, schema=schema, log2p1=log2p1, source=Source(side))
@@ -211,6 +209,8 @@ def _read(side: Side, request: ScoreRequest) -> Table:
 
 def _aligned(table: Table, train: Table) -> Table:
     """Return a table with its features in the order of the training rows."""
+    for column in set(train.schema.conditions) - set(table.schema.conditions):
+        raise DataError(f"{table.source.name}: no condition {column!r}, which the training rows have; use equal names")
     missing = sorted(set(train.features) - set(table.features))
     extra = sorted(set(table.features) - set(train.features))
     if missing or extra:

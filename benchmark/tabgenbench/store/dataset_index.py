@@ -26,6 +26,7 @@ class SplitInfo(BaseModel):
     n_validation: int
     n_test: int
     pooled: tuple[str, ...] = ()
+    note: str = ""
 
 
 class DatasetIndex(BaseModel):

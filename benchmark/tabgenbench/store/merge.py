@@ -211,6 +211,13 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
     theirs, ours = source.read_suite(name), target.read_suite(name)
     if theirs is None:
         return
+    other = _other_table(source, target, theirs, ours) if ours is not None else ""
+    if other:
+        report.conflicts.append(
+            f"suite {name}: dataset {other!r} is another table in {source.root} than in {target.root}; the second is "
+            "kept: give one of the datasets another name"
+        )
+        return
     joined = theirs if ours is None else ours.model_copy(update={"rows": _join_rows(ours, theirs)})
     if joined != ours:
         target.write_suite(joined)
@@ -218,6 +225,23 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
             seen = (source.root / "suites" / f"{name}.json").stat()
             os.utime(target.root / "suites" / f"{name}.json", ns=(seen.st_atime_ns, seen.st_mtime_ns))
     report.count("suites", joined != ours)
+
+
+def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:
+    """Return the name of a dataset that is of different tables in the two suites, or an empty text."""
+    tables = _tables(target, ours)
+    found = _tables(source, theirs)
+    return next((name for name, table in found.items() if tables.get(name, table) != table), "")
+
+
+def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
+    """Return the fingerprint of each dataset of a suite, from the first cell that has a record."""
+    tables: dict[str, str] = {}
+    for row in suite.rows:
+        record = store.read_cell(row.key) if row.dataset not in tables else None
+        if record is not None:
+            tables[row.dataset] = record.cell.dataset_fingerprint
+    return tables
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:

@@ -61,9 +61,12 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """List the distinct notes of cells and metrics, each with the labels of the rows that have it."""
+    """List the distinct notes of splits, cells and metrics, each with the labels of the rows that have it."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
+    splits = _splits_by_note(cells)
     for cell in cells:
+        if cell.row.split_note:
+            labels.setdefault((splits[cell.row.split_note], cell.row.split_note), {})[cell.row.shown] = None
         for text in cell.notes:
             labels.setdefault(("", text), {})[cell.row.shown] = None
         for metric, facts in cell.metrics.items():
@@ -73,6 +76,17 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
         Note(what=what, text=text, labels=tuple(sorted(labels[what, text])))
         for what, text in sorted(labels, key=lambda place: (place[0], _by_number(place[1])))
     )
+
+
+def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
+    """Return which splits have a note, such as ``splits 0, 2``, by note."""
+    splits: dict[str, set[int]] = {}
+    for cell in cells:
+        splits.setdefault(cell.row.split_note, set()).add(cell.row.split)
+    return {
+        note: f"split{'s' if len(found) > 1 else ''} {', '.join(map(str, sorted(found)))}"
+        for note, found in splits.items()
+    }
 
 
 def _by_number(text: str) -> list[str | int]:

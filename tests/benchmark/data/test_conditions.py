@@ -75,3 +75,12 @@ def test_replaced_conditions_can_be_encoded() -> None:
     used, replaced = nearest_known(asked, KNOWN)
     assert ConditionCodes.fit(KNOWN).encode(used).shape == (2, 2)
     assert set(replaced) == {"tissue=liver, status=cancer", "tissue=stomach, status=normal"}
+
+
+@pytest.mark.parametrize("columns", [("label", "n"), ("n", "label"), ("name", "count"), ("index", "0")])
+def test_a_condition_may_have_any_name(columns: tuple[str, str]) -> None:
+    known, asked = KNOWN.set_axis(list(columns), axis=1), frame(("lung", "relapse"), ("lung", "cancer"))
+    used, replaced = nearest_known(asked.set_axis(list(columns), axis=1), known)
+    assert replaced == {f"{columns[0]}=lung, {columns[1]}=relapse": f"{columns[0]}=lung, {columns[1]}=normal"}
+    assert used.to_numpy().tolist() == [["lung", "normal"], ["lung", "cancer"]]
+    assert ConditionCodes.fit(known).encode(used).shape == (2, 2)

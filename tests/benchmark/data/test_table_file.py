@@ -17,7 +17,7 @@ from scipy import sparse
 from tabgenbench import Schema, Table
 from tabgenbench.data.frame_file import read_frame, suffix_of
 from tabgenbench.data.h5ad import write_table
-from tabgenbench.data.table_file import read_table_file
+from tabgenbench.data.table_file import prepare_adata, read_table_file
 from tabgenbench.errors import DataError
 
 GOOD = "sample,sex,a,b\nS1,f,1.5,2\nS2,m,3,4\n"
@@ -100,7 +100,9 @@ def test_columns_may_be_ignored_and_scales_given(write: Write) -> None:
         ("id,a,b\nx,1,2\ny,3,True\n", r"column 'b', row 'y': got 'True'"),
         ("id,a,b\nx,1,False\ny,3,True\n", r"column 'b', row 'x': got 'False'"),
         ("id,a,b\nx,1,2\ny,3,inf\n", r"row 'y', column 'b': inf is not a finite number"),
-        ("id,a,b\nx,1,2\ny,3,1e99\n", r"row 'y', column 'b': inf is not a finite number"),
+        ("id,a,b\nx,1,2\ny,3,1e99\n", r"column 'b', row 'y': 1e\+99 is too large, expected at most 3.4e38"),
+        ("id,a,b\nx,1,2\ny,-1e400,2\n", r"column 'a', row 'y': -1e400 is too large"),
+        ("id,a,b\nx,1,1" + "0" * 25 + "\ny,3,4\n", r"column 'b', row 'x': 10{25} is too large, .* below 2\^63"),
         ("id,a,b\nx,1,2\nx,3,4\n", r"column 'id', sample id 'x' occurs in rows 1 and 2"),
         (",a,b\nx,1,2\nx,3,4\n", r"my.csv: sample id 'x' occurs in rows 1 and 2"),
         ("id,a,b\nx,1,2\n,3,4\n", r"row 2 has no sample id"),
@@ -236,3 +238,51 @@ def test_csv_keeps_every_float32_bit(tmp_path: Path, values: list[list[float]]) 
 def test_suffix_of_a_name() -> None:
     assert suffix_of(Path("a.b.CSV.gz")) == ".csv.gz"
     assert suffix_of(Path("a.gz")) == ""
+
+
+def test_numbers_too_large_in_h5ad_are_named(tmp_path: Path, adata: anndata.AnnData) -> None:
+    for name, values in (("dense", np.array([[1, 2], [3, 4], [-1e99, 6]])), ("sparse", [[0, 0], [0, 0], [1e99, 0]])):
+        adata.X = sparse.csr_matrix(values) if name == "sparse" else values
+        adata.write_h5ad(tmp_path / f"{name}.h5ad")
+        with pytest.raises(DataError, match=r"row '3', column 'g1': -?1e\+99 is too large, expected at most 3.4e38"):
+            read_table_file(tmp_path / f"{name}.h5ad", schema=Schema())
+
+
+def test_a_number_too_large_may_be_ignored_or_a_label(write: Write) -> None:
+    path = write(f"kind,code,a\nx,1{'0' * 25},1\ny,1e400,2\nx,3,4\n")
+    assert read_table_file(path, schema=Schema(conditions=("kind",)), ignore=["code"]).features == ("a",)
+    table = read_table_file(path, schema=Schema(conditions=("kind", "code")))
+    assert list(table.obs["code"]) == ["1" + "0" * 25, "1e400", "3"]
+
+
+def test_the_column_of_ids_may_be_ignored(write: Write) -> None:
+    table = read_table_file(write(GOOD), schema=BY_SEX, ignore=["sample", "b"])
+    assert (table.features, list(table.obs.index)) == (("a",), ["S1", "S2"])
+
+
+def test_a_column_name_may_lack_blanks_at_its_ends(write: Write) -> None:
+    path = write("sample,Stage ,  a,b\nS1,01,1,2\nS2,02,3,4\n")
+    for asked in ("Stage ", "Stage", " Stage"):
+        table = read_table_file(path, schema=Schema(conditions=(asked,)), ignore=["a"], ids="sample ")
+        assert table.conditions.to_dict("list") == {"Stage ": ["01", "02"]}
+        assert table.features == ("b",)
+
+
+def test_of_two_names_that_differ_in_blanks_the_exact_one_is_meant(write: Write) -> None:
+    path = write("sex,sex ,a\nf,x,1\nm,y,2\n")
+    assert list(read_table_file(path, schema=Schema(conditions=("sex ",)), ignore=["sex"]).obs["sex "]) == ["x", "y"]
+    with pytest.raises(DataError, match="' sex' may mean the columns 'sex' and 'sex ', expected one; rename"):
+        read_table_file(path, schema=Schema(conditions=(" sex",)))
+
+
+def test_two_columns_of_one_name_in_parquet_and_h5ad_are_named(tmp_path: Path, adata: anndata.AnnData) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    twice = pyarrow.Table.from_arrays([pyarrow.array([1.0, 2.0])] * 2, names=["a", "a"])
+    parquet.write_table(twice, tmp_path / "twice.parquet")
+    with pytest.raises(DataError, match=r"twice.parquet: .*'?a'? "):
+        read_frame(tmp_path / "twice.parquet")
+    adata.obs = pd.concat([adata.obs, adata.obs[["kind"]]], axis=1)
+    with pytest.raises(DataError, match="mine: column 'kind' occurs more than once, expected unique names; rename one"):
+        prepare_adata(adata, "mine")

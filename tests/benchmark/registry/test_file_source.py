@@ -122,11 +122,11 @@ def test_gaps_are_kept_dropped_or_refused(write: Write, token: str) -> None:
         Gap(column="a", shown_by="a is missing", value="yes"),
     )
     assert table.schema.categorical_features == ("sex", "a is missing")
-    assert table.source.note.endswith("missing values kept: sex, a")
+    assert table.source.note.endswith("missing values kept: sex, a; 8 of 12 rows repeat an earlier row")
     assert np.isnan(table.X).sum() == 1
     dropped = FileSource.from_path(path, {"missing": "drop-rows"}).load()
     assert (dropped.n_rows, dropped.schema.gaps) == (10, ())
-    assert dropped.source.note.endswith("2 rows with missing values dropped")
+    assert dropped.source.note.endswith("2 rows with missing values dropped; 8 of 10 rows repeat an earlier row")
     with pytest.raises(DataError, match=r"column 'sex', row '11': is empty, expected a value; .*missing = keep"):
         FileSource.from_path(path, {"missing": "error"}).load()
 
@@ -262,3 +262,27 @@ def test_real_tables_by_path(data_dir: Path) -> None:
     glioma = FileSource.from_path(data_dir / "single_cell" / "glioblastoma_panobinostat.h5ad").load()
     assert (glioma.X.shape, glioma.schema.group) == ((5000, 300), "patient_id")
     assert isinstance(glioma.obs, pd.DataFrame)
+
+
+def test_a_table_of_genes_in_rows_can_be_transposed(write: Write) -> None:
+    rows = [f"ENSG0000000000{i}," + ",".join(str(i * j) for j in range(1, 5)) for i in range(5)]
+    path = write("\n".join(["gene,S1,S2,S3,S4", "tissue,lung,colon,lung,colon", *rows]), "genes.csv")
+    table = FileSource.from_path(path, {"transpose": True, "ignore": ["ENSG00000000000"]}).load()
+    assert list(table.obs.index) == ["S1", "S2", "S3", "S4"]
+    assert table.features == tuple(f"ENSG0000000000{i}" for i in range(1, 5))
+    assert list(table.obs["tissue"]) == ["lung", "colon", "lung", "colon"]
+    assert table.X.tolist() == [[j * i for i in range(1, 5)] for j in range(1, 5)]
+    plain = FileSource.from_path(
+        write("\n".join(["gene,S1,S2", *(row.rpartition(",")[0].rpartition(",")[0] for row in rows)]), "plain.csv")
+    )
+    assert "sample ids such as 'ENSG00000000000' look like genes" in plain.load().source.note
+    assert plain.describe()["sample_ids"] == "ENSG00000000000, ENSG00000000001, ENSG00000000002, ..."
+
+
+def test_what_cannot_be_transposed_is_named(write: Write, table: Table, tmp_path: Path) -> None:
+    numbered = write("a,b\n1,2\n3,4\n", "numbered.csv")
+    with pytest.raises(DataError, match=r"numbered\.csv: rows have no names to become columns"):
+        FileSource.from_path(numbered, {"transpose": True}).load()
+    write_table(table, tmp_path / "table.h5ad")
+    with pytest.raises(ConfigError, match="option 'transpose' is for CSV, text and Parquet"):
+        FileSource.from_path(tmp_path / "table.h5ad", {"transpose": True}).load()

@@ -124,3 +124,12 @@ def test_its_card_says_what_it_is(frame: pd.DataFrame) -> None:
     assert MemorySource(frame, name="cohort").card.summary == "DataFrame of 24 rows"
     card = MemorySource(frame, title="A cohort", licence="CC0").card
     assert (card.title, card.licence) == ("A cohort", "CC0")
+
+
+def test_names_may_be_doubled_or_lack_a_blank_and_the_note_is_that_of_a_file(frame: pd.DataFrame) -> None:
+    doubled = pd.concat([frame, frame.assign(sample=frame["sample"] + "x")]).rename(columns={"kind": "kind "})
+    table = MemorySource(doubled, conditions=["kind", "kind "], ignore=["patient"], id="sample").load()
+    assert table.schema.conditions == ("kind ",)
+    assert table.source.note == "table, 48 rows; 24 of 48 rows repeat an earlier row"
+    with pytest.raises(DataError, match="the condition patient has 24 values in 24 rows"):
+        MemorySource(frame.assign(patient=range(24)), conditions=["patient"], ignore=["kind"]).load()

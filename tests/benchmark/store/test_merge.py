@@ -258,6 +258,23 @@ def test_rows_of_a_suite_are_united_by_key(stores: list[Store]) -> None:
     assert joined.rows == [row("a", gamma="g1"), row("b", gamma="g1", mean="m1"), row("c", mean="m1")]
 
 
+def test_suites_whose_datasets_share_only_their_name_are_not_joined(stores: list[Store]) -> None:
+    source, _, target = stores
+    for store, key, fingerprint in ((source, "a", "of one table"), (target, "b", "of another table")):
+        add(store, key, scores={"gamma": 0.5})
+        record = store.read_cell(key)
+        assert record is not None
+        record.cell = record.cell.model_copy(update={"dataset_fingerprint": fingerprint})
+        store.write_cell(record)
+        store.write_suite(SuiteRecord(name="suite", rows=[row(key, gamma="g1")]))
+    (conflict,) = merge_store(source, target).conflicts
+    assert "suite suite: dataset" in conflict
+    assert "is another table in" in conflict
+    joined = target.read_suite("suite")
+    assert joined is not None
+    assert [one.key for one in joined.rows] == ["b"]
+
+
 def test_indexes_of_a_dataset_are_joined(stores: list[Store], table: Table) -> None:
     source, _, target = stores
     info = {"fingerprint": "f", "kind": "random", "n_train": 1, "n_validation": 1, "n_test": 1}

@@ -209,6 +209,17 @@ def test_costs_fallbacks_and_notes(full_run: FakeRun) -> None:
     assert {cost.metric: cost.cells for cost in dataset.metric_costs} == {"gamma": 15, "moments": 15, "dendrogram": 6}
 
 
+def test_notes_of_splits_name_the_splits_and_the_rows(run: FakeRun) -> None:
+    for label in ("cvae", "shuffled"):
+        for split in range(3):
+            run.cell(label, {"gamma": {"gamma": 0.5}}, split=split)
+    for row in run.suite.rows:
+        row.split_note = "" if row.split == 1 else "conditions without test rows: cond=u"
+    (note,) = board_of(run).datasets[0].notes
+    assert (note.what, note.text) == ("splits 0, 2", "conditions without test rows: cond=u")
+    assert note.labels == ("cvae", "shuffled")
+
+
 def test_sizes_dataset_order_and_environment(run: FakeRun) -> None:
     for dataset in ("wdbc", "simulated-tissues"):
         for split in range(2):

@@ -1,0 +1,44 @@
+"""A note on the conditions that a split does not have on both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.split import Split, SplitSide
+from tabgenbench.data.table import Table, condition_labels
+
+__all__ = ["coverage_note"]
+
+MAX_SHOWN = 5
+
+
+def coverage_note(split: Split, table: Table) -> str:
+    """Name the conditions without training rows, those without test rows, and the other pooled conditions.
+
+    A condition lacks a side if it has too few rows, or if the groups that stay together do not allow it: all rows of
+    one donor, for example. Empty if every condition is on both sides.
+    """
+    if not table.schema.conditions:
+        return ""
+    codes, labels = pd.factorize(condition_labels(table.conditions), sort=True)
+    sides: tuple[SplitSide, ...] = ("train", "test")
+    n_train, n_test = (np.bincount(codes[split.rows(table, side)], minlength=len(labels)) for side in sides)
+    unseen, untested = set(labels[n_train == 0]), set(labels[n_test == 0])
+    pooled = set(split.pooled) - unseen - untested
+    parts = [
+        _part("without training rows", unseen),
+        _part("without test rows", untested),
+        _part("with too few rows or groups to hold out their share", pooled),
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def _part(what: str, conditions: Collection[str]) -> str:
+    if not conditions:
+        return ""
+    names = sorted(conditions)
+    more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
+    return f"conditions {what}: {' | '.join(names[:MAX_SHOWN])}{more}"
