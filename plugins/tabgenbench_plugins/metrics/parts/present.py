@@ -24,9 +24,11 @@ from tabgenbench_plugins.correlation import (
 )
 
 __all__ = [
+    "CHUNK",
     "Columns",
     "PresentColumns",
     "agreement",
+    "centred_block",
     "check_columns",
     "mean_and_spread",
     "n_columns",
@@ -148,14 +150,14 @@ def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tupl
     shift = _first_values(values, present)
     count, total = np.zeros((2, values.shape[1]))
     for start in range(0, len(values), CHUNK):
-        x, mask = _block(values, present, slice(start, start + CHUNK), slice(None), shift)
+        x, mask = centred_block(values, present, slice(start, start + CHUNK), slice(None), shift)
         count += mask.sum(axis=0)
         total += x.sum(axis=0)
     n = np.maximum(count, 1.0)
     mean = shift + total / n
     squares = np.zeros_like(mean)
     for start in range(0, len(values), CHUNK):
-        x, _ = _block(values, present, slice(start, start + CHUNK), slice(None), mean)
+        x, _ = centred_block(values, present, slice(start, start + CHUNK), slice(None), mean)
         squares += np.einsum("ij,ij->j", x, x)
     return mean, np.sqrt(squares / n)
 
@@ -201,7 +203,7 @@ def _tile(
     sums = np.zeros((6, left.stop - left.start, right.stop - right.start))
     for start in range(0, len(values), CHUNK):
         rows = slice(start, start + CHUNK)
-        (x, m), (y, k) = (_block(values, present, rows, one, centre) for one in columns)
+        (x, m), (y, k) = (centred_block(values, present, rows, one, centre) for one in columns)
         sums += (m.T @ k, x.T @ k, m.T @ y, (x * x).T @ k, m.T @ (y * y), x.T @ y)
     n, sx, sy, xx, yy, xy = sums
     enough = n >= MIN_ROWS
@@ -213,7 +215,7 @@ def _tile(
     return np.asarray(np.clip(np.where(usable, (xy - sx * sy / n) / scale, 0.0), -1.0, 1.0))
 
 
-def _block(
+def centred_block(
     values: NDArray[np.floating], present: Bools | None, rows: slice, columns: slice, centre: Floats
 ) -> tuple[Floats, Floats]:
     """Return centred values, 0 at gaps, and the mask of present cells as numbers."""
