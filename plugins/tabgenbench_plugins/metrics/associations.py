@@ -35,11 +35,18 @@ class _Subset:
     categorical: tuple[str, ...]
     n_left_out: int
 
-    def between_conditions(self, conditions: tuple[str, ...]) -> NDArray[np.bool_]:
-        """Return which pairs i < j of categorical columns are two conditions."""
-        given = np.isin(self.categorical, conditions)
+    def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
+        """Return the associations of the pairs that count: not of two conditions, nor of a feature and its gaps."""
+        given = np.isin(self.categorical, table.schema.conditions)
         i, j = np.triu_indices(len(given), 1)
-        return np.asarray(given[i] & given[j])
+        names = [name for name, kept in zip(table.features, self.features, strict=True) if kept]
+        shows = {(gap.column, gap.shown_by) for gap in table.schema.numeric_gaps()}
+        of_gaps = np.array([[(name, other) in shows for other in self.categorical] for name in names], dtype=bool)
+        return {
+            "numeric": found.numeric,
+            "mixed": found.mixed[~of_gaps.reshape(found.mixed.shape)],
+            "categorical": found.categorical[~(given[i] & given[j])],
+        }
 
 
 class PairAssociations(Metric):
@@ -49,7 +56,8 @@ class PairAssociations(Metric):
     of two categorical columns is Cramér's V, and that of one of each is the correlation ratio eta, both without a
     correction of bias. The categorical columns are the categorical features, the companions that show gaps of numeric
     features, and the conditions: a conditional model must keep their association with features. Pairs of two
-    conditions are excluded, because conditions are given. So are columns that are constant in the real test rows.
+    conditions are excluded, because conditions are given. So are pairs of a feature and the companion that shows its
+    gaps, and columns that are constant in the real test rows.
 
     - ``association-error``: over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: by kind of pair
@@ -135,8 +143,7 @@ class PairAssociations(Metric):
             synthetic = _associations(evaluation, "synthetic", subset)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        given = subset.between_conditions(evaluation.test.schema.conditions)
-        flat = [_by_kind(one, given) for one in (real, synthetic, train)]
+        flat = [subset.by_kind(one, evaluation.test) for one in (real, synthetic, train)]
         errors = {kind: np.abs(flat[1][kind] - flat[0][kind]) for kind in KINDS}
         everything = np.concatenate(list(errors.values()))
         strong = np.abs(np.concatenate(list(flat[2].values()))) >= self.config.strong
@@ -195,10 +202,6 @@ def _associations(evaluation: Evaluation, side: Literal["train", "test", "synthe
         values = values[:, subset.features]
         present = None if present is None else present[:, subset.features]
     return associations(values, present, codes)
-
-
-def _by_kind(found: Associations, given: NDArray[np.bool_]) -> dict[str, Floats]:
-    return {"numeric": found.numeric, "mixed": found.mixed.ravel(), "categorical": found.categorical[~given]}
 
 
 def _mean(values: Floats, reason: str) -> float:
