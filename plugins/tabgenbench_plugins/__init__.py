@@ -73,6 +73,13 @@ def register_metrics() -> list[Lazy]:
             f"{_METRICS}.correlation_pairs:CorrelationPairs",
             "error and strength of correlations, pair by pair, with counts for a hexbin figure",
         ),
+        Lazy("columns", f"{_METRICS}.columns:Columns", "distances of single columns, numeric and categorical"),
+        Lazy("missing", f"{_METRICS}.missing:Missing", "rates and patterns of missing values"),
+        Lazy(
+            "associations",
+            f"{_METRICS}.associations:PairAssociations",
+            "error of the associations of all pairs of columns, numeric and categorical",
+        ),
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tabgenbench.data.table import Table
 from tabgenbench.errors import TabGenBenchError, Unsupported
@@ -92,7 +93,10 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 
 
 def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
-    """Check a metric on a small table on the CPU, with several computations.
+    """Check a metric on small tables on the CPU, with several computations.
+
+    The table has numeric features; a metric that declines it is checked on a mixed table instead. No metric has to
+    support mixed tables and tables of categories alone, but one that declines them gives a reason.
 
     Args:
         kind: the plugin class.
@@ -101,7 +105,10 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     Raises:
         ConfigError: an option is unknown or invalid.
     """
-    subject = _Yardstick(kind(make_options(kind.Config, options, where=f"metric {kind.name!r}")), make_kit_split())
+    metric = kind(make_options(kind.Config, options, where=f"metric {kind.name!r}"))
+    subject, on_mixed = _Yardstick(metric, make_kit_split()), _Yardstick(metric, make_mixed_split())
+    if subject.declines() and not on_mixed.declines():
+        subject = on_mixed
     return _run(
         [
             ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
@@ -112,6 +119,7 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
             ("real rows score no worse than shuffled rows", subject.prefers_real_rows),
             ("tables are not changed", subject.leaves_its_inputs),
             ("the global random state is not changed", subject.leaves_global_state),
+            ("a mixed table gives the declared scores or is declined with a reason", subject.scores_mixed_tables),
         ]
     )
 
@@ -232,9 +240,26 @@ class _Yardstick:
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split
         rng = np.random.default_rng(5)
-        noise = rng.normal(scale=0.5, size=split.test.X.shape)
-        self.synthetic = split.test.like(split.test.dense() + noise, split.test.conditions)
-        self.shuffled = split.test.like(rng.permuted(split.test.dense(), axis=0), split.test.conditions)
+        values, categories = split.test.dense(), split.test.categories
+        noise = rng.normal(scale=0.5, size=values.shape)
+        self.synthetic = self.rows(values + noise, categories)
+        permuted = rng.permuted(values, axis=0)
+        shuffled = {name: rng.permutation(categories[name].astype(object)) for name in categories}
+        self.shuffled = self.rows(permuted, pd.DataFrame(shuffled, index=categories.index))
+
+    def rows(self, values: NDArray[np.floating], categories: pd.DataFrame) -> Table:
+        """Return synthetic rows for the conditions of the test rows."""
+        return self.split.test.like(values, self.split.test.conditions, categories if categories.shape[1] else None)
+
+    def declines(self) -> bool:
+        """Whether the metric does not support the table."""
+        try:
+            self.scores(self.synthetic)
+        except Unsupported:
+            return True
+        except Exception:  # a clause reports it
+            return False
+        return False
 
     def scores(self, synthetic: Table) -> dict[str, float]:
         """Return the checked scores of rows, without undefined ones."""
@@ -272,7 +297,7 @@ class _Yardstick:
         self._check_equal(first, second, tolerance=ROUNDING)
 
     def prefers_real_rows(self) -> None:
-        best = self.scores(self.split.test.like(self.split.test.dense().copy(), self.split.test.conditions))
+        best = self.scores(self.rows(self.split.test.dense().copy(), self.split.test.categories))
         worse = self.scores(self.shuffled)
         for spec in self.metric.scores:
             real, other = best.get(spec.name), worse.get(spec.name)
@@ -293,6 +318,20 @@ class _Yardstick:
             before = _random_state()
             self.scores(self.synthetic)
             _check_random_state(before)
+
+    def scores_mixed_tables(self) -> None:
+        for numeric, which in ((True, "a mixed table"), (False, "a table of categories alone")):
+            split = make_mixed_split(numeric=numeric)
+            test, order = split.test, np.random.default_rng(7).permutation(split.test.n_rows)
+            synthetic = test.like(test.dense()[order], test.conditions, test.categories.iloc[order])
+            evaluation = Evaluation(split.train, test, synthetic, split.transform)
+            try:
+                score_draw(self.metric, evaluation, MetricContext(seed=3))
+            except Unsupported as error:
+                if not str(error).strip():
+                    raise _Broken(f"{which} is declined without a reason; write Unsupported(...)") from None
+            except Exception as error:  # a plugin may raise anything
+                raise _Broken(f"{which}: {type(error).__name__}: {error}; raise Unsupported to decline it") from error
 
     def _check_equal(self, first: dict[str, float], second: dict[str, float], *, tolerance: float) -> None:
         if first.keys() != second.keys():

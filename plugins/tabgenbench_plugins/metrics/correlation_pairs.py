@@ -20,9 +20,9 @@ from tabgenbench_plugins.correlation import (
     Undefined,
     gram_sums,
     streamed_sums,
-    triangle,
 )
-from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import check_numeric, feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.present import Columns, PresentColumns, n_columns, select, triangle_of
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["CorrelationPairs", "hexagons"]
@@ -79,11 +79,12 @@ class CorrelationPairs(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; the artifact has one row per non-empty hexagon: ``real``, ``synthetic``, ``pairs``."""
+        check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        sums = _sums(real, synthetic)
+        sums = _sums(evaluation, real, synthetic)
         parts: dict[str, Callable[[], float]] = {
             "correlation-rmse": lambda: math.sqrt(max(0.0, sums.aa + sums.bb - 2 * sums.ab) / sums.n_pairs),
             "correlation-spread": lambda: _spread(sums),
@@ -102,15 +103,15 @@ class CorrelationPairs(Metric):
         return figures
 
     def _pairs(
-        self, evaluation: Evaluation, context: MetricContext, real: Floats, synthetic: Floats
+        self, evaluation: Evaluation, context: MetricContext, real: Columns, synthetic: Columns
     ) -> tuple[Floats, Floats]:
         """Return the real and synthetic correlations of the pairs in the figure."""
-        p, most = real.shape[1], self.config.figure_features
+        p, most = n_columns(real), self.config.figure_features
         if p > most:
             chosen = np.sort(context.numpy.choice(p, most, replace=False))
-            return triangle(real[:, chosen]), triangle(synthetic[:, chosen])
+            return triangle_of(select(real, chosen)), triangle_of(select(synthetic, chosen))
         if p > MAX_TRIANGLE_FEATURES:
-            return triangle(real), triangle(synthetic)
+            return triangle_of(real), triangle_of(synthetic)
         return pooled_triangle(evaluation, "test", real), pooled_triangle(evaluation, "synthetic", synthetic)
 
 
@@ -151,7 +152,14 @@ def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     )
 
 
-def _sums(real: Floats, synthetic: Floats) -> PairSums:
+def _sums(evaluation: Evaluation, real: Columns, synthetic: Columns) -> PairSums:
+    if isinstance(real, PresentColumns) or isinstance(synthetic, PresentColumns):
+        a = pooled_triangle(evaluation, "test", real)
+        b = pooled_triangle(evaluation, "synthetic", synthetic)
+        sums = {"a": a.sum(), "b": b.sum(), "aa": a @ a, "bb": b @ b, "ab": a @ b}
+        p = n_columns(real)
+        scales = {"scale_a": sums["aa"] + p, "scale_b": sums["bb"] + p}
+        return PairSums(n_pairs=len(a), **{name: float(value) for name, value in {**sums, **scales}.items()})
     wide = max(len(real), len(synthetic)) < real.shape[1]
     return gram_sums(real, synthetic) if wide else streamed_sums(real, synthetic)
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import MAX_TRIANGLE_FEATURES, MIN_FEATURES, Floats, Undefined, pearson
-from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import check_numeric, feature_notes, pooled_triangle, pooled_units
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Dendrogram"]
@@ -82,6 +82,7 @@ class Dendrogram(Metric):
                 f"metric 'dendrogram': got {n_features:,} features, expected at most {most:,}, because memory grows "
                 "with their square; choose fewer features or raise max_features"
             )
+        check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:

@@ -13,7 +13,8 @@ from tabgenbench_plugins.correlation import (
     pearson,
     streamed_sums,
 )
-from tabgenbench_plugins.metrics.parts.pooled import feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.pooled import check_numeric, feature_notes, pooled_triangle, pooled_units
+from tabgenbench_plugins.metrics.parts.present import Columns, PresentColumns
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Gamma"]
@@ -33,6 +34,7 @@ class Gamma(Metric):
     value equals smallest) in the real test rows are excluded and counted. A feature that is constant only in the
     synthetic rows has r = 0 with every other feature, because excluding it would reward collapse. Computed in float64.
     Tables of more than 4,000 features are processed in tiles, so that memory grows with rows times features.
+    With missing values, a correlation uses the rows in which both features have one.
     """
 
     name: ClassVar[str] = "gamma"
@@ -62,19 +64,25 @@ class Gamma(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; undefined for fewer than 3 rows or features, or if all correlations of a table are equal."""
+        check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        parts: dict[str, Callable[[], float]]
-        if real.shape[1] <= MAX_TRIANGLE_FEATURES:
-            a = pooled_triangle(evaluation, "test", real)
-            b = pooled_triangle(evaluation, "synthetic", synthetic)
-            parts = {"gamma": lambda: pearson(a, b), "gamma-clipped": lambda: pearson(a.clip(0.0), b.clip(0.0))}
-        else:
-            parts = {
-                "gamma": lambda: correlation_agreement(real, synthetic),
-                "gamma-clipped": lambda: streamed_sums(real, synthetic, clip=True).pearson(),
-            }
-        scores, undefined = collect(parts)
+        scores, undefined = collect(_parts(evaluation, real, synthetic))
         return Result(scores, undefined, notes=feature_notes(evaluation))
+
+
+def _parts(evaluation: Evaluation, real: Columns, synthetic: Columns) -> dict[str, Callable[[], float]]:
+    if (
+        isinstance(real, PresentColumns)
+        or isinstance(synthetic, PresentColumns)
+        or real.shape[1] <= MAX_TRIANGLE_FEATURES
+    ):
+        a = pooled_triangle(evaluation, "test", real)
+        b = pooled_triangle(evaluation, "synthetic", synthetic)
+        return {"gamma": lambda: pearson(a, b), "gamma-clipped": lambda: pearson(a.clip(0.0), b.clip(0.0))}
+    return {
+        "gamma": lambda: correlation_agreement(real, synthetic),
+        "gamma-clipped": lambda: streamed_sums(real, synthetic, clip=True).pearson(),
+    }

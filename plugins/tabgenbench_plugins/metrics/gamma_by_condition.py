@@ -11,8 +11,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
-from tabgenbench_plugins.correlation import MIN_ROWS, Floats, Undefined, correlation_agreement, unit_columns
-from tabgenbench_plugins.metrics.parts.pooled import RealOrSynthetic, finite_values
+from tabgenbench_plugins.correlation import MIN_ROWS, Floats, Undefined, unit_columns
+from tabgenbench_plugins.metrics.parts.pooled import (
+    RealOrSynthetic,
+    check_numeric,
+    finite_values,
+    numeric_notes,
+    present_cells,
+)
+from tabgenbench_plugins.metrics.parts.present import (
+    Columns,
+    PresentColumns,
+    agreement,
+    mean_and_spread,
+    select,
+    varying_columns,
+)
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, condition_rows, spread
 
@@ -22,11 +36,15 @@ __all__ = ["GammaByCondition"]
 @dataclass(frozen=True, eq=False)
 class _Side:
     values: NDArray[np.float32]
+    present: NDArray[np.bool_] | None
     rows: dict[str, NDArray[np.intp]]
     floor: Floats
 
-    def units(self, condition: str) -> Floats:
-        return unit_columns(self.values[self.rows[condition]], floor=self.floor)
+    def columns(self, condition: str) -> Columns:
+        rows = self.rows[condition]
+        if self.present is not None:
+            return PresentColumns(self.values[rows], self.present[rows], self.floor)
+        return unit_columns(self.values[rows], floor=self.floor)
 
 
 class GammaByCondition(Metric):
@@ -65,10 +83,13 @@ class GammaByCondition(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; the artifact ``conditions`` has gamma and numbers of rows of each scored condition."""
+        check_numeric(evaluation, self.name)
         try:
             table, notes = self._by_condition(evaluation)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
+        at_gaps = "a correlation uses the rows in which both features have a value"
+        notes = (*numeric_notes(evaluation, at_gaps=at_gaps), *notes)
         return Result({self.name: float(table["gamma"].mean())}, artifacts={"conditions": table}, notes=notes)
 
     def _by_condition(self, evaluation: Evaluation) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -81,37 +102,40 @@ class GammaByCondition(Metric):
         left_out: dict[str, list[str]] = {}  # conditions by reason
         zero: dict[str, list[str]] = {}
         for condition in large:
-            z = real.units(condition)
-            usable = np.asarray(z.any(axis=0))
+            columns = real.columns(condition)
+            usable = varying_columns(columns)
+            columns = select(columns, usable)
             try:
-                correlation_agreement(z[:, usable], z[:, usable])
+                agreement(columns, columns)
             except Undefined as reason:
                 left_out.setdefault(str(reason), []).append(condition)
                 continue
-            gamma, problem = _inside(z[:, usable], synthetic, condition, usable)
+            gamma, problem = _inside(columns, synthetic, condition, usable)
             if problem:
                 zero.setdefault(problem, []).append(condition)
             n_synthetic = len(synthetic.rows.get(condition, ()))
-            found.append((condition, gamma, len(z), n_synthetic, int(usable.sum())))
+            found.append((condition, gamma, len(real.rows[condition]), n_synthetic, int(usable.sum())))
         notes = [f"excluded because {reason}: {'; '.join(names)}" for reason, names in left_out.items()]
         if not found:
             raise Undefined(f"no condition gives a gamma; {'; '.join(notes)}")
         notes += [f"counts 0 because {reason}: {'; '.join(names)}" for reason, names in zero.items()]
-        columns = ["condition", "gamma", "test_rows", "synthetic_rows", "features"]
-        return pd.DataFrame(found, columns=columns), tuple(notes)
+        names = ["condition", "gamma", "test_rows", "synthetic_rows", "features"]
+        return pd.DataFrame(found, columns=names), tuple(notes)
 
 
 def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
     values = finite_values(evaluation, side)
-    return _Side(values, condition_rows(evaluation.side(side).conditions), CONSTANT_SHARE * spread(values))
+    present = present_cells(evaluation, side)
+    total = spread(values) if present is None else mean_and_spread(values, present)[1]
+    return _Side(values, present, condition_rows(evaluation.side(side).conditions), CONSTANT_SHARE * total)
 
 
-def _inside(real: Floats, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
+def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
     """Return gamma within a condition whose real rows have one, or 0 with the reason."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"
     try:
-        return correlation_agreement(real, synthetic.units(condition)[:, usable]), ""
+        return agreement(real, select(synthetic.columns(condition), usable)), ""
     except Undefined as reason:
         return 0.0, str(reason)

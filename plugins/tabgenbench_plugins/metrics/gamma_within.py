@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
-from tabgenbench_plugins.correlation import Floats, Undefined, correlation_agreement, unit_columns
-from tabgenbench_plugins.metrics.parts.pooled import SIDES, RealOrSynthetic, finite_values
+from tabgenbench_plugins.correlation import Undefined, unit_columns
+from tabgenbench_plugins.metrics.parts.pooled import (
+    SIDES,
+    RealOrSynthetic,
+    check_numeric,
+    finite_values,
+    numeric_notes,
+    present_cells,
+)
+from tabgenbench_plugins.metrics.parts.present import Columns, PresentColumns, agreement, select, varying_columns
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, residuals
+from tabgenbench_plugins.metrics.parts.within import (
+    CONSTANT_SHARE,
+    PresentResiduals,
+    Residuals,
+    present_residuals,
+    residuals,
+)
 
 __all__ = ["GammaWithin"]
 
@@ -44,26 +56,37 @@ class GammaWithin(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; undefined if nothing varies within conditions, as in rows without noise."""
+        check_numeric(evaluation, self.name)
         try:
-            (real, note), (synthetic, synthetic_note) = (_unit_residuals(evaluation, side) for side in SIDES)
-            usable = np.asarray(real.any(axis=0))
-            if not synthetic.any():
+            (real, note), (synthetic, synthetic_note) = (_residual_columns(evaluation, side) for side in SIDES)
+            usable, varies = varying_columns(real), varying_columns(synthetic)
+            if not varies.any():
                 raise Undefined("no feature varies within the conditions of the synthetic rows")
-            value = correlation_agreement(real[:, usable], synthetic[:, usable])
+            value = agreement(select(real, usable), select(synthetic, usable))
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         n_left_out = int((~usable).sum())
-        n_collapsed = int((~synthetic[:, usable].any(axis=0)).sum())
+        n_collapsed = int((usable & ~varies).sum())
         left_out = f"{n_left_out} of {len(usable)} features are constant within the conditions of the real test rows"
         collapsed = f"{n_collapsed} features are constant within the conditions of the synthetic rows only"
-        notes = [note, synthetic_note]
+        at_gaps = "a condition's mean uses its present values, a correlation the rows in which both features have one"
+        notes = [*numeric_notes(evaluation, at_gaps=at_gaps), note, synthetic_note]
         notes += [f"{left_out} and are excluded"] if n_left_out else []
         notes += [f"{collapsed} and have r = 0 with every other feature"] if n_collapsed else []
         return Result({"gamma-within": value}, notes=tuple(n for n in notes if n))
 
 
-def _unit_residuals(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Floats, str]:
-    """Return the unit columns of the residuals of a side, and a note on excluded rows."""
-    left = residuals(finite_values(evaluation, side), evaluation.side(side).conditions)
+def _residual_columns(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Columns, str]:
+    """Return the residuals of a side, and a note on excluded rows."""
+    values, conditions = finite_values(evaluation, side), evaluation.side(side).conditions
+    present = present_cells(evaluation, side)
+    left: Residuals | PresentResiduals
+    columns: Columns
+    if present is None:
+        left = residuals(values, conditions)
+        columns = unit_columns(left.values, floor=CONSTANT_SHARE * left.total_spread)
+    else:
+        left = present_residuals(values, present, conditions)
+        columns = PresentColumns(left.values, left.present, floor=CONSTANT_SHARE * left.total_spread)
     rows = f"{left.n_left_out} {SIDES[side]} rows are alone in their condition and are excluded"
-    return unit_columns(left.values, floor=CONSTANT_SHARE * left.total_spread), rows if left.n_left_out else ""
+    return columns, rows if left.n_left_out else ""

@@ -11,11 +11,24 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.pooled import SIDES, RealOrSynthetic, finite_values
+from tabgenbench_plugins.metrics.parts.pooled import (
+    SIDES,
+    RealOrSynthetic,
+    check_numeric,
+    finite_values,
+    numeric_notes,
+    present_cells,
+)
+from tabgenbench_plugins.metrics.parts.present import mean_and_spread
 from tabgenbench_plugins.metrics.parts.results import collect
-from tabgenbench_plugins.metrics.parts.within import residuals, spread
+from tabgenbench_plugins.metrics.parts.within import present_residuals, residuals, spread
 
 __all__ = ["Moments"]
+
+AT_GAPS = (
+    "present values count; a feature without any in the real test rows is excluded, and one without any in the "
+    "synthetic rows counts as constant at the median of the training rows"
+)
 
 
 class Moments(Metric):
@@ -88,19 +101,43 @@ class Moments(Metric):
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; option ``per_feature`` adds the artifact ``features`` with moments of each feature."""
+        check_numeric(evaluation, self.name, fewest=1)
         parts = {
             "mean-error": lambda: _mean_error(evaluation),
             "sd-error": lambda: _sd_error(evaluation),
-            "variance-ratio": lambda: _ratio(*(float((_sd(evaluation, side) ** 2).sum()) for side in SIDES)),
+            "variance-ratio": lambda: _ratio(*(_variance(evaluation, side) for side in SIDES)),
             "within-variance-ratio": lambda: _ratio(*(_variance_within(evaluation, side) for side in SIDES)),
         }
         scores, undefined = collect(parts)
         wanted = self.config.per_feature and "sd-error" in scores
-        return Result(scores, undefined, artifacts={"features": _per_feature(evaluation)} if wanted else {})
+        artifacts = {"features": _per_feature(evaluation)} if wanted else {}
+        return Result(scores, undefined, artifacts, numeric_notes(evaluation, at_gaps=AT_GAPS))
+
+
+def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
+    """Return which cells count, or None if all do: present ones, and all of a feature that has none on this side."""
+    present = present_cells(evaluation, side)
+    return None if present is None else present | ~present.any(axis=0)
+
+
+def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
+    """Return numbers of the features that have a value in the real test rows.
+
+    Raises:
+        Undefined: there is no such feature.
+    """
+    present = present_cells(evaluation, "test")
+    counted = of_features if present is None else of_features[present.any(axis=0)]
+    if len(counted) == 0:
+        raise Undefined("no numeric feature has a value in the real test rows")
+    return counted
 
 
 def _mean(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
     values: NDArray[np.float32] = finite_values(evaluation, side)
+    cells = _cells(evaluation, side)
+    if cells is not None:
+        return mean_and_spread(values, cells)[0]
     return np.asarray(values.mean(axis=0, dtype=np.float64))
 
 
@@ -108,20 +145,35 @@ def _sd(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
     values = finite_values(evaluation, side)
     if len(values) < 2:
         raise Undefined(f"there is one {SIDES[side]} row; a standard deviation needs at least two")
+    cells = _cells(evaluation, side)
+    if cells is not None:
+        n = cells.sum(axis=0)
+        return np.asarray(mean_and_spread(values, cells)[1] * np.sqrt(n / np.maximum(n - 1, 1)))
     return np.asarray(spread(values) * np.sqrt(len(values) / (len(values) - 1)))
 
 
 def _mean_error(evaluation: Evaluation) -> float:
-    return float(np.abs(_mean(evaluation, "synthetic") - _mean(evaluation, "test")).mean())
+    return float(_counted(evaluation, np.abs(_mean(evaluation, "synthetic") - _mean(evaluation, "test"))).mean())
 
 
 def _sd_error(evaluation: Evaluation) -> float:
-    return float(np.abs(_sd(evaluation, "synthetic") - _sd(evaluation, "test")).mean())
+    return float(_counted(evaluation, np.abs(_sd(evaluation, "synthetic") - _sd(evaluation, "test"))).mean())
+
+
+def _variance(evaluation: Evaluation, side: RealOrSynthetic) -> float:
+    """Return the sum over features of the variance."""
+    return float(_counted(evaluation, _sd(evaluation, side) ** 2).sum())
 
 
 def _variance_within(evaluation: Evaluation, side: RealOrSynthetic) -> float:
     """Return the sum over features of the variance within conditions."""
-    left = residuals(finite_values(evaluation, side), evaluation.side(side).conditions)
+    values, conditions = finite_values(evaluation, side), evaluation.side(side).conditions
+    present = present_cells(evaluation, side)
+    if present is not None:
+        cells = present_residuals(values, present, conditions)
+        squares = np.einsum("ij,ij->j", cells.values, cells.values)
+        return float(_counted(evaluation, squares / np.maximum(cells.degrees_of_freedom, 1)).sum())
+    left = residuals(values, conditions)
     return float(np.vdot(left.values, left.values)) / left.degrees_of_freedom
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
@@ -9,8 +10,9 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import principal_components
+from tabgenbench_plugins.metrics.parts.pooled import check_numeric, numeric_notes
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.separability import score_separability
+from tabgenbench_plugins.metrics.parts.separability import FILLED, score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 
 __all__ = ["PCASeparability"]
@@ -43,10 +45,13 @@ class PCASeparability(Metric):
         """Score one draw; notes name the tissues with too few rows.
 
         Raises:
-            Unsupported: an option names a column that is not a condition.
+            Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
+                features.
         """
+        check_numeric(evaluation, self.name)
         try:
             cloud = principal_components(evaluation, self.config.components)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        return score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)
+        result = score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)
+        return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *result.notes))

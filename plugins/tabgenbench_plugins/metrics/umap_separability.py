@@ -13,9 +13,9 @@ from pydantic import Field
 from tabgenbench import Artifacts, Evaluation, Metric, MetricContext, MetricFigure, Requirement, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
-from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
+from tabgenbench_plugins.metrics.parts.pooled import SIDES, check_numeric, finite_values, numeric_notes
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.separability import role_columns, score_separability
+from tabgenbench_plugins.metrics.parts.separability import FILLED, role_columns, score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 from tabgenbench_plugins.metrics.parts.umap_layout import umap_layout
 
@@ -64,8 +64,10 @@ class UMAPSeparability(Metric):
         condition as ``condition.NAME``, starting with the columns used as tissue and status.
 
         Raises:
-            Unsupported: an option names a column that is not a condition.
+            Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
+                features.
         """
+        check_numeric(evaluation, self.name)
         try:
             real, synthetic = (finite_values(evaluation, side) for side in SIDES)
             layout = umap_layout(
@@ -80,7 +82,10 @@ class UMAPSeparability(Metric):
         cloud = Cloud(layout[: len(real)], layout[len(real) :])
         result = score_separability(cloud, evaluation, self.config, prefix="umap", rng=context.numpy)
         return Result(
-            result.scores, result.undefined, {"umap": _artifact(cloud, evaluation, self.config)}, result.notes
+            result.scores,
+            result.undefined,
+            {"umap": _artifact(cloud, evaluation, self.config)},
+            (*numeric_notes(evaluation, at_gaps=FILLED), *result.notes),
         )
 
     @classmethod

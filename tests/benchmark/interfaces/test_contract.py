@@ -196,7 +196,9 @@ class MeanError(Metric):
 
     def score(self, evaluation: Evaluation) -> float:
         """Return the one score."""
-        return float(np.abs(evaluation.test.dense().mean(axis=0) - evaluation.synthetic.dense().mean(axis=0)).max())
+        return float(
+            np.abs(evaluation.test.dense().mean(axis=0) - evaluation.synthetic.dense().mean(axis=0)).max(initial=0.0)
+        )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Return the score."""
@@ -209,6 +211,8 @@ class WrongDirection(MeanError):
     scores = (ScoreSpec(name="agreement", direction="lower", low=0.0, high=1.0, description="1 - correlation error"),)
 
     def score(self, evaluation: Evaluation) -> float:
+        if evaluation.test.n_features < 3:
+            raise Unsupported("needs three numeric features")
         real, drawn = (np.corrcoef(side.dense()[:, :-1].T) for side in (evaluation.test, evaluation.synthetic))
         return float(1.0 / (1.0 + np.abs(real - drawn).mean()))
 
@@ -246,6 +250,26 @@ class Centres(MeanError):
         return found
 
 
+class NumericAlone(MeanError):
+    def score(self, evaluation: Evaluation) -> float:
+        return float(evaluation.test.dense().max() - evaluation.test.dense().max())
+
+
+class DeclinesSilently(MeanError):
+    def score(self, evaluation: Evaluation) -> float:
+        if evaluation.test.schema.categorical_features:
+            raise Unsupported("")
+        return super().score(evaluation)
+
+
+class CategoriesAlone(MeanError):
+    def score(self, evaluation: Evaluation) -> float:
+        if not evaluation.test.schema.categorical_features:
+            raise Unsupported("needs categorical features")
+        sides = (evaluation.test, evaluation.synthetic)
+        return float(abs(np.subtract(*((side.categories == "red").to_numpy().mean() for side in sides))))
+
+
 class NeedsEmbedding(MeanError):
     requires = ("embedding",)
 
@@ -256,14 +280,15 @@ METRIC_CLAUSES = {
     "order": "ranked scores do not depend on the order of synthetic rows",
     "identity": "real rows score no worse than shuffled rows",
     "inputs": "tables are not changed",
+    "mixed": "a mixed table gives the declared scores or is declined with a reason",
 }
 
 
-@pytest.mark.parametrize("kind", [MeanError, UnrankedFirstRow])
+@pytest.mark.parametrize("kind", [MeanError, UnrankedFirstRow, CategoriesAlone])
 def test_an_honest_metric_keeps_all_clauses(kind: type[Metric]) -> None:
     checks = check_metric(kind)
     assert failures(checks) == []
-    assert len(checks) == 8
+    assert len(checks) == 9
 
 
 @pytest.mark.parametrize(
@@ -275,6 +300,8 @@ def test_an_honest_metric_keeps_all_clauses(kind: type[Metric]) -> None:
         (WrongDirection, "identity", "agreement (lower): 1 for the test rows"),
         (FirstRow, "order", "mean-error is"),
         (Centres, "inputs", "compute() changed one of its tables"),
+        (NumericAlone, "mixed", "a table of categories alone: ValueError: zero-size array"),
+        (DeclinesSilently, "mixed", "a mixed table is declined without a reason"),
         (
             NeedsEmbedding,
             "gives",
@@ -286,5 +313,5 @@ def test_a_broken_clause_of_a_metric_is_named(kind: type[Metric], clause: str, w
     checks = check_metric(kind)
     assert METRIC_CLAUSES[clause] in broken(checks)
     assert any(words in line for line in failures(checks))
-    if clause in ("scores", "identity", "order"):
+    if clause in ("scores", "identity", "order", "mixed"):
         assert broken(checks) == {METRIC_CLAUSES[clause]}

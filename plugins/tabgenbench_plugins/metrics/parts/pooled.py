@@ -7,16 +7,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tabgenbench import Evaluation
-from tabgenbench_plugins.correlation import Floats, Undefined, check_shapes, triangle, unit_columns
+from tabgenbench import Evaluation, Unsupported
+from tabgenbench_plugins.correlation import Floats, Undefined, unit_columns
+from tabgenbench_plugins.metrics.parts.present import Columns, PresentColumns, check_columns, triangle_of, varying
 
 __all__ = [
     "SIDES",
     "RealOrSynthetic",
+    "check_numeric",
     "feature_notes",
     "finite_values",
+    "numeric_notes",
     "pooled_triangle",
     "pooled_units",
+    "present_cells",
     "usable_features",
 ]
 
@@ -40,32 +44,78 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
     return values
 
 
+def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> None:
+    """Decline a table with categorical features whose numeric features are too few for a metric of numeric features.
+
+    Raises:
+        Unsupported: the table has categorical features, and fewer numeric features than ``fewest``.
+    """
+    table = evaluation.test
+    if table.schema.categorical_features and table.n_features < fewest:
+        raise Unsupported(
+            f"metric {metric!r} uses numeric features only, and this table has {table.n_features} beside "
+            f"{len(table.schema.categorical_features)} categorical ones; expected at least {fewest}"
+        )
+
+
+def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
+    """Return notes on the categorical features, which a metric does not use, and on missing values.
+
+    Args:
+        evaluation: the rows.
+        at_gaps: what the metric does where a numeric feature has no value.
+    """
+    schema = evaluation.test.schema
+    notes = []
+    if schema.categorical_features:
+        n, others = evaluation.test.n_features, len(schema.categorical_features)
+        notes.append(f"uses the numeric features only ({n}), not the categorical ones ({others})")
+    if schema.numeric_gaps():
+        notes.append(f"numeric features with missing values ({len(schema.numeric_gaps())}): {at_gaps}")
+    return tuple(notes)
+
+
+def present_cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
+    """Return which cells have a value, shape (n_rows, n_features), or None if no side of the table has a gap."""
+    if all(evaluation.side(one).present() is None for one in SIDES):
+        return None
+    table = evaluation.side(side)
+    present = table.present()
+    return present if present is not None else np.ones((table.n_rows, table.n_features), dtype=bool)
+
+
 def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
     """Return which features vary over the real test rows, shape (n_features,).
 
-    A feature is constant if its largest value equals its smallest.
+    A feature is constant if its largest value equals its smallest, or if it has no value.
     """
 
     def varies() -> NDArray[np.bool_]:
-        values = finite_values(evaluation, "test")
-        return np.asarray(values.max(axis=0) != values.min(axis=0))
+        return varying(finite_values(evaluation, "test"), present_cells(evaluation, "test"))
 
     return evaluation.shared.once(("varies", "test"), varies, scope="split")
 
 
-def pooled_units(evaluation: Evaluation) -> tuple[Floats, Floats]:
-    """Return the unit columns of the usable features over all real test rows and over all synthetic rows.
+def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
+    """Return the usable features over all real test rows and over all synthetic rows.
+
+    These are unit columns, or columns with missing values if the table has gaps.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.
     """
     usable = usable_features(evaluation)
-    real, synthetic = (unit_columns(finite_values(evaluation, side)[:, usable]) for side in SIDES)
-    check_shapes(real, synthetic)
+    real, synthetic = (_columns(evaluation, side, usable) for side in SIDES)
+    check_columns(real, synthetic)
     return real, synthetic
 
 
-def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, units: Floats) -> Floats:
+def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.bool_]) -> Columns:
+    values, present = finite_values(evaluation, side)[:, usable], present_cells(evaluation, side)
+    return unit_columns(values) if present is None else PresentColumns(values, present[:, usable])
+
+
+def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
     """Return the correlations of all pairs i < j of usable features over all rows of a side; computed once.
 
     For tables of at most `MAX_TRIANGLE_FEATURES` features, because it takes 8 bytes a pair.
@@ -73,19 +123,20 @@ def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, units: Floats
     Args:
         evaluation: the rows; it caches the result.
         side: ``test`` or ``synthetic``.
-        units: the array of this side from `pooled_units`.
+        columns: those of this side from `pooled_units`.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
-    return evaluation.shared.once(("correlation-triangle", side), lambda: triangle(units), scope=scope)
+    return evaluation.shared.once(("correlation-triangle", side), lambda: triangle_of(columns), scope=scope)
 
 
 def feature_notes(evaluation: Evaluation) -> tuple[str, ...]:
     """Return notes that count excluded features and features that are constant only in the synthetic rows."""
     usable = usable_features(evaluation)
-    synthetic = finite_values(evaluation, "synthetic")[:, usable]
+    present = present_cells(evaluation, "synthetic")
+    varies = varying(finite_values(evaluation, "synthetic"), present)
     n_left_out = int((~usable).sum())
-    n_collapsed = int((synthetic.max(axis=0) == synthetic.min(axis=0)).sum())
-    notes = []
+    n_collapsed = int((usable & ~varies).sum())
+    notes = list(numeric_notes(evaluation, at_gaps="a correlation uses the rows in which both features have a value"))
     if n_left_out:
         notes.append(f"{n_left_out} of {len(usable)} features are constant in the real test rows and are excluded")
     if n_collapsed:

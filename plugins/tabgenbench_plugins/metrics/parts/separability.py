@@ -20,8 +20,9 @@ from tabgenbench_plugins.metrics.parts.components import Cloud
 from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
 
-__all__ = ["Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
+__all__ = ["FILLED", "Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
 
+FILLED = "the median of the training rows stands in for a missing value"
 JITTER = 1e-6  # as a share of the spread: breaks ties between equal rows, far below distances between unequal ones
 Codes = NDArray[np.int64]
 Labels = NDArray[np.object_]

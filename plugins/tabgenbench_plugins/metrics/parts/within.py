@@ -10,8 +10,17 @@ from numpy.typing import NDArray
 
 from tabgenbench import condition_labels
 from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.present import mean_and_spread
 
-__all__ = ["CONSTANT_SHARE", "Residuals", "condition_rows", "residuals", "spread"]
+__all__ = [
+    "CONSTANT_SHARE",
+    "PresentResiduals",
+    "Residuals",
+    "condition_rows",
+    "present_residuals",
+    "residuals",
+    "spread",
+]
 
 CONSTANT_SHARE = 1e-5  # a smaller share of a feature's spread within conditions is rounding error
 
@@ -38,6 +47,25 @@ class Residuals:
         return len(self.values) - self.n_conditions
 
 
+@dataclass(frozen=True, eq=False)
+class PresentResiduals:
+    """Present cells minus the mean of the present cells of their condition and feature.
+
+    Attributes:
+        values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
+        present: which cells have a residual: those with a value whose condition has two values of the feature.
+        total_spread: population standard deviation of the present cells before subtraction, shape (n_features,).
+        degrees_of_freedom: number of residuals minus number of means, shape (n_features,).
+        n_left_out: number of rows that are alone in their condition and therefore have no residual.
+    """
+
+    values: Floats
+    present: NDArray[np.bool_]
+    total_spread: Floats
+    degrees_of_freedom: NDArray[np.int64]
+    n_left_out: int
+
+
 def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
     """Return the positions of the rows of each condition, in sorted order of the labels."""
     labels = condition_labels(conditions).to_numpy().astype(str)
@@ -55,12 +83,47 @@ def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residual
     Raises:
         Undefined: no condition has two rows.
     """
-    groups = [rows for rows in condition_rows(conditions).values() if len(rows) > 1]
-    if not groups:
-        raise Undefined("no condition has two rows, so there are no residuals")
+    groups = _groups(conditions)
     kept = np.concatenate(groups)
     parts = [_centred(values[rows]) for rows in groups]
     return Residuals(np.concatenate(parts), spread(values[kept]), len(groups), len(values) - len(kept))
+
+
+def present_residuals(
+    values: NDArray[np.float32], present: NDArray[np.bool_], conditions: pd.DataFrame
+) -> PresentResiduals:
+    """Subtract each condition's mean of present cells; rows that are alone in their condition are excluded.
+
+    Args:
+        values: shape (n_rows, n_features).
+        present: which cells have a value, same shape.
+        conditions: shape (n_rows, n_columns); without columns, all rows are one condition.
+
+    Raises:
+        Undefined: no condition has two rows.
+    """
+    groups = _groups(conditions)
+    kept = np.concatenate(groups)
+    parts, masks = [], []
+    degrees = np.zeros(values.shape[1], dtype=np.int64)
+    for rows in groups:
+        count = present[rows].sum(axis=0)
+        mask = present[rows] & (count > 1)
+        mean, _ = mean_and_spread(values[rows], mask)
+        parts.append(np.where(mask, values[rows] - mean, 0.0))
+        masks.append(mask)
+        degrees += np.where(count > 1, count - 1, 0)
+    _, total_spread = mean_and_spread(values[kept], present[kept])
+    return PresentResiduals(
+        np.concatenate(parts), np.concatenate(masks), total_spread, degrees, len(values) - len(kept)
+    )
+
+
+def _groups(conditions: pd.DataFrame) -> list[NDArray[np.intp]]:
+    groups = [rows for rows in condition_rows(conditions).values() if len(rows) > 1]
+    if not groups:
+        raise Undefined("no condition has two rows, so there are no residuals")
+    return groups
 
 
 def spread(values: NDArray[np.floating]) -> Floats:
