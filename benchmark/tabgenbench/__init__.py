@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         load_card,
     )
     from tabgenbench.interfaces.device_split import DeviceSplit, upload
-    from tabgenbench.interfaces.evaluation import Evaluation
+    from tabgenbench.interfaces.evaluation import Evaluation, Shared
     from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
     from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
@@ -97,6 +97,7 @@ __all__ = [
     "Schema",
     "ScoreSpec",
     "Send",
+    "Shared",
     "Source",
     "Store",
     "TabGenBenchError",
@@ -149,7 +150,7 @@ _HOMES = {
         "load_card",
     ),
     "interfaces.device_split": ("DeviceSplit", "upload"),
-    "interfaces.evaluation": ("Evaluation",),
+    "interfaces.evaluation": ("Evaluation", "Shared"),
     "interfaces.figures": ("ArtifactRow", "Artifacts", "MetricFigure"),
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
     "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),

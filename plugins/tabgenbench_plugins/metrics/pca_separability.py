@@ -14,6 +14,7 @@ from tabgenbench_plugins.metrics.parts.pooled import check_numeric, numeric_note
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.separability import FILLED, score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
+from tabgenbench_plugins.metrics.parts.thinning import thinned
 
 __all__ = ["PCASeparability"]
 
@@ -49,9 +50,10 @@ class PCASeparability(Metric):
                 features.
         """
         check_numeric(evaluation, self.name)
+        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             cloud = principal_components(evaluation, self.config.components)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         result = score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)
-        return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *result.notes))
+        return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *result.notes))

@@ -17,6 +17,7 @@ from tabgenbench_plugins.metrics.parts.pooled import SIDES, check_numeric, finit
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.separability import FILLED, role_columns, score_separability
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
+from tabgenbench_plugins.metrics.parts.thinning import thinned
 from tabgenbench_plugins.metrics.parts.umap_layout import umap_layout
 
 __all__ = ["UMAPSeparability"]
@@ -59,15 +60,16 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw.
 
-        The artifact ``umap`` has one line for each row: ``row`` (its position; a synthetic row was sampled for the
-        conditions of the test row in the same position), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each
-        condition as ``condition.NAME``, starting with the columns used as tissue and status.
+        The artifact ``umap`` has one line for each row: ``row`` (its position among the rows used; a synthetic row was
+        sampled for the conditions of the test row in the same position), ``origin`` (``real`` or ``synthetic``), ``x``,
+        ``y``, and each condition as ``condition.NAME``, starting with the columns used as tissue and status.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
                 features.
         """
         check_numeric(evaluation, self.name)
+        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             real, synthetic = (finite_values(evaluation, side) for side in SIDES)
             layout = umap_layout(
@@ -85,7 +87,7 @@ class UMAPSeparability(Metric):
             result.scores,
             result.undefined,
             {"umap": _artifact(cloud, evaluation, self.config)},
-            (*numeric_notes(evaluation, at_gaps=FILLED), *result.notes),
+            (*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *result.notes),
         )
 
     @classmethod

@@ -23,6 +23,11 @@ class SeparabilityOptions(Options):
         "else the first other one",
     )
     n_neighbours: int = Field(5, ge=1, description="number of nearest neighbours, for classification and for mixing")
+    max_rows: int = Field(
+        5_000,
+        ge=100,
+        description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
+    )
     min_tissue_rows: int = Field(10, ge=2, description="minimum number of real test rows of a scored tissue")
     min_status_rows: int = Field(
         5,

@@ -1,0 +1,39 @@
+"""A random part of the rows, for metrics whose time grows with the square of their number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench import Evaluation, Shared
+
+__all__ = ["thinned"]
+
+
+def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
+    """Return an evaluation of at most ``max_rows`` test rows and synthetic rows, and a note if some are left out.
+
+    The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
+    rows, and a synthetic row stays with the test row whose conditions it has.
+    """
+    n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
+    if max(n_test, n_synthetic) <= max_rows:
+        return evaluation, ()
+    test = _chosen(n_test, max_rows, seed)
+    synthetic = test if n_synthetic == n_test else _chosen(n_synthetic, max_rows, seed)
+    part = replace(
+        evaluation,
+        test=evaluation.test.take(test),
+        synthetic=evaluation.synthetic.take(synthetic),
+        shared=evaluation.shared.once(("thinned", max_rows, seed), Shared),
+    )
+    note = f"computed on {len(test):,} of {n_test:,} test rows and {len(synthetic):,} of {n_synthetic:,} synthetic rows"
+    return part, (f"{note}, drawn at random (option max_rows)",)
+
+
+def _chosen(n_rows: int, max_rows: int, seed: int) -> NDArray[np.int64]:
+    if n_rows <= max_rows:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng([seed, n_rows]).choice(n_rows, max_rows, replace=False))
