@@ -38,8 +38,8 @@ def test_rows_are_distributed_as_the_packages_own(distribution: str, make_table:
     generator, _ = fit(GaussianCopula, train, distribution=distribution, enforce_min_max_values=False)
     made, _ = sample(generator, ask(train.conditions, TUMOUR, n))
 
-    synthesizer = _new_synthesizer(_frame(train), train.schema, distribution)
-    synthesizer.fit({TABLE: _frame(train)})
+    synthesizer = _new_synthesizer(_frame(train, train.dense()), train.schema, distribution)
+    synthesizer.fit({TABLE: _frame(train, train.dense())})
     values = {"c0": "lung", "c1": "cancer"}
     # The package draws one code per condition and call, so it is called for many small parts.
     parts = [synthesizer.sample_from_conditions([Condition(values, num_rows=30)])[TABLE] for _ in range(50)]
