@@ -32,8 +32,7 @@ class ConditionMVN(Generator):
 
     Categorical features enter as latent Gaussian scores, jointly with the numeric ones in the same covariance, and are
     decoded by thresholds from their frequencies in the condition, however few rows it has; `parts.latent` has the
-    mathematics. The order of unordered values is the one that keeps most of their association with other columns. The
-    statistics of a numeric feature with gaps are those of its present cells.
+    mathematics. The statistics of a numeric feature with gaps are those of its present cells.
     """
 
     name = "condition-mvn"
@@ -71,7 +70,7 @@ class ConditionMVN(Generator):
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._means = self._conditions.means(train.dense(), train.present())
-        self._latent = LatentCategories.fit(train, self._conditions, self._means)
+        self._latent = LatentCategories.fit(train, self._conditions)
         counts = self._conditions.counts
         own = (counts >= self.config.min_rows) & (self.config.covariance == "condition")
         self._rare = ~own
@@ -93,16 +92,16 @@ class ConditionMVN(Generator):
         """Return the covariance of the residuals of rows, and of their latent scores if there are categories."""
         group = self._conditions.group[rows]
         residuals = train.dense()[rows] - self._means[group]
-        if not self._latent.order:
+        if not self._latent.n_scores:
             return ShrunkCovariance.fit(residuals, degrees_of_freedom)
-        bounds = self._latent.bounds(train.take(rows), group)
-        hidden = list(range(train.n_features, train.n_features + len(self._latent.order)))
+        bounds = self._latent.bounds(train.categories.iloc[rows], group)
+        hidden = list(range(train.n_features, train.n_features + self._latent.n_scores))
         for gap in train.schema.numeric_gaps():  # a value is known where it is present, and has no bound at a gap
             column, is_gap = train.features.index(gap.column), train.is_gap(gap.column)[rows]
             hidden.insert(0, column)
             ends = (np.where(is_gap, end, residuals[:, column]) for end in (-np.inf, np.inf))
             bounds = tuple(np.column_stack(pair) for pair in zip(ends, bounds, strict=True))
-        scores = np.zeros((len(rows), len(self._latent.order)), dtype=np.float32)
+        scores = np.zeros((len(rows), self._latent.n_scores), dtype=np.float32)
         return impute(np.hstack([residuals, scores]), hidden, bounds, degrees_of_freedom, context.numpy)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
@@ -111,12 +110,12 @@ class ConditionMVN(Generator):
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)
         values: NDArray[np.float32] = self._means[asked]
-        scores = np.zeros((len(asked), len(self._latent.order)), dtype=np.float32)
+        scores = np.zeros((len(asked), self._latent.n_scores), dtype=np.float32)
         shared, n_features = self._rare[asked], values.shape[1]
         for k, rows in [(POOLED, shared), *((k, asked == k) for k in np.unique(asked[~shared]))]:
             if k in self._covariances and rows.any():
                 drawn = self._covariances[k].draw(int(rows.sum()), context.numpy)
                 values[rows] += drawn[:, :n_features]
                 scores[rows] = drawn[:, n_features:] / np.sqrt(self._covariances[k].variances()[n_features:])
-        categories = self._latent.decode(scores, asked) if self._latent.order else None
+        categories = self._latent.decode(scores, asked) if self._latent.n_scores else None
         return self._template.like(values, conditions, categories)

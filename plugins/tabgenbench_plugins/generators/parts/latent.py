@@ -1,36 +1,35 @@
 """Categories as Gaussian scores with thresholds, for `condition-mvn`: a Gaussian copula of numbers and categories.
 
-The values of a categorical column are put in an order, and a latent score z ~ N(0, 1) stands for them: a row of
-condition k has the category of rank r where
+The values of a categorical column have no order, so a column is a sequence of decisions: is it the rarest value, else
+the second rarest, and so on to the most frequent. Each decision has a latent score z ~ N(0, 1) and a threshold. A row
+of condition k whose column has none of the values 1 to r - 1 has value r where
 
-    t[k, r - 1] < z <= t[k, r],     t[k, r] = Φ⁻¹(share of rows of condition k with a rank of at most r)
+    z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
-Every category therefore keeps its frequency in the condition. The scores and the residuals of the numeric features are
-jointly Gaussian with one covariance Σ. A training row does not show its scores, only the intervals that they lie in,
-and a numeric gap shows nothing: an interval without bounds. Scores in the middle of their intervals would weaken every
-correlation, so they are imputed by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw
-each score from its conditional distribution given the rest of its row, a normal with precision Ω = Σ⁻¹,
+The first score decides between all values beyond `MAX_SCORES`, by several thresholds. Frequencies in each condition
+are those of the training rows, as far as the scores of one column are independent. Rare values are decided first
+because most rows then reach every decision.
+
+The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. A training row does
+not show its scores, only intervals in which they lie; a decision that the row does not reach and a numeric gap are
+intervals without bounds. Scores in the middle of their intervals would weaken every correlation, so they are imputed
+by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each score from its conditional
+distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
 
-and repeat. With two categorical columns this estimates their polychoric correlation.
+and repeat. For two columns of two values this estimates their tetrachoric correlation.
 
-Unordered categories need the order that loses least of their associations. A column is ordered by the leading singular
-vector of its category means over all other columns (one step of correspondence analysis). Columns are ordered one after
-another, and those with an order are represented by it. Categories that differ in a second direction share a score and
-lose that part of their association. A column with two values loses nothing.
-
-    N rows   F numeric features   C categorical features   K conditions   V values of a column
+    N rows   M rows drawn   F numeric features   L latent scores   P = F + L   K conditions   V values of a column
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 from scipy.special import ndtr, ndtri
 
@@ -40,6 +39,7 @@ from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
 
 __all__ = ["LatentCategories", "impute", "truncated_normal"]
 
+MAX_SCORES = 12  # of one column; its remaining values share the last score
 SWEEPS = 20  # estimates of the covariance, each from newly drawn scores
 LAST_SWEEPS = 3  # over all rows, if the others used a part of them
 CELLS = 2_000_000  # most values of the rows that the sweeps use
@@ -50,63 +50,84 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LatentCategories:
-    """The orders and thresholds of categorical features, fitted on training rows.
+    """The decisions of categorical features, fitted on training rows.
 
     Attributes:
         codes: the categorical features and their values.
-        order: for each feature the codes of its values, by rank.
-        thresholds: for each feature t, shape (K, V); the last column is infinite.
+        order: for each feature the codes of its values, the rarest first.
+        decisions: for each feature the thresholds of its scores, each of shape (K, number of outcomes). The outcomes
+            are the next values in order; the last one, whose threshold is infinite, stands for all later values.
     """
 
     codes: ConditionCodes
     order: tuple[NDArray[np.int64], ...]
-    thresholds: tuple[Floats, ...]
+    decisions: tuple[tuple[Floats, ...], ...]
 
     @classmethod
-    def fit(cls, train: Table, conditions: TrainingConditions, means: NDArray[np.float32]) -> LatentCategories:
-        """Order the values of each feature and compute its thresholds.
-
-        Args:
-            train: training rows; a table may have no categorical feature.
-            conditions: their conditions.
-            means: means of the numeric features by condition, shape (K, F).
-        """
+    def fit(cls, train: Table, conditions: TrainingConditions) -> LatentCategories:
+        """Compute the thresholds of each feature; a table may have no categorical feature."""
         codes = ConditionCodes.fit(train.categories)
-        if not codes.columns:
-            return cls(codes, (), ())
         codes_NC = codes.encode(train.categories)
-        counts = [conditions.category_counts(codes_NC[:, j], n) for j, n in enumerate(codes.n_categories)]
-        residuals, present = train.dense() - means[conditions.group], train.present()
-        if present is not None:
-            residuals *= present
-        orders = _orders(codes_NC, counts, residuals, conditions.group)
-        ranked = (c[:, order].cumsum(axis=1) for c, order in zip(counts, orders, strict=True))
-        thresholds = tuple(ndtri(c / conditions.counts[:, None]) for c in ranked)
-        return cls(codes, tuple(orders), thresholds)
+        order, decisions = [], []
+        for j, n_values in enumerate(codes.n_categories):
+            counts = conditions.category_counts(codes_NC[:, j], n_values)
+            order.append(np.argsort(counts.sum(axis=0), kind="stable"))
+            decisions.append(_decisions(counts[:, order[-1]]))
+        return cls(codes, tuple(order), tuple(decisions))
 
-    def bounds(self, train: Table, group: NDArray[np.int64]) -> tuple[Floats, ...]:
-        """Return the lower and upper ends of the intervals of all scores, each of shape (N, C)."""
-        codes_NC = self.codes.encode(train.categories)
-        lower, upper = (np.empty(codes_NC.shape) for _ in range(2))
-        for j, (order, t) in enumerate(zip(self.order, self.thresholds, strict=True)):
-            rank = np.argsort(order)[codes_NC[:, j]]
-            from_below = np.column_stack([np.full(len(t), -np.inf), t])
-            lower[:, j], upper[:, j] = from_below[group, rank], t[group, rank]
+    @property
+    def n_scores(self) -> int:
+        """Number of latent scores, L."""
+        return sum(map(len, self.decisions))
+
+    def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[Floats, ...]:
+        """Return the lower and upper ends of the intervals of all scores, each of shape (N, L)."""
+        codes_NC, n_scores = self.codes.encode(categories), self.n_scores
+        lower, upper = np.full((len(group), n_scores), -np.inf), np.full((len(group), n_scores), np.inf)
+        column = 0
+        for j, (order, decisions) in enumerate(zip(self.order, self.decisions, strict=True)):
+            rank, start = np.argsort(order)[codes_NC[:, j]], 0
+            for thresholds in decisions:
+                reached, last = np.flatnonzero(rank >= start), thresholds.shape[1] - 1
+                outcome = np.minimum(rank[reached] - start, last)
+                below = np.column_stack([np.full(len(thresholds), -np.inf), thresholds])
+                lower[reached, column] = below[group[reached], outcome]
+                upper[reached, column] = thresholds[group[reached], outcome]
+                start, column = start + last, column + 1
         return lower, upper
 
-    def decode(self, z_MC: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Return the categories in whose intervals the scores lie.
+    def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
+        """Return the categories that scores of variance 1 decide.
 
         Args:
-            z_MC: scores with variance 1.
+            z_ML: the scores.
             asked: the condition of each row, shape (M,).
         """
-        codes_MC = np.empty(z_MC.shape, dtype=np.int64)
+        codes_MC = np.empty((len(z_ML), len(self.order)), dtype=np.int64)
         for k in np.unique(asked):
-            rows = np.flatnonzero(asked == k)
-            for j, (order, t) in enumerate(zip(self.order, self.thresholds, strict=True)):
-                codes_MC[rows, j] = order[np.searchsorted(t[k], z_MC[rows, j])]
+            rows, column = np.flatnonzero(asked == k), 0
+            for j, (order, decisions) in enumerate(zip(self.order, self.decisions, strict=True)):
+                rank, start = np.zeros(len(rows), dtype=np.int64), 0
+                for thresholds in decisions:
+                    outcome = np.searchsorted(thresholds[k], z_ML[rows, column])
+                    rank = np.where(rank == start, start + outcome, rank)  # a lower rank is decided already
+                    start, column = start + thresholds.shape[1] - 1, column + 1
+                codes_MC[rows, j] = order[rank]
         return self.codes.decode(codes_MC)
+
+
+def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """Return the thresholds of each score of a column, from the counts of its values by rank."""
+    n_values, start = counts_KV.shape[1], 0
+    n_scores = max(1, min(n_values - 1, MAX_SCORES))
+    decisions = []
+    for n_decided in (n_values - n_scores, *[1] * (n_scores - 1)):
+        remaining = counts_KV[:, start:]
+        shares = remaining.cumsum(axis=1)[:, : n_decided + 1] / np.maximum(1, remaining.sum(axis=1, keepdims=True))
+        shares[:, -1] = 1.0  # a later value, also where no row of the condition reaches the decision
+        decisions.append(np.asarray(ndtri(shares)))
+        start += n_decided
+    return tuple(decisions)
 
 
 def impute(
@@ -129,17 +150,36 @@ def impute(
     n_rows, n_sample = len(x_NP), min(len(x_NP), max(1000, CELLS // x_NP.shape[1]))
     for i, column in enumerate(hidden):
         x_NP[:, column] = truncated_normal(bounds[0][:, i], bounds[1][:, i], rng)
+    scores = [column for i, column in enumerate(hidden) if not (bounds[0][:, i] == bounds[1][:, i]).any()]
     rows = np.sort(rng.permutation(n_rows)[:n_sample])
     part, ends = x_NP[rows], tuple(end[rows] for end in bounds)
     freedom = max(1, round(degrees_of_freedom * n_sample / n_rows))
     for _ in range(SWEEPS):
-        _sweep(part, hidden, ends, ShrunkCovariance.fit(part, freedom), rng)
+        _sweep(part, hidden, ends, _estimate(part, scores, freedom), rng)
     if n_sample < n_rows:
-        estimate = ShrunkCovariance.fit(part, freedom)
+        estimate = _estimate(part, scores, freedom)
         for _ in range(LAST_SWEEPS):
             _sweep(x_NP, hidden, bounds, estimate, rng)
         part = x_NP
-    return ShrunkCovariance.fit(part, degrees_of_freedom)
+    return ShrunkCovariance.fit(_standardised(part, scores), degrees_of_freedom)
+
+
+def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
+    """Return the covariance for the next sweep.
+
+    Each sweep would shrink imputed values again, so the shrinkage is at most P / N, as much as Gaussian rows need.
+    """
+    found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
+    return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
+
+
+def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
+    """Return rows whose scores have mean 0 and variance 1, without which unbounded scores would drift."""
+    x_NP = x_NP.copy()
+    for column in columns:
+        values = x_NP[:, column] - x_NP[:, column].mean()
+        x_NP[:, column] = values / max(float(values.std()), 1e-6)
+    return x_NP
 
 
 def _sweep(
@@ -181,49 +221,3 @@ def truncated_normal(lower: Floats, upper: Floats, rng: np.random.Generator) -> 
     drawn = ndtri(p + (q - p) * np.maximum(rng.random(len(low)), 1e-12))
     drawn = np.clip(np.where(q > 0, drawn, high), low, high)  # beyond 38 standard deviations Φ is 0
     return np.where(flip, -drawn, drawn)
-
-
-def _orders(
-    codes_NC: NDArray[np.int64], counts: list[NDArray[np.int64]], x_NF: NDArray[np.float32], group: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
-    """Return for each categorical column its codes by rank."""
-    n_rows, scale = len(codes_NC), np.sqrt(np.einsum("nf,nf->f", x_NF, x_NF, dtype=np.float64))
-    orders: list[NDArray[np.int64]] = []
-    scores: list[Floats] = []  # of the columns that have an order, shape (N,)
-    for j, count in enumerate(counts):
-        order = np.arange(count.shape[1])
-        one_hot = sparse.csr_matrix((np.ones(n_rows, np.float32), (np.arange(n_rows), codes_NC[:, j])))
-        if len(order) > 2:
-            blocks = [(one_hot.T @ x_NF) / np.where(scale > 0, scale, 1.0)]
-            blocks += [(one_hot.T @ score)[:, None] / (np.linalg.norm(score) or 1.0) for score in scores]
-            blocks += [_association(codes_NC[:, (j, other)], (count, counts[other])) for other in _after(j, counts)]
-            root = np.sqrt(np.maximum(1, count.sum(axis=0)))
-            contrast = np.hstack(blocks) / root[:, None]
-            leading = np.linalg.eigh(contrast @ contrast.T)[1][:, -1]
-            order = np.argsort(leading / root, kind="stable")
-        orders.append(order)
-        scores.append(_centred_ranks(order, count)[group, codes_NC[:, j]])
-    return orders
-
-
-def _after(j: int, counts: list[NDArray[np.int64]]) -> range:
-    return range(j + 1, len(counts))
-
-
-def _association(codes_N2: NDArray[np.int64], counts: tuple[NDArray[np.int64], NDArray[np.int64]]) -> Floats:
-    """Return observed minus expected counts of the pairs of two columns within conditions, over √counts, (V, W)."""
-    shape = counts[0].shape[1], counts[1].shape[1]
-    ones = np.ones(len(codes_N2))
-    pairs = sparse.coo_matrix((ones, (codes_N2[:, 0], codes_N2[:, 1])), shape=shape).toarray()
-    of_condition = counts[0].sum(axis=1, keepdims=True)
-    expected = (counts[0] / of_condition).T @ counts[1]
-    association: Floats = (pairs - expected) / np.sqrt(np.maximum(1, counts[1].sum(axis=0)))
-    return association
-
-
-def _centred_ranks(order: NDArray[np.int64], counts: NDArray[np.int64]) -> Floats:
-    """Return a score for each condition and code, the mean cumulative share of its rank minus ½, shape (K, V)."""
-    ranked = counts[:, order] / counts.sum(axis=1, keepdims=True)
-    scores = np.empty(counts.shape)
-    scores[:, order] = ranked.cumsum(axis=1) - ranked / 2 - 0.5
-    return scores
