@@ -14,6 +14,8 @@ from tabgenbench_plugins.generators.parts.nn import one_hot
 
 __all__ = ["RowLayout", "gumbel_noise"]
 
+TEMPERATURE = 0.2  # of the Gumbel-softmax; the lower, the nearer its values are to one-hot codes
+
 
 @dataclass(frozen=True)
 class RowLayout:
@@ -66,6 +68,31 @@ class RowLayout:
         """Return codes drawn from the softmax of the logits of each block, shape (N, C), by the Gumbel-max rule."""
         drawn = [(block + gumbel_noise(block, generator)).argmax(dim=1) for block in self.blocks(output_NY)]
         return torch.stack(drawn, dim=1) if drawn else output_NY.new_zeros((len(output_NY), 0), dtype=torch.int64)
+
+    def soften(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        """Return rows with values near one-hot codes in place of logits, shape (N, Y).
+
+        Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a smooth stand-in for
+        `draw`. Numeric features are unchanged; so is every row of a numeric table, and no noise is drawn.
+        """
+        if not self.n_values:
+            return output_NY
+        parts = [output_NY[:, : self.n_features]]
+        for logits in self.blocks(output_NY):
+            parts.append(torch.softmax((logits + gumbel_noise(logits, generator)) / TEMPERATURE, dim=1))
+        return torch.cat(parts, dim=1)
+
+    def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
+        """Return the gradient of a loss by the output of a network, given that by the result of `soften`.
+
+        For s = softmax(l / τ), the gradient by l is s (g - Σ s g) / τ.
+        """
+        if not self.n_values:
+            return gradient_NY
+        parts = [gradient_NY[:, : self.n_features]]
+        for soft, gradient in zip(self.blocks(soft_NY), self.blocks(gradient_NY), strict=True):
+            parts.append(soft * (gradient - (soft * gradient).sum(dim=1, keepdim=True)) / TEMPERATURE)
+        return torch.cat(parts, dim=1)
 
 
 def gumbel_noise(like: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
