@@ -1,4 +1,4 @@
-"""Integer codes of conditions, and the rule for conditions without training rows."""
+"""Integer codes of conditions and of other categorical columns, and the rule for conditions without training rows."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["ConditionCodes", "nearest_known"]
 
 @dataclass(frozen=True)
 class ConditionCodes:
-    """Integer codes of condition columns, fitted on training rows.
+    """Integer codes of condition columns, or of categorical features, fitted on training rows.
 
     Attributes:
-        columns: the names of the condition columns.
+        columns: the names of the columns.
         categories: for each column the values seen in training, sorted.
     """
 
@@ -30,7 +30,7 @@ class ConditionCodes:
     def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
         """Collect the values of each column; categories without rows are ignored."""
         columns = tuple(str(c) for c in conditions.columns)
-        values = tuple(tuple(sorted(conditions[c].astype(str).unique())) for c in columns)
+        values = tuple(tuple(sorted(map(str, conditions[c].unique()))) for c in columns)
         return cls(columns, values)
 
     @property
@@ -46,12 +46,19 @@ class ConditionCodes:
         """
         codes = np.empty((len(conditions), len(self.columns)), dtype=np.int64)
         for j, (column, values) in enumerate(zip(self.columns, self.categories, strict=True)):
-            asked = conditions[column].astype(str).to_numpy()
-            codes[:, j] = pd.Index(values).get_indexer(asked)
+            asked = conditions[column].astype("category")  # text is compared once for each category, not for each row
+            position = pd.Index(values, dtype=object).get_indexer(asked.cat.categories.astype(str))
+            codes[:, j] = np.append(position, -1)[asked.cat.codes]
             if (codes[:, j] < 0).any():
-                unseen = asked[int((codes[:, j] < 0).argmax())]
+                unseen = str(asked.iloc[int((codes[:, j] < 0).argmax())])
                 raise DataError(f"condition {column}={unseen!r} has no training row, expected one of {list(values)}")
         return codes
+
+    def decode(self, codes: NDArray[np.integer]) -> pd.DataFrame:
+        """Return the columns whose codes these are, as categoricals, shape (n_rows, n_columns)."""
+        columns = zip(self.columns, self.categories, strict=True)
+        decoded = {c: pd.Categorical.from_codes(codes[:, j], list(values)) for j, (c, values) in enumerate(columns)}
+        return pd.DataFrame(decoded, index=pd.RangeIndex(len(codes)))
 
     def one_hot(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
         """Return the concatenated one-hot codes of the columns, shape (n_rows, sum of n_categories)."""

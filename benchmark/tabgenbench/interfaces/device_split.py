@@ -24,8 +24,12 @@ class DeviceSplit:
         train: shape (n_train, n_features), float32.
         validation: shape (n_validation, n_features); no rows if the split has none.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: likewise; both tensors exclude rows with a condition value that no training row has.
+        validation_codes: likewise; the tensors exclude rows with a condition value or category that no training row
+            has.
         codes: encoding of the conditions, fitted on training rows.
+        train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
+        validation_categories: likewise.
+        categories: encoding of the categorical features, fitted on training rows.
     """
 
     train: torch.Tensor
@@ -33,18 +37,22 @@ class DeviceSplit:
     train_codes: torch.Tensor
     validation_codes: torch.Tensor
     codes: ConditionCodes
+    train_categories: torch.Tensor
+    validation_categories: torch.Tensor
+    categories: ConditionCodes
 
 
 def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
     """Copy a split to the device."""
     import torch
 
-    codes = ConditionCodes.fit(train.conditions)
+    codes, categories = ConditionCodes.fit(train.conditions), ConditionCodes.fit(train.categories)
     if validation is None:
         validation = train.take([])
     known = np.ones(validation.n_rows, dtype=bool)
-    for column, values in zip(codes.columns, codes.categories, strict=True):
-        known &= validation.conditions[column].astype(str).isin(values).to_numpy()
+    for encoding in (codes, categories):
+        for column, values in zip(encoding.columns, encoding.categories, strict=True):
+            known &= validation.obs[column].astype(str).isin(values).to_numpy()
     if not known.all():
         validation = validation.take(np.flatnonzero(known))
 
@@ -52,7 +60,19 @@ def upload(train: Table, validation: Table | None, device: str) -> DeviceSplit:
         # torch.tensor copies, so a model cannot change the mapped file.
         return torch.tensor(table.dense(), dtype=torch.float32, device=device)
 
-    def condition_codes(table: Table) -> torch.Tensor:
+    def of_conditions(table: Table) -> torch.Tensor:
         return torch.tensor(codes.encode(table.conditions), device=device)
 
-    return DeviceSplit(tensor(train), tensor(validation), condition_codes(train), condition_codes(validation), codes)
+    def of_categories(table: Table) -> torch.Tensor:
+        return torch.tensor(categories.encode(table.categories), device=device)
+
+    return DeviceSplit(
+        train=tensor(train),
+        validation=tensor(validation),
+        train_codes=of_conditions(train),
+        validation_codes=of_conditions(validation),
+        codes=codes,
+        train_categories=of_categories(train),
+        validation_categories=of_categories(validation),
+        categories=categories,
+    )

@@ -1,4 +1,4 @@
-"""Control `condition-gaussian`: independent Gaussian features around the mean of the condition."""
+"""Control `condition-gaussian`: independent Gaussian features and categories with the statistics of the condition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Card, FitContext, Generator, Options, SampleContext, Table
+from tabgenbench import Card, ConditionCodes, FitContext, Generator, Options, SampleContext, Table
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 
 __all__ = ["ConditionGaussian"]
@@ -17,6 +17,9 @@ __all__ = ["ConditionGaussian"]
 
 class ConditionGaussian(Generator):
     """Draws every feature independently from a normal distribution with the mean and variance of the condition.
+
+    A categorical feature is drawn by its frequencies in the condition, however few rows it has. Statistics of a numeric
+    feature with gaps are those of its present cells.
 
     Features are uncorrelated within a condition, so this control shows how well means and variances alone score.
     Variances are unbiased (divided by n - 1 in each condition). A condition with fewer than ``min_rows`` training rows
@@ -27,6 +30,7 @@ class ConditionGaussian(Generator):
     name = "condition-gaussian"
     card = Card(summary="Independent Gaussian features with the condition's mean and variance.")
     is_control = True
+    makes = ("numeric", "categorical")
 
     class Config(Options):
         """Options of `ConditionGaussian`."""
@@ -44,38 +48,59 @@ class ConditionGaussian(Generator):
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Compute mean and standard deviation of each condition."""
-        values = train.dense()
+        values, present = train.dense(), train.present()
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
-        self._means = self._conditions.means(values)
-        self._sd = self._standard_deviations(values)
+        self._means = self._conditions.means(values, present)
+        self._sd = self._standard_deviations(values, present)
+        self._codes = ConditionCodes.fit(train.categories)
+        codes = self._codes.encode(train.categories)
+        self._frequencies = []  # of each categorical feature, shape (K, n_values)
+        for j, n_values in enumerate(self._codes.n_categories):
+            counts = self._conditions.category_counts(codes[:, j], n_values)
+            self._frequencies.append(counts / counts.sum(axis=1, keepdims=True))
         if len(self._conditions.labels) == train.n_rows:
             context.note("no condition has two training rows, so no spread can be learned and rows are means")
 
-    def _standard_deviations(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _standard_deviations(
+        self, values: NDArray[np.float32], present: NDArray[np.bool_] | None
+    ) -> NDArray[np.float32]:
         """Return the standard deviation of each feature in each condition, shape (K, n_features)."""
-        counts = self._conditions.counts
-        squares = np.zeros((len(counts), values.shape[1]))
-        for k in range(len(counts)):
-            squares[k] = ((values[self._conditions.rows(k)] - self._means[k]) ** 2).sum(axis=0, dtype=np.float64)
-        pooled = squares.sum(axis=0) / max(1, len(values) - len(counts))
-        variance = squares / np.maximum(1, counts - 1)[:, None]
-        variance[~self._has_own_variance] = pooled
+        groups = [self._conditions.rows(k) for k in range(len(self._means))]
+        squares = np.zeros(self._means.shape)
+        for k, rows in enumerate(groups):
+            errors = (values[rows] - self._means[k]) ** 2
+            squares[k] = (errors if present is None else errors * present[rows]).sum(axis=0, dtype=np.float64)
+        counts = self._conditions.counts[:, None]  # of present cells, shape (K, 1 or n_features)
+        if present is not None:
+            counts = np.stack([present[rows].sum(axis=0) for rows in groups])
+        freedom = np.maximum(0, counts - 1)
+        pooled = squares.sum(axis=0) / np.maximum(1, freedom.sum(axis=0))
+        variance = np.where(self._has_own_variance(counts), squares / np.maximum(1, freedom), pooled)
         return np.sqrt(variance).astype(np.float32)
 
-    @property
-    def _has_own_variance(self) -> NDArray[np.bool_]:
-        enough: NDArray[np.bool_] = self._conditions.counts >= self.config.min_rows
+    def _has_own_variance(self, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+        enough: NDArray[np.bool_] = counts >= self.config.min_rows
         return enough & (self.config.variance == "condition")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one draw for the condition of each requested row."""
         asked = self._conditions.asked(conditions, context)
         if self.config.variance == "condition":
-            rare = ~self._has_own_variance
+            rare = ~self._has_own_variance(self._conditions.counts)
             self._conditions.record_rare(asked, rare, rule="pooled variance", context=context)
         values = context.numpy.standard_normal((len(asked), self._template.n_features), dtype=np.float32)
         for k in np.unique(asked):
             rows = asked == k
             values[rows] = values[rows] * self._sd[k] + self._means[k]
-        return self._template.like(values, conditions)
+        return self._template.like(values, conditions, self._drawn_categories(asked, context))
+
+    def _drawn_categories(self, asked: NDArray[np.int64], context: SampleContext) -> pd.DataFrame | None:
+        if not self._frequencies:
+            return None
+        codes = np.empty((len(asked), len(self._frequencies)), dtype=np.int64)
+        for k in np.unique(asked):
+            rows = np.flatnonzero(asked == k)
+            for j, frequencies in enumerate(self._frequencies):
+                codes[rows, j] = context.numpy.choice(frequencies.shape[1], size=len(rows), p=frequencies[k])
+        return self._codes.decode(codes)

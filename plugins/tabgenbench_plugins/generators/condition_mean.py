@@ -1,11 +1,11 @@
-"""Control `condition-mean`: the mean training row of the condition, without noise."""
+"""Control `condition-mean`: the mean training row of the condition, with its most frequent categories."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from tabgenbench import Card, FitContext, Generator, SampleContext, Table
+from tabgenbench import Card, ConditionCodes, FitContext, Generator, SampleContext, Table
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 
 __all__ = ["ConditionMean"]
@@ -13,6 +13,9 @@ __all__ = ["ConditionMean"]
 
 class ConditionMean(Generator):
     """Returns the mean of the condition's training rows, the same row each time.
+
+    A categorical feature has its most frequent category in the condition (its mode), the first by name of equals. The
+    mean of a numeric feature with gaps is that of its present cells.
 
     This control shows how well the differences between conditions alone score: gamma and log fold changes look good,
     and every score of spread is bad. A condition with one training row returns that row. A condition without training
@@ -22,12 +25,18 @@ class ConditionMean(Generator):
     name = "condition-mean"
     card = Card(summary="The mean row of the condition, without noise.")
     is_control = True
+    makes = ("numeric", "categorical")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Compute the mean of each condition."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
-        self._means = self._conditions.means(train.dense())
+        self._means = self._conditions.means(train.dense(), train.present())
+        self._codes = ConditionCodes.fit(train.categories)
+        codes = self._codes.encode(train.categories)
+        self._modes = np.zeros((len(self._means), codes.shape[1]), dtype=np.int64)
+        for j, n_values in enumerate(self._codes.n_categories):
+            self._modes[:, j] = self._conditions.category_counts(codes[:, j], n_values).argmax(axis=1)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return the mean of the condition of each requested row."""
@@ -35,4 +44,5 @@ class ConditionMean(Generator):
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:
             context.note(f"the mean is that of a single training row: {'; '.join(single)}")
-        return self._template.like(self._means[asked], conditions)
+        categories = self._codes.decode(self._modes[asked]) if self._codes.columns else None
+        return self._template.like(self._means[asked], conditions, categories)

@@ -1,4 +1,7 @@
-"""Control `condition-mvn`: Gaussian rows with the mean of the condition and the covariance of the residuals."""
+"""Control `condition-mvn`: Gaussian rows with the mean of the condition and the covariance of the residuals.
+
+Categories are intervals of latent Gaussian scores with the same covariance.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pydantic import Field
 from tabgenbench import Card, FitContext, Generator, Options, SampleContext, Schema, Table
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
+from tabgenbench_plugins.generators.parts.latent import LatentCategories, impute
 
 __all__ = ["ConditionMVN"]
 
@@ -25,6 +29,10 @@ class ConditionMVN(Generator):
     degree of freedom for each condition. The covariance is divided by the remaining ones, so that draws have the spread
     of the data. A condition with one training row uses that row as its mean and adds nothing to the covariance. A
     condition without training rows is replaced by the nearest known condition.
+
+    Categorical features enter as latent Gaussian scores, jointly with the numeric ones in the same covariance, and are
+    decoded by thresholds from their frequencies in the condition, however few rows it has; `parts.latent` has the
+    mathematics. The statistics of a numeric feature with gaps are those of its present cells.
     """
 
     name = "condition-mvn"
@@ -34,6 +42,7 @@ class ConditionMVN(Generator):
         url="https://doi.org/10.1016/S0047-259X(03)00096-4",
     )
     is_control = True
+    makes = ("numeric", "categorical")
 
     class Config(Options):
         """Options of `ConditionMVN`."""
@@ -52,30 +61,48 @@ class ConditionMVN(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: rows, residuals, the factor, a copy of it, and the product."""
         smaller = min(n_rows, n_features)
-        return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024))
+        n_categories = len(schema.categorical_features)
+        latent = 40 * n_rows * n_categories + (4 * n_rows * n_features if n_categories else 0)
+        return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024)) + latent
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute the means and factor the covariance of the residuals."""
-        values = train.dense()
+        """Compute the means and thresholds, and factor the covariance of the residuals."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
-        self._means = self._conditions.means(values)
+        self._means = self._conditions.means(train.dense(), train.present())
+        self._latent = LatentCategories.fit(train, self._conditions)
         counts = self._conditions.counts
         own = (counts >= self.config.min_rows) & (self.config.covariance == "condition")
         self._rare = ~own
         self._covariances: dict[int, ShrunkCovariance] = {}
         for k in np.flatnonzero(own).tolist():
             rows = self._conditions.rows(k)
-            self._covariances[k] = ShrunkCovariance.fit(values[rows] - self._means[k], len(rows) - 1)
+            self._covariances[k] = self._covariance(train, rows, len(rows) - 1, context)
         if own.all():
             return
-        repeated = counts[self._conditions.group] > 1
-        if repeated.any():
-            residuals = values[repeated] - self._means[self._conditions.group[repeated]]
-            freedom = int((counts - 1).sum())
-            self._covariances[POOLED] = ShrunkCovariance.fit(residuals, freedom)
+        repeated = np.flatnonzero(counts[self._conditions.group] > 1)
+        if len(repeated):
+            self._covariances[POOLED] = self._covariance(train, repeated, int((counts - 1).sum()), context)
         else:
             context.note("no condition has two training rows, so no spread can be learned and rows are means")
+
+    def _covariance(
+        self, train: Table, rows: NDArray[np.int64], degrees_of_freedom: int, context: FitContext
+    ) -> ShrunkCovariance:
+        """Return the covariance of the residuals of rows, and of their latent scores if there are categories."""
+        group = self._conditions.group[rows]
+        residuals = train.dense()[rows] - self._means[group]
+        if not self._latent.n_scores:
+            return ShrunkCovariance.fit(residuals, degrees_of_freedom)
+        bounds = self._latent.bounds(train.categories.iloc[rows], group)
+        hidden = list(range(train.n_features, train.n_features + self._latent.n_scores))
+        for gap in train.schema.numeric_gaps():  # a value is known where it is present, and has no bound at a gap
+            column, is_gap = train.features.index(gap.column), train.is_gap(gap.column)[rows]
+            hidden.insert(0, column)
+            ends = (np.where(is_gap, end, residuals[:, column]) for end in (-np.inf, np.inf))
+            bounds = tuple(np.column_stack(pair) for pair in zip(ends, bounds, strict=True))
+        scores = np.zeros((len(rows), self._latent.n_scores), dtype=np.float32)
+        return impute(np.hstack([residuals, scores]), hidden, bounds, degrees_of_freedom, context.numpy)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one draw for the condition of each requested row."""
@@ -83,8 +110,12 @@ class ConditionMVN(Generator):
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)
         values: NDArray[np.float32] = self._means[asked]
-        shared = self._rare[asked]
+        scores = np.zeros((len(asked), self._latent.n_scores), dtype=np.float32)
+        shared, n_features = self._rare[asked], values.shape[1]
         for k, rows in [(POOLED, shared), *((k, asked == k) for k in np.unique(asked[~shared]))]:
             if k in self._covariances and rows.any():
-                values[rows] += self._covariances[k].draw(int(rows.sum()), context.numpy)
-        return self._template.like(values, conditions)
+                drawn = self._covariances[k].draw(int(rows.sum()), context.numpy)
+                values[rows] += drawn[:, :n_features]
+                scores[rows] = drawn[:, n_features:] / np.sqrt(self._covariances[k].variances()[n_features:])
+        categories = self._latent.decode(scores, asked) if self._latent.n_scores else None
+        return self._template.like(values, conditions, categories)

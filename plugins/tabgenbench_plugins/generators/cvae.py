@@ -12,7 +12,13 @@ mean over features would multiply the weight of the KL term by half the number o
 
     loss = ½ Σ_F (x - mean)² + beta · Σ_Z KL(N(mu, e^logvar) ‖ N(0, 1)),  mean over the batch
 
-    N rows   F features   K one-hot codes of the conditions   Z latent
+In a mixed table, the one-hot codes of each categorical feature stand beside x_NF, and the decoder has one more head
+for each: the logits of its categories. The reconstruction is the negative log-likelihood of the whole row, so all terms
+have weight 1 (features are standardised, cross-entropy is in nats). Numeric cells at gaps do not count:
+
+    Σ_present ½ (x - mean)² - Σ_C log softmax(logits)[category]
+
+    N rows   F features   K one-hot codes of the conditions   Z latent   C categorical features
 """
 
 from __future__ import annotations
@@ -44,7 +50,8 @@ class CVAE(Generator):
 
     A row is the decoder's mean. Its spread within a condition is too small unless ``output_noise`` adds the residual
     noise. All conditions share the network, so rare conditions need no rule. The model itself samples new combinations
-    of known values. A value that no training row has is replaced by the nearest known condition.
+    of known values. A value that no training row has is replaced by the nearest known condition. Categories are drawn
+    from the softmax of their logits.
     """
 
     name = "cvae"
@@ -53,6 +60,7 @@ class CVAE(Generator):
         citation="Bong & Oh, Journal of Broadcast Engineering 28(3), 2023",
         url="https://doi.org/10.5909/JBE.2023.28.3.275",
     )
+    makes = ("numeric", "categorical")
     libraries = ("torch",)
 
     class Config(Options):
@@ -100,11 +108,12 @@ class CVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: parameters, gradients, Adam's moments and the best weights; rows; activations of a batch.
 
-        Assumes 32 values for each condition column, and two copies of the rows (host and device). The libraries, about
-        0.3 GB, are not included.
+        Assumes 32 values for each condition column and categorical feature, and two copies of the rows (host and
+        device). The libraries, about 0.3 GB, are not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
+        n_features += 32 * len(schema.categorical_features)
         encoder = (n_features + n_codes, *config.hidden, 2 * config.latent)
         decoder = (config.latent + n_codes, *reversed(config.hidden), n_features)
         parameters = sum(a * b + 3 * b for w in (encoder, decoder) for a, b in pairwise(w))
@@ -118,6 +127,7 @@ class CVAE(Generator):
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
+        from tabgenbench_plugins.generators.parts.row_layout import RowLayout
         from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
 
         self.supports(train.schema, train.n_rows, train.n_features)
@@ -129,20 +139,23 @@ class CVAE(Generator):
             )
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
-        self._codes = split.codes
+        self._codes, self._categories = split.codes, split.categories
+        self._layout = layout = RowLayout.of(train, split.categories)
         n_categories = split.codes.n_categories
         # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         self._model = ConditionalVAE(
-            train.n_features,
+            layout.width,
             sum(n_categories),
             config.latent,
             config.hidden,
             generator,
             batch_norm=config.batch_norm,
+            layout=layout,
         ).to(context.device)
-        rows = split.train, one_hot(split.train_codes, n_categories)
-        self._train(rows, (split.validation, one_hot(split.validation_codes, n_categories)), context)
+        rows = layout.encode(split.train, split.train_categories), one_hot(split.train_codes, n_categories)
+        held_out = layout.encode(split.validation, split.validation_categories)
+        self._train(rows, (held_out, one_hot(split.validation_codes, n_categories)), context)
         self._model.eval()
         self._noise_sd_F = self._model.residual_sd(*rows, context.torch) if config.output_noise == "residual" else None
 
@@ -212,14 +225,18 @@ class CVAE(Generator):
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
-        out_NF = torch.empty(len(codes), self._template.n_features)
+        out_NF = torch.empty(len(codes), self._layout.n_features)
+        codes_NC = torch.empty(len(codes), len(self._layout.n_values), dtype=torch.int64)
         with torch.no_grad():
             for rows in chunks(len(codes)):
                 c_NK = one_hot(codes[rows], self._codes.n_categories)
                 z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
-                x_NF = self._model.decode(z_NZ, c_NK)
+                decoded = self._model.decode(z_NZ, c_NK)
+                x_NF = decoded[:, : self._layout.n_features]
                 if self._noise_sd_F is not None:
                     noise_NF = torch.randn(x_NF.shape, generator=context.torch, device=context.device)
                     x_NF += self._noise_sd_F * noise_NF
                 out_NF[rows] = x_NF.cpu()
-        return self._template.like(out_NF.numpy(), conditions)
+                codes_NC[rows] = self._layout.draw(decoded, context.torch).cpu()
+        categories = self._categories.decode(codes_NC.numpy()) if self._layout.n_values else None
+        return self._template.like(out_NF.numpy(), conditions, categories)

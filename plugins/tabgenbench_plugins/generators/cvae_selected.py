@@ -47,6 +47,7 @@ class CVAESelected(Generator):
         licence=CVAE.card.licence,
         url=CVAE.card.url,
     )
+    makes = CVAE.makes
     libraries = CVAE.libraries
 
     class Config(Options):

@@ -16,13 +16,14 @@ class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
     Its scores show what real rows reach when compared with real rows. The rows are copies, which only membership and
-    nearest-record scores reveal. If a condition has fewer training rows than requested, they are repeated. A condition
-    without training rows uses those of the nearest known condition.
+    nearest-record scores reveal; categories and gaps are those of the row. If a condition has fewer training rows than
+    requested, they are repeated. A condition without training rows uses those of the nearest known condition.
     """
 
     name = "real-resample"
     card = Card(summary="Training rows of the condition, without replacement while they last.")
     is_control = True
+    makes = ("numeric", "categorical")
 
     class Config(Options):
         """Options of `RealResample`."""
@@ -54,4 +55,5 @@ class RealResample(Generator):
                     repeated.append(f"{self._conditions.labels[k]} ({len(rows)} for {len(places)})")
         if repeated:
             context.note(f"fewer training rows than asked, each used equally often: {'; '.join(repeated)}")
-        return self._train.like(self._train.X[chosen], conditions)
+        categories = self._train.categories.iloc[chosen]
+        return self._train.like(self._train.X[chosen], conditions, categories if categories.shape[1] else None)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tabgenbench import Card, FitContext, Generator, SampleContext, Table
+from tabgenbench_plugins.generators.parts.by_condition import permuted_rows
 
 __all__ = ["Shuffled"]
 
@@ -15,15 +17,17 @@ BLOCK = 256  # features permuted together; bounds the temporary memory
 class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
-    Each feature keeps its distribution. The dependence between features, and between features and the condition, is
-    lost, so this control is the floor of every score of dependence. It ignores the condition and therefore needs no
-    rule for rare or new ones. If more rows are requested than the training table has, every value is used once before
-    any is used again.
+    A numeric feature with gaps and the categorical companion that shows them are one column of the data, so they keep
+    their common order. Each feature keeps its distribution. The dependence between features, and between features and
+    the condition, is lost, so this control is the floor of every score of dependence. It ignores the condition and
+    therefore needs no rule for rare or new ones. If more rows are requested than the training table has, every value is
+    used once before any is used again.
     """
 
     name = "shuffled"
     card = Card(summary="Each feature permuted independently over all training rows.")
     is_control = True
+    makes = ("numeric", "categorical")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Keep the training rows."""
@@ -40,4 +44,20 @@ class Shuffled(Generator):
                 rows[:] = context.numpy.permuted(block, axis=1)[:, : len(rows)].T
         if n > len(train):
             context.note(f"{n} rows asked of {len(train)} training rows: each value is used equally often")
-        return self._train.like(values, conditions)
+        return self._train.like(values, conditions, self._shuffled_categories(values, context))
+
+    def _shuffled_categories(self, values: NDArray[np.float32], context: SampleContext) -> pd.DataFrame | None:
+        """Return permuted categorical features, and permute the numeric features whose gaps they show."""
+        train, schema = self._train, self._train.schema
+        if not schema.categorical_features:
+            return None
+        every = np.arange(train.n_rows)
+        columns = {}
+        for name in schema.categorical_features:
+            order = permuted_rows(every, len(values), context.numpy)
+            columns[name] = train.obs[name].iloc[order].array
+            for gap in schema.numeric_gaps():
+                if gap.shown_by == name:
+                    column = train.features.index(gap.column)
+                    values[:, column] = train.dense()[order, column]
+        return pd.DataFrame(columns)

@@ -12,6 +12,11 @@ epochs are trained, and early stopping uses only validation rows.
     critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
     generator:  -mean f(fake)
 
+In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator's output for them is
+logits; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot codes. A
+sampled category is the largest of logits plus Gumbel noise, a draw from their softmax. The loss is unchanged. Numeric
+cells at gaps have the training median, which the generator has to learn beside the category that shows the gap.
+
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """
 
@@ -45,7 +50,7 @@ class WGANGP(Generator):
     Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
     All conditions share the networks, so rare conditions need no rule. With ``patience`` the final weights are those
     with the highest gamma between validation rows and samples for their conditions. With few validation rows this
-    selection is noisy.
+    selection is noisy. Gamma uses numeric features alone.
     """
 
     name = "wgan-gp"
@@ -54,6 +59,7 @@ class WGANGP(Generator):
         citation="Viñas et al., Adversarial generation of gene expression data, Bioinformatics 38(3), 2022.",
         url="https://doi.org/10.1093/bioinformatics/btab035",
     )
+    makes = ("numeric", "categorical")
     libraries = ("torch", "scipy.spatial.distance")
 
     class Config(Options):
@@ -80,9 +86,10 @@ class WGANGP(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: parameters, gradients and the optimiser's state; rows; the layers of a batch.
 
-        Assumes 32 values for each condition column, and two copies of the rows (host and device). The libraries, about
-        0.3 GB, are not included.
+        Assumes 32 values for each condition column and categorical feature, and two copies of the rows (host and
+        device). The libraries, about 0.3 GB, are not included.
         """
+        n_features += 32 * len(schema.categorical_features)
         config, n_categories = self.config, [32] * len(schema.conditions)
         critic = parameter_count(n_features, 1, config.hidden, n_categories)
         generator = parameter_count(config.latent, n_features, config.hidden, n_categories)
@@ -98,28 +105,35 @@ class WGANGP(Generator):
         """Train both networks; report the losses of each epoch, and with patience also gamma on validation rows."""
         import torch
 
+        from tabgenbench_plugins.generators.parts.row_layout import RowLayout
         from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP
 
         split = context.device_split
         if self.config.patience:
-            self._require_validation_rows(len(split.validation))
+            self._require_validation_rows(len(split.validation), train.n_features)
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
-        self._codes = split.codes
+        self._codes, self._categories = split.codes, split.categories
+        self._layout = RowLayout.of(train, split.categories)
         draw = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         config, n_categories = self.config, split.codes.n_categories
 
         def network(n_in: int, n_out: int) -> ConditionalMLP:
             return ConditionalMLP(n_in, n_out, config.hidden, n_categories, draw, device=context.device)
 
-        self._generator = network(config.latent, train.n_features)
-        critic = network(train.n_features, 1)
+        self._generator = network(config.latent, self._layout.width)
+        critic = network(self._layout.width, 1)
         with torch.no_grad():  # the networks compute their own gradients
             self._train(critic, split, context)
 
-    def _require_validation_rows(self, n_rows: int) -> None:
+    def _require_validation_rows(self, n_rows: int, n_features: int) -> None:
         from tabgenbench_plugins.correlation import MIN_ROWS
 
+        if n_features < 2:
+            raise ConfigError(
+                f"generator 'wgan-gp': patience={self.config.patience} computes gamma of at least 2 numeric features "
+                f"and the table has {n_features}; set patience=0"
+            )
         if n_rows < MIN_ROWS:
             raise ConfigError(
                 f"generator 'wgan-gp': patience={self.config.patience} needs at least {MIN_ROWS} validation rows of "
@@ -131,7 +145,8 @@ class WGANGP(Generator):
         from tabgenbench_plugins.generators.parts.validation_gamma import ValidationGamma
         from tabgenbench_plugins.generators.parts.wgan import RMSprop
 
-        config, rows = self.config, (split.train, one_hot(split.train_codes, split.codes.n_categories))
+        config, values = self.config, self._layout.encode(split.train, split.train_categories)
+        rows = values, one_hot(split.train_codes, split.codes.n_categories)
         optimizers = RMSprop(self._generator, config.learning_rate), RMSprop(critic, config.learning_rate)
         score = ValidationGamma(split, config.latent, context) if config.patience else None
         best_gamma, best_epoch, best_values = -math.inf, 0, self._generator.values.clone()
@@ -177,14 +192,15 @@ class WGANGP(Generator):
             noise = torch.randn((steps + 1) * n, config.latent, generator=context.torch, device=x_NF.device)
             share = torch.rand(steps, n, 1, generator=context.torch, device=x_NF.device)
             # The generator does not change during critic steps, so one pass generates the rows of all of them.
-            fakes = generator(noise[n:], codes.repeat(steps, 1)).view(steps, n, -1)
+            fakes = self._layout.soften(generator(noise[n:], codes.repeat(steps, 1)), context.torch).view(steps, n, -1)
             for fake_NF, share_N1 in zip(fakes, share, strict=True):
                 terms = critic.critic_backward((real_NF, fake_NF), codes, share_N1, weight=config.gradient_penalty)
                 optimizers[1].step()
             layers = generator.hidden_layers(noise[:n], codes)
-            judged = critic.hidden_layers(generator.output(layers[-1]), codes)
+            fake_NF = self._layout.soften(generator.output(layers[-1]), context.torch)
+            judged = critic.hidden_layers(fake_NF, codes)
             d_fake_NF = critic.input_gradient(judged).mul_(-1 / n)
-            generator.backward(layers, codes, d_fake_NF)
+            generator.backward(layers, codes, self._layout.soften_backward(fake_NF, d_fake_NF))
             optimizers[0].step()
             sums += torch.stack([*terms, -critic.output(judged[-1]).mean()])
         return sums / len(batches)
@@ -207,10 +223,14 @@ class WGANGP(Generator):
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
-        out_NF = torch.empty(len(codes), self._template.n_features)
+        out_NF = torch.empty(len(codes), self._layout.n_features)
+        codes_NC = torch.empty(len(codes), len(self._layout.n_values), dtype=torch.int64)
         with torch.no_grad():
             for rows in chunks(len(codes)):
                 c_NK = one_hot(codes[rows], self._codes.n_categories)
                 z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
-                out_NF[rows] = self._generator(z_NZ, c_NK).cpu()
-        return self._template.like(out_NF.numpy(), conditions)
+                made_NY = self._generator(z_NZ, c_NK)
+                out_NF[rows] = made_NY[:, : self._layout.n_features].cpu()
+                codes_NC[rows] = self._layout.draw(made_NY, context.torch).cpu()
+        categories = self._categories.decode(codes_NC.numpy()) if self._layout.n_values else None
+        return self._template.like(out_NF.numpy(), conditions, categories)

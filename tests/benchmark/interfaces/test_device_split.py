@@ -34,6 +34,18 @@ def test_validation_rows_of_an_unseen_value_are_left_out(make_table: Callable[..
     assert len(split.validation) == (~lung).sum()
 
 
+def test_categories_have_codes_and_rows_of_unseen_categories_are_left_out(table: Table) -> None:
+    schema = table.schema.model_copy(update={"conditions": ("status",), "categorical_features": ("tissue",)})
+    mixed = replace(table, schema=schema)
+    lung = (mixed.obs["tissue"] == "lung").to_numpy()
+    split = upload(mixed.take((~lung).nonzero()[0]), mixed, "cpu")
+    assert split.train_categories.dtype == torch.int64
+    assert split.validation_categories.shape == ((~lung).sum(), 1)
+    assert "lung" not in split.categories.categories[0]
+    decoded = split.categories.decode(split.train_categories.numpy())
+    assert list(decoded["tissue"]) == list(mixed.obs["tissue"][~lung])
+
+
 def test_the_tables_own_memory_is_not_shared(table: Table) -> None:
     split = upload(table, None, "cpu")
     split.train[0, 0] = -1.0

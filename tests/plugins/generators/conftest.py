@@ -139,3 +139,41 @@ def conditions() -> Callable[..., pd.DataFrame]:
         return pd.DataFrame(list(rows), columns=["tissue", "status"], index=index).astype("category")
 
     return make
+
+
+@pytest.fixture(scope="session")
+def make_correlated() -> Callable[..., Table]:
+    """Make a mixed table, whose columns depend on each other; see `correlated_table`."""
+    return correlated_table
+
+
+def correlated_table(n_rows: int = 3000) -> Table:
+    """Return a table whose categories depend on each other and on a number, with gaps of ``weight``.
+
+    ``weight`` is missing for most smokers; it is 2 + size where present, and 0 (not its mean) at gaps. ``unknown`` of
+    ``drink`` goes with the gaps.
+    """
+    rng = np.random.default_rng(4)
+    ward = np.arange(n_rows) % 4 == 0
+    size = rng.normal(size=n_rows) + ward
+    smoker = size + rng.normal(size=n_rows) > 1.0
+    is_gap = rng.random(n_rows) < np.where(smoker, 0.7, 0.1)
+    drink = np.where(is_gap & (rng.random(n_rows) < 0.8), 2, (smoker ^ (rng.random(n_rows) < 0.1)).astype(int))
+    weight = np.where(is_gap, 0.0, 2.0 + size + 0.1 * rng.normal(size=n_rows))
+    obs = pd.DataFrame(
+        {
+            "ward": np.where(ward, "B", "A"),
+            "smoker": np.where(smoker, "yes", "no"),
+            "drink": np.array(["tea", "wine", "unknown"])[drink],
+            "weight is missing": np.where(is_gap, "yes", "no"),
+            "clinic": np.where(ward, "south", "north"),
+        },
+        index=[f"row{i}" for i in range(n_rows)],
+    ).astype("category")
+    schema = Schema(
+        conditions=("ward",),
+        categorical_features=("smoker", "drink", "weight is missing", "clinic"),
+        gaps=(Gap(column="weight", shown_by="weight is missing", value="yes"),),
+    )
+    values = np.column_stack([size, weight]).astype(np.float32)
+    return Table(values, obs, ("size", "weight"), schema=schema, scale="standardized")

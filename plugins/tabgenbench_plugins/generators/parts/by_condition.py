@@ -44,15 +44,35 @@ class TrainingConditions:
         rows: NDArray[np.int64] = np.flatnonzero(self.group == group)
         return rows
 
-    def means(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        The mean of a condition with one training row is that row.
+        The mean of a condition with one training row is that row. With gaps, it is the mean of present cells; of all
+        cells, which then have one value, if a feature has none in the condition.
+
+        Args:
+            values: training rows, shape (n_train, n_features).
+            present: which cells have a value, likewise; None if all have one.
         """
         means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
         for k in range(len(self.labels)):
-            means[k] = values[self.rows(k)].mean(axis=0, dtype=np.float64)
+            rows = self.rows(k)
+            means[k] = values[rows].mean(axis=0, dtype=np.float64)
+            if present is not None:
+                has_value = present[rows]
+                sums = np.where(has_value, values[rows], 0.0).sum(axis=0, dtype=np.float64)
+                np.divide(sums, has_value.sum(axis=0), out=means[k], where=has_value.any(axis=0), casting="same_kind")
         return means
+
+    def category_counts(self, codes: NDArray[np.int64], n_values: int) -> NDArray[np.int64]:
+        """Return how often each condition has each value of a categorical column, shape (K, n_values).
+
+        Args:
+            codes: the column's code in each training row, shape (n_train,).
+            n_values: number of values of the column.
+        """
+        counts = np.bincount(self.group * n_values + codes, minlength=len(self.labels) * n_values)
+        return counts.reshape(len(self.labels), n_values).astype(np.int64)
 
     def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
         """Return for each requested row the training condition to use, shape (n_asked,).

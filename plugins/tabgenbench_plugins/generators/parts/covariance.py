@@ -50,6 +50,12 @@ class ShrunkCovariance:
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
         return cls(factor, shrinkage, mean_variance)
 
+    def variances(self) -> NDArray[np.float32]:
+        """Return the variance of each feature, shape (F,)."""
+        empirical = np.einsum("rf,rf->f", self.factor_RF, self.factor_RF)
+        variances: NDArray[np.float32] = (1.0 - self.shrinkage) * empirical + self.shrinkage * self.mean_variance
+        return variances
+
     def draw(self, n_rows: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """Return rows of N(0, covariance), shape (M, F): √(1 - s) e_R A + √(s m) e_F, with e standard normal."""
         n_factors, n_features = self.factor_RF.shape

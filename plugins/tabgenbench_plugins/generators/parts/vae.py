@@ -4,6 +4,9 @@ The module of the generator, `cvae`, has the reference, the figure and the loss.
 
     N rows   F features   K one-hot codes of the conditions   Z latent
 
+In a mixed table, F stands for the vector of `RowLayout`: numeric features and one-hot codes of the categories as input,
+means and logits as output.
+
 Losses and residuals of many rows are computed in chunks, without gradients.
 """
 
@@ -16,6 +19,7 @@ from torch import nn
 
 from tabgenbench_plugins.generators.parts.chunks import chunks
 from tabgenbench_plugins.generators.parts.nn import linear, mlp
+from tabgenbench_plugins.generators.parts.row_layout import RowLayout
 
 __all__ = ["ConditionalVAE", "ElboTerms"]
 
@@ -24,7 +28,8 @@ class ElboTerms(NamedTuple):
     """The two terms of the negative evidence lower bound, scalars, mean over rows.
 
     Attributes:
-        reconstruction: half the squared error, summed over features.
+        reconstruction: half the squared error, summed over present numeric cells, plus the cross-entropy of each
+            categorical feature, in nats.
         kl: divergence of the posterior from the prior, summed over latents, in nats.
     """
 
@@ -42,6 +47,7 @@ class ConditionalVAE(nn.Module):
         hidden: widths of the encoder's hidden layers; the decoder has the same in reverse order.
         generator: random generator for the initial weights.
         batch_norm: whether hidden layers have batch norm.
+        layout: which of the F columns are numeric; all by default.
     """
 
     def __init__(
@@ -53,8 +59,10 @@ class ConditionalVAE(nn.Module):
         generator: torch.Generator,
         *,
         batch_norm: bool = True,
+        layout: RowLayout | None = None,
     ) -> None:
         super().__init__()
+        self.layout = layout or RowLayout(n_features)
         self.n_latent = n_latent
         self.encoder = mlp((n_features + n_codes, *hidden), generator, batch_norm=batch_norm)
         self.to_posterior = linear(hidden[-1], 2 * n_latent, generator)
@@ -67,7 +75,7 @@ class ConditionalVAE(nn.Module):
         return mu_NZ, logvar_NZ
 
     def decode(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean of p(x | z, c), shape (N, F)."""
+        """Return the mean of p(x | z, c), in mixed tables with the logits of the categories, shape (N, F)."""
         mean_NF: torch.Tensor = self.to_mean(self.decoder(torch.cat([z_NZ, c_NK], dim=1)))
         return mean_NF
 
@@ -78,9 +86,20 @@ class ConditionalVAE(nn.Module):
         """
         mu_NZ, logvar_NZ = self.posterior(x_NF, c_NK)
         mean_NF = self.decode(reparameterise(mu_NZ, logvar_NZ, noise_NZ), c_NK)
-        reconstruction = 0.5 * nn.functional.mse_loss(mean_NF, x_NF, reduction="sum") / len(x_NF)
+        reconstruction = self.reconstruction(mean_NF, x_NF) / len(x_NF)
         kl = 0.5 * (mu_NZ.square() + logvar_NZ.exp() - 1.0 - logvar_NZ).sum() / len(x_NF)
         return ElboTerms(reconstruction, kl)
+
+    def reconstruction(self, output_NF: torch.Tensor, x_NF: torch.Tensor) -> torch.Tensor:
+        """Return the negative log-likelihood of rows without its constant, a scalar, summed over rows."""
+        numeric = slice(self.layout.n_features)
+        mean, values, present = output_NF[:, numeric], x_NF[:, numeric], self.layout.has_value(x_NF)
+        if present is not None:
+            mean, values = mean * present, values * present
+        loss = 0.5 * nn.functional.mse_loss(mean, values, reduction="sum")
+        for logits, codes in zip(self.layout.blocks(output_NF), self.layout.blocks(x_NF), strict=True):
+            loss = loss + nn.functional.cross_entropy(logits, codes, reduction="sum")
+        return loss
 
     @torch.no_grad()
     def mean_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor, *, beta: float) -> torch.Tensor:
@@ -94,17 +113,20 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the root mean squared error of each feature, shape (F,).
+        """Return the root mean squared error of each numeric feature, over present cells, shape (number of them,).
 
         Estimated with one posterior draw per row. It maximises the decoder's Gaussian likelihood.
         """
-        total_F = torch.zeros(x_NF.shape[1], device=x_NF.device)
+        numeric, present_NF = slice(self.layout.n_features), self.layout.has_value(x_NF)
+        total_F = torch.zeros(self.layout.n_features, device=x_NF.device)
         for rows in chunks(len(x_NF)):
             x, c = x_NF[rows], c_NK[rows]
             mu, logvar = self.posterior(x, c)
             noise = torch.randn(mu.shape, generator=draws, device=x.device)
-            total_F += (x - self.decode(reparameterise(mu, logvar, noise), c)).square().sum(dim=0)
-        return (total_F / len(x_NF)).sqrt()
+            errors = (x - self.decode(reparameterise(mu, logvar, noise), c))[:, numeric].square()
+            total_F += (errors if present_NF is None else errors * present_NF[rows]).sum(dim=0)
+        n_rows = len(x_NF) if present_NF is None else present_NF.sum(dim=0).clamp_min(1)
+        return (total_F / n_rows).sqrt()
 
 
 def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ class ValidationGamma:
         Raises:
             ConfigError: gamma is undefined.
         """
-        made = generator(self._noise_NZ, self._codes_NK).cpu().numpy()[:, self._varying]
+        made = generator(self._noise_NZ, self._codes_NK)[:, : len(self._varying)].cpu().numpy()[:, self._varying]
         try:
             return correlation_agreement(self._real, unit_columns(made))
         except Undefined as reason:

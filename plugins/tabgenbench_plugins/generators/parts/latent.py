@@ -1,0 +1,223 @@
+"""Categories as Gaussian scores with thresholds, for `condition-mvn`: a Gaussian copula of numbers and categories.
+
+The values of a categorical column have no order, so a column is a sequence of decisions: is it the rarest value, else
+the second rarest, and so on to the most frequent. Each decision has a latent score z ~ N(0, 1) and a threshold. A row
+of condition k whose column has none of the values 1 to r - 1 has value r where
+
+    z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
+
+The first score decides between all values beyond `MAX_SCORES`, by several thresholds. Frequencies in each condition
+are those of the training rows, as far as the scores of one column are independent. Rare values are decided first
+because most rows then reach every decision.
+
+The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. A training row does
+not show its scores, only intervals in which they lie; a decision that the row does not reach and a numeric gap are
+intervals without bounds. Scores in the middle of their intervals would weaken every correlation, so they are imputed
+by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each score from its conditional
+distribution given the rest of its row, with the precision Ω = Σ⁻¹,
+
+    z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
+
+and repeat. For two columns of two values this estimates their tetrachoric correlation.
+
+    N rows   M rows drawn   F numeric features   L latent scores   P = F + L   K conditions   V values of a column
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, cg
+from scipy.special import ndtr, ndtri
+
+from tabgenbench import ConditionCodes, Table
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
+
+__all__ = ["LatentCategories", "impute", "truncated_normal"]
+
+MAX_SCORES = 12  # of one column; its remaining values share the last score
+SWEEPS = 20  # estimates of the covariance, each from newly drawn scores
+LAST_SWEEPS = 3  # over all rows, if the others used a part of them
+CELLS = 2_000_000  # most values of the rows that the sweeps use
+RIDGE = 1e-4  # least variance of a score that the other columns do not explain
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class LatentCategories:
+    """The decisions of categorical features, fitted on training rows.
+
+    Attributes:
+        codes: the categorical features and their values.
+        order: for each feature the codes of its values, the rarest first.
+        decisions: for each feature the thresholds of its scores, each of shape (K, number of outcomes). The outcomes
+            are the next values in order; the last one, whose threshold is infinite, stands for all later values.
+    """
+
+    codes: ConditionCodes
+    order: tuple[NDArray[np.int64], ...]
+    decisions: tuple[tuple[Floats, ...], ...]
+
+    @classmethod
+    def fit(cls, train: Table, conditions: TrainingConditions) -> LatentCategories:
+        """Compute the thresholds of each feature; a table may have no categorical feature."""
+        codes = ConditionCodes.fit(train.categories)
+        codes_NC = codes.encode(train.categories)
+        order, decisions = [], []
+        for j, n_values in enumerate(codes.n_categories):
+            counts = conditions.category_counts(codes_NC[:, j], n_values)
+            order.append(np.argsort(counts.sum(axis=0), kind="stable"))
+            decisions.append(_decisions(counts[:, order[-1]]))
+        return cls(codes, tuple(order), tuple(decisions))
+
+    @property
+    def n_scores(self) -> int:
+        """Number of latent scores, L."""
+        return sum(map(len, self.decisions))
+
+    def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[Floats, ...]:
+        """Return the lower and upper ends of the intervals of all scores, each of shape (N, L)."""
+        codes_NC, n_scores = self.codes.encode(categories), self.n_scores
+        lower, upper = np.full((len(group), n_scores), -np.inf), np.full((len(group), n_scores), np.inf)
+        column = 0
+        for j, (order, decisions) in enumerate(zip(self.order, self.decisions, strict=True)):
+            rank, start = np.argsort(order)[codes_NC[:, j]], 0
+            for thresholds in decisions:
+                reached, last = np.flatnonzero(rank >= start), thresholds.shape[1] - 1
+                outcome = np.minimum(rank[reached] - start, last)
+                below = np.column_stack([np.full(len(thresholds), -np.inf), thresholds])
+                lower[reached, column] = below[group[reached], outcome]
+                upper[reached, column] = thresholds[group[reached], outcome]
+                start, column = start + last, column + 1
+        return lower, upper
+
+    def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
+        """Return the categories that scores of variance 1 decide.
+
+        Args:
+            z_ML: the scores.
+            asked: the condition of each row, shape (M,).
+        """
+        codes_MC = np.empty((len(z_ML), len(self.order)), dtype=np.int64)
+        for k in np.unique(asked):
+            rows, column = np.flatnonzero(asked == k), 0
+            for j, (order, decisions) in enumerate(zip(self.order, self.decisions, strict=True)):
+                rank, start = np.zeros(len(rows), dtype=np.int64), 0
+                for thresholds in decisions:
+                    outcome = np.searchsorted(thresholds[k], z_ML[rows, column])
+                    rank = np.where(rank == start, start + outcome, rank)  # a lower rank is decided already
+                    start, column = start + thresholds.shape[1] - 1, column + 1
+                codes_MC[rows, j] = order[rank]
+        return self.codes.decode(codes_MC)
+
+
+def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
+    """Return the thresholds of each score of a column, from the counts of its values by rank."""
+    n_values, start = counts_KV.shape[1], 0
+    n_scores = max(1, min(n_values - 1, MAX_SCORES))
+    decisions = []
+    for n_decided in (n_values - n_scores, *[1] * (n_scores - 1)):
+        remaining = counts_KV[:, start:]
+        shares = remaining.cumsum(axis=1)[:, : n_decided + 1] / np.maximum(1, remaining.sum(axis=1, keepdims=True))
+        shares[:, -1] = 1.0  # a later value, also where no row of the condition reaches the decision
+        decisions.append(np.asarray(ndtri(shares)))
+        start += n_decided
+    return tuple(decisions)
+
+
+def impute(
+    x_NP: NDArray[np.float32],
+    hidden: list[int],
+    bounds: tuple[Floats, ...],
+    degrees_of_freedom: int,
+    rng: np.random.Generator,
+) -> ShrunkCovariance:
+    """Return the covariance of rows of which some columns are known by intervals alone.
+
+    Args:
+        x_NP: residuals of rows; hidden columns are overwritten by imputed values.
+        hidden: positions of the hidden columns.
+        bounds: lower and upper ends of their intervals, each of shape (N, len(hidden)). Where both are equal the value
+            is known.
+        degrees_of_freedom: as for `ShrunkCovariance.fit`.
+        rng: draws the values.
+    """
+    n_rows, n_sample = len(x_NP), min(len(x_NP), max(1000, CELLS // x_NP.shape[1]))
+    for i, column in enumerate(hidden):
+        x_NP[:, column] = truncated_normal(bounds[0][:, i], bounds[1][:, i], rng)
+    scores = [column for i, column in enumerate(hidden) if not (bounds[0][:, i] == bounds[1][:, i]).any()]
+    rows = np.sort(rng.permutation(n_rows)[:n_sample])
+    part, ends = x_NP[rows], tuple(end[rows] for end in bounds)
+    freedom = max(1, round(degrees_of_freedom * n_sample / n_rows))
+    for _ in range(SWEEPS):
+        _sweep(part, hidden, ends, _estimate(part, scores, freedom), rng)
+    if n_sample < n_rows:
+        estimate = _estimate(part, scores, freedom)
+        for _ in range(LAST_SWEEPS):
+            _sweep(x_NP, hidden, bounds, estimate, rng)
+        part = x_NP
+    return ShrunkCovariance.fit(_standardised(part, scores), degrees_of_freedom)
+
+
+def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
+    """Return the covariance for the next sweep.
+
+    Each sweep would shrink imputed values again, so the shrinkage is at most P / N, as much as Gaussian rows need.
+    """
+    found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
+    return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
+
+
+def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
+    """Return rows whose scores have mean 0 and variance 1, without which unbounded scores would drift."""
+    x_NP = x_NP.copy()
+    for column in columns:
+        values = x_NP[:, column] - x_NP[:, column].mean()
+        x_NP[:, column] = values / max(float(values.std()), 1e-6)
+    return x_NP
+
+
+def _sweep(
+    x_NP: NDArray[np.float32],
+    hidden: list[int],
+    bounds: tuple[Floats, ...],
+    covariance: ShrunkCovariance,
+    rng: np.random.Generator,
+) -> None:
+    """Draw each hidden column given the others, in place."""
+    for i, column in enumerate(hidden):
+        weights, variance = _regression(covariance, column)
+        mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)
+        lower, upper = ((end[:, i] - mean) / sd for end in bounds)
+        x_NP[:, column] = mean + sd * truncated_normal(lower, upper, rng)
+
+
+def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.float32], float]:
+    """Return the weights that predict a column from the others (0 for itself), and the variance that remains.
+
+    Solves Σ ω = e by conjugate gradients, without forming Σ.
+    """
+    factor, n = covariance.factor_RF.astype(np.float64), covariance.factor_RF.shape[1]
+    share, ridge = 1.0 - covariance.shrinkage, covariance.shrinkage * covariance.mean_variance + RIDGE
+    unit = np.zeros(n)
+    unit[column] = 1.0
+    sigma = LinearOperator((n, n), matvec=lambda v: share * (factor.T @ (factor @ v)) + ridge * v, dtype=np.float64)
+    omega = cg(sigma, unit, rtol=1e-4, maxiter=200)[0]
+    weights = -omega / omega[column]
+    weights[column] = 0.0
+    return weights.astype(np.float32), float(1.0 / omega[column])
+
+
+def truncated_normal(lower: Floats, upper: Floats, rng: np.random.Generator) -> Floats:
+    """Return draws from N(0, 1) within intervals, by the inverse of Φ on the side of its smaller tail."""
+    flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
+    low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
+    p, q = ndtr(low), ndtr(high)
+    drawn = ndtri(p + (q - p) * np.maximum(rng.random(len(low)), 1e-12))
+    drawn = np.clip(np.where(q > 0, drawn, high), low, high)  # beyond 38 standard deviations Φ is 0
+    return np.where(flip, -drawn, drawn)
