@@ -1,7 +1,7 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
 Error messages name the file, the column and the row. The texts of `MISSING` are missing values in every column. Any
-other text in a column of numbers is kept, for the caller to refuse.
+other text in a column of numbers is kept, for the caller to refuse. Blanks that follow each delimiter are removed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import pandas as pd
 from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
+    "BLANKS",
     "ID_NAMES",
     "LEADING_ZEROS",
     "MISSING",
@@ -37,7 +38,8 @@ DELIMITERS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 TABLE_SUFFIXES = (*DELIMITERS, *(suffix + ".gz" for suffix in DELIMITERS), ".parquet", ".h5ad")
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A")
 LEADING_ZEROS = "leading zeros"  # key in the attributes of a frame: columns of numbers of which some begin with 0
-LOOKED_AT = 1_000  # rows that are searched for leading zeros
+BLANKS = "blanks"  # key in the attributes of a frame: whether blanks before the values were removed
+LOOKED_AT = 1_000  # rows that are searched for leading zeros and leading blanks
 ID_NAMES = frozenset({"", "id", "index", "sample", "sample_id", "sampleid", "barcode", "row", "row_id"})
 
 
@@ -142,17 +144,30 @@ def _read_text(
         "na_values": [*MISSING, *missing],
     }
     kept = dict.fromkeys(kept_as_text, str)
-    frame: pd.DataFrame = pd.read_csv(path, dtype=kept, float_precision="round_trip", low_memory=False, **common)
     first = pd.read_csv(path, dtype=str, nrows=LOOKED_AT, **common)
+    is_spaced = _begin_with_blanks(first)
+    if is_spaced:
+        common["skipinitialspace"] = True
+    frame: pd.DataFrame = pd.read_csv(path, dtype=kept, float_precision="round_trip", low_memory=False, **common)
     whole = [j for j in frame.columns if pd.api.types.is_integer_dtype(frame[j])]
     zeros = [names[j] for j in whole if first[j].str.match(r"0\d").any()]
     frame.columns = pd.Index(names, dtype=object)
-    frame.attrs[LEADING_ZEROS] = zeros
+    frame.attrs |= {LEADING_ZEROS: zeros, BLANKS: is_spaced}
     return frame
 
 
+def _begin_with_blanks(first: pd.DataFrame) -> bool:
+    """Return whether every value of some column begins with a blank, as where a blank follows each comma.
+
+    Such a blank means nothing: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a missing value.
+    """
+    row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
+    candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]
+    return any(first[name].dropna().str.startswith(" ").all() for name in candidates)
+
+
 def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], int]:
-    """Return the column names and the number of header lines.
+    """Return the column names, without blanks that follow each delimiter, and the number of header lines.
 
     If the first row has one cell more than there are names, the column of ids has no name.
     """
@@ -161,6 +176,8 @@ def _column_names(path: Path, suffix: str, delimiter: str) -> tuple[list[str], i
         names = next(reader, [])
         lines = reader.line_num
         first = next(reader, [])
+    if len(names) > 1 and all(name.startswith(" ") for name in names[1:]):
+        names = [name.strip() for name in names]
     if not any(name.strip() for name in names):
         raise DataError(f"{path}: the first line is empty, expected column names")
     if len(first) == len(names) + 1:

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.frame_file import LEADING_ZEROS, is_text
+from tabgenbench.data.frame_file import BLANKS, LEADING_ZEROS, is_text
 from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table_file import numeric_problem
@@ -116,7 +116,8 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     schema = with_gaps(kept, schema, where)
     ids = _ids(frame)
     note = _note(found, said, schema, ids=ids[0].name if ids else None, n_rows=(n_rows, len(kept)))
-    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", note) if part)
+    blanks = "blanks before values removed" if frame.attrs.get(BLANKS) else ""
+    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", blanks, note) if part)
     return Roles(kept, schema, Layout(columns=(*ids, *found.columns.values())), note)
 
 
@@ -182,7 +183,8 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
     if name in (said.conditions or ()):
         return one.model_copy(update={"role": "condition"})
     constant = _constant(column)
-    if said.conditions is None and constant is None and _is_condition(column, name, kind):
+    is_free = said.conditions is None and name not in said.categorical_features
+    if is_free and constant is None and _is_condition(column, name, kind):
         return one.model_copy(update={"role": "condition", "guess": f"named {name}; conditions=[...] overrides it"})
     if kind == "empty":
         return one.model_copy(update={"role": "left out", "guess": "has no value", "constant": ""})
