@@ -75,7 +75,8 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
     """Return the fields of a card, with the given fields in their place.
 
     The given fields win where both assign a role to a column: ``conditions=[income]`` needs no change of a card that
-    lists ``income`` as a categorical feature, and ``ignore=[income]`` none of a card that lists it as a target.
+    lists ``income`` as a categorical feature, and ``ignore=[income]`` none of a card that lists it as a target. Columns
+    to ignore are added to those of the card; ``ignore=[]`` ignores none.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}
@@ -89,11 +90,14 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
     }
     fields = dict(card)
     for key, names in lost.items():
-        if isinstance(fields.get(key), list | tuple):
-            fields[key] = [name for name in fields[key] if name not in names]
+        listed = [fields[key]] if isinstance(fields.get(key), str) else fields.get(key)
+        if isinstance(listed, list | tuple):  # other types are refused later, with the key
+            fields[key] = [name for name in listed if name not in names]
     for key in ("batch", "group"):
-        if fields.get(key) in gone | made:
+        if isinstance(fields.get(key), str) and fields[key] in gone | made:
             del fields[key]
     if isinstance(fields.get("date_formats"), dict):
         fields["date_formats"] = {name: form for name, form in fields["date_formats"].items() if name not in gone}
+    if said.get("ignore") and isinstance(fields.get("ignore"), list):
+        said["ignore"] = (*fields["ignore"], *said["ignore"])
     return fields | said
