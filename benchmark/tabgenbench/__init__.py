@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from tabgenbench.options import Options
     from tabgenbench.records import Card, CellRecord, Fallback, Problem, ScoreSpec
     from tabgenbench.registry.events import ObservedCell, ObservedRun
+    from tabgenbench.registry.file_card import FileOptions
     from tabgenbench.registry.file_source import FileSource
     from tabgenbench.registry.manager import Plugins
     from tabgenbench.registry.memory_source import MemorySource
@@ -69,6 +70,7 @@ __all__ = [
     "Fallback",
     "FetchProgress",
     "Fetchable",
+    "FileOptions",
     "FileSource",
     "FileStatus",
     "FitContext",
@@ -157,6 +159,7 @@ _HOMES = {
     "interfaces.report": ("Board", "Report"),
     "options": ("Options",),
     "records": ("Card", "CellRecord", "Fallback", "Problem", "ScoreSpec"),
+    "registry.file_card": ("FileOptions",),
     "registry.file_source": ("FileSource",),
     "registry.events": ("ObservedCell", "ObservedRun"),
     "registry.manager": ("Plugins",),

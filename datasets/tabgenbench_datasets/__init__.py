@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from tabgenbench import Lazy, hookimpl
 
+_TABLES = "tabgenbench_datasets.pinned_tables"
+
 
 @hookimpl
 def register_datasets() -> list[Lazy]:
     """Register the dataset sources."""
     return [
+        Lazy("adult", f"{_TABLES}:Adult", "US census of 1994: 32,561 persons, mixed, target income"),
+        Lazy("credit", f"{_TABLES}:Credit", "German credits: 1,000 rows, mixed, target default"),
+        Lazy("insurance", f"{_TABLES}:Insurance", "medical charges of 1,338 insured persons, mixed, target charges"),
+        Lazy("mushrooms", f"{_TABLES}:Mushrooms", "8,124 mushrooms, categories alone, target type"),
         Lazy("rnaseqdb", "tabgenbench_datasets.rnaseqdb:RNAseqDB", "bulk RNA-seq of GTEx and TCGA, 15 tissues"),
+        Lazy(
+            "simulated-clinic",
+            "tabgenbench_datasets.simulated_clinic:SimulatedClinic",
+            "patients of a clinic simulated from a stated model: mixed, with dates and gaps, offline",
+        ),
         Lazy(
             "simulated-tissues",
             "tabgenbench_datasets.simulated_tissues:SimulatedTissues",
             "expression simulated from a stated model, offline",
         ),
+        Lazy("snsdata", f"{_TABLES}:SNSData", "profiles of 30,000 pupils, whole numbers with gaps"),
         Lazy("wdbc", "tabgenbench_datasets.wdbc:WDBC", "Wisconsin breast-cancer table (569 x 30), offline"),
     ]
 
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the control that samples from the model of the simulation."""
-    summary = "control: the simulation's own model (simulated-tissues only)"
+    """Register the control that samples from the model of a simulation."""
+    summary = "control: the simulation's own model (simulated-tissues and simulated-clinic)"
     return [Lazy("truth", "tabgenbench_datasets.truth:Truth", summary)]

@@ -21,8 +21,9 @@ import httpx
 
 from tabgenbench import DataError, FetchProgress, FileStatus
 
-__all__ = ["Downloader", "PinnedFile", "blob_sha1", "data_root", "file_status"]
+__all__ = ["Downloader", "PinnedFile", "blob_sha1", "data_root", "file_status", "public_url", "read_pinned"]
 
+PUBLIC_URL = "https://raw.githubusercontent.com"
 CHUNK = 1 << 18  # bytes read at a time: 256 KiB
 OnProgress: TypeAlias = Callable[[FetchProgress], None]
 RETRIED = frozenset({408, 416, 425, 429, 500, 502, 503, 504})
@@ -63,6 +64,11 @@ def data_root(data_dir: Path | None) -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "tabgenbench"
 
 
+def public_url(variable: str) -> str:
+    """Return the address of GitHub's raw files, or of the mirror that an environment variable names."""
+    return os.environ.get(variable, PUBLIC_URL).rstrip("/")
+
+
 def blob_sha1(content: bytes) -> str:
     r"""Return the git blob SHA-1 of a file's content: the hash of ``blob <bytes>\0`` and the content, in hex.
 
@@ -85,6 +91,27 @@ def file_status(file: PinnedFile, root: Path) -> FileStatus:
         return FileStatus(file.path, "ok")
     size = path.stat().st_size
     return FileStatus(file.path, "wrong", f"git blob SHA-1 {got} of its {size:,} bytes, expected {file.blob}")
+
+
+def read_pinned(path: Path, blob: str, fix: str) -> bytes:
+    """Return a file's bytes after verifying their git blob SHA-1.
+
+    Args:
+        path: the file.
+        blob: its pinned hash.
+        fix: what to do about a wrong file, for the message.
+
+    Raises:
+        DataError: the file cannot be read or has another hash; the message names both.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {fix}") from None
+    got = blob_sha1(content)
+    if got != blob:
+        raise DataError(f"{path}: git blob SHA-1 {got} of its {len(content):,} bytes, expected {blob}; {fix}")
+    return content
 
 
 @dataclass(frozen=True, kw_only=True)

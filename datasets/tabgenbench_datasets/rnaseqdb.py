@@ -28,7 +28,7 @@ from tabgenbench import (
     describe_table,
     load_card,
 )
-from tabgenbench_datasets.fetching import Downloader, PinnedFile, data_root, file_status
+from tabgenbench_datasets.fetching import Downloader, PinnedFile, data_root, file_status, read_pinned
 from tabgenbench_datasets.rnaseqdb_files import (
     FIX,
     EsophagusSite,
@@ -38,7 +38,6 @@ from tabgenbench_datasets.rnaseqdb_files import (
     donor_of,
     load_manifest,
     read_landmark_symbols,
-    read_pinned,
     study_and_source,
     tissue_of,
 )
@@ -125,7 +124,7 @@ class RNAseqDB(DatasetSource):
         """
         used = [*self._present(), *([self._landmark()] if self.options.genes == "landmark" else [])]
         for file in used:
-            read_pinned(self.root / file.path, file.blob)
+            read_pinned(self.root / file.path, file.blob, FIX)
         facts = [self.name, self.config.model_dump(), [(file.path, file.blob) for file in used]]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import tomllib
 import zlib
 from collections.abc import Collection, Iterable, Sequence
@@ -22,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench import DataError
-from tabgenbench_datasets.fetching import PinnedFile, blob_sha1
+from tabgenbench_datasets.fetching import PinnedFile, public_url, read_pinned
 
 __all__ = [
     "EsophagusSite",
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 URL_VARIABLE = "TABGENBENCH_RNASEQDB_URL"
-PUBLIC_URL = "https://raw.githubusercontent.com"
 FIX = "run: tabgenbench dataset fetch rnaseqdb"
 N_LEADING = 2  # columns before the samples: symbol and Entrez id
 
@@ -83,7 +81,7 @@ def load_manifest() -> Manifest:
     """Read the pinned files; ``$TABGENBENCH_RNASEQDB_URL`` replaces https://raw.githubusercontent.com."""
     text = files("tabgenbench_datasets").joinpath("cards", "rnaseqdb_files.toml").read_text(encoding="utf-8")
     pins = tomllib.loads(text)
-    base = os.environ.get(URL_VARIABLE, PUBLIC_URL).rstrip("/")
+    base = public_url(URL_VARIABLE)
 
     def pinned(part: str, here: str) -> list[PinnedFile]:
         there = f"{base}/{pins[part]['repository']}/{pins[part]['commit']}/{pins[part]['folder']}"
@@ -145,7 +143,7 @@ class ExpressionFile:
         Raises:
             DataError: the file cannot be read, has a wrong hash, or is not a table of genes.
         """
-        content = gunzip(read_pinned(path, blob), path)
+        content = gunzip(read_pinned(path, blob, FIX), path)
         header, _, body = content.partition(b"\n")
         names = header.decode("ascii", errors="replace").rstrip("\r").split("\t")
         if names[:N_LEADING] != ["Hugo_Symbol", "Entrez_Gene_Id"] or len(names) == N_LEADING:
@@ -212,7 +210,7 @@ def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
     Raises:
         DataError: the file cannot be read, its hash is wrong, or it lacks a column.
     """
-    lines = read_pinned(path, blob).decode("utf-8", errors="replace").split("\n")
+    lines = read_pinned(path, blob, FIX).decode("utf-8", errors="replace").split("\n")
     names = lines[2].rstrip("\r").split("\t") if len(lines) > 2 else []
     for column in ("pr_gene_symbol", "pr_is_lmark"):
         if column not in names:
@@ -220,22 +218,6 @@ def read_landmark_symbols(path: Path, blob: str) -> frozenset[str]:
     symbol, flag = names.index("pr_gene_symbol"), names.index("pr_is_lmark")
     rows = [line.split("\t", max(symbol, flag) + 1) for line in lines[3:] if line]
     return frozenset(row[symbol] for row in rows if len(row) > max(symbol, flag) and row[flag] == "1")
-
-
-def read_pinned(path: Path, blob: str) -> bytes:
-    """Return a file's bytes after verifying their git blob SHA-1.
-
-    Raises:
-        DataError: the file cannot be read or has another hash; the message names both.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}); {FIX}") from None
-    got = blob_sha1(content)
-    if got != blob:
-        raise DataError(f"{path}: git blob SHA-1 {got} of its {len(content):,} bytes, expected {blob}; {FIX}")
-    return content
 
 
 def gunzip(content: bytes, path: Path) -> bytes:

@@ -1,7 +1,7 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
 Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any
-other text in a column of numbers is kept, for the caller to refuse.
+other text in a column of numbers is kept, for the caller to refuse. Blanks that follow each delimiter are removed.
 """
 
 from __future__ import annotations

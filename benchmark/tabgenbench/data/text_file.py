@@ -17,11 +17,12 @@ import pandas as pd
 from tabgenbench.data.column_names import is_id_name, is_number, match_columns
 from tabgenbench.errors import DataError
 
-__all__ = ["LEADING_ZEROS", "MISSING", "read_text"]
+__all__ = ["BLANKS", "LEADING_ZEROS", "MISSING", "read_text"]
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A")  # missing values in every column
 LEADING_ZEROS = "leading zeros"  # key in the attributes of a frame: columns of numbers of which some begin with 0
-LOOKED_AT = 1_000  # rows that are searched for leading zeros
+BLANKS = "blanks"  # key in the attributes of a frame: whether blanks before the values were removed
+LOOKED_AT = 1_000  # rows that are searched for leading zeros and leading blanks
 
 DELIMITER_NAMES = {";": "';'", "\t": "tabs", ",": "','", "|": "'|'"}
 FORMATS = {  # of files that are no text, by their first bytes
@@ -69,6 +70,10 @@ def read_text(
         "na_values": [*MISSING, *missing],
     }
     kinds = dict.fromkeys(kept_as_text, str)
+    first = pd.read_csv(path, dtype=str, nrows=LOOKED_AT, **common)
+    is_spaced = _begin_with_blanks(first)
+    if is_spaced:
+        common["skipinitialspace"] = True
     frame: pd.DataFrame = pd.read_csv(path, dtype=kinds, float_precision="round_trip", low_memory=False, **common)
     infinite = [j for j, kind in enumerate(frame.dtypes) if kind.kind == "f" and np.isinf(frame[j].to_numpy()).any()]
     if infinite:
@@ -76,13 +81,22 @@ def read_text(
         for j in infinite:
             if written[j][np.isinf(frame[j])].map(is_number).any():  # 1e999 is too large; it must not pass as infinity
                 frame[j] = written[j]
-    first = pd.read_csv(path, dtype=str, nrows=LOOKED_AT, **common)
     whole = [j for j in frame.columns if pd.api.types.is_integer_dtype(frame[j])]
     zeros = [names[j] for j in whole if first[j].str.match(r"0\d").any()]
     frame.columns = pd.Index(names, dtype=object)
-    frame.attrs[LEADING_ZEROS] = zeros
+    frame.attrs |= {LEADING_ZEROS: zeros, BLANKS: is_spaced}
     _check_header(frame, path)
     return frame
+
+
+def _begin_with_blanks(first: pd.DataFrame) -> bool:
+    """Return whether every value of some column begins with a blank, as where a blank follows each comma.
+
+    Such a blank means nothing: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a missing value.
+    """
+    row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
+    candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]
+    return any(first[name].dropna().str.startswith(" ").all() for name in candidates)
 
 
 def _form(path: Path) -> tuple[bool, str]:
@@ -112,7 +126,7 @@ def _open(path: Path, *, compressed: bool, encoding: str) -> IO[str]:
 
 
 def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str) -> tuple[list[str], int]:
-    """Return the column names and the number of header lines.
+    """Return the column names, without blanks that follow each delimiter, and the number of header lines.
 
     If the first row has one cell more than there are names, the column of ids has no name.
     """
@@ -121,6 +135,8 @@ def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str
         names = next(reader, [])
         lines = reader.line_num
         first = next(reader, [])
+    if len(names) > 1 and all(name.startswith(" ") for name in names[1:]):
+        names = [name.strip() for name in names]
     if not any(name.strip() for name in names):
         raise DataError(f"{path}: the first line is empty, expected column names")
     if len(names) == 1 or len(first) not in (len(names), len(names) + 1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -9,13 +10,13 @@ from pydantic import Field, field_validator
 from tabgenbench.data.table import Scale
 from tabgenbench.options import Options
 
-__all__ = ["DESCRIPTIVE", "FileCard"]
+__all__ = ["DESCRIPTIVE", "FileCard", "FileOptions", "override"]
 
-DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file"}
+DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file", "metadata"}
 
 
-class FileCard(Options):
-    """Fields of a card, which the command line can override."""
+class _Description(Options):
+    """What a table is and where it is."""
 
     name: str = Field("", description="name of the dataset; the card's or file's stem by default")
     title: str = Field("", description="title for readers; the name by default")
@@ -24,6 +25,12 @@ class FileCard(Options):
     licence: str = Field("", description="licence of the data")
     url: str = Field("", description="web page of the data")
     file: str = Field("", description="the CSV, TSV, Parquet or h5ad file, relative to the card")
+    metadata: str = Field("", description="SDV metadata JSON with the kinds of the columns, relative to the table")
+
+
+class FileOptions(Options):
+    """How a table is read: roles of its columns, missing values, scale."""
+
     id: str | None = Field(None, description="column of sample ids")
     conditions: tuple[str, ...] | None = Field(
         None, description="columns that the generator receives for sampling; default: columns with a name such as label"
@@ -59,3 +66,39 @@ class FileCard(Options):
         """Return the columns that contain labels, even if the labels look like numbers."""
         names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
         return tuple(name for name in names if name is not None)
+
+
+class FileCard(FileOptions, _Description):
+    """Fields of a card, which the command line can override."""
+
+
+def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
+    """Return the fields of a card, with the given fields in their place.
+
+    The given fields win where both assign a role to a column: ``conditions=[income]`` needs no change of a card that
+    lists ``income`` as a categorical feature, and ``ignore=[income]`` none of a card that lists it as a target. Columns
+    to ignore are added to those of the card; ``ignore=[]`` ignores none.
+    """
+    said = given.model_dump(exclude_unset=True)
+    gone = {*(said.get("ignore") or ()), said.get("id")} - {None}
+    labels = {*(said.get("conditions") or ()), said.get("batch"), said.get("group")} - {None}
+    made = {*(said.get("categorical_features") or ())}
+    lost = {
+        "conditions": gone | made,
+        "targets": gone,
+        "categorical_features": gone | labels,
+        "ignore": labels | made | {said.get("id")},
+    }
+    fields = dict(card)
+    for key, names in lost.items():
+        listed = [fields[key]] if isinstance(fields.get(key), str) else fields.get(key)
+        if isinstance(listed, list | tuple):  # other types are refused later, with the key
+            fields[key] = [name for name in listed if name not in names]
+    for key in ("batch", "group"):
+        if isinstance(fields.get(key), str) and fields[key] in gone | made:
+            del fields[key]
+    if isinstance(fields.get("date_formats"), dict):
+        fields["date_formats"] = {name: form for name, form in fields["date_formats"].items() if name not in gone}
+    if said.get("ignore") and isinstance(fields.get("ignore"), list):
+        said["ignore"] = (*fields["ignore"], *said["ignore"])
+    return fields | said

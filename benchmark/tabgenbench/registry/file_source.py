@@ -1,6 +1,7 @@
 """A dataset from a user's file, given by the path of the table or of a card.
 
-A card is a TOML file with the fields of `FileCard`. Missing fields are inferred from the file:
+A card is a TOML file with the fields of `FileCard`, or a metadata JSON of SDV. Missing fields are inferred from the
+file:
 
 * the sample ids are the first column if it has no name, has a name in `ID_NAMES` (``id``, ``sample``), or contains
   unique text; else rows are numbered from 1;
@@ -17,7 +18,7 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 
@@ -31,10 +32,14 @@ from tabgenbench.data.table_file import read_frame, read_h5ad, table_from_adata,
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
 from tabgenbench.options import Options, make_options
-from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard
+from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard, override
+from tabgenbench.registry.keys import code_hash
 from tabgenbench.registry.roles import find_roles, named_roles
+from tabgenbench.registry.sdv_metadata import read_sdv_metadata
 
 __all__ = ["FileSource", "looks_like_file", "refuse_transpose", "says_roles", "source_of", "table_of_frame"]
+
+CARD_SUFFIXES = (".toml", ".json")
 
 
 def looks_like_file(text: str) -> bool:
@@ -44,7 +49,8 @@ def looks_like_file(text: str) -> bool:
     (True, True, False)
     """
     return any(
-        "/" in part or part.lower().endswith((".toml", *TABLE_SUFFIXES)) for part in (text, text.partition(":")[0])
+        "/" in part or part.lower().endswith((*CARD_SUFFIXES, *TABLE_SUFFIXES))
+        for part in (text, text.partition(":")[0])
     )
 
 
@@ -53,7 +59,8 @@ class FileSource(DatasetSource):
 
     Args:
         config: options from the command line or a suite, which override the card.
-        path: the card or the file itself.
+        path: the card (TOML, or a metadata JSON of SDV) or the table itself.
+        card: fields of the card of a table; for the sources of a package, which have cards of their own.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -63,11 +70,11 @@ class FileSource(DatasetSource):
     class Config(FileCard):
         """Fields of a card, set on the command line or in a suite."""
 
-    def __init__(self, config: Options | None = None, *, path: Path) -> None:
+    def __init__(self, config: Options | None = None, *, path: Path, card: Mapping[str, Any] | None = None) -> None:
         super().__init__(config)
-        said = _read_card(path) if path.suffix.lower() == ".toml" else {"file": path.name}
-        said |= self.config.model_dump(exclude_unset=True)
-        self.settings = make_options(FileCard, said, where=str(path))
+        given = cast(FileCard, self.config)
+        fields = {**_read_card(path, given), **(card or {})}
+        self.settings = make_options(FileCard, override(fields, given), where=str(path))
         if not self.settings.file:
             raise DataError(f'{path}: the card names no file, expected file = "table.csv"; add it')
         self.path = path.parent / Path(self.settings.file).expanduser()
@@ -93,10 +100,15 @@ class FileSource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the card, the options and the bytes of the file."""
+        """Return a hash of the card, the options, the bytes of the file and the code that reads it.
+
+        The sources of other packages read their files with this class, and the hash of their code covers their package
+        alone.
+        """
         facts = [
+            code_hash(__name__),
             self.name,
-            self.settings.model_dump_json(exclude={"file"}),
+            self.settings.model_dump_json(exclude={"file", "metadata"}),
             suffix_of(self.path),
             file_digest(self.path),
         ]
@@ -114,7 +126,7 @@ class FileSource(DatasetSource):
             source = self._source(note)
             table = table_from_adata(adata, path, schema=schema, scale=said.scale, log2p1=said.log2p1, source=source)
             return with_findings(table, where=path)
-        frame = read_frame(path, ids=said.id, text=said.named(), missing=said.missing_values)
+        frame = read_frame(path, ids=said.id, text=(*said.named(), *said.date_formats), missing=said.missing_values)
         return table_of_frame(frame, said, (self.name, path.name), where=path)
 
     def _source(self, note: str) -> Source:
@@ -169,7 +181,23 @@ def says_roles(adata: Any, said: FileCard) -> bool:
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 
-def _read_card(path: Path) -> dict[str, Any]:
+def _read_card(path: Path, given: FileCard) -> dict[str, Any]:
+    """Return the fields of a card or, for the path of a table, of its metadata."""
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        name, fields = read_sdv_metadata(path)
+        if not (name or given.file):
+            raise DataError(f"{path}: does not name its table; run with {path.name}:file=table.csv")
+        return fields | ({"name": name, "file": f"{name}.csv"} if name else {})
+    fields = _read_toml(path) if suffix == ".toml" else {"file": path.name}
+    metadata = given.metadata or fields.get("metadata")
+    if not metadata:
+        return fields
+    _, kinds = read_sdv_metadata(path.parent / Path(str(metadata)).expanduser())
+    return override(kinds, make_options(FileCard, fields, where=str(path)))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

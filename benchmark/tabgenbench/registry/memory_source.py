@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,9 +17,10 @@ from tabgenbench.data.table_file import table_from_adata
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
 from tabgenbench.options import make_options
-from tabgenbench.registry.file_card import FileCard
+from tabgenbench.registry.file_card import FileCard, override
 from tabgenbench.registry.file_source import refuse_transpose, says_roles, source_of, table_of_frame
 from tabgenbench.registry.roles import named_roles
+from tabgenbench.registry.sdv_metadata import read_sdv_metadata
 
 __all__ = ["MemorySource"]
 
@@ -33,7 +35,7 @@ class MemorySource(DatasetSource):
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
         name: name of the dataset on boards.
         said: fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
-            ``log2p1``, ``title``, ``summary`` and so on.
+            ``log2p1``, ``title``, ``summary``, ``metadata`` (path of a metadata JSON of SDV) and so on.
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.
@@ -50,6 +52,9 @@ class MemorySource(DatasetSource):
             raise ConfigError(f"{where}: unknown option 'file'; pass the path instead of the data")
         self.data = data
         self.settings = make_options(FileCard, {**said, "name": name}, where=where)
+        if self.settings.metadata:
+            _, kinds = read_sdv_metadata(Path(self.settings.metadata).expanduser())
+            self.settings = make_options(FileCard, override(kinds, self.settings), where=where)
         vars(self)["name"] = name  # the name belongs to the instance, not to the class
 
     @property

@@ -29,7 +29,7 @@ from tabgenbench.data.frame_file import is_text
 from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table_file import numeric_problem
-from tabgenbench.data.text_file import LEADING_ZEROS
+from tabgenbench.data.text_file import BLANKS, LEADING_ZEROS
 from tabgenbench.data.typed_columns import date_feature, find_date_format, is_whole, labels_of
 from tabgenbench.errors import DataError, did_you_mean
 from tabgenbench.registry.file_card import FileCard
@@ -117,7 +117,8 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     schema = with_gaps(kept, schema, where)
     ids = _ids(frame)
     note = _note(found, said, schema, ids=ids[0].name if ids else None, n_rows=(n_rows, len(kept)))
-    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", note) if part)
+    blanks = "blanks before values removed" if frame.attrs.get(BLANKS) else ""
+    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", blanks, note) if part)
     return Roles(kept, schema, Layout(columns=(*ids, *found.columns.values())), note)
 
 
@@ -185,7 +186,8 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
     if name in (said.conditions or ()):
         return one.model_copy(update={"role": "condition"})
     constant = _constant(column)
-    if said.conditions is None and constant is None and _is_condition(column, name, kind):
+    is_free = said.conditions is None and name not in said.categorical_features
+    if is_free and constant is None and _is_condition(column, name, kind):
         return one.model_copy(update={"role": "condition", "guess": f"named {name}; conditions=[...] overrides it"})
     if kind == "empty":
         return one.model_copy(update={"role": "left out", "guess": "has no value", "constant": ""})

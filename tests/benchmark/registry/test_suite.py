@@ -31,7 +31,7 @@ def test_the_suite_of_the_first_run_has_every_model_and_both_families_of_metrics
     assert {"gamma", "gamma-within", "gamma-by-condition", "pca-separability", "umap-separability"} <= {
         choice.name for choice in suite.metrics
     }
-    assert [choice.name for choice in suite.datasets] == ["simulated-tissues", "wdbc"]
+    assert [choice.name for choice in suite.datasets] == ["simulated-tissues", "wdbc", "simulated-clinic"]
     # The options of the old suite: its cells and their scores are unchanged.
     assert suite.generators[0].options == {"epochs": 40, "learning_rate": 0.001}
     assert (suite.splits, suite.seeds, suite.draws) == (3, 1, 2)
