@@ -18,14 +18,28 @@ epochs are trained, and early stopping uses only validation rows.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field, PositiveInt
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
+from tabgenbench import (
+    Card,
+    ConditionCodes,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    load_arrays,
+    save_arrays,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.chunks import CHUNK, chunks
+from tabgenbench_plugins.generators.parts.saved import conditions_from, conditions_to
 from tabgenbench_plugins.generators.parts.wgan_shapes import parameter_count
 
 if TYPE_CHECKING:
@@ -214,3 +228,23 @@ class WGANGP(Generator):
                 z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
                 out_NF[rows] = self._generator(z_NZ, c_NK).cpu()
         return self._template.like(out_NF.numpy(), conditions)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights of the generator network and the conditions; the critic is not needed to sample."""
+        save_arrays(folder, {"values": self._generator.values}, conditions_to(self._conditions))
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> WGANGP:
+        """Return a generator with the saved weights."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP
+
+        arrays, facts = load_arrays(folder)
+        made = cls(config)
+        made._template, made._conditions = template, conditions_from(facts)
+        made._codes = ConditionCodes.fit(made._conditions.frame)
+        sizes = made.config.latent, template.n_features, made.config.hidden, made._codes.n_categories
+        made._generator = ConditionalMLP(*sizes, torch.Generator(), device=device)
+        made._generator.values.copy_(torch.from_numpy(arrays["values"]))
+        return made
