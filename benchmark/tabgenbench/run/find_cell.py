@@ -68,9 +68,7 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
     good = _first(_first(good, "--split", choice.split, "split"), "--seed", choice.seed, "seed")
     latest = max(good, key=lambda record: (store.cell_folder(record.key) / "fit.json").stat().st_mtime_ns)
     if len(good) > 1:
-        say(
-            f"{len(good)} cells are {latest.cell.title}, of other versions or options; the latest is used: {latest.key}"
-        )
+        say(f"{len(good)} cells are {latest.cell.title}, of other versions or data; the latest is used: {latest.key}")
     return latest
 
 
