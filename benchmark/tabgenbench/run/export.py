@@ -136,7 +136,7 @@ class _Sampling:
         damage = self.store.find_model_damage(self.record)
         if not damage and not issubclass(self.kind, Persistent):
             damage = f"generator {self.kind.name!r} cannot load one any more"
-        what = "draw" if self.request.rows is None else "new rows"
+        what = f"draw {self.request.draw}" if self.request.rows is None else "new rows"
         if not damage:
             outcome = self._run(self.store.model_folder(self.record.key))
             if outcome.status == "ok":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 from tabgenbench.errors import ConfigError, StoreError, TabGenBenchError, did_you_mean
 from tabgenbench.options import make_options
 from tabgenbench.records import CellRecord
+from tabgenbench.registry.file_source import looks_like_file
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import make_choices, parse_choice
 from tabgenbench.run.plan import label_of, open_dataset
+from tabgenbench.run.prepare import read_index
 from tabgenbench.store.store import Store
 
 __all__ = ["CellChoice", "find_cell"]
@@ -61,6 +64,8 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
     if not records:
         raise StoreError(f"--store: {store.root} contains no cells yet; run a suite first")
     found = _by_key(records, choice.cell) if choice.cell else _by_labels(records, choice, plugins)
+    if choice.dataset is not None and looks_like_file(str(choice.dataset)):
+        found = _of_file(found, store, choice.dataset, plugins, say)
     good = [record for record in found if record.status == "ok"]
     if not good:
         one = found[0]
@@ -112,6 +117,21 @@ def _narrowed(
         if fits:
             return [record for record in records if label(record) == fits[0]]
     raise ConfigError(f"{option}: the store has no cell of {wanted[0]!r}{did_you_mean(wanted[0], labels)}")
+
+
+def _of_file(
+    records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
+) -> list[CellRecord]:
+    """Return the cells that were trained on the content of a file; all, with a line, if there are none."""
+    index = None
+    with suppress(TabGenBenchError):  # the file may be gone
+        source, code, _ = open_dataset(parse_choice(str(given)), plugins, None)
+        index = read_index(store, source, code)
+    same = [record for record in records if index is not None and record.cell.dataset_fingerprint == index.fingerprint]
+    if not same:
+        name = records[0].cell.dataset
+        say(f"{given}: no run of this store has read this file with these options; rows are of its dataset {name!r}")
+    return same or records
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -367,6 +367,25 @@ def test_a_cell_is_found_by_key_prefix_and_title(
     assert "2 cells are kept · clinic · split 0 · seed 0, of other versions or data" in capsys.readouterr().err
 
 
+def test_a_file_stands_for_the_dataset_that_a_run_made_of_it(
+    tabgenbench: Call, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_options = "clinic.csv:ignore=[age]"
+    run(tabgenbench, "rows", data=with_options)
+    for given, is_known in ((with_options, True), ("clinic.csv", False), ("clinic", True)):
+        capsys.readouterr()
+        assert export(tabgenbench, "-d", given, "--overwrite") == 0
+        assert ("no run of this store has read this file with these options" in capsys.readouterr().err) != is_known
+    content = Path("clinic.csv").read_bytes()
+    table.iloc[:80].to_csv("clinic.csv", index=False)
+    run(tabgenbench, "rows", data=with_options)
+    Path("clinic.csv").write_bytes(content)
+    assert export(tabgenbench, "-d", with_options, "--overwrite") == 0
+    assert len(pd.read_csv("out.csv")) == len(table) // 4  # the test rows of the whole table, not of the latest
+    Path("clinic.csv").unlink()
+    assert export(tabgenbench, "-d", "clinic.csv", "--overwrite") == 0
+
+
 def test_parquet_without_pyarrow(
     tabgenbench: Call, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
