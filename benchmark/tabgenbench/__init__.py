@@ -13,7 +13,7 @@ from tabgenbench.registry.hookspecs import hookimpl
 from tabgenbench.registry.lazy import Lazy
 
 if TYPE_CHECKING:
-    from tabgenbench.api import benchmark, score
+    from tabgenbench.api import benchmark, export, score
     from tabgenbench.data.conditions import ConditionCodes, nearest_known
     from tabgenbench.data.h5ad import from_anndata, to_anndata
     from tabgenbench.data.layout import Column, Layout
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
     from tabgenbench.interfaces.metric import Metric, MetricContext, Requirement, Result
+    from tabgenbench.interfaces.persistent import Persistent, load_arrays, save_arrays
     from tabgenbench.interfaces.report import Board, Report
     from tabgenbench.options import Options
     from tabgenbench.records import Card, CellRecord, Fallback, Problem, ScoreSpec
@@ -88,6 +89,7 @@ __all__ = [
     "ObservedRun",
     "Options",
     "Outcome",
+    "Persistent",
     "PluginError",
     "Plugins",
     "Problem",
@@ -115,13 +117,16 @@ __all__ = [
     "describe_table",
     "did_you_mean",
     "drawing",
+    "export",
     "failures",
     "from_anndata",
     "hookimpl",
+    "load_arrays",
     "load_card",
     "machine_memory",
     "nearest_known",
     "run_here",
+    "save_arrays",
     "score",
     "to_anndata",
     "upload",
@@ -130,7 +135,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "api": ("benchmark", "score"),
+    "api": ("benchmark", "export", "score"),
     "data.conditions": ("ConditionCodes", "nearest_known"),
     "data.h5ad": ("from_anndata", "to_anndata"),
     "data.layout": ("Column", "Layout"),
@@ -156,6 +161,7 @@ _HOMES = {
     "interfaces.figures": ("ArtifactRow", "Artifacts", "MetricFigure"),
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),
     "interfaces.metric": ("Metric", "MetricContext", "Requirement", "Result"),
+    "interfaces.persistent": ("Persistent", "load_arrays", "save_arrays"),
     "interfaces.report": ("Board", "Report"),
     "options": ("Options",),
     "records": ("Card", "CellRecord", "Fallback", "Problem", "ScoreSpec"),

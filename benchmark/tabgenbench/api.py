@@ -1,4 +1,4 @@
-"""Python functions of the harness: `benchmark` is ``tabgenbench run``, `score` is ``tabgenbench score``."""
+"""Python functions of the harness: `benchmark`, `score` and `export` are the commands run, score and export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tabgenbench.data.file_form import to_frame
 from tabgenbench.data.split_config import SplitConfig
+from tabgenbench.data.write_file import check_target, write_file
 from tabgenbench.errors import ConfigError, TabGenBenchError
 from tabgenbench.interfaces.checks import misfit
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -27,6 +29,8 @@ from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
 from tabgenbench.registry.suite import Choice, Suite, find_suite, make_choices, parse_choice
 from tabgenbench.run.choose_engine import choose_engine
+from tabgenbench.run.export import ExportRequest, make_rows
+from tabgenbench.run.find_cell import CellChoice
 from tabgenbench.run.plan import OpenedDataset, label_of, open_dataset
 from tabgenbench.run.progress import in_notebook, say
 from tabgenbench.run.request import RunRequest, carry_out, closing_lines, plan_run
@@ -36,7 +40,7 @@ from tabgenbench.run.state import Run
 if TYPE_CHECKING:
     from tabgenbench.interfaces.report import Board
 
-__all__ = ["benchmark", "score"]
+__all__ = ["benchmark", "export", "score"]
 
 NAME = "python"  # default name of a suite
 COMMAND = "tabgenbench.benchmark(...)"
@@ -72,6 +76,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     timeout: float | None = None,
     memory: float | None = None,
     retry_failed: bool = False,
+    keep_models: bool | None = None,
 ) -> Board:
     """Train generators on shared splits of datasets, score their samples, and return the board.
 
@@ -109,6 +114,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
         memory: memory limit of a cell, in GiB; by default as for ``tabgenbench run``.
         retry_failed: whether to retry cells and metrics that failed before.
+        keep_models: whether to keep trained models in the store, for `export`; by default those of at most 64 MiB.
 
     Raises:
         TabGenBenchError: an argument is invalid, or no cell has a score; the message gives the reason.
@@ -128,6 +134,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         "timeout": timeout,
         "memory": memory,
         "retry_failed": retry_failed,
+        "keep_models": keep_models,
     }
     engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
@@ -199,6 +206,62 @@ def score(
         first = found.iloc[0]
         raise TabGenBenchError(f"no metric returned a score: {first['metric']}: {first['status']}: {first['reason']}")
     return found.astype({"value": float})
+
+
+def export(
+    store: str | Path,
+    generator: Any = None,
+    dataset: str | Path | None = None,
+    *,
+    cell: str = "",
+    split: int | None = None,
+    seed: int | None = None,
+    rows: int | None = None,
+    draw: int = 0,
+    conditions: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    device: str | None = None,
+    executor: str = "local",
+    timeout: float | None = None,
+    memory: float | None = None,
+) -> pd.DataFrame:
+    """Return a synthetic table of a run, in the form of its dataset's file. Equivalent to ``tabgenbench export``.
+
+    Args:
+        store: folder of the store; it is only read.
+        generator: label such as ``"cvae:epochs=30"``, class or instance of the generator; may be omitted if the store
+            has one.
+        dataset: name or path of the dataset; may be omitted if the store has one.
+        cell: key of the cell, the first characters of a key, or its title, instead of generator and dataset.
+        split: split of the cell; by default the first.
+        seed: seed of the cell; by default the first.
+        rows: number of new rows, sampled from the kept model, or after training again; by default a stored draw.
+        draw: which stored draw; with ``rows``, another number gives other rows.
+        conditions: values of condition columns that all new rows have, such as ``{"status": "normal"}``.
+        out: CSV, Parquet or h5ad file to write as well.
+        overwrite: whether an existing file is replaced.
+        device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; by default that of the cell.
+        executor: engine that samples.
+        timeout: time limit of training and of sampling, in seconds; by default none.
+        memory: memory limit, in GiB; by default as for ``tabgenbench run``.
+
+    Raises:
+        TabGenBenchError: no cell fits, the file cannot be written, or the generator failed.
+    """
+    if out is not None:
+        check_target(Path(out), overwrite=overwrite)
+    request = ExportRequest(
+        store=Path(store).expanduser(),
+        choice=CellChoice(cell=cell, generator=generator, dataset=dataset, split=split, seed=seed),
+        rows=rows,
+        draw=draw,
+        given={name: str(value) for name, value in (conditions or {}).items()},
+        options={"device": device, "executor": executor, "timeout": timeout, "memory": memory},
+        say=say,
+    )
+    table = make_rows(request, make_manager()).table
+    return to_frame(table) if out is None else write_file(table, Path(out), overwrite=overwrite)
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -165,6 +165,10 @@ class CellRecord(_Record):
     draw_hashes: list[str] = Field(
         default_factory=list, description="SHA-256 of each synthetic table's file, to detect scores of another training"
     )
+    model_hashes: dict[str, str] = Field(
+        default_factory=dict, description="SHA-256 of each file of the kept model; empty if none is kept"
+    )
+    no_model: str = Field("", description="why no model is kept; empty if one is, or if nobody tried")
     losses: dict[str, list[float | None]] = Field(
         default_factory=dict, description="curves by name; 'epoch' contains the epochs of the reports"
     )

@@ -30,4 +30,4 @@ def test_every_block_of_the_page_runs_in_one_script(
     )
     assert "jitter:sd=0.5" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["my-store", "page.py"]
-    assert len(list((tmp_path / "my-store" / "cells").iterdir())) == 6
+    assert len(list((tmp_path / "my-store" / "cells").iterdir())) == 7

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from tabgenbench.commands.dataset import dataset
+from tabgenbench.commands.export import export
 from tabgenbench.commands.gc import gc
 from tabgenbench.commands.list import list_plugins
 from tabgenbench.commands.merge import merge
@@ -34,6 +35,6 @@ def register_engines() -> list[Lazy]:
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add list, run, status, score, dataset, plugin, merge and gc."""
-    for command in (list_plugins, run, status, score, dataset, plugin, merge, gc):
+    """Add list, run, status, score, export, dataset, plugin, merge and gc."""
+    for command in (list_plugins, run, status, score, export, dataset, plugin, merge, gc):
         cli.add_command(command)

@@ -1,8 +1,9 @@
-"""``tabgenbench gc``: delete synthetic tables that no suite needs."""
+"""``tabgenbench gc``: delete synthetic tables and models that no suite needs."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,12 @@ MEGABYTE = 1e6
 @click.command()
 @store_option
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted, without deleting it.")
-@click.option("--yes", is_flag=True, help="Delete all tables of a store without suites without asking.")
+@click.option("--yes", is_flag=True, help="Delete all tables and models of a store without suites without asking.")
 def gc(store: Path, dry_run: bool, yes: bool) -> None:
-    """Delete synthetic tables of cells that no suite in the store needs, and leftovers of dead processes.
+    """Delete synthetic tables and models of cells that no suite in the store needs, and leftovers of dead processes.
 
     Records, scores, splits and quarantined files remain. Cells of active runs are skipped. In a store without
-    suites, all synthetic tables are deleted, after a confirmation or with --yes.
+    suites, all synthetic tables and models are deleted, after a confirmation or with --yes.
     """
     from tabgenbench.store.gc import find_garbage, free, quarantined_files
     from tabgenbench.store.store import Store
@@ -68,6 +69,9 @@ def _print(found: list[Garbage], *, done: bool) -> None:
         print_rows(["what", "MB", "of"], [[one.kind, f"{one.size / MEGABYTE:.1f}", one.title] for one in found])
         click.echo()
     total = sum(one.size for one in found) / MEGABYTE
-    cells = sum(one.kind == "synthetic tables" for one in found)
+    kinds = Counter(one.kind for one in found)
+    tables, models = kinds["synthetic tables"], kinds["model"]
+    also = f", models of {models} cells" if models else ""
     words = "freed" if done else "would free"
-    click.echo(f"{words} {total:.1f} MB: synthetic tables of {cells} cells, {len(found) - cells} leftovers")
+    left = len(found) - tables - models
+    click.echo(f"{words} {total:.1f} MB: synthetic tables of {tables} cells{also}, {left} leftovers")

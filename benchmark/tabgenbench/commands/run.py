@@ -58,6 +58,11 @@ POSITIVE = click.IntRange(min=1)
     type=Gibibytes(min=0, min_open=True),
     help="Memory limit of a cell, in GiB.  [default: 90 % of the memory of the machine or its control group]",
 )
+@click.option(
+    "--keep-models/--no-keep-models",
+    default=None,
+    help="Keep trained models in the store, for `export`.  [default: those of at most 64 MiB]",
+)
 @click.option("--retry-failed", is_flag=True, help="Retry cells and metrics that failed before.")
 @click.option("--dry-run", is_flag=True, help="Print the plan without running it.")
 @click.pass_obj

@@ -18,6 +18,7 @@ class Column(BaseModel):
     Attributes:
         guess: how the role or the kind was inferred, and the option that overrides it; empty if it was given.
         constant: the only value of a column that has one value in every row, as text; None for other columns.
+        decimals: the most digits after the point of a column of decimal numbers; None for other columns, and above 6.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,6 +29,7 @@ class Column(BaseModel):
     dtype: str = Field("", description="pandas dtype of the column in the file")
     guess: str = ""
     constant: str | None = None
+    decimals: int | None = None
 
 
 class Layout(BaseModel):

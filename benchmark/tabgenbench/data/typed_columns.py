@@ -1,20 +1,17 @@
-"""Columns of a file as columns of a table and back: dates, whole numbers, categories, gaps."""
+"""Columns of a file as columns of a table: dates, whole numbers, categories, gaps; `file_form` is the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgenbench.data.layout import Column, Layout
 from tabgenbench.data.schema import DateFeature, DateUnit, Gap, Schema
-from tabgenbench.data.table import Table
 from tabgenbench.errors import DataError
 
-__all__ = ["DATE_FORMATS", "date_feature", "encoded_frame", "find_date_format", "labels_of", "to_frame"]
+__all__ = ["DATE_FORMATS", "date_feature", "decimals_of", "encoded_frame", "find_date_format", "labels_of"]
 
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y")
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
@@ -27,6 +24,7 @@ NANOSECONDS: dict[DateUnit, int] = {
 }
 LIKE_A_DATE = r"\d{1,4}[-/. ]|[A-Za-z]{3} \d"
 ENOUGH = 100  # values that decide which formats are worth trying on a whole column
+MOST_DECIMALS = 6  # float32 keeps about seven digits
 MOST = 0.9  # share of values of a column of dates that are dates; the others are faults
 
 
@@ -43,6 +41,15 @@ def is_whole(column: pd.Series) -> bool:
     """Return whether all present numbers of a column are whole."""
     values = column.dropna().to_numpy(dtype=np.float64)
     return bool(np.isfinite(values).all() and (values == np.rint(values)).all())
+
+
+def decimals_of(column: pd.Series) -> int | None:
+    """Return the most digits after the point of numbers, at most `MOST_DECIMALS`; None if some have more."""
+    values = column.dropna().to_numpy(dtype=np.float64)
+    for decimals in range(MOST_DECIMALS + 1):
+        if all(np.array_equal(np.round(part, decimals), part) for part in (values[:ENOUGH], values)):
+            return decimals
+    return None
 
 
 def find_date_format(column: pd.Series, where: str) -> str:
@@ -158,73 +165,3 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 def other_value(gap: Gap) -> str:
     """Return the value of a companion column where its feature has a value."""
     return "no" if gap.value == "yes" else f"not {gap.value}"
-
-
-def to_frame(table: Table) -> pd.DataFrame:
-    """Return a table on its own scale as a frame in the form of the file it comes from.
-
-    The columns have the order, names, types, dates and categories of `Source.layout`. Columns that no generator makes
-    (ids, groups, free text) are left out; columns with one value in every row have that value. Without a layout, the
-    columns of ``obs`` come first, then the features.
-    """
-    layout = table.source.layout
-    made = {name: str(name) for name in (*table.obs.columns, *table.features)}
-    companions = {gap.shown_by for gap in table.schema.numeric_gaps()}
-    if layout is None:
-        columns = [Column(name=name, kind="category", role="condition") for name in table.obs.columns]
-        columns += [Column(name=name, kind="number", role="feature") for name in table.features]
-        layout = Layout(columns=tuple(column for column in columns if column.name not in companions))
-    found: dict[str, Any] = {}
-    for column in layout.columns:
-        if column.constant is not None:
-            found[column.name] = _constant(column, table.n_rows)
-        elif column.name in made:
-            found[column.name] = _decoded(table, column)
-    return pd.DataFrame(found, index=table.obs.index)
-
-
-def _constant(column: Column, n_rows: int) -> Any:
-    if column.kind == "empty":
-        return np.full(n_rows, np.nan)
-    values = pd.Series([column.constant] * n_rows, dtype=object)
-    return _typed(values, column).to_numpy()
-
-
-def _decoded(table: Table, column: Column) -> Any:
-    """Return the values of a column of the file, shape (n_rows,), with missing values at gaps."""
-    gap = table.is_gap(column.name)
-    if column.name in table.obs.columns:
-        labels = table.obs[column.name].astype(object).where(~gap, None).reset_index(drop=True)
-        return _typed(labels, column).to_numpy()
-    values = np.asarray(table.X[:, table.features.index(column.name)], dtype=np.float64).copy()
-    dates = {date.column: date for date in table.schema.dates}
-    if column.name in dates:
-        return _date_values(values, gap, dates[column.name], column)
-    values[gap] = np.nan
-    is_integer = column.name in table.schema.whole_numbers and column.dtype.lower().startswith(("int", "uint"))
-    if is_integer:
-        return np.rint(values).astype(np.int64) if not gap.any() else pd.array(np.rint(values), dtype="Int64")
-    return values
-
-
-def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: DateFeature, column: Column) -> Any:
-    stamps = pd.Series(pd.Timestamp(date.origin) + pd.to_timedelta(np.rint(values) * NANOSECONDS[date.unit], "ns"))
-    stamps = stamps.where(~gap)
-    return stamps.to_numpy() if column.dtype.startswith("datetime") else stamps.dt.strftime(date.format).to_numpy()
-
-
-def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Return labels in the type of their column in the file; with gaps, whole numbers and booleans are nullable."""
-    missing = labels.isna()
-    if column.kind == "boolean":
-        values = labels.map(lambda text: None if text is None else text == "True")
-        return values.astype("boolean") if missing.any() else values.astype(bool)
-    kind: Callable[[str], Any] | None = None
-    if column.dtype.lower().startswith(("int", "uint")):
-        kind = int
-    elif column.dtype.startswith("float"):
-        kind = float
-    if kind is None:
-        return labels
-    numbers = labels.map(kind, na_action="ignore")
-    return numbers.astype("Int64") if kind is int and missing.any() else numbers.astype(column.dtype)

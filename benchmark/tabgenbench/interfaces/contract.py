@@ -7,9 +7,11 @@ assert failures(check_generator(MyGenerator, epochs=5)) == []
 from __future__ import annotations
 
 import random
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from tabgenbench.interfaces.device_split import upload
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
+from tabgenbench.interfaces.persistent import Persistent
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import ScoreSpec
 
@@ -68,6 +71,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     subject = _Subject(kind, config, split)
     mixed = _Subject(kind, config, make_mixed_split(kind.scale))
     alone = _Subject(kind, config, make_mixed_split(kind.scale, numeric=False))
+    is_kept = issubclass(kind, Persistent)
     for_mixed: list[tuple[str, Callable[[], None]]] = [
         ("a mixed table is supported", mixed.declines_nothing),
         ("a mixed table has known categories, gaps only where training rows have some", mixed.samples_what_is_asked),
@@ -75,6 +79,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
         ("mixed training rows are not changed", mixed.leaves_its_inputs),
         ("a table of categories alone is sampled", alone.samples_what_is_asked),
         ("another seed gives other categories", alone.varies),
+        *([("a generator of mixed rows is saved and loaded", mixed.persists)] if is_kept else []),
     ]
     return _run(
         [
@@ -87,6 +92,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
             ("another seed gives different rows", subject.varies),
             ("training rows and conditions are not changed", subject.leaves_its_inputs),
             ("the global random state is not changed", subject.leaves_global_state),
+            *([("a saved generator samples equal rows once it is loaded", subject.persists)] if is_kept else []),
             *(for_mixed if "categorical" in kind.makes else []),
         ]
     )
@@ -226,6 +232,19 @@ class _Subject:
             raise _Broken("fit() or sample() changed its rows; copy them first")
         if made.n_features and np.may_share_memory(made.dense(), self.split.train.dense()):
             raise _Broken("sample() returned a view of the training rows; copy them first")
+
+    def persists(self) -> None:
+        saved, asked = self.fitted(), self.split.test.conditions
+        assert isinstance(saved, Persistent)  # else this clause is not checked
+        with tempfile.TemporaryDirectory() as name:
+            saved.save(Path(name))
+            if not any(Path(name).rglob("*")):
+                raise _Broken("save() wrote no file; use save_arrays(folder, arrays, facts)")
+            template = self.split.train.take([])
+            loaded = type(saved).load(Path(name), self.config, template=template, device="cpu")
+        first, second = self.sampled(saved, asked), self.sampled(loaded, asked)
+        if first.dense().tobytes() != second.dense().tobytes() or not first.obs.equals(second.obs):
+            raise _Broken("load() returned a generator that samples other rows; save everything that sample() uses")
 
     def leaves_global_state(self) -> None:
         with _kept_random_state():

@@ -30,7 +30,7 @@ from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table_file import numeric_problem
 from tabgenbench.data.text_file import BLANKS, LEADING_ZEROS
-from tabgenbench.data.typed_columns import date_feature, find_date_format, is_whole, labels_of
+from tabgenbench.data.typed_columns import date_feature, decimals_of, find_date_format, is_whole, labels_of
 from tabgenbench.errors import DataError, did_you_mean
 from tabgenbench.registry.file_card import FileCard
 
@@ -203,7 +203,8 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
         n = f"{column.nunique():,} values in {column.notna().sum():,} rows"
         guess = f"{n}, like an identifier or free text; categorical_features=[{name}] keeps it"
         return one.model_copy(update={"role": "left out", "guess": guess})
-    return one.model_copy(update={"guess": _doubt(column, kind, found)})
+    decimals = decimals_of(column) if kind == "number" else None
+    return one.model_copy(update={"guess": _doubt(column, kind, found), "decimals": decimals})
 
 
 def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:

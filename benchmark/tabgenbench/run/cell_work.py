@@ -20,6 +20,7 @@ from tabgenbench.run.pending import missing_metrics, needs_fit
 from tabgenbench.run.plan import Cell
 from tabgenbench.run.preloads import preload_for
 from tabgenbench.run.tasks import FitPayload, MetricJob, ScorePayload, fit_cell, metric_phase, score_cell
+from tabgenbench.run.training import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from tabgenbench.run.state import Run
@@ -80,6 +81,7 @@ class CellWork:
                 seed=cell.identity.seed,
                 device=self.device,
                 timeout=self.options.timeout,
+                model_bytes=self.options.model_bytes,
             )
             task = Task(
                 function=fit_cell,
@@ -95,6 +97,8 @@ class CellWork:
             outcome = self._run(task, lambda message: self._show(cell, message))
             record = self._cell_record(cell, _with_tables(outcome, folder / "synthetic", cell.identity.draws))
             if record.status == "ok":
+                model = folder / "synthetic" / MODEL_FOLDER
+                self.store.publish_model(model if model.is_dir() else None, record)
                 self.store.publish_draws(folder / "synthetic", record)
             elif earlier is not None and earlier.status == "ok":
                 record.reason += KEPT
@@ -137,6 +141,7 @@ class CellWork:
             losses=found.get("losses", {}),
             fallbacks=found.get("fallbacks", []),
             notes=found.get("notes", []),
+            no_model=found.get("no_model", ""),
             environment=self._environment(outcome),
         )
 

@@ -29,17 +29,22 @@ class EngineChoice:
         options: its options, with all defaults filled in.
         timing: whether times of cells must be comparable.
         retry_failed: whether failed cells are retried.
+        keep_models: whether trained models are kept; None keeps those of at most `MODEL_BYTES`.
     """
 
     kind: type[Engine]
     options: EngineOptions
     timing: bool = False
     retry_failed: bool = False
+    keep_models: bool | None = None
 
     @property
     def run_options(self) -> RunOptions:
         """The options of the run."""
-        from tabgenbench.run.state import RunOptions  # imports NumPy and pandas; the engine warms up meanwhile
+        from tabgenbench.run.state import (  # imports NumPy and pandas; the engine warms up meanwhile
+            MODEL_BYTES,
+            RunOptions,
+        )
 
         return RunOptions(
             device=self.options.device,
@@ -49,6 +54,7 @@ class EngineChoice:
             memory=self.options.memory,
             timing=self.timing,
             retry_failed=self.retry_failed,
+            model_bytes={None: MODEL_BYTES, True: None, False: 0}[self.keep_models],
         )
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
@@ -93,4 +99,4 @@ def choose_engine(options: Mapping[str, Any], plugins: Plugins) -> EngineChoice:
         address=options["address"],
         preloads=PRELOADS,
     )
-    return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"])
+    return EngineChoice(kind, kind.settle(asked), options["timing"], options["retry_failed"], options["keep_models"])

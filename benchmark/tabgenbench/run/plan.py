@@ -22,7 +22,17 @@ from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, is_for
 from tabgenbench.run.prepare import Prepared
 
-__all__ = ["Cell", "GeneratorChoice", "MetricChoice", "OpenedDataset", "Plan", "label_of", "make_plan", "open_dataset"]
+__all__ = [
+    "Cell",
+    "GeneratorChoice",
+    "MetricChoice",
+    "OpenedDataset",
+    "Plan",
+    "cell_key",
+    "label_of",
+    "make_plan",
+    "open_dataset",
+]
 
 
 class OpenedDataset(NamedTuple):
@@ -282,20 +292,33 @@ def _identity(
     )
 
 
-def _cell(
-    identity: CellIdentity, generator: GeneratorChoice, metrics: Sequence[MetricChoice], machine: dict[str, Any]
-) -> Cell:
-    key = make_key(
+def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) -> str:
+    """Return the hash of everything that can change the result of a cell.
+
+    Args:
+        identity: the cell.
+        code: hash of the generator's code.
+        device: kind of the device, ``cpu`` or ``cuda``.
+        threads: threads of the cell.
+    """
+    return make_key(
         version=SCHEMA_VERSION,
         dataset=identity.dataset_fingerprint,
         split=identity.split_fingerprint,
-        generator=generator.name,
-        config=generator.config,
-        code=generator.code,
+        generator=identity.generator,
+        config=identity.config,
+        code=code,
         seed=identity.seed,
         draws=identity.draws,
-        **machine,
+        device=device,
+        threads=threads,
     )
+
+
+def _cell(
+    identity: CellIdentity, generator: GeneratorChoice, metrics: Sequence[MetricChoice], machine: dict[str, Any]
+) -> Cell:
+    key = cell_key(identity, code=generator.code, **machine)
     metric_keys = {
         metric.label: make_key(version=SCHEMA_VERSION, metric=metric.name, config=metric.config, code=metric.code)
         for metric in metrics

@@ -16,7 +16,7 @@ from tabgenbench.registry.keys import code_hash, make_key
 from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
 from tabgenbench.store.store import Store
 
-__all__ = ["Prepared", "prepare_dataset"]
+__all__ = ["Prepared", "prepare_dataset", "read_index"]
 
 
 @dataclass
@@ -80,9 +80,9 @@ def prepare_dataset(
         DataError: the table cannot be loaded or is invalid.
     """
     splitting = code_hash("tabgenbench.data.split")
-    identity = make_key(source=source.identity(), code=code)
+    identity = identity_of(source, code)
     requests = [make_key(split=config.model_dump(mode="json"), seed=i, code=splitting) for i in range(n_splits)]
-    index = store.read(_index_path(store, identity), DatasetIndex)
+    index = read_index(store, source, code)
     table: Table | None = None
     new: list[Split] = []
     if index is None or not all(_is_there(store, index.splits.get(request)) for request in requests):
@@ -100,6 +100,16 @@ def prepare_dataset(
                 say(f"{label}, split {info.index}: {info.note}")
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
+
+
+def identity_of(source: DatasetSource, code: str) -> str:
+    """Return the hash of a source's code, options and input files."""
+    return make_key(source=source.identity(), code=code)
+
+
+def read_index(store: Store, source: DatasetSource, code: str) -> DatasetIndex | None:
+    """Return what a run has stored of a dataset with this code, these options and these input files, or None."""
+    return store.read(_index_path(store, identity_of(source, code)), DatasetIndex)
 
 
 def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> DatasetIndex:

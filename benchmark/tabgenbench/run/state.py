@@ -12,7 +12,9 @@ from tabgenbench.store.reader import RecordReader
 from tabgenbench.store.snapshot import CellSnapshot, read_snapshot
 from tabgenbench.store.store import Store
 
-__all__ = ["Run", "RunOptions"]
+__all__ = ["MODEL_BYTES", "Run", "RunOptions"]
+
+MODEL_BYTES = 64 * 2**20  # the largest model that is kept by default
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,7 @@ class RunOptions:
         memory: memory limit of a cell in bytes, or None.
         timing: whether times of cells must be comparable; cells trained without this option are retrained.
         retry_failed: whether failed cells and metrics are retried.
+        model_bytes: the largest model to keep, in bytes; 0 keeps none, None keeps all.
     """
 
     device: str = "cpu"
@@ -36,6 +39,7 @@ class RunOptions:
     memory: int | None = None
     timing: bool = False
     retry_failed: bool = False
+    model_bytes: int | None = MODEL_BYTES
 
 
 @dataclass

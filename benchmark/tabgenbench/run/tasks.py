@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +14,18 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.h5ad import read_table, write_table
-from tabgenbench.data.split_files import read_evaluation_tables, read_fit_tables, read_transform
-from tabgenbench.data.table import Table
-from tabgenbench.data.transform import Transform
+from tabgenbench.data.split_files import read_evaluation_tables
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.isolate import unchanged_process
 from tabgenbench.engines.worker import failure_of, flush_output, mark
-from tabgenbench.interfaces.checks import check_makes, check_sample, score_draw
+from tabgenbench.interfaces.checks import score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
-from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
+from tabgenbench.interfaces.generator import Context, Progress, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.records import DrawScores
 from tabgenbench.registry.keys import seed_of
 from tabgenbench.registry.lazy import Target, load_target
+from tabgenbench.run.training import FitPayload, keep_model, train_generator, warm_up
 
 __all__ = [
     "FitPayload",
@@ -38,35 +34,9 @@ __all__ = [
     "fit_cell",
     "metric_phase",
     "score_cell",
+    "summed_fallbacks",
     "warm_up",
 ]
-
-REPORT_SECONDS = 0.2  # minimum time between progress messages
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitPayload:
-    """Input of `fit_cell`: paths and settings, without test rows.
-
-    Attributes:
-        target: class of the generator.
-        options: options of the generator.
-        split_folder: folder with the training rows and the test conditions.
-        out_folder: folder for the synthetic tables.
-        draws: number of synthetic tables.
-        seed: seed of the cell.
-        device: device of the computation.
-        timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
-    """
-
-    target: Target
-    options: dict[str, Any]
-    split_folder: Path
-    out_folder: Path
-    draws: int
-    seed: int
-    device: str
-    timeout: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,64 +70,36 @@ class _MetricState:
 
 
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
-    """Train a generator and write its samples; return the values to record.
+    """Train a generator, write its samples and its model; return the values to record.
 
-    Sends a `Mark` at the start of the phases ``fit`` and ``sample``, and `Progress` messages in between. Imports,
-    reading and the first use of the device precede the first mark and are excluded from reported times.
+    Sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample`` and ``save``.
     """
-    kind = load_target(payload.target)
-    generator: Generator = kind(kind.Config.model_validate(payload.options))
-    train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
-    transform = read_transform(payload.split_folder / "train.h5ad")
-    check_makes(kind, train.schema)
-    kind.supports(train.schema, train.n_rows, train.n_features)
-
-    @lru_cache(maxsize=1)
-    def device_split() -> Any:
-        from tabgenbench.interfaces.device_split import upload
-
-        return upload(train, validation, payload.device)
-
-    def common() -> dict[str, Any]:
-        deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
-        return {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
-
-    for library in kind.libraries:
-        import_module(library)
-    warm_up(payload.device)
-    send(mark("fit", measure=True))
-    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common())
-    started = time.perf_counter()
-    generator.fit(train, validation, fit_context)
-    _synchronize(payload.device)
-    fit_seconds = time.perf_counter() - started
-
+    trained = train_generator(payload, send)
+    transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
+    assert fit_context is not None  # the generator was trained, not loaded
     send(mark("sample"))
     contexts: list[Context] = [fit_context]
     negative = 0
-    sample_common = common()
+    sample_common = trained.common()
     sample_seconds = 0.0
     for draw in range(payload.draws):
         context = SampleContext(seed=seed_of(payload.seed, "sample", draw), draw=draw, **sample_common)
-        started = time.perf_counter()
-        synthetic = generator.sample(conditions.copy(), context)
-        _synchronize(payload.device)
-        sample_seconds += time.perf_counter() - started
-        checked = check_sample(synthetic, conditions, like=train, plugin=kind.name)
-        negative += _count_negative(checked, transform)
-        evaluated = transform.round_whole(transform.apply(checked))
-        write_table(evaluated, payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
+        checked, seconds = trained.sample(conditions, context)
+        sample_seconds += seconds
+        negative += trained.count_negative(checked)
+        write_table(trained.evaluated(checked), payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
         contexts.append(context)
     if negative:
-        n_values = payload.draws * len(conditions) * train.n_features
+        n_values = payload.draws * len(conditions) * trained.train.n_features
         fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
     return {
-        "fit_seconds": fit_seconds,
+        "fit_seconds": trained.fit_seconds,
         "sample_seconds": sample_seconds,
         "peak_gpu_bytes": _gpu_peak(payload.device),
         "losses": _curves(fit_context.curve),
-        "fallbacks": _summed(contexts),
+        "fallbacks": summed_fallbacks(contexts),
         "notes": list(dict.fromkeys(str(note) for context in contexts for note in context.notes)),
+        "no_model": keep_model(trained.generator, payload, send),
     }
 
 
@@ -195,22 +137,6 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
 def metric_phase(label: str) -> str:
     """Return the name of the phase in which a metric is computed."""
     return f"metric {label}"
-
-
-def warm_up(device: str) -> None:
-    """Use NumPy, torch and the device once, so that later measurements exclude their start-up. Draws no random numbers.
-
-    On a CPU, torch is used only if the generator has imported it.
-    """
-    np.linalg.svd(np.ones((8, 8)))
-    if device == "cpu" and "torch" not in sys.modules:
-        return
-    import torch
-
-    square = torch.ones(64, 64, device=device, requires_grad=True)
-    (square @ square).sum().backward()  # type: ignore[no-untyped-call]
-    torch.optim.Adam([square]).step()
-    _synchronize(device)
 
 
 def _make(job: MetricJob) -> _MetricState:
@@ -259,27 +185,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
     }
 
 
-def _throttled(send: Send) -> Callable[[Progress], None]:
-    last = 0.0
-
-    def report(progress: Progress) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= REPORT_SECONDS or progress.epoch >= progress.of:
-            last = now
-            send(progress)
-
-    return report
-
-
-def _count_negative(synthetic: Table, transform: Transform) -> int:
-    """Return the number of negative values, which the transform replaces by 0."""
-    if not transform.log2p1 or synthetic.scale == "standardized":
-        return 0
-    return int((synthetic.dense() < 0).sum())
-
-
-def _summed(contexts: Iterable[Context]) -> list[dict[str, Any]]:
+def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
     """Return the fallbacks of the fit and all draws, summed by condition and rule."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
@@ -295,13 +201,6 @@ def _curves(curve: list[Progress]) -> dict[str, list[float | None]]:
         values = (progress.losses.get(name, np.nan) for progress in curve)
         curves[name] = [value if np.isfinite(value) else None for value in values]
     return curves
-
-
-def _synchronize(device: str) -> None:
-    if device != "cpu":
-        import torch
-
-        torch.cuda.synchronize(device)
 
 
 def _gpu_peak(device: str) -> int | None:

@@ -1,6 +1,6 @@
-"""Garbage collection: synthetic tables that no suite needs, and files that dead processes left behind.
+"""Garbage collection: synthetic tables and models that no suite needs, and files that dead processes left behind.
 
-Records and scores are never removed. A removed synthetic table can be sampled again by training its cell.
+Records and scores are never removed. A removed table or model can be made again by training its cell.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Garbage:
     """Something that can be freed.
 
     Attributes:
-        kind: ``synthetic tables``, ``temporary files`` or ``claims``.
+        kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims``.
         title: what it is, in words.
         path: where it is.
         size: in bytes.
@@ -46,12 +46,13 @@ def find_garbage(store: Store) -> list[Garbage]:
     needed, claims = _needed_cells(store), Claims(store)
     busy = claims.owners()
     found = []
-    for folder in sorted(store.root.glob("cells/*/synthetic")):
+    kinds = {"synthetic": "synthetic tables", "model": "model"}
+    for folder in sorted(path for name in kinds for path in store.root.glob(f"cells/*/{name}")):
         key = folder.parent.name
         if key not in needed and key not in busy:
             record = store.read_cell(key)
             title = f"{key}, a cell without a record" if record is None else record.cell.title
-            found.append(Garbage("synthetic tables", title, folder, _size(folder), key))
+            found.append(Garbage(kinds[folder.name], title, folder, _size(folder), key))
     found += [Garbage("temporary files", path.name, path, _size(path)) for path in store.dead_temporaries()]
     dead = [(key, store.root / "claims" / f"{key}.json") for key in claims.dead()]
     return found + [Garbage("claims", f"claim on {key}", path, _size(path), key) for key, path in dead]
@@ -73,7 +74,7 @@ def free(store: Store, found: list[Garbage]) -> list[Garbage]:
         for one in found:
             if one.kind == "temporary files":
                 store.discard(one.path)
-            elif one.kind == "synthetic tables" and claims.acquire(one.key):
+            elif one.kind in ("synthetic tables", "model") and claims.acquire(one.key):
                 store.discard(one.path)
                 claims.release(one.key)
             if not os.path.lexists(one.path):

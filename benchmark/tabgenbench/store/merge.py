@@ -11,7 +11,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -151,8 +151,22 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
             return False
     else:
         target.discard(final)
-    target.write_cell(record)
+    target.write_cell(_copy_model(source, target, record))
     return True
+
+
+def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
+    """Copy the model of a cell, and return the cell's record; without the model if the source's is not whole."""
+    if not record.model_hashes:
+        return record
+    if not source.find_model_damage(record):
+        with suppress(FileNotFoundError), _copied(source.model_folder(record.key), target) as copy:
+            target.publish_folder(copy, target.model_folder(record.key))
+    reason = target.find_model_damage(record)
+    if not reason:
+        return record
+    target.discard(target.model_folder(record.key))
+    return record.model_copy(update={"model_hashes": {}, "no_model": "the merged store had no whole model"})
 
 
 def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: MergeReport) -> None:

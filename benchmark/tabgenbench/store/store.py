@@ -2,7 +2,7 @@
 
 store.json                the schema version of what is in it
 splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json  files.json
-cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  scores/<metric-key>.json  runs/<metric-key>.json
+cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json  runs/<metric-key>.json
 datasets/<identity>.json  size, schema and splits of a dataset, so that it need not be loaded again
 suites/<name>.json        cells and scores that the last run of a suite asked for
 claims/<key>.json         which runner is working on a cell
@@ -110,6 +110,10 @@ class Store(StoreFolder):
         """Return the path of a synthetic table."""
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
+    def model_folder(self, key: str) -> Path:
+        """Return the folder of the kept model of a cell."""
+        return self.cell_folder(key) / "model"
+
     def score_path(self, cell_key: str, metric_key: str) -> Path:
         """Return the path of the record of a metric on a cell."""
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
@@ -121,6 +125,10 @@ class Store(StoreFolder):
         was truncated.
         """
         return not self._torn_draws(record)
+
+    def draw_is_whole(self, record: CellRecord, draw: int) -> bool:
+        """Whether one synthetic table of a cell is there, with the bytes that its record says."""
+        return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
         """Return the hash of each synthetic table of a cell: from its record, else from its files.
@@ -151,6 +159,27 @@ class Store(StoreFolder):
                 self.discard(final / "scores")
                 self.discard(final / "runs")
         self.publish_folder(folder, final / "synthetic")
+
+    def publish_model(self, folder: Path | None, record: CellRecord) -> None:
+        """Move the model of a cell to its place, and enter the hashes of its files in the cell's unwritten record.
+
+        A model of an earlier training is removed, also if there is no new one (None).
+        """
+        final = self.model_folder(record.key)
+        record.model_hashes = {} if folder is None else _hashes(folder)
+        if folder is None:
+            self.discard(final)
+        else:
+            self.publish_folder(folder, final)
+
+    def find_model_damage(self, record: CellRecord) -> str:
+        """Return why the kept model of a cell cannot be used, or '' if it is as it was written."""
+        folder = self.model_folder(record.key)
+        if not record.model_hashes:
+            return record.no_model or "no model was kept"
+        if not folder.is_dir():
+            return "the kept model was removed"
+        return "" if _hashes(folder) == record.model_hashes else f"{folder} is not as it was written"
 
     def read_cell(self, key: str) -> CellRecord | None:
         """Return the record of a cell, or None."""
@@ -288,6 +317,12 @@ def _size(path: Path) -> int:
 def _hash(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of each file below a folder, by its path in the folder."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): _hash(path) for path in paths}
 
 
 def _opens(path: Path) -> bool:

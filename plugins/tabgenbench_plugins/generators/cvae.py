@@ -26,22 +26,40 @@ from __future__ import annotations
 import copy
 import math
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from pydantic import Field, PositiveInt, model_validator
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table, Unsupported
+from tabgenbench import (
+    Card,
+    ConditionCodes,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+    load_arrays,
+    save_arrays,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.chunks import CHUNK, chunks
+from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, conditions_from, conditions_to
 
 if TYPE_CHECKING:
     import torch
+
+    from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
 
     Rows = tuple[torch.Tensor, torch.Tensor]  # values x_NF and codes c_NK
 
 __all__ = ["CVAE"]
 
+NOISE = "residual standard deviations"  # of the features, in a saved model
 WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the paper's search over depth
 
 
@@ -128,7 +146,6 @@ class CVAE(Generator):
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
         from tabgenbench_plugins.generators.parts.row_layout import RowLayout
-        from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
 
         self.supports(train.schema, train.n_rows, train.n_features)
         split, config = context.device_split, self.config
@@ -144,20 +161,19 @@ class CVAE(Generator):
         n_categories = split.codes.n_categories
         # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
-        self._model = ConditionalVAE(
-            layout.width,
-            sum(n_categories),
-            config.latent,
-            config.hidden,
-            generator,
-            batch_norm=config.batch_norm,
-            layout=layout,
-        ).to(context.device)
+        self._model = self._network(generator).to(context.device)
         rows = layout.encode(split.train, split.train_categories), one_hot(split.train_codes, n_categories)
         held_out = layout.encode(split.validation, split.validation_categories)
         self._train(rows, (held_out, one_hot(split.validation_codes, n_categories)), context)
         self._model.eval()
         self._noise_sd_F = self._model.residual_sd(*rows, context.torch) if config.output_noise == "residual" else None
+
+    def _network(self, generator: torch.Generator) -> ConditionalVAE:
+        from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
+
+        config, n_codes = self.config, sum(self._codes.n_categories)
+        sizes = self._layout.width, n_codes, config.latent, config.hidden
+        return ConditionalVAE(*sizes, generator, batch_norm=config.batch_norm, layout=self._layout)
 
     def _train(self, train: Rows, held_out: Rows, context: FitContext) -> None:
         import torch
@@ -240,3 +256,30 @@ class CVAE(Generator):
                 codes_NC[rows] = self._layout.draw(decoded, context.torch).cpu()
         categories = self._categories.decode(codes_NC.numpy()) if self._layout.n_values else None
         return self._template.like(out_NF.numpy(), conditions, categories)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, the statistics of batch norm and the conditions."""
+        noise = {} if self._noise_sd_F is None else {NOISE: self._noise_sd_F}
+        facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
+        save_arrays(folder, {**self._model.state_dict(), **noise}, facts)
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> CVAE:
+        """Return a generator with the saved weights."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.row_layout import RowLayout
+
+        arrays, facts = load_arrays(folder)
+        state = {name: torch.from_numpy(value) for name, value in arrays.items()}
+        made = cls(config)
+        made._template, made._conditions = template, conditions_from(facts["conditions"])
+        made._codes = ConditionCodes.fit(made._conditions.frame)
+        made._categories = codes_from(facts["categories"])
+        made._layout = RowLayout.of(template, made._categories)
+        noise_sd_F = state.pop(NOISE, None)
+        made._noise_sd_F = None if noise_sd_F is None else noise_sd_F.to(device)
+        made._model = made._network(torch.Generator())
+        made._model.load_state_dict(state)
+        made._model.to(device).eval()
+        return made

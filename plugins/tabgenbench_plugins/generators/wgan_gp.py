@@ -23,14 +23,28 @@ cells at gaps have the training median, which the generator has to learn beside 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from pydantic import Field, PositiveInt
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, SampleContext, Schema, Table
+from tabgenbench import (
+    Card,
+    ConditionCodes,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    load_arrays,
+    save_arrays,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.chunks import CHUNK, chunks
+from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, conditions_from, conditions_to
 from tabgenbench_plugins.generators.parts.wgan_shapes import parameter_count
 
 if TYPE_CHECKING:
@@ -234,3 +248,27 @@ class WGANGP(Generator):
                 codes_NC[rows] = self._layout.draw(made_NY, context.torch).cpu()
         categories = self._categories.decode(codes_NC.numpy()) if self._layout.n_values else None
         return self._template.like(out_NF.numpy(), conditions, categories)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights of the generator network and the conditions; the critic is not needed to sample."""
+        facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
+        save_arrays(folder, {"values": self._generator.values}, facts)
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> WGANGP:
+        """Return a generator with the saved weights."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.row_layout import RowLayout
+        from tabgenbench_plugins.generators.parts.wgan import ConditionalMLP
+
+        arrays, facts = load_arrays(folder)
+        made = cls(config)
+        made._template, made._conditions = template, conditions_from(facts["conditions"])
+        made._codes = ConditionCodes.fit(made._conditions.frame)
+        made._categories = codes_from(facts["categories"])
+        made._layout = RowLayout.of(template, made._categories)
+        sizes = made.config.latent, made._layout.width, made.config.hidden, made._codes.n_categories
+        made._generator = ConditionalMLP(*sizes, torch.Generator(), device=device)
+        made._generator.values.copy_(torch.from_numpy(arrays["values"]))
+        return made

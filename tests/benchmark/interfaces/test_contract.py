@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from tabgenbench import (
     check_generator,
     check_metric,
     failures,
+    load_arrays,
+    save_arrays,
 )
 
 
@@ -130,6 +133,39 @@ class Relabels(Resample):
         return made
 
 
+class Saves(Resample):
+    def fit(self, train: Table, validation: Table | None, context: Any) -> None:
+        self.train, self.values = train.take([]), train.dense().copy()
+
+    def sample(self, conditions: pd.DataFrame, context: Any) -> Table:
+        rows = context.numpy.integers(0, len(self.values), len(conditions))
+        return self.train.like(self.values[rows], conditions)
+
+    def save(self, folder: Path) -> None:
+        save_arrays(folder, {"values": self.values})
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> Saves:
+        made = cls(config)
+        made.train, made.values = template, load_arrays(folder)[0]["values"]
+        return made
+
+
+class Forgets(Saves):
+    def save(self, folder: Path) -> None:
+        save_arrays(folder, {"values": self.values[:10]})
+
+
+class SavesNothing(Saves):
+    def save(self, folder: Path) -> None:
+        pass
+
+
+class SavesObjects(Saves):
+    def save(self, folder: Path) -> None:
+        save_arrays(folder, {"values": self.values, "options": np.array([self.config])})
+
+
 CLAUSES = {
     "card": "the card has a summary",
     "options": "every option has a description, unknown options are refused",
@@ -141,6 +177,7 @@ CLAUSES = {
     "inputs": "training rows and conditions are not changed",
     "global": "the global random state is not changed",
 }
+SAVED = "a saved generator samples equal rows once it is loaded"
 
 
 def broken(checks: list[Check]) -> set[str]:
@@ -173,6 +210,26 @@ def test_an_honest_generator_keeps_all_clauses(kind: type[Generator]) -> None:
 def test_a_broken_clause_is_named(kind: type[Generator], clause: str, words: str) -> None:
     checks = check_generator(kind)
     assert broken(checks) == {CLAUSES[clause]}
+    assert words in failures(checks)[0]
+
+
+def test_a_generator_that_can_be_saved_has_one_clause_more() -> None:
+    checks = check_generator(Saves)
+    assert failures(checks) == []
+    assert [check.title for check in checks] == [*CLAUSES.values(), SAVED]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (Forgets, "load() returned a generator that samples other rows; save everything that sample() uses"),
+        (SavesNothing, "save() wrote no file"),
+        (SavesObjects, "array 'options' holds Python objects, expected numbers"),
+    ],
+)
+def test_a_model_that_is_lost_is_named(kind: type[Generator], words: str) -> None:
+    checks = check_generator(kind)
+    assert broken(checks) == {SAVED}
     assert words in failures(checks)[0]
 
 

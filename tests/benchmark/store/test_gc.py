@@ -56,6 +56,17 @@ def test_tables_that_no_suite_needs_are_freed_and_nothing_else(store: Store) -> 
     assert not list((store.root / "tmp").iterdir())
 
 
+def test_models_that_no_suite_needs_are_freed(
+    store: Store, tabgenbench: Call, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for key in "ac":
+        store.model_folder(key).mkdir()
+        (store.model_folder(key) / "arrays.npz").write_bytes(b"x" * 500_000)
+    assert tabgenbench("gc", "--store", str(store.root)) == 0
+    assert "freed 2.5 MB: synthetic tables of 2 cells, models of 1 cells, 0 leftovers" in capsys.readouterr().out
+    assert [store.model_folder(key).exists() for key in "ac"] == [True, False]
+
+
 def test_a_cell_that_a_run_is_at_work_on_is_left_alone(store: Store) -> None:
     claims = Claims(Store(store.root))
     assert claims.acquire("c")

@@ -345,3 +345,40 @@ def test_the_command_says_what_it_took_and_ends_with_1_on_a_conflict(
     assert tabgenbench("merge", "nowhere", "--into", "new") == 2
     assert "merge: nowhere is not a folder" in capsys.readouterr().err
     assert not Path("nowhere").exists()
+
+
+def add_model(store: Store, key: str) -> None:
+    """Add a cell with a kept model to a store."""
+    add(store, key)
+    record = store.read_cell(key)
+    assert record is not None
+    folder = store.new_folder()
+    (folder / "arrays.npz").write_bytes(b"model of " + key.encode())
+    store.publish_model(folder, record)
+    store.write_cell(record)
+
+
+def test_models_are_merged_unless_they_are_torn(stores: list[Store]) -> None:
+    source, _, target = stores
+    for key in "abc":
+        add_model(source, key)
+    (source.model_folder("b") / "arrays.npz").write_bytes(b"torn")
+    shutil.rmtree(source.model_folder("c"))
+    merge_store(source, target)
+    records = {key: target.read_cell(key) for key in "abc"}
+    damage = {key: target.find_model_damage(record) for key, record in records.items() if record is not None}
+    assert damage == {"a": "", "b": "the merged store had no whole model", "c": "the merged store had no whole model"}
+    assert [target.model_folder(key).exists() for key in "abc"] == [True, False, False]
+    before = files(target)
+    merge_store(source, target)
+    assert files(target) == before
+
+
+def test_a_cell_that_replaces_a_failed_one_brings_its_model(stores: list[Store]) -> None:
+    source, _, target = stores
+    add_model(source, "a")
+    add(target, "a", status="failed", reason="it raised")
+    merge_store(source, target)
+    record = target.read_cell("a")
+    assert record is not None
+    assert target.find_model_damage(record) == ""

@@ -1,0 +1,165 @@
+"""A synthetic table in the form of the file that its dataset comes from: names, order, types, dates, gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench.data.layout import Column, Layout
+from tabgenbench.data.schema import DateFeature
+from tabgenbench.data.table import Table
+from tabgenbench.data.typed_columns import NANOSECONDS
+
+__all__ = ["FIRST", "LAST", "layout_of", "left_out", "out_of_calendar", "to_frame", "with_open_gaps"]
+
+FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # of the dates that pandas can hold
+
+
+def to_frame(table: Table) -> pd.DataFrame:
+    """Return a table on its own scale as a frame in the form of the file that it comes from.
+
+    The columns have the order, names, types, dates and categories of `Source.layout`. Columns that the table does not
+    have (ids, groups, free text) are left out; columns with one value in every row have that value. Without a layout,
+    the columns of ``obs`` are first, then the features.
+    """
+    found: dict[str, Any] = {}
+    for column in layout_of(table).columns:
+        if column.constant is not None:
+            found[column.name] = _constant(column, table.n_rows)
+        elif column.name in table.obs.columns:
+            gap = table.is_gap(column.name)
+            labels = table.obs[column.name].astype(object).where(~gap, None)
+            found[column.name] = _typed(pd.Series(labels.to_numpy(), dtype=object), column)
+        elif column.name in table.features:
+            found[column.name] = _numbers(table, column)
+    return pd.DataFrame(found, index=pd.RangeIndex(table.n_rows))
+
+
+def left_out(table: Table) -> list[Column]:
+    """Return the columns of the file that `to_frame` leaves out."""
+    made = {*table.obs.columns, *table.features}
+    return [one for one in layout_of(table).columns if one.constant is None and one.name not in made]
+
+
+def layout_of(table: Table) -> Layout:
+    """Return the layout of a table; without one, that of its columns, of ``obs`` first."""
+    if table.source.layout is not None:
+        return table.source.layout
+    companions = {gap.shown_by for gap in table.schema.numeric_gaps()}
+    dates = {date.column for date in table.schema.dates}
+    columns = [
+        Column(name=str(name), kind="category", role="feature") for name in table.obs.columns if name not in companions
+    ]
+    for name in table.features:
+        whole = name in table.schema.whole_numbers
+        columns.append(
+            Column(
+                name=name,
+                kind="date" if name in dates else "whole number" if whole else "number",
+                role="feature",
+                dtype="object" if name in dates else "int64" if whole else "float64",
+            )
+        )
+    return Layout(columns=tuple(columns))
+
+
+def with_open_gaps(table: Table) -> NDArray[np.float32]:
+    """Return the numeric values of a table on its own scale, with NaN at its gaps, shape (n_rows, n_features)."""
+    values, present = np.array(table.dense()), table.present()
+    whole = [table.features.index(name) for name in table.schema.whole_numbers]
+    values[:, whole] = np.rint(values[:, whole])
+    if present is not None:
+        values[~present] = np.nan
+    return values
+
+
+def out_of_calendar(table: Table) -> dict[str, int]:
+    """Return how many dates of each column are before `FIRST` or after `LAST`, where `to_frame` moves them."""
+    found = {}
+    for date in table.schema.dates:
+        values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
+        low, high = _limits(date)
+        found[date.column] = int((((values < low) | (values > high)) & ~table.is_gap(date.column)).sum())
+    return {name: n for name, n in found.items() if n}
+
+
+def _limits(date: DateFeature) -> tuple[float, float]:
+    """Return the first and last date in units since the origin."""
+    origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
+    return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
+
+
+def _constant(column: Column, n_rows: int) -> Any:
+    if column.kind == "empty":
+        empty = pd.Series([None] * n_rows, dtype=object)
+        return empty if column.dtype == "object" else empty.astype(column.dtype or "float64")
+    return _typed(pd.Series([column.constant] * n_rows, dtype=object), column)
+
+
+def _numbers(table: Table, column: Column) -> Any:
+    """Return the values of a numeric feature or a date, shape (n_rows,), with missing values at gaps."""
+    values = np.asarray(table.X[:, table.features.index(column.name)])
+    gap = table.is_gap(column.name)
+    date = next((one for one in table.schema.dates if one.column == column.name), None)
+    if date is not None:
+        return _date_values(values.astype(np.float64), gap, date, column)
+    is_integer = column.dtype.lower().startswith(("int", "uint"))
+    if is_integer or column.name in table.schema.whole_numbers:
+        numbers = pd.Series(np.rint(values.astype(np.float64)))
+    else:
+        numbers = pd.Series(_decimal(values))
+        numbers = numbers if column.decimals is None else numbers.round(column.decimals)
+    return _as_dtype(numbers.where(~gap), column)
+
+
+def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return float64 values that are written with the digits of float32: 0.3 instead of 0.30000001192092896."""
+    return values.astype(np.float32).astype("U").astype(np.float64)
+
+
+def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
+    """Return numbers in the type of their column; whole numbers with gaps, or outside the type, in a wider one."""
+    dtype = column.dtype or "float64"
+    if not dtype.lower().startswith(("int", "uint")):
+        return numbers.astype(dtype if dtype.lower().startswith("float") else "float64")
+    limits = np.iinfo(dtype.lower())
+    fits = bool(((numbers >= limits.min) & (numbers <= limits.max) | numbers.isna()).all())
+    if numbers.isna().any():
+        return numbers.astype(f"{dtype[0].upper()}{dtype[1:]}".replace("Uint", "UInt") if fits else "Int64")
+    return numbers.astype(dtype if fits else "int64")
+
+
+def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: DateFeature, column: Column) -> Any:
+    """Return dates in the format or type of their column."""
+    since = np.rint(np.clip(np.where(gap, 0.0, values), *_limits(date))).astype(np.int64) * NANOSECONDS[date.unit]
+    stamps = pd.Series((pd.Timestamp(date.origin).value + since).astype("datetime64[ns]")).where(~gap)
+    if not column.dtype.startswith("datetime"):
+        text = stamps.dt.strftime(date.format).astype(object)
+        return text.where(~gap, None)
+    return _stamped(stamps, column)
+
+
+def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
+    """Return dates in the type of their column, which may have a time zone."""
+    return (stamps.dt.tz_localize("UTC") if "," in column.dtype else stamps).astype(column.dtype)
+
+
+def _typed(labels: pd.Series, column: Column) -> pd.Series:
+    """Return labels in the type of their column in the file; with gaps, whole numbers and booleans are nullable."""
+    missing, dtype = labels.isna(), column.dtype
+    if column.kind == "boolean":
+        values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)
+        if dtype == "object" and missing.any():
+            return values
+        return values.astype("boolean" if missing.any() or dtype == "boolean" else bool)
+    if dtype.lower().startswith(("int", "uint", "float")):
+        return _as_dtype(pd.to_numeric(labels.where(~missing, np.nan)).astype("float64"), column)
+    if dtype.startswith("datetime"):
+        stamps = pd.to_datetime(labels)
+        return stamps.astype(dtype) if stamps.dt.tz is not None else _stamped(stamps, column)
+    if dtype == "category":
+        return labels.astype("category")
+    return labels.astype("string") if dtype.startswith("string") else labels

@@ -1,0 +1,214 @@
+"""Training of one generator in a task, or loading of its kept model, for sampling and for saving the model."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.split_files import read_fit_tables, read_transform
+from tabgenbench.data.table import Table
+from tabgenbench.data.transform import Transform
+from tabgenbench.engines.base import Send
+from tabgenbench.engines.worker import mark
+from tabgenbench.errors import text_of
+from tabgenbench.formatting import bytes_text
+from tabgenbench.interfaces.checks import check_makes, check_sample
+from tabgenbench.interfaces.generator import FitContext, Generator, Progress, SampleContext
+from tabgenbench.interfaces.persistent import Persistent
+from tabgenbench.registry.keys import seed_of
+from tabgenbench.registry.lazy import Target, load_target
+
+__all__ = ["MODEL_FOLDER", "FitPayload", "Trained", "keep_model", "synchronize", "train_generator", "warm_up"]
+
+MODEL_FOLDER = "model"  # below the folder of the synthetic tables
+REPORT_SECONDS = 0.2  # minimum time between progress messages
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitPayload:
+    """Input of `tabgenbench.run.tasks.fit_cell`: paths and settings, without test rows.
+
+    Attributes:
+        target: class of the generator.
+        options: options of the generator.
+        split_folder: folder with the training rows and the test conditions.
+        out_folder: folder for the synthetic tables.
+        draws: number of synthetic tables.
+        seed: seed of the cell.
+        device: device of the computation.
+        timeout: wall-clock limit of each phase in seconds, for the generator's deadline, or None.
+        model_bytes: the largest model to keep, in bytes; 0 keeps none, None keeps all.
+    """
+
+    target: Target
+    options: dict[str, Any]
+    split_folder: Path
+    out_folder: Path
+    draws: int
+    seed: int
+    device: str
+    timeout: float | None = None
+    model_bytes: int | None = 0
+
+
+@dataclass(kw_only=True)
+class Trained:
+    """A trained generator with the tables of its split.
+
+    Attributes:
+        fit_context: the context of the training, or None for a loaded model.
+        fit_seconds: seconds of `Generator.fit`.
+        common: arguments that the contexts of training and sampling share, with a new deadline for each call.
+    """
+
+    generator: Generator
+    train: Table
+    conditions: pd.DataFrame
+    transform: Transform
+    common: Callable[[], dict[str, Any]]
+    fit_context: FitContext | None = None
+    fit_seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name of the generator."""
+        return type(self.generator).name
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> tuple[Table, float]:
+        """Return checked rows on the generator's scale, and the seconds of `Generator.sample`."""
+        started = time.perf_counter()
+        synthetic = self.generator.sample(conditions.copy(), context)
+        synchronize(context.device)
+        seconds = time.perf_counter() - started
+        return check_sample(synthetic, conditions, like=self.train, plugin=self.name), seconds
+
+    def count_negative(self, checked: Table) -> int:
+        """Return the number of negative values, which the transform replaces by 0."""
+        if not self.transform.log2p1 or checked.scale == "standardized":
+            return 0
+        return int((checked.dense() < 0).sum())
+
+    def evaluated(self, checked: Table) -> Table:
+        """Return checked rows on the evaluation scale, with whole numbers."""
+        return self.transform.round_whole(self.transform.apply(checked))
+
+
+def train_generator(payload: FitPayload, send: Send, *, model: Path | None = None) -> Trained:
+    """Train a generator, or load it from a kept model.
+
+    Sends a `Mark` at the start of the phase ``fit``, and `Progress` messages in it. Imports, reading and the first use
+    of the device precede the mark and are excluded from reported times.
+    """
+    kind = load_target(payload.target)
+    config = kind.Config.model_validate(payload.options)
+    generator: Generator = kind(config)
+    train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
+    transform = read_transform(payload.split_folder / "train.h5ad")
+    check_makes(kind, train.schema)
+    kind.supports(train.schema, train.n_rows, train.n_features)
+
+    @lru_cache(maxsize=1)
+    def device_split() -> Any:
+        from tabgenbench.interfaces.device_split import upload
+
+        return upload(train, validation, payload.device)
+
+    def common() -> dict[str, Any]:
+        deadline = None if payload.timeout is None else time.monotonic() + payload.timeout
+        return {"device": payload.device, "deadline": deadline, "make_device_split": device_split}
+
+    for library in kind.libraries:
+        import_module(library)
+    warm_up(payload.device)
+    if model is not None:
+        generator = kind.load(model, config, template=train.take([]), device=payload.device)
+        return Trained(generator=generator, train=train, conditions=conditions, transform=transform, common=common)
+    send(mark("fit", measure=True))
+    fit_context = FitContext(seed=seed_of(payload.seed, "fit"), on_report=_throttled(send), **common())
+    started = time.perf_counter()
+    generator.fit(train, validation, fit_context)
+    synchronize(payload.device)
+    return Trained(
+        generator=generator,
+        train=train,
+        conditions=conditions,
+        transform=transform,
+        common=common,
+        fit_context=fit_context,
+        fit_seconds=time.perf_counter() - started,
+    )
+
+
+def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
+    """Write the model of a generator that is `Persistent`; return why there is none, or ''.
+
+    A model that cannot be saved does not fail the cell, whose synthetic tables are complete.
+    """
+    if payload.model_bytes == 0:
+        return "models were not kept (--no-keep-models)"
+    if not isinstance(generator, Persistent):
+        return f"generator {type(generator).name!r} cannot be saved"
+    send(mark("save"))
+    folder = payload.out_folder / MODEL_FOLDER
+    folder.mkdir()
+    reason = ""
+    try:
+        generator.save(folder)
+    except Exception as error:  # a plugin may raise anything
+        reason = f"save() raised {text_of(error)[:500]}"
+    paths = list(folder.rglob("*"))
+    size = sum(path.lstat().st_size for path in paths)
+    if any(path.is_symlink() or not (path.is_dir() or path.is_file()) for path in paths):
+        reason = reason or "save() wrote something else than plain files and folders"
+    if not reason and payload.model_bytes is not None and size > payload.model_bytes:
+        reason = f"it has {bytes_text(size)}, limit {bytes_text(payload.model_bytes)}; --keep-models keeps it"
+    if reason:
+        shutil.rmtree(folder)
+    return reason
+
+
+def warm_up(device: str) -> None:
+    """Use NumPy, torch and the device once, so that later measurements exclude their start-up. Draws no random numbers.
+
+    On a CPU, torch is used only if the generator has imported it.
+    """
+    np.linalg.svd(np.ones((8, 8)))
+    if device == "cpu" and "torch" not in sys.modules:
+        return
+    import torch
+
+    square = torch.ones(64, 64, device=device, requires_grad=True)
+    (square @ square).sum().backward()  # type: ignore[no-untyped-call]
+    torch.optim.Adam([square]).step()
+    synchronize(device)
+
+
+def _throttled(send: Send) -> Callable[[Progress], None]:
+    last = 0.0
+
+    def report(progress: Progress) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= REPORT_SECONDS or progress.epoch >= progress.of:
+            last = now
+            send(progress)
+
+    return report
+
+
+def synchronize(device: str) -> None:
+    """Wait until a GPU has finished."""
+    if device != "cpu":
+        import torch
+
+        torch.cuda.synchronize(device)

@@ -1,0 +1,44 @@
+"""Conditions and categories of training rows in a saved model, without the rows themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench import ConditionCodes
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+
+__all__ = ["codes_from", "codes_to", "conditions_from", "conditions_to"]
+
+
+def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
+    """Return columns, labels, values and numbers of rows of the training conditions, for JSON."""
+    first = np.unique(conditions.group, return_index=True)[1]
+    return {
+        "columns": list(conditions.frame.columns),
+        "labels": list(conditions.labels),
+        "values": conditions.frame.iloc[first].astype(str).to_numpy().tolist(),
+        "counts": conditions.counts.tolist(),
+    }
+
+
+def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
+    """Return the training conditions of `conditions_to`; their rows are sorted by condition."""
+    counts = np.asarray(saved["counts"], dtype=np.int64)
+    group = np.repeat(np.arange(len(counts)), counts)
+    values = np.array(saved["values"], dtype=object).reshape(len(counts), len(saved["columns"]))
+    frame = pd.DataFrame(values, columns=saved["columns"]).iloc[group].reset_index(drop=True)
+    return TrainingConditions(frame, tuple(saved["labels"]), group, counts)
+
+
+def codes_to(codes: ConditionCodes) -> dict[str, Any]:
+    """Return the columns and their values, for JSON."""
+    return {"columns": list(codes.columns), "values": [list(values) for values in codes.categories]}
+
+
+def codes_from(saved: Mapping[str, Any]) -> ConditionCodes:
+    """Return the encoding of `codes_to`."""
+    return ConditionCodes(tuple(saved["columns"]), tuple(tuple(values) for values in saved["values"]))
