@@ -133,11 +133,11 @@ class Kills(Mean):
 
 
 class Missing(Mean):
-    name = "missing"
-    scores = (ScoreSpec(name="missing", direction="lower"),)
+    name = "undefined"
+    scores = (ScoreSpec(name="undefined", direction="lower"),)
 
     def compute(self, evaluation, context):
-        return Result({"missing": float("nan")})
+        return Result({"undefined": float("nan")})
 
 
 class Needs(Mean):

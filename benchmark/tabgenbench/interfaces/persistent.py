@@ -1,6 +1,6 @@
 """Generators that can be saved and loaded, so that rows are sampled later without training again.
 
-A saved model is a folder of arrays and JSON. Nothing in it is code: files that must be unpickled are not allowed.
+A saved model is a folder of arrays (safetensors) and JSON. Nothing in it is code, so nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Persistent", "load_arrays", "save_arrays"]
 
-ARRAYS, FACTS = "arrays.npz", "facts.json"
+ARRAYS, FACTS = "arrays.safetensors", "facts.json"
 
 
 @runtime_checkable
@@ -58,20 +58,23 @@ def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any
     Raises:
         ValueError: an array holds Python objects, which only pickle can write.
     """
+    from safetensors.numpy import save_file
+
     plain = {
-        name: np.asarray(value.detach().cpu() if hasattr(value, "detach") else value) for name, value in arrays.items()
+        name: np.ascontiguousarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        for name, value in arrays.items()
     }
     for name, value in plain.items():
         if value.dtype.hasobject:
             raise ValueError(f"array {name!r} holds Python objects, expected numbers; put texts into the facts")
-    written: Any = plain  # names are those of arrays; savez declares its other keywords with their types
-    np.savez(folder / ARRAYS, **written)
+    save_file(plain, folder / ARRAYS)
     (folder / FACTS).write_text(json.dumps(dict(facts or {}), allow_nan=False) + "\n", encoding="utf-8")
 
 
 def load_arrays(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return the arrays and the facts that `save_arrays` wrote. Nothing is unpickled."""
-    with np.load(folder / ARRAYS, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    from safetensors.numpy import load_file
+
+    arrays: dict[str, NDArray[Any]] = load_file(folder / ARRAYS)
     facts: dict[str, Any] = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     return arrays, facts

@@ -287,7 +287,7 @@ def test_models_above_the_limit_are_not_kept_by_default(
     shutil.rmtree("store")
     run(tabgenbench, "kept", options=("--keep-models",))
     record = json.loads((cell_of("kept") / "fit.json").read_text())
-    assert sorted(record["model_hashes"]) == ["arrays.npz", "facts.json"]
+    assert sorted(record["model_hashes"]) == ["arrays.safetensors", "facts.json"]
     assert record["no_model"] == ""
 
 

@@ -75,7 +75,7 @@ def test_check_names_each_clause_that_is_broken(tabgenbench: Call, capsys: pytes
     assert tabgenbench("plugin", "check", "raises") == 1
     printed = capsys.readouterr().out
     assert "ValueError: cannot learn this" in printed
-    assert tabgenbench("plugin", "check", "missing") == 1
+    assert tabgenbench("plugin", "check", "undefined") == 1
     assert "is nan, expected a finite number" in " ".join(capsys.readouterr().out.split())
     assert tabgenbench("plugin", "check", "honset") == 2
     assert "unknown generator or metric 'honset'; did you mean 'honest'" in capsys.readouterr().err

@@ -38,7 +38,7 @@ def score(store: str, generator: str, metric: str) -> ScoreRecord:
 def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
     hostile = ["declines", "raises", "exits", "short", "not-finite", "other-conditions", "own-scale", "looks"]
     chosen = [word for name in ["honest", *hostile] for word in ("-g", name)]
-    assert tabgenbench(*BASE, *chosen, "-m", "mean", "-m", "breaks", "-m", "kills", "-m", "missing", "-m", "needs") == 1
+    assert tabgenbench(*BASE, *chosen, "-m", "mean", "-m", "breaks", "-m", "kills", "-m", "undefined", "-m", "needs") == 1
     found = records()
     expected = {
         "honest": ("ok", ""),
@@ -68,7 +68,7 @@ def test_statuses_and_honest_scores(tabgenbench: Call, capsys: pytest.CaptureFix
     assert len(score("store", "honest", "mean").draws) == 2
     assert score("store", "honest", "breaks").reason == "draw 0: RuntimeError: cannot compute"
     assert score("store", "honest", "kills").status == "crashed"
-    assert "expected a finite number" in score("store", "honest", "missing").reason
+    assert "expected a finite number" in score("store", "honest", "undefined").reason
     assert score("store", "honest", "needs").status == "skipped"
 
     # The scores of the honest generators are the same without the hostile ones.

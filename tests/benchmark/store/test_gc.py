@@ -61,7 +61,7 @@ def test_models_that_no_suite_needs_are_freed(
 ) -> None:
     for key in "ac":
         store.model_folder(key).mkdir()
-        (store.model_folder(key) / "arrays.npz").write_bytes(b"x" * 500_000)
+        (store.model_folder(key) / "arrays.safetensors").write_bytes(b"x" * 500_000)
     assert tabgenbench("gc", "--store", str(store.root)) == 0
     assert "freed 2.5 MB: synthetic tables of 2 cells, models of 1 cells, 0 leftovers" in capsys.readouterr().out
     assert [store.model_folder(key).exists() for key in "ac"] == [True, False]

@@ -353,7 +353,7 @@ def add_model(store: Store, key: str) -> None:
     record = store.read_cell(key)
     assert record is not None
     folder = store.new_folder()
-    (folder / "arrays.npz").write_bytes(b"model of " + key.encode())
+    (folder / "arrays.safetensors").write_bytes(b"model of " + key.encode())
     store.publish_model(folder, record)
     store.write_cell(record)
 
@@ -362,7 +362,7 @@ def test_models_are_merged_unless_they_are_torn(stores: list[Store]) -> None:
     source, _, target = stores
     for key in "abc":
         add_model(source, key)
-    (source.model_folder("b") / "arrays.npz").write_bytes(b"torn")
+    (source.model_folder("b") / "arrays.safetensors").write_bytes(b"torn")
     shutil.rmtree(source.model_folder("c"))
     merge_store(source, target)
     records = {key: target.read_cell(key) for key in "abc"}
