@@ -38,7 +38,13 @@ __all__ = ["export"]
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 @store_option
 @click.option("--device", help="auto, cpu, cuda or cuda:INDEX.  [default: that of the cell]")
-@click.option("--executor", default="local", metavar="NAME", show_default=True, help="Engine that samples.")
+@click.option(
+    "--executor",
+    default="local",
+    metavar="NAME",
+    show_default=True,
+    help="Engine that samples; ray needs a temporary folder that its nodes share.",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),

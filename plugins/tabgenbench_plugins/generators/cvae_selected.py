@@ -9,16 +9,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import pandas as pd
 from pydantic import Field, PositiveFloat
 
-from tabgenbench import Card, ConfigError, FitContext, Generator, Options, Progress, SampleContext, Schema, Table
+from tabgenbench import (
+    Card,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    Progress,
+    SampleContext,
+    Schema,
+    Table,
+    load_arrays,
+    save_arrays,
+)
 from tabgenbench_plugins.generators.cvae import CVAE
 
 __all__ = ["CVAESelected", "Trial"]
 
+CHOSEN = "chosen"  # folder of the selected model in a saved one
 CURVE_POINTS = 100  # recorded points of each trial's loss curve
 
 
@@ -157,6 +171,21 @@ class CVAESelected(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Sample from the chosen CVAE."""
         return self._cvae_chosen.sample(conditions, context)
+
+    def save(self, folder: Path) -> None:
+        """Write the selected model and its options."""
+        chosen = folder / CHOSEN
+        chosen.mkdir()
+        self._cvae_chosen.save(chosen)
+        save_arrays(folder, {}, self._cvae_chosen.config.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> CVAESelected:
+        """Return a generator with the selected model."""
+        options = CVAE.Config.model_validate(load_arrays(folder)[1])
+        made = cls(config)
+        made._cvae_chosen = CVAE.load(folder / CHOSEN, options, template=template, device=device)
+        return made
 
 
 def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitContext:

@@ -13,15 +13,18 @@ import pytest
 from tabgenbench import FitContext, Generator, Persistent, SampleContext, Table, load_arrays, upload
 from tabgenbench.options import make_options
 from tabgenbench_plugins.generators.cvae import CVAE
+from tabgenbench_plugins.generators.cvae_selected import CVAESelected
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 SMALL = {"epochs": 2, "hidden": [8, 4], "latent": 3}
+SELECTED = {"epochs": 1, "learning_rates": [1e-3, 5e-3], "depths": [2], "latent": 3}
 
 
 def fitted(kind: type[Generator], train: Table, **options: Any) -> Generator:
     generator = kind(make_options(kind.Config, options, where=kind.name))
-    tensors = upload(train, None, "cpu")
-    generator.fit(train, None, FitContext(device="cpu", seed=1, make_device_split=lambda: tensors))
+    validation = train.take(range(0, train.n_rows, 4))
+    tensors = upload(train, validation, "cpu")
+    generator.fit(train, validation, FitContext(device="cpu", seed=1, make_device_split=lambda: tensors))
     return generator
 
 
@@ -33,14 +36,14 @@ def rows(generator: Generator, conditions: pd.DataFrame) -> tuple[bytes, list[st
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(CVAE, {}), (CVAE, {"output_noise": "residual", "batch_norm": False}), (WGANGP, {})],
-    ids=["cvae", "cvae-with-noise", "wgan-gp"],
+    [(CVAE, {}), (CVAE, {"output_noise": "residual", "batch_norm": False}), (WGANGP, {}), (CVAESelected, SELECTED)],
+    ids=["cvae", "cvae-with-noise", "wgan-gp", "cvae-selected"],
 )
 def test_a_loaded_model_samples_like_the_saved_one(
     make_table: Callable[..., Table], tmp_path: Path, kind: type[Generator], options: dict[str, Any]
 ) -> None:
     train = make_table()
-    saved = fitted(kind, train, **SMALL, **options)
+    saved = fitted(kind, train, **(SMALL if options is not SELECTED else {}), **options)
     assert isinstance(saved, Persistent)
     saved.save(tmp_path)
     loaded = type(saved).load(tmp_path, saved.config, template=train.take([]), device="cpu")
@@ -48,7 +51,7 @@ def test_a_loaded_model_samples_like_the_saved_one(
     unseen = pd.DataFrame({"tissue": ["brain", "skin", "liver"], "status": ["normal", "cancer", "dead"]})
     for asked in (known, unseen):
         assert rows(loaded, asked) == rows(saved, asked)
-    arrays, facts = load_arrays(tmp_path)
+    arrays, facts = load_arrays(tmp_path / "chosen" if options is SELECTED else tmp_path)
     assert sum(facts["counts"]) == train.n_rows
     assert all(not np.isin(train.X[:, 0], value).any() for value in arrays.values())  # no value of a training row
 
