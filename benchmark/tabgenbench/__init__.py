@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tabgenbench.engines.memory import machine_memory
     from tabgenbench.errors import ConfigError, DataError, PluginError, TabGenBenchError, Unsupported, did_you_mean
     from tabgenbench.interfaces import drawing
+    from tabgenbench.interfaces.adapt import adapt
     from tabgenbench.interfaces.contract import Check, check_generator, check_metric, failures
     from tabgenbench.interfaces.dataset import (
         DatasetCard,
@@ -109,6 +110,7 @@ __all__ = [
     "Task",
     "Transform",
     "Unsupported",
+    "adapt",
     "as_categorical",
     "benchmark",
     "check_generator",
@@ -146,6 +148,7 @@ _HOMES = {
     "engines.inline": ("run_here",),
     "engines.memory": ("machine_memory",),
     "errors": ("ConfigError", "DataError", "PluginError", "TabGenBenchError", "Unsupported", "did_you_mean"),
+    "interfaces.adapt": ("adapt",),
     "interfaces.contract": ("Check", "check_generator", "check_metric", "failures"),
     "interfaces.dataset": (
         "DatasetCard",

@@ -87,6 +87,18 @@ def test_a_generator_takes_a_dozen_lines(samples: Samples) -> None:
     assert len(body) <= 15
 
 
+def test_the_adapted_model_passes_the_contract_kit(samples: Samples) -> None:
+    code = (
+        "from tabgenbench import check_generator, failures\n"
+        "from tabgenbench.registry.manager import make_manager\n"
+        "kind = make_manager().find('generators', 'mixture').load_fitting('generators')\n"
+        "print(kind.__module__, kind.__name__, failures(check_generator(kind, components=2)))\n"
+    )
+    done = samples.run("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split("\n")[0] == "tabgenbench_mixture Mixture []"
+
+
 def test_the_call_without_a_run_prints_a_row_for_each_condition(samples: Samples) -> None:
     done = samples.run("try_marginals.py")
     assert done.returncode == 0, done.stderr
@@ -99,6 +111,7 @@ def test_everything_on_the_page_is_listed(samples: Samples) -> None:
     assert found >= {
         ("generators", "marginals", "tabgenbench-marginals:marginals"),
         ("generators", "linear-gaussian", "tabgenbench-lab:lab"),
+        ("generators", "mixture", "tabgenbench-mixture:mixture"),
         ("metrics", "in-range", "tabgenbench-lab:lab"),
         ("datasets", "iris", "tabgenbench-lab:lab"),
         ("engines", "spawn", "tabgenbench-lab:lab"),

@@ -128,6 +128,8 @@ def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, FunctionType):
         seen.add(id(value))
         yield from _describe_function(value, seen)
+    elif isinstance(value, type) and not is_of_session(value):  # a class of an installed package
+        yield f"class {value.__module__}.{value.__qualname__}"
     elif isinstance(value, type):
         seen.add(id(value))
         yield from _describe_class(value, seen)

@@ -1,0 +1,230 @@
+"""`adapt`: an object with ``fit(DataFrame)`` and ``sample(n)`` as a generator."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from tabgenbench.data.conditions import nearest_known
+from tabgenbench.data.schema import Schema
+from tabgenbench.data.table import Table, condition_labels
+from tabgenbench.errors import PluginError
+from tabgenbench.interfaces.generator import Context, FitContext, Generator, SampleContext
+from tabgenbench.options import Options
+from tabgenbench.records import Card
+
+__all__ = ["adapt"]
+
+Kinds = tuple[Literal["numeric", "categorical"], ...]
+MIN_ROWS = 100  # asked of the model in one round, at least
+
+
+def adapt(
+    make: Callable[..., Any],
+    *,
+    name: str,
+    card: Card | str,
+    makes: Kinds = ("numeric", "categorical"),
+    libraries: tuple[str, ...] = (),
+    options: type[Options] = Options,
+    rounds: int = 20,
+) -> type[Generator]:
+    """Return a generator class for a model with ``fit(DataFrame)`` and ``sample(n)``.
+
+    The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
+    own scale. Whole numbers are int64, other numbers float64. A date is a whole number: units (days, hours, minutes or
+    seconds) since the column's origin. Gaps of numeric columns are NaN (whole numbers are then float64); a gap of a
+    categorical column is a category of its own, usually ``missing``. ``sample(n)`` returns a frame with these columns,
+    in any order, and about n rows.
+
+    The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Rows that
+    are still open after the last round are sampled rows of the most similar condition, by shared column values;
+    they are recorded as fallbacks. A condition without training rows is replaced by the nearest known one.
+
+    Both methods run with the global generators of ``random``, ``numpy.random`` and, if it is loaded, ``torch`` seeded
+    from the context; their states are restored afterwards. A model with its own fixed seed returns the same rows in
+    every round and draw: leave its seed unset.
+
+    Args:
+        make: creates the model: a class, or a function. It gets the options as keyword arguments.
+        name: name on the command line.
+        card: card of the generator, or the text of its summary.
+        makes: kinds of columns that the model makes.
+        libraries: modules that the model imports, as for `Generator`.
+        options: options of the model, a subclass of `Options`.
+        rounds: most calls of ``sample`` for one table.
+
+    Returns:
+        A class of the calling module. Its name is ``name`` in CamelCase (``GaussianMixture`` for ``gaussian-mixture``):
+        assign it to that name, so that other processes find it.
+    """
+    caller = sys._getframe(1).f_globals.get("__name__", __name__)  # the class belongs to the module that adapts
+    body = {
+        "__module__": caller,
+        "__qualname__": "".join(part.capitalize() for part in name.replace("_", "-").split("-")),
+        "__doc__": f"`{name}`, adapted by `tabgenbench.adapt`.",
+        "name": name,
+        "card": Card(summary=card) if isinstance(card, str) else card,
+        "makes": makes,
+        "libraries": libraries,
+        "Config": options,
+        "make": staticmethod(make),
+        "rounds": rounds,
+    }
+    return type(str(body["__qualname__"]), (_Adapted,), body)
+
+
+class _Adapted(Generator):
+    """A generator that fits and samples a model of frames; `adapt` sets its class attributes."""
+
+    scale = "own"
+    make: ClassVar[Callable[..., Any]]
+    rounds: ClassVar[int]
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Create the model and fit it on the frame of the training rows."""
+        self._template, self._known = train.take([]), train.conditions
+        options = {key: getattr(self.config, key) for key in type(self.config).model_fields}
+        with _seeded(context, self.libraries):
+            self._model = type(self).make(**options)
+            self._model.fit(_to_frame(train))
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Sample rows in rounds until each requested condition has its rows."""
+        used, labels = conditions.astype(str), condition_labels(conditions)
+        if conditions.shape[1]:
+            used, replaced = nearest_known(conditions, self._known)
+            for label, nearest in replaced.items():
+                rows = int((labels == label).sum())
+                context.fallback(label, rows=rows, rule=f"nearest known condition: {nearest}")
+        with _seeded(context, self.libraries):
+            made, chosen = self._matched(used, context)
+        return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
+
+    def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
+        """Return sampled rows, and the position of one for each requested row."""
+        asked = condition_labels(used).to_numpy(dtype=str)
+        open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
+        chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
+        frames: list[pd.DataFrame] = []
+        for _ in range(self.rounds):
+            if not open_rows:
+                break
+            made = self._rows(max(MIN_ROWS, len(asked)))
+            # Some models sort their rows, such as by component: the first rows of a condition have to be random ones.
+            frames.append(made.iloc[context.numpy.permutation(len(made))])
+            start, labels = len(is_used), condition_labels(frames[-1][list(used.columns)].astype(str))
+            is_used = np.concatenate([is_used, np.zeros(len(labels), dtype=bool)])
+            for i, label in enumerate(labels.to_numpy(dtype=str)):
+                if open_rows.get(label):
+                    chosen[open_rows[label].pop()], is_used[start + i] = start + i, True
+            open_rows = {label: places for label, places in open_rows.items() if places}
+        made = pd.concat(frames, ignore_index=True) if frames else _to_frame(self._template)
+        if open_rows and made.empty:
+            raise PluginError(
+                f"plugin {self.name!r}: the model sampled no row; return a frame of n rows from sample(n)"
+            )
+        for label, places in open_rows.items():
+            self._fill(label, places, (made, chosen, is_used), used)
+            rule = f"sampled rows of similar conditions, as {self.rounds} rounds made too few of this one"
+            context.fallback(label, rows=len(places), rule=rule)
+        return made, chosen.tolist()
+
+    @staticmethod
+    def _fill(
+        label: str,
+        places: list[int],
+        sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
+        used: pd.DataFrame,
+    ) -> None:
+        """Choose unused rows that share the most column values with a condition; used ones if there are no others."""
+        made, chosen, is_used = sampled
+        columns = list(used.columns)
+        shared = (made[columns].astype(str) == used.iloc[places[0]]).sum(axis=1).to_numpy()
+        order = np.lexsort((-shared, is_used))
+        for place, row in zip(places, np.resize(order, len(places)), strict=True):
+            chosen[place], is_used[row] = row, True
+
+    def _rows(self, n: int) -> pd.DataFrame:
+        """Return one sample of the model, with every column of the table."""
+        made = self._model.sample(n)
+        where = f"plugin {self.name!r}: the model's sample({n})"
+        if not isinstance(made, pd.DataFrame):
+            raise PluginError(f"{where} returned {type(made).__name__}, expected a DataFrame; wrap its sample method")
+        columns = list(_to_frame(self._template).columns)
+        missing = [column for column in columns if column not in made]
+        if missing:
+            raise PluginError(
+                f"{where} returned no column {missing[0]!r}, expected the columns of the frame it was fit on"
+            )
+        return made[columns].reset_index(drop=True)
+
+    def _to_table(self, made: pd.DataFrame, conditions: pd.DataFrame) -> Table:
+        """Return sampled rows as a table with the requested conditions; NaN is a gap where the schema has gaps."""
+        template, schema = self._template, self._template.schema
+        values = np.empty((len(made), template.n_features), dtype=np.float32)
+        for j, name in enumerate(template.features):
+            try:
+                values[:, j] = pd.to_numeric(made[name])
+            except (TypeError, ValueError) as error:
+                where = f"plugin {self.name!r}: the model's sample"
+                raise PluginError(
+                    f"{where} has column {name!r} of {made[name].dtype}, expected numbers ({error})"
+                ) from None
+        companions, gaps = _companions(schema), {gap.column: gap for gap in schema.gaps}
+        categories = {n: made[n].astype(object) for n in schema.categorical_features if n not in companions}
+        for name in set(categories) & set(gaps):
+            categories[name] = categories[name].where(made[name].notna(), gaps[name].value)
+        for gap in schema.numeric_gaps():
+            j = template.features.index(gap.column)
+            is_gap = np.isnan(values[:, j])
+            values[is_gap, j] = 0.0
+            other = next((v for v in template.obs[gap.shown_by].cat.categories if v != gap.value), gap.value)
+            categories[gap.shown_by] = pd.Series(np.where(is_gap, gap.value, other), dtype=object)
+        return template.like(values, conditions, pd.DataFrame(categories) if categories else None)
+
+
+def _companions(schema: Schema) -> set[str]:
+    """Return the columns that only show the gaps of numeric features; the model sees NaN in their place."""
+    return {gap.shown_by for gap in schema.numeric_gaps()}
+
+
+def _to_frame(table: Table) -> pd.DataFrame:
+    """Return conditions and categorical features as text and numeric features as numbers, NaN at gaps."""
+    schema, values = table.schema, table.dense()
+    names = [*schema.conditions, *(n for n in schema.categorical_features if n not in _companions(schema))]
+    columns: dict[str, Any] = {name: table.obs[name].astype(str).astype(object).to_numpy() for name in names}
+    for j, name in enumerate(table.features):
+        column, is_gap = values[:, j].astype(np.float64), table.is_gap(name)
+        column[is_gap] = np.nan
+        whole = name in schema.whole_numbers and not is_gap.any()
+        columns[name] = np.rint(column).astype(np.int64) if whole else column
+    return pd.DataFrame(columns)
+
+
+@contextmanager
+def _seeded(context: Context, libraries: tuple[str, ...]) -> Iterator[None]:
+    """Seed the global random generators for a block, and restore their states after it."""
+    states: Any = random.getstate(), np.random.get_state()
+    with_torch = "torch" in sys.modules or "torch" in libraries
+    random.seed(context.seed)
+    np.random.seed(context.seed % 2**32)
+    try:
+        if not with_torch:
+            yield
+            return
+        import torch
+
+        devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+        with torch.random.fork_rng(devices=devices):
+            torch.manual_seed(context.seed % 2**63)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
