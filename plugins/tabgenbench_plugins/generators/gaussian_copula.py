@@ -77,7 +77,7 @@ class GaussianCopula(Generator):
 
         distribution: Literal["beta", "norm", "truncnorm", "gamma", "uniform", "gaussian_kde"] = Field(
             "norm",
-            description="distribution of every feature and condition, by sdv's names; sdv's default is beta. "
+            description="distribution of every numeric feature and condition, by sdv's names; sdv's default is beta. "
             "gaussian_kde fits any shape, and takes one more minute for each 1,000 columns in fitting and in each draw",
         )
         enforce_min_max_values: bool = Field(
