@@ -62,7 +62,7 @@ class ConditionMVN(Generator):
         """Return the memory needed in bytes: rows, residuals, the factor, a copy of it, and the product."""
         smaller = min(n_rows, n_features)
         n_categories = len(schema.categorical_features)
-        latent = 40 * n_rows * n_categories + (4 * n_rows * n_features if n_categories else 0)
+        latent = 160 * n_rows * n_categories  # of each of about 5 scores a column: two bounds, and rows as above
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024)) + latent
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:

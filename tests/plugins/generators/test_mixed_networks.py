@@ -18,8 +18,8 @@ from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 Make = Callable[..., Any]
 LEARNS: list[tuple[type[Any], dict[str, Any]]] = [
-    (CVAE, {"epochs": 40, "learning_rate": 5e-3, "hidden": [32, 16], "output_noise": "residual"}),
-    (WGANGP, {"epochs": 50, "learning_rate": 2e-3, "hidden": [32, 32]}),
+    (CVAE, {"epochs": 25, "learning_rate": 5e-3, "hidden": [32, 16], "output_noise": "residual"}),
+    (WGANGP, {"epochs": 40, "learning_rate": 4e-3, "batch_size": 50, "hidden": [32, 32]}),
 ]
 MIXED = RowLayout(2, (3, 2), gaps=((1, 6),))  # the second code of the second feature shows the gaps of column 1
 

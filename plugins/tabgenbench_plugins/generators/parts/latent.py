@@ -26,6 +26,7 @@ and repeat. For two columns of two values this estimates their tetrachoric corre
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,7 @@ __all__ = ["LatentCategories", "impute", "truncated_normal"]
 MAX_SCORES = 12  # of one column; its remaining values share the last score
 SWEEPS = 20  # estimates of the covariance, each from newly drawn scores
 LAST_SWEEPS = 3  # over all rows, if the others used a part of them
-CELLS = 2_000_000  # most values of the rows that the sweeps use
+CELLS = 1_000_000  # most values of the rows that the sweeps use
 RIDGE = 1e-4  # least variance of a score that the other columns do not explain
 
 Floats = NDArray[np.float64]
@@ -80,10 +81,10 @@ class LatentCategories:
         """Number of latent scores, L."""
         return sum(map(len, self.decisions))
 
-    def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[Floats, ...]:
+    def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
         """Return the lower and upper ends of the intervals of all scores, each of shape (N, L)."""
         codes_NC, n_scores = self.codes.encode(categories), self.n_scores
-        lower, upper = np.full((len(group), n_scores), -np.inf), np.full((len(group), n_scores), np.inf)
+        lower, upper = (np.full((len(group), n_scores), end, dtype=np.float32) for end in (-np.inf, np.inf))
         column = 0
         for j, (order, decisions) in enumerate(zip(self.order, self.decisions, strict=True)):
             rank, start = np.argsort(order)[codes_NC[:, j]], 0
@@ -133,7 +134,7 @@ def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
 def impute(
     x_NP: NDArray[np.float32],
     hidden: list[int],
-    bounds: tuple[Floats, ...],
+    bounds: tuple[NDArray[np.float32], ...],
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
@@ -185,7 +186,7 @@ def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.f
 def _sweep(
     x_NP: NDArray[np.float32],
     hidden: list[int],
-    bounds: tuple[Floats, ...],
+    bounds: tuple[NDArray[np.float32], ...],
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
@@ -213,7 +214,7 @@ def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.f
     return weights.astype(np.float32), float(1.0 / omega[column])
 
 
-def truncated_normal(lower: Floats, upper: Floats, rng: np.random.Generator) -> Floats:
+def truncated_normal(lower: NDArray[Any], upper: NDArray[Any], rng: np.random.Generator) -> Floats:
     """Return draws from N(0, 1) within intervals, by the inverse of Φ on the side of its smaller tail."""
     flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
