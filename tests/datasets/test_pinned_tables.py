@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tabgenbench.data.typed_columns import to_frame
+from tabgenbench.data.file_form import to_frame
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.interfaces.dataset import Fetchable
 from tabgenbench.options import make_options

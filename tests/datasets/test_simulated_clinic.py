@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Schema, Table
+from tabgenbench.data.file_form import to_frame
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
-from tabgenbench.data.typed_columns import to_frame
 from tabgenbench.errors import DataError, Unsupported
 from tabgenbench.interfaces.checks import check_sample
 from tabgenbench.interfaces.generator import FitContext, SampleContext

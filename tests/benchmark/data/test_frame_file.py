@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tabgenbench.data.frame_file import BLANKS, read_frame
+from tabgenbench.data.frame_file import read_frame
+from tabgenbench.data.text_file import BLANKS
 
 
 @pytest.mark.parametrize("name", ["my.csv", "my.csv.gz"])

@@ -50,7 +50,7 @@ def test_a_file_named_gz_may_be_plain_text(tmp_path: Path) -> None:
         (ROWS, "my.txt", "is separated by ',', expected tabs; .* or rename the file to .csv"),
         (ROWS.replace(",", "|"), "my.tsv", r"is separated by '\|', expected tabs"),
         (b"PK\x03\x04 and so on", "my.csv", "is a zip archive or an Excel workbook, expected text"),
-        (gzip.compress(b"PAR1 and so on"), "my.csv", "is a Parquet file, expected text"),
+        (gzip.compress(b"PAR1 and so on", mtime=0), "my.csv", "is a Parquet file, expected text"),
         (ROWS.encode("utf-16-le"), "my.csv", "contains zero bytes, .* UTF-16 without a byte order mark"),
         (b"sex,a\nm\xe4nnlich,1\n", "my.csv", "is not UTF-8 text, perhaps .* Windows-1252"),
     ],

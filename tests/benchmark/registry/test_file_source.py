@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Gap, Schema, Table
+from tabgenbench.data.file_form import to_frame
 from tabgenbench.data.h5ad import to_anndata, write_table
-from tabgenbench.data.typed_columns import to_frame
 from tabgenbench.errors import ConfigError, DataError
 from tabgenbench.registry.file_source import FileSource, looks_like_file
 
