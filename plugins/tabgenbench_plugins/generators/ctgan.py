@@ -1,18 +1,20 @@
-"""CTGAN: an adversarial model of mode-normalised columns, conditioned on one discrete column.
+"""CTGAN: an adversarial model of mode-normalised and discrete columns, conditioned on a value of one discrete column.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
 are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
-encoded as a scalar within one of up to ten modes and the one-hot of that mode. The generator receives noise and a value
-of the condition, drawn by the logarithm of its frequency. The critic judges ten rows together.
+encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value as its one-hot. The
+discrete columns are the condition (all condition columns combined) and the categorical features. The generator receives
+noise and a value of one discrete column, drawn by the logarithm of its frequency; each column is drawn equally often.
+The critic judges ten rows together.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
     c_NK ─┘                        └─► cross entropy with c                c_NK ┘
 
     critic:    mean score of generated - mean score of real + 10 · mean (|gradient| - 1)²
-    generator: - mean score + cross entropy of the condition
+    generator: - mean score + cross entropy of the drawn column with c
 
-    N rows   D width of an encoded row   K values of the condition   Z latent
+    N rows   D width of an encoded row   K values of all discrete columns   Z latent
 """
 
 from __future__ import annotations
@@ -40,9 +42,9 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional adversarial model of Xu et al.
 
-    As in the package, sampling generates batches with conditions drawn by log frequency, and batch norm uses the
-    statistics of each batch. Rows with a requested label are kept. Batches are then generated for each condition that
-    still lacks rows.
+    As in the package, sampling generates batches with values drawn as in training, by log frequency, and batch norm
+    uses the statistics of each batch. Rows with a requested label are kept. Batches are then generated for each
+    condition that still lacks rows. Rare categories are therefore more frequent than in training.
     """
 
     name = "ctgan"
@@ -83,7 +85,8 @@ class CTGAN(TabularGenerator):
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
         """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step.
 
-        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width.
+        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width. Each row is
+        followed by a one-hot of the requested value, so discrete columns count twice.
         """
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
@@ -96,10 +99,8 @@ class CTGAN(TabularGenerator):
         copies = 2 if config.implementation == "fast" else 4  # of the encoded rows; the package uses float64
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
-    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
         """Train both networks; report their losses and the penalty of each epoch."""
-        import torch
-
         from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
         from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
         from tabgenbench_plugins.generators.parts.tabular.training import (
@@ -109,16 +110,15 @@ class CTGAN(TabularGenerator):
         )
 
         config, seed = self.config, self.weights_seed(context)
-        n_codes = int(blocks.discrete(0).stop - blocks.discrete(0).start) if blocks.n_discrete else 0
+        n_codes = sum(self.n_categories)
         generator = RowGenerator(config.embedding_dim + n_codes, config.generator_dim, blocks.width, seed)
         critic = Critic(blocks.width + n_codes, config.discriminator_dim, config.pac, seed)
         self._rows = ConditionalRows(generator.to(context.device), blocks, config.embedding_dim, n_codes)
         conditions = ConditionSampler(
-            codes_N, len(self._conditions.labels), log_frequency=config.log_frequency, generator=context.torch
+            codes_NJ, self.n_categories, log_frequency=config.log_frequency, generator=context.torch
         )
-        real = torch.cat([encoded_ND, self._rows.codes(codes_N)], dim=1)
         training = AdversarialTraining(
-            self._rows, critic.to(context.device), real, conditions, context.torch, config.batch_size
+            self._rows, critic.to(context.device), encoded_ND, conditions, context.torch, config.batch_size
         )
         training.optimizers(
             learning_rates=(config.generator_lr, config.discriminator_lr),

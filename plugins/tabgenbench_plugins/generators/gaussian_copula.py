@@ -8,10 +8,12 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
     F_j distribution of column j   R correlations of the z   Φ standard normal distribution function
     n rows   p features   k condition columns
 
-The package encodes a condition column as one number. Each category is an interval of [0, 1] whose length is the
-frequency of the category, in the order in which the categories first appear. A row is a uniform draw from the interval
-of its category. The effect of a condition is therefore one-dimensional, however many categories it has. This is the
-main limitation of the model.
+The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
+length is the frequency of the category, in the order in which the categories first appear. A row is a uniform draw from
+the interval of its category, and a sampled number gives the category of its interval. The effect of a condition and the
+dependence of a category are therefore one-dimensional, however many categories there are. This is the main limitation
+of the model. Codes of categorical features are uniform, and so is their fitted distribution; conditions have the
+configured one.
 
 The package fits the model. Sampling is implemented here, by the formulas above. The package's `sample_from_conditions`
 processes one condition and one column at a time (2 seconds for each condition with 1,000 columns; here all rows
@@ -56,7 +58,8 @@ class GaussianCopula(Generator):
 
     The model is fitted on the evaluation scale, which is logarithmic if the dataset says so: none of the available
     distributions fits raw expression values, which span ten orders of magnitude. Every requested condition is sampled
-    exactly, including rare ones, because all conditions share one correlation matrix. Values are not rounded.
+    exactly, including rare ones, because all conditions share one correlation matrix. Values are not rounded. A gap of
+    a feature gets a random present value for the fit, which keeps the feature's distribution.
     """
 
     name = "gaussian-copula"
@@ -67,14 +70,15 @@ class GaussianCopula(Generator):
         url="https://doi.org/10.1109/DSAA.2016.49",
     )
     libraries = ("sdv.single_table", "scipy.special")
+    makes = ("numeric", "categorical")
 
     class Config(Options):
         """Options of `GaussianCopula`."""
 
         distribution: Literal["beta", "norm", "truncnorm", "gamma", "uniform", "gaussian_kde"] = Field(
             "norm",
-            description="distribution of every column, by sdv's names; sdv's default is beta. gaussian_kde fits any "
-            "shape, and takes one more minute for each 1,000 columns in fitting and in each draw",
+            description="distribution of every numeric feature and condition, by sdv's names; sdv's default is beta. "
+            "gaussian_kde fits any shape, and takes one more minute for each 1,000 columns in fitting and in each draw",
         )
         enforce_min_max_values: bool = Field(
             True, description="clip each feature to the range of its training values, as sdv does"
@@ -87,15 +91,16 @@ class GaussianCopula(Generator):
         """Decline tables of fewer than two rows, and those too wide for a matrix of features by features."""
         if n_rows < 2:
             raise Unsupported(f"generator 'gaussian-copula': {n_rows} training rows, expected at least 2")
-        if n_features > MAX_FEATURES:
+        n_columns = n_features + len(schema.categorical_features)
+        if n_columns > MAX_FEATURES:
             raise Unsupported(
-                f"generator 'gaussian-copula': {n_features} features, expected at most {MAX_FEATURES}: the time grows "
+                f"generator 'gaussian-copula': {n_columns} features, expected at most {MAX_FEATURES}: the time grows "
                 "with their cube"
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: eight float64 matrices of features by features and twelve copies of the rows, no libraries."""
-        columns = n_features + len(schema.conditions)
+        columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -104,9 +109,9 @@ class GaussianCopula(Generator):
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
-        values = train.dense()
+        values = _with_drawn_gaps(train, context.numpy)
         self._low, self._high = values.min(axis=0), values.max(axis=0)
-        frame = _frame(train)
+        frame = _frame(train, values)
         synthesizer = _new_synthesizer(frame, train.schema, self.config.distribution)
         with _guarded(int(context.numpy.integers(2**32))):
             synthesizer.fit({TABLE: frame})
@@ -117,7 +122,10 @@ class GaussianCopula(Generator):
         transformers = transformers.get(TABLE, transformers)
         self._intervals = [dict(transformers[name].intervals) for name in frame.columns[:k]]
         self._condition_margins = [margins[name] for name in frame.columns[:k]]
-        self._margins = [margins[name] for name in frame.columns[k:]]
+        of_values, of_categories = frame.columns[k : k + train.n_features], frame.columns[k + train.n_features :]
+        self._margins = [margins[name] for name in of_values]
+        self._category_margins = [margins[name] for name in of_categories]
+        self._category_intervals = [dict(transformers[name].intervals) for name in of_categories]
         other = self._fallen_back(self._margins)
         if other:
             context.note(f"{other} of {train.n_features} features do not fit {self.config.distribution}: sdv took norm")
@@ -138,14 +146,30 @@ class GaussianCopula(Generator):
         scores = context.numpy.standard_normal((len(used), len(self._root))) @ self._root
         scores += self._condition_scores(used, context.numpy) @ self._slopes.T
         uniform = ndtr(scores)
-        values = np.empty(scores.shape, dtype=np.float32)
+        quantiles = np.clip(uniform, EPSILON, 1 - EPSILON)
+        values = np.empty((len(used), len(self._margins)), dtype=np.float32)
         if len(values):
             with _guarded(0):  # margins draw no random numbers, but sdv may warn
                 for j, margin in enumerate(self._margins):
-                    values[:, j] = margin.percent_point(np.clip(uniform[:, j], EPSILON, 1 - EPSILON))
+                    values[:, j] = margin.percent_point(quantiles[:, j])
         if self.config.enforce_min_max_values:
             np.clip(values, self._low, self._high, out=values)
-        return self._template.like(values, conditions)
+        return self._template.like(values, conditions, self._categories(quantiles[:, len(self._margins) :]))
+
+    def _categories(self, quantiles: NDArray[np.float64]) -> pd.DataFrame | None:
+        """Return the categorical features of these quantiles, shape (n, q): the categories of the codes' intervals."""
+        if not self._category_margins:
+            return None
+        found: dict[str, pd.Categorical] = {}
+        names = self._template.schema.categorical_features
+        columns = zip(names, self._category_margins, self._category_intervals, quantiles.T, strict=True)
+        for name, margin, intervals, quantiles_n in columns:
+            with _guarded(0):
+                code = margin.percent_point(quantiles_n) if len(quantiles_n) else quantiles_n
+            ends = np.array([end for _, end in intervals.values()])  # ascending
+            at = np.searchsorted(ends[:-1], code, side="right")
+            found[name] = pd.Categorical(np.array(list(intervals), dtype=object)[at], categories=sorted(intervals))
+        return pd.DataFrame(found)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
         """Return normal scores of condition columns, shape (n, k): uniform draws from the categories' intervals."""
@@ -159,13 +183,29 @@ class GaussianCopula(Generator):
         return scores
 
 
-def _frame(train: Table) -> pd.DataFrame:
-    """Return condition columns, then features, in the form that the package expects, with unique names."""
-    values = pd.DataFrame(train.dense().astype(np.float64))
-    values.columns = [f"x{j}" for j in range(train.n_features)]
-    conditions = train.conditions.astype(str).astype(object).reset_index(drop=True)
-    conditions.columns = [f"c{j}" for j in range(conditions.shape[1])]
-    return pd.concat([conditions, values], axis=1)
+def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the values with a random present value of the feature at each gap."""
+    present = train.present()
+    if present is None:
+        return train.dense()
+    values = np.array(train.dense())
+    for j in np.flatnonzero(~present.all(axis=0) & present.any(axis=0)):
+        is_gap = ~present[:, j]
+        values[is_gap, j] = rng.choice(values[~is_gap, j], int(is_gap.sum()))
+    return values
+
+
+def _frame(train: Table, values: NDArray[np.float32]) -> pd.DataFrame:
+    """Return conditions, values and categorical features in the form that the package expects, with unique names."""
+    parts = []
+    for prefix, part in (
+        ("c", train.conditions),
+        ("x", pd.DataFrame(values.astype(np.float64))),
+        ("k", train.categories),
+    ):
+        text = part if prefix == "x" else part.astype(str).astype(object)
+        parts.append(text.reset_index(drop=True).set_axis([f"{prefix}{j}" for j in range(part.shape[1])], axis=1))
+    return pd.concat(parts, axis=1)
 
 
 def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> Any:
@@ -174,13 +214,20 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
 
     metadata = Metadata()
     metadata.add_table(TABLE)
-    for j, name in enumerate(frame.columns):
-        metadata.add_column(name, table_name=TABLE, sdtype="categorical" if j < len(schema.conditions) else "numerical")
+    n_categories = len(schema.categorical_features)
+    categories = frame.columns[frame.shape[1] - n_categories :]
+    for name in frame.columns:
+        is_text = name in categories or name in frame.columns[: len(schema.conditions)]
+        metadata.add_column(name, table_name=TABLE, sdtype="categorical" if is_text else "numerical")
     with warnings.catch_warnings():
         # The package recommends keeping the description of the columns in a file; here it is created each time.
         warnings.filterwarnings("ignore", message="We strongly recommend saving the metadata", category=UserWarning)
         return GaussianCopulaSynthesizer(
-            metadata, enforce_min_max_values=False, enforce_rounding=False, default_distribution=distribution
+            metadata,
+            enforce_min_max_values=False,
+            enforce_rounding=False,
+            numerical_distributions={name: "uniform" for name in categories},  # as their codes are
+            default_distribution=distribution,
         )
 
 

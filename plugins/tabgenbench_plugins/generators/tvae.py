@@ -1,9 +1,9 @@
-"""TVAE: a variational autoencoder of mode-normalised columns.
+"""TVAE: a variational autoencoder of mode-normalised and discrete columns.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
 4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
-continuous value is encoded as a scalar within one of up to ten modes and the one-hot of that mode. The condition is one
-more column that the model generates; it cannot be given as an input.
+continuous value is encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value
+as its one-hot. The condition is one more discrete column that the model generates; it cannot be given as an input.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 
@@ -37,8 +37,9 @@ __all__ = ["TVAE"]
 class TVAE(TabularGenerator):
     """The variational autoencoder of Xu et al.
 
-    As in the package, sampling decodes noise and adds normal noise with the learned standard deviation to each scalar.
-    Rows with a requested label are kept.
+    As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
+    takes the most probable mode and category. Rows with a requested label are kept. A category that is never the most
+    probable one is therefore never sampled.
     """
 
     name = "tvae"
@@ -67,14 +68,14 @@ class TVAE(TabularGenerator):
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
         """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step."""
-        config, row = self.config, width + n_codes
+        config, row = self.config, width
         encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
         decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
         in_step = (6 if config.implementation == "fast" else 12) * min(config.batch_size, n_rows) * row
         copies = 2 if config.implementation == "fast" else 5  # of the encoded rows; the package starts with float64
         return 4 * (4 * (encoder + decoder) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
-    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
         """Train both networks; report the loss and its two terms of each epoch."""
         import torch
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tabgenbench import FitContext, Generator, SampleContext, Schema, Table, Transform
+from tabgenbench.data.schema import Gap
 from tabgenbench.interfaces.device_split import upload
 from tabgenbench.options import make_options
 from tabgenbench.registry.lazy import Lazy
@@ -68,6 +69,33 @@ def make_table() -> Callable[..., Table]:
         features = tuple(f"gene{j}" for j in range(n_features))
         table = Table(X=values, obs=obs.astype("category"), features=features, schema=Schema(conditions=tuple(columns)))
         return Transform.fit(table).apply(table)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_mixed() -> Callable[..., Table]:
+    """Make a mixed table without conditions: ``size``, ``weight`` (partly missing), ``smoker`` and ``colour``.
+
+    Larger rows smoke more often; smokers are heavier, and rarely green.
+    """
+
+    def make(n_rows: int, *, missing: float = 0.0, seed: int = 0) -> Table:
+        rng = np.random.default_rng(seed)
+        size = rng.normal(size=n_rows)
+        smokes = size + 0.5 * rng.normal(size=n_rows) > 0.3
+        weight = 70 + 15 * smokes + 2 * rng.normal(size=n_rows)
+        is_missing = rng.random(n_rows) < missing
+        weight[is_missing] = np.median(weight[~is_missing])
+        colour = np.where(rng.random(n_rows) < np.where(smokes, 0.05, 0.5), "green", "red")
+        columns = {"smoker": np.where(smokes, "yes", "no"), "colour": colour}
+        if missing:
+            columns["weight is missing"] = np.where(is_missing, "yes", "no")
+        gaps = (Gap(column="weight", shown_by="weight is missing", value="yes"),) if missing else ()
+        obs = pd.DataFrame(columns, index=[f"row{i}" for i in range(n_rows)]).astype("category")
+        values = np.column_stack([size, weight]).astype(np.float32)
+        schema = Schema(categorical_features=tuple(columns), gaps=gaps)
+        return Table(X=values, obs=obs, features=("size", "weight"), schema=schema)
 
     return make
 

@@ -79,6 +79,15 @@ def test_memory_grows_with_what_the_first_critic_layer_needs() -> None:
     assert large < CTGAN(CTGAN.Config(implementation="reference")).estimate_memory(schema, 800, 15_000)
 
 
+def test_memory_counts_each_category_in_the_row_and_in_the_requested_value() -> None:
+    numeric, mixed = Schema(), Schema(categorical_features=tuple(f"c{j}" for j in range(100)))
+    plain, with_categories = (CTGAN().estimate_memory(schema, 800, 10) for schema in (numeric, mixed))
+    assert plain is not None
+    assert with_categories is not None
+    first_layer = 4 * 4 * 10 * 2 * 32 * 100 * 256  # 32 values of each feature are assumed
+    assert first_layer < with_categories - plain < 3 * first_layer
+
+
 def test_one_row_is_declined(make_table: Make, fit: Make) -> None:
     with pytest.raises(Unsupported, match="1 training rows, expected at least 2"):
         fit(CTGAN, make_table({LUNG: 1}))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgenbench import Unsupported
+from tabgenbench import Schema, Unsupported
 
 pytest.importorskip("sdv")
 
@@ -38,8 +38,8 @@ def test_rows_are_distributed_as_the_packages_own(distribution: str, make_table:
     generator, _ = fit(GaussianCopula, train, distribution=distribution, enforce_min_max_values=False)
     made, _ = sample(generator, ask(train.conditions, TUMOUR, n))
 
-    synthesizer = _new_synthesizer(_frame(train), train.schema, distribution)
-    synthesizer.fit({TABLE: _frame(train)})
+    synthesizer = _new_synthesizer(_frame(train, train.dense()), train.schema, distribution)
+    synthesizer.fit({TABLE: _frame(train, train.dense())})
     values = {"c0": "lung", "c1": "cancer"}
     # The package draws one code per condition and call, so it is called for many small parts.
     parts = [synthesizer.sample_from_conditions([Condition(values, num_rows=30)])[TABLE] for _ in range(50)]
@@ -49,6 +49,33 @@ def test_rows_are_distributed_as_the_packages_own(distribution: str, make_table:
     assert np.abs((ours.mean(axis=0) - theirs.mean(axis=0)) / sd).max() < 0.15
     assert np.abs(np.log(ours.std(axis=0) / sd)).max() < 0.1
     assert np.abs(np.corrcoef(ours.T) - np.corrcoef(theirs.T)).max() < 0.1
+
+
+def test_categories_are_distributed_as_the_packages_own(make_mixed: Make, fit: Make, sample: Make) -> None:
+    train, n = make_mixed(400), 4000
+    made, _ = sample(fit(GaussianCopula, train, enforce_min_max_values=False)[0], train.conditions.iloc[[0] * n])
+    synthesizer = _new_synthesizer(_frame(train, train.dense()), train.schema, "norm")
+    synthesizer.fit({TABLE: _frame(train, train.dense())})
+    theirs = synthesizer.sample(n)[TABLE]
+    for j, name in enumerate(train.schema.categorical_features):
+        real, ours, package = (
+            column.astype(str).value_counts(normalize=True)
+            for column in (train.obs[name], made.obs[name], theirs[f"k{j}"])
+        )
+        assert ours.sub(package, fill_value=0).abs().max() < 0.04
+        assert ours.sub(real, fill_value=0).abs().max() < 0.04
+    by_smoker = pd.Series(made.X[:, 0]).groupby(made.obs["smoker"].astype(str).to_numpy()).mean()
+    expected = theirs["x0"].groupby(theirs["k0"]).mean()
+    assert by_smoker["yes"] - by_smoker["no"] == pytest.approx(expected["yes"] - expected["no"], abs=0.15)
+    assert by_smoker["yes"] - by_smoker["no"] > 0.4
+
+
+def test_a_gap_does_not_narrow_the_distribution_of_its_column(make_mixed: Make, fit: Make, sample: Make) -> None:
+    train = make_mixed(400, missing=0.5)
+    made, _ = sample(fit(GaussianCopula, train)[0], train.conditions.iloc[[0] * 2000])
+    present = train.X[~train.is_gap("weight"), 1]
+    assert made.X[:, 1].std() == pytest.approx(present.std(), rel=0.1)
+    assert np.mean(made.obs["weight is missing"] == "yes") == pytest.approx(0.5, abs=0.05)
 
 
 def test_conditional_of_a_normal_by_hand() -> None:
@@ -100,3 +127,9 @@ def test_a_condition_of_three_rows_gets_rows_and_no_fallback(make_table: Make, f
 def test_tables_it_declines(n_rows: int, n_features: int, said: str, make_table: Make) -> None:
     with pytest.raises(Unsupported, match=said):
         GaussianCopula.supports(make_table().schema, n_rows, n_features)
+
+
+def test_categorical_features_count_as_features() -> None:
+    schema = Schema(categorical_features=tuple(f"c{j}" for j in range(1500)))
+    with pytest.raises(Unsupported, match="4500 features"):
+        GaussianCopula.supports(schema, 100, 3000)

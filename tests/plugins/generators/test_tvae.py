@@ -88,6 +88,14 @@ def test_memory_is_less_than_that_of_the_package() -> None:
     assert 1e9 < fast < reference
 
 
+def test_memory_counts_each_category() -> None:
+    numeric, mixed = Schema(), Schema(categorical_features=tuple(f"c{j}" for j in range(100)))
+    plain, with_categories = (TVAE().estimate_memory(schema, 800, 10) for schema in (numeric, mixed))
+    assert plain is not None
+    assert with_categories is not None
+    assert with_categories - plain > 4 * 2 * 800 * 32 * 100  # two copies of the rows, 32 values a feature
+
+
 class TestReference:
     """The package itself."""
 

@@ -23,6 +23,7 @@ from tabgenbench import (
 )
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 from tabgenbench_plugins.generators.parts.tabular.conditions import Draw, match_rows, record_fallbacks
+from tabgenbench_plugins.generators.parts.tabular.discrete import DiscreteColumns
 from tabgenbench_plugins.generators.parts.tabular.memory import require_memory
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["TabularGenerator", "TabularOptions"]
 
 MAX_MODES = 10  # for each column, as in the package
-CODES_A_COLUMN = 32  # assumed values of a condition column when only the schema is known
+CODES_A_COLUMN = 32  # assumed values of a condition or categorical feature when only the schema is known
 
 
 class TabularOptions(Options):
@@ -55,13 +56,15 @@ class TabularOptions(Options):
 
 
 class TabularGenerator(Generator):
-    """A model of mode-normalised values and one discrete column that joins the conditions.
+    """A model of mode-normalised values and discrete columns, of which the first one combines the conditions.
 
     The label of a generated row may differ from the requested condition, so rows are generated and then matched; see
-    `match_rows`. A condition without training rows is replaced by the nearest known one.
+    `match_rows`. A condition without training rows is replaced by the nearest known one. The modes of a feature with
+    gaps are fitted to its present values; the value at a gap, a median, is encoded like any other.
     """
 
     scale = "own"
+    makes = ("numeric", "categorical")
     libraries = ("torch", "scipy.special")
     can_condition: ClassVar[bool]
     config: TabularOptions
@@ -73,13 +76,14 @@ class TabularGenerator(Generator):
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes for the maximal number of modes in every column and 32 values for each condition column.
+        """Return bytes for ten modes in every feature and 32 values of each condition and categorical feature.
 
-        Before training, the same formula with the fitted number of modes decides whether memory suffices. The
-        libraries, about 0.4 GB, are not included.
+        The schema has no numbers of values. Before training, the same formula with the fitted number of modes and the
+        numbers of values decides whether memory suffices. The libraries, about 0.4 GB, are not included.
         """
-        width = n_features * (1 + min(MAX_MODES, n_rows))
-        return self.training_bytes(n_rows, n_features, width=width, n_codes=CODES_A_COLUMN * len(schema.conditions))
+        n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
+        width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
+        return self.training_bytes(n_rows, n_features, width=width, n_codes=n_codes)
 
     @abstractmethod
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
@@ -87,14 +91,14 @@ class TabularGenerator(Generator):
 
         Args:
             n_rows: training rows.
-            n_features: columns.
-            width: entries of an encoded row, without those of the condition.
-            n_codes: number of values of the condition.
+            n_features: numeric columns.
+            width: entries of an encoded row.
+            n_codes: number of values of all discrete columns; they are part of the width.
         """
 
     @abstractmethod
-    def fit_fast(self, encoded_ND: torch.Tensor, codes_N: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train on encoded rows in the order of ``blocks``."""
+    def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
+        """Train on encoded rows in the order of ``blocks``; also given are the codes of the discrete columns."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -116,28 +120,38 @@ class TabularGenerator(Generator):
         from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 
         self.supports(train.schema, train.n_rows, train.n_features)
-        self._template, self._conditions = train.take([]), TrainingConditions.of(train)
-        n_values = (len(self._conditions.labels),) if train.schema.conditions else ()
-        self._require(train, width=2 * train.n_features, n_codes=sum(n_values), context=context, at_least=True)
+        self._template, self._discrete = train.take([]), DiscreteColumns.of(train)
+        self._conditions = self._discrete.conditions
+        smallest = 2 * train.n_features + sum(self.n_categories)
+        self._require(train, width=smallest, context=context, at_least=True)
+        values = train.dense()
         if self.config.implementation == "reference":
             self._package = self.fit_reference(context)
-            labels = [self._conditions.labels[k] for k in self._conditions.group] if n_values else None
-            self._package.fit(train.dense(), labels, seed=context.seed)
+            with_label = self._discrete.has_condition
+            labels = [self._conditions.labels[k] for k in self._conditions.group] if with_label else None
+            self._package.fit(values, labels, self._discrete.feature_codes(train), seed=context.seed)
             return
-        codes_NK = self._conditions.group[:, None][:, : len(n_values)]
-        values = train.dense()
-        self._transformer = ModeTransformer.fit(values, codes_NK, n_values, seed=int(context.numpy.integers(2**31)))
+        codes_NJ = self._discrete.codes(train)
+        self._transformer = ModeTransformer.fit(
+            values, codes_NJ, self.n_categories, present_NC=train.present(), seed=int(context.numpy.integers(2**31))
+        )
         layout = self._transformer.layout
-        self._require(train, width=layout.width, n_codes=sum(n_values), context=context)
-        encoded_ND = torch.from_numpy(self._transformer.transform(values, codes_NK, generator=context.numpy))
+        self._require(train, width=layout.width, context=context)
+        encoded_ND = torch.from_numpy(self._transformer.transform(values, codes_NJ, generator=context.numpy))
         self._blocks = Blocks.of(layout, context.device)
         arranged_ND = self._blocks.arrange(encoded_ND.to(context.device))
         del encoded_ND
-        self.fit_fast(arranged_ND, torch.from_numpy(self._conditions.group).to(context.device), self._blocks, context)
+        self.fit_fast(arranged_ND, torch.from_numpy(codes_NJ).to(context.device), self._blocks, context)
 
-    def _require(self, train: Table, *, width: int, n_codes: int, context: Context, at_least: bool = False) -> None:
-        needed = self.training_bytes(train.n_rows, train.n_features, width=width, n_codes=n_codes)
-        purpose = f"{'at least, ' if at_least else ''}for {train.n_rows:,} rows of {train.n_features:,} columns"
+    @property
+    def n_categories(self) -> tuple[int, ...]:
+        """Number of values of each discrete column of the training rows: of the condition, then of the features."""
+        return self._discrete.n_categories
+
+    def _require(self, train: Table, *, width: int, context: Context, at_least: bool = False) -> None:
+        needed = self.training_bytes(train.n_rows, train.n_features, width=width, n_codes=sum(self.n_categories))
+        n_columns = train.n_features + len(self._discrete.features)
+        purpose = f"{'at least, ' if at_least else ''}for {train.n_rows:,} rows of {n_columns:,} columns"
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
@@ -166,8 +180,10 @@ class TabularGenerator(Generator):
         context.note(
             f"{len(match.draws)} batches of {self.config.batch_size} rows generated for {len(asked)} rows asked"
         )
-        values = match.gather(np.empty((len(asked), self._template.n_features), dtype=np.float32))
-        return self._template.like(values, conditions)
+        n_features, n_columns = self._template.n_features, self._template.n_features + len(self._discrete.features)
+        rows = match.gather(np.empty((len(asked), n_columns), dtype=np.float32))
+        categories = self._discrete.to_frame(rows[:, n_features:].astype(np.int64))
+        return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
         """Order conditions as `tabgenbench.nearest_known` does: by shared column values, then by training rows."""
@@ -178,6 +194,7 @@ class TabularGenerator(Generator):
         return likeness
 
     def _draw(self, value: int | None, context: SampleContext) -> Draw:
+        """Generate a batch; its rows are values, then codes of categorical features, which are exact in float32."""
         import torch
 
         with torch.no_grad():
@@ -188,9 +205,9 @@ class TabularGenerator(Generator):
             sigmas_D = np.zeros(encoded_ND.shape[1], dtype=np.float32)
             sigmas_D[self._transformer.layout.scalar_index] = sigma_C
             noise = {"sigmas_D": sigmas_D, "generator": context.numpy}
-        values_NC, codes_NK = self._transformer.inverse(encoded_ND, **noise)
-        labels = codes_NK[:, 0] if codes_NK.shape[1] else np.zeros(len(values_NC), dtype=np.int64)
-        return Draw(values_NC.astype(np.float32), labels)
+        values_NC, codes_NJ = self._transformer.inverse(encoded_ND, **noise)
+        labels, codes_NQ = self._discrete.split(codes_NJ)
+        return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
         """Return a random generator for initial weights, on the host so that every device starts from the same."""

@@ -5,13 +5,14 @@ on scalars; on one-hot blocks Gumbel-softmax of temperature 0.2 (CTGAN) or a cro
 would spend most of its time on the overhead of small operations. Entries are therefore reordered so that all blocks of
 the same size lie together:
 
-    [scalars of all C columns | blocks of size 1 | blocks of size 2 | ... | discrete column | discrete column ...]
+    [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "blocks of size s" the first entries of all n blocks come first, then the second ones. This is a view (N, s, n)
+Within "modes, size s" the first entries of all n blocks come first, then the second ones. This is a view (N, s, n)
 of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one operation for each
 block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
+    K values of all discrete columns
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 __all__ = ["Blocks", "Reconstruction"]
 
 TEMPERATURE = 0.2  # temperature of the Gumbel-softmax
+IGNORED = -1  # code of a column that the requested value does not belong to
 TINY = torch.finfo(torch.float32).tiny  # replaces a uniform draw of 0, whose logarithm is infinite
 
 
@@ -196,20 +198,33 @@ class Blocks:
             torch.sub(log_p_Nsn.exp_(), x_Nsn, out=gradient_Nsn)
         return Reconstruction(loss * scale, gradient_ND.mul_(scale), sigma_gradient_C)
 
-    def condition_loss(self, logits_ND: torch.Tensor, codes_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return CTGAN's condition loss, mean over rows, and its gradient by the first discrete column's logits.
+    @property
+    def discrete_entries(self) -> slice:
+        """The positions of all discrete columns in an arranged row; they lie together, in order, at its end."""
+        groups = self.groups[len(self.groups) - self.n_discrete :]
+        return slice(self.width - sum(group.size for group in groups), self.width)
 
-        It is the cross entropy between the logits of that column, without Gumbel noise, and the requested values.
+    def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return CTGAN's condition loss, mean over rows, and its gradient by the logits of the discrete columns.
+
+        It is the cross entropy between the requested value and the logits, without Gumbel noise, of the column that has
+        this value. The other discrete columns of the row do not contribute.
 
         Args:
             logits_ND: output of the generator, arranged.
-            codes_N: the requested value of the discrete column of each row.
+            values_N: the requested value of each row; the values of all discrete columns are numbered consecutively.
 
         Returns:
-            The loss, a scalar, and its gradient, shape (N, number of values).
+            The loss, a scalar, and its gradient, shape (N, K).
         """
-        log_p_NK = functional.log_softmax(logits_ND[:, self.discrete(0)], dim=1)
-        loss = functional.nll_loss(log_p_NK, codes_N)
-        gradient_NK = log_p_NK.exp()
-        gradient_NK.scatter_add_(1, codes_N[:, None], gradient_NK.new_full((len(codes_N), 1), -1.0))
-        return loss, gradient_NK / len(codes_N)
+        loss, gradients, n_before = logits_ND.new_zeros(()), [], 0
+        for column in range(self.n_discrete):
+            log_p = functional.log_softmax(logits_ND[:, self.discrete(column)], dim=1)
+            code_N, n = values_N - n_before, log_p.shape[1]
+            is_asked_N = (code_N >= 0) & (code_N < n)
+            code_N = torch.where(is_asked_N, code_N, IGNORED)
+            loss = loss + functional.nll_loss(log_p, code_N, ignore_index=IGNORED, reduction="sum")
+            weight_N1 = is_asked_N[:, None].to(log_p.dtype)
+            gradients.append(log_p.exp().mul_(weight_N1).scatter_add_(1, code_N.clamp(min=0)[:, None], -weight_N1))
+            n_before += n
+        return loss / len(values_N), torch.cat(gradients, dim=1).div_(len(values_N))

@@ -1,10 +1,14 @@
-"""Conditions that CTGAN draws in training, and real rows with them.
+"""Values of discrete columns that CTGAN draws in training, and real rows with them.
 
-The condition columns are combined into one discrete column. CTGAN trains by sampling (Xu et al. 2019, section 4.3): it
-draws a value of that column by the logarithm of its frequency, and a real row with that value.
+CTGAN trains by sampling (Xu et al. 2019, section 4.3): it draws one of the discrete columns, each equally often, then a
+value of that column by the logarithm of its frequency, and then a real row with that value. The first discrete column
+is the condition (all condition columns combined), the others are the categorical features. The values of all columns
+are numbered consecutively, in the order of the columns.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 
@@ -12,36 +16,42 @@ __all__ = ["ConditionSampler"]
 
 
 class ConditionSampler:
-    """Draws values of the condition and real rows with these values, on the device, for a whole epoch at once.
+    """Draws values and real rows with these values, on the device, for a whole epoch at once.
 
     Args:
-        codes_N: the condition of each training row.
-        n_values: K, number of values; each has at least one row.
+        codes_NJ: the discrete columns of the training rows as codes from 0.
+        n_categories: number of values of each discrete column; each has at least one row. A table without discrete
+            columns counts as one column of one value.
         log_frequency: draw values with probability proportional to log(1 + count) instead of count.
         generator: random generator.
     """
 
     def __init__(
-        self, codes_N: torch.Tensor, n_values: int, *, log_frequency: bool, generator: torch.Generator
+        self, codes_NJ: torch.Tensor, n_categories: Sequence[int], *, log_frequency: bool, generator: torch.Generator
     ) -> None:
-        self.n_values, self.generator = n_values, generator
-        self.counts_K = torch.bincount(codes_N, minlength=n_values)
-        self.rows_N = torch.argsort(codes_N, stable=True)
+        self.generator = generator
+        if not n_categories:
+            codes_NJ, n_categories = codes_NJ.new_zeros(len(codes_NJ), 1), (1,)
+        columns = list(zip(codes_NJ.T, n_categories, strict=True))
+        counts = [torch.bincount(codes_N, minlength=n) for codes_N, n in columns]
+        self.counts_K = torch.cat(counts)
+        self.rows = torch.cat([torch.argsort(codes_N, stable=True) for codes_N, _ in columns])
         self.starts_K = self.counts_K.cumsum(0) - self.counts_K
-        weights = self.counts_K.float()
-        self.weights_K = torch.log1p(weights) if log_frequency else weights
+        weights = [torch.log1p(count.float()) if log_frequency else count.float() for count in counts]
+        # Each column has the total weight of the first one, whose weights stay as they are.
+        self.weights_K = torch.cat([weight * (weights[0].sum() / weight.sum()) for weight in weights])
 
     def values(self, n_steps: int, batch: int) -> torch.Tensor:
         """Draw values, shape (n_steps, batch), int64."""
         drawn = torch.multinomial(self.weights_K, n_steps * batch, replacement=True, generator=self.generator)
         return drawn.view(n_steps, batch)
 
-    def rows(self, values: torch.Tensor) -> torch.Tensor:
+    def rows_with(self, values: torch.Tensor) -> torch.Tensor:
         """Draw a row of each value, uniformly; same shape."""
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)
-        return self.rows_N[self.starts_K[values] + within]
+        return self.rows[self.starts_K[values] + within]
 
     def shuffled(self, values: torch.Tensor) -> torch.Tensor:
         """Return the values of each step in random order, so that real and generated rows have different orders."""

@@ -59,17 +59,24 @@ class Match:
 
     def gather(self, empty: Any) -> Any:
         """Write the rows in the requested order into ``empty``, an array of n_asked rows, and return it."""
-        for i, draw in enumerate(self.draws):
-            places = np.flatnonzero(self.batch == i)
+        ends = np.cumsum(np.bincount(self.batch, minlength=len(self.draws)))
+        by_batch = np.split(np.argsort(self.batch, kind="stable"), ends[:-1])
+        for draw, places in zip(self.draws, by_batch, strict=False):  # without draws, there is one empty part
             empty[places] = draw.rows[self.row[places]]
         return empty
 
 
 class _Pool:
-    """Generated rows and the requested rows that they are assigned to."""
+    """Generated rows and the requested rows that they are assigned to.
+
+    Attributes:
+        waiting: positions of the requested rows of each condition that have no row yet, ascending.
+    """
 
     def __init__(self, asked: Codes) -> None:
-        self.asked = asked
+        values, counts = np.unique(asked, return_counts=True)
+        by_value = np.split(np.argsort(asked, kind="stable"), np.cumsum(counts)[:-1])
+        self.waiting = dict(zip(values.tolist(), by_value, strict=False))
         self.draws: list[Draw] = []
         self.values: list[int | None] = []
         self.free: list[NDArray[np.bool_]] = []
@@ -77,33 +84,36 @@ class _Pool:
         self.row = np.full(len(asked), -1, dtype=np.int64)
         self.matched = np.zeros(len(asked), dtype=bool)
 
-    @property
-    def is_open(self) -> NDArray[np.bool_]:
-        return self.batch < 0
+    def n_waiting(self, value: int | None = None) -> int:
+        """Return the number of requested rows without a row, optionally only of those of a condition."""
+        return sum(len(places) for k, places in self.waiting.items() if value is None or k == value)
 
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requested rows of the same label; return the number of assigned rows.
 
         Of each label at most as many other rows are kept as requested rows are open, since no more can be needed.
         """
-        found: list[tuple[Codes, Codes]] = []
-        for k in np.unique(self.asked[self.is_open]):
-            rows = np.flatnonzero(draw.labels == k)
-            places = np.flatnonzero(self.is_open & (self.asked == k))[: len(rows)]
-            found.append((places, rows[: len(places)]))
-        served = sum(len(places) for places, _ in found)
-        kept = _first_of_each_label(draw.labels, int(self.is_open.sum()))
+        n_waiting = self.n_waiting()
+        kept = _first_of_each_label(draw.labels, n_waiting)
         self.draws.append(Draw(draw.rows[kept], draw.labels[kept]))
         self.values.append(value)
         self.free.append(np.ones(len(kept), dtype=bool))
-        for places, rows in found:
-            self.give(places, len(self.draws) - 1, np.searchsorted(kept, rows))
-            self.matched[places] = True
-        return served
+        for k in np.unique(draw.labels).tolist():
+            waiting, rows = self.waiting.get(k, kept[:0]), np.flatnonzero(draw.labels == k)
+            places = waiting[: len(rows)]
+            if len(places):
+                self.waiting[k] = waiting[len(rows) :]
+                self.give(places, len(self.draws) - 1, np.searchsorted(kept, rows[: len(places)]))
+                self.matched[places] = True
+        return n_waiting - self.n_waiting()
 
     def give(self, places: Codes, batch: int, rows: Codes) -> None:
         self.batch[places], self.row[places] = batch, rows
         self.free[batch][rows] = False
+
+    def open_conditions(self) -> list[int]:
+        """Return the conditions with a requested row that has no row, ascending."""
+        return [k for k, places in self.waiting.items() if len(places)]
 
     def n_free(self, value: int | None = None) -> int:
         """Return the number of unassigned rows, optionally only of those generated for a value."""
@@ -141,28 +151,28 @@ def match_rows(
     """
     pool = _Pool(asked)
 
-    def search(value: int | None, wanted: NDArray[np.bool_], *, to_the_end: bool) -> None:
-        n_batches, budget = 0, max_batches
-        while n_batches < budget and (pool.is_open & wanted).any():
+    def search(value: int | None, *, to_the_end: bool) -> None:
+        n_batches, budget, n_wanted = 0, max_batches, pool.n_waiting(value)
+        while n_batches < budget and pool.n_waiting(value):
             batch = draw(value)
-            n_batches, budget = n_batches + 1, max_batches + int(wanted.sum()) // len(batch.labels)
+            n_batches, budget = n_batches + 1, max_batches + n_wanted // len(batch.labels)
             if not pool.add(batch, value) and not to_the_end:
                 return
 
-    search(None, pool.is_open, to_the_end=not can_condition)
+    search(None, to_the_end=not can_condition)
     if can_condition:
-        for k in np.unique(asked[pool.is_open]).tolist():
-            search(k, pool.is_open & (asked == k), to_the_end=True)
-    for k in np.unique(asked[pool.is_open]).tolist():
-        places = np.flatnonzero(pool.is_open & (asked == k))
-        while pool.n_free(k if can_condition else None) < len(places):
-            pool.add(draw(k if can_condition else None), k if can_condition else None)
-            places = np.flatnonzero(pool.is_open & (asked == k))
-        _serve_anyway(pool, places, k if can_condition else None, likeness(k))
+        for k in pool.open_conditions():
+            search(k, to_the_end=True)
+    for k in pool.open_conditions():
+        value = k if can_condition else None
+        while pool.n_free(value) < pool.n_waiting(k):
+            pool.add(draw(value), value)
+        _serve_anyway(pool, k, value, likeness(k))
     return Match(pool.draws, pool.batch, pool.row, pool.matched)
 
 
-def _serve_anyway(pool: _Pool, places: Codes, value: int | None, likeness: NDArray[np.int64]) -> None:
+def _serve_anyway(pool: _Pool, asked: int, value: int | None, likeness: NDArray[np.int64]) -> None:
+    places = pool.waiting.pop(asked)
     candidates = [
         (i, rows)
         for i, (free, v) in enumerate(zip(pool.free, pool.values, strict=True))

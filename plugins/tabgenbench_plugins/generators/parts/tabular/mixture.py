@@ -30,7 +30,7 @@ from scipy.special import betaln, digamma, gammaln
 from tabgenbench import DataError
 from tabgenbench_plugins.generators.parts.tabular.kmeans import initial_moments, n_trials
 
-__all__ = ["Modes", "fit_modes"]
+__all__ = ["Modes", "fit_modes", "fit_present_modes"]
 
 Floats = NDArray[np.float64]
 
@@ -114,6 +114,41 @@ def fit_modes(
         weights[chunk] = q.weights()
         log_weights[chunk] = q.log_weights()
     return Modes(means, stds, weights, weights > weight_threshold, log_weights)
+
+
+def fit_present_modes(
+    values_NC: NDArray[np.float64],
+    present_NC: NDArray[np.bool_],
+    *,
+    max_modes: int = 10,
+    weight_threshold: float = 0.005,
+    seed: int,
+) -> Modes:
+    """Fit the modes of every column to its present values.
+
+    Columns without gaps are fitted together, each other one alone. A column with fewer than two present values is
+    fitted to all its values.
+
+    Args:
+        values_NC: see `fit_modes`.
+        present_NC: which values are present.
+        max_modes: K; at most the number of rows. Columns with fewer present values have modes that are not valid.
+        weight_threshold: modes with at most this weight are not valid.
+        seed: seed of the initialisation. Equal seeds give equal bytes.
+    """
+    n_present_C = present_NC.sum(axis=0)
+    whole_C = (n_present_C == len(values_NC)) | (n_present_C < 2)
+    shape = (values_NC.shape[1], min(len(values_NC), max_modes))
+    means, stds, weights, valid = np.zeros(shape), np.ones(shape), np.zeros(shape), np.zeros(shape, dtype=bool)
+    log_weights = np.full(shape, -np.inf)
+    parts = [(np.flatnonzero(whole_C), values_NC[:, whole_C])]
+    parts += [(np.array([j]), values_NC[present_NC[:, j], j, None]) for j in np.flatnonzero(~whole_C)]
+    for part, (columns, values) in enumerate(parts):
+        found = fit_modes(values, max_modes=max_modes, weight_threshold=weight_threshold, seed=seed + part)
+        at = np.ix_(columns, np.arange(found.means.shape[1]))
+        means[at], stds[at], weights[at] = found.means, found.stds, found.weights
+        valid[at], log_weights[at] = found.valid, found.log_weights
+    return Modes(means, stds, weights, valid, log_weights)
 
 
 def _centre_and_scale(x_CN: Floats) -> tuple[Floats, Floats]:

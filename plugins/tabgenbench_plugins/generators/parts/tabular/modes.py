@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tabgenbench import DataError
 from tabgenbench_plugins.generators.parts.tabular.layout import Layout
-from tabgenbench_plugins.generators.parts.tabular.mixture import Modes, fit_modes
+from tabgenbench_plugins.generators.parts.tabular.mixture import Modes, fit_modes, fit_present_modes
 
 __all__ = ["ModeTransformer"]
 
@@ -68,6 +68,7 @@ class ModeTransformer:
         n_categories: Sequence[int],
         *,
         seed: int,
+        present_NC: NDArray[np.bool_] | None = None,
         max_modes: int = 10,
         weight_threshold: float = 0.005,
     ) -> ModeTransformer:
@@ -78,6 +79,7 @@ class ModeTransformer:
             codes_NK: discrete columns as codes from 0; K may be 0. They are only checked.
             n_categories: number of values of each discrete column.
             seed: seed of the initialisation. Equal seeds give equal bytes.
+            present_NC: the values that modes are fitted to; all by default.
             max_modes: maximal number of modes of a column.
             weight_threshold: modes with at most this weight are not used.
 
@@ -85,7 +87,12 @@ class ModeTransformer:
             DataError: fewer than two rows, a value that is not finite, or a code outside its range.
         """
         values_NC = np.asarray(values_NC, dtype=np.float64)
-        modes = fit_modes(values_NC, max_modes=max_modes, weight_threshold=weight_threshold, seed=seed)
+        if present_NC is None:
+            modes = fit_modes(values_NC, max_modes=max_modes, weight_threshold=weight_threshold, seed=seed)
+        else:
+            modes = fit_present_modes(
+                values_NC, present_NC, max_modes=max_modes, weight_threshold=weight_threshold, seed=seed
+            )
         transformer = cls(modes, n_categories)
         transformer._check(values_NC, codes_NK)
         return transformer

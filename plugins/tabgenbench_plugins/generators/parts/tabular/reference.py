@@ -17,7 +17,7 @@ from tabgenbench_plugins.generators.parts.tabular.conditions import Draw
 
 __all__ = ["PackageModel", "package_kind"]
 
-CONDITION = "condition"  # name of the only discrete column
+CONDITION = "condition"  # the first discrete column, the only one whose value the package can be asked for
 OnEpoch = Callable[[pd.DataFrame], None]
 
 
@@ -54,7 +54,7 @@ class _ReportsLosses:
 
 
 class PackageModel:
-    """A model of the package, fitted on continuous columns and one discrete column.
+    """A model of the package, fitted on continuous and discrete columns.
 
     Args:
         kind: ``ctgan.CTGAN`` or ``ctgan.TVAE``.
@@ -69,21 +69,27 @@ class PackageModel:
         self._model._device = torch.device(device)  # the package's method would use the first CUDA device for any other
         self._device, self._batch = device, int(options["batch_size"])
 
-    def fit(self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, *, seed: int) -> None:
+    def fit(
+        self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, codes_NQ: NDArray[np.int64], *, seed: int
+    ) -> None:
         """Train.
 
         Args:
             values_NC: continuous columns.
-            labels_N: the discrete column, or None.
+            labels_N: the condition, which becomes the first discrete column, or None.
+            codes_NQ: the other discrete columns as codes; Q may be 0.
             seed: seed of NumPy and torch; their previous states are restored.
         """
         frame = pd.DataFrame(values_NC.astype(np.float64), columns=[str(j) for j in range(values_NC.shape[1])])
         self._values = sorted(set(labels_N)) if labels_N is not None else []
         if labels_N is not None:
             frame[CONDITION] = list(labels_N)
+        self._features = [f"category {q}" for q in range(codes_NQ.shape[1])]
+        for name, codes_N in zip(self._features, codes_NQ.T, strict=True):
+            frame[name] = codes_N.astype(str).astype(object)
         self._model.set_random_state(seed % 2**32)
         with self._in_bounds(seed):
-            self._model.fit(frame, [CONDITION] if labels_N is not None else [])
+            self._model.fit(frame, [CONDITION] * (labels_N is not None) + self._features)
 
     def start_sampling(self, seed: int) -> None:
         """Set the seed of the following draws."""
@@ -91,7 +97,10 @@ class PackageModel:
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows: of random conditions, or with one value of the condition made more likely."""
+        """Sample a batch of rows: of random conditions, or with one value of the condition made more likely.
+
+        The rows are values, then codes of the other discrete columns.
+        """
         asked = {} if value is None else {"condition_column": CONDITION, "condition_value": self._values[value]}
         with self._in_bounds(self._seed):
             frame = self._model.sample(self._batch, **asked)
@@ -99,7 +108,7 @@ class PackageModel:
         labels = np.zeros(len(frame), dtype=np.int64)
         if self._values:
             labels = pd.Index(self._values).get_indexer(frame.pop(CONDITION)).astype(np.int64)
-        return Draw(frame.to_numpy(dtype=np.float32), labels)
+        return Draw(frame.astype({name: np.float64 for name in self._features}).to_numpy(dtype=np.float32), labels)
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:

@@ -3,7 +3,7 @@
 All random numbers of a step, including indices, are drawn on the device. Losses are summed there and read once per
 epoch. Settings without an option are the package's: Adam's betas, penalty weight 10, TVAE's learning rate 10⁻³.
 
-    N rows of a batch   D width of an encoded row   K values of the condition   Z latent
+    N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class ConditionalRows:
         generator: the network.
         blocks: the arranged order of entries.
         n_latent: Z.
-        n_codes: K, 0 for a table without conditions.
+        n_codes: K, 0 for a table without discrete columns.
     """
 
     generator: RowGenerator
@@ -50,11 +50,11 @@ class ConditionalRows:
     n_codes: int
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Return one-hot conditions, shape (N, K)."""
+        """Return one-hots of the requested values, shape (N, K)."""
         return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the generator's output for new noise and these conditions, shape (N, D)."""
+        """Return the generator's output for new noise and these requested values, shape (N, D)."""
         noise_NZ = torch.randn(len(values_N), self.n_latent, generator=draws, device=values_N.device)
         logits_ND: torch.Tensor = self.generator(torch.cat([noise_NZ, self.codes(values_N)], dim=1))
         return logits_ND
@@ -63,13 +63,13 @@ class ConditionalRows:
     def activate(
         self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the rows of these logits, arranged and followed by the condition, shape (N, D + K)."""
+        """Return the rows of these logits, arranged and followed by the requested value, shape (N, D + K)."""
         noise = self.blocks.gumbel_noise(len(values_N), draws)
         return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
 
     @torch.no_grad()
     def __call__(self, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Generate rows for these conditions; see `activate`."""
+        """Generate rows for these requested values; see `activate`."""
         return self.activate(self.logits(values_N, draws), values_N, draws, out)
 
 
@@ -80,8 +80,8 @@ class AdversarialTraining:
     Attributes:
         generated: generates rows.
         critic: the critic.
-        real: real rows, arranged, each followed by its condition, shape (n_rows, D + K).
-        conditions: draws conditions, and real rows with these conditions.
+        real: real rows, arranged, shape (n_rows, D).
+        conditions: draws values of discrete columns, and real rows with these values.
         draws: random generator on the device.
         batch: N, a multiple of the critic's ``pac``.
     """
@@ -95,7 +95,7 @@ class AdversarialTraining:
 
     def __post_init__(self) -> None:
         # Real rows, generated rows and space for the penalty's gradient: one product gives the critic's gradient.
-        self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1])
+        self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1] + self.generated.n_codes)
 
     def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
         """Create Adam for the generator and the critic; learning rates and decays are in this order."""
@@ -109,21 +109,31 @@ class AdversarialTraining:
         """Take ``n_rows // N`` steps, at least one; return mean generator, critic and penalty loss, shape (3,)."""
         steps = max(len(self.real) // self.batch, 1)
         values = self.conditions.values(steps * (critic_steps + 1), self.batch)
-        rows = self.conditions.rows(self.conditions.shuffled(values))
+        real_values = self.conditions.shuffled(values)
+        rows = self.conditions.rows_with(real_values)
         sums = self.real.new_zeros(3)
         for step in range(steps):
             first = step * (critic_steps + 1)
             for i in range(first, first + critic_steps):
-                losses = self.critic_step(values[i], rows[i])
+                losses = self.critic_step(values[i], real_values[i], rows[i])
                 sums[1:] += torch.stack(losses) / critic_steps
             sums[0] += self.generator_step(values[first + critic_steps])
         return sums / steps
 
-    def critic_step(self, values_N: torch.Tensor, rows_N: torch.Tensor) -> CriticLosses:
-        """Take a critic step with these real rows and rows generated for these conditions; return its losses."""
-        n, n_packs = self.batch, self.batch // self.critic.pac
+    def critic_step(
+        self, values_N: torch.Tensor, real_values_N: torch.Tensor, real_rows_N: torch.Tensor
+    ) -> CriticLosses:
+        """Take a critic step and return its losses.
+
+        Args:
+            values_N: the requested values of the generated rows.
+            real_values_N: the same values in another order.
+            real_rows_N: positions of real rows with those values.
+        """
+        n, n_packs, width = self.batch, self.batch // self.critic.pac, self.generated.blocks.width
         self.generated(values_N, self.draws, out=self._rows[n : 2 * n])
-        torch.index_select(self.real, 0, rows_N, out=self._rows[:n])
+        torch.index_select(self.real, 0, real_rows_N, out=self._rows[:n, :width])
+        self._rows[:n, width:] = self.generated.codes(real_values_N)
         mix_P1 = torch.rand(n_packs, 1, generator=self.draws, device=self.real.device)
         masks = self.critic.masks(3 * n_packs, self.draws)
         losses = self.critic.losses_and_gradients(self._rows, mix_P1, masks, PENALTY)
@@ -131,7 +141,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Take a generator step with rows generated for these conditions; return its loss."""
+        """Take a generator step with rows generated for these requested values; return its loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -147,15 +157,15 @@ class AdversarialTraining:
         Args:
             logits_ND: output of the generator.
             fake: the activated rows of these logits.
-            values_N: the requested conditions.
+            values_N: the requested values.
             masks: dropout of the critic's hidden layers, shape (N / pac, H).
         """
         blocks = self.generated.blocks
         loss, gradient = self.critic.loss_and_input_gradient(fake, masks)
         gradient_ND = blocks.activation_gradient(fake, gradient)
         if blocks.n_discrete:
-            condition_loss, by_label = blocks.condition_loss(logits_ND.detach(), values_N)
-            gradient_ND[:, blocks.discrete(0)] += by_label
+            condition_loss, by_discrete_NK = blocks.condition_loss(logits_ND.detach(), values_N)
+            gradient_ND[:, blocks.discrete_entries] += by_discrete_NK
             loss = loss + condition_loss
         self.generated.generator.zero_grad()
         logits_ND.backward(gradient_ND)  # type: ignore[no-untyped-call]  # torch's

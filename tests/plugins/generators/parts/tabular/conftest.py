@@ -15,10 +15,10 @@ from tabgenbench_plugins.generators.parts.tabular.blocks import Blocks
 from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 
 
-@pytest.fixture
-def layout() -> Layout:
-    """Columns with one, two, three or five modes, and a condition of three values."""
-    return Layout((3, 1, 5, 3, 2, 1, 5, 4, 2), (3,))
+@pytest.fixture(params=[(3,), (3, 4, 1, 2)], ids=["numeric", "mixed"])
+def layout(request: pytest.FixtureRequest) -> Layout:
+    """Columns with one, two, three or five modes, a condition of three values, and possibly categorical features."""
+    return Layout((3, 1, 5, 3, 2, 1, 5, 4, 2), request.param)
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def copy_linear() -> Callable[..., None]:
 
 @pytest.fixture
 def pack_order(layout: Layout) -> Callable[[int], torch.Tensor]:
-    """Return the position in the package's order of each entry of a pack of arranged rows with their condition."""
+    """Return the position in the package's order of each entry of a pack of arranged rows and requested values."""
 
     def make(pac: int) -> torch.Tensor:
-        K = layout.n_categories[0]
+        K = sum(layout.n_categories)
         row = torch.cat([Blocks.of(layout).order, torch.arange(layout.width, layout.width + K)])
         return torch.cat([row + i * (layout.width + K) for i in range(pac)])
 

@@ -102,15 +102,16 @@ def test_reconstruction_stays_finite_for_extreme_outputs(layout: Layout, encode:
 
 def test_condition_loss_and_gradient_are_the_packages(layout: Layout, package_model: Any) -> None:
     blocks, logits = Blocks.of(layout), normal(25, layout.width)
-    codes = torch.arange(25) % 3
+    values = torch.arange(25) % sum(layout.n_categories)
     package_logits = logits.clone().requires_grad_()
-    one_hot = functional.one_hot(codes, 3).double()
-    expected = package_model._cond_loss(package_logits, one_hot, torch.ones(25, 1, dtype=torch.float64))
+    one_hot = functional.one_hot(values, sum(layout.n_categories)).double()
+    is_asked = torch.stack([part.sum(dim=1) for part in one_hot.split(layout.n_categories, dim=1)], dim=1)
+    expected = package_model._cond_loss(package_logits, one_hot, is_asked)
     expected.backward()
-    loss, gradient = blocks.condition_loss(blocks.arrange(logits), codes)
+    loss, gradient = blocks.condition_loss(blocks.arrange(logits), values)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
     whole = torch.zeros_like(logits)
-    whole[:, blocks.discrete(0)] = gradient
+    whole[:, blocks.discrete_entries] = gradient
     torch.testing.assert_close(blocks.restore(whole), package_logits.grad, rtol=0, atol=1e-12)
 
 

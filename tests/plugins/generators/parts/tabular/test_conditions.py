@@ -1,4 +1,4 @@
-"""Conditions drawn in training, and the assignment of sampled rows to requested conditions."""
+"""Values drawn in training, and the assignment of sampled rows to requested conditions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def sampler(*, log_frequency: bool = True) -> ConditionSampler:
     codes = torch.repeat_interleave(torch.arange(len(COUNTS)), torch.tensor(COUNTS))
     codes = codes[torch.randperm(len(codes), generator=torch.Generator().manual_seed(7))]
     generator = torch.Generator().manual_seed(0)
-    return ConditionSampler(codes, len(COUNTS), log_frequency=log_frequency, generator=generator)
+    return ConditionSampler(codes[:, None], (len(COUNTS),), log_frequency=log_frequency, generator=generator)
 
 
 @pytest.mark.parametrize("log_frequency", [True, False])
@@ -35,13 +35,36 @@ def test_rows_have_the_values_and_come_equally_often() -> None:
     drawn = sampler()
     codes = torch.empty(sum(COUNTS), dtype=torch.int64)
     for k, (start, count) in enumerate(zip(drawn.starts_K.tolist(), COUNTS, strict=True)):
-        codes[drawn.rows_N[start : start + count]] = k
+        codes[drawn.rows[start : start + count]] = k
     values = drawn.values(100, 500)
-    rows = drawn.rows(values)
+    rows = drawn.rows_with(values)
     assert torch.equal(codes[rows], values)
     times = np.bincount(rows[values == 1].numpy(), minlength=len(codes))[codes.numpy() == 1]
     assert times.min() > 0.7 * times.mean()
     assert times.max() < 1.3 * times.mean()
+
+
+def test_each_discrete_column_is_drawn_equally_often_whatever_its_number_of_values() -> None:
+    codes = torch.stack(
+        [torch.arange(60) % 2, torch.arange(60).clamp(max=9), torch.zeros(60, dtype=torch.int64)], dim=1
+    )
+    drawn = ConditionSampler(codes, (2, 10, 1), log_frequency=True, generator=torch.Generator().manual_seed(0))
+    values = drawn.values(300, 100)
+    found = np.bincount(values.numpy().ravel(), minlength=13) / values.numel()
+    assert [found[:2].sum(), found[2:12].sum(), found[12]] == pytest.approx([1 / 3] * 3, abs=0.01)
+    weights = np.log1p([1] * 9 + [51])
+    assert found[2:12] == pytest.approx(weights / weights.sum() / 3, abs=0.005)
+    rows = drawn.rows_with(values)
+    for column, first in enumerate((0, 2, 12)):
+        is_of_column = (values >= first) & (values < first + (2, 10, 1)[column])
+        assert torch.equal(codes[rows[is_of_column], column], values[is_of_column] - first)
+
+
+def test_a_table_without_discrete_columns_draws_from_all_rows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    drawn = ConditionSampler(torch.empty(5, 0, dtype=torch.int64), (), log_frequency=True, generator=generator)
+    rows = drawn.rows_with(drawn.values(10, 10))
+    assert set(rows.unique().tolist()) == set(range(5))
 
 
 def test_shuffling_keeps_the_values_of_each_step() -> None:

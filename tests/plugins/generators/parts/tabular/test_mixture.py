@@ -20,7 +20,8 @@ from sklearn.mixture import BayesianGaussianMixture
 
 from tabgenbench import DataError
 from tabgenbench_datasets.rnaseqdb import RNAseqDB
-from tabgenbench_plugins.generators.parts.tabular.mixture import Modes, fit_modes
+from tabgenbench_plugins.generators.parts.tabular.mixture import Modes, fit_modes, fit_present_modes
+from tabgenbench_plugins.generators.parts.tabular.modes import ModeTransformer
 
 Floats = NDArray[np.float64]
 N_ROWS = 300
@@ -179,6 +180,38 @@ def test_every_fit_is_a_mixture(scale: float, shift: float, x: list[int]) -> Non
     slack = 1e-9 * np.abs(x_NC).max()
     assert (modes.means >= x_NC.min() - slack).all()
     assert (modes.means <= x_NC.max() + slack).all()
+
+
+def test_modes_of_a_column_with_gaps_are_those_of_its_present_values() -> None:
+    rng = np.random.default_rng(0)
+    x_NC = np.column_stack([rng.normal(size=300), rng.choice([-5.0, 5.0], 300) + 0.5 * rng.normal(size=300)])
+    present = np.ones(x_NC.shape, dtype=bool)
+    present[::3, 1] = False
+    x_NC[::3, 1] = 0.1  # a spike between both groups
+    found = fit_present_modes(x_NC, present, seed=3)
+    means = found.means[1][found.weights[1] > 0.1]
+    assert (np.abs(means) > 3).all()
+    assert (means < 0).any()
+    assert (means > 0).any()
+    alone = fit_modes(x_NC[:, :1], seed=3)
+    assert found.means[:1].tobytes() == alone.means.tobytes()
+    assert found.log_weights[:1].tobytes() == alone.log_weights.tobytes()
+
+
+@pytest.mark.parametrize("n_present", [0, 1, 2, 4])
+def test_a_column_with_hardly_any_value_has_a_mode(n_present: int) -> None:
+    x_NC = np.column_stack([np.arange(50.0), np.full(50, 7.0)])
+    present = np.ones(x_NC.shape, dtype=bool)
+    present[n_present:, 1] = False
+    x_NC[:n_present, 1] += np.arange(n_present)
+    found = fit_present_modes(x_NC, present, seed=0)
+    assert found.n_modes[1] >= 1
+    assert found.means[1][found.valid[1]].min() > 6
+    assert np.isfinite(found.stds).all()
+    encoder = ModeTransformer.from_modes(found)
+    codes = np.empty((50, 0), dtype=np.int64)
+    values, _ = encoder.inverse(encoder.transform(x_NC, codes, generator=np.random.default_rng(0)))
+    assert np.abs(values[:n_present, 1] - x_NC[:n_present, 1]).max(initial=0.0) < 1.0
 
 
 def test_fewer_modes_can_be_asked_for() -> None:

@@ -11,11 +11,16 @@ from torch import nn
 
 from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
 
-PAC, N_PACKS, K = 5, 6, 3
+PAC, N_PACKS = 5, 6
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def critic_width(layout: Any) -> int:
+    """Entries of a row and of the requested value."""
+    return int(layout.width + sum(layout.n_categories))
 
 
 class FixedDropout(nn.Module):
@@ -35,8 +40,8 @@ def critics(layout: Any, pack_order: Any, copy_linear: Any) -> tuple[Any, Critic
     module = pytest.importorskip("ctgan.synthesizers.ctgan")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
-        theirs = module.Discriminator(layout.width + K, (16, 12), pac=PAC).double()
-    ours = Critic(layout.width + K, (16, 12), PAC, seeded()).double()
+        theirs = module.Discriminator(critic_width(layout), (16, 12), pac=PAC).double()
+    ours = Critic(critic_width(layout), (16, 12), PAC, seeded()).double()
     linears = [layer for layer in theirs.seq if isinstance(layer, nn.Linear)]
     copy_linear(linears[0], ours.first, columns=pack_order(PAC))
     for source, target in zip(linears[1:], ours.tail, strict=True):
@@ -63,9 +68,9 @@ def check_gradients(theirs: Any, ours: Critic, order: torch.Tensor) -> None:
 
 def test_critic_step_has_the_packages_losses_and_gradients(critics: Any, layout: Any, pack_order: Any) -> None:
     theirs, ours = critics
-    order = pack_order(PAC)[: layout.width + K]
+    order = pack_order(PAC)[: critic_width(layout)]
     n = PAC * N_PACKS
-    real, fake = (torch.randn(n, layout.width + K, generator=seeded(s), dtype=torch.float64) for s in (1, 2))
+    real, fake = (torch.randn(n, critic_width(layout), generator=seeded(s), dtype=torch.float64) for s in (1, 2))
     masks = ours.masks(3 * N_PACKS, seeded(4))
     use_masks(theirs, masks)
     fake.requires_grad_()  # as the generator's output does
@@ -87,7 +92,7 @@ def test_critic_step_has_the_packages_losses_and_gradients(critics: Any, layout:
 
 def test_a_second_critic_step_does_not_add_to_the_gradients_of_the_first(critics: Any, layout: Any) -> None:
     _, ours = critics
-    rows = torch.randn(3 * PAC * N_PACKS, layout.width + K, generator=seeded(1), dtype=torch.float64)
+    rows = torch.randn(3 * PAC * N_PACKS, critic_width(layout), generator=seeded(1), dtype=torch.float64)
     alpha, masks = torch.rand(N_PACKS, 1, generator=seeded()).double(), ours.masks(3 * N_PACKS, seeded(4))
     gradients = []
     for _ in range(2):
@@ -98,7 +103,7 @@ def test_a_second_critic_step_does_not_add_to_the_gradients_of_the_first(critics
 
 def test_a_critic_that_sees_nothing_has_a_finite_penalty(critics: Any, layout: Any) -> None:
     _, ours = critics
-    rows = torch.randn(3 * PAC * N_PACKS, layout.width + K, generator=seeded(1), dtype=torch.float64)
+    rows = torch.randn(3 * PAC * N_PACKS, critic_width(layout), generator=seeded(1), dtype=torch.float64)
     masks = [torch.zeros_like(mask) for mask in ours.masks(3 * N_PACKS, seeded(4))]
     losses = ours.losses_and_gradients(rows, torch.full((N_PACKS, 1), 0.5).double(), masks, 10.0)
     assert losses.penalty.item() == pytest.approx(10.0)
@@ -107,8 +112,10 @@ def test_a_critic_that_sees_nothing_has_a_finite_penalty(critics: Any, layout: A
 
 def test_generated_rows_get_the_packages_loss_and_gradient(critics: Any, layout: Any, pack_order: Any) -> None:
     theirs, ours = critics
-    order = pack_order(PAC)[: layout.width + K]
-    fake = torch.randn(PAC * N_PACKS, layout.width + K, generator=seeded(2), dtype=torch.float64, requires_grad=True)
+    order = pack_order(PAC)[: critic_width(layout)]
+    fake = torch.randn(
+        PAC * N_PACKS, critic_width(layout), generator=seeded(2), dtype=torch.float64, requires_grad=True
+    )
     masks = ours.masks(N_PACKS, seeded(4))
     use_masks(theirs, masks)
     expected = -theirs(fake).mean()

@@ -22,7 +22,7 @@ from tabgenbench_plugins.generators.parts.tabular.training import (
     report_losses,
 )
 
-PAC, BATCH, Z, K = 5, 20, 6, 3
+PAC, BATCH, Z = 5, 20, 6
 Encode = Callable[..., torch.Tensor]
 
 
@@ -40,15 +40,13 @@ def autoencoder(layout: Layout, x: torch.Tensor, *, batch: int = 500) -> Autoenc
 
 
 def adversarial(layout: Layout, x: torch.Tensor) -> AdversarialTraining:
-    blocks = Blocks.of(layout)
-    codes = x[:, -K:].argmax(dim=1)
+    blocks, K = Blocks.of(layout), sum(layout.n_categories)
+    codes_NJ = torch.stack([part.argmax(dim=1) for part in x[:, -K:].split(layout.n_categories, dim=1)], dim=1)
     rows = ConditionalRows(RowGenerator(Z + K, (16, 8), layout.width, seeded(1)).to(x.dtype), blocks, Z, K)
     critic = Critic(layout.width + K, (16, 12), PAC, seeded(2)).to(x.dtype)
-    real = torch.cat([blocks.arrange(x), functional.one_hot(codes, K).to(x.dtype)], dim=1)
     draws = seeded(3)
-    training = AdversarialTraining(
-        rows, critic, real, ConditionSampler(codes, K, log_frequency=True, generator=draws), draws, BATCH
-    )
+    conditions = ConditionSampler(codes_NJ, layout.n_categories, log_frequency=True, generator=draws)
+    training = AdversarialTraining(rows, critic, blocks.arrange(x), conditions, draws, BATCH)
     training.optimizers(learning_rates=(2e-4, 3e-4), decays=(1e-6, 2e-6))
     return training
 
@@ -134,7 +132,7 @@ def test_generator_gradients_are_the_packages(
 ) -> None:
     module = pytest.importorskip("ctgan.synthesizers.ctgan")
     training = adversarial(layout, encode(layout, 50))
-    rows, blocks = training.generated, training.generated.blocks
+    rows, blocks, K = training.generated, training.generated.blocks, sum(layout.n_categories)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         generator = module.Generator(Z + K, (16, 8), layout.width).double()
@@ -157,7 +155,8 @@ def test_generator_gradients_are_the_packages(
         for start, size in zip(layout.block_starts, layout.block_sizes, strict=True):
             exponential[:, start : start + size] = torch.empty(BATCH, size, dtype=torch.float64).exponential_()
     score = critic(torch.cat([fake, c], dim=1)).mean()
-    expected = -score + package_model._cond_loss(logits, c, torch.ones(BATCH, 1, dtype=torch.float64))
+    is_asked = torch.stack([part.sum(dim=1) for part in c.split(layout.n_categories, dim=1)], dim=1)
+    expected = -score + package_model._cond_loss(logits, c, is_asked)
     expected.backward()
     our_logits = rows.generator(z)
     noise = blocks.arrange(exponential.log())[:, blocks.n_scalars :]
@@ -202,9 +201,11 @@ def test_the_critic_is_shown_real_rows_of_the_conditions_generated(
     D = layout.width
     for rows in shown:
         real, fake = rows[:BATCH], rows[BATCH : 2 * BATCH]
-        assert {tuple(row) for row in real.tolist()} <= known
-        assert torch.equal(real[:, -K:].sum(dim=0), fake[:, D:].sum(dim=0))  # the same values, in another order
-        assert not torch.equal(real[:, -K:], fake[:, D:])
+        assert {tuple(row) for row in real[:, :D].tolist()} <= known
+        discrete = real[:, training.generated.blocks.discrete_entries]
+        assert torch.equal((discrete * real[:, D:]).sum(dim=1), torch.ones(BATCH))  # the row has the requested value
+        assert torch.equal(real[:, D:].sum(dim=0), fake[:, D:].sum(dim=0))  # the same values, in another order
+        assert not torch.equal(real[:, D:], fake[:, D:])
 
 
 @pytest.mark.parametrize("kind", ["adversarial", "autoencoder"])

@@ -1,0 +1,72 @@
+"""The discrete columns of a table: the condition, which combines all condition columns, then the categorical features.
+
+N rows   J discrete columns   Q categorical features, J or J - 1
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import Table
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+
+__all__ = ["DiscreteColumns"]
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class DiscreteColumns:
+    """The values of the discrete columns of the training rows.
+
+    Attributes:
+        conditions: the conditions of the training rows.
+        has_condition: whether the table has condition columns; otherwise the condition is no discrete column.
+        features: the categories of each categorical feature that occur in training rows.
+    """
+
+    conditions: TrainingConditions
+    has_condition: bool
+    features: dict[str, pd.Index]
+
+    @classmethod
+    def of(cls, train: Table) -> DiscreteColumns:
+        """Return the discrete columns of a table."""
+        features = {
+            name: column.cat.remove_unused_categories().cat.categories for name, column in train.categories.items()
+        }
+        return cls(TrainingConditions.of(train), bool(train.schema.conditions), features)
+
+    @property
+    def n_categories(self) -> tuple[int, ...]:
+        """Number of values of each discrete column, length J."""
+        condition = (len(self.conditions.labels),) if self.has_condition else ()
+        return (*condition, *(len(values) for values in self.features.values()))
+
+    def feature_codes(self, train: Table) -> Codes:
+        """Return the position of each category among those of its feature, shape (N, Q)."""
+        codes = np.empty((train.n_rows, len(self.features)), dtype=np.int64)
+        for q, (name, values) in enumerate(self.features.items()):
+            codes[:, q] = values.get_indexer(train.obs[name])
+        return codes
+
+    def codes(self, train: Table) -> Codes:
+        """Return the codes of the rows that the conditions were taken from, shape (N, J)."""
+        condition = self.conditions.group[:, None][:, : int(self.has_condition)]
+        return np.hstack([condition, self.feature_codes(train)])
+
+    def split(self, codes_NJ: Codes) -> tuple[Codes, Codes]:
+        """Return the code of the condition, 0 without condition columns, shape (N,), and the others, shape (N, Q)."""
+        first = int(self.has_condition)
+        return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
+
+    def to_frame(self, codes_NQ: Codes) -> pd.DataFrame | None:
+        """Return the categorical features of these codes, or None for a table without categorical features."""
+        if not self.features:
+            return None
+        pairs = zip(self.features.items(), codes_NQ.T, strict=True)
+        return pd.DataFrame({name: pd.Categorical.from_codes(codes, values) for (name, values), codes in pairs})
