@@ -71,10 +71,9 @@ def fast_ctgan(encoded: torch.Tensor, codes: torch.Tensor, layout: Layout) -> Ru
     n_in, width = config.embedding_dim + N_CONDITIONS, layout.width + N_CONDITIONS
     generator = RowGenerator(n_in, config.generator_dim, layout.width, draws)
     rows = ConditionalRows(generator, blocks, config.embedding_dim, N_CONDITIONS)
-    conditions = ConditionSampler(codes, N_CONDITIONS, log_frequency=True, generator=draws)
-    real = torch.cat([blocks.arrange(encoded), rows.codes(codes)], dim=1)
+    conditions = ConditionSampler(codes[:, None], (N_CONDITIONS,), log_frequency=True, generator=draws)
     critic = Critic(width, config.discriminator_dim, config.pac, draws)
-    training = AdversarialTraining(rows, critic, real, conditions, draws, config.batch_size)
+    training = AdversarialTraining(rows, critic, blocks.arrange(encoded), conditions, draws, config.batch_size)
     training.optimizers(learning_rates=(config.generator_lr, config.discriminator_lr), decays=(1e-6, 1e-6))
     return lambda: training.epoch(1).tolist()
 

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
@@ -17,7 +18,16 @@ import numpy as np
 
 from tabgenbench.errors import PluginError
 
-__all__ = ["class_hash", "code_hash", "is_of_session", "make_key", "program_of", "seed_of", "sources_of"]
+__all__ = [
+    "class_hash",
+    "code_hash",
+    "is_of_session",
+    "make_key",
+    "program_of",
+    "seed_of",
+    "sources_of",
+    "syntax_tree",
+]
 
 
 def make_key(**parts: Any) -> str:
@@ -47,7 +57,7 @@ def program_of(source: str | bytes) -> str:
     True
     """
     parts: list[str] = []
-    _write_node(ast.parse(source), parts)
+    _write_node(syntax_tree(source), parts)
     return "".join(parts)
 
 
@@ -96,6 +106,19 @@ def code_hash(module: str) -> str:
 def is_of_session(kind: type) -> bool:
     """Whether a class is of this session alone: of a notebook cell, a prompt or the script that runs."""
     return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
+
+
+_parsing = threading.Lock()
+
+
+def syntax_tree(source: str | bytes) -> ast.Module:
+    """Return the syntax tree of a module.
+
+    One thread at a time: in CPython 3.11, another parser that runs meanwhile can raise a SystemError ("AST constructor
+    recursion depth mismatch").
+    """
+    with _parsing:
+        return ast.parse(source)
 
 
 def class_hash(kind: type) -> str:
@@ -211,7 +234,7 @@ def _imports(module: str, path: Path) -> Iterator[str]:
     package = module.partition(".")[0]
     parent = module if path.name == "__init__.py" else module.rpartition(".")[0]
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = syntax_tree(path.read_bytes())
     except SyntaxError as error:
         raise PluginError(f"module {module!r} does not parse ({error.msg}, line {error.lineno}); correct it") from None
     for node in ast.walk(tree):

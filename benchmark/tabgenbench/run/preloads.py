@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tabgenbench.engines.packages import PROJECT
 from tabgenbench.errors import PluginError
-from tabgenbench.registry.keys import sources_of
+from tabgenbench.registry.keys import sources_of, syntax_tree
 
 if TYPE_CHECKING:
     from tabgenbench.registry.lazy import Target
@@ -130,7 +130,7 @@ def _is_module(name: str) -> bool:
 def _imports(path: Path) -> Iterator[str]:
     if path.suffix != ".py":
         raise PluginError(f"{path}: not Python source, so its imports are unknown")
-    for node in ast.walk(ast.parse(path.read_bytes())):
+    for node in ast.walk(syntax_tree(path.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:

@@ -52,7 +52,7 @@ def test_a_loaded_model_samples_like_the_saved_one(
     for asked in (known, unseen):
         assert rows(loaded, asked) == rows(saved, asked)
     arrays, facts = load_arrays(tmp_path / "chosen" if options is SELECTED else tmp_path)
-    assert sum(facts["counts"]) == train.n_rows
+    assert sum(facts["conditions"]["counts"]) == train.n_rows
     assert all(not np.isin(train.X[:, 0], value).any() for value in arrays.values())  # no value of a training row
 
 
