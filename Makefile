@@ -48,7 +48,7 @@ test: $(VENV)/.installed-dev ## run the tests but the slow ones (offline, CPU)
 test-all: $(VENV)/.installed-dev ## run all tests but `stress`
 	$(call run_tests,not stress)
 
-stress: $(VENV)/.installed-dev ## run the longest tests: thirty kills, lost nodes of a cluster
+stress: $(VENV)/.installed-dev ## run the longest tests: thirty kills, lost nodes of a cluster, two implementations over ten seeds
 	$(BIN)/python -m pytest -m stress
 
 lint: $(VENV)/.installed-dev type ## check style, types and prose

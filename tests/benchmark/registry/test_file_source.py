@@ -255,7 +255,8 @@ def test_what_looks_like_a_file(text: str, expected: bool) -> None:
 def test_real_tables_by_path(data_dir: Path) -> None:
     insurance = FileSource.from_path(data_dir / "tabular" / "insurance.csv").load()
     assert insurance.X.shape == (1338, 4)
-    assert insurance.schema.conditions == ("sex", "smoker", "region")
+    assert insurance.schema.categorical_features == ("sex", "smoker", "region")
+    assert insurance.schema.whole_numbers == ("age", "children")
     options = {"conditions": ["cluster_id", "group_id"], "group": "donor", "batch": "sample_id"}
     cells = FileSource.from_path(data_dir / "single_cell" / "kang_pbmc_ifnb.h5ad", options).load()
     assert (cells.X.shape, cells.scale, cells.log2p1) == ((1556, 1267), "counts", True)

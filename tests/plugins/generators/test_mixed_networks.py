@@ -37,6 +37,7 @@ def rows(n: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
     return MIXED.encode(torch.randn(n, 2, generator=draws), codes), torch.randn(n, 7, generator=draws)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "options"), LEARNS, ids=["cvae", "wgan-gp"])
 def test_categories_follow_the_condition_and_the_numbers(
     kind: type[Any], options: dict[str, Any], train: Table, fit: Make, sample: Make

@@ -47,10 +47,11 @@ def test_categories_depend_on_each_other_and_on_values(
 
 
 @BOTH
+@pytest.mark.slow
 def test_a_condition_and_a_categorical_feature_keep_their_places(
     kind: type[Generator], make_mixed: Make, fit: Make, sample: Make
 ) -> None:
-    mixed = make_mixed(300)
+    mixed = make_mixed(200)
     train = replace(mixed, schema=Schema(conditions=("smoker",), categorical_features=("colour",)))
     asked = train.conditions.iloc[::-1]
     made, _ = sample(fit(kind, train, **LEARNS[kind.name])[0], asked)
@@ -90,7 +91,7 @@ def _summary(made: Table) -> pd.Series:
 
 
 @BOTH
-@pytest.mark.slow
+@pytest.mark.stress
 def test_both_implementations_sample_alike_over_ten_seeds(
     kind: type[Generator], make_mixed: Make, fit: Make, sample: Make
 ) -> None:
