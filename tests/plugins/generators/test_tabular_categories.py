@@ -51,7 +51,7 @@ def test_categories_depend_on_each_other_and_on_values(
 def test_a_condition_and_a_categorical_feature_keep_their_places(
     kind: type[Generator], make_mixed: Make, fit: Make, sample: Make
 ) -> None:
-    mixed = make_mixed(200)
+    mixed = make_mixed(300)
     train = replace(mixed, schema=Schema(conditions=("smoker",), categorical_features=("colour",)))
     asked = train.conditions.iloc[::-1]
     made, _ = sample(fit(kind, train, **LEARNS[kind.name])[0], asked)
