@@ -123,8 +123,8 @@ METRICS: dict[str, tuple[set[str], str]] = {
 }
 
 
-# In a new environment whose libraries are not compiled yet, hostile metrics reach the time limit at the start of the run.
-# The cause is not known, so that run is a stress test.
+# In a new environment, whose libraries are not compiled yet, hostile metrics reach the time limit at the start of the
+# run. The cause is not known, so that run is a stress test.
 METRICS_RUN = pytest.param("hostile_metrics", marks=pytest.mark.stress)
 RUNS = pytest.mark.parametrize("name", ["hostile", METRICS_RUN])
 
