@@ -18,6 +18,7 @@ from tabgenbench.records import Status
 __all__ = ["Watch"]
 
 LOOK_SHARE = 0.02  # maximum share of one core per kind of measurement; the kernel pauses the process during each
+ENDING_SECONDS = 0.3  # between the end of a process for its pipes and for the system
 LONGEST_PAUSE_SECONDS = 0.5  # between cheap measurements, also on slow machines: memory can fill within seconds
 FIRST_LOOK_SECONDS = 0.2  # earlier peaks are measured by the process itself
 RISE = 1.01  # the resident size must rise by this factor before the exact but slower measurement is repeated
@@ -157,8 +158,13 @@ class Watch:
         return max(1, same)
 
     def _keeper_lives(self) -> bool:
+        """Return whether the keeper runs; the files of a process that ends are closed a moment before it has ended."""
+        deadline = time.monotonic() + ENDING_SECONDS
         with contextlib.suppress(psutil.Error):
-            return self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE
+            while self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE:
+                if time.monotonic() > deadline:
+                    return True
+                time.sleep(0.01)
         return False
 
     def _keeper_size(self) -> int:
