@@ -123,10 +123,7 @@ METRICS: dict[str, tuple[set[str], str]] = {
 }
 
 
-# In a new environment, whose libraries are not compiled yet, hostile metrics reach the time limit at the start of the
-# run. The cause is not known, so that run is a stress test.
-METRICS_RUN = pytest.param("hostile_metrics", marks=pytest.mark.stress)
-RUNS = pytest.mark.parametrize("name", ["hostile", METRICS_RUN])
+RUNS = pytest.mark.parametrize("name", ["hostile", "hostile_metrics"])
 
 
 def suite(generators: list[str], metrics: list[str]) -> list[str]:
@@ -181,7 +178,6 @@ def test_a_generator_has_its_status_and_a_reason(hostile: Any, label: str) -> No
         assert "last words" in record.output
 
 
-@pytest.mark.stress
 @pytest.mark.parametrize("label", HONEST)
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_metric_has_its_status_and_a_reason(hostile_metrics: Any, label: str, metric: str) -> None:
@@ -225,7 +221,6 @@ def test_honest_scores_are_those_of_a_run_without_hostile_plugins(
     assert run.score_bytes(label, metric) == undisturbed.score_bytes(label, metric)
 
 
-@pytest.mark.stress
 @pytest.mark.parametrize("label", HONEST)
 def test_an_artifact_is_kept_beside_its_score(hostile_metrics: Any, undisturbed: Any, label: str) -> None:
     content = hostile_metrics.score_bytes(label, "moments:per_feature=true", ".features.csv")
@@ -233,7 +228,6 @@ def test_an_artifact_is_kept_beside_its_score(hostile_metrics: Any, undisturbed:
     assert content == undisturbed.score_bytes(label, "moments:per_feature=true", ".features.csv")
 
 
-@pytest.mark.stress
 def test_no_artifact_is_written_elsewhere(hostile_metrics: Any) -> None:
     assert not list(hostile_metrics.store.root.parent.rglob("*escaped*"))
     content = hostile_metrics.score_bytes(HONEST[0], "bad:how=surrogate", ".table.csv")
@@ -249,12 +243,12 @@ def test_the_input_of_the_runner_is_its_own(hostile: Any) -> None:
     assert hostile.input == "for the runner"
 
 
-@pytest.mark.parametrize("name", ["undisturbed", "hostile", METRICS_RUN])
+@pytest.mark.parametrize("name", ["undisturbed", "hostile", "hostile_metrics"])
 def test_no_process_is_left(name: str, request: pytest.FixtureRequest) -> None:
     assert request.getfixturevalue(name).processes == []
 
 
-@pytest.mark.parametrize("name", ["undisturbed", "hostile", METRICS_RUN])
+@pytest.mark.parametrize("name", ["undisturbed", "hostile", "hostile_metrics"])
 def test_no_temporary_file_is_left(name: str, request: pytest.FixtureRequest) -> None:
     run = request.getfixturevalue(name)
     assert run.temporary == []

@@ -80,9 +80,15 @@ def _torch() -> Callable[[], None]:
         torch.set_num_threads(threads)
         torch.set_grad_enabled(grad)
         torch.set_default_dtype(dtype)
-        torch.use_deterministic_algorithms(deterministic)
+        _set_deterministic(torch, deterministic)
 
     return restore
+
+
+def _set_deterministic(torch: Any, mode: bool) -> None:
+    """Set torch's deterministic mode if it differs: the setter imports torch's compiler, which takes seconds."""
+    if torch.are_deterministic_algorithms_enabled() != mode:
+        torch.use_deterministic_algorithms(mode)
 
 
 def _reset_torch() -> None:
@@ -93,7 +99,7 @@ def _reset_torch() -> None:
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or torch.get_num_threads()))
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
-        torch.use_deterministic_algorithms(False)
+        _set_deterministic(torch, False)
 
 
 SEED_AFTER_IMPORT = 67280421310721  # default seed of torch's random number generator
