@@ -25,12 +25,13 @@ __all__ = [
     "PRELOADS",
     "SCIENCE",
     "TORCH",
+    "UMAP",
     "first_preloads",
     "preload_for",
     "preload_of",
 ]
 
-LIGHT, SCIENCE, TORCH, FULL = "light", "science", "torch", "full"
+LIGHT, SCIENCE, TORCH, UMAP, FULL = "light", "science", "torch", "umap", "full"
 _TABLES = ("tabgenbench.run.tasks", "tabgenbench.run.warm_up")
 _SCIENCE = (
     "sklearn.covariance",
@@ -44,13 +45,15 @@ PRELOADS = {  # tasks with unknown imports use the last entry
     LIGHT: _TABLES,
     SCIENCE: (*_SCIENCE, *_TABLES),
     TORCH: (*_TORCH, *_TABLES),
+    UMAP: (*_SCIENCE, "umap", *_TABLES),
     FULL: (*_TORCH, *_SCIENCE, "anndata", *_TABLES),
 }
-_KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch"}
+_KNOWN = {"anndata", "h5py", "numpy", "pandas", "pydantic", "scipy", "sklearn", "tabgenbench", "torch", "umap"}
 _HEAVY = {  # preload -> its packages whose import takes half a second or more
     LIGHT: set[str](),
     SCIENCE: {"sklearn", "scipy.cluster", "scipy.spatial"},
     TORCH: {"torch"},
+    UMAP: {"sklearn", "scipy.cluster", "scipy.spatial", "umap"},
     FULL: {"anndata", "sklearn", "scipy.cluster", "scipy.spatial", "torch"},
 }
 _ON_USE = {  # names of the harness that import a heavy package on use
@@ -94,8 +97,9 @@ def preload_of(*targets: Target) -> str:
     own = {module.partition(".")[0] for module in modules}
     if not {name.partition(".")[0] for name in names} <= {*_KNOWN, *_plugin_packages(), *own, *sys.stdlib_module_names}:
         return FULL
-    heavy = {one for one in _HEAVY[FULL] if any(name == one or name.startswith(one + ".") for name in names)}
-    return next(name for name, offered in _HEAVY.items() if heavy <= offered)
+    all_heavy = set[str]().union(*_HEAVY.values())
+    heavy = {one for one in all_heavy if any(name == one or name.startswith(one + ".") for name in names)}
+    return next((name for name, offered in _HEAVY.items() if heavy <= offered), FULL)
 
 
 def _imported_by(modules: Iterable[str]) -> set[str]:

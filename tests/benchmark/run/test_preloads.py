@@ -8,7 +8,7 @@ import pytest
 
 from tabgenbench.registry.manager import make_manager
 from tabgenbench.registry.suite import Suite
-from tabgenbench.run.preloads import FULL, LIGHT, SCIENCE, TORCH, first_preloads, preload_of
+from tabgenbench.run.preloads import FULL, LIGHT, SCIENCE, TORCH, UMAP, first_preloads, preload_of
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,7 @@ from tabgenbench.run.preloads import FULL, LIGHT, SCIENCE, TORCH, first_preloads
         ("tabgenbench_plugins.generators.cvae", TORCH),
         ("tabgenbench_plugins.generators.gaussian_copula", FULL),
         ("tabgenbench_plugins.metrics.dendrogram", SCIENCE),
+        ("tabgenbench_plugins.metrics.umap_separability", UMAP),
         ("no_such_module", FULL),
     ],
 )
@@ -36,6 +37,8 @@ def test_a_plugin_gets_the_smallest_preload_with_what_it_imports(module: str, pr
         ("def fit():\n    import anndata", FULL),
         ("from tabgenbench import to_anndata", FULL),
         ("import torch\nfrom sklearn.decomposition import PCA", FULL),
+        ("def fit():\n    import umap", UMAP),
+        ("import torch, umap", FULL),
         ("import a_package_that_nobody_knows", FULL),
         ("from tabgenbench_plugins.generators.cvae import CVAE", TORCH),
     ],

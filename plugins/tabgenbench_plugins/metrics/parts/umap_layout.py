@@ -59,7 +59,8 @@ def umap_layout(
 @cache
 def _umap() -> Any:
     """Import umap and cache its compiled functions on disk: compiling takes ten seconds, loading one."""
-    umap = import_module("umap")
+    import umap
+
     dispatcher = import_module("numba.core.dispatcher").Dispatcher
     for name in ("umap_", "layouts", "utils", "distances"):
         for function in vars(import_module(f"umap.{name}")).values():
