@@ -208,7 +208,7 @@ def _listen(
                     return over
                 if end is not None:
                     return watch.finished(end)
-            elif keeper.control in ready:  # the worker ended without a final message
+            elif keeper.control in ready and not messages.poll():  # the last messages may have arrived after wait()
                 return watch.crashed(keeper.wait_status())
         except TornMessage as error:
             return over or watch.ended("crashed", str(error))

@@ -3,12 +3,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tabgenbench.engines import local
 from tabgenbench.engines.base import EngineOptions, Limits, Outcome, Task
 from tabgenbench.engines.local import LocalEngine
 from tabgenbench.engines.watch import Watch
@@ -258,10 +260,22 @@ def test_a_keeper_that_was_killed_while_it_waited_is_replaced(tmp_path: Path, fu
         keeper.kill()
         psutil.wait_procs([keeper], timeout=10)
         after = engine.submit(task, print).result()
-        assert after.status == "ok"
+        assert after.status == "ok", after.reason
         assert after.value != first.value
     finally:
         engine.close()
+
+
+def test_a_result_that_arrives_with_the_end_of_its_process_is_not_lost(
+    tmp_path: Path, functions: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end_first(connections: list[Any], timeout: float) -> list[Any]:
+        monkeypatch.undo()
+        return wait(connections[1:], 10)
+
+    monkeypatch.setattr(local, "wait", end_first)
+    outcome, _ = run(tmp_path, functions.above, 0)  # type: ignore[attr-defined]
+    assert outcome.status == "ok", outcome.reason
 
 
 def test_temporary_files_go_with_the_task(tmp_path: Path, functions: object) -> None:
