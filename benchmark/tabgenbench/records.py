@@ -177,6 +177,9 @@ class CellRecord(_Record):
     environment: Environment = Field(default_factory=Environment)
 
 
+Question = Literal["", "fidelity", "structure", "utility", "privacy", "generation", "integration", "prediction"]
+
+
 class ScoreSpec(_Record):
     """Specification of a score, stored in every record, so that boards need no plugin.
 
@@ -188,7 +191,10 @@ class ScoreSpec(_Record):
         unit: unit, or empty for a plain number.
         description: one sentence on what it measures.
         blind_to: limitations: what a good value does not show.
-        floor: the control that marks a bad value, or empty.
+        question: the question that the score helps to answer, or empty: a score without one is in no summary.
+        floor: the control that marks a bad value, or empty. A value is shown rescaled to 0 at the floor and 1 at the
+            ceiling.
+        ceiling: the control that marks a good value, or empty.
         citation: where the score comes from.
         ranked: whether boards mark a best value; False for scores that are too noisy.
         headline: whether the score is among the few that a board shows first; of a metric with several, the first that
@@ -204,7 +210,9 @@ class ScoreSpec(_Record):
     unit: str = ""
     description: str = ""
     blind_to: str = ""
+    question: Question = ""
     floor: str = ""
+    ceiling: str = "real-resample"
     citation: str = ""
     ranked: bool = True
     headline: bool = False

@@ -69,6 +69,7 @@ class PairAssociations(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="association-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=2.0,
@@ -79,6 +80,7 @@ class PairAssociations(Metric):
         ),
         ScoreSpec(
             name="numeric-association-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=2.0,
@@ -88,6 +90,7 @@ class PairAssociations(Metric):
         ),
         ScoreSpec(
             name="mixed-association-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
@@ -97,6 +100,7 @@ class PairAssociations(Metric):
         ),
         ScoreSpec(
             name="categorical-association-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
@@ -106,6 +110,7 @@ class PairAssociations(Metric):
         ),
         ScoreSpec(
             name="strong-association-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=2.0,

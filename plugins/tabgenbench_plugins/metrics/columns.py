@@ -42,6 +42,7 @@ class Columns(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="ks-distance",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
@@ -52,6 +53,7 @@ class Columns(Metric):
         ),
         ScoreSpec(
             name="wasserstein",
+            question="fidelity",
             direction="lower",
             low=0.0,
             unit="train sd",
@@ -61,6 +63,7 @@ class Columns(Metric):
         ),
         ScoreSpec(
             name="category-distance",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,

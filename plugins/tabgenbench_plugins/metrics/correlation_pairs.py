@@ -42,6 +42,7 @@ class CorrelationPairs(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="correlation-rmse",
+            question="structure",
             direction="lower",
             low=0.0,
             high=2.0,
@@ -54,6 +55,7 @@ class CorrelationPairs(Metric):
         ),
         ScoreSpec(
             name="correlation-spread",
+            question="structure",
             direction="one",
             low=0.0,
             description="standard deviation of the synthetic correlations, divided by that of the real ones",

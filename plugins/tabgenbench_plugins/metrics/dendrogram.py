@@ -30,6 +30,7 @@ class Dendrogram(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="s-dend",
+            question="structure",
             direction="higher",
             low=-1.0,
             high=1.0,
@@ -45,6 +46,7 @@ class Dendrogram(Metric):
         ),
         ScoreSpec(
             name="s-sdcc",
+            question="structure",
             direction="lower",
             low=0.0,
             high=4.0,

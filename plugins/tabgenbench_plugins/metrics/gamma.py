@@ -41,6 +41,7 @@ class Gamma(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="gamma",
+            question="structure",
             direction="higher",
             low=-1.0,
             high=1.0,
@@ -52,6 +53,7 @@ class Gamma(Metric):
         ),
         ScoreSpec(
             name="gamma-clipped",
+            question="structure",
             direction="higher",
             low=-1.0,
             high=1.0,

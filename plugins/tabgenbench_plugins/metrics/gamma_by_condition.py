@@ -60,6 +60,7 @@ class GammaByCondition(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="gamma-by-condition",
+            question="structure",
             direction="higher",
             low=-1.0,
             high=1.0,

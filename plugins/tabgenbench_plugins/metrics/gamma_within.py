@@ -40,6 +40,7 @@ class GammaWithin(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="gamma-within",
+            question="structure",
             direction="higher",
             low=-1.0,
             high=1.0,

@@ -31,6 +31,7 @@ class Missing(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="missing-rate-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
@@ -40,6 +41,7 @@ class Missing(Metric):
         ),
         ScoreSpec(
             name="missing-pattern-distance",
+            question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,

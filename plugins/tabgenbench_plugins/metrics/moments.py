@@ -48,6 +48,7 @@ class Moments(Metric):
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="mean-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             unit="train sd",
@@ -59,6 +60,7 @@ class Moments(Metric):
         ),
         ScoreSpec(
             name="sd-error",
+            question="fidelity",
             direction="lower",
             low=0.0,
             unit="train sd",
@@ -68,6 +70,7 @@ class Moments(Metric):
         ),
         ScoreSpec(
             name="variance-ratio",
+            question="fidelity",
             direction="one",
             low=0.0,
             description="total variance of the synthetic rows divided by that of the real test rows",
@@ -79,6 +82,7 @@ class Moments(Metric):
         ),
         ScoreSpec(
             name="within-variance-ratio",
+            question="fidelity",
             direction="one",
             low=0.0,
             description="pooled variance within conditions of the synthetic rows divided by that of the real test rows",

@@ -46,6 +46,7 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:
         return ScoreSpec(
             name=f"{prefix}-{name}",
+            question="fidelity",
             direction="lower" if lower else "higher",
             low=low,
             high=1.0,
