@@ -195,6 +195,8 @@ class ScoreSpec(_Record):
         floor: the control that marks a bad value, or empty. A value is shown rescaled to 0 at the floor and 1 at the
             ceiling.
         ceiling: the control that marks a good value, or empty.
+        detects: names of the planted failures that the score has to tell from real rows.
+        misses: names of the planted failures that it is known not to see.
         citation: where the score comes from.
         ranked: whether boards mark a best value; False for scores that are too noisy.
         headline: whether the score is among the few that a board shows first; of a metric with several, the first that
@@ -213,6 +215,8 @@ class ScoreSpec(_Record):
     question: Question = ""
     floor: str = ""
     ceiling: str = "real-resample"
+    detects: tuple[str, ...] = ()
+    misses: tuple[str, ...] = ()
     citation: str = ""
     ranked: bool = True
     headline: bool = False

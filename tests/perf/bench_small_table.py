@@ -42,7 +42,7 @@ MODELS: dict[str, tuple[type[Generator], dict[str, Any]]] = {
     "ctgan": (CTGAN, {"batch_size": 100}),
     "tvae": (TVAE, {"batch_size": 100}),
 }
-PRODUCTS = ("aten::mm", "aten::addmm")
+PRODUCTS = {"aten::mm": 0, "aten::addmm": 1}  # position of the first factor
 
 
 def train(name: str, rounds: int, epochs: int) -> dict[str, float]:
@@ -89,7 +89,8 @@ def replay(profiled: profile, steps: float) -> float:
     products = []
     for event in profiled.key_averages(group_by_input_shape=True):
         if event.key in PRODUCTS:
-            left, right = [shape for shape in event.input_shapes if len(shape) == 2][-2:]
+            first = PRODUCTS[event.key]
+            left, right = event.input_shapes[first : first + 2]  # an output may follow
             products.append((torch.randn(left), torch.randn(right), event.count))
     milliseconds = 0.0
     for left, right, count in products:
