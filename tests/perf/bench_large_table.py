@@ -2,8 +2,8 @@
 
 A table of 50 columns (numbers, whole numbers, categories, a date, gaps, a condition) is written as CSV, then loaded,
 split, sampled by three generators, scored by the metrics of `quickstart` except UMAP, and shown on a board:
-`tabgenbench run` and `tabgenbench leaderboard` in their own processes. Two sizes are measured in one run. The exponent is
-log(seconds at the larger size / seconds at the smaller size) / log(ratio of the rows): 1 is linear.
+`tabgenbench run` and `tabgenbench leaderboard` in their own processes. Two sizes are measured in one run. The exponent
+is log(seconds at the larger size / seconds at the smaller size) / log(ratio of the rows): 1 is linear.
 
 The bar: 500,000 rows in under 15 minutes and 6 GB.
 
