@@ -1,7 +1,7 @@
-"""TabGenBench: train every generator of tables on one split, score the samples beside controls, publish the board.
+"""TabGenBench: train generators of tables on shared splits, score their samples next to controls, and publish a board.
 
 The names below are the public interface: everything that a plugin or a notebook needs. Each is imported at its first
-use, so that a module which only registers plugins costs nothing.
+use, so that a module that only registers plugins is imported quickly.
 """
 
 from __future__ import annotations

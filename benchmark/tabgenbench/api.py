@@ -1,4 +1,4 @@
-"""Python functions of the harness: `benchmark`, `score` and `export` are the commands run, score and export."""
+"""Python functions `benchmark`, `score` and `export`, which do the work of the commands of these names."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def score(
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: synthetic rows, for the conditions of ``test``.
+        synthetic: synthetic rows, with the conditions of the rows of ``test``.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
@@ -226,18 +226,21 @@ def export(
     timeout: float | None = None,
     memory: float | None = None,
 ) -> pd.DataFrame:
-    """Return a synthetic table of a run, in the form of its dataset's file. Equivalent to ``tabgenbench export``.
+    """Return a synthetic table of a run, with the columns and types of its dataset's file.
+
+    Equivalent to ``tabgenbench export``.
 
     Args:
         store: folder of the store; it is only read.
         generator: label such as ``"cvae:epochs=30"``, class or instance of the generator; may be omitted if the store
-            has one.
-        dataset: name or path of the dataset; may be omitted if the store has one.
+            has only one.
+        dataset: name or path of the dataset; may be omitted if the store has only one.
         cell: key of the cell, the first characters of a key, or its title, instead of generator and dataset.
         split: split of the cell; by default the first.
         seed: seed of the cell; by default the first.
-        rows: number of new rows, sampled from the kept model, or after training again; by default a stored draw.
-        draw: which stored draw; with ``rows``, another number gives other rows.
+        rows: number of new rows, sampled from the stored model, or from a newly trained one if no model is stored; by
+            default, a stored draw is returned.
+        draw: number of the stored draw; with ``rows``, a different number gives different rows.
         conditions: values of condition columns that all new rows have, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to write as well.
         overwrite: whether an existing file is replaced.
@@ -247,7 +250,7 @@ def export(
         memory: memory limit, in GiB; by default as for ``tabgenbench run``.
 
     Raises:
-        TabGenBenchError: no cell fits, the file cannot be written, or the generator failed.
+        TabGenBenchError: no cell matches the arguments, the file cannot be written, or the generator failed.
     """
     if out is not None:
         check_target(Path(out), overwrite=overwrite)
@@ -294,7 +297,7 @@ def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:
-    """Return the given datasets. ``said`` applies only to data and paths."""
+    """Return the given datasets. The options in ``said`` apply only to data and paths."""
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
@@ -311,7 +314,7 @@ def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping
 
 
 def _has_roles(item: Any) -> bool:
-    """Whether the caller can set the roles of a dataset's columns: it is data in memory or a path."""
+    """Whether the caller can set the roles of a dataset's columns, which holds for data in memory and for paths."""
     if isinstance(item, str | Choice):
         return looks_like_file(item if isinstance(item, str) else item.name)
     return not isinstance(item, type | DatasetSource)

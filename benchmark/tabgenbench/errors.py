@@ -79,7 +79,7 @@ def text_of(error: BaseException) -> str:
 
 
 def validation_text(error: BaseException) -> str:
-    """Return the first problem of a pydantic error in one sentence, ``Card.summary is 3: ...``; nothing for others."""
+    """Return the first problem of a pydantic error in one sentence, ``Card.summary is 3: ...``; '' for other errors."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):  # pydantic itself is not imported
         return ""
     first = error.errors(include_url=False)[0]
@@ -115,7 +115,7 @@ MOST_KNOWN = 20
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the closest known name, else the known names (of a long list, the first).
+    """Return ``"; did you mean 'x'?"`` for the closest known name, else list the (first) known names.
 
     >>> did_you_mean("cvea", ["cvae", "shuffled"])
     "; did you mean 'cvae'?"

@@ -12,7 +12,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def cell_title(label: str, dataset: str, split: int, seed: int) -> str:
-    """Return what a person calls a cell.
+    """Return the title of a cell for readers.
 
     >>> cell_title("cvae", "rnaseqdb", 0, 1)
     'cvae · rnaseqdb · split 0 · seed 1'
@@ -57,7 +57,7 @@ def count_text(n: int, noun: str) -> str:
 
 
 def number_text(value: float, decimals: int) -> str:
-    """Format a number with so many decimals, without a negative zero; very large ones as powers of ten.
+    """Format a number with a given number of decimals and without negative zero; very large numbers as powers of ten.
 
     >>> number_text(-0.00001, 3), number_text(123456789.0, 0)
     ('0.000', '1.23e+08')

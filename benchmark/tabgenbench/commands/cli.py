@@ -23,7 +23,10 @@ EXIT_INTERRUPTED = 130
 
 
 def make_cli() -> click.Group:
-    """Build the command line with the commands of all installed plugins. Sets the context's ``obj`` to `Plugins`."""
+    """Build the command line with the commands of all installed plugins.
+
+    Each command finds the `Plugins` in the ``obj`` of its click context.
+    """
     plugins = make_manager()
 
     @click.group(

@@ -71,5 +71,5 @@ def score(
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Split a list of column names; blanks may belong to a name, and quotes enclose a name with a comma."""
+    """Split column names at commas; a name may contain blanks, and a name with a comma is in double quotes."""
     return tuple(name for name in next(csv.reader([text]), []) if name.strip())

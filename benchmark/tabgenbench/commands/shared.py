@@ -13,7 +13,7 @@ __all__ = ["PATH", "Gibibytes", "data_dir_option", "json_option", "print_rows", 
 
 
 class _HomePath(click.Path):
-    """A path whose ``~`` is expanded to the home folder, also if the shell has not done so."""
+    """A path in which ``~`` is replaced by the home folder, even if the shell has not done this."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()

@@ -1,4 +1,4 @@
-"""Names of columns: which name sample ids, and which column a user means."""
+"""Column names: recognition of names for sample ids, and of the column that a user's spelling refers to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PANDAS_INDEX = re.compile(r"Unnamed: 0(_level_\d+)?(\.\d+)*")
 
 
 def is_id_name(name: str) -> bool:
-    """Return whether a first column of this name contains sample ids.
+    """Return whether a first column with this name is read as sample ids.
 
     >>> is_id_name("Sample_ID"), is_id_name("Unnamed: 0"), is_id_name("age")
     (True, True, False)
@@ -29,7 +29,7 @@ def is_id_name(name: str) -> bool:
 
 
 def is_pandas_index(name: str) -> bool:
-    """Return whether pandas gives this name to the index of a table that it has written and read again."""
+    """Return whether pandas gives this name to an unnamed column of a CSV file, such as ``Unnamed: 0``."""
     return _PANDAS_INDEX.fullmatch(name.strip()) is not None
 
 
@@ -43,12 +43,12 @@ def is_number(text: str) -> bool:
 
 
 def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str) -> tuple[str, ...]:
-    """Return `match_column` of each name, each column once."""
+    """Return the column that `match_column` finds for each name, without repetitions."""
     return tuple(dict.fromkeys(match_column(name, columns, where=where) for name in asked))
 
 
 def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
-    """Return the column that a user means: the one of this name, else the only one that differs in blanks at the ends.
+    """Return the column with this name, else the only column whose name differs from it in leading or trailing blanks.
 
     A name that matches no column is returned as it is.
 
@@ -65,7 +65,7 @@ def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
 
 
 def match_roles(roles: RolesT, columns: Collection[str], *, where: str) -> RolesT:
-    """Return a schema or a card with the names of `match_columns` in place of those that the user has given."""
+    """Return a schema or a card in which the user's column names are replaced by those that `match_columns` finds."""
     changes: dict[str, Any] = {}
     for field in type(roles).model_fields:
         given = getattr(roles, field)

@@ -55,7 +55,7 @@ class ConditionCodes:
         return codes
 
     def decode(self, codes: NDArray[np.integer]) -> pd.DataFrame:
-        """Return the columns whose codes these are, as categoricals, shape (n_rows, n_columns)."""
+        """Return the columns for these integer codes, as categoricals, shape (n_rows, n_columns)."""
         columns = zip(self.columns, self.categories, strict=True)
         decoded = {c: pd.Categorical.from_codes(codes[:, j], list(values)) for j, (c, values) in enumerate(columns)}
         return pd.DataFrame(decoded, index=pd.RangeIndex(len(codes)))
@@ -78,7 +78,7 @@ def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFram
         known: conditions of the training rows, same columns.
 
     Returns:
-        The conditions to use, same index as ``asked``, and the replacements made, label to label.
+        The conditions to use, with the index of ``asked``, and a dict from each replaced label to its replacement.
     """
     used, columns = asked.astype(str), list(known.columns)
     codes, names = pd.factorize(condition_labels(known).to_numpy(), sort=True)

@@ -1,4 +1,4 @@
-"""A synthetic table in the form of the file that its dataset comes from: names, order, types, dates, gaps."""
+"""Conversion of a synthetic table to the form of its dataset's file: column names and order, types, dates, gaps."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def left_out(table: Table) -> list[Column]:
 
 
 def layout_of(table: Table) -> Layout:
-    """Return the layout of a table; without one, that of its columns, of ``obs`` first."""
+    """Return the layout of a table; if it has none, a layout of its columns, those of ``obs`` first."""
     if table.source.layout is not None:
         return table.source.layout
     companions = {gap.shown_by for gap in table.schema.numeric_gaps()}
@@ -77,7 +77,7 @@ def with_open_gaps(table: Table) -> NDArray[np.float32]:
 
 
 def out_of_calendar(table: Table) -> dict[str, int]:
-    """Return how many dates of each column are before `FIRST` or after `LAST`, where `to_frame` moves them."""
+    """Return how many dates of each column are before `FIRST` or after `LAST`; `to_frame` moves these to the limit."""
     found = {}
     for date in table.schema.dates:
         values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
@@ -87,7 +87,7 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return the first and last date in units since the origin."""
+    """Return the first and the last possible date, in units since the origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 
@@ -121,7 +121,7 @@ def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
-    """Return numbers in the type of their column; whole numbers with gaps, or outside the type, in a wider one."""
+    """Return numbers in the type of their column, or in a wider type if there are gaps or a number is out of range."""
     dtype = column.dtype or "float64"
     if not dtype.lower().startswith(("int", "uint")):
         return numbers.astype(dtype if dtype.lower().startswith("float") else "float64")
@@ -148,7 +148,7 @@ def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
 
 
 def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Return labels in the type of their column in the file; with gaps, whole numbers and booleans are nullable."""
+    """Return labels in the type of their column in the file; with gaps, integers and booleans get a nullable type."""
     missing, dtype = labels.isna(), column.dtype
     if column.kind == "boolean":
         values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)

@@ -34,10 +34,10 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return a table whose note also states given notes and what is unusual about its content.
+    """Return the table with a longer note, to which the given notes and unusual properties of its content are added.
 
     Raises:
-        DataError: every row has a combination of conditions of its own.
+        DataError: every row has a different combination of conditions.
     """
     _check_combinations(table, where)
     found = [*notes, *_combinations(table), *near_equal_values(table), *_repeated(table)]
@@ -75,13 +75,13 @@ def near_equal_values(table: Table) -> list[str]:
 
 
 def notes_on_ids(frame: pd.DataFrame) -> list[str]:
-    """Say which column was taken as sample ids because pandas gives its name to an index."""
+    """Return a note on the column of sample ids if it was recognised by a name that pandas gives to an index."""
     ids = str(frame.attrs.get("ids", ""))
     return [f"sample ids: {ids}, the index that pandas has written"] if is_pandas_index(ids) else []
 
 
 def examples(names: Iterable[object]) -> str:
-    """Return the first names, such as ``S1, S2, S3, ...``, with quotes around blanks at their ends."""
+    """Return the first names, such as ``S1, S2, S3, ...``, with quotes around names that begin or end with a blank."""
     first = [in_quotes(str(name)) for name in islice(names, MAX_SHOWN)]
     return ", ".join(first[: MAX_SHOWN - 1]) + (", ..." if len(first) == MAX_SHOWN else "")
 
@@ -110,7 +110,7 @@ def _repeated(table: Table) -> list[str]:
 
 
 def _combinations(table: Table) -> list[str]:
-    """Say if the conditions have more possible combinations of values than there are rows."""
+    """Return a note if the conditions have more possible combinations of values than the table has rows."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
     if len(sizes) < 2 or possible <= table.n_rows:

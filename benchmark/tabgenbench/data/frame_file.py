@@ -1,7 +1,7 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any
-other text in a column of numbers is kept, for the caller to refuse. Blanks that follow each delimiter are removed.
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any other
+text in a column of numbers is kept; the caller must reject it. Blanks that follow each delimiter are removed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read_frame(
 
     The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`,
     the name that pandas gives its index (``Unnamed: 0``), or text without repeated values; else rows are numbered from
-    1. A name that is given may lack or add blanks at its ends if only one column can be meant.
+    1. A given column name may have other leading or trailing blanks than the file if only one column matches it.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
@@ -81,7 +81,7 @@ def is_text(column: pd.Series) -> bool:
 
 
 def known_suffix(path: Path) -> str:
-    """Return `suffix_of` an existing file, or raise `DataError`."""
+    """Return the suffix of an existing file of a known format, or raise `DataError`."""
     if not path.exists():
         raise DataError(f"{path}: no such file; check the path")
     if path.is_dir():
@@ -137,10 +137,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def transposed(frame: pd.DataFrame, where: Path | str) -> pd.DataFrame:
-    """Return a frame whose samples are the columns of a frame that `read_frame` read, and whose columns are its rows.
+    """Return a transposed frame: columns of a frame from `read_frame` become samples, its rows become columns.
 
     Raises:
-        DataError: its rows have no ids, which would name the columns.
+        DataError: the rows have no ids, from which the new columns would get their names.
     """
     if "ids" not in frame.attrs:
         raise DataError(f"{where}: rows have no names to become columns, expected a column of names; set id to it")
@@ -168,13 +168,13 @@ def check_unique_names(columns: pd.Index, where: Path | str) -> None:
 def index_by_id(
     frame: pd.DataFrame, path: Path | str, *, ids: str | None = None, text: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Return a frame indexed by unique sample ids (text), found as `read_frame` says.
+    """Return a frame indexed by unique sample ids (text), found by the rules of `read_frame`.
 
-    Its ``attrs["ids"]`` is the name of the column of sample ids, if there is one. If that is the index that pandas has
-    written (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
+    Its ``attrs["ids"]`` is the name of the column of sample ids, if there is one. If this column is an index written by
+    pandas (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
 
     Raises:
-        DataError: there is no such column, or an id is missing or occurs twice; names the row.
+        DataError: there is no such column, or an id is missing or occurs twice; the message names the row.
     """
     column = match_column(ids, frame.columns, where=str(path)) if ids is not None else _id_column(frame, text)
     if column is None:

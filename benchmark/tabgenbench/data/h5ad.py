@@ -50,9 +50,11 @@ def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnD
 def write_table(
     table: Table, path: Path, *, transform: Transform | None = None, layers: Mapping[str, Matrix] | None = None
 ) -> None:
-    """Write an uncompressed h5ad file, which can be memory-mapped. Not atomic: write elsewhere and rename.
+    """Write an uncompressed h5ad file, which can be memory-mapped.
 
-    The space on the disk is reserved first: HDF5 prints pages of errors, and may crash, where a disk is full.
+    The write is not atomic: write to a temporary path, then rename.
+
+    Disk space is reserved first, because HDF5 prints pages of errors and may crash when the disk is full.
 
     Args:
         table: the table.
@@ -83,7 +85,7 @@ def write_table(
 
 
 def _bytes_of(values: Matrix | pd.DataFrame) -> int:
-    """Return the most bytes that values take in a file."""
+    """Return the maximum number of bytes that values occupy in a file."""
     if isinstance(values, pd.DataFrame):  # text takes more in memory than in a file
         return int(2 * values.memory_usage(deep=True).sum())
     if isinstance(values, np.ndarray):
@@ -93,9 +95,10 @@ def _bytes_of(values: Matrix | pd.DataFrame) -> int:
 
 @contextmanager
 def _reserved(file: FileIO, size: int) -> Iterator[None]:
-    """Reserve so many bytes of the disk for a file; where the disk is full, remove it and raise what the system says.
+    """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
-    The size of the file stays 0. Some network file systems cannot reserve; there the file is written without.
+    The size of the file stays 0. On a file system that cannot reserve space, such as some network file systems, the
+    file is written without this step.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)
@@ -182,7 +185,10 @@ def _source(stored: Mapping[str, Any]) -> Source:
 
 
 def _read_frame(group: h5py.Group) -> pd.DataFrame:
-    """Read a frame in anndata's format; common column types directly, which is faster for small files."""
+    """Read a frame in anndata's format.
+
+    Common column types are read without anndata, which is faster for small files.
+    """
     index = _read_column(group[group.attrs["_index"]])
     columns = {name: _read_column(group[name]) for name in group.attrs["column-order"]}
     return pd.DataFrame(columns, index=pd.Index(index, dtype=object), columns=list(columns))
@@ -203,7 +209,10 @@ def _read_column(stored: h5py.Group | h5py.Dataset) -> Any:
 
 
 def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
-    """Write a frame whose index has no name. The bytes are those that anndata writes, which stores compare by hash."""
+    """Write a frame whose index has no name.
+
+    The bytes are identical to those that anndata writes, because stores compare files by hash.
+    """
     group = parent.create_group(name)
     group.attrs["column-order"] = list(frame.columns)
     group.attrs["_index"] = "_index"

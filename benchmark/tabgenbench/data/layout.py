@@ -18,7 +18,8 @@ class Column(BaseModel):
     Attributes:
         guess: how the role or the kind was inferred, and the option that overrides it; empty if it was given.
         constant: the only value of a column that has one value in every row, as text; None for other columns.
-        decimals: the most digits after the point of a column of decimal numbers; None for other columns, and above 6.
+        decimals: the largest number of digits after the decimal point in the column; None if it exceeds 6, and for
+            columns without decimal numbers.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

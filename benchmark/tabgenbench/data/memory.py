@@ -1,4 +1,4 @@
-"""Tables that the calling program holds: DataFrames and AnnData objects, brought to the form that files are read in."""
+"""Tables in memory: DataFrames and AnnData objects, converted to the form in which files are read."""
 
 from __future__ import annotations
 
@@ -30,16 +30,17 @@ def frame_as_read(
     text: Collection[str] = (),
     missing: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Return a copy of a frame, indexed by sample ids (text), with names of columns that are text.
+    """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
 
-    The ids are the column ``ids`` where given, else the index. Where the index only counts the rows, they are found as
-    in a file: the first column if it is named like one of ids or holds text that never repeats, else the rows' numbers.
+    The ids are the column ``ids`` if given, else the index. If the index only counts the rows, the ids are found as in
+    a file: they are the first column if its name is usual for ids or if it contains text without repeated values, else
+    the row numbers.
 
     Args:
-        frame: one row a sample; stays as it is.
+        frame: one row per sample; it is not changed.
         where: the table's name in an error.
         ids: the column, or the index by its name, that holds sample ids.
-        text: columns that hold labels, whatever they look like.
+        text: columns that contain labels, even if the labels look like numbers.
         missing: texts that mean a missing value.
 
     Raises:
@@ -66,16 +67,16 @@ def frame_as_read(
 
 
 def adata_as_read(adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
-    """Return an `anndata.AnnData` of the same values as `tabgenbench.data.table_file.read_h5ad` returns it.
+    """Return a copy of an `anndata.AnnData` in the form that `tabgenbench.data.table_file.read_h5ad` returns.
 
     Args:
-        adata: one row a sample; stays as it is.
+        adata: one row per sample; it is not changed.
         where: the table's name in an error.
         ids: ``obs`` column of sample ids; by default the index of ``obs``.
         ignore: ``obs`` columns and features to leave out.
 
     Raises:
-        DataError: it is empty, or has no such column.
+        DataError: ``adata`` is empty, or has no column with a given name.
     """
     import anndata
 

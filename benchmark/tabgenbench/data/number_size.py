@@ -17,7 +17,7 @@ FIX = "expected at most 3.4e38 in size; give the column another unit, name it as
 
 
 def too_large(column: pd.Series) -> str:
-    """Return which number of a column is too large, with its row, or an empty text.
+    """Return a text with the first number of a column that is too large and its row, or an empty text.
 
     Numbers beyond the range of 64 bits are read as text, so that no digit is lost.
     """
@@ -43,7 +43,7 @@ def too_large(column: pd.Series) -> str:
 
 
 def too_large_in_matrix(values: Any) -> tuple[int, int] | None:
-    """Return the row and the column of the first number that is too large in a matrix, dense or sparse, or None."""
+    """Return row and column of the first number in a dense or sparse matrix that is too large, or None."""
     if values.dtype != np.float64:
         return None
     stored = values.data if sparse.issparse(values) else np.asarray(values)

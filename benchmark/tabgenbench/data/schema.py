@@ -1,4 +1,4 @@
-"""Roles of the columns of a table, and what their values mean beyond numbers and text."""
+"""Schema of a table: roles of its columns, and which of them have gaps, whole numbers or dates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Where a column has no value: where the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+    """Rows in which a column has no value: those in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
 
-    A numeric feature is shown by a generated companion column; at a gap its value in ``X`` is the median of the
-    training rows and means nothing. A column of ``obs`` is shown by itself, with a category of its own for gaps.
+    The gaps of a numeric feature are shown by a companion column, which is generated too; at a gap, the value in ``X``
+    is the median of the training rows and means nothing. A column of ``obs`` shows its gaps itself, by a separate
+    category.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,7 +100,7 @@ class Schema(BaseModel):
                 )
 
     def fingerprint_text(self) -> str:
-        """Return the schema as JSON, without later fields that have their default.
+        """Return the schema as JSON, without newer fields that have their default value.
 
         Fingerprints of tables use this text, so a new field does not change those of tables that do not use it.
         """

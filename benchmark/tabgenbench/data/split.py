@@ -172,7 +172,7 @@ def _stream(seed: int, stage: int) -> np.random.Generator:
 
 
 def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
-    """Return a code for each row and the label of each code."""
+    """Return the stratum of each row as a code, and the label of each code."""
     if not config.stratified:
         return np.zeros(table.n_rows, dtype=np.int64), ["all"]
     codes, labels = pd.factorize(condition_labels(table.conditions), sort=True)
@@ -239,7 +239,7 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return the first training rows in a nested order, and validation rows in the same proportion."""
+    """Return a subset of training rows, nested in those of larger ``n_rows``, and the same share of validation rows."""
     available = int(train.sum())
     if n_rows > available:
         raise ConfigError(

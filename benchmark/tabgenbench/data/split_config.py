@@ -51,7 +51,8 @@ class SplitConfig(Options):
         """Return the config with ``stratified`` and ``grouped`` resolved for a schema.
 
         Raises:
-            ConfigError: one of them is asked for and the schema has no conditions or no group.
+            ConfigError: ``stratified`` is true and the schema has no conditions, or ``grouped`` is true and it has no
+                group.
         """
         for name, asked, present in (
             ("stratified", self.stratified, bool(schema.conditions)),
@@ -66,7 +67,7 @@ class SplitConfig(Options):
 
     @property
     def kind(self) -> str:
-        """What a board says of the split, such as ``stratified, grouped`` or ``random``."""
+        """Description of the split on boards, such as ``stratified, grouped`` or ``random``."""
         default = " where possible"
         asked = {"stratified": self.stratified, "grouped": self.grouped}
         parts = [name + (default if on is None else "") for name, on in asked.items() if on is not False]
@@ -79,5 +80,5 @@ class SplitConfig(Options):
 
     @property
     def combination(self) -> str:
-        """The values to leave out, such as ``status=normal & tissue=lung``; empty where there are none."""
+        """The values to leave out, such as ``status=normal & tissue=lung``; empty if there are none."""
         return " & ".join(f"{column}={'/'.join(values)}" for column, values in (self.leave_out or {}).items())

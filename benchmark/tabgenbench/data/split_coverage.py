@@ -18,8 +18,8 @@ MAX_SHOWN = 5
 def coverage_note(split: Split, table: Table) -> str:
     """Name the conditions without training rows, those without test rows, and the other pooled conditions.
 
-    A condition lacks a side if it has too few rows, or if the groups that stay together do not allow it: all rows of
-    one donor, for example. Empty if every condition is on both sides.
+    A condition is missing on a side if it has too few rows, or if rows that must stay together prevent it, for example
+    if all its rows are from one donor. The note is empty if every condition is on both sides.
     """
     if not table.schema.conditions:
         return ""

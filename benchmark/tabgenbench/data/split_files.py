@@ -43,9 +43,11 @@ REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 
 
 def write_split(folder: Path, table: Table, split: Split) -> None:
-    """Write all files of a split into an existing folder. Not atomic: write elsewhere and rename.
+    """Write all files of a split into an existing folder.
 
-    The transform, and the medians at gaps, are of training rows only, without validation rows.
+    The write is not atomic: write to a temporary folder, then rename.
+
+    The transform and the medians at gaps are computed from the training rows, without validation rows.
 
     Args:
         folder: an empty folder.
@@ -70,9 +72,9 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 
 
 def find_damage(folder: Path) -> str:
-    """Return the problem with the files of a split, or ''.
+    """Return what is wrong with the files of a split, or '' if they are intact.
 
-    A table of the recorded size that is not newer than ``files.json`` is not read; any other file is hashed.
+    A table that has the recorded size and is not newer than ``files.json`` counts as intact; any other file is hashed.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
@@ -88,7 +90,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Return whether two folders have the same split: equal bytes, or equal values from other library versions."""
+    """Return whether two folders have the same split: equal bytes, or equal values with other bytes."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -206,7 +208,7 @@ def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Return categories and codes of each column; the categories include those of other rows."""
+    """Return categories and codes of each column; the categories include those without a test row."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")

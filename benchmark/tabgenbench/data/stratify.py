@@ -63,8 +63,8 @@ def hold_out(
 ) -> Mask:
     """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
 
-    Units of several rows come first, in random order, each on the side that keeps the share held of its strata nearest
-    to ``fraction``; units of one row then fill every stratum to its target, at random.
+    Units of several rows are assigned first, in random order, each to the side that keeps the held-out share of its
+    strata nearest to ``fraction``. Then random units of one row are held out until every stratum reaches its target.
 
     Returns:
         The rows held out, shape (n_rows,).
@@ -84,8 +84,9 @@ def hold_out(
 def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
     """Return an order of the rows in which every prefix is a stratified sample.
 
-    One row of each stratum comes first, the largest stratum leading; the rest follows by Webster's divisor method,
-    whose shares stay within about a row of proportional and never shrink as the sample grows.
+    The order begins with one row of each stratum, the largest stratum first. The other rows follow by Webster's divisor
+    method: in every prefix, the number of rows of a stratum is within about one row of its proportional share, and it
+    never decreases as the prefix grows.
 
     Returns:
         Row positions, shape (n_rows,).
@@ -104,7 +105,7 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Merge the pooled strata into one, which requires both sides only if there is no other stratum."""
+    """Merge the pooled strata into one, which must have rows on both sides only if there is no other stratum."""
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
         return strata, Needs(needed, needed)
@@ -123,7 +124,7 @@ def _lacking(strata: Codes, held: Mask, n_strata: int) -> Mask:
 
 
 def _targets(sizes: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs) -> Codes:
-    """Round ``fraction * sizes`` by largest remainders, so that the sum is rounded too; ties are random."""
+    """Round ``fraction * sizes`` by largest remainders, so that the sum is the rounded total; ties are random."""
     exact = fraction * sizes
     targets = np.floor(exact).astype(np.int64)
     missing = round(float(exact.sum())) - int(targets.sum())
@@ -143,10 +144,11 @@ def _place_units(
     held: Mask,
     multiple: Mask,
 ) -> None:
-    """Assign units of several rows one by one to a side; sets their rows in ``held``.
+    """Assign units of several rows one by one to a side, and mark the rows that are held out in ``held``.
 
-    With ``d`` the rows held of a stratum beyond ``fraction`` of those placed, holding ``c`` more changes d^2 by
-    c (1 - f) (2 d + c (1 - f)) and keeping them by -c f (2 d - c f); their difference is c (2 d + c (1 - 2 f)).
+    Let ``f`` be the fraction and ``d`` the number of held-out rows of a stratum minus ``f`` times its assigned rows.
+    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)), keeping them changes it by -c f (2 d - c f);
+    the difference is c (2 d + c (1 - 2 f)).
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()
@@ -197,7 +199,7 @@ def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, li
 def _fill_with_singles(
     strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
 ) -> None:
-    """Hold out single-row units to reach the target of each stratum; sets them in ``held``."""
+    """Hold out single-row units to reach the target of each stratum, and mark them in ``held``."""
     n_strata = len(targets)
     n_single = np.bincount(strata[single], minlength=n_strata)
     n_held = np.bincount(strata[held], minlength=n_strata)

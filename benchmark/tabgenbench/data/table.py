@@ -42,9 +42,9 @@ class Table:
     """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
 
     Attributes:
-        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap of the schema
-            a whole dataset has NaN, a split has the median of its training rows.
-        obs: categorical columns, one row a sample, indexed by unique sample ids.
+        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap of the schema,
+            the value is NaN in a whole dataset and the median of the training rows in a split.
+        obs: categorical columns, one row per sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
         scale: meaning of the values of ``X``.
@@ -124,7 +124,7 @@ class Table:
 
         Args:
             X: values, shape (len(obs), n_features), any float type.
-            obs: the rows' columns, at least the conditions.
+            obs: the columns of ``obs`` for these rows, at least the conditions.
             categories: the categorical features, one row for each row of ``obs``, in the same order, as text.
 
         Raises:
@@ -145,7 +145,8 @@ class Table:
 
         Raises:
             DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative where
-                log2(x + 1) is to be taken, or a column with a role has missing values. Names the row and the column.
+                log2(x + 1) is to be taken, or a column with a role has missing values. The message names the row and
+                the column.
         """
         where = f"dataset {self.source.name!r}"
         ids = self.obs.index
@@ -203,12 +204,12 @@ class Table:
         """Build a table from a frame: columns with a role go to ``obs``, all others are features.
 
         Args:
-            frame: one row a sample, indexed by sample id.
+            frame: one row per sample, indexed by sample id.
             schema: roles of the columns; none by default.
             meaning: ``scale``, ``log2p1`` and ``source`` of the table.
 
         Raises:
-            DataError: a feature column holds text; names the column and the row.
+            DataError: a feature column contains text; the message names the column and the row.
         """
         schema = schema or Schema()
         source = meaning.get("source", Source())
@@ -227,7 +228,7 @@ class Table:
 
 
 def dense_block(values: Matrix) -> NDArray[np.float32]:
-    """Return values as a dense array; no copy where they are dense already."""
+    """Return values as a dense array, without a copy if they are already dense."""
     sparse_or_dense: Any = values
     dense: NDArray[np.float32] = sparse_or_dense.toarray() if sparse.issparse(values) else sparse_or_dense
     return dense
@@ -241,9 +242,9 @@ def as_categorical(column: pd.Series) -> pd.Series:
 
 
 def condition_labels(conditions: pd.DataFrame) -> pd.Series:
-    """Return one label a row that joins the condition columns: ``tissue=lung, status=normal``.
+    """Return one label per row, which joins the values of the condition columns: ``tissue=lung, status=normal``.
 
-    A frame without columns gives the label ``all`` everywhere.
+    If the frame has no columns, every label is ``all``.
     """
     if conditions.shape[1] == 0:
         return pd.Series("all", index=conditions.index, dtype=object)

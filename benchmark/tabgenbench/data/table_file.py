@@ -47,8 +47,8 @@ def read_table_file(
 
     Args:
         path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
-        schema: roles of the columns; all others are features (h5ad: are dropped from ``obs``). For an h5ad file
-            written by TabGenBench, `Schema()` means the stored schema.
+        schema: roles of the columns; all other columns are features (in an h5ad file, other columns of ``obs`` are
+            dropped). For an h5ad file written by TabGenBench, `Schema()` means the stored schema.
         scale: meaning of the values. By default the stored scale of an h5ad file, else ``counts`` for an h5ad file of
             whole numbers >= 0, else ``linear``.
         log2p1: whether log2(x + 1) comes before standardisation; by default only for ``counts``.
@@ -76,7 +76,7 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
         ignore: ``obs`` columns and features to leave out.
 
     Raises:
-        DataError: the file is missing, broken or empty, or has no such column.
+        DataError: the file is missing, corrupt or empty, or has no column with a given name.
     """
     import anndata
 
@@ -87,10 +87,10 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
 
 
 def prepare_adata(adata: Any, path: Path | str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
-    """Return an `anndata.AnnData` with the ids of `read_h5ad` and without what is to be ignored; may change ``adata``.
+    """Return an `anndata.AnnData` indexed by sample ids and without ignored columns and features; may change ``adata``.
 
     Raises:
-        DataError: it is empty, or has no such column.
+        DataError: ``adata`` is empty, or has no column with a given name.
     """
     if adata.n_obs == 0 or adata.n_vars == 0 or adata.X is None:
         raise DataError(f"{path}: has {adata.n_obs} rows and {adata.n_vars} features, expected a matrix X of some")

@@ -41,7 +41,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def read_text(
     path: Path, delimiter: str, *, ids: str | None, text: Collection[str], missing: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Read delimited text, also if it is compressed with gzip or encoded in UTF-16, whatever the file's name says.
+    """Read delimited text, which may be compressed with gzip or encoded in UTF-16, whatever its suffix.
 
     Args:
         path: the file, not empty.
@@ -90,9 +90,10 @@ def read_text(
 
 
 def _begin_with_blanks(first: pd.DataFrame) -> bool:
-    """Return whether every value of some column begins with a blank, as where a blank follows each comma.
+    """Return whether every value of some column begins with a blank, as in a file with a blank after each comma.
 
-    Such a blank means nothing: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a missing value.
+    Such a blank is not part of the value: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a
+    missing value.
     """
     row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
     candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]
@@ -171,8 +172,9 @@ def _check_delimiter(path: Path, delimiter: str, header: str, row: str) -> None:
 def _check_header(frame: pd.DataFrame, path: Path) -> None:
     """Raise `DataError` if the column names look like a row of values.
 
-    They do if every column of numbers is named by a number, most of these numbers lie in the range of their column,
-    and they are not evenly spaced whole numbers, such as years. Wavelengths lie outside the range of the values.
+    A row of names looks like values if every column of numbers is named by a number, most of these numbers lie in the
+    range of their column, and they are not evenly spaced whole numbers, such as years. Names of spectral columns, which
+    are wavelengths, lie outside the range of the values and are accepted.
     """
     numeric = [j for j, kind in enumerate(frame.dtypes) if pd.api.types.is_numeric_dtype(kind)]
     names = [str(frame.columns[j]) for j in numeric]

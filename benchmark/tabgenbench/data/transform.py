@@ -20,7 +20,8 @@ class Transform:
     For a dataset that is already standardized, the map is the identity.
 
     Attributes:
-        mean: mean of each feature over training rows (after log2(x + 1) where taken), shape (n_features,), float64.
+        mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
+            float64.
         std: standard deviation likewise (population form); 1 for a feature that is constant in training rows.
         own_scale: the scale of the tables that it was fitted on.
         log2p1: whether log2(x + 1) comes first.
@@ -60,7 +61,7 @@ class Transform:
     def apply(self, table: Table) -> Table:
         """Return a table on the evaluation scale; a table on that scale is returned unchanged.
 
-        Values below 0 under log2(x + 1) count as 0.
+        If log2(x + 1) is applied, negative values count as 0.
         """
         if table.scale == "standardized":
             return table
@@ -76,7 +77,7 @@ class Transform:
         return out
 
     def invert(self, table: Table) -> Table:
-        """Return a table on the dataset's own scale; values that are impossible under log2(x + 1) become 0."""
+        """Return a table on the dataset's own scale; values that log2(x + 1) cannot produce become 0."""
         if table.scale != "standardized":
             return table
         out = np.empty(table.X.shape, dtype=np.float32)

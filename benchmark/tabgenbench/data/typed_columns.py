@@ -1,4 +1,4 @@
-"""Columns of a file as columns of a table: dates, whole numbers, categories, gaps; `file_form` is the way back."""
+"""Conversion of a file's columns to a table's: dates, whole numbers, categories, gaps; `file_form` converts back."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def is_whole(column: pd.Series) -> bool:
 
 
 def decimals_of(column: pd.Series) -> int | None:
-    """Return the most digits after the point of numbers, at most `MOST_DECIMALS`; None if some have more."""
+    """Return the largest number of digits after the decimal point; None if it exceeds `MOST_DECIMALS`."""
     values = column.dropna().to_numpy(dtype=np.float64)
     for decimals in range(MOST_DECIMALS + 1):
         if all(np.array_equal(np.round(part, decimals), part) for part in (values[:ENOUGH], values)):
@@ -60,7 +60,7 @@ def find_date_format(column: pd.Series, where: str) -> str:
         where: the file and the column, for the message.
 
     Raises:
-        DataError: most values are dates of one format and others are not; names the row.
+        DataError: most values are dates of one format and others are not; the message names the row.
     """
     filled = column.dropna().astype(str)
     first = filled.iloc[:ENOUGH]
@@ -127,10 +127,10 @@ def _stamps(column: pd.Series, form: str) -> pd.Series:
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:
     """Return a frame of numbers and labels: dates as offsets, gaps as categories and companion columns.
 
-    Missing values of numeric features stay NaN. Columns keep their order; companions follow.
+    Missing values of numeric features stay NaN. Columns keep their order; companion columns follow.
 
     Raises:
-        DataError: a value is not a date of its column's format; names the row.
+        DataError: a value is not a date of its column's format; the message names the row.
     """
     changed: dict[str, Any] = {}
     for date in schema.dates:
@@ -163,5 +163,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value of a companion column where its feature has a value."""
+    """Return the value of a companion column in rows where its feature is present."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

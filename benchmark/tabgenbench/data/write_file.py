@@ -1,4 +1,4 @@
-"""Writing of a synthetic table to a file of a user: CSV, tab-separated text, Parquet or h5ad."""
+"""Writing of a synthetic table to a user's file: CSV, tab-separated text, Parquet or h5ad."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["check_target", "write_file"]
 
 
 def check_target(path: Path, *, overwrite: bool = False) -> None:
-    """Raise `DataError` if a table cannot be written to a path; changes nothing.
+    """Raise `DataError` if a table cannot be written to a path, without changing any file.
 
     Args:
         path: the file; its suffix decides the format.
@@ -67,7 +67,7 @@ def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataF
 
 
 def _without_points(frame: pd.DataFrame, table: Table) -> dict[str, pd.Series]:
-    """Return whole numbers that are floats only because some are missing: a text file has them without a point."""
+    """Convert whole numbers that are floats only because some are missing, so that text files show no decimal point."""
     with_gaps = {gap.column for gap in table.schema.gaps}
     return {
         one.name: frame[one.name].astype("Int64")
@@ -85,7 +85,7 @@ def _require_pyarrow(path: Path) -> None:
 
 @contextmanager
 def _text(path: Path, suffix: str) -> Iterator[IO[str]]:
-    """Open a file for text; equal text gives equal bytes, also compressed."""
+    """Open a file for text; equal text gives equal bytes, also in a compressed file."""
     if not suffix.endswith(".gz"):
         with path.open("w", encoding="utf-8", newline="") as file:
             yield file

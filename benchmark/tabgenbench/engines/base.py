@@ -23,7 +23,8 @@ class Limits:
 
     Attributes:
         threads: number of threads of every numerical library.
-        timeout: wall-clock limit of every phase in seconds, or None; a phase that is entered again continues its count.
+        timeout: wall-clock limit of every phase in seconds, or None; if a phase begins again, its earlier time counts
+            too.
         memory: limit of the proportional set size of the process tree in bytes, or None.
     """
 
@@ -188,8 +189,8 @@ class Engine(ABC):
     Attributes:
         name: name of the engine on the command line.
         summary: one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner then calls it
-            from its main thread, which receives KeyboardInterrupt.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
+            `submit` from its main thread, which receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]

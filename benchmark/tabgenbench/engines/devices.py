@@ -10,7 +10,9 @@ __all__ = ["resolve_device"]
 
 
 def resolve_device(name: str) -> str:
-    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists. Queries the driver in this process.
+    """Turn ``auto``, ``cpu``, ``cuda`` or ``cuda:1`` into a device that exists.
+
+    The function queries the GPU driver in this process.
 
     ``cuda`` means all visible GPUs.
 

@@ -67,7 +67,7 @@ class InlineEngine(Engine):
 def run_here(task: Task, on_message: Callable[[Any], None]) -> Outcome:
     """Run a task in this thread and return its outcome; restore the state of the process afterwards.
 
-    Time and memory are measured, but not limited. For engines that provide the process themselves.
+    Time and memory are measured, but not limited. This function is for engines that provide the process themselves.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch, floats = Watch(os.getpid(), task), float_environment()

@@ -129,7 +129,7 @@ def _kill_strays() -> None:
 
 
 def _is_orphan(process: Any) -> bool:
-    """Whether a child was adopted, not started, by this process: every task has its own session."""
+    """Whether this process adopted a child instead of starting it; only adopted children are in another session."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(process.pid) != os.getsid(0)
     return False

@@ -43,7 +43,7 @@ class Supervisor:
     Args:
         threads: number of threads for the environment variables of numerical libraries.
         preloads: modules to import before a task starts, by name; tasks that name none use the last entry.
-        overlap: whether the next task may start while the process of a small finished task still ends.
+        overlap: whether the next task may start while the process of a small finished task is still ending.
     """
 
     def __init__(

@@ -145,7 +145,7 @@ def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: i
     """Return how many tasks of ``threads`` threads each node can run at the same time, by node id.
 
     Raises:
-        ConfigError: no node has so many cores.
+        ConfigError: no node has ``threads`` cores.
         DeviceError: ``device`` requires a GPU and no node has one.
     """
     slots = {}

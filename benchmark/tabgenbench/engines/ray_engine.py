@@ -33,10 +33,10 @@ LEAVE_SECONDS = 10.0
 class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. This engine
-    resubmits a task whose worker or node was lost, so that messages of different attempts do not mix. Without
-    ``address``, Ray is started on this machine and `close` stops it. ``memory`` is the maximum that Ray reserves for
-    a task.
+    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. This engine itself,
+    not Ray, resubmits a task whose worker or node was lost, so that messages of different attempts do not mix. Without
+    ``address``, Ray is started on this machine and `close` stops it. ``memory`` is the maximum that Ray reserves for a
+    task.
 
     Raises:
         ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
@@ -224,7 +224,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
     """Return the memory in bytes that Ray reserves for a task, or None.
 
     Args:
-        limits: limits of the task; those of a preflight check leave room for any import.
+        limits: limits of the task; the memory limit of a preflight check is large enough for any import.
         memory: memory limit of a cell in bytes, as set by the user, or None.
         nodes: nodes of the cluster; nodes with too few cores, such as a head node that runs no tasks, are ignored.
 

@@ -189,7 +189,7 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
 
     Raises:
         InterruptedError: Ray on this node has ended. Ray's worker process itself notices that only if orphans become
-            children of process 1, which is not so under Slurm, systemd or in a container.
+            children of process 1, which is not the case under Slurm, systemd or in a container.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):

@@ -30,7 +30,7 @@ class Watch:
 
     Args:
         pid: process id of the keeper.
-        task: the task of its worker.
+        task: the task that the keeper's worker runs.
     """
 
     def __init__(self, pid: int, task: Task) -> None:

@@ -55,7 +55,7 @@ def mark(phase: str, *, measure: bool = False) -> Mark:
 
 
 def flush_output() -> None:
-    """Flush the output streams. A plugin may have closed or replaced them."""
+    """Flush the output streams. A plugin may have closed or replaced these streams."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
@@ -144,7 +144,7 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return the status, reason and traceback for a plugin's error; ``where`` is a prefix of a failure's reason."""
+    """Return the status, reason and traceback for a plugin's error; the reason of a failure begins with ``where``."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):

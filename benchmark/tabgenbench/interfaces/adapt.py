@@ -43,9 +43,10 @@ def adapt(
     categorical column is a category of its own, usually ``missing``. ``sample(n)`` returns a frame with these columns,
     in any order, and about n rows.
 
-    The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Rows that
-    are still open after the last round are sampled rows of the most similar condition, by shared column values;
-    they are recorded as fallbacks. A condition without training rows is replaced by the nearest known one.
+    The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Requested
+    rows that have no match after the last round get sampled rows of the most similar condition (the one that shares the
+    most column values) and are recorded as fallbacks. A condition without training rows is replaced by the nearest
+    known one.
 
     Both methods run with the global generators of ``random``, ``numpy.random`` and, if it is loaded, ``torch`` seeded
     from the context; their states are restored afterwards. A model with its own fixed seed returns the same rows in
@@ -58,11 +59,11 @@ def adapt(
         makes: kinds of columns that the model makes.
         libraries: modules that the model imports, as for `Generator`.
         options: options of the model, a subclass of `Options`.
-        rounds: most calls of ``sample`` for one table.
+        rounds: maximum number of calls of ``sample`` for one table.
 
     Returns:
         A class of the calling module. Its name is ``name`` in CamelCase (``GaussianMixture`` for ``gaussian-mixture``):
-        assign it to that name, so that other processes find it.
+        assign the class to a variable of that name, so that other processes find it.
     """
     caller = sys._getframe(1).f_globals.get("__name__", __name__)  # the class belongs to the module that adapts
     body = {
@@ -108,7 +109,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return sampled rows, and the position of one for each requested row."""
+        """Return sampled rows, and for each requested row the position of the sampled row that it gets."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -143,7 +144,7 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose unused rows that share the most column values with a condition; used ones if there are no others."""
+        """Choose unused rows that share the most column values with a condition; if all are used, choose used ones."""
         made, chosen, is_used = sampled
         columns = list(used.columns)
         shared = (made[columns].astype(str) == used.iloc[places[0]]).sum(axis=1).to_numpy()

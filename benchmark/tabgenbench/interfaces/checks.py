@@ -1,4 +1,4 @@
-"""Checks of plugin classes and of the values that plugins return. All users of plugins share them.
+"""Checks of plugin classes and of the values that plugins return. All code that calls plugins uses these checks.
 
 `misfit` checks a class before use, `check_estimate` and `check_sample` check what a generator returns, and `score_draw`
 computes a metric and checks its result.
@@ -175,11 +175,11 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
     Args:
         synthetic: the value returned by the plugin.
         conditions: the requested conditions, shape (n_rows, n_conditions).
-        like: the training rows passed to the generator; features, categories and scale must be those of theirs.
+        like: the training rows passed to the generator; the sample must have their features, categories and scale.
         plugin: its name, for the message.
 
     Returns:
-        The rows, with the values of ``like`` at their gaps.
+        The rows; their gaps have the values that gaps have in ``like``.
 
     Raises:
         PluginError: the value is not a table, contains non-finite values or a category that no training row has, or
@@ -234,7 +234,7 @@ def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFra
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
-    """Return values with those of the training rows at their gaps, where a value means nothing."""
+    """Return values in which gaps, where a value means nothing, have the values of the training rows."""
     gaps = like.schema.numeric_gaps()
     if categories is None or not gaps:
         return values

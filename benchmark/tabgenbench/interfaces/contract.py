@@ -57,7 +57,8 @@ def failures(checks: Iterable[Check]) -> list[str]:
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     """Check a generator on small tables on the CPU, with several fits and samples.
 
-    A generator that makes categorical features is also checked on a mixed table and on one of categories alone.
+    A generator that makes categorical features is also checked on a mixed table and on a table that has only
+    categories.
 
     Args:
         kind: the plugin class.
@@ -101,8 +102,8 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     """Check a metric on small tables on the CPU, with several computations.
 
-    The table has numeric features; a metric that declines it is checked on a mixed table instead. No metric has to
-    support mixed tables and tables of categories alone, but one that declines them gives a reason.
+    The table has numeric features; a metric that declines it is checked on a mixed table instead. A metric may decline
+    mixed tables and tables that have only categories, but must give a reason.
 
     Args:
         kind: the plugin class.
@@ -135,7 +136,7 @@ class _Broken(Exception):
 
 
 def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
-    """Check clause by clause, up to one that raises `Unsupported`."""
+    """Check the clauses in order; stop after a clause that raises `Unsupported`."""
     checks: list[Check] = []
     for title, clause in clauses:
         reason = ""

@@ -1,4 +1,4 @@
-"""The small tables for contract checks of generators and metrics: one numeric, one mixed, one of categories alone."""
+"""The small tables for contract checks of generators and metrics: one numeric, one mixed, one with categories only."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, 
 
     Args:
         scale: scale of the returned tables.
-        numeric: whether to keep the features; else ``colour``, ``smoker`` and ``stage`` are the whole table.
+        numeric: whether to keep the numeric features; if not, the table has only ``colour``, ``smoker`` and ``stage``.
     """
     rng = np.random.default_rng(7_102_026)
     own = [_mixed_side(n, rng, numeric=numeric) for n in (96, 24, 60)]

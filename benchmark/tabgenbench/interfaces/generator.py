@@ -44,8 +44,8 @@ class Context:
         deadline: `time.monotonic` value at which the phase is terminated, or None.
         fallbacks: fallback rules recorded by `fallback`.
         notes: sentences recorded by `note`.
-        make_device_split: factory of `device_split`; without a run, ``lambda: upload(train, validation, device)``
-            with `tabgenbench.interfaces.device_split.upload`.
+        make_device_split: function that creates `device_split`; outside a run, pass ``lambda: upload(train, validation,
+            device)`` with `tabgenbench.interfaces.device_split.upload`.
     """
 
     device: str
@@ -183,7 +183,7 @@ class Generator(ABC):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
-        ``train.like(values, conditions)`` builds the table, and with a third argument one with categorical features.
+        ``train.like(values, conditions)`` builds the table; pass the categorical features, if any, as a third argument.
         The harness rounds whole-number features, and ignores the values at gaps.
 
         Args:
