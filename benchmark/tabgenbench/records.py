@@ -93,7 +93,7 @@ class Problem:
 
     Attributes:
         cell: the cell in words.
-        metric: label of the metric, or None where the cell itself is meant.
+        metric: label of the metric, or None if the cell itself is not ok.
         status: how it ended.
         reason: one sentence.
     """
@@ -105,7 +105,7 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """The cell in words, with the metric where it is one."""
+        """Title of the cell, followed by the metric if the problem is one of a metric."""
         return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
@@ -195,8 +195,9 @@ class ScoreSpec(_Record):
         floor: the control that marks a bad value, or empty. A value is shown rescaled to 0 at the floor and 1 at the
             ceiling.
         ceiling: the control that marks a good value, or empty.
-        detects: names of the planted failures that the score has to tell from real rows.
-        misses: names of the planted failures that it is known not to see.
+        detects: names of the planted failures (synthetic tables with a known defect) that the score must distinguish
+            from real rows.
+        misses: names of the planted failures that the score is known not to detect.
         citation: where the score comes from.
         ranked: whether boards mark a best value; False for scores that are too noisy.
         headline: whether the score is among the few that a board shows first; of a metric with several, the first that
@@ -232,7 +233,10 @@ class DrawScores(_Record):
 
 
 class ScoreRecord(_Record):
-    """``cells/<key>/scores/<metric-key>.json``: scores of one metric, without times: equal scores, equal bytes."""
+    """``cells/<key>/scores/<metric-key>.json``: scores of one metric.
+
+    It contains no times, so equal scores give equal bytes.
+    """
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -258,7 +262,7 @@ class RunInfo(_Record):
 
 
 class SuiteRow(_Record):
-    """One requested cell of a suite: its key, its names before it has a record, and the keys of its scores."""
+    """One requested cell of a suite: its key, its names (for display before it has a record), its score keys."""
 
     key: str
     dataset: str
@@ -272,7 +276,7 @@ class SuiteRow(_Record):
 
     @property
     def shown(self) -> str:
-        """What a board calls the generator."""
+        """Name of the generator on boards."""
         return self.title or self.label
 
     @property

@@ -1,8 +1,8 @@
 """The model of the dataset ``simulated-clinic`` and of the control ``truth``: stays of patients in a clinic.
 
 The ward is the condition: general (45 % of the rows), surgical (30 %), cardiac (20 %) or intensive (5 %). Four numbers
-in braces are one for each ward, in this order. Below, a = age - 55, b = bmi - 27, every e is an independent standard
-normal number, s(x) = 1 / (1 + exp(-x)), and [.] is 1 where the statement is true, else 0. Given the ward:
+in braces are the values for the four wards, in this order. Below, a = age - 55, b = bmi - 27, every e is an independent
+standard normal number, s(x) = 1 / (1 + exp(-x)), and [.] is 1 where the statement is true, else 0. Given the ward:
 
     age           rint(min(max({52, 47, 66, 63} + 15 e, 18), 95))
     sex           male with probability {0.49, 0.47, 0.62, 0.58}, else female
@@ -28,8 +28,8 @@ Four columns have gaps. Their probability depends only on columns without gaps (
     smoker        s(-3 + 0.035 a + 1.5 [intensive])
     follow up     1 if the patient died, else s(-1.8 - 0.02 a + 1.2 [transferred])
 
-So the gaps of lactate are rare where it is high, and its mean over present values is above that of all values. The seed
-draws rows; the parameters are constants.
+Lactate is therefore rarely missing where it is high, and the mean of its present values exceeds that of all values. The
+seed determines the rows; the parameters are constants.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Rows of the table, before gaps are cut out.
+    """Rows of the table, before values are removed at gaps.
 
     Attributes:
         values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
-        categories: the categorical features with the companions of gaps, one row a patient.
+        categories: the categorical features with the companions of gaps, one row per patient.
         missing: where a feature has no value, shape (n_rows, n_features).
     """
 
@@ -112,7 +112,7 @@ def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
 
 
 def _draw_person(ward: Ints, rng: np.random.Generator) -> tuple[dict[str, Floats], dict[str, Ints]]:
-    """Draw what a patient brings along: numbers by column, and codes of categories by column."""
+    """Draw the properties of patients before admission: numbers by column, and codes of categories by column."""
     n = len(ward)
     age = np.rint(np.clip(_by_ward(ward, 52, 47, 66, 63) + 15 * rng.standard_normal(n), 18, 95))
     a = age - 55
@@ -160,7 +160,7 @@ def _draw_stay(
 def _draw_gaps(
     ward: Ints, numbers: dict[str, Floats], codes: dict[str, Ints], rng: np.random.Generator
 ) -> dict[str, NDArray[np.bool_]]:
-    """Draw where the columns with gaps have none of their values."""
+    """Draw in which rows the columns with gaps have no value."""
     a, pressure = numbers["age"] - 55, numbers["systolic"] - 126
     intensive, surgical = ward == WARDS.index("intensive"), ward == WARDS.index("surgical")
     outcome = codes["outcome"]
@@ -184,7 +184,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _choose(logits: list[Floats], rng: np.random.Generator) -> Ints:
-    """Draw one category a row, given the logits of each category: the largest sum of logit and Gumbel noise."""
+    """Draw one category per row from the logits of each category: the largest sum of logit and Gumbel noise."""
     noisy = np.column_stack(logits)
     best: Ints = np.argmax(noisy + rng.gumbel(size=noisy.shape), axis=1)
     return best

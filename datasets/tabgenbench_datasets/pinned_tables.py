@@ -1,7 +1,8 @@
 """Public CSV tables that are downloaded from a pinned commit and verified by their git blob hash.
 
 Each table has a card ``cards/<name>.toml``; ``cards/pinned_tables.toml`` contains the pins and the roles of columns.
-The files are ``tabular/<file>.csv`` below the data root. Columns without a role get one as in any user's file.
+The files are ``tabular/<file>.csv`` below the data root. Roles that the card does not give are inferred as for a user's
+file.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class Credit(PinnedTable):
 
 
 class Mushrooms(PinnedTable):
-    """8,124 descriptions of mushrooms by categories alone; the target is ``type``."""
+    """8,124 descriptions of mushrooms by categories only; the target is ``type``."""
 
     name: ClassVar[str] = "mushrooms"
 

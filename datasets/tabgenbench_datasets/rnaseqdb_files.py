@@ -166,7 +166,7 @@ class ExpressionFile:
         """Return the values of these genes, shape (n_samples, n_genes), float32.
 
         Raises:
-            DataError: a value is missing, text, infinite or negative; names gene and sample.
+            DataError: a value is missing, text, infinite or negative; the message names gene and sample.
         """
         lines = [self.lines[gene] for gene in genes]
         columns = range(N_LEADING, N_LEADING + len(self.samples))

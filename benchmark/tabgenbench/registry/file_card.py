@@ -73,11 +73,11 @@ class FileCard(FileOptions, _Description):
 
 
 def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
-    """Return the fields of a card, with the given fields in their place.
+    """Return the fields of a card, overridden by the given fields.
 
-    The given fields win where both assign a role to a column: ``conditions=[income]`` needs no change of a card that
-    lists ``income`` as a categorical feature, and ``ignore=[income]`` none of a card that lists it as a target. Columns
-    to ignore are added to those of the card; ``ignore=[]`` ignores none.
+    If both assign a role to a column, the role of the given fields counts: ``conditions=[income]`` works with a card
+    that lists ``income`` as a categorical feature, and ``ignore=[income]`` with a card that lists it as a target.
+    Columns to ignore are added to those of the card; ``ignore=[]`` ignores none.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}

@@ -60,7 +60,7 @@ class FileSource(DatasetSource):
     Args:
         config: options from the command line or a suite, which override the card.
         path: the card (TOML, or a metadata JSON of SDV) or the table itself.
-        card: fields of the card of a table; for the sources of a package, which have cards of their own.
+        card: fields of the card of a table, for sources in packages, which bring their own cards.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -102,8 +102,8 @@ class FileSource(DatasetSource):
     def identity(self) -> str:
         """Return a hash of the card, the options, the bytes of the file and the code that reads it.
 
-        The sources of other packages read their files with this class, and the hash of their code covers their package
-        alone.
+        The code of this class is included because sources in other packages read their files with it, and the hash of
+        their own code covers only their package.
         """
         facts = [
             code_hash(__name__),
@@ -140,10 +140,10 @@ def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None
 
 
 def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
-    """Return the checked table of a frame as read, with the roles that its card gives and those found.
+    """Return the checked table of a frame as read from a file, with roles from the card and inferred roles.
 
     Args:
-        frame: one row a sample, indexed by sample ids.
+        frame: one row per sample, indexed by sample ids.
         said: the given fields of the card.
         names: name of the dataset, and name of the file or of the data for the note.
         where: name of the table in error messages.

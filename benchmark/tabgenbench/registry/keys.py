@@ -104,7 +104,7 @@ def code_hash(module: str) -> str:
 
 
 def is_of_session(kind: type) -> bool:
-    """Whether a class is of this session alone: of a notebook cell, a prompt or the script that runs."""
+    """Whether a class exists only in this session: a notebook cell, a prompt or the running script defines it."""
     return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
 
 
@@ -114,8 +114,8 @@ _parsing = threading.Lock()
 def syntax_tree(source: str | bytes) -> ast.Module:
     """Return the syntax tree of a module.
 
-    One thread at a time: in CPython 3.11, another parser that runs meanwhile can raise a SystemError ("AST constructor
-    recursion depth mismatch").
+    Only one thread parses at a time, because two simultaneous parsers in CPython 3.11 can raise a SystemError ("AST
+    constructor recursion depth mismatch").
     """
     with _parsing:
         return ast.parse(source)

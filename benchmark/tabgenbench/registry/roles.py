@@ -1,6 +1,6 @@
 """Roles and kinds of the columns of a user's table, found where its card does not give them.
 
-A column is, in this order:
+A column gets the first role in this list that applies:
 
 * what the card names;
 * the group, if it has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
@@ -51,7 +51,7 @@ class Roles:
     """What was found.
 
     Attributes:
-        frame: the columns of the table; columns that are left out are gone, likewise rows that are dropped.
+        frame: the columns of the table, without the columns that are left out and the rows that are dropped.
         schema: roles of the columns.
         layout: every column of the file.
         note: sentences on what was inferred.
@@ -83,7 +83,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     """Return the roles of the columns of a table of numbers and text.
 
     Args:
-        frame: one row a sample, without the sample ids and the ignored columns.
+        frame: one row per sample, without the sample ids and the ignored columns.
         said: the given fields of the card.
         title: name of the table in the note.
         where: name of the table in error messages.
@@ -208,7 +208,7 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
 
 
 def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:
-    """Return the kind of a column's values. Enters a date into ``found`` if the column has no role in the card."""
+    """Return the kind of a column's values. A column of dates that has no role in the card is added to ``found``."""
     name, filled = str(column.name), column.dropna()
     if filled.empty:
         return "empty"
@@ -242,7 +242,7 @@ def _are_mostly_numbers(values: pd.Series) -> bool:
 
 
 def _stored_format(column: pd.Series) -> str:
-    """Return the format in which values of a type for dates are written; empty for other columns."""
+    """Return the format of a column whose type is a date type; empty for other columns."""
     if not pd.api.types.is_datetime64_any_dtype(column):
         return ""
     stamps = column.dropna()
@@ -294,7 +294,7 @@ def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
     """Return the schema with the gaps of the columns; companions join the categorical features.
 
     Raises:
-        DataError: the batch or the group has a missing value; names the row.
+        DataError: the batch or the group has a missing value; the message names the row.
     """
     gaps, companions = [], []
     own = {*schema.conditions, *schema.categorical_features}
@@ -322,7 +322,7 @@ def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
 
 
 def _note(found: _Found, said: FileCard, schema: Schema, *, ids: str | None, n_rows: tuple[int, int]) -> str:
-    """Return what was inferred. ``n_rows`` are the rows of the file and of the table."""
+    """Return sentences on what was inferred. ``n_rows`` are the numbers of rows of the file and of the table."""
     made = [name for name in schema.categorical_features if name in found.columns]
     facts = {
         "sample ids": [ids] if ids and said.id is None else [],

@@ -154,7 +154,7 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics. If one kills its process, record its failure and run the others in a new process."""
+        """Compute metrics. If a metric kills its process, record its failure and run the others in a new process."""
         while left:
             found: dict[str, dict[str, Any]] = {}
 

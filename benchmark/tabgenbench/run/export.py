@@ -49,7 +49,7 @@ class ExportRequest:
         store: folder of the store, which is only read.
         choice: which cell.
         rows: number of new rows, or None for a stored draw.
-        draw: number of the stored draw, or of the table of new rows; another number gives other rows.
+        draw: number of the stored draw, or of the table of new rows; a different number gives different rows.
         given: values of condition columns of new rows.
         options: ``executor``, ``device`` (None: that of the cell), ``timeout`` and ``memory``, as for a run.
         say: called with lines of text about what is done.
@@ -74,10 +74,10 @@ class Exported:
 
 
 def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
-    """Return the requested synthetic table. The store stays as it is.
+    """Return the requested synthetic table. The store is not changed.
 
     Raises:
-        ConfigError: no cell fits, or an option is invalid.
+        ConfigError: no cell matches, or an option is invalid.
         StoreError: the store or the split of the cell cannot be read.
         ExportFailed: the generator failed.
     """

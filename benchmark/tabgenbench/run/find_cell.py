@@ -49,11 +49,11 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
         store: the store.
         choice: which cell.
         plugins: the plugins; a class in ``choice`` is added.
-        say: called with a line if several cells fit equally well.
+        say: called with a line if several cells match equally well.
 
     Raises:
         StoreError: the store has no cells.
-        ConfigError: no cell fits, the choice is ambiguous, or the cell is not ok.
+        ConfigError: no cell matches, the choice is ambiguous, or the cell is not ok.
     """
     others = (choice.generator, choice.dataset, choice.split, choice.seed)
     if choice.cell and any(one is not None for one in others):
@@ -104,7 +104,7 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first wanted label that exists; a name alone stands for its only label."""
+    """Return the records with the first of these labels that exists; a name without options may match one label."""
     labels = sorted(set(map(label, records)))
     if not wanted:
         if len(labels) > 1:
@@ -122,7 +122,7 @@ def _narrowed(
 def _of_file(
     records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
 ) -> list[CellRecord]:
-    """Return the cells that were trained on the content of a file; all, with a line, if there are none."""
+    """Return the cells that were trained on the content of a file; if there are none, announce that and return all."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
         source, code, _ = open_dataset(parse_choice(str(given)), plugins, None)
@@ -139,7 +139,7 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
-    """Return the label of a generator with its options as run writes it, then the text itself."""
+    """Return possible labels of a generator: the one that ``run`` writes for these options, then the text itself."""
     [choice] = make_choices("generators", given, plugins)
     labels = [str(given)] if isinstance(given, str) else []
     try:
@@ -151,7 +151,7 @@ def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
 
 
 def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
-    """Return the label of a dataset with its options as run writes it, then its name and the text itself."""
+    """Return possible labels of a dataset: the one that ``run`` writes, its name, and the text itself."""
     try:
         opened = open_dataset(parse_choice(str(given)), plugins, None)
     except TabGenBenchError:  # the file may be gone; the store has its name

@@ -1,4 +1,4 @@
-"""Pending work of a run. It is read from the store at each step, so that runners see each other's results."""
+"""Pending work of a run, read from the store at each step, so that runners see each other's results."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Preflight: which cells a generator does not support, and which need more memory than the limit.
+"""Preflight checks, which find cells that a generator does not support or that need more memory than the limit.
 
 A generator is asked in a process of the engine, one for each generator with its options, because its code may hang or
-crash. Only `Unsupported` and an estimate above the limit refuse a cell. Anything else that goes wrong is a warning: the
-run trains the cell and records what happens.
+crash. A cell is refused only if the generator raises `Unsupported` or its estimate exceeds the limit. Any other problem
+causes a warning: the run trains the cell and records the result.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Preflight:
     Attributes:
         refusals: cells that do not start; their status is ``skipped``.
         estimates: peak memory of fitting in bytes, estimated by the generator.
-        warnings: what went wrong while a generator was asked; its cells start all the same.
+        warnings: problems that occurred while a generator was asked; its cells start nevertheless.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Preflight:
     def lines(self, cells: Iterable[Cell]) -> list[str]:
         """Return one sentence for each generator, dataset and reason, refusals first.
 
-        Reasons that differ in their numbers alone, as those of several splits do, are shown once, for the first cell.
+        Reasons that differ only in their numbers, such as those for several splits, are shown once, for the first cell.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
@@ -135,7 +135,7 @@ def _settle(
     seconds: float,
     accept: Callable[[Sequence[Cell]], None],
 ) -> None:
-    """Wait until a question is answered, and enter the answers of all that are."""
+    """Wait until a question is answered, and record the answers to all finished questions."""
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         question, answers = waiting.pop(future)
         missing = _missing(future.result(), seconds)
@@ -153,7 +153,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the answer that counts if the process gave none."""
+    """Return the answer to use if the process gave none."""
     if outcome.status == "skipped":  # it declined when it was constructed, as the fit would
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -174,7 +174,7 @@ def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> Ce
 
 
 def was_refused(record: CellRecord) -> bool:
-    """Whether a record is of a refused cell, which every run asks about again, because its limit may differ."""
+    """Whether a record is that of a refused cell; each run checks such cells again, because limits may change."""
     return record.status == "skipped" and PHASE in record.phases
 
 

@@ -85,7 +85,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
 
 
 def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
-    """Say which datasets have the same name, and how to name one of them."""
+    """Return a message that two datasets have the same name, and how to rename one of them."""
     paths = list(dict.fromkeys(str(path) for path in (getattr(source, "path", None) for source in sources) if path))
     if len(paths) < 2:
         return f"datasets: two of them are named {label!r}; give each its own name, or list it once"

@@ -32,7 +32,7 @@ class RowsPayload:
         training: the generator, its split and its seed; ``draws`` is ignored.
         model: folder of the kept model, or None to train.
         rows: number of rows, or None for one row for the conditions of each test row, as in a run.
-        draw: number of the synthetic table; another number gives other rows.
+        draw: number of the synthetic table; a different number gives different rows.
         given: values of condition columns that all rows have; only with ``rows``.
     """
 
@@ -71,7 +71,7 @@ def ask_conditions(
     """Return conditions in the proportions of the training rows, shape (n_rows, n_conditions).
 
     Conditions are those of training rows in random order, each used n_rows // n times or once more. With given values,
-    only training rows that have them count; if there is none, the other columns are those of any training row.
+    only training rows that have these values are used; if there are none, the other columns come from any training row.
 
     Args:
         train: conditions of the training rows.

@@ -175,7 +175,7 @@ class CellLoop:
             self.claims.close()
 
     def _ask_generators(self) -> None:
-        """Offer each cell that is not refused, then announce the run: observers hear of its cells afterwards."""
+        """Offer each cell that is not refused, then announce the run; events of its cells follow."""
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self._offer(trained)
         self.run.preflight = preflight(self.run, self.engine, self._offer)
@@ -242,5 +242,5 @@ class CellLoop:
 
 
 def _first_failure(futures: Iterable[Future[None]]) -> BaseException | None:
-    """Return the exception of the first thread that failed; None while none has."""
+    """Return the exception of the first thread that failed, or None."""
     return next((error for future in futures if future.done() and (error := future.exception())), None)

@@ -81,7 +81,8 @@ class ScoreRow:
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     """Read the three tables, transform them to the evaluation scale of the training rows, and compute every metric.
 
-    Kinds of columns are found in the real rows. Synthetic rows with a category that no training row has are counted.
+    The kinds of columns are inferred from the real rows. Synthetic rows with a category that no training row has are
+    counted.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.

@@ -150,7 +150,7 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
 
 
 def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
-    """Write the model of a generator that is `Persistent`; return why there is none, or ''.
+    """Write the model of a generator that is `Persistent`; return the reason if none is kept, else ''.
 
     A model that cannot be saved does not fail the cell, whose synthetic tables are complete.
     """

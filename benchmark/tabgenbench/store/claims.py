@@ -1,4 +1,4 @@
-"""Claims: which runner is working on which cell, so that runners that share a store never do a cell twice.
+"""Claims: which runner is working on which cell, so that runners that share a store never work on the same cell.
 
 A claim is a small file, created with its content in one step by a hard link. A claim whose owner was a process of this
 machine becomes free as soon as that process ends. An owner on another machine, or hidden from this user, cannot be
@@ -44,7 +44,8 @@ class Claims:
         """Claim a cell.
 
         Returns:
-            Whether this object holds it now; False if any runner holds it, including another thread of this process.
+            Whether this object now holds the claim; False if any runner already held it, also another thread of this
+            process.
         """
         path = self._path(key)
         seen = _parse(_content(path))
@@ -151,7 +152,7 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove a claim that no runner holds; return whether the place is free. The store is locked."""
+        """Remove a claim that no runner holds; return whether the cell can be claimed. The store is locked."""
         if not os.path.lexists(path):
             return True
         if not os.access(path, os.R_OK):  # another user's
@@ -193,7 +194,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim of this user, or None; unlike `_content`, a failing file system raises."""
+    """Return the content of a claim of this user, or None; unlike `_content`, raise errors of the file system."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, PermissionError):  # another user has taken it

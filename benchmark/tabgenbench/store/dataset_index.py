@@ -45,7 +45,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a split to its place; an intact split that is there stays, a damaged one is quarantined."""
+    """Move a split to its place; keep an intact split that is already there, and quarantine a damaged one."""
     with store.locked():
         damage = find_damage(final) if final.exists() else "absent"
         if not damage:

@@ -56,7 +56,7 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Exclude every other process that uses this method; for steps of milliseconds.
+        """Exclude every other process that uses this method. The block should take only milliseconds.
 
         On a file system without locks, these steps rely on the atomicity of links and renames alone.
         """
@@ -149,7 +149,7 @@ class StoreFolder:
         Args:
             path: a file or folder of the store.
             reason: what is wrong with it.
-            content: what was read; a file that another runner has rewritten since then stays.
+            content: what was read; a file that another runner has rewritten since then is not moved.
         """
         moved = None
         if self.writing:
@@ -179,7 +179,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine a file that stands where a folder of ``path`` belongs, or a folder that stands at ``path``."""
+        """Quarantine a file where ``path`` needs a folder, or a folder where ``path`` needs a file."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return

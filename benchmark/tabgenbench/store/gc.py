@@ -27,7 +27,7 @@ class Garbage:
         title: what it is, in words.
         path: where it is.
         size: in bytes.
-        key: the cell, where it is of one.
+        key: key of the cell that it belongs to, if any.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Garbage:
 
 
 def find_garbage(store: Store) -> list[Garbage]:
-    """Return the files that can be removed; changes nothing.
+    """Return the files that can be removed, without changing anything.
 
     Raises:
         StoreError: a suite cannot be read, so the cells that it needs are unknown.
@@ -59,7 +59,7 @@ def find_garbage(store: Store) -> list[Garbage]:
 
 
 def free(store: Store, found: list[Garbage]) -> list[Garbage]:
-    """Remove the garbage that is still garbage.
+    """Remove garbage, except files that are in use again since it was found.
 
     Args:
         store: the store, which must be writable; missing folders are not created.

@@ -1,8 +1,8 @@
 """Merging of stores: results are copied into one store, and disagreements are reported.
 
 A key contains everything that can change a result, so equal keys should hold equal scores. If they differ, the target
-keeps its own and takes nothing else of that cell, so scores of two trainings are never mixed. If the two stores have no
-metric of the cell in common, the hashes of the synthetic tables decide.
+keeps its scores and copies nothing else of that cell, so scores of two trainings are never mixed. If the two stores
+have no metric of the cell in common, the hashes of the synthetic tables decide.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MergeReport:
     Attributes:
         source: the store that was read.
         taken: number of splits, cells, scores, datasets and suites that were copied or merged.
-        present: number of them that the target already had.
+        present: number of such items that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
         passed_over: a sentence for each item that was skipped for another reason.
     """
@@ -136,7 +136,7 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Replace a cell of lower rank; False if a run has changed the source meanwhile."""
+    """Copy a cell, in place of one with a worse status; return False if a run has changed the source meanwhile."""
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
@@ -156,7 +156,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy the model of a cell, and return the cell's record; without the model if the source's is not whole."""
+    """Copy the model of a cell, and return the cell's record; if the model is damaged, copy none."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):
@@ -242,7 +242,7 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
 
 
 def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:
-    """Return the name of a dataset that is of different tables in the two suites, or an empty text."""
+    """Return the name of a dataset whose tables differ between the two suites, or an empty text."""
     tables = _tables(target, ours)
     found = _tables(source, theirs)
     return next((name for name, table in found.items() if tables.get(name, table) != table), "")

@@ -61,7 +61,7 @@ class Owner(BaseModel):
 
     @classmethod
     def from_name(cls, name: str) -> Owner | None:
-        """Return the owner of a file that has a name by `new_name`, or None for another name."""
+        """Return the owner of a file whose name was made by `new_name`, or None for another name."""
         parts = name.rsplit("-", 4)
         if len(parts) != 5 or not (parts[2].isdigit() and parts[3].isdigit()):
             return None

@@ -1,4 +1,4 @@
-"""What a store holds of one cell at one moment: its record and the scores of the metrics asked for.
+"""Snapshot of a cell in a store: its record and the scores of the requested metrics.
 
 Planning a run, `status`, the list of problems and boards all read cells this way.
 """
@@ -21,8 +21,8 @@ class CellSnapshot:
     """The records of a cell.
 
     Attributes:
-        record: how training and sampling went; None where nothing is recorded.
-        scores: record of each metric asked for, by its label, None where it is missing; empty unless the cell is ok.
+        record: the record of training and sampling, or None if there is none.
+        scores: record of each requested metric by its label, or None if it is missing; empty unless the cell is ok.
     """
 
     record: CellRecord | None = None
@@ -49,7 +49,7 @@ class CellSnapshot:
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
-        """Return what is recorded and not ok, skipped cells and metrics among it.
+        """Return the recorded problems: the cell or metrics that are not ok, including skipped ones.
 
         Args:
             title: the cell in words.
@@ -74,10 +74,10 @@ def read_snapshot(
         reader: reads from the store.
         key: the cell.
         metric_keys: key of each metric's scores, by the metric's label.
-        curves: whether the record is to have its loss curves.
+        curves: whether to read the loss curves of the record.
 
     Raises:
-        StoreError: a record is of a schema version that this program does not read, or may not be read by this user.
+        StoreError: this program does not read the schema version of a record, or this user may not read its file.
     """
     record = reader.cell(key, curves=curves)
     if record is None or record.status != "ok":

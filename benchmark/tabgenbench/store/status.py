@@ -36,7 +36,8 @@ class Standing:
     Attributes:
         name: the suite.
         seconds_left: estimate of wall time in seconds, from finished cells of the same generator, else of all; None if
-            no cell has finished, 0 if nothing is left. It assumes as many cells at a time as run now, at least one.
+            no cell has finished, 0 if nothing is left. The estimate assumes that as many cells run at a time as now, at
+            least one.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Standing:
 
 
 def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] | None = None) -> Standing:
-    """Count the cells of a suite by their state; only reads.
+    """Count the cells of a suite by their state, without writing.
 
     Args:
         store: the store.

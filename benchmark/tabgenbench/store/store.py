@@ -76,7 +76,7 @@ class Store(StoreFolder):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise `StoreError` if `prepare` would; creates nothing."""
+        """Raise `StoreError` if `prepare` would raise it, without creating anything."""
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -119,15 +119,15 @@ class Store(StoreFolder):
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
-        """Whether every synthetic table of a cell is there, with the bytes that its record says.
+        """Whether every synthetic table of a cell exists and has the hash in its record.
 
-        A record without hashes is of an older program: then sizes count, or each file is opened, which finds one that
-        was truncated.
+        A record without hashes was written by an older program; sizes are then compared, or each file is opened, which
+        detects truncated files.
         """
         return not self._torn_draws(record)
 
     def draw_is_whole(self, record: CellRecord, draw: int) -> bool:
-        """Whether one synthetic table of a cell is there, with the bytes that its record says."""
+        """Whether one synthetic table of a cell exists and has the hash in its record."""
         return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
@@ -146,7 +146,7 @@ class Store(StoreFolder):
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
-        """Move the synthetic tables of a cell to their place, and enter their sizes and hashes in its unwritten record.
+        """Move the synthetic tables of a cell to their place, and add their sizes and hashes to its new record.
 
         Existing scores are removed unless they are known to belong to tables with the same bytes.
         """
@@ -161,7 +161,7 @@ class Store(StoreFolder):
         self.publish_folder(folder, final / "synthetic")
 
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
-        """Move the model of a cell to its place, and enter the hashes of its files in the cell's unwritten record.
+        """Move the model of a cell to its place, and add the hashes of its files to the cell's new record.
 
         A model of an earlier training is removed, also if there is no new one (None).
         """
@@ -173,7 +173,7 @@ class Store(StoreFolder):
             self.publish_folder(folder, final)
 
     def find_model_damage(self, record: CellRecord) -> str:
-        """Return why the kept model of a cell cannot be used, or '' if it is as it was written."""
+        """Return why the kept model of a cell cannot be used, or '' if it is intact."""
         folder = self.model_folder(record.key)
         if not record.model_hashes:
             return record.no_model or "no model was kept"

@@ -34,12 +34,12 @@ class Marker(BaseModel):
 
 
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
-    """Raise `StoreError` where records of a version cannot be read: they are newer, or no migration leads from them.
+    """Raise `StoreError` if records of a version cannot be read: they are newer, or no migration starts from them.
 
     Args:
         where: the store or the record.
         marker: what wrote it.
-        migrations: the migrations that there are.
+        migrations: the available migrations.
     """
     found, program = marker.schema_version, f" (tabgenbench {marker.program})" if marker.program else ""
     if found > SCHEMA_VERSION:
@@ -56,7 +56,7 @@ def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migratio
 
 
 def migrate(kind: str, content: dict[str, Any], *, found: int, migrations: Mapping[int, Migration]) -> dict[str, Any]:
-    """Return the content of a record of version ``found`` as this program has it; `check_version` has passed."""
+    """Return the content of a record of version ``found``, migrated to this program's version."""
     for step in range(found, SCHEMA_VERSION):
         content = migrations[step](kind, content)
     return {**content, "schema_version": SCHEMA_VERSION}

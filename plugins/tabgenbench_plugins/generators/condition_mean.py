@@ -14,7 +14,7 @@ __all__ = ["ConditionMean"]
 class ConditionMean(Generator):
     """Returns the mean of the condition's training rows, the same row each time.
 
-    A categorical feature has its most frequent category in the condition (its mode), the first by name of equals. The
+    A categorical feature has its most frequent category in the condition (its mode); ties go to the first by name. The
     mean of a numeric feature with gaps is that of its present cells.
 
     This control shows how well the differences between conditions alone score: gamma and log fold changes look good,

@@ -105,7 +105,7 @@ class ConditionMVN(Generator):
         return impute(np.hstack([residuals, scores]), hidden, bounds, degrees_of_freedom, context.numpy)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one draw for the condition of each requested row."""
+        """Return one random row for the condition of each requested row."""
         asked = self._conditions.asked(conditions, context)
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)

@@ -15,9 +15,10 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    Its scores show what real rows reach when compared with real rows. The rows are copies, which only membership and
-    nearest-record scores reveal; categories and gaps are those of the row. If a condition has fewer training rows than
-    requested, they are repeated. A condition without training rows uses those of the nearest known condition.
+    Its scores are those that real rows reach when they are compared with other real rows. The rows are copies, which
+    only membership and nearest-record scores reveal; categories and gaps are those of the row. If a condition has fewer
+    training rows than requested, they are repeated. A condition without training rows uses those of the nearest known
+    condition.
     """
 
     name = "real-resample"

@@ -36,7 +36,8 @@ class _Subset:
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the associations of the pairs that count: not of two conditions, nor of a feature and its gaps."""
+        """Return the associations of the compared pairs, without pairs of conditions and pairs of a feature and its
+        gaps."""
         given = np.isin(self.categorical, table.schema.conditions)
         i, j = np.triu_indices(len(given), 1)
         names = [name for name, kept in zip(table.features, self.features, strict=True) if kept]
@@ -53,16 +54,17 @@ class PairAssociations(Metric):
     """Mean absolute difference between the associations of pairs of columns in synthetic and in real test rows.
 
     The association of two numeric features is their Pearson correlation over the rows in which both have a value, that
-    of two categorical columns is Cramér's V, and that of one of each is the correlation ratio eta, both without a
-    correction of bias. The categorical columns are the categorical features, the companions that show gaps of numeric
-    features, and the conditions: a conditional model must keep their association with features. Pairs of two
-    conditions are excluded, because conditions are given. So are pairs of a feature and the companion that shows its
-    gaps, and columns that are constant in the real test rows.
+    of two categorical columns is Cramér's V, and that of a numeric feature and a categorical column is the correlation
+    ratio eta, both without a correction of bias. The categorical columns are the categorical features, the companions
+    that show gaps of numeric features, and the conditions: a conditional model must keep their association with
+    features. Pairs of two conditions are excluded, because conditions are given. Also excluded are pairs of a feature
+    and the companion that shows its gaps, and columns that are constant in the real test rows.
 
     - ``association-error``: over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: by kind of pair
     - ``strong-association-error``: over the pairs whose association in the training rows is at least 0.3 (option
-      ``strong``) in absolute value. Training rows select the pairs, so that chance in the test rows does not.
+      ``strong``) in absolute value. The pairs are selected by the training rows, so that chance in the test rows does
+      not affect the selection.
     """
 
     name: ClassVar[str] = "associations"
@@ -131,7 +133,7 @@ class PairAssociations(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note counts the pairs of each kind.
+        """Score one synthetic table; a note counts the pairs of each kind.
 
         Raises:
             Unsupported: the table has fewer than 2 columns, or more than option ``max_columns``.

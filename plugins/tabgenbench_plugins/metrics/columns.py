@@ -33,9 +33,9 @@ class Columns(Metric):
     - ``category-distance``: total variation distance of a categorical feature, half the sum of the absolute
       differences between the shares of its categories
 
-    Numeric features are compared over their present values. One without a present value in the real test rows is
-    excluded; one without any in the synthetic rows counts as constant at the median of the training rows. A missing
-    value of a categorical feature is a category.
+    Numeric features are compared over their present values. A feature without a present value in the real test rows is
+    excluded; one without a present value in the synthetic rows counts as constant at the median of the training rows. A
+    missing value of a categorical feature is a category.
     """
 
     name: ClassVar[str] = "columns"
@@ -86,7 +86,8 @@ class Columns(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``columns`` has one row per column with its distances and numbers of values."""
+        """Score one synthetic table; the artifact ``columns`` has the distances and numbers of values of each
+        column."""
         try:
             found, notes = _distances(evaluation)
         except Undefined as reason:

@@ -80,7 +80,8 @@ class CorrelationPairs(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact has one row per non-empty hexagon: ``real``, ``synthetic``, ``pairs``."""
+        """Score one synthetic table; the artifact has a row per non-empty hexagon: ``real``, ``synthetic``,
+        ``pairs``."""
         check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)
@@ -98,7 +99,7 @@ class CorrelationPairs(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with a panel a generator."""
+        """Return one figure with one panel per generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.correlation_figure")
         figures: Iterable[MetricFigure] = module.correlation_figures(artifacts)

@@ -73,7 +73,7 @@ class Dendrogram(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one synthetic table.
 
         Raises:
             Unsupported: the table has more features than option ``max_features``.

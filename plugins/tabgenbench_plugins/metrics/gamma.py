@@ -65,7 +65,7 @@ class Gamma(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; undefined for fewer than 3 rows or features, or if all correlations of a table are equal."""
+        """Score one synthetic table; undefined for fewer than 3 rows or features, or if all correlations are equal."""
         check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)

@@ -83,7 +83,7 @@ class GammaByCondition(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``conditions`` has gamma and numbers of rows of each scored condition."""
+        """Score one synthetic table; the artifact ``conditions`` has gamma and numbers of rows of scored conditions."""
         check_numeric(evaluation, self.name)
         try:
             table, notes = self._by_condition(evaluation)
@@ -132,7 +132,8 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition whose real rows have one, or 0 with the reason."""
+    """Return gamma within a condition that has one in the real rows, or 0 and the reason if the synthetic rows have
+    none."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

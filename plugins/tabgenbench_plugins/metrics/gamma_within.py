@@ -56,7 +56,7 @@ class GammaWithin(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; undefined if nothing varies within conditions, as in rows without noise."""
+        """Score one synthetic table; undefined if nothing varies within conditions, as in rows without noise."""
         check_numeric(evaluation, self.name)
         try:
             (real, note), (synthetic, synthetic_note) = (_residual_columns(evaluation, side) for side in SIDES)

@@ -56,7 +56,7 @@ class Missing(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``rates`` has the shares of missing values of each column with gaps.
+        """Score one synthetic table; the artifact ``rates`` has the shares of missing values of each column with gaps.
 
         Raises:
             Unsupported: no column of the dataset has a gap.

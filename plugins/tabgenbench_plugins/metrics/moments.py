@@ -104,7 +104,7 @@ class Moments(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; option ``per_feature`` adds the artifact ``features`` with moments of each feature."""
+        """Score one synthetic table; option ``per_feature`` adds the artifact ``features`` with moments per feature."""
         check_numeric(evaluation, self.name, fewest=1)
         parts = {
             "mean-error": lambda: _mean_error(evaluation),
@@ -119,13 +119,14 @@ class Moments(Metric):
 
 
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return which cells count, or None if all do: present ones, and all of a feature that has none on this side."""
+    """Return the cells that are used (None: all): present ones, and all of a feature without a present one on this
+    side."""
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 
 
 def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
-    """Return numbers of the features that have a value in the real test rows.
+    """Return the given numbers of those features that have a value in the real test rows.
 
     Raises:
         Undefined: there is no such feature.

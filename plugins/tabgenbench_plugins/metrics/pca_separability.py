@@ -43,7 +43,7 @@ class PCASeparability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; notes name the tissues with too few rows.
+        """Score one synthetic table; notes name the tissues with too few rows.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric

@@ -58,7 +58,7 @@ class UMAPSeparability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one synthetic table.
 
         The artifact ``umap`` has one line for each row: ``row`` (its position among the rows used; a synthetic row was
         sampled for the conditions of the test row in the same position), ``origin`` (``real`` or ``synthetic``), ``x``,

@@ -47,12 +47,12 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        The mean of a condition with one training row is that row. With gaps, it is the mean of present cells; of all
-        cells, which then have one value, if a feature has none in the condition.
+        The mean of a condition with one training row is that row. With gaps, only present cells count; if a condition
+        has no present cell of a feature, the mean is over all its cells, which then have the same value.
 
         Args:
             values: training rows, shape (n_train, n_features).
-            present: which cells have a value, likewise; None if all have one.
+            present: which cells have a value, same shape; None if all have one.
         """
         means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
         for k in range(len(self.labels)):

@@ -138,13 +138,13 @@ def impute(
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
-    """Return the covariance of rows of which some columns are known by intervals alone.
+    """Return the covariance of rows in which some columns are known only as intervals.
 
     Args:
         x_NP: residuals of rows; hidden columns are overwritten by imputed values.
         hidden: positions of the hidden columns.
-        bounds: lower and upper ends of their intervals, each of shape (N, len(hidden)). Where both are equal the value
-            is known.
+        bounds: lower and upper ends of the intervals of hidden columns, each of shape (N, len(hidden)). A value is
+            known where both ends are equal.
         degrees_of_freedom: as for `ShrunkCovariance.fit`.
         rng: draws the values.
     """

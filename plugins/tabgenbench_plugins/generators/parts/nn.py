@@ -1,7 +1,7 @@
 """Parts of networks that several generators use.
 
-Every function that draws random numbers takes a `torch.Generator` and leaves torch's global random state alone. Equal
-seeds therefore give equal bits, regardless of what ran before.
+Every function that draws random numbers takes a `torch.Generator` and does not change torch's global random state.
+Equal seeds therefore give equal bits, regardless of what ran before.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class RowLayout:
         """Return rows with values near one-hot codes in place of logits, shape (N, Y).
 
         Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a smooth stand-in for
-        `draw`. Numeric features are unchanged; so is every row of a numeric table, and no noise is drawn.
+        `draw`. Numeric features are unchanged. Rows of a numeric table are returned unchanged, without drawing noise.
         """
         if not self.n_values:
             return output_NY
@@ -83,9 +83,10 @@ class RowLayout:
         return torch.cat(parts, dim=1)
 
     def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss by the output of a network, given that by the result of `soften`.
+        """Return the gradient of a loss w.r.t. the output of a network, given its gradient w.r.t. the result of
+        `soften`.
 
-        For s = softmax(l / τ), the gradient by l is s (g - Σ s g) / τ.
+        For s = softmax(l / τ), the gradient w.r.t. l is s (g - Σ s g) / τ.
         """
         if not self.n_values:
             return gradient_NY

@@ -26,7 +26,7 @@ def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
 
 
 def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
-    """Return the training conditions of `conditions_to`; their rows are sorted by condition."""
+    """Return the training conditions that `conditions_to` described; their rows are sorted by condition."""
     counts = np.asarray(saved["counts"], dtype=np.int64)
     group = np.repeat(np.arange(len(counts)), counts)
     values = np.array(saved["values"], dtype=object).reshape(len(counts), len(saved["columns"]))

@@ -1,9 +1,9 @@
 """The two networks of a conditional WGAN-GP, with their gradients written out.
 
-The critic is piecewise linear. Its gradient by the input is a product of weight matrices and masks of the active
-units, and the penalty's gradient by the weights needs one more pass of such products. A critic step is therefore one
-forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate rows together.
-Autograd with double differentiation gives the same numbers (a test compares them) in twice the time.
+The critic is piecewise linear. Its gradient w.r.t. the input is a product of weight matrices and masks of the active
+units, and the gradient of the penalty w.r.t. the weights needs one more pass of such products. A critic step is
+therefore one forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate
+rows together. Autograd with double differentiation gives the same numbers (a test compares them) in twice the time.
 
     h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
     V_L = W_L on h_L    V_i = (V_{i+1} W_i) on h_i                            ∇_{h_0} f = V_1 W_0
@@ -53,12 +53,13 @@ class ConditionalMLP:
         n_out: width of the output.
         hidden: widths of the hidden layers, at least one.
         n_categories: number of values of each condition column.
-        generator: random generator for the initial weights; on the CPU, so that every device starts from the same.
+        generator: random generator for the initial weights; on the CPU, so that initial weights do not depend on the
+            device.
         device: device of the parameters.
 
     Attributes:
         values: all parameters, one vector.
-        gradients: their gradients, in the same order.
+        gradients: the gradients of the parameters, in the same order.
         tables: embeddings, one of shape (n_categories, dim) for each condition column.
         weights: one of shape (width after, width before) for each layer; the first takes input and embeddings.
         biases: one of shape (width after,) for each layer.
@@ -117,7 +118,7 @@ class ConditionalMLP:
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Return V_1 to V_L: the gradient of the single output by each hidden layer before its ReLU, (N, H)."""
+        """Return V_1 to V_L: the gradient of the single output w.r.t. each hidden layer before its ReLU, (N, H)."""
         above = self.weights[-1].expand(len(layers[-1]), -1)
         found = []
         for i in range(len(layers) - 1, 0, -1):
@@ -127,11 +128,11 @@ class ConditionalMLP:
         return found[::-1]
 
     def input_gradient(self, layers: list[torch.Tensor]) -> torch.Tensor:
-        """Return the gradient of the single output by the input, shape (N, n_in), given h_0 to h_L."""
+        """Return the gradient of the single output w.r.t. the input, shape (N, n_in), given h_0 to h_L."""
         return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
 
     def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
-        """Set the gradients of all parameters, given the layers and the gradient of a loss by the output."""
+        """Set the gradients of all parameters, given the layers and the gradient of a loss w.r.t. the output."""
         d_NH = d_output_NO
         for i in range(len(self.weights) - 1, -1, -1):
             torch.mm(d_NH.T, layers[i], out=self._d_weights[i])
@@ -186,7 +187,7 @@ class ConditionalMLP:
         return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())
 
     def _inputs(self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the critic's input, and the derivative of the loss by each output.
+        """Return the critic's input, and the derivative of the loss w.r.t. each output.
 
         Returns:
             Real and fake rows with their embeddings, and space for as many intermediate rows, shape (3 N, F + E); and
@@ -235,5 +236,5 @@ def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) ->
 
 
 def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """Return values, set to 0 where a layer after its ReLU is 0; one kernel."""
+    """Return values, set to 0 where a layer after its ReLU is 0, in one kernel."""
     return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]

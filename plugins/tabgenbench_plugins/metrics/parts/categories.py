@@ -24,7 +24,7 @@ def generated_columns(table: Table) -> tuple[str, ...]:
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
     """Return codes from 0 that are equal for equal texts in all columns.
 
-    A value that is missing in spite of the schema has a code of its own.
+    A value that is missing although the schema allows no gap has a separate code.
     """
     texts = [as_categorical(column) for column in columns]
     known = pd.Index([], dtype=object)

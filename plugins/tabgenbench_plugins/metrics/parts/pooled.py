@@ -118,12 +118,12 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
     """Return the correlations of all pairs i < j of usable features over all rows of a side; computed once.
 
-    For tables of at most `MAX_TRIANGLE_FEATURES` features, because it takes 8 bytes a pair.
+    Use this for tables of at most `MAX_TRIANGLE_FEATURES` features, because it takes 8 bytes per pair.
 
     Args:
         evaluation: the rows; it caches the result.
         side: ``test`` or ``synthetic``.
-        columns: those of this side from `pooled_units`.
+        columns: the columns of this side that `pooled_units` returned.
     """
     scope: Literal["draw", "split"] = "split" if side == "test" else "draw"
     return evaluation.shared.once(("correlation-triangle", side), lambda: triangle_of(columns), scope=scope)

@@ -128,7 +128,7 @@ def check_columns(real: Columns, synthetic: Columns) -> None:
 
 
 def _outline(columns: Columns) -> Floats:
-    """Return an array with the shape of unit columns that is zero where they are: in constant columns."""
+    """Return an array with the shape of the unit columns, which is zero only in constant columns."""
     if not isinstance(columns, PresentColumns):
         return columns
     return np.broadcast_to(columns.varies().astype(np.float64), columns.values.shape)

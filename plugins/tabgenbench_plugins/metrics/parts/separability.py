@@ -35,7 +35,7 @@ class Roles:
     Attributes:
         tissue_column: name of the column used as the tissue.
         real: tissue and status of the real test rows.
-        synthetic: the same of the synthetic rows.
+        synthetic: tissue and status of the synthetic rows.
     """
 
     tissue_column: str
@@ -117,7 +117,7 @@ def _labels(conditions: pd.DataFrame, column: str) -> Labels:
 
 
 def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
-    """Return the values with enough rows, and the others, both sorted."""
+    """Return the values with enough rows, and the values with too few, both sorted."""
     names, counts = np.unique(labels.astype(str), return_counts=True)
     large = [str(name) for name, n in zip(names, counts, strict=True) if n >= fewest]
     return large, sorted(set(map(str, names)) - set(large))

@@ -270,7 +270,8 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the panels of the generator that has most, each with the looks of all generators' panels of its title."""
+    """Return the panels of the generator with the most panels, each with the looks of all panels with the same
+    title."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):

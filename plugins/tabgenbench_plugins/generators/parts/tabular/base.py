@@ -78,8 +78,9 @@ class TabularGenerator(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes for ten modes in every feature and 32 values of each condition and categorical feature.
 
-        The schema has no numbers of values. Before training, the same formula with the fitted number of modes and the
-        numbers of values decides whether memory suffices. The libraries, about 0.4 GB, are not included.
+        These numbers are assumed, because the schema does not contain them. Before training, the same formula with the
+        fitted number of modes and the numbers of values decides whether memory suffices. The libraries, about 0.4 GB,
+        are not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
@@ -98,7 +99,8 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train on encoded rows in the order of ``blocks``; also given are the codes of the discrete columns."""
+        """Train on encoded rows, whose entries are in the order of ``blocks``, and on the codes of the discrete
+        columns."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -155,7 +157,8 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows labelled with the requested conditions as far as possible; the others are recorded."""
+        """Return rows with the requested conditions as labels, as far as possible; rows with other labels are
+        recorded."""
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
             self._package.start_sampling(context.seed)
@@ -210,7 +213,8 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator for initial weights, on the host so that every device starts from the same."""
+        """Return a random generator for initial weights, on the CPU, so that initial weights do not depend on the
+        device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))

@@ -47,8 +47,8 @@ class Reconstruction(NamedTuple):
 
     Attributes:
         loss: scalar.
-        output_ND: gradient by the decoder's output, shape (N, D).
-        sigma_C: gradient by the standard deviations, shape (C,).
+        output_ND: gradient w.r.t. the decoder's output, shape (N, D).
+        sigma_C: gradient w.r.t. the standard deviations, shape (C,).
     """
 
     loss: torch.Tensor
@@ -153,11 +153,11 @@ class Blocks:
         return y
 
     def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss by the logits, shape (N, D), given its gradient by the result of `activate`.
+        """Return the gradient of a loss w.r.t. the logits, shape (N, D), given that w.r.t. the result of `activate`.
 
         Args:
             y: activated rows, shape (N, D + K).
-            gradient: gradient of the loss by ``y``, same shape; entries after D do not depend on the logits.
+            gradient: gradient of the loss w.r.t. ``y``, same shape; entries after D do not depend on the logits.
         """
         out_ND = y.new_empty(len(y), self.width)
         scalars = slice(0, self.n_scalars)
@@ -205,7 +205,7 @@ class Blocks:
         return slice(self.width - sum(group.size for group in groups), self.width)
 
     def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return CTGAN's condition loss, mean over rows, and its gradient by the logits of the discrete columns.
+        """Return CTGAN's condition loss, mean over rows, and its gradient w.r.t. the logits of the discrete columns.
 
         It is the cross entropy between the requested value and the logits, without Gumbel noise, of the column that has
         this value. The other discrete columns of the row do not contribute.

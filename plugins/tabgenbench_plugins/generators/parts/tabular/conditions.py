@@ -91,7 +91,8 @@ class _Pool:
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requested rows of the same label; return the number of assigned rows.
 
-        Of each label at most as many other rows are kept as requested rows are open, since no more can be needed.
+        Rows that are not assigned are kept for later: of each label, at most as many as there are requested rows
+        without a row.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -138,8 +139,8 @@ def match_rows(
     """Generate rows until each requested row has one of its condition, or the limit of batches is reached.
 
     The first batches have random conditions. If the model takes a condition, they end with the first batch in which no
-    row can be used, and batches are then generated for each condition that still lacks rows. Requested rows that remain
-    open get a row with another label: one that was generated for their condition if the model takes one, else the
+    row can be used, and batches are then generated for each condition that still lacks rows. Requested rows that still
+    have no row get one with another label: one that was generated for their condition if the model takes one, else the
     unassigned row with the most similar condition. Every generated row is used at most once.
 
     Args:
@@ -195,7 +196,7 @@ def record_fallbacks(
 
     Args:
         asked: the requested conditions.
-        fell_back: which of these rows have another label.
+        fell_back: which of the requested rows got a row with another label.
         labels: names of the conditions.
         rule: how these rows were chosen instead.
         context: receives the record.

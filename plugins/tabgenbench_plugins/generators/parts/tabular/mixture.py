@@ -126,8 +126,8 @@ def fit_present_modes(
 ) -> Modes:
     """Fit the modes of every column to its present values.
 
-    Columns without gaps are fitted together, each other one alone. A column with fewer than two present values is
-    fitted to all its values.
+    Columns without gaps are fitted together, each column with gaps separately. A column with fewer than two present
+    values is fitted to all its values.
 
     Args:
         values_NC: see `fit_modes`.

@@ -196,7 +196,7 @@ class ModeTransformer:
         return chosen_NB
 
     def _check(self, values_NC: Values, codes_NK: Codes) -> None:
-        """Raise where values or codes do not fit the columns."""
+        """Raise an error if values or codes do not fit the columns."""
         n_columns, n_discrete = self.layout.n_continuous, len(self.n_categories)
         if values_NC.ndim != 2 or codes_NK.shape != (len(values_NC), n_discrete) or values_NC.shape[1] != n_columns:
             raise DataError(

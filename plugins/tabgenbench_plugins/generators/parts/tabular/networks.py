@@ -74,9 +74,10 @@ class Critic(nn.Module):
 
     - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
       a Wx + (1 - a) Wx̃ + b. Neither the point itself nor another product is needed.
-    - The gradient of the score by the input is g = h W, where h is its gradient by the first-layer values. The leaky
-      ReLU has no second derivative, so the penalty depends on W only through g and h. The loss of g is differentiated
-      by hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient by W.
+    - The gradient of the score w.r.t. the input is g = h W, where h is its gradient w.r.t. the first-layer values. The
+      leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The loss of g is
+      differentiated by hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient w.r.t.
+      W.
 
     Args:
         n_in: D + K, width of a row and its condition.
@@ -115,7 +116,7 @@ class Critic(nn.Module):
 
         Args:
             rows: N real rows and N generated rows, each with its condition, and space for N more rows, which is
-                overwritten, shape (3N, D + K). The gradient by W is then one product.
+                overwritten, shape (3N, D + K). The gradient w.r.t. W is then one product.
             mix_P1: share of the real rows in the point of each pack where the penalty is computed, shape (P, 1).
             masks: dropout of each hidden layer for real, generated and mixed packs, shape (3P, H).
             weight: weight of the penalty, 10 in the paper.
@@ -154,7 +155,7 @@ class Critic(nn.Module):
     def loss_and_input_gradient(
         self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return minus the mean score of generated rows, and the gradient of this loss by the rows, shape (N, D + K).
+        """Return minus the mean score of generated rows, and its gradient w.r.t. the rows, shape (N, D + K).
 
         Args:
             rows: generated rows with their conditions, shape (N, D + K).

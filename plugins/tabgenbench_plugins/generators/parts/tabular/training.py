@@ -54,7 +54,7 @@ class ConditionalRows:
         return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the generator's output for new noise and these requested values, shape (N, D)."""
+        """Return the generator's output for new noise and the requested values, shape (N, D)."""
         noise_NZ = torch.randn(len(values_N), self.n_latent, generator=draws, device=values_N.device)
         logits_ND: torch.Tensor = self.generator(torch.cat([noise_NZ, self.codes(values_N)], dim=1))
         return logits_ND
@@ -63,13 +63,13 @@ class ConditionalRows:
     def activate(
         self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the rows of these logits, arranged and followed by the requested value, shape (N, D + K)."""
+        """Return the rows that the logits give, arranged, each followed by its requested value, shape (N, D + K)."""
         noise = self.blocks.gumbel_noise(len(values_N), draws)
         return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
 
     @torch.no_grad()
     def __call__(self, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Generate rows for these requested values; see `activate`."""
+        """Generate rows for the requested values; see `activate`."""
         return self.activate(self.logits(values_N, draws), values_N, draws, out)
 
 
@@ -141,7 +141,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Take a generator step with rows generated for these requested values; return its loss."""
+        """Take a generator step with rows generated for the requested values; return the loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -156,7 +156,7 @@ class AdversarialTraining:
 
         Args:
             logits_ND: output of the generator.
-            fake: the activated rows of these logits.
+            fake: the rows that `ConditionalRows.activate` returns for the logits.
             values_N: the requested values.
             masks: dropout of the critic's hidden layers, shape (N / pac, H).
         """
@@ -235,7 +235,7 @@ class AutoencoderTraining:
 
 
 def report_losses(context: FitContext, epoch: int, of: int, losses: torch.Tensor, *, names: Sequence[str]) -> None:
-    """Read and report the losses of an epoch; only here the host waits for the device.
+    """Read and report the losses of an epoch; this is the only place where the CPU waits for the device.
 
     Raises:
         ConfigError: a loss is not finite.
