@@ -36,8 +36,7 @@ class _Subset:
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the associations of the compared pairs, without pairs of conditions and pairs of a feature and its
-        gaps."""
+        """Return the associations of pairs, except pairs of conditions and pairs of a feature and its gaps."""
         given = np.isin(self.categorical, table.schema.conditions)
         i, j = np.triu_indices(len(given), 1)
         names = [name for name, kept in zip(table.features, self.features, strict=True) if kept]

@@ -86,8 +86,7 @@ class Columns(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``columns`` has the distances and numbers of values of each
-        column."""
+        """Score one synthetic table; the artifact ``columns`` has distances and numbers of values per column."""
         try:
             found, notes = _distances(evaluation)
         except Undefined as reason:

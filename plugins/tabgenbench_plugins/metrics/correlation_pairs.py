@@ -80,8 +80,7 @@ class CorrelationPairs(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact has a row per non-empty hexagon: ``real``, ``synthetic``,
-        ``pairs``."""
+        """Score one synthetic table; the artifact has a row for each hexagon that contains a pair."""
         check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)

@@ -132,8 +132,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition that has one in the real rows, or 0 and the reason if the synthetic rows have
-    none."""
+    """Return gamma within a condition, or 0 with a reason if it cannot be computed for the synthetic rows."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

@@ -119,8 +119,7 @@ class Moments(Metric):
 
 
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return the cells that are used (None: all): present ones, and all of a feature without a present one on this
-    side."""
+    """Return which cells are used, or None for all: present cells, and all cells of a feature that has none."""
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 

@@ -83,8 +83,7 @@ class RowLayout:
         return torch.cat(parts, dim=1)
 
     def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss w.r.t. the output of a network, given its gradient w.r.t. the result of
-        `soften`.
+        """Return the gradient of a loss w.r.t. a network's output, given that w.r.t. the result of `soften`.
 
         For s = softmax(l / τ), the gradient w.r.t. l is s (g - Σ s g) / τ.
         """

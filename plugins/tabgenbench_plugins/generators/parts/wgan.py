@@ -171,9 +171,9 @@ class ConditionalMLP:
 
         between = slice(2 * n, None)
         slope_NI = torch.mm(slopes[0][between], self.weights[0], out=joined[between])
-        slope_NI[:, self.n_in :] = 0.0  # the penalty uses only the gradient by features
+        slope_NI[:, self.n_in :] = 0.0  # the penalty uses only the gradient w.r.t. features
         length_N1 = torch.linalg.vector_norm(slope_NI, dim=1, keepdim=True)
-        # From here on slope_NI (a view of joined[between]) is the gradient of the penalty by the slope.
+        # From here on slope_NI (a view of joined[between]) is the gradient of the penalty w.r.t. the slope.
         slope_NI *= (2 * weight / n) * (length_N1 - 1) / length_N1.clamp_min(TINY)
         for i in range(last + 1):
             scaled = slopes[i] * per_row
@@ -181,7 +181,7 @@ class ConditionalMLP:
             torch.sum(scaled[: 2 * n], dim=0, out=self._d_biases[i])
             if i == 0:
                 self._embedding_backward(scaled[:n] + scaled[n : 2 * n], c_NK)
-            if i < last:  # the penalty's gradient by the slopes passes upwards through the same masks
+            if i < last:  # the penalty's gradient w.r.t. the slopes passes upwards through the same masks
                 upper = layers[i + 1]
                 upper[between] = _where_on(layers[i][between] @ self.weights[i].T, upper[between])
         return CriticTerms(output[:n].mean() - output[n:].mean(), (length_N1 - 1).square().mean())

@@ -270,8 +270,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the panels of the generator with the most panels, each with the looks of all panels with the same
-    title."""
+    """Return the panels of the generator with the most panels; each lists the looks of all panels of its title."""
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):

@@ -99,8 +99,7 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train on encoded rows, whose entries are in the order of ``blocks``, and on the codes of the discrete
-        columns."""
+        """Train on encoded rows, with entries in the order of ``blocks``, and on codes of the discrete columns."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
@@ -157,8 +156,7 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows with the requested conditions as labels, as far as possible; rows with other labels are
-        recorded."""
+        """Return rows labelled with the requested conditions, if possible; rows with other labels are recorded."""
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
             self._package.start_sampling(context.seed)
@@ -213,8 +211,7 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator for initial weights, on the CPU, so that initial weights do not depend on the
-        device."""
+        """Return a random generator on the CPU, so that initial weights do not depend on the device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))

@@ -134,7 +134,7 @@ class Critic(nn.Module):
             g = torch.mm(h_PH, self.first.weight, out=x[2 * n :])
             norm_P1 = torch.linalg.vector_norm(g, dim=1, keepdim=True)
             penalty = weight * (norm_P1 - 1).square().mean()
-            # The gradient by g is by_g * g; it is 0 where g is 0 and has no direction.
+            # The gradient w.r.t. g is by_g * g; it is 0 where g is 0 and has no direction.
             by_g = torch.where(norm_P1 > 0, 2 * weight / n * (norm_P1 - 1) / norm_P1, 0.0)
             by_h_PH = by_g * (g @ self.first.weight.T)
         wasserstein = score[n : 2 * n].mean() - score[:n].mean()
