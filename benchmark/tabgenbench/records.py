@@ -1,4 +1,4 @@
-"""Records: the results of a run. Boards are built from records alone, without plugins.
+"""Records: the results of a run. Boards are built only from records, without plugins.
 
 Unknown fields of a newer version survive reading and writing (``extra="allow"``).
 """
@@ -235,7 +235,7 @@ class DrawScores(_Record):
 class ScoreRecord(_Record):
     """``cells/<key>/scores/<metric-key>.json``: scores of one metric.
 
-    It contains no times, so equal scores give equal bytes.
+    The file contains no times, so equal scores give equal bytes.
     """
 
     schema_version: int = SCHEMA_VERSION

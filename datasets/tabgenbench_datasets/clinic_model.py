@@ -21,7 +21,7 @@ standard normal number, s(x) = 1 / (1 + exp(-x)), and [.] is 1 where the stateme
     follow up     discharged + 14 + 7 Poisson(1.5) days
     cost          exp(7.2 + {0, 0.5, 0.3, 1} + 0.55 log(stay) + 0.2 [diabetic] + 0.25 e)
 
-Four columns have gaps. Their probability depends only on columns without gaps (missing at random):
+Four columns have gaps. The probability of a gap depends only on columns without gaps (missing at random):
 
     cholesterol   s(-1.6 - 0.04 a + 1.5 [surgical])
     lactate       s(0.8 - 3.5 [intensive] + 0.03 (systolic - 126))

@@ -52,8 +52,8 @@ class PinnedFile:
 def data_root(data_dir: Path | None) -> Path:
     """Return the root folder of downloaded data.
 
-    It is ``data_dir`` if given, else ``$TABGENBENCH_DATA``, else ``tabgenbench`` below ``$XDG_CACHE_HOME``, which
-    is ``~/.cache`` by default.
+    The root folder is ``data_dir`` if given, else ``$TABGENBENCH_DATA``, else ``tabgenbench`` below
+    ``$XDG_CACHE_HOME``, which is ``~/.cache`` by default.
     """
     if data_dir is not None:
         return data_dir

@@ -25,9 +25,9 @@ ROUNDS = 100  # attempts to draw rows whose categories all occur in the training
 class Truth(Generator):
     """New rows from the model of the simulation, as from a perfect generator.
 
-    It does not learn from training rows. If another generator scores better, it has memorised rows, or the score
-    rewards something other than the distribution. A row of ``simulated-clinic`` with a category that the training rows
-    lack is drawn again, because no sample may contain such a category.
+    This control does not learn from training rows. If another generator scores better, it has memorised rows, or the
+    score rewards something other than the distribution. A row of ``simulated-clinic`` with a category that the training
+    rows lack is drawn again, because no sample may contain such a category.
     """
 
     name: ClassVar[str] = "truth"

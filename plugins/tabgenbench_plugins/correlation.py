@@ -186,7 +186,7 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    It equals the correlation of the distances 1 - r. The route is chosen by the shapes, for speed.
+    Gamma equals the correlation of the distances 1 - r. The route is chosen by the shapes, for speed.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

@@ -170,8 +170,8 @@ def index_by_id(
 ) -> pd.DataFrame:
     """Return a frame indexed by unique sample ids (text), found by the rules of `read_frame`.
 
-    Its ``attrs["ids"]`` is the name of the column of sample ids, if there is one. If this column is an index written by
-    pandas (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
+    ``attrs["ids"]`` of the returned frame is the name of the column of sample ids, if there is one. If this column is
+    an index written by pandas (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
 
     Raises:
         DataError: there is no such column, or an id is missing or occurs twice; the message names the row.

@@ -45,7 +45,8 @@ class Task:
         limits: the resources that the task may use.
         log: file for the standard output and standard error of the process.
         reads: files and folders that the task reads. A folder must not change during the run.
-        writes: an existing, empty folder for results, or None. Its content is valid only if the task succeeds.
+        writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
+            succeeds.
         uses_gpu: whether the task computes on a GPU.
         preload: the entry of `EngineOptions.preloads` that the process starts with, by name; empty selects the last.
         environment: environment variables of the process, set before the task is loaded.

@@ -1,8 +1,9 @@
 """The keeper: the parent process of the workers of one slot; it terminates every process of a task.
 
-The keeper is forked from the fork server and forks a worker for each task. It is a child subreaper: when a
+The keeper is forked from the fork server and forks a worker for each task. The keeper is a child subreaper: when a
 descendant of a worker is orphaned, it becomes a child of the keeper. The keeper can therefore find, kill and measure
-the whole process tree. It runs no plugin code and does not unpickle tasks, so every worker starts from the same state.
+the whole process tree. The keeper runs no plugin code and does not unpickle tasks, so every worker starts from the same
+state.
 """
 
 from __future__ import annotations

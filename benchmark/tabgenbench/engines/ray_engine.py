@@ -74,7 +74,7 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults for the cluster: as many workers as it has slots for tasks."""
+        """Return the options with defaults for the cluster: one worker for each task that fits on it."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
@@ -229,7 +229,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
         nodes: nodes of the cluster; nodes with too few cores, such as a head node that runs no tasks, are ignored.
 
     Raises:
-        ConfigError: no node has enough memory. Ray itself would wait for such a node.
+        ConfigError: no node has enough memory. Without this error, Ray would wait for such a node.
     """
     if limits.memory is None:
         return None

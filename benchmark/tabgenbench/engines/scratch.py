@@ -1,4 +1,4 @@
-"""Temporary folders of a process. They are removed when the process ends, or by a later process if it was killed."""
+"""Temporary folders of a process, removed when the process ends, or by a later process if it was killed."""
 
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def adapt(
     The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
     own scale. Whole numbers are int64, other numbers float64. A date is a whole number: units (days, hours, minutes or
     seconds) since the column's origin. Gaps of numeric columns are NaN (whole numbers are then float64); a gap of a
-    categorical column is a category of its own, usually ``missing``. ``sample(n)`` returns a frame with these columns,
-    in any order, and about n rows.
+    categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a frame with these columns, in
+    any order, and about n rows.
 
     The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Requested
     rows that have no match after the last round get sampled rows of the most similar condition (the one that shares the
@@ -53,7 +53,7 @@ def adapt(
     every round and draw: leave its seed unset.
 
     Args:
-        make: creates the model: a class, or a function. It gets the options as keyword arguments.
+        make: creates the model: a class, or a function. The options are passed as keyword arguments.
         name: name on the command line.
         card: card of the generator, or the text of its summary.
         makes: kinds of columns that the model makes.
@@ -62,8 +62,8 @@ def adapt(
         rounds: maximum number of calls of ``sample`` for one table.
 
     Returns:
-        A class of the calling module. Its name is ``name`` in CamelCase (``GaussianMixture`` for ``gaussian-mixture``):
-        assign the class to a variable of that name, so that other processes find it.
+        A class of the calling module. The name of the class is ``name`` in CamelCase (``GaussianMixture`` for
+        ``gaussian-mixture``): assign the class to a variable of that name, so that other processes find it.
     """
     caller = sys._getframe(1).f_globals.get("__name__", __name__)  # the class belongs to the module that adapts
     body = {

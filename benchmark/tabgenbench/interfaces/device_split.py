@@ -24,8 +24,8 @@ class DeviceSplit:
         train: shape (n_train, n_features), float32.
         validation: shape (n_validation, n_features); no rows if the split has none.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: likewise; the tensors exclude rows with a condition value or category that no training row
-            has.
+        validation_codes: the same for validation rows; rows with a condition value or category that no training row has
+            are excluded from all validation tensors.
         codes: encoding of the conditions, fitted on training rows.
         train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
         validation_categories: likewise.

@@ -99,9 +99,10 @@ class Metric(ABC):
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return figures drawn from the artifacts of `compute`; none by default.
 
-        A board calls this method once per dataset if the metric's plugin is installed. It omits a figure that raises.
-        Put the drawing into its own module and import it by name (``importlib.import_module``). Ordinary imports of
-        the metric's module are part of the key of its scores, so a changed colour would recompute them.
+        A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
+        drawing raises an exception. Put the drawing into its own module and import it by name
+        (``importlib.import_module``). Ordinary imports of the metric's module are part of the key of its scores, so a
+        changed colour would recompute them.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

@@ -82,7 +82,7 @@ def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
         engine: runs the imports.
 
     Returns:
-        One report for each entry point: TabGenBench's own first, disabled ones last.
+        One report for each entry point: those of TabGenBench itself first, disabled plugins last.
     """
     entries = [(kind, entry) for kind in KINDS for entry in plugins.registered(kind)]
     suites = plugins.registered_suites()

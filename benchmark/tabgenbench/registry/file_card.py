@@ -1,4 +1,4 @@
-"""The card of a user's file: a TOML file, or options beside the path."""
+"""The card of a user's file: a TOML file, or options after the path."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ def seed_of(*parts: int | str) -> int:
 def program_of(source: str | bytes) -> str:
     """Return the program of a source text, independent of comments, docstrings, blank lines and formatting.
 
-    The result is the syntax tree as text: node types, non-empty fields and constants. It is equal on Python 3.11 to
-    3.13.
+    The result is the syntax tree as text: node types, non-empty fields and constants. The text is the same on Python
+    3.11 to 3.13.
 
     >>> program_of("x = 1  # one") == program_of("x=1")
     True

@@ -123,7 +123,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
 
 
 def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
-    """Return the roles that a card gives to the columns of ``obs`` of an h5ad file, and a note on the inferred ones."""
+    """Return roles from the card for the columns of ``obs`` of an h5ad file, and a note on inferred roles."""
     notes = [f"{title}, {len(obs):,} rows"]
     group = said.group
     if group is None:

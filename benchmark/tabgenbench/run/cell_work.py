@@ -240,7 +240,7 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return the phases that were entered. The last one has the status of the task, the others are ``ok``.
+    """Return the phases that were entered. The last phase has the status of the task; the phases before it are ``ok``.
 
     Seconds of a finished fit and of sampling exclude the writing of tables.
     """

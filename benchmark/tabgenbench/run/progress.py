@@ -35,7 +35,7 @@ def say(line: str) -> None:
 
 
 class ProgressDisplay:
-    """Shows running cells with epoch, loss and time left. It is a plugin that observes runs."""
+    """Shows running cells with epoch, loss and time left. The display is a plugin that observes runs."""
 
     def __init__(self) -> None:
         self._total = self._done = 0

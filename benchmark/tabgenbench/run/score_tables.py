@@ -133,7 +133,7 @@ def _where(side: Side, request: ScoreRequest) -> str:
 
 
 def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> dict[Side, Table]:
-    """Return tables whose kinds of columns are those of the real rows; missing values may occur in any of them."""
+    """Return tables with the kinds of columns that the real rows have; missing values may occur in any table."""
     real = _stacked([frames["train"], frames["test"]])
     where = f"{_where('train', request)} and {_where('test', request)}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)

@@ -49,7 +49,8 @@ class Run:
     Attributes:
         command: command that repeats the run, or None for the command line of this process.
         is_quiet: whether observers must not print, because the caller shows the result.
-        not_kept: failed retrainings by cell key. They are not stored, because the store has an earlier ``ok`` result.
+        not_kept: failed retrainings by cell key. These records are not stored, because the store has an earlier ``ok``
+            result.
     """
 
     plan: Plan

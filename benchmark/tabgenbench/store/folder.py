@@ -58,7 +58,7 @@ class StoreFolder:
     def locked(self) -> Iterator[None]:
         """Exclude every other process that uses this method. The block should take only milliseconds.
 
-        On a file system without locks, these steps rely on the atomicity of links and renames alone.
+        On a file system without locks, only the atomicity of links and renames protects these steps.
         """
         with _MUTEX:
             if self._depth:  # this thread already holds the lock

@@ -34,7 +34,7 @@ class MergeReport:
     Attributes:
         source: the store that was read.
         taken: number of splits, cells, scores, datasets and suites that were copied or merged.
-        present: number of such items that the target already had.
+        present: number of splits, cells and so on that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
         passed_over: a sentence for each item that was skipped for another reason.
     """

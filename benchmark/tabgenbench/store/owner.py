@@ -42,8 +42,8 @@ class Owner(BaseModel):
     def lives(self) -> bool | None:
         """Whether the process is still running; None if that cannot be determined.
 
-        It cannot be determined for a process of another machine, container or boot, nor for a pid whose process is
-        hidden from this user (``hidepid``), which may be this process or a later one.
+        The result is None for a process of another machine, container or boot. It is also None if a process with this
+        pid exists but is hidden from this user (``hidepid``), because it may be a later process with the same pid.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None

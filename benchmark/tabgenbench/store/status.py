@@ -36,8 +36,8 @@ class Standing:
     Attributes:
         name: the suite.
         seconds_left: estimate of wall time in seconds, from finished cells of the same generator, else of all; None if
-            no cell has finished, 0 if nothing is left. The estimate assumes that as many cells run at a time as now, at
-            least one.
+            no cell has finished, 0 if nothing is left. The estimate assumes that the present number of running cells
+            (at least one) stays the same.
     """
 
     name: str

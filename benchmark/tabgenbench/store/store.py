@@ -140,7 +140,7 @@ class Store(StoreFolder):
         return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
-        """Quarantine the corrupt synthetic tables of a cell; missing ones were removed on purpose."""
+        """Quarantine the corrupt synthetic tables of a cell; ignore missing ones, which were removed on purpose."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")

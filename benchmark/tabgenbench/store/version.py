@@ -2,7 +2,7 @@
 
 ``store.json`` at the top of a store holds the version, and so does every record. A migration turns the content of a
 record of one version into that of the next. Records are migrated as they are read, so a read-only store can be read
-too. Keys of cells contain the version, so a newer program trains beside old cells and never mixes them.
+too. Keys of cells contain the version, so a newer program trains new cells and never mixes them with old ones.
 """
 
 from __future__ import annotations

@@ -17,9 +17,9 @@ class ConditionMean(Generator):
     A categorical feature has its most frequent category in the condition (its mode); ties go to the first by name. The
     mean of a numeric feature with gaps is that of its present cells.
 
-    This control shows how well the differences between conditions alone score: gamma and log fold changes look good,
-    and every score of spread is bad. A condition with one training row returns that row. A condition without training
-    rows returns the mean of the nearest known condition.
+    This control shows which scores the differences between conditions reach without variation within them: gamma and
+    log fold changes look good, and every score of spread is bad. A condition with one training row returns that row. A
+    condition without training rows returns the mean of the nearest known condition.
     """
 
     name = "condition-mean"

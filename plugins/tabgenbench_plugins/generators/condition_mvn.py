@@ -26,13 +26,14 @@ class ConditionMVN(Generator):
     """The condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of the residuals within conditions.
 
     This is a linear model without training, and a deep model should score better. Subtracting the means removes one
-    degree of freedom for each condition. The covariance is divided by the remaining ones, so that draws have the spread
-    of the data. A condition with one training row uses that row as its mean and adds nothing to the covariance. A
-    condition without training rows is replaced by the nearest known condition.
+    degree of freedom for each condition. The covariance is divided by the remaining degrees of freedom, so that sampled
+    rows have the spread of the data. A condition with one training row uses that row as its mean and adds nothing to
+    the covariance. A condition without training rows is replaced by the nearest known condition.
 
-    Categorical features enter as latent Gaussian scores, jointly with the numeric ones in the same covariance, and are
-    decoded by thresholds from their frequencies in the condition, however few rows it has; `parts.latent` has the
-    mathematics. The statistics of a numeric feature with gaps are those of its present cells.
+    Categorical features are represented by latent Gaussian scores, which share one covariance with the numeric
+    features. Thresholds decode the scores into categories; they come from the frequencies in the condition, even if it
+    has few rows. `parts.latent` explains the mathematics. The statistics of a numeric feature with gaps are those of
+    its present cells.
     """
 
     name = "condition-mvn"

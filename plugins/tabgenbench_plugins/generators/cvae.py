@@ -3,8 +3,9 @@
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
 size, batch norm and loss MSE + KL. Our choices where the paper is silent: Linear - batch norm - ReLU in each hidden
-layer and linear heads; prior N(0, I); the loss below. Its sum over features is the Gaussian likelihood of variance 1. A
-mean over features would multiply the weight of the KL term by half the number of features, and the latent collapses.
+layer and linear heads; prior N(0, I); the loss below. The sum of the loss over features is the Gaussian likelihood of
+variance 1. A mean over features would multiply the weight of the KL term by half the number of features, and the latent
+collapses.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -12,9 +13,10 @@ mean over features would multiply the weight of the KL term by half the number o
 
     loss = ½ Σ_F (x - mean)² + beta · Σ_Z KL(N(mu, e^logvar) ‖ N(0, 1)),  mean over the batch
 
-In a mixed table, the one-hot codes of each categorical feature stand beside x_NF, and the decoder has one more head
-for each: the logits of its categories. The reconstruction is the negative log-likelihood of the whole row, so all terms
-have weight 1 (features are standardised, cross-entropy is in nats). Numeric cells at gaps do not count:
+In a mixed table, the one-hot codes of each categorical feature are appended to x_NF, and the decoder has one more head
+for each categorical feature: the logits of its categories. The reconstruction is the negative log-likelihood of the
+whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Numeric cells at gaps do
+not count:
 
     Σ_present ½ (x - mean)² - Σ_C log softmax(logits)[category]
 
@@ -66,10 +68,10 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the 
 class CVAE(Generator):
     """Trains `ConditionalVAE` and decodes draws from the prior.
 
-    A row is the decoder's mean. Its spread within a condition is too small unless ``output_noise`` adds the residual
-    noise. All conditions share the network, so rare conditions need no rule. The model itself samples new combinations
-    of known values. A value that no training row has is replaced by the nearest known condition. Categories are drawn
-    from the softmax of their logits.
+    A row is the decoder's mean. The spread of such rows within a condition is too small unless ``output_noise`` adds
+    the residual noise. All conditions share the network, so rare conditions need no rule. The model itself samples new
+    combinations of known values. A value that no training row has is replaced by the nearest known condition.
+    Categories are drawn from the softmax of their logits.
     """
 
     name = "cvae"

@@ -19,9 +19,9 @@ class Shuffled(Generator):
 
     A numeric feature with gaps and the categorical companion that shows them are one column of the data, so they keep
     their common order. Each feature keeps its distribution. The dependence between features, and between features and
-    the condition, is lost, so this control is the floor of every score of dependence. It ignores the condition and
-    therefore needs no rule for rare or new ones. If more rows are requested than the training table has, every value is
-    used once before any is used again.
+    the condition, is lost, so this control is the floor of every score of dependence. This control ignores conditions
+    and therefore needs no rule for rare or new conditions. If more rows are requested than the training table has,
+    every value is used once before any is used again.
     """
 
     name = "shuffled"

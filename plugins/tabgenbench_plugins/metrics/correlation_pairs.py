@@ -120,9 +120,9 @@ class CorrelationPairs(Metric):
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     """Count points of the square from -1 to 1 in regular hexagons, as a hexbin plot does.
 
-    The hexagons have a corner at the top. Their centres form two rectangular lattices with cells ``2 / across`` wide
-    and sqrt(3) times as high; the second lattice is shifted by half a cell in both directions. A point belongs to the
-    nearest centre.
+    The hexagons have a corner at the top. The centres of the hexagons form two rectangular lattices with cells ``2 /
+    across`` wide and sqrt(3) times as high; the second lattice is shifted by half a cell in both directions. A point
+    belongs to the nearest centre.
 
     Returns:
         Centres and counts of the non-empty hexagons: columns ``real``, ``synthetic``, ``pairs``, and

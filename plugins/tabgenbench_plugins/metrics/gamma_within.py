@@ -30,10 +30,10 @@ __all__ = ["GammaWithin"]
 class GammaWithin(Metric):
     """Gamma of residuals: the mean of each condition in the same table is subtracted from its rows.
 
-    Rows that are alone in their condition are excluded. A feature counts as constant within conditions if its residual
-    standard deviation is at most 1e-5 of its total standard deviation. A feature that is constant in the real test rows
-    is excluded. A feature that is constant only in the synthetic rows has r = 0 with every other feature. A table
-    without condition columns is one condition.
+    A row that is the only one of its condition is excluded. A feature counts as constant within conditions if its
+    residual standard deviation is at most 1e-5 of its total standard deviation. A feature that is constant in the real
+    test rows is excluded. A feature that is constant only in the synthetic rows has r = 0 with every other feature. A
+    table without condition columns is one condition.
     """
 
     name: ClassVar[str] = "gamma-within"

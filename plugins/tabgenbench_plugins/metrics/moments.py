@@ -34,14 +34,15 @@ AT_GAPS = (
 class Moments(Metric):
     """Means and variances of single features on the evaluation scale, where all features have equal weight.
 
-    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, averages and sums over
-    all features, constant ones included:
+    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, the scores are averages
+    and sums over all features, including constant ones:
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
     - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is defined for constant synthetic features, too
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
     - ``within-variance-ratio``: the same for the pooled variance within conditions: squared residuals from each
-      condition's mean, divided by rows minus conditions; rows that are alone in their condition are excluded
+      condition's mean, divided by the number of rows minus the number of conditions; a row that is the only one of its
+      condition is excluded
     """
 
     name: ClassVar[str] = "moments"
@@ -128,7 +129,7 @@ def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
     """Return the given numbers of those features that have a value in the real test rows.
 
     Raises:
-        Undefined: there is no such feature.
+        Undefined: no feature has a value in the real test rows.
     """
     present = present_cells(evaluation, "test")
     counted = of_features if present is None else of_features[present.any(axis=0)]

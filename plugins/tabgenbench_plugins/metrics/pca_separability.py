@@ -23,7 +23,8 @@ class PCASeparability(Metric):
     """Tissue, status, mixing and overall in the leading principal components of test and synthetic rows.
 
     Module `separability` has the formulas. Fifty components keep differences between conditions and much of the
-    variation within them. They drop the noise of single features, which would make all distances similar.
+    variation within them. The remaining components are dropped: they contain noise of single features, which would make
+    all distances similar.
     """
 
     name: ClassVar[str] = "pca-separability"

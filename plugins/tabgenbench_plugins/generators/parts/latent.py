@@ -98,7 +98,7 @@ class LatentCategories:
         return lower, upper
 
     def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Return the categories that scores of variance 1 decide.
+        """Return the categories that follow from latent scores with variance 1.
 
         Args:
             z_ML: the scores.
@@ -190,7 +190,7 @@ def _sweep(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Draw each hidden column given the others, in place."""
+    """Draw each hidden column from its conditional distribution given the other columns, in place."""
     for i, column in enumerate(hidden):
         weights, variance = _regression(covariance, column)
         mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)
@@ -199,7 +199,7 @@ def _sweep(
 
 
 def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.float32], float]:
-    """Return the weights that predict a column from the others (0 for itself), and the variance that remains.
+    """Return the weights that predict a column from the other columns (0 for itself), and the residual variance.
 
     Solves Σ ω = e by conjugate gradients, without forming Σ.
     """

@@ -1,8 +1,8 @@
 """The two networks of a conditional WGAN-GP, with their gradients written out.
 
-The critic is piecewise linear. Its gradient w.r.t. the input is a product of weight matrices and masks of the active
-units, and the gradient of the penalty w.r.t. the weights needs one more pass of such products. A critic step is
-therefore one forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate
+The critic is piecewise linear. The gradient of the critic w.r.t. its input is a product of weight matrices and masks of
+the active units, and the gradient of the penalty w.r.t. the weights needs one more pass of such products. A critic step
+is therefore one forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate
 rows together. Autograd with double differentiation gives the same numbers (a test compares them) in twice the time.
 
     h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
@@ -60,9 +60,10 @@ class ConditionalMLP:
     Attributes:
         values: all parameters, one vector.
         gradients: the gradients of the parameters, in the same order.
-        tables: embeddings, one of shape (n_categories, dim) for each condition column.
-        weights: one of shape (width after, width before) for each layer; the first takes input and embeddings.
-        biases: one of shape (width after,) for each layer.
+        tables: embeddings, one matrix of shape (n_categories, dim) for each condition column.
+        weights: one matrix of shape (width after, width before) for each layer; the first layer takes input and
+            embeddings.
+        biases: one vector of shape (width after,) for each layer.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class ConditionalMLP:
         return torch.cat([c_NK.new_zeros((len(c_NK), 0)), *parts], dim=1)
 
     def hidden_layers(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> list[torch.Tensor]:
-        """Return h_0, the input beside its embeddings, and the hidden layers h_1 to h_L."""
+        """Return h_0, which is the input followed by the embeddings, and the hidden layers h_1 to h_L."""
         return self._upwards([torch.cat([x_NI, self.embed(c_NK)], dim=1)])
 
     def _upwards(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:

@@ -63,7 +63,7 @@ def correlation_ratios(
     """Return the correlation ratio eta of each numeric column with each categorical column, shape (p, q).
 
     Eta squared is the sum of squares between the categories divided by the total sum of squares, over present cells.
-    It is not corrected for the number of categories.
+    Eta is not corrected for the number of categories.
     """
     (n_rows, p), q = values.shape, len(categories)
     if q == 0:

@@ -381,7 +381,7 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
     """Return lines of legends: small legends, each below its own panel, then the legend of the tissues.
 
-    Without centres of panels, or if a panel is too narrow, the small legends are merged into one of full width.
+    Without centres of panels, or if a panel is too narrow, the small legends are merged into one legend of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

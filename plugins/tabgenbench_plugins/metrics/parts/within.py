@@ -33,7 +33,7 @@ class Residuals:
         values: residuals, shape (n_kept, n_features).
         total_spread: population standard deviation of the included rows before subtraction, shape (n_features,).
         n_conditions: number of included conditions.
-        n_left_out: number of rows that are alone in their condition and therefore have no residual.
+        n_left_out: number of rows that are the only one of their condition and therefore have no residual.
     """
 
     values: Floats
@@ -56,7 +56,7 @@ class PresentResiduals:
         present: which cells have a residual: those with a value whose condition has two values of the feature.
         total_spread: population standard deviation of the present cells before subtraction, shape (n_features,).
         degrees_of_freedom: number of residuals minus number of means, shape (n_features,).
-        n_left_out: number of rows that are alone in their condition and therefore have no residual.
+        n_left_out: number of rows that are the only one of their condition and therefore have no residual.
     """
 
     values: Floats
@@ -74,7 +74,7 @@ def condition_rows(conditions: pd.DataFrame) -> dict[str, NDArray[np.intp]]:
 
 
 def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residuals:
-    """Subtract each condition's mean from its rows; rows that are alone in their condition are excluded.
+    """Subtract each condition's mean from its rows; a row that is the only one of its condition is excluded.
 
     Args:
         values: shape (n_rows, n_features).
@@ -92,7 +92,7 @@ def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residual
 def present_residuals(
     values: NDArray[np.float32], present: NDArray[np.bool_], conditions: pd.DataFrame
 ) -> PresentResiduals:
-    """Subtract each condition's mean of present cells; rows that are alone in their condition are excluded.
+    """Subtract each condition's mean of present cells; a row that is the only one of its condition is excluded.
 
     Args:
         values: shape (n_rows, n_features).

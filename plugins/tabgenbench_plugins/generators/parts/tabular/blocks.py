@@ -7,9 +7,9 @@ the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "modes, size s" the first entries of all n blocks come first, then the second ones. This is a view (N, s, n)
-of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one operation for each
-block size, at most ten, and one for each discrete column.
+Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. This is a
+view (N, s, n) of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one
+operation for each block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -207,8 +207,8 @@ class Blocks:
     def condition_loss(self, logits_ND: torch.Tensor, values_N: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return CTGAN's condition loss, mean over rows, and its gradient w.r.t. the logits of the discrete columns.
 
-        It is the cross entropy between the requested value and the logits, without Gumbel noise, of the column that has
-        this value. The other discrete columns of the row do not contribute.
+        The condition loss of a row is a cross entropy between the requested value and the logits (without Gumbel noise)
+        of the discrete column to which this value belongs. The other discrete columns of the row do not contribute.
 
         Args:
             logits_ND: output of the generator, arranged.

@@ -91,8 +91,7 @@ class _Pool:
     def add(self, draw: Draw, value: int | None) -> int:
         """Assign the rows of a batch to requested rows of the same label; return the number of assigned rows.
 
-        Rows that are not assigned are kept for later: of each label, at most as many as there are requested rows
-        without a row.
+        Rows that are not assigned are kept for later, at most one per label for each requested row that has no row yet.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -136,7 +135,7 @@ def match_rows(
     can_condition: bool,
     likeness: Callable[[int], NDArray[np.int64]],
 ) -> Match:
-    """Generate rows until each requested row has one of its condition, or the limit of batches is reached.
+    """Generate rows until each requested row has a generated row of its condition, or the limit of batches is reached.
 
     The first batches have random conditions. If the model takes a condition, they end with the first batch in which no
     row can be used, and batches are then generated for each condition that still lacks rows. Requested rows that still

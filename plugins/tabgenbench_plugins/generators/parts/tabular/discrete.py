@@ -60,7 +60,7 @@ class DiscreteColumns:
         return np.hstack([condition, self.feature_codes(train)])
 
     def split(self, codes_NJ: Codes) -> tuple[Codes, Codes]:
-        """Return the code of the condition, 0 without condition columns, shape (N,), and the others, shape (N, Q)."""
+        """Return codes of the condition (0 without condition columns), shape (N,), and of features, shape (N, Q)."""
         first = int(self.has_condition)
         return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
 

@@ -71,7 +71,7 @@ class Layout:
 
     @cached_property
     def block_sizes(self) -> Positions:
-        """Entries of each one-hot block, shape (B,): the C mode blocks, then the discrete ones."""
+        """Entries of each one-hot block, shape (B,): the C blocks of modes, then the blocks of discrete columns."""
         return np.array([*self.n_modes, *self.n_categories], dtype=np.int64)
 
     @cached_property

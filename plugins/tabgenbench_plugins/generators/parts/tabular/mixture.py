@@ -164,8 +164,8 @@ class _Posterior:
     """The variational posterior of the modes of standardised columns; every array has shape (C, K).
 
     Attributes:
-        count: rows in each mode, plus 1. It is the first parameter of the Beta posterior of the stick fraction, the
-            precision of the mean, and the degrees of freedom of the precision.
+        count: rows in each mode, plus 1. The count is also the first parameter of the Beta posterior of the stick
+            fraction, the precision of the mean, and the degrees of freedom of the precision.
         rest: second parameter of that Beta posterior.
         mean: of each mode.
         variance: inverse of the expected precision of each mode.
@@ -209,7 +209,7 @@ class _Posterior:
         return np.stack([constant, self.mean / self.variance, -0.5 / self.variance], axis=-1)
 
     def bound(self) -> Floats:
-        """Return the terms of the lower bound that depend on the posterior alone, up to a constant, shape (C,)."""
+        """Return the terms of the lower bound that depend only on the posterior, up to a constant, shape (C,)."""
         half = self.count / 2
         precision = half * (LOG_2 - np.log(self.variance * self.count)) + gammaln(half)
         return np.asarray((precision + betaln(self.count, self.rest) - 0.5 * np.log(self.count)).sum(axis=1))

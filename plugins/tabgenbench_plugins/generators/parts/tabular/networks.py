@@ -58,7 +58,7 @@ class CriticLosses(NamedTuple):
     """Losses of one critic step, scalars.
 
     Attributes:
-        wasserstein: mean score of generated rows minus that of real ones.
+        wasserstein: mean score of generated rows minus mean score of real rows.
         penalty: ``weight`` times the mean squared distance of the gradient's norm from 1.
     """
 
