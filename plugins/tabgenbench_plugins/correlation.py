@@ -10,7 +10,8 @@ Three routes give the same sums over the pairs of features i < j, all in float64
 - `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
   (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. For n < p.
 - `streamed_sums` computes ``R`` in tiles, for n >= p or if entries are clipped first.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles; for tables with few features.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles; this route is for tables with few
+  features.
 """
 
 from __future__ import annotations

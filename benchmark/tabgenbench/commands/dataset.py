@@ -33,7 +33,7 @@ def dataset() -> None:
 @json_option
 @click.pass_obj
 def describe(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
-    """Load a dataset and print its size, scale, counts, and a row a column: kind, role, missing values, range.
+    """Load a dataset and print its size, scale, counts, and a row per column: kind, role, missing values, range.
 
     Where a kind or a role is a guess, its row says so and names the option that overrides it.
     """

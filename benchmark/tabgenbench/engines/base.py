@@ -23,8 +23,8 @@ class Limits:
 
     Attributes:
         threads: number of threads of every numerical library.
-        timeout: wall-clock limit of every phase in seconds, or None; if a phase begins again, its earlier time counts
-            too.
+        timeout: wall-clock limit of every phase in seconds, or None; if a phase occurs twice, the limit applies to the
+            total time.
         memory: limit of the proportional set size of the process tree in bytes, or None.
     """
 
@@ -143,7 +143,7 @@ class Outcome:
 
     @property
     def peak_memory(self) -> int:
-        """The largest peak of all phases, in bytes."""
+        """The largest peak memory of all phases, in bytes."""
         return max((usage.peak_memory for usage in self.phases.values()), default=0)
 
 

@@ -84,7 +84,10 @@ _preparation_data = spawn.get_preparation_data
 
 
 def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
-    """Return the server of this process with these modules. The first call fixes its number of threads."""
+    """Return the server of this process with these modules.
+
+    The first call determines the number of threads of the server.
+    """
     with _lock:
         return _servers.setdefault(modules, ForkServer(modules, threads))
 

@@ -66,7 +66,7 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
     Args:
         given: the pickled task and settings of its process.
-        messages: file descriptor for its messages.
+        messages: file descriptor to which the task's messages are written.
         mask: signals that are blocked while the plugin runs.
     """
     code: Any = 1

@@ -62,8 +62,9 @@ def adapt(
         rounds: maximum number of calls of ``sample`` for one table.
 
     Returns:
-        A class of the calling module. The name of the class is ``name`` in CamelCase (``GaussianMixture`` for
-        ``gaussian-mixture``): assign the class to a variable of that name, so that other processes find it.
+        A generator class that belongs to the calling module. The name of the class is ``name`` in CamelCase
+        (``GaussianMixture`` for ``gaussian-mixture``): assign the class to a variable of that name, so that other
+        processes find it.
     """
     caller = sys._getframe(1).f_globals.get("__name__", __name__)  # the class belongs to the module that adapts
     body = {

@@ -175,7 +175,7 @@ class CellLoop:
             self.claims.close()
 
     def _ask_generators(self) -> None:
-        """Offer each cell that is not refused, then announce the run; events of its cells follow."""
+        """Make each cell that is not refused available to workers, and announce the run to observers."""
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self._offer(trained)
         self.run.preflight = preflight(self.run, self.engine, self._offer)

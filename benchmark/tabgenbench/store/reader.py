@@ -27,7 +27,7 @@ _BLOCK = 65_536  # bytes of one read: most records are smaller
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Disable the search for reference cycles while many objects without cycles are created: it would be slow."""
+    """Disable garbage collection, which would be slow, while the block creates many objects without cycles."""
     enabled = gc.isenabled()
     gc.disable()
     try:

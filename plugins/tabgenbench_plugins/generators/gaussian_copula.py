@@ -16,8 +16,9 @@ of the model. Codes of categorical features are uniform, and so is their fitted 
 configured one.
 
 The package fits the model. Sampling is implemented here, by the formulas above. The package's `sample_from_conditions`
-processes one condition and one column at a time (2 seconds for each condition with 1,000 columns; here all rows
-together take less than one second), and draws one number for each condition, whereas here each row has its own.
+processes one condition and one column at a time, which takes 2 seconds for each condition with 1,000 columns; here, all
+rows together take less than one second. The package also draws one random number for each condition; here, each row has
+its own random number.
 """
 
 from __future__ import annotations

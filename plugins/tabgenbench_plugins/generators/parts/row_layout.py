@@ -24,7 +24,8 @@ class RowLayout:
     Attributes:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
-        gaps: for each numeric feature with gaps its column, and the column of the one-hot code that shows a gap.
+        gaps: for each numeric feature with gaps, the position of the feature and the position of the one-hot code that
+            shows a gap.
     """
 
     n_features: int

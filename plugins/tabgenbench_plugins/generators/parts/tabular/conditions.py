@@ -137,15 +137,16 @@ def match_rows(
 ) -> Match:
     """Generate rows until each requested row has a generated row of its condition, or the limit of batches is reached.
 
-    The first batches have random conditions. If the model takes a condition, they end with the first batch in which no
-    row can be used, and batches are then generated for each condition that still lacks rows. Requested rows that still
-    have no row get one with another label: one that was generated for their condition if the model takes one, else the
-    unassigned row with the most similar condition. Every generated row is used at most once.
+    The first batches have random conditions. If the model takes a condition, this phase ends with the first batch in
+    which no row can be used, and batches are then generated for each condition that still lacks rows. Requested rows
+    that still have no row get one with another label: one that was generated for their condition if the model takes
+    one, else the unassigned row with the most similar condition. Every generated row is used at most once.
 
     Args:
         asked: the requested conditions, shape (n_asked,).
         draw: generates a batch.
-        max_batches: limit of batches beyond the number that the requested rows would fill; also for each condition.
+        max_batches: maximum number of batches, in addition to those that the requested rows would fill; the same limit
+            applies to the batches of each condition.
         can_condition: whether ``draw`` takes a value.
         likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
     """
