@@ -69,7 +69,7 @@ def number_text(value: float, decimals: int) -> str:
 
 
 def spaced(label: str) -> str:
-    """Return a label with a space behind each comma, so that its lines may break there.
+    """Return a label with a space after each comma, so that lines can break at commas.
 
     >>> spaced("cvae:epochs=30,depth=2"), spaced("CVAE, 30 epochs")
     ('cvae:epochs=30, depth=2', 'CVAE, 30 epochs')

@@ -137,7 +137,7 @@ class ExpressionFile:
 
         Args:
             path: the file.
-            blob: its pinned git blob SHA-1.
+            blob: pinned git blob SHA-1 of the file.
             keep: genes to select; None for all.
 
         Raises:

@@ -28,7 +28,8 @@ class Split:
     """Training, validation and test rows of a table, equal for every generator.
 
     Attributes:
-        train: sample ids of training rows, in the order of the table; likewise ``validation`` and ``test``.
+        train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the ids of the
+            other sides.
         config: configuration, with ``stratified`` and ``grouped`` resolved.
         seed: seed of all choices.
         dataset: fingerprint of the table.

@@ -129,7 +129,7 @@ def _open(path: Path, *, compressed: bool, encoding: str) -> IO[str]:
 def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str) -> tuple[list[str], int]:
     """Return the column names, without blanks that follow each delimiter, and the number of header lines.
 
-    If the first row has one cell more than there are names, the column of ids has no name.
+    If the first row has one cell more than the header, the column of ids has no name.
     """
     with closing(_open(path, compressed=compressed, encoding=encoding)) as handle:
         reader = csv.reader(handle, delimiter=delimiter)

@@ -22,7 +22,8 @@ class Transform:
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
             float64.
-        std: standard deviation likewise (population form); 1 for a feature that is constant in training rows.
+        std: standard deviation of each feature over the same values (population form), shape (n_features,), float64; 1
+            for a feature that is constant in training rows.
         own_scale: the scale of the tables that it was fitted on.
         log2p1: whether log2(x + 1) comes first.
     """

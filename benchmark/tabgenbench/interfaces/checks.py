@@ -148,7 +148,7 @@ def check_estimate(estimate: Any, *, plugin: str) -> int | None:
 
     Args:
         estimate: the value returned by the plugin.
-        plugin: its name, for the message.
+        plugin: name of the plugin, for the message.
 
     Raises:
         PluginError: the value is neither None nor a number of bytes.
@@ -176,7 +176,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         synthetic: the value returned by the plugin.
         conditions: the requested conditions, shape (n_rows, n_conditions).
         like: the training rows passed to the generator; the sample must have their features, categories and scale.
-        plugin: its name, for the message.
+        plugin: name of the plugin, for the message.
 
     Returns:
         The rows; their gaps have the values that gaps have in ``like``.

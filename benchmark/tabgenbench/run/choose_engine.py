@@ -26,7 +26,7 @@ class EngineChoice:
 
     Attributes:
         kind: class of the engine.
-        options: its options, with all defaults filled in.
+        options: options of the engine, with all defaults filled in.
         timing: whether times of cells must be comparable.
         retry_failed: whether failed cells are retried.
         keep_models: whether trained models are kept; None keeps those of at most `MODEL_BYTES`.

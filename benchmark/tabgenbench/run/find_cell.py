@@ -28,11 +28,11 @@ class CellChoice:
     """Which cell is meant. Without ``cell``, a value that all cells of the store share may be omitted.
 
     Attributes:
-        cell: its key, the first characters of its key, or its title.
-        generator: label, name, class or instance of its generator.
-        dataset: label, name or path of its dataset.
-        split: its split; by default the first one.
-        seed: its seed; by default the first one.
+        cell: key of the cell, the first characters of the key, or the cell's title.
+        generator: label, name, class or instance of the generator.
+        dataset: label, name or path of the dataset.
+        split: number of the split; by default the first split.
+        seed: seed of the cell; by default the first seed.
     """
 
     cell: str = ""

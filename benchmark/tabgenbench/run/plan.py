@@ -204,7 +204,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 
     Raises:
         ConfigError: the dataset or an option does not exist.
-        PluginError: its class cannot be imported or does not fit its kind.
+        PluginError: the class of the dataset cannot be imported or does not fit its kind.
     """
     is_file = looks_like_file(choice.name) or Path(choice.name).is_file()
     if choice.name not in plugins.entries("datasets") and is_file:
@@ -224,7 +224,7 @@ def make_plan(
     Args:
         suite: the suite.
         resolved: its generators and metrics.
-        prepared: its datasets with their splits.
+        prepared: datasets of the suite with their splits.
         device: device of the computation; its kind is part of the keys.
         threads: threads per cell; part of the keys.
     """

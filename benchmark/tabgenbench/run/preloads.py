@@ -65,8 +65,8 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
     """Return the preloads to start with a run: at most two of those that the suite's generators need.
 
-    Each preload imports its libraries, and more than two simultaneous imports would delay the first cells. The others
-    start when a task needs them. No plugin is imported.
+    Each preload imports its libraries, and more than two simultaneous imports would delay the first cells. The other
+    preloads start when a task needs them. No plugin is imported.
     """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}

@@ -11,14 +11,14 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
 The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
 length is the frequency of the category, in the order in which the categories first appear. A row is a uniform draw from
 the interval of its category, and a sampled number gives the category of its interval. The effect of a condition and the
-dependence of a category are therefore one-dimensional, however many categories there are. This is the main limitation
-of the model. Codes of categorical features are uniform, and so is their fitted distribution; conditions have the
-configured one.
+dependence of a category are therefore one-dimensional, even with many categories. This is the main limitation of the
+model. Codes of categorical features are uniform, and so is their fitted distribution; conditions have the configured
+one.
 
-The package fits the model. Sampling is implemented here, by the formulas above. The package's `sample_from_conditions`
-processes one condition and one column at a time, which takes 2 seconds for each condition with 1,000 columns; here, all
-rows together take less than one second. The package also draws one random number for each condition; here, each row has
-its own random number.
+The package fits the model. This module implements sampling itself, by the formulas above. The package's
+`sample_from_conditions` processes one condition and one column at a time, which takes 2 seconds for each condition with
+1,000 columns; here, all rows together take less than one second. The package also draws one random number for each
+condition; here, each row has its own random number.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Moments(Metric):
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
     - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is defined for constant synthetic features, too
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
-    - ``within-variance-ratio``: the same for the pooled variance within conditions: squared residuals from each
+    - ``within-variance-ratio``: the same ratio for the pooled variance within conditions: squared residuals from each
       condition's mean, divided by the number of rows minus the number of conditions; a row that is the only one of its
       condition is excluded
     """

@@ -6,9 +6,9 @@ of condition k whose column has none of the values 1 to r - 1 has value r where
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
-The first score decides between all values beyond `MAX_SCORES`, by several thresholds. Frequencies in each condition
-are those of the training rows, as far as the scores of one column are independent. Rare values are decided first
-because most rows then reach every decision.
+If a column has more than `MAX_SCORES` decisions, the first score decides between all remaining values, by several
+thresholds. Frequencies in each condition are those of the training rows, as far as the scores of one column are
+independent. Rare values are decided first because most rows then reach every decision.
 
 The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. A training row does
 not show its scores, only intervals in which they lie; a decision that the row does not reach and a numeric gap are

@@ -2,8 +2,8 @@
 
 CTGAN trains by sampling (Xu et al. 2019, section 4.3): it draws one of the discrete columns, each equally often, then a
 value of that column by the logarithm of its frequency, and then a real row with that value. The first discrete column
-is the condition (all condition columns combined), the others are the categorical features. The values of all columns
-are numbered consecutively, in the order of the columns.
+is the condition (all condition columns combined); the other discrete columns are the categorical features. The values
+of all columns are numbered consecutively, in the order of the columns.
 """
 
 from __future__ import annotations

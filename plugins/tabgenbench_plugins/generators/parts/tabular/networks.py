@@ -1,7 +1,7 @@
 """The networks of CTGAN and TVAE.
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.4 and 4.5, in the form of the package
-`ctgan`. Noise and dropout masks are arguments: random numbers are drawn here only for initial weights.
+`ctgan`. Noise and dropout masks are arguments: this module draws random numbers only for initial weights.
 
     N rows   D width of an encoded row   K values of the condition   Z latent   H hidden
     P packs of rows that the critic judges together

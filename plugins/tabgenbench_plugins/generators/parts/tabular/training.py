@@ -127,7 +127,7 @@ class AdversarialTraining:
 
         Args:
             values_N: the requested values of the generated rows.
-            real_values_N: the same values in another order.
+            real_values_N: the values of ``values_N`` in another order.
             real_rows_N: positions of real rows with those values.
         """
         n, n_packs, width = self.batch, self.batch // self.critic.pac, self.generated.blocks.width
