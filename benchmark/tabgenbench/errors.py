@@ -1,7 +1,7 @@
 """Every error that TabGenBench raises for its users.
 
-A message states the problem (where, the value found, the value expected), then the fix. The command line prints it
-without a traceback and exits with status 2.
+A message states the problem (where, the value found, the value expected), then the fix. The command line prints the
+message without a traceback and exits with status 2.
 
     TabGenBenchError
     ├── DataError          a table, file or card that cannot be used

@@ -65,7 +65,8 @@ class RNAseqDB(DatasetSource):
     """RNAseqDB, normalised FPKM: one row per sample, one feature per gene that all present files contain.
 
     Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
-    barcodes. A folder with a subset of the files also works; the note states their number. Other files are ignored.
+    barcodes. A folder with a subset of the files also works; the note states the number of files. Other files are
+    ignored.
 
     With two-level status, source and status are confounded (only ``tcga-t`` is cancer): a batch correction would also
     remove biological differences.

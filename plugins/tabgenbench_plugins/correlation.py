@@ -1,6 +1,6 @@
 """Agreement of the feature-feature correlations of two tables, with or without computing the correlation matrices.
 
-Metrics use it, and `wgan-gp` uses it for early stopping; code for metrics only is in `metrics.parts`.
+Metrics use this module, and `wgan-gp` uses it for early stopping; code for metrics only is in `metrics.parts`.
 
 Letters: ``n`` rows, ``p`` features, ``R`` the (p, p) correlation matrix, ``Z`` the (n, p) unit columns (centred, of
 length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so its correlations are 0.

@@ -63,7 +63,8 @@ def export(plugins: Plugins, /, cell: str | None, out: Path, overwrite: bool, **
     prints. -g and -d select a cell by its generator and dataset.
 
     Without --rows, a stored draw is written: one synthetic row for the conditions of each test row. With --rows, new
-    rows are sampled from the kept model. A generator without one is trained again, with the same seed and options.
+    rows are sampled from the kept model. A generator without a kept model is trained again, with the same seed and
+    options.
 
     \b
     Examples:

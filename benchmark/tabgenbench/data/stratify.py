@@ -32,7 +32,8 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Hold out a share of the rows such that every stratum has a row on both sides.
 
-    Strata where that is impossible, such as those of one unit, are pooled into one stratum without this requirement.
+    Strata where this is impossible, such as a stratum with a single unit, are merged into one pooled stratum without
+    this requirement.
 
     Args:
         strata: codes, shape (n_rows,).

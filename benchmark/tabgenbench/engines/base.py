@@ -159,7 +159,7 @@ class EngineOptions:
         memory: limit of a task's memory in bytes, or None.
         slots_per_gpu: number of tasks that share a GPU.
         address: address of the cluster in the engine's own notation, or None.
-        probe: an unused path in the store. An engine can write to it to check that other machines see the store.
+        probe: an unused path in the store. An engine can write to this path to check that other machines see the store.
         preloads: modules that task processes start with, by name; `Task.preload` selects an entry.
     """
 

@@ -31,11 +31,13 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 
 class ForkServer:
-    """One fork server. `multiprocessing` has only one per process, and therefore only one set of preloaded modules.
+    """One fork server.
+
+    `multiprocessing` has only one fork server per process, and therefore only one set of preloaded modules.
 
     Args:
         modules: modules that the server imports before it forks.
-        threads: number of threads for the environment variables of numerical libraries.
+        threads: number of threads that environment variables set for numerical libraries.
     """
 
     def __init__(self, modules: tuple[str, ...], threads: int) -> None:
@@ -84,7 +86,7 @@ _preparation_data = spawn.get_preparation_data
 
 
 def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
-    """Return the server of this process with these modules.
+    """Return the server of this process that has imported these modules.
 
     The first call determines the number of threads of the server.
     """

@@ -33,7 +33,10 @@ KILL_SECONDS = 3.0  # a process that survives SIGKILL this long hangs in the ker
 
 
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
-    """Kill all descendants of a process, but not the process itself. Repeat until none is left or the time is over."""
+    """Kill all descendants of a process, but not the process itself.
+
+    Repeat until no descendant is left or the time is over.
+    """
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)

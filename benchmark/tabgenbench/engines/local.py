@@ -41,7 +41,7 @@ class Supervisor:
     Many threads may share one object. Each fork server is started once; the first request fixes its number of threads.
 
     Args:
-        threads: number of threads for the environment variables of numerical libraries.
+        threads: number of threads that environment variables set for numerical libraries.
         preloads: modules to import before a task starts, by name; tasks that name none use the last entry.
         overlap: whether the next task may start while the process of a small finished task is still ending.
     """

@@ -188,8 +188,8 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray's worker process itself notices that only if orphans become
-            children of process 1, which is not the case under Slurm, systemd or in a container.
+        InterruptedError: Ray on this node has ended. Ray's worker process itself notices the end of Ray only if orphans
+            become children of process 1, which is not the case under Slurm, systemd or in a container.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):

@@ -161,8 +161,8 @@ class Generator(ABC):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the peak memory of a fit, or None if it is unknown.
 
-        In bytes of main memory when training on a CPU, without the memory of libraries. The arguments are those of
-        `supports`.
+        The estimate is in bytes of main memory when training on a CPU, without the memory of libraries. The arguments
+        are those of `supports`.
         """
         return None
 

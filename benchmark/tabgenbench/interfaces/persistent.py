@@ -1,6 +1,6 @@
 """Generators that can be saved and loaded, so that rows are sampled later without training again.
 
-A saved model is a folder of arrays (safetensors) and JSON. Nothing in it is code, so nothing is unpickled.
+A saved model is a folder of arrays (safetensors) and JSON. A saved model contains no code, so nothing is unpickled.
 """
 
 from __future__ import annotations

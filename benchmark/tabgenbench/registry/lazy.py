@@ -80,7 +80,7 @@ def target_of(kind: type) -> Target:
     imported by another process: its code is pickled, together with the objects of its session that it uses.
 
     Raises:
-        PluginError: such a class refers to something that cannot be pickled.
+        PluginError: the class must be pickled, but refers to something that cannot be pickled.
     """
     from tabgenbench.registry.keys import is_of_session  # imports NumPy, which `list` does without
 

@@ -104,7 +104,7 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first of these labels that exists; a name without options may match one label."""
+    """Return the records with the first of these labels that exists; a name without options matches its only label."""
     labels = sorted(set(map(label, records)))
     if not wanted:
         if len(labels) > 1:

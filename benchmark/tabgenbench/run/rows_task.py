@@ -70,8 +70,9 @@ def ask_conditions(
 ) -> pd.DataFrame:
     """Return conditions in the proportions of the training rows, shape (n_rows, n_conditions).
 
-    Conditions are those of training rows in random order, each used n_rows // n times or once more. With given values,
-    only training rows that have these values are used; if there are none, the other columns come from any training row.
+    Conditions are those of training rows in random order, each of which is used n_rows // n times or once more. With
+    given values, only training rows that have these values are used; if there are none, the other columns come from any
+    training row.
 
     Args:
         train: conditions of the training rows.

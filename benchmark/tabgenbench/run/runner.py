@@ -34,7 +34,7 @@ OFFER_SECONDS = 0.02  # between two checks for cells while generators are being 
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
-    """Do the work of a run; ``make_engine`` is called only if there is any.
+    """Do the work of a run; ``make_engine`` is called only if there is work to do.
 
     Observers are called in this thread. An interrupt ends every process and leaves the store clean.
 

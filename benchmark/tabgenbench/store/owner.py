@@ -52,7 +52,7 @@ class Owner(BaseModel):
 
     @property
     def stem(self) -> str:
-        """The prefix of the names of its temporary files."""
+        """The prefix of the names of this owner's temporary files."""
         return f"{self.host}-{self.namespace}-{self.pid}-{self.started}"
 
     def new_name(self) -> str:

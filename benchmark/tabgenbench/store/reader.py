@@ -83,7 +83,7 @@ def _says_version(record: CellRecord | ScoreRecord) -> bool:
 
 
 def _content(path: str) -> bytes:
-    """Return the bytes of a file, without `pathlib`, which would be slower than reading itself for 50,000 files."""
+    """Return the bytes of a file; `pathlib` is avoided, because its paths take longer than reading small files."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = []
@@ -98,7 +98,7 @@ def _cut(content: bytes, name: bytes, brackets: bytes) -> tuple[bytes, bytes]:
     """Cut one member out of a record that is formatted as the store writes it: one space per level, one line per value.
 
     Returns:
-        The remaining content, and the value of the member; for another format, the whole content and no bytes.
+        The remaining content, and the value of the member; if the format differs, the whole content and an empty value.
     """
     head = b'\n "' + name + b'": '
     start = content.find(head + brackets[:1] + b"\n")

@@ -231,7 +231,7 @@ class Store(StoreFolder):
         """Return the record in a file, or None if there is no file; a file with other content is quarantined.
 
         Raises:
-            StoreError: this program does not read its schema version, or this user may not read the file.
+            StoreError: this program does not read the record's schema version, or this user may not read the file.
         """
         try:
             content = path.read_bytes()

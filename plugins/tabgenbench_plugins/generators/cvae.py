@@ -3,9 +3,9 @@
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
 size, batch norm and loss MSE + KL. Our choices where the paper is silent: Linear - batch norm - ReLU in each hidden
-layer and linear heads; prior N(0, I); the loss below. The sum of the loss over features is the Gaussian likelihood of
-variance 1. A mean over features would multiply the weight of the KL term by half the number of features, and the latent
-collapses.
+layer and linear heads; prior N(0, I); the loss below. The squared error is summed over features, as in a Gaussian
+log-likelihood with variance 1. A mean over features would multiply the weight of the KL term by half the number of
+features, and the latent collapses.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐

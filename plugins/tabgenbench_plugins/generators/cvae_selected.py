@@ -157,7 +157,7 @@ class CVAESelected(Generator):
         context: FitContext,
         on_report: Callable[[Progress], None],
     ) -> tuple[CVAE, float, str]:
-        """Return the trained model, the loss that judges it (infinite if training diverged), and its note."""
+        """Return the trained model, the loss by which it is compared (infinite if training diverged), and a note."""
         cvae, child = self._cvae(trial, epochs), _child(context, on_report)
         try:
             cvae.fit(*tables, child)

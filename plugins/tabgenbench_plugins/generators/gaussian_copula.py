@@ -140,7 +140,7 @@ class GaussianCopula(Generator):
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw normal scores given those of each row's condition, and transform them into values."""
+        """Draw the features' normal scores given those of each row's condition, and transform them into values."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)

@@ -17,8 +17,8 @@ class RealResample(Generator):
 
     Its scores are those that real rows reach when they are compared with other real rows. The rows are copies, which
     only membership and nearest-record scores reveal; categories and gaps are those of the row. If a condition has fewer
-    training rows than requested, they are repeated. A condition without training rows uses those of the nearest known
-    condition.
+    training rows than requested, its rows are repeated. A condition without training rows uses those of the nearest
+    known condition.
     """
 
     name = "real-resample"

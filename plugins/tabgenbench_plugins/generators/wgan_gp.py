@@ -12,10 +12,11 @@ epochs are trained, and early stopping uses only validation rows.
     critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
     generator:  -mean f(fake)
 
-In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator's output for them is
-logits; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot codes. A
-sampled category is the largest of logits plus Gumbel noise, a draw from their softmax. The loss is unchanged. Numeric
-cells at gaps have the training median, which the generator has to learn beside the category that shows the gap.
+In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits for
+these codes; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
+codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. The loss is
+unchanged. Numeric cells at gaps have the training median, which the generator has to learn beside the category that
+shows the gap.
 
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """

@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows; draws do not form the matrix.
+"""Ledoit-Wolf covariance of many features from few rows; sampling does not compute the matrix.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.
@@ -39,8 +39,8 @@ class ShrunkCovariance:
 
         Args:
             residuals_NF: rows minus their mean, or minus the mean of their condition.
-            degrees_of_freedom: N minus the number of subtracted means. The empirical covariance is divided by it
-                instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known mean).
+            degrees_of_freedom: N minus the number of subtracted means. The empirical covariance is divided by this
+                number instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known mean).
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))

@@ -7,8 +7,8 @@ of condition k whose column has none of the values 1 to r - 1 has value r where
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
 If a column has more than `MAX_SCORES` decisions, the first score decides between all remaining values, by several
-thresholds. Frequencies in each condition are those of the training rows, as far as the scores of one column are
-independent. Rare values are decided first because most rows then reach every decision.
+thresholds. Frequencies in each condition are those of the training rows, if the scores of one column are independent.
+Rare values are decided first because most rows then reach every decision.
 
 The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. A training row does
 not show its scores, only intervals in which they lie; a decision that the row does not reach and a numeric gap are
@@ -18,7 +18,7 @@ distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
 
-and repeat. For two columns of two values this estimates their tetrachoric correlation.
+and repeat. For two binary columns, this procedure estimates their tetrachoric correlation.
 
     N rows   M rows drawn   F numeric features   L latent scores   P = F + L   K conditions   V values of a column
 """

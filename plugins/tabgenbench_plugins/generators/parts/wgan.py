@@ -1,4 +1,4 @@
-"""The two networks of a conditional WGAN-GP, with their gradients written out.
+"""The two networks of a conditional WGAN-GP, with explicit formulas for their gradients.
 
 The critic is piecewise linear. The gradient of the critic w.r.t. its input is a product of weight matrices and masks of
 the active units, and the gradient of the penalty w.r.t. the weights needs one more pass of such products. A critic step
@@ -206,7 +206,7 @@ class ConditionalMLP:
 
 
 class RMSprop:
-    """RMSprop with Keras's constants, rho 0.9 and epsilon 1e-7, added to the root as Keras did until version 3.
+    """RMSprop with Keras's rho 0.9 and epsilon 1e-7, which is added after the root, as in Keras before version 3.
 
     Equal to ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but on one vector and without allocations.
 

@@ -305,8 +305,8 @@ def _points(axis: Axes, picture: RowsPicture, panel: _Panel, *, size: float) -> 
 def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) -> None:
     """Write each group's name at its densest part, large groups first, or at a free position nearby.
 
-    The name of a small group is above the group, so that it does not cover it. A line connects a distant name with
-    its group. A name without a free position appears only in the legend.
+    The name of a small group is above the group, so that the name does not cover the points. A line connects a distant
+    name with its group. A name without a free position appears only in the legend.
 
     Args:
         axis: axes of the panel.

@@ -78,9 +78,9 @@ class TabularGenerator(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes for ten modes in every feature and 32 values of each condition and categorical feature.
 
-        These numbers are assumed, because the schema does not contain them. Before training, the same formula with the
-        fitted number of modes and the numbers of values decides whether memory suffices. The libraries, about 0.4 GB,
-        are not included.
+        The numbers of modes and values are assumed, because the schema does not contain them. Before training, the same
+        formula with the fitted number of modes and the numbers of values decides whether memory suffices. The
+        libraries, about 0.4 GB, are not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes

@@ -7,8 +7,8 @@ the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. This is a
-view (N, s, n) of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one
+Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. Such a group
+is a view (N, s, n) of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one
 operation for each block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size

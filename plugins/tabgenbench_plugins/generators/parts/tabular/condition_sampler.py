@@ -1,4 +1,4 @@
-"""Values of discrete columns that CTGAN draws in training, and real rows with them.
+"""Values of discrete columns that CTGAN draws in training, and real rows with these values.
 
 CTGAN trains by sampling (Xu et al. 2019, section 4.3): it draws one of the discrete columns, each equally often, then a
 value of that column by the logarithm of its frequency, and then a real row with that value. The first discrete column

@@ -11,7 +11,7 @@ __all__ = ["device_bytes", "n_parameters", "require_memory"]
 
 
 def device_bytes(device: str) -> int:
-    """Return the memory of a device in bytes; for the CPU that of the machine or the limit of its container."""
+    """Return the memory of a device in bytes; for the CPU, the memory of the machine or of its container."""
     if device == "cpu":
         return machine_memory()
     import torch

@@ -112,7 +112,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed its draws on a GPU, which the package does not."""
+        """Run the package's transform in this process, and seed its draws on a GPU, which the package does not seed."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":
