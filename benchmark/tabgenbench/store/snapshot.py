@@ -1,6 +1,6 @@
 """Snapshot of a cell in a store: its record and the scores of the requested metrics.
 
-Planning a run, `status`, the list of problems and boards all read cells this way.
+The plan of a run, `status`, the list of problems and boards all read cells through such snapshots.
 """
 
 from __future__ import annotations
