@@ -47,7 +47,7 @@ class WDBC(DatasetSource):
         The file is read directly, because importing `sklearn.datasets` takes most of a second.
 
         Raises:
-            DataError: the installed scikit-learn has no such file.
+            DataError: the installed scikit-learn does not contain the file of the table.
         """
         spec = find_spec("sklearn")
         path = Path(*(spec.submodule_search_locations or [""])[:1] if spec else "", "datasets/data/breast_cancer.csv")

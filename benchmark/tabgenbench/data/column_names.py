@@ -43,7 +43,7 @@ def is_number(text: str) -> bool:
 
 
 def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str) -> tuple[str, ...]:
-    """Return the column that `match_column` finds for each name, without repetitions."""
+    """Return the columns that `match_column` finds for the given names, without repetitions."""
     return tuple(dict.fromkeys(match_column(name, columns, where=where) for name in asked))
 
 

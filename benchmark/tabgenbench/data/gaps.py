@@ -22,7 +22,7 @@ def medians_at_gaps(train: Table) -> dict[str, float]:
 
 
 def fill_gaps(table: Table, medians: Mapping[str, float]) -> Table:
-    """Return a table with these values at its gaps; the table itself if it has no gap."""
+    """Return a table with the given values at its gaps; the table itself if it has no gap."""
     if not table.schema.numeric_gaps():
         return table
     values = np.array(table.dense())

@@ -213,7 +213,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start slow preparations for tasks with this preload, without waiting for them."""
+        """Start slow preparations for tasks with the given preload, without waiting for them."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

@@ -68,7 +68,7 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the 
 class CVAE(Generator):
     """Trains `ConditionalVAE` and decodes draws from the prior.
 
-    A row is the decoder's mean. The spread of such rows within a condition is too small unless ``output_noise`` adds
+    A row is the decoder's mean. The spread of sampled rows within a condition is too small unless ``output_noise`` adds
     the residual noise. All conditions share the network, so rare conditions need no rule. The model itself samples new
     combinations of known values. A value that no training row has is replaced by the nearest known condition.
     Categories are drawn from the softmax of their logits.

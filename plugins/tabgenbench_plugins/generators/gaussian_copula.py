@@ -11,9 +11,9 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
 The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
 length is the frequency of the category, in the order in which the categories first appear. A row is a uniform draw from
 the interval of its category, and a sampled number gives the category of its interval. The effect of a condition and the
-dependence of a category are therefore one-dimensional, even with many categories. This is the main limitation of the
-model. Codes of categorical features are uniform, and so is their fitted distribution; conditions have the configured
-one.
+dependence of a category are therefore one-dimensional, even with many categories. This restriction to one dimension is
+the main limitation of the model. Codes of categorical features are uniform, and so is their fitted distribution;
+conditions have the configured one.
 
 The package fits the model. This module implements sampling itself, by the formulas above. The package's
 `sample_from_conditions` processes one condition and one column at a time, which takes 2 seconds for each condition with

@@ -12,8 +12,8 @@ epochs are trained, and early stopping uses only validation rows.
     critic:     mean f(fake) - mean f(real) + penalty · mean (‖∇_x f(mid)‖ - 1)²,  mid between a real and a fake row
     generator:  -mean f(fake)
 
-In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits for
-these codes; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
+In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits of the
+categories; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
 codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. The loss is
 unchanged. Numeric cells at gaps have the training median, which the generator has to learn beside the category that
 shows the gap.
@@ -64,8 +64,8 @@ class WGANGP(Generator):
 
     Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
     All conditions share the networks, so rare conditions need no rule. With ``patience`` the final weights are those
-    with the highest gamma between validation rows and samples for their conditions. With few validation rows this
-    selection is noisy. Gamma uses numeric features alone.
+    with the highest gamma between validation rows and samples for their conditions. With few validation rows, the
+    selection of weights is noisy. Gamma uses numeric features alone.
     """
 
     name = "wgan-gp"

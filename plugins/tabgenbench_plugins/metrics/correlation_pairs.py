@@ -34,8 +34,8 @@ class CorrelationPairs(Metric):
     - ``correlation-rmse``: root mean square of the difference between synthetic and real r
     - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
 
-    Gamma does not change if all synthetic correlations are scaled; these scores do. Constant features are treated as
-    in `gamma`. The artifact ``hexagons`` contains counts of pairs for a figure.
+    If all synthetic correlations are scaled, gamma does not change, but the scores of this metric do. Constant features
+    are treated as in `gamma`. The artifact ``hexagons`` contains counts of pairs for a figure.
     """
 
     name: ClassVar[str] = "correlation-pairs"

@@ -99,7 +99,7 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
     """Return the usable features over all real test rows and over all synthetic rows.
 
-    These are unit columns, or columns with missing values if the table has gaps.
+    The features are returned as unit columns, or as columns with missing values if the table has gaps.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.

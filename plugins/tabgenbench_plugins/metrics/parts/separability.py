@@ -1,8 +1,9 @@
 """Separability of tissues and statuses, and mixing of real and synthetic rows, in any space of coordinates.
 
 Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal samples cluster
-within a tissue, (3) real and synthetic rows do not separate. The scores here measure these criteria without rewarding
-collapse: classifiers are trained on real test rows and applied to synthetic rows, and rows without noise do not mix.
+within a tissue, (3) real and synthetic rows do not separate. The scores of this module measure the three criteria
+without rewarding collapse: classifiers are trained on real test rows and applied to synthetic rows, and rows without
+noise do not mix.
 """
 
 from __future__ import annotations
