@@ -117,7 +117,7 @@ class Estimate:
         if unknown:
             based += f"; unknown: {_names(unknown)}"
         if self.unknown_metrics:
-            based += f"; without the metrics {_names(self.unknown_metrics)}, which have no earlier record"
+            based += f"; metrics without earlier record: {_names(self.unknown_metrics)}"
         return f"{time} and {bytes_text(self.bytes)} of disk ({based})"
 
     def timed_line(self, label: str) -> str:
@@ -129,8 +129,10 @@ class Estimate:
         return f"{time} for {label} ({count_text(one.cells, 'cell')}), from {one.source}; the whole run: {run}"
 
     def _time(self, known: Sequence[GeneratorEstimate]) -> str:
-        sums = (sum(one.seconds or 0.0 for one in known), sum(one.low for one in known), sum(one.high for one in known))
-        return range_text(*(max(seconds / self.workers, self.longest) for seconds in sums))
+        total = sum(one.seconds or 0.0 for one in known)
+        share = max(total / self.workers, self.longest) / total if total else 1.0
+        low, high = sum(one.low for one in known), sum(one.high for one in known)
+        return range_text(total * share, low * share, high * share)
 
 
 def range_text(seconds: float, low: float, high: float) -> str:

@@ -17,10 +17,10 @@ import json
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from statistics import fmean, median
 
 from tabgenbench.interfaces.generator import Progress
@@ -215,22 +215,24 @@ class Estimator:
         return one.table_bytes * _values(new) / _values(old) + model + one.record_bytes
 
 
-def find_earlier(stores: Sequence[Store], cells: Iterable[Cell]) -> list[EarlierCell]:
-    """Read the earlier cells most like these cells: at most `PER_GENERATOR` for a generator with its options."""
+def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collection[str] = ()) -> list[EarlierCell]:
+    """Read the earlier cells most like new ones: at most `PER_GENERATOR` for a generator with its options.
+
+    Args:
+        store: where to look.
+        new: the new cells.
+        without: keys of cells to leave out.
+    """
     wanted: dict[Group, dict[tuple[str, int], CellIdentity]] = defaultdict(dict)
-    for cell in cells:
-        wanted[group_of(cell.identity)].setdefault(_place(cell.identity), cell.identity)
-    names = {name for name, _ in wanted}
-    found: list[EarlierCell] = []
-    for store in stores:
-        there: dict[Group, list[tuple[str, CellIdentity]]] = defaultdict(list)
-        for key, identity in find_identities(store, names):
-            group = group_of(identity)
-            if group in wanted:
-                there[group].append((key, identity))
-        for group, candidates in there.items():
-            found += read_earlier(store, _most_alike(candidates, list(wanted[group].values())))
-    return found
+    for one in new:
+        wanted[group_of(one)].setdefault(_place(one), one)
+    there: dict[Group, list[tuple[str, CellIdentity]]] = defaultdict(list)
+    for key, identity in find_identities(store, {name for name, _ in wanted}):
+        group = group_of(identity)
+        if group in wanted and key not in without:
+            there[group].append((key, identity))
+    keys = [_most_alike(candidates, list(wanted[group].values())) for group, candidates in there.items()]
+    return list(read_earlier(store, chain.from_iterable(keys)))
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:

@@ -98,10 +98,13 @@ class Run:
 
     def load_earlier(self) -> None:
         """Read the records that the estimates are based on; without writing, also where one is corrupt."""
-        roots = [self.store.root, *([self.estimate_from] if self.estimate_from else [])]
-        options = self.options
+        options, new = self.options, [cell.identity for cell in self.todo]
+        begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
+        earlier = find_earlier(Store(self.store.root), new, without=begun)
+        if self.estimate_from is not None:
+            earlier += find_earlier(Store(self.estimate_from), new)
         self.estimator = Estimator(
-            find_earlier([Store(root) for root in roots], self.todo),
+            earlier,
             device=options.device.partition(":")[0],
             threads=options.threads,
             model_bytes=options.model_bytes,
