@@ -88,6 +88,7 @@ def actual(store: Path) -> tuple[dict[str, float], float]:
 def read_many(folder: Path) -> float:
     """Return the seconds to read earlier cells, for all generators of a store of 10,000 cells with loss curves."""
     store = Store(folder)
+    store.prepare()
     curve: list[float | None] = [1 / (epoch + 1) for epoch in range(200)]
     identities = []
     for number in range(CELLS):

@@ -70,7 +70,7 @@ POSITIVE = click.IntRange(min=1)
     type=click.FloatRange(min=0, min_open=True),
     metavar="HOURS",
     help="Start only cells that should be finished after HOURS, in an order that is balanced over generators and "
-    "splits; the same command goes on.  [default: none]",
+    "splits; the same command continues.  [default: none]",
 )
 @click.option("--dry-run", is_flag=True, help="Print the plan, its time and its disk space, without running it.")
 @click.option(

@@ -95,6 +95,7 @@ class Estimator:
         self._by_group: dict[Group, list[EarlierCell]] = defaultdict(list)
         self._by_metric: dict[str, list[EarlierCell]] = defaultdict(list)
         self._metric_seconds: dict[tuple[str, str, int, int], float | None] = {}
+        self._estimates: dict[tuple[object, ...], CellEstimate] = {}
         self._first: dict[str, tuple[float, int]] = {}
         self._timing = threading.Lock()  # cells report in their own threads
         for one in earlier:
@@ -110,14 +111,22 @@ class Estimator:
         for label in one.metrics:
             self._by_metric[label].append(one)
             del self._by_metric[label][:-PER_METRIC]
-        self._metric_seconds = {}  # another thread may be reading the old one
+        self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
         """Whether there is an earlier cell of the generator with these options."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
-        """Return the estimate of a cell."""
+        """Return the estimate of a cell; cells that differ in their seed alone are estimated once."""
+        new, known = cell.identity, self._estimates
+        size = (new.dataset_fingerprint, new.n_train, new.n_test, new.n_features, new.draws)
+        alike = (new.generator, new.label, *size, need.fit, *need.metrics)
+        if alike not in known:
+            known[alike] = self._estimate(cell, need)
+        return known[alike]
+
+    def _estimate(self, cell: Cell, need: Need) -> CellEstimate:
         new, group = cell.identity, self._by_group.get(group_of(cell.identity), [])
         metrics = {label: self._metric(label, new) for label in need.metrics}
         unknown = tuple(label for label, seconds in metrics.items() if seconds is None)

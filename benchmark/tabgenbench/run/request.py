@@ -73,8 +73,10 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     store = Store(request.store)
     store.on_quarantine = lambda found: request.say(f"quarantined: {found}")
     store.check_writable()
-    if request.estimate_from is not None and not (request.estimate_from / "store.json").is_file():
-        raise StoreError(f"--estimate-from: {request.estimate_from} is not a store; name the store of an earlier run")
+    if request.estimate_from is not None:
+        if not (request.estimate_from / "store.json").is_file():
+            raise StoreError(f"--estimate-from: {request.estimate_from} is not a store; name that of an earlier run")
+        Store(request.estimate_from)  # refuses one of another version
     prepared: dict[str, Prepared] = {}
     for source, code, label in request.datasets:
         one = prepare_dataset(
@@ -174,7 +176,7 @@ def _budget_line(run: Run) -> str:
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)
     takes = "" if seconds is None else f", which takes about {rough_duration_text(seconds)}"
-    how = "raise --budget" if seconds is not None and seconds > budget else "repeat the command to go on"
+    how = "raise --budget" if seconds is not None and seconds > budget else "repeat the command to continue"
     return (
         f"not started: {count_text(len(run.not_started), 'cell')} beyond the budget of {rough_duration_text(budget)} "
         f"(--budget), next {cell.title}{takes}; {how}"

@@ -22,7 +22,7 @@ from tabgenbench.store.store import Store
 
 __all__ = ["EarlierCell", "find_identities", "read_earlier"]
 
-SCAN_SECONDS = 1.0  # names of cells are hashes, so what is found until then is a random sample
+SCAN_SECONDS = 0.5  # names of cells are hashes, so what is found until then is a random sample
 _HEAD = 4096  # bytes up to the generator's options, mostly
 _CARD = b'\n  "card": '
 

@@ -106,7 +106,7 @@ def test_a_dry_run_estimates_by_generator(tabgenbench: Call, earlier: Path, caps
     assert "unknown: own-scale), 1 cell at a time" in out
     assert not Path("store").exists()
     assert tabgenbench(*command, "--estimate-from", "nowhere") == 2
-    assert "--estimate-from: nowhere is not a store; name the store of an earlier run" in capsys.readouterr().err
+    assert "--estimate-from: nowhere is not a store; name that of an earlier run" in capsys.readouterr().err
 
 
 def test_a_run_times_the_first_epochs_of_a_new_generator(
