@@ -46,12 +46,15 @@ def test_the_number_of_cells_that_start_within_a_budget() -> None:
 
 @pytest.fixture
 def earlier(tabgenbench: Call, plugin_module: Path) -> Path:
-    """A store in which `honest` took 1,000 s a cell."""
+    """A store in which a cell of `honest` took 1,000 s, and one of `shuffled` 1 s."""
     assert tabgenbench(*RUN, "-g", "honest", "-g", "shuffled", "--splits", "1", "--store", "earlier") == 0
-    for path in Path("earlier/cells").glob("*/fit.json"):
+    for path in [*Path("earlier/cells").glob("*/fit.json"), *Path("earlier/cells").glob("*/runs/*.json")]:
         record = json.loads(path.read_text())
-        record["phases"]["fit"]["seconds"] = 1000.0 if record["cell"]["label"] == "honest" else 1.0
         record["environment"].pop("started")
+        if path.name == "fit.json":
+            fit = 1000.0 if record["cell"]["label"] == "honest" else 1.0
+            for name, seconds in (("prepare", 0.0), ("fit", fit), ("sample", 0.0)):
+                record["phases"][name]["seconds"] = seconds
         path.write_text(json.dumps(record, indent=1))
     return Path("earlier")
 
@@ -86,7 +89,7 @@ def test_a_budget_leaves_balanced_cells_that_the_same_command_finishes(
     assert scores("store") == scores("plain") != {}
 
 
-def test_a_budget_that_is_used_up_starts_nothing(tabgenbench: Call, earlier: Path) -> None:
+def test_a_budget_that_is_used_up_starts_nothing(tabgenbench: Call, plugin_module: Path) -> None:
     assert tabgenbench(*RUN, "-g", "honest", "--splits", "2", "--budget", "1e-9") == 1
     assert list(Store(Path("store")).cells()) == []
     assert tabgenbench(*RUN, "-g", "honest", "--splits", "2", "--budget", "1") == 0
