@@ -6,7 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-__all__ = ["bytes_text", "cell_title", "count_text", "duration_text", "end_cut", "number_text", "shortened", "spaced"]
+__all__ = [
+    "bytes_text",
+    "cell_title",
+    "count_text",
+    "duration_text",
+    "end_cut",
+    "number_text",
+    "rough_duration_text",
+    "shortened",
+    "spaced",
+]
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -33,6 +43,19 @@ def duration_text(seconds: float) -> str:
     if seconds < 999.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def rough_duration_text(seconds: float) -> str:
+    """Format an estimated time: fewer digits than `duration_text`, and minutes from 90 s on.
+
+    >>> [rough_duration_text(s) for s in (0.3, 7.4, 43, 137, 9000, 400000)]
+    ['1 s', '7 s', '45 s', '2 min', '2.5 h', '4.6 days']
+    """
+    if seconds < 90:
+        return f"{max(1, round(seconds)) if seconds < 20 else 5 * round(seconds / 5)} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
 
 
 def bytes_text(size: float) -> str:

@@ -1,12 +1,13 @@
-"""Records of cells for tests of the store."""
+"""Records and plans of cells for tests of the store and of runs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from tabgenbench.records import Card, CellIdentity, CellRecord
+from tabgenbench.run.plan import Cell, GeneratorChoice
 
-__all__ = ["cell_record"]
+__all__ = ["cell_record", "planned_cell"]
 
 
 def cell_record(key: str = "abc", **values: Any) -> CellRecord:
@@ -29,3 +30,19 @@ def cell_record(key: str = "abc", **values: Any) -> CellRecord:
         draws=1,
     )
     return CellRecord(**{"key": key, "cell": identity, "status": "ok", **values})
+
+
+def planned_cell(key: str = "new", **identity: Any) -> Cell:
+    """Return a cell of a plan; ``identity`` replaces fields of the identity of `cell_record`."""
+    found = cell_record(key).cell.model_copy(update=identity)
+    generator = GeneratorChoice(
+        name=found.generator,
+        distribution="tests",
+        label=found.label,
+        target="tests:Quiet",
+        config=found.config,
+        code="",
+        card=found.card,
+        is_control=found.is_control,
+    )
+    return Cell(key=key, identity=found, generator=generator, metric_keys={"gamma": "g"})

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import Gibibytes, data_dir_option, store_option
+from tabgenbench.commands.shared import PATH, Gibibytes, data_dir_option, store_option
 from tabgenbench.registry.data_dir import resolve_data_dir
 from tabgenbench.registry.manager import Plugins
 
 if TYPE_CHECKING:
     from tabgenbench.registry.suite import Suite
+    from tabgenbench.run.estimate import Estimate
     from tabgenbench.run.state import Run
 
 __all__ = ["run"]
@@ -64,7 +65,20 @@ POSITIVE = click.IntRange(min=1)
     help="Keep trained models in the store, for `export`.  [default: those of at most 64 MiB]",
 )
 @click.option("--retry-failed", is_flag=True, help="Retry cells and metrics that failed before.")
-@click.option("--dry-run", is_flag=True, help="Print the plan without running it.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="HOURS",
+    help="Start only cells that should be finished after HOURS, in an order that is balanced over generators and "
+    "splits; the same command continues.  [default: none]",
+)
+@click.option("--dry-run", is_flag=True, help="Print the plan, its time and its disk space, without running it.")
+@click.option(
+    "--estimate-from",
+    type=PATH,
+    metavar="STORE",
+    help="Store with earlier records for the estimate, beside those of --store.",
+)
 @click.pass_obj
 def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     """Train every generator of SUITE on shared splits and score the samples.
@@ -79,13 +93,15 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
     At the end, the headline of the board is printed. Exit status: 0 if every cell is ok or skipped with a reason,
-    1 if a cell is not ok, 2 for invalid input, 130 if interrupted; the same command then resumes.
+    1 if a cell is not ok or was left by the budget, 2 for invalid input, 130 if interrupted; the same command then
+    resumes.
     """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.run.choose_engine import choose_engine
 
     chosen = _suite(suite, plugins, options)
     engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
+    from tabgenbench.run.budget import Budget
     from tabgenbench.run.plan import open_dataset  # imports NumPy and pandas while the engine warms up
     from tabgenbench.run.request import RunRequest, ask_generators, carry_out, closing_lines, plan_run
 
@@ -96,6 +112,8 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
         engine=engine,
         store=options["store"],
         say=lambda line: click.echo(line, err=True),
+        budget=None if options["budget"] is None else Budget(options["budget"] * 3600),
+        estimate_from=options["estimate_from"],
     )
     planned = plan_run(request, plugins)
     if options["dry_run"]:
@@ -105,7 +123,7 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
     ended = carry_out(planned, plugins)
     for line in closing_lines(ended, plugins):
         click.echo(line, err=True)
-    if ended.problems:
+    if ended.problems or ended.not_started:
         sys.stdout.flush()
         raise click.exceptions.Exit(1)
 
@@ -145,3 +163,22 @@ def _print_plan(run: Run) -> None:
         + (f"{n_refused} refused, " if n_refused else "")
         + f"{plan.suite.draws} draws each; metrics: {', '.join(plan.metrics)}"
     )
+    if run.estimate is not None and run.estimate.generators:
+        _print_estimate(run, run.estimate)
+
+
+def _print_estimate(run: Run, estimate: Estimate) -> None:
+    from tabgenbench.commands.shared import print_rows
+    from tabgenbench.formatting import count_text, rough_duration_text
+    from tabgenbench.run.budget import balanced, count_fitting
+
+    click.echo()
+    header = ["generator", "cells", "a cell", "all cells", "disk", "estimated from"]
+    print_rows(header, [one.row for one in estimate.generators])
+    click.echo(f"estimate: {estimate.line}, {count_text(estimate.workers, 'cell')} at a time")
+    if run.budget is not None:
+        seconds = [run.seconds_of(cell) or 0.0 for cell in balanced(run.startable, run.seconds_of)]
+        starting = count_fitting(seconds, budget=run.budget.seconds, workers=estimate.workers)
+        without = "" if None not in [one.seconds for one in estimate.generators] else ", unknown times counted as 0"
+        budget, cells = rough_duration_text(run.budget.seconds), count_text(estimate.n_cells, "cell")
+        click.echo(f"budget: {starting} of {cells} start within {budget}{without}")

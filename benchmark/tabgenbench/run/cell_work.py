@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +95,8 @@ class CellWork:
                 preload=preload_for(cell.generator.target),
                 distributions=(cell.generator.distribution,),
             )
-            outcome = self._run(task, lambda message: self._show(cell, message))
+            started = time.monotonic()
+            outcome = self._run(task, lambda message: self._show(cell, message, time.monotonic() - started))
             record = self._cell_record(cell, _with_tables(outcome, folder / "synthetic", cell.identity.draws))
             if record.status == "ok":
                 model = folder / "synthetic" / MODEL_FOLDER
@@ -109,8 +111,11 @@ class CellWork:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _show(self, cell: Cell, message: Any) -> None:
+    def _show(self, cell: Cell, message: Any, seconds: float) -> None:
         if isinstance(message, Progress):
+            run = self.run
+            if run.estimate is not None and run.estimator.watch(cell, message, seconds):
+                run.timed.append(cell.identity.label)
             self.announce("cell_progress", {"cell": cell, "progress": message})
 
     def _run(self, task: Task, on_message: Callable[[Any], None]) -> Outcome:

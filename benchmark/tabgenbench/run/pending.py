@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tabgenbench.records import CellRecord
+from tabgenbench.run.estimator import Need
 from tabgenbench.run.preflight import was_refused
 from tabgenbench.store.snapshot import DONE, CellSnapshot
 from tabgenbench.store.store import Store
@@ -17,12 +18,15 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells that must be trained or scored; save the modification times of their records in the run."""
+    """Return the cells that must be trained or scored; save their needs and the times of their records in the run."""
     todo = []
     for cell in run.plan.cells:
         found = run.snapshot(cell)
-        if _needs_fit(run, cell, found, first=True) or _missing_metrics(run, cell, found, first=True):
+        fit = _needs_fit(run, cell, found, first=True)
+        metrics = list(cell.metric_keys) if fit else _missing_metrics(run, cell, found, first=True)
+        if fit or metrics:
             todo.append(cell)
+            run.needs[cell.key] = Need(fit, metrics)
             run.stamps[cell.key] = _stamp(run.store, cell)
     return todo
 

@@ -38,6 +38,7 @@ class ProgressDisplay:
     """Shows running cells with epoch, loss and time left. The display is a plugin that observes runs."""
 
     def __init__(self) -> None:
+        self._run: Run | None = None
         self._total = self._done = 0
         self._one_dataset = False
         self._bars: Any = None
@@ -51,7 +52,7 @@ class ProgressDisplay:
         """Start the display."""
         from tabgenbench.run.pending import count_failed  # this module is imported by every command
 
-        self._total, self._done = len(run.todo), 0
+        self._run, self._total, self._done = run, len(run.todo), 0
         self._one_dataset = len({cell.identity.dataset for cell in run.plan.cells}) == 1
         refused, failed = len(run.preflight.refusals), count_failed(run)
         ready = run.n_cells - self._total - refused - failed
@@ -60,6 +61,8 @@ class ProgressDisplay:
         before = f"{ready} done before, " + (f"{failed} failed before, " if failed else "")
         counts = f"{run.n_cells} cells, {before}{self._total} to do" + (f", {refused} refused" if refused else "")
         say(f"suite {run.plan.suite.name}: {counts}")
+        if run.estimate is not None:
+            say(f"estimate: {run.estimate.line}")
         if self._total and in_notebook():
             self._bar = _NotebookBar(self._total)
         elif self._total and sys.stderr.isatty():
@@ -78,7 +81,9 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
-        """Show epoch, losses and, in plain lines, the time left."""
+        """Show epoch, losses and, in plain lines, the time left; the estimate of a generator that is timed."""
+        while self._run is not None and self._run.timed:
+            self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
         shown = [f"{name} {value:.4g}" for name, value in progress.losses.items()]
         if self._bars is not None:
             task = self._tasks[cell.key]
@@ -104,22 +109,29 @@ class ProgressDisplay:
         outcome = duration_text(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
         title = cell_title(one.label, one.dataset, one.split, one.seed)
         line = f"[{self._done}/{self._total}] {title}: {outcome}"
+        if self._bar is None or record.status != "ok":
+            self._say(line)
         if self._bars is not None:
-            self._bars.console.print(line, markup=False, highlight=False)
             self._bars.remove_task(self._tasks.pop(record.key))
             self._bars.advance(self._tasks["all"])
-        elif self._bar is None or record.status != "ok":
-            say(line)
         if self._bar is not None:
             self._bar.show(self._done, "", at_once=True)
 
     @hookimpl
     def run_finished(self, run: Run) -> None:
         """Stop the display."""
+        self._run = None
         if self._bars is not None:
             self._bars.stop()
             self._bars = None
         self._bar = None
+
+    def _say(self, line: str) -> None:
+        """Print a line, above the bars if there are any."""
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False, highlight=False)
+        else:
+            say(line)
 
 
 class _NotebookBar:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tabgenbench.errors import ConfigError
+from tabgenbench.errors import ConfigError, StoreError
+from tabgenbench.formatting import count_text, rough_duration_text
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Suite
+from tabgenbench.run.budget import Budget
 from tabgenbench.run.choose_engine import EngineChoice
 from tabgenbench.run.pending import find_work
 from tabgenbench.run.plan import OpenedDataset, make_plan, resolve
@@ -33,6 +35,8 @@ class RunRequest:
         say: called with lines of text about slow steps and quarantined files.
         command: command that repeats the request; by default the command line of this process.
         is_quiet: whether observers must not print, because the caller shows the result.
+        budget: seconds in which cells may start, or None.
+        estimate_from: another store with records for the estimate, or None.
     """
 
     suite: Suite
@@ -42,6 +46,8 @@ class RunRequest:
     say: Callable[[str], None]
     command: str | None = None
     is_quiet: bool = False
+    budget: Budget | None = None
+    estimate_from: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +66,17 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         ConfigError: a name or an option is unknown or invalid, or two datasets have the same name or table.
         DataError: a table cannot be loaded or is invalid.
         PluginError: a class cannot be used.
-        StoreError: the store cannot be read or written.
+        StoreError: the store cannot be read or written, or ``estimate_from`` is not a store.
     """
     suite, engine = request.suite, request.engine
     resolved = resolve(suite, plugins)
     store = Store(request.store)
     store.on_quarantine = lambda found: request.say(f"quarantined: {found}")
     store.check_writable()
+    if request.estimate_from is not None:
+        if not (request.estimate_from / "store.json").is_file():
+            raise StoreError(f"--estimate-from: {request.estimate_from} is not a store; name that of an earlier run")
+        Store(request.estimate_from)  # refuses one of another version
     prepared: dict[str, Prepared] = {}
     for source, code, label in request.datasets:
         one = prepare_dataset(
@@ -80,7 +90,15 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         prepared[label] = one
     datasets = tuple(prepared.values())
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
-    run = Run(plan=plan, store=store, options=engine.run_options, command=request.command, is_quiet=request.is_quiet)
+    run = Run(
+        plan=plan,
+        store=store,
+        options=engine.run_options,
+        command=request.command,
+        is_quiet=request.is_quiet,
+        budget=request.budget,
+        estimate_from=request.estimate_from,
+    )
     return PlannedRun(run=run, engine=engine, datasets=datasets)
 
 
@@ -96,7 +114,7 @@ def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
 
 
 def ask_generators(planned: PlannedRun) -> None:
-    """Find pending cells and run the preflight checks, without writing. `carry_out` repeats both."""
+    """Find pending cells, run the preflight checks and estimate, without writing. `carry_out` repeats all three."""
     run = planned.run
     run.todo = find_work(run)
     if run.todo:
@@ -105,6 +123,8 @@ def ask_generators(planned: PlannedRun) -> None:
             run.preflight = preflight(run, engine)
         finally:
             engine.close()
+        run.load_earlier()
+        run.estimate = run.make_estimate()
 
 
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
@@ -138,12 +158,29 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
         for problem in run.problems
         if with_cells or problem.metric is not None
     ]
+    if run.not_started:
+        lines.append(_budget_line(run))
     lines += [f"disabled: plugin {plugin.plugin}: {plugin.reason}" for plugin in plugins.disabled]
     skipped = {problem.cell for problem in run.skipped if problem.metric is None}
     bad = {problem.cell for problem in run.problems}
-    counts = f"{run.n_cells - len(skipped | bad)} of {run.n_cells} cells ok"
+    waiting = {cell.title for cell in run.not_started} - bad
+    counts = f"{run.n_cells - len(skipped | bad | waiting)} of {run.n_cells} cells ok"
     counts += (f", {len(skipped)} skipped" if skipped else "") + (f", {len(bad)} not ok" if bad else "")
+    counts += f", {len(waiting)} not started" if waiting else ""
     return [*lines, f"{counts}; store: {run.store.root}"]
+
+
+def _budget_line(run: Run) -> str:
+    """Say how many cells the budget left, and how to go on."""
+    assert run.budget is not None  # else every cell starts
+    cell, budget = run.not_started[0], run.budget.seconds
+    seconds = run.seconds_of(cell)
+    takes = "" if seconds is None else f", which takes about {rough_duration_text(seconds)}"
+    how = "raise --budget" if seconds is not None and seconds > budget else "repeat the command to continue"
+    return (
+        f"not started: {count_text(len(run.not_started), 'cell')} beyond the budget of {rough_duration_text(budget)} "
+        f"(--budget), next {cell.title}{takes}; {how}"
+    )
 
 
 def _same_skips(run: Run) -> dict[tuple[str | None, str], list[str]]:

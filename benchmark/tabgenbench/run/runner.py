@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from tabgenbench.engines.environment import describe_environment
 from tabgenbench.engines.scratch import new_scratch
 from tabgenbench.records import Problem
 from tabgenbench.registry.manager import Plugins
+from tabgenbench.run.cell_queue import CellQueue
 from tabgenbench.run.cell_work import CellWork, Stopped
 from tabgenbench.run.pending import find_work, is_unchanged, needs_fit
 from tabgenbench.run.plan import Cell
@@ -29,8 +29,6 @@ __all__ = ["execute", "preflight"]
 PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
 GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still respect the claims
-WAIT_SECONDS = 0.5  # between two checks of cells that another runner has claimed
-OFFER_SECONDS = 0.02  # between two checks for cells while generators are being asked
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
@@ -122,13 +120,14 @@ def _write_refusals(run: Run, cells: list[Cell]) -> None:
 def _collect_problems(run: Run) -> None:
     run.problems.clear()
     run.skipped.clear()
+    left = {cell.key for cell in run.not_started}
     for cell in run.plan.cells:
         kept = run.not_kept.get(cell.key)
         found = run.snapshot(cell) if kept is None else CellSnapshot(kept)
         not_ok = found.not_ok(cell.title)
         if found.record is None and cell.key in run.preflight.refusals:  # another runner is working on it
             not_ok = [Problem(cell.title, None, "skipped", run.preflight.refusals[cell.key].reason)]
-        elif found.record is None:
+        elif found.record is None and cell.key not in left:
             not_ok = [Problem(cell.title, None, "failed", "has no record yet")]
         for problem in not_ok:
             (run.skipped if problem.status == "skipped" else run.problems).append(problem)
@@ -137,9 +136,8 @@ def _collect_problems(run: Run) -> None:
 class CellLoop:
     """Asks the generators of a run, and trains and scores its cells; observers are called in the caller's thread.
 
-    There is one thread per worker. Cells start as soon as their own generator has answered, while others are still
-    being asked. An engine that runs tasks in the calling thread gets its cells in the thread that calls `work`, so that
-    an interrupt reaches them.
+    There is one thread per worker. An engine that runs tasks in the calling thread gets its cells in the thread that
+    calls `work`, so that an interrupt reaches them.
     """
 
     def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:
@@ -147,9 +145,9 @@ class CellLoop:
         self.events: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self.stopping = threading.Event()
         self.claims = Claims(run.store)
-        self.waiting: deque[Cell] = deque()
-        self.all_offered = False
-        self.choosing = threading.Lock()
+        if run.budget is not None:
+            run.load_earlier()  # the order of the cells depends on their estimates
+        self.queue = CellQueue(run, self.claims, self.stopping)
         self.announce = self._notify if engine.in_caller else self._queue
         self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
@@ -166,6 +164,7 @@ class CellLoop:
             while not all(future.done() for future in futures) and not _first_failure([heart, *futures]):
                 self._tell(wait=0.2)
             self._tell(wait=0.0)
+            self.run.not_started = self.queue.waiting
             if failure := _first_failure([heart, *futures]):  # cells in other threads are stopped, not awaited
                 raise failure
         finally:
@@ -177,16 +176,14 @@ class CellLoop:
     def _ask_generators(self) -> None:
         """Make each cell that is not refused available to workers, and announce the run to observers."""
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
-        self._offer(trained)
-        self.run.preflight = preflight(self.run, self.engine, self._offer)
+        self.queue.offer(trained)
+        self.run.preflight = preflight(self.run, self.engine, self.queue.offer)
         self.run.todo = _keep_refusals(self.run)
-        with self.choosing:
-            self.all_offered = True
+        self.queue.end_offers()
+        if self.run.budget is None:  # else they were read before the first cell
+            self.run.load_earlier()
+        self.run.estimate = self.run.make_estimate() if self.run.todo else None
         self.plugins.notify("run_started", run=self.run)
-
-    def _offer(self, cells: Sequence[Cell]) -> None:
-        with self.choosing:
-            self.waiting.extend(cells)
 
     def _queue(self, hook: str, arguments: dict[str, Any]) -> None:
         self.events.put((hook, arguments))
@@ -203,6 +200,8 @@ class CellLoop:
     def _notify(self, hook: str, arguments: dict[str, Any]) -> None:
         if hook == "cell_finished":
             self.run.finished += 1
+            if self.run.budget is not None:
+                self.run.learn(arguments["record"])
         self.plugins.notify(hook, **arguments)
 
     def _refresh_claims(self) -> None:
@@ -216,7 +215,7 @@ class CellLoop:
                     raise
 
     def _do_cells(self) -> None:
-        while (cell := self._next_cell()) is not None:
+        while (cell := self.queue.next()) is not None:
             self.announce("cell_started", {"cell": cell})
             try:
                 record = self.cell_work.do(cell)
@@ -225,20 +224,6 @@ class CellLoop:
             finally:
                 self.claims.release(cell.key)
             self.announce("cell_finished", {"record": record})
-
-    def _next_cell(self) -> Cell | None:
-        """Return a cell, claimed for this runner, or None; waits while other runners have all remaining cells."""
-        while not self.stopping.is_set():
-            with self.choosing:
-                if not self.waiting and self.all_offered:
-                    return None
-                for cell in self.waiting:
-                    if self.claims.acquire(cell.key):
-                        self.waiting.remove(cell)
-                        return cell
-                pause = WAIT_SECONDS if self.all_offered else OFFER_SECONDS
-            self.stopping.wait(pause)
-        return None
 
 
 def _first_failure(futures: Iterable[Future[None]]) -> BaseException | None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabgenbench.records import CellRecord, Problem
+from tabgenbench.run.budget import Budget
+from tabgenbench.run.estimate import Estimate
+from tabgenbench.run.estimator import CellEstimate, Estimator, Need, find_earlier
 from tabgenbench.run.plan import Cell, Plan
 from tabgenbench.run.preflight import Preflight
+from tabgenbench.store.earlier import read_earlier
 from tabgenbench.store.reader import RecordReader
 from tabgenbench.store.snapshot import CellSnapshot, read_snapshot
 from tabgenbench.store.store import Store
@@ -49,6 +54,13 @@ class Run:
     Attributes:
         command: command that repeats the run, or None for the command line of this process.
         is_quiet: whether observers must not print, because the caller shows the result.
+        budget: seconds in which cells may start, or None.
+        estimate_from: another store with records for the estimate, or None.
+        needs: work that each cell of ``todo`` needs, by its key.
+        estimator: estimates cells from earlier ones; without any until `load_earlier`.
+        estimate: time and disk space of the cells to do, or None if there are none.
+        timed: generators whose first epochs were timed since an observer has looked, by their labels.
+        not_started: cells that the budget left, in order.
         not_kept: failed retrainings by cell key. These records are not stored, because the store has an earlier ``ok``
             result.
     """
@@ -58,8 +70,15 @@ class Run:
     options: RunOptions
     command: str | None = None
     is_quiet: bool = False
+    budget: Budget | None = None
+    estimate_from: Path | None = None
     todo: list[Cell] = field(default_factory=list)
+    needs: dict[str, Need] = field(default_factory=dict)
     stamps: dict[str, tuple[int, dict[str, int]]] = field(default_factory=dict)
+    estimator: Estimator = field(default_factory=Estimator)
+    estimate: Estimate | None = None
+    timed: deque[str] = field(default_factory=deque)
+    not_started: list[Cell] = field(default_factory=list)
     preflight: Preflight = field(default_factory=Preflight)
     finished: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -72,6 +91,50 @@ class Run:
     def snapshot(self, cell: Cell) -> CellSnapshot:
         """Return the current records of a cell."""
         return read_snapshot(self._reader, cell.key, cell.metric_keys)
+
+    @property
+    def startable(self) -> list[Cell]:
+        """The cells of ``todo`` that are not refused."""
+        return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
+
+    def load_earlier(self) -> None:
+        """Read the records that the estimates are based on; without writing, also where one is corrupt."""
+        options, new = self.options, [cell.identity for cell in self.todo]
+        begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
+        earlier = find_earlier(Store(self.store.root), new, without=begun)
+        if self.estimate_from is not None:
+            earlier += find_earlier(Store(self.estimate_from), new)
+        self.estimator = Estimator(
+            earlier,
+            device=options.device.partition(":")[0],
+            threads=options.threads,
+            model_bytes=options.model_bytes,
+        )
+
+    def learn(self, record: CellRecord | None) -> None:
+        """Take a cell that this run has finished into account for the estimates of the next ones."""
+        for one in read_earlier(self.store, [record.key] if record is not None else []):
+            self.estimator.add(one)
+
+    def estimate_cell(self, cell: Cell) -> CellEstimate:
+        """Return the estimate of a cell of ``todo``."""
+        return self.estimator.cell(cell, self.needs[cell.key])
+
+    def seconds_of(self, cell: Cell) -> float | None:
+        """Return the estimated seconds of a cell of ``todo``, or None."""
+        return self.estimate_cell(cell).seconds
+
+    def make_estimate(self) -> Estimate:
+        """Return the estimate of all startable cells."""
+        cells = self.startable
+        new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
+        missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]
+        rows_by_columns = ((one.n_train + one.n_validation + one.n_test) * one.n_features for one in missing)
+        return Estimate.of(
+            [(cell, self.estimate_cell(cell)) for cell in cells],
+            workers=self.options.workers,
+            split_bytes=4 * sum(rows_by_columns),
+        )
 
     @property
     def suite_name(self) -> str:

@@ -1,0 +1,91 @@
+"""The queue of a run's cells: in the order of the plan, or in rounds if the run has a time budget."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from tabgenbench.run.budget import balanced, round_of
+from tabgenbench.run.plan import Cell
+from tabgenbench.run.state import Run
+from tabgenbench.store.claims import Claims
+
+__all__ = ["CellQueue"]
+
+WAIT_SECONDS = 0.5  # between two checks of cells that another runner has claimed
+OFFER_SECONDS = 0.02  # between two checks for cells while generators are being asked
+
+
+class CellQueue:
+    """Hands out cells to the workers of a run; many threads share it.
+
+    Cells are offered as soon as their generator has answered, while others are still being asked. With a budget
+    (`tabgenbench.run.budget`), only cells of the first round start before all are offered, and none starts after one
+    that does not fit the time that is left.
+
+    Args:
+        run: the run; a budget needs its estimates.
+        claims: claims of this runner.
+        stopping: event that is set when the run must stop.
+    """
+
+    def __init__(self, run: Run, claims: Claims, stopping: threading.Event) -> None:
+        self._run, self._claims, self._stopping = run, claims, stopping
+        self._waiting: list[Cell] = []
+        self._all_offered = False
+        self._choosing = threading.Lock()
+        self._order: dict[str, int] = {}
+        if run.budget is not None:
+            cells = balanced(run.todo, run.seconds_of)
+            self._order = {cell.key: place for place, cell in enumerate(cells)}
+            self._first_round = round_of(cells[0])
+
+    @property
+    def waiting(self) -> list[Cell]:
+        """The cells that have not started, in order."""
+        with self._choosing:
+            return list(self._waiting)
+
+    def offer(self, cells: Sequence[Cell]) -> None:
+        """Add cells that may start."""
+        with self._choosing:
+            self._waiting.extend(cells)
+            if self._order:
+                self._waiting.sort(key=lambda cell: self._order[cell.key])
+
+    def end_offers(self) -> None:
+        """Say that all cells of the run are offered."""
+        with self._choosing:
+            self._all_offered = True
+
+    def next(self) -> Cell | None:
+        """Return a cell, claimed for this runner, or None if no more start.
+
+        Waits while other runners have all remaining cells.
+        """
+        while not self._stopping.is_set():
+            with self._choosing:
+                if self._is_over():
+                    return None
+                for cell in self._startable():
+                    if self._claims.acquire(cell.key):
+                        if not self._fits(cell):
+                            self._claims.release(cell.key)
+                            return None
+                        self._waiting.remove(cell)
+                        return cell
+                pause = WAIT_SECONDS if self._all_offered else OFFER_SECONDS
+            self._stopping.wait(pause)
+        return None
+
+    def _is_over(self) -> bool:
+        is_late = self._run.budget is not None and self._run.budget.left <= 0
+        return is_late or (self._all_offered and not self._waiting)
+
+    def _startable(self) -> list[Cell]:
+        if not self._order or self._all_offered:
+            return self._waiting
+        return [cell for cell in self._waiting if round_of(cell) == self._first_round]
+
+    def _fits(self, cell: Cell) -> bool:
+        return self._run.budget is None or self._run.budget.fits(self._run.seconds_of(cell))
