@@ -1,0 +1,56 @@
+"""Mixed tables from the command line: what a new user reads about them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Call = Callable[..., int]
+Captured = pytest.CaptureFixture[str]
+RUN = ("--splits", "1", "--draws", "1", "--executor", "inline", "--device", "cpu")
+
+
+def mixed(n_rows: int = 40) -> pd.DataFrame:
+    """Return a table of two numbers and two categories, without a missing value."""
+    random = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "age": random.integers(18, 90, n_rows),
+            "bmi": random.normal(27, 4, n_rows).round(1),
+            "sex": random.choice(["f", "m"], n_rows),
+            "plan": random.choice(["a", "b", "c"], n_rows),
+        }
+    )
+
+
+def describe(tabgenbench: Call, capsys: Captured, frame: pd.DataFrame, options: str = "") -> list[str]:
+    """Write a table to a file and return what ``dataset describe`` prints about it."""
+    frame.to_csv("mine.csv", index=False)
+    assert tabgenbench("dataset", "describe", f"mine.csv:{options}") == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def refused(tabgenbench: Call, capsys: Captured, frame: pd.DataFrame, options: str = "") -> str:
+    """Write a table to a file and return why ``dataset describe`` does not accept it: one line."""
+    frame.to_csv("mine.csv", index=False)
+    assert tabgenbench("dataset", "describe", f"mine.csv:{options}") == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    [line] = captured.err.splitlines()
+    return line
+
+
+def test_numeric_and_categorical_features_are_counted(tabgenbench: Call, capsys: Captured) -> None:
+    frame = mixed().assign(bmi=lambda table: table["bmi"].where(table.index > 3))  # its companion is no own feature
+    assert "features: 2 numeric, 2 categorical" in describe(tabgenbench, capsys, frame)
+    assert tabgenbench("run", "quickstart", "-d", "mine.csv", "-g", "real-resample", "-m", "columns", *RUN) == 0
+    captured = capsys.readouterr()
+    assert "mine: 40 rows x 2 numeric and 2 categorical features (" in captured.err
+    assert "10 test rows, 2 numeric and 2 categorical features" in captured.out
+    assert tabgenbench("leaderboard", "quickstart", "--out", "board", "--format", "md") == 0
+    assert "10 test rows, 2 numeric and 2 categorical features." in Path("board/README.md").read_text()
