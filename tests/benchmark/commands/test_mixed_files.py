@@ -54,3 +54,22 @@ def test_numeric_and_categorical_features_are_counted(tabgenbench: Call, capsys:
     assert "10 test rows, 2 numeric and 2 categorical features" in captured.out
     assert tabgenbench("leaderboard", "quickstart", "--out", "board", "--format", "md") == 0
     assert "10 test rows, 2 numeric and 2 categorical features." in Path("board/README.md").read_text()
+
+
+def test_a_suite_with_other_lists_has_no_summary_of_its_own(tabgenbench: Call, capsys: Captured) -> None:
+    mixed().to_csv("mine.csv", index=False)
+    assert tabgenbench("run", "quickstart", "-d", "mine.csv", "-g", "real-resample", "-m", "columns", *RUN) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "quickstart"
+    assert json.loads(Path("store/suites/quickstart.json").read_text())["summary"] == ""
+
+
+def test_metrics_that_do_not_apply_take_one_line(tabgenbench: Call, capsys: Captured) -> None:
+    mixed()[["sex", "plan"]].to_csv("mine.csv", index=False)
+    generators = ("-g", "real-resample", "-g", "shuffled")
+    assert tabgenbench("run", "quickstart", "-d", "mine.csv", *generators, "-m", "columns", "-m", "missing", *RUN) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("skipped")]
+    assert lines == [
+        "skipped: metrics that do not apply to a table, missing on 2 cells; the full board has the reasons"
+    ]
+    assert tabgenbench("leaderboard", "quickstart", "--out", "board", "--format", "md") == 0
+    assert "no generated column of this table has missing values" in Path("board/README.md").read_text()
