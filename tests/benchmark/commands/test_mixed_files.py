@@ -73,3 +73,31 @@ def test_metrics_that_do_not_apply_take_one_line(tabgenbench: Call, capsys: Capt
     ]
     assert tabgenbench("leaderboard", "quickstart", "--out", "board", "--format", "md") == 0
     assert "no generated column of this table has missing values" in Path("board/README.md").read_text()
+
+
+def test_names_that_hdf5_does_not_take_survive_the_store_and_an_h5ad_file(tabgenbench: Call, capsys: Captured) -> None:
+    anndata = pytest.importorskip("anndata")
+    frame = mixed().rename(columns={"sex": "plan/sex", "bmi": "bmi/x"}).assign(_index=["a", "b"] * 20)
+    frame.loc[3:9, "bmi/x"] = None
+    frame.loc[5:8, "plan/sex"] = None
+    frame.to_csv("mine.csv", index=False)
+    assert tabgenbench("run", "quickstart", "-d", "mine.csv", "-g", "real-resample", "-m", "columns", *RUN) == 0
+    for suffix in ("h5ad", "csv"):
+        assert tabgenbench("export", "-g", "real-resample", "-d", "mine.csv", "--out", f"made.{suffix}") == 0
+    assert list(pd.read_csv("made.csv")) == list(frame)
+    read = anndata.read_h5ad("made.h5ad")
+    assert list(read.obs) == ["plan_sex", "plan", "_index_", "bmi_x is missing"]
+    assert list(read.var_names) == ["age", "bmi/x"]
+    capsys.readouterr()
+    assert tabgenbench("dataset", "describe", "made.h5ad", "--json") == 0
+    names = {row["column"] for row in json.loads(capsys.readouterr().out)["columns"]}
+    assert names == {"age", "bmi/x", "plan/sex", "plan", "_index"}
+
+
+def test_an_exported_table_of_categories_alone_is_read_again(tabgenbench: Call, capsys: Captured) -> None:
+    mixed()[["sex", "plan"]].to_csv("mine.csv", index=False)
+    assert tabgenbench("run", "quickstart", "-d", "mine.csv", "-g", "real-resample", "-m", "columns", *RUN) == 0
+    assert tabgenbench("export", "-g", "real-resample", "-d", "mine.csv", "--out", "made.h5ad") == 0
+    capsys.readouterr()
+    assert tabgenbench("dataset", "describe", "made.h5ad") == 0
+    assert "features: 0 numeric, 2 categorical" in capsys.readouterr().out
