@@ -75,6 +75,99 @@ def test_metrics_that_do_not_apply_take_one_line(tabgenbench: Call, capsys: Capt
     assert "no generated column of this table has missing values" in Path("board/README.md").read_text()
 
 
+def test_a_column_is_doubted_with_the_option_that_changes_it(tabgenbench: Call, capsys: Captured) -> None:
+    n = 40
+    frame = mixed(n).assign(
+        account=range(1000, 1000 + n),
+        price=[f"${1234.5 + i:,.2f}" for i in range(n)],
+        share=[f"{i}.5%" for i in range(n)],
+        stamp=[f"2021-01-01 {i % 24:02}:{i:02}:00+02:00" for i in range(n)],
+        root=["?" if i % 4 == 0 else "abc"[i % 3] for i in range(n)],
+        once=[5, *[None] * (n - 1)],
+        big=[1e30 * (i + 1) for i in range(n)],
+    )
+    lines = describe(tabgenbench, capsys, frame)
+    rows = {line.split()[0]: line for line in lines if line.startswith("  ")}
+    assert rows["account"].endswith("if it names the row, ignore=[account] leaves it out")
+    for name in ("price", "share"):
+        assert "left out" in rows[name]
+        assert rows[name].endswith("numbers are written without currency, % and thousands separators")
+    assert "dates or times of an unknown format, such as '2021-01-01 00:00:00+02:00'; date_formats=" in rows["stamp"]
+    assert rows["root"].endswith("""'?' may mean a missing value; missing_values=["?"] makes it one""")
+    assert "whole numbers;" not in rows["once"]
+    assert rows["big"].split()[1] == "number"
+    [note] = [line for line in lines if line.startswith("note: ")]
+    assert "text that looks like numbers with other characters: price, share" in note
+    assert "missing values kept: once (39)" in note
+
+
+def test_short_lines_are_counted(tabgenbench: Call, capsys: Captured) -> None:
+    text = mixed().to_csv(index=False).splitlines()
+    text[3] = text[3].rpartition(",")[0]
+    text[7] = "17"
+    text[9] = text[9].rpartition(",")[0] + ","  # an empty cell is no fault
+    Path("mine.csv").write_text("\n".join(text) + "\n")
+    assert tabgenbench("dataset", "describe", "mine.csv") == 0
+    assert "; 2 lines of the file with too few cells, the others are missing; " in capsys.readouterr().out
+
+
+def test_a_value_with_a_line_end_stays_on_its_line(tabgenbench: Call, capsys: Captured) -> None:
+    lines = describe(tabgenbench, capsys, mixed().assign(text=["a\nb", "c"] * 20))
+    assert any(line.endswith(r"'a\nb', c") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "expected"),
+    [
+        (
+            {"v": [1e39 * (i + 1) for i in range(40)]},
+            "",
+            "mine.csv: column 'v', row '1': 1e+39 is too large, expected at most 3.4e38 in size",
+        ),
+        ({"v": range(20210101, 20210141)}, "", """or its format as dates by date_formats={"v": "%Y%m%d"}"""),
+        (
+            {},
+            'date_formats={"age": "%Y-%m"}',
+            "expected a date of the format '%Y-%m'; correct date_formats, or ignore the column",
+        ),
+        ({}, "targets=[agee]", "mine.csv: no column 'agee', given as a target; did you mean 'age'?"),
+        ({"v": "x"}, "targets=[v]", "column 'v', given as a target, has one value, expected two or more; name another"),
+        (
+            {},
+            "ignore=[sex],conditions=[sex]",
+            "mine.csv: column 'sex' is to be ignored and has a role too, expected one; name it once",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(
+    tabgenbench: Call, capsys: Captured, changes: dict[str, object], options: str, expected: str
+) -> None:
+    assert expected in refused(tabgenbench, capsys, mixed().assign(**changes), options)
+
+
+def test_a_column_of_lists_is_refused_with_its_row(tabgenbench: Call, capsys: Captured) -> None:
+    pytest.importorskip("pyarrow")
+    mixed(8).assign(v=[[1, 2]] * 8).to_parquet("mine.parquet")
+    assert tabgenbench("dataset", "describe", "mine.parquet") == 2
+    assert "mine.parquet: column 'v', row '1': got array([1, 2]), expected a number" in capsys.readouterr().err
+
+
+def test_a_condition_of_too_many_values_is_noted_and_a_long_list_is_cut(tabgenbench: Call, capsys: Captured) -> None:
+    frame = mixed(120).assign(bmi=[f"v{min(i, 99)}" for i in range(120)])
+    lines = describe(tabgenbench, capsys, frame, "conditions=[bmi]")
+    assert any("the condition bmi has 100 values in 120 rows; most have one row" in line for line in lines)
+    assert lines[-1] == "  and 40 more (--json shows all)"
+
+
+def test_times_with_a_zone_are_written_back_in_it(tabgenbench: Call, capsys: Captured) -> None:
+    frame = mixed().assign(at=[f"2021-03-{1 + i % 28:02} 01:30:00+0200" for i in range(40)])
+    frame.to_csv("mine.csv", index=False)
+    dataset = 'mine.csv:date_formats={"at": "%Y-%m-%d %H:%M:%S%z"}'
+    assert tabgenbench("run", "quickstart", "-d", dataset, "-g", "real-resample", "-m", "columns", *RUN) == 0
+    assert tabgenbench("export", "-g", "real-resample", "-d", dataset, "--out", "made.csv") == 0
+    assert set(pd.read_csv("made.csv")["at"]) <= set(frame["at"])
+
+
 def test_names_that_hdf5_does_not_take_survive_the_store_and_an_h5ad_file(tabgenbench: Call, capsys: Captured) -> None:
     anndata = pytest.importorskip("anndata")
     frame = mixed().rename(columns={"sex": "plan/sex", "bmi": "bmi/x"}).assign(_index=["a", "b"] * 20)
