@@ -95,8 +95,8 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         first_seed: the first seed; by default the suite's, else 0.
         draws: synthetic tables per trained model; by default the suite's, else 5.
         split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
-        conditions: columns that the generator receives for sampling; by default text columns with few values. This
-            and the next six arguments apply to DataFrames, AnnData objects and paths.
+        conditions: columns that the generator receives for sampling; by default those with a name such as ``label``.
+            This and the next six arguments apply to DataFrames, AnnData objects and paths.
         group: column of the donor; all rows of a donor are on the same side of a split.
         batch: column of the technical source.
         ignore: columns to exclude.
@@ -121,7 +121,9 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     """
     plugins = make_manager()
     numbers = {"splits": splits, "seeds": seeds, "first_seed": first_seed, "draws": draws}
-    lists = {"generators": generators, "metrics": metrics, "split": split, "name": name}
+    is_other = any(one is not None for one in (datasets, generators, metrics))
+    summary = "" if is_other else None  # that of a suite describes its own lists
+    lists = {"generators": generators, "metrics": metrics, "split": split, "name": name, "summary": summary}
     chosen = _suite(suite, plugins, {**lists, **numbers})
     options = {
         "device": device,

@@ -12,6 +12,7 @@ __all__ = [
     "count_text",
     "duration_text",
     "end_cut",
+    "features_text",
     "number_text",
     "rough_duration_text",
     "shortened",
@@ -77,6 +78,19 @@ def count_text(n: int, noun: str) -> str:
     ('1 split', '1,200 rows')
     """
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def features_text(numeric: int, categorical: int) -> str:
+    """Format the numbers of features of each kind.
+
+    >>> features_text(4, 0), features_text(4, 1), features_text(0, 22)
+    ('4 features', '4 numeric and 1 categorical features', '22 categorical features')
+    """
+    if not categorical:
+        return count_text(numeric, "feature")
+    if not numeric:
+        return count_text(categorical, "categorical feature")
+    return f"{numeric:,} numeric and {categorical:,} categorical features"
 
 
 def number_text(value: float, decimals: int) -> str:

@@ -72,7 +72,8 @@ class CellIdentity(_Record):
     n_train: int
     n_validation: int
     n_test: int
-    n_features: int
+    n_features: int = Field(description="numeric features")
+    n_categorical: int = Field(0, description="categorical features, without columns that show missing values")
     generator: str
     label: str = Field(description="name of the generator with the options that differ from its defaults")
     config: dict[str, Any]

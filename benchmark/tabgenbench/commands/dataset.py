@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["dataset"]
 
+MOST_CONDITIONS = 60
+
 
 @click.group()
 def dataset() -> None:
@@ -114,6 +116,8 @@ def _print_facts(facts: dict[str, Any]) -> None:
     facts = {**facts, "columns": [_for_reader(row) for row in facts.get("columns", ())]}
     if facts["columns"]:
         facts["schema"] = None  # the columns say more
+    if n_categorical := facts.pop("categorical_features", 0):
+        facts["features"] = f"{facts['features']:,} numeric, {n_categorical:,} categorical"
     plain = {key: value for key, value in facts.items() if not _is_rows(value)}
     for key, value in plain.items():
         if value not in ("", None, [], {}):
@@ -123,7 +127,10 @@ def _print_facts(facts: dict[str, Any]) -> None:
         if _is_rows(rows):
             click.echo(f"\n{key.replace('_', ' ')}:")
             header = list(rows[0])
-            print_rows(header, [[row.get(column, "") for column in header] for row in rows], indent="  ")
+            shown = rows[:MOST_CONDITIONS] if key == "conditions" else rows
+            print_rows(header, [[row.get(column, "") for column in header] for row in shown], indent="  ")
+            if len(shown) < len(rows):
+                click.echo(f"  and {len(rows) - len(shown):,} more (--json shows all)")
 
 
 def _for_reader(row: dict[str, Any]) -> dict[str, Any]:

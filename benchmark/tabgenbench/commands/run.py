@@ -137,6 +137,8 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
         for name in ("datasets", "generators", "metrics")
         if options[name]
     }
+    if changes:
+        changes["summary"] = ""  # it describes the lists of the suite
     numbers = ("splits", "seeds", "first_seed", "draws")
     changes.update({name: options[name] for name in numbers if options[name] is not None})
     return suite.model_copy(update=changes)

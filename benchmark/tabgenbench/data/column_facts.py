@@ -82,6 +82,6 @@ def _labels(labels: pd.Series) -> str:
     names = [str(name) for name in counts.index[:SHOWN]]
     texts = [name if len(name) <= LONGEST else name[: LONGEST - 1] + "…" for name in names]
     rest = len(counts) - SHOWN
-    return ", ".join(repr(text) if text != text.strip() or not text else text for text in texts) + (
+    return ", ".join(text if text and text == text.strip() and text.isprintable() else repr(text) for text in texts) + (
         f" and {rest} more" if rest > 0 else ""
     )

@@ -135,7 +135,10 @@ def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
 def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: DateFeature, column: Column) -> Any:
     """Return dates in the format or type of their column."""
     since = np.rint(np.clip(np.where(gap, 0.0, values), *_limits(date))).astype(np.int64) * NANOSECONDS[date.unit]
-    stamps = pd.Series((pd.Timestamp(date.origin).value + since).astype("datetime64[ns]")).where(~gap)
+    origin = pd.Timestamp(date.origin)
+    stamps = pd.Series((origin.value + since).astype("datetime64[ns]")).where(~gap)
+    if origin.tz is not None:
+        stamps = stamps.dt.tz_localize("UTC").dt.tz_convert(origin.tz)
     if not column.dtype.startswith("datetime"):
         text = stamps.dt.strftime(date.format).astype(object)
         return text.where(~gap, None)

@@ -92,12 +92,12 @@ def quoted_labels(conditions: pd.DataFrame) -> pd.Series:
 
 
 def in_quotes(value: str) -> str:
-    """Return a value in quotes if it is empty, or begins or ends in white space.
+    """Return a value in quotes if it is empty, begins or ends in white space, or contains a line end.
 
     >>> in_quotes("normal"), in_quotes("normal ")
     ('normal', "'normal '")
     """
-    return value if value and value == value.strip() else repr(value)
+    return value if value and value == value.strip() and value.isprintable() else repr(value)
 
 
 def _plain(value: str) -> str:
@@ -106,17 +106,20 @@ def _plain(value: str) -> str:
 
 def _repeated(table: Table) -> list[str]:
     n_repeated = n_repeated_rows(table)
-    return [f"{n_repeated:,} of {table.n_rows:,} rows repeat an earlier row"] if n_repeated else []
+    verb = "repeats" if n_repeated == 1 else "repeat"
+    return [f"{n_repeated:,} of {table.n_rows:,} rows {verb} an earlier row"] if n_repeated else []
 
 
 def _combinations(table: Table) -> list[str]:
-    """Return a note if the conditions have more possible combinations of values than the table has rows."""
+    """Return a note if conditions have more possible combinations than the table has rows, or one has too many values."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
+    names = " x ".join(table.schema.conditions)
+    if len(sizes) == 1 and 2 * sizes[0] > table.n_rows >= MIN_ROWS:
+        return [f"the condition {names} has {sizes[0]:,} values in {table.n_rows:,} rows; most have one row"]
     if len(sizes) < 2 or possible <= table.n_rows:
         return []
     n_found = len(table.conditions.drop_duplicates())
-    names = " x ".join(table.schema.conditions)
     return [
         f"the conditions {names} have {possible:,} possible combinations of values for {table.n_rows:,} rows; "
         f"{n_found:,} occur"

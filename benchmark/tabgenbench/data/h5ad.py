@@ -9,7 +9,7 @@ import ctypes
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from io import FileIO
@@ -31,9 +31,10 @@ from tabgenbench.errors import DataError
 if TYPE_CHECKING:
     import anndata
 
-__all__ = ["from_anndata", "read_table", "read_transform", "to_anndata", "write_table"]
+__all__ = ["KEY", "from_anndata", "obs_of", "read_table", "read_transform", "to_anndata", "write_table"]
 
 KEY = "tabgenbench"
+INDEX = "_index"
 KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 SPARE_BYTES = 2**20  # for what a file has beside its values
 _TEXT = h5py.string_dtype()
@@ -121,9 +122,31 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
     if transform is not None:
         var["mean"], var["std"] = transform.mean, transform.std
         meaning["own_scale"] = transform.own_scale
-    obs = table.obs.copy()
+    written = _written_names(list(table.obs.columns))
+    if written:
+        meaning["names"] = {name: column for column, name in written.items()}
+    obs = table.obs.rename(columns=written)
     obs.index = obs.index.astype(str).astype(object)
     return obs, var, {KEY: json.dumps(meaning)}
+
+
+def _written_names(columns: Sequence[str]) -> dict[str, str]:
+    """Return other names for columns whose names HDF5 does not take as they are: ``a/b`` would be ``b`` in ``a``."""
+    names: dict[str, str] = {}
+    for column in columns:
+        if "/" in column or column in (".", INDEX):
+            plain = column.replace("/", "_").replace(".", "_") if column != INDEX else f"{INDEX}_"
+            while plain in (*columns, *names.values(), INDEX):
+                plain += "_"
+            names[column] = plain
+    return names
+
+
+def obs_of(adata: Any) -> pd.DataFrame:
+    """Return ``obs`` of an `anndata.AnnData` with the names that its columns had before the table was written."""
+    names = json.loads(adata.uns[KEY]).get("names", {}) if KEY in adata.uns else {}
+    obs: pd.DataFrame = adata.obs
+    return obs.rename(columns=names) if names else obs
 
 
 def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
@@ -137,10 +160,10 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
         DataError: the file has no such layer, or was not written by this program.
     """
     with h5py.File(path, "r") as handle:
-        obs = _read_frame(handle["obs"])
+        meaning = _meaning(handle, path)
+        obs = _read_frame(handle["obs"]).rename(columns=meaning.get("names", {}))
         var = handle["var"]
         features = tuple(var[var.attrs["_index"]].asstr()[()])
-        meaning = _meaning(handle, path)
         place = "X" if layer is None else f"layers/{layer}"
         if place not in handle:
             raise DataError(f"{path}: no {place}, expected a file that keeps the values on the dataset's own scale")
@@ -168,9 +191,10 @@ def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) ->
     schema = schema or Schema()
     source = meaning.get("source", kept.get("source", Source()))
     features = tuple(str(name) for name in adata.var_names)
-    schema.check(columns=adata.obs.columns, features=features, where=f"dataset {source.name!r}")
-    columns = [c for c in adata.obs.columns if c in {*schema.obs_columns(), *schema.targets}]
-    obs = adata.obs.loc[:, columns].apply(as_categorical)
+    obs = obs_of(adata)
+    schema.check(columns=obs.columns, features=features, where=f"dataset {source.name!r}")
+    columns = [c for c in obs.columns if c in {*schema.obs_columns(), *schema.targets}]
+    obs = obs.loc[:, columns].apply(as_categorical)
     obs.index = obs.index.astype(str)
     values = adata.X
     if values is None:
@@ -215,8 +239,8 @@ def _write_frame(parent: h5py.Group, name: str, frame: pd.DataFrame) -> None:
     """
     group = parent.create_group(name)
     group.attrs["column-order"] = list(frame.columns)
-    group.attrs["_index"] = "_index"
-    _write_column(group, "_index", frame.index.to_numpy())
+    group.attrs["_index"] = INDEX
+    _write_column(group, INDEX, frame.index.to_numpy())
     for column in frame.columns:
         _write_column(group, column, frame[column].array)
     group.attrs.update(_encoding("dataframe"))

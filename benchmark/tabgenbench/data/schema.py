@@ -88,7 +88,7 @@ class Schema(BaseModel):
         known = {*columns, *features}
         for name in self.targets:
             if name not in known:
-                raise DataError(f"{where}: target {name!r} is neither an obs column nor a feature")
+                raise DataError(f"{where}: no column {name!r}, given as a target{did_you_mean(name, known)}")
         for name in (*self.whole_numbers, *(date.column for date in self.dates)):
             if name not in known:
                 raise DataError(f"{where}: no feature {name!r}, which the schema names{did_you_mean(name, features)}")
@@ -116,6 +116,11 @@ class Schema(BaseModel):
         changes["targets"] = tuple(name for name in self.targets if name not in lost)
         changes["gaps"] = tuple(gap for gap in self.gaps if gap.shown_by not in lost)
         return self.model_copy(update=changes)
+
+    @property
+    def n_categorical(self) -> int:
+        """Number of categorical features, without the columns that show the gaps of numeric features."""
+        return len(self.categorical_features) - len(self.numeric_gaps())
 
     def numeric_gaps(self) -> tuple[Gap, ...]:
         """Return the gaps of features, each shown by a companion column."""

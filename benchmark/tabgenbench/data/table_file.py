@@ -82,6 +82,7 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
 
     with readable(path), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # names that are not unique: said later, with the name
+        warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)  # names of other people's columns
         adata = anndata.read_h5ad(path)
     return prepare_adata(adata, path, ids=ids, ignore=ignore)
 
@@ -92,8 +93,11 @@ def prepare_adata(adata: Any, path: Path | str, *, ids: str | None = None, ignor
     Raises:
         DataError: ``adata`` is empty, or has no column with a given name.
     """
-    if adata.n_obs == 0 or adata.n_vars == 0 or adata.X is None:
+    from tabgenbench.data.h5ad import KEY, obs_of
+
+    if adata.n_obs == 0 or (adata.n_vars == 0 and KEY not in adata.uns) or adata.X is None:
         raise DataError(f"{path}: has {adata.n_obs} rows and {adata.n_vars} features, expected a matrix X of some")
+    adata.obs = obs_of(adata)
     check_unique_names(adata.obs.columns, path)
     ignore = match_columns(ignore, [*adata.obs.columns, *adata.var_names], where=str(path))
     ids = match_column(ids, adata.obs.columns, where=str(path)) if ids is not None else None

@@ -16,12 +16,14 @@ import pandas as pd
 
 from tabgenbench.data.column_names import is_id_name, is_number, match_columns
 from tabgenbench.errors import DataError
+from tabgenbench.formatting import count_text
 
-__all__ = ["BLANKS", "LEADING_ZEROS", "MISSING", "read_text"]
+__all__ = ["BLANKS", "LEADING_ZEROS", "MISSING", "SHORT_ROWS", "read_text"]
 
 MISSING = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A")  # missing values in every column
 LEADING_ZEROS = "leading zeros"  # key in the attributes of a frame: columns of numbers of which some begin with 0
 BLANKS = "blanks"  # key in the attributes of a frame: whether blanks before the values were removed
+SHORT_ROWS = "short rows"  # key in the attributes of a frame: number of lines with fewer cells than columns
 LOOKED_AT = 1_000  # rows that are searched for leading zeros and leading blanks
 
 DELIMITER_NAMES = {";": "';'", "\t": "tabs", ",": "','", "|": "'|'"}
@@ -85,6 +87,11 @@ def read_text(
     zeros = [names[j] for j in whole if first[j].str.match(r"0\d").any()]
     frame.columns = pd.Index(names, dtype=object)
     frame.attrs |= {LEADING_ZEROS: zeros, BLANKS: is_spaced}
+    if frame.iloc[:, -1].isna().any():
+        with closing(_open(path, compressed=compressed, encoding=encoding)) as handle:
+            cells = map(len, csv.reader(handle, delimiter=delimiter))
+            next(cells)  # the names; those of ids may be absent
+            frame.attrs[SHORT_ROWS] = sum(0 < n < len(names) for n in cells)
     _check_header(frame, path)
     return frame
 
@@ -145,7 +152,11 @@ def _column_names(path: Path, delimiter: str, *, compressed: bool, encoding: str
     if len(first) == len(names) + 1:
         names = ["", *names]
     if first and len(first) != len(names):
-        raise DataError(f"{path}: the first row has {len(first)} cells for {len(names)} column names; correct the file")
+        cells, columns = count_text(len(first), "cell"), count_text(len(names), "column name")
+        raise DataError(
+            f"{path}: the first row has {cells} for {columns}, expected as many; the first line must be the column "
+            "names, without a comment or a title above it"
+        )
     for position, name in enumerate(names[1:], start=2):
         if not name.strip():
             raise DataError(f"{path}: column {position} has no name, expected one; name it or remove the column")

@@ -15,7 +15,7 @@ __all__ = ["DATE_FORMATS", "date_feature", "decimals_of", "encoded_frame", "find
 
 _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y")
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M", "T%H:%M:%S")
-DATE_FORMATS = tuple(day + time for time in _TIMES for day in _DAYS)
+DATE_FORMATS = (*(day + time for time in _TIMES for day in _DAYS), "%Y-%m-%dT%H:%M:%SZ")
 NANOSECONDS: dict[DateUnit, int] = {
     "day": 86_400 * 10**9,
     "hour": 3_600 * 10**9,
@@ -105,6 +105,12 @@ def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
         DataError: the dates are finer than seconds, or so far apart that float32 merges some of them.
     """
     stamps = _stamps(column, form).dropna()
+    if stamps.empty:
+        value = column.dropna()
+        raise DataError(
+            f"{where}, row {value.index[0]!r}: got {str(value.iloc[0])!r}, expected a date of the format {form!r}; "
+            "correct date_formats, or ignore the column"
+        )
     since = (stamps - stamps.min()).to_numpy().astype("timedelta64[ns]").astype(np.int64)
     unit = next((name for name, size in NANOSECONDS.items() if not (since % size).any()), None)
     if unit is None:
@@ -121,7 +127,8 @@ def date_feature(column: pd.Series, form: str, where: str) -> DateFeature:
 def _stamps(column: pd.Series, form: str) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(column):
         return column if column.dt.tz is None else column.dt.tz_convert(None)
-    return pd.to_datetime(column, format=form, errors="coerce", exact=True)
+    offsets = column.dropna().astype(str).str[-6:].str.extract(r"([+-][\d:]+|Z)$")[0] if "%z" in form else pd.Series()
+    return pd.to_datetime(column, format=form, errors="coerce", exact=True, utc=offsets.nunique() > 1)
 
 
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:

@@ -110,7 +110,10 @@ class DatasetSource(ABC):
 
 
 def describe_table(table: Table) -> dict[str, Any]:
-    """Return size, scale, roles, columns and number of rows of each condition of a table."""
+    """Return size, scale, roles, columns and number of rows of each condition of a table.
+
+    ``features`` counts the numeric ones.
+    """
     schema = table.schema
     facts: dict[str, Any] = {
         "dataset": table.source.name,
@@ -118,6 +121,7 @@ def describe_table(table: Table) -> dict[str, Any]:
         "note": table.source.note,
         "rows": table.n_rows,
         "features": table.n_features,
+        "categorical_features": schema.n_categorical,
         "sample_ids": examples(table.obs.index),
         "feature_names": examples(table.features),
         "scale": table.scale,

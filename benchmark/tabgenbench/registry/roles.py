@@ -18,7 +18,7 @@ Missing values become categories of their own (`tabgenbench.data.schema.Gap`). E
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +27,14 @@ import pandas as pd
 
 from tabgenbench.data.frame_file import is_text
 from tabgenbench.data.layout import Column, ColumnKind, ColumnRole, Layout
+from tabgenbench.data.number_size import too_large
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table_file import numeric_problem
-from tabgenbench.data.text_file import BLANKS, LEADING_ZEROS
+from tabgenbench.data.text_file import BLANKS, SHORT_ROWS
 from tabgenbench.data.typed_columns import date_feature, decimals_of, find_date_format, is_whole, labels_of
 from tabgenbench.errors import DataError, did_you_mean
+from tabgenbench.formatting import count_text
+from tabgenbench.registry.doubts import FEW, doubt_about_numbers, doubt_about_text
 from tabgenbench.registry.file_card import FileCard
 
 __all__ = ["CONDITION_NAMES", "GROUP_NAMES", "Roles", "find_roles", "named_roles", "with_gaps"]
@@ -40,10 +43,10 @@ GROUP_NAMES = frozenset(name + end for name in ("donor", "individual", "patient"
 CONDITION_NAMES = frozenset(
     ("condition", "label", "class", "target", "diagnosis", "tissue", "status", "cell_type", "celltype", "cell type")
 )
-FEW = 20  # whole numbers of a condition by default; of a column that may be a category
 MANY = 1_000  # text with more values looks like an identifier or free text
 GAP_NAMES = ("missing", "(missing)", "(no value)")
 EXACT = 2**24  # float32 keeps all whole numbers up to this one apart
+WHOLE = 2**53  # a larger float64 has no digits after the point, whatever it stands for
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     group = said.group or next((name for name in _free(frame, said) if name.lower() in GROUP_NAMES), None)
     for name in map(str, frame.columns):
         found.columns[name] = _column(frame[name], said, found, where=f"{where}: column {name!r}", group=group)
+    for name in said.targets:
+        if found.columns[name].role == "left out":
+            guess = found.columns[name].guess
+            raise DataError(f"{where}: column {name!r}, given as a target, {guess}, expected two or more; name another")
     kept = frame.drop(columns=list(found.names("left out")))
     n_rows = len(kept)
     if said.missing == "drop-rows":
@@ -116,9 +123,12 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
     )
     schema = with_gaps(kept, schema, where)
     ids = _ids(frame)
-    note = _note(found, said, schema, ids=ids[0].name if ids else None, n_rows=(n_rows, len(kept)))
+    n_missing = {gap.column: int(kept[gap.column].isna().sum()) for gap in schema.gaps}
+    note = _note(found, said, schema, n_missing, ids=ids[0].name if ids else None, n_rows=(n_rows, len(kept)))
     blanks = "blanks before values removed" if frame.attrs.get(BLANKS) else ""
-    note = "; ".join(part for part in (f"{title}, {len(frame):,} rows", blanks, note) if part)
+    n_short = frame.attrs.get(SHORT_ROWS, 0)
+    short = f"{count_text(n_short, 'line')} of the file with too few cells, the others are missing" if n_short else ""
+    note = "; ".join(part for part in (f"{title}, {count_text(len(frame), 'row')}", blanks, short, note) if part)
     return Roles(kept, schema, Layout(columns=(*ids, *found.columns.values())), note)
 
 
@@ -150,6 +160,9 @@ def _check_names(frame: pd.DataFrame, said: FileCard, where: Path | str) -> None
         targets=said.targets,
         categorical_features=said.categorical_features,
     )
+    for name in said.ignore:
+        if name in (*named.obs_columns(), *said.targets):
+            raise DataError(f"{where}: column {name!r} is to be ignored and has a role too, expected one; name it once")
     named.check(columns=frame.columns, features=(), where=str(where))
     for name in said.date_formats:
         if name not in frame.columns:
@@ -200,8 +213,10 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
     if kind == "text":
         if name in said.targets:
             return one.model_copy(update={"kind": "category"})
-        n = f"{column.nunique():,} values in {column.notna().sum():,} rows"
-        guess = f"{n}, like an identifier or free text; categorical_features=[{name}] keeps it"
+        n = f"{count_text(column.nunique(), 'value')} in {count_text(int(column.notna().sum()), 'row')}"
+        plain = f"{n}, like an identifier or free text; categorical_features=[{name}] keeps it"
+        doubt = doubt_about_text(column)
+        guess = doubt if doubt.startswith(("text such as", "dates or times")) else plain
         return one.model_copy(update={"role": "left out", "guess": guess})
     decimals = decimals_of(column) if kind == "number" else None
     return one.model_copy(update={"guess": _doubt(column, kind, found), "decimals": decimals})
@@ -214,6 +229,9 @@ def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> Colum
         return "empty"
     if pd.api.types.is_bool_dtype(column) or set(map(type, filled.iloc[:1000])) == {bool}:
         return "boolean"
+    if isinstance(filled.iloc[0], list | dict | set | np.ndarray):
+        hint = "expected a number, a text, a date or true / false; ignore the column"
+        raise DataError(f"{where}, row {filled.index[0]!r}: got {filled.iloc[0]!r}, {hint}")
     if not is_text(column):
         if isinstance(column.dtype, pd.CategoricalDtype):
             return "category"
@@ -250,13 +268,20 @@ def _stored_format(column: pd.Series) -> str:
 
 
 def _kind_of_numbers(column: pd.Series, said: FileCard, where: str) -> ColumnKind:
+    if problem := too_large(column):
+        raise DataError(f"{where}, {problem}")
     if said.scale not in (None, "linear") or not is_whole(column):
         return "number"
     values = column.dropna().to_numpy(dtype=np.float64)
-    if np.abs(values).max() > EXACT and len(np.unique(values)) > len(np.unique(values.astype(np.float32))):
+    largest = np.abs(values).max()
+    if largest > WHOLE and pd.api.types.is_float_dtype(column):
+        return "number"
+    if largest > EXACT and len(np.unique(values)) > len(np.unique(values.astype(np.float32))):
+        are_days = 19000101 <= values.min() and largest <= 21001231
+        hint = f', or its format as dates by date_formats={{"{column.name}": "%Y%m%d"}}' if are_days else ""
         raise DataError(
-            f"{where}: whole numbers up to {np.abs(values).max():,.0f} are too large, float32 merges some above "
-            f"{EXACT:,}; ignore it, or name it as the id, a condition or a categorical feature"
+            f"{where}: whole numbers up to {largest:,.0f} are too large, float32 merges some above {EXACT:,}; ignore "
+            f"it, or name it as the id, a condition or a categorical feature{hint}"
         )
     return "whole number"
 
@@ -279,15 +304,12 @@ def _is_condition(column: pd.Series, name: str, kind: ColumnKind) -> bool:
 
 def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
     """Return what may be wrong about the kind of a feature, and the option that changes it."""
-    name = str(column.name)
-    if name in column.attrs.get(LEADING_ZEROS, ()):
-        return f"some values begin with 0, which numbers lose; categorical_features=[{name}] keeps them"
-    if kind == "whole number" and column.nunique() <= FEW:
-        return f"{column.nunique()} whole numbers; categorical_features=[{name}] makes it a category"
     if kind == "date" and not pd.api.types.is_datetime64_any_dtype(column):
-        form = next(date.format for date in found.dates if date.column == name)
+        form = next(date.format for date in found.dates if date.column == column.name)
         return f"read as {form}; date_formats gives another format"
-    return ""
+    if kind == "category" and not isinstance(column.dtype, pd.CategoricalDtype):
+        return doubt_about_text(column)
+    return doubt_about_numbers(column, kind)
 
 
 def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
@@ -321,8 +343,25 @@ def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
     return schema.model_copy(update={"gaps": tuple(gaps), "categorical_features": features})
 
 
-def _note(found: _Found, said: FileCard, schema: Schema, *, ids: str | None, n_rows: tuple[int, int]) -> str:
-    """Return sentences on what was inferred. ``n_rows`` are the numbers of rows of the file and of the table."""
+def _note(
+    found: _Found,
+    said: FileCard,
+    schema: Schema,
+    n_missing: Mapping[str, int],
+    *,
+    ids: str | None,
+    n_rows: tuple[int, int],
+) -> str:
+    """Return what was inferred.
+
+    Args:
+        found: the columns.
+        said: the given fields of the card.
+        schema: roles of the columns.
+        n_missing: numbers of missing values of the columns that have some.
+        ids: the column of sample ids.
+        n_rows: rows of the file and of the table.
+    """
     made = [name for name in schema.categorical_features if name in found.columns]
     facts = {
         "sample ids": [ids] if ids and said.id is None else [],
@@ -333,7 +372,11 @@ def _note(found: _Found, said: FileCard, schema: Schema, *, ids: str | None, n_r
         "some values begin with 0, which categorical_features=[...] keeps": found.doubtful("begin with 0"),
         "one value or none": [one.name for one in found.columns.values() if one.constant is not None],
         "left out, like an identifier or free text": found.doubtful("like an identifier"),
-        "missing values kept": [gap.column for gap in schema.gaps],
+        "text that looks like numbers with other characters": found.doubtful("thousands separators"),
+        "dates or times of an unknown format, which date_formats gives": found.doubtful("unknown format"),
+        "may name rows, which ignore=[...] leaves out": found.doubtful("if it names the row"),
+        "may have a mark for missing values, which missing_values=[...] names": found.doubtful("may mean a missing"),
+        "missing values kept": [f"{name} ({n:,})" for name, n in n_missing.items()],
     }
     conditions = [] if said.conditions is not None else [", ".join(schema.conditions) or "none"]
     lines = {**{"conditions by default": conditions}, **facts}

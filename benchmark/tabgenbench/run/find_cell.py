@@ -59,7 +59,10 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
     if choice.cell and any(one is not None for one in others):
         raise ConfigError("CELL: got -g, -d, --split or --seed as well; give either the cell or these")
     if not (store.root / "cells").is_dir():
-        raise StoreError(f"--store: {store.root} contains no cells, expected the store of a run; name its folder")
+        raise StoreError(
+            f"--store: {store.root} contains no cells, expected the store of a run; name its folder, "
+            "or train the generator first: tabgenbench run"
+        )
     records = list(store.cells())
     if not records:
         raise StoreError(f"--store: {store.root} contains no cells yet; run a suite first")

@@ -282,6 +282,7 @@ def _identity(
         n_validation=split.n_validation,
         n_test=split.n_test,
         n_features=dataset.index.n_features,
+        n_categorical=dataset.index.roles.n_categorical,
         generator=generator.name,
         label=generator.label,
         config=generator.config,

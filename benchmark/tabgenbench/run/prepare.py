@@ -11,6 +11,7 @@ from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_coverage import coverage_note
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
+from tabgenbench.formatting import count_text, features_text
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.registry.keys import code_hash, make_key
 from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
@@ -94,7 +95,8 @@ def prepare_dataset(
             new.append(split)
             index.splits[request] = _info(split, i, table)
         note = f" ({table.source.note})" if table.source.note else ""
-        say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features{note}")
+        size = f"{count_text(table.n_rows, 'row')} x {features_text(table.n_features, table.schema.n_categorical)}"
+        say(f"{label}: {size}{note}")
         for info in (index.splits[request] for request in requests):
             if info.note:
                 say(f"{label}, split {info.index}: {info.note}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,15 +145,14 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
     """Return lines about skipped cells, failures and disabled plugins, and a last line with the number of cells.
 
+    Metrics that do not apply to a table take one line together; boards have the reason of each.
+
     Args:
         run: a finished run.
         plugins: the plugins.
         with_cells: whether to list failed cells, or only failed metrics.
     """
-    lines = []
-    for (metric, reason), cells in _same_skips(run).items():
-        what = f"metric {metric} on {len(cells)} cells" if metric is not None and len(cells) > 1 else ", ".join(cells)
-        lines.append(f"skipped: {what}: {reason}")
+    lines = _skips(run)
     lines += [
         f"not ok: {problem.title}: {problem.status}: {problem.reason}"
         for problem in run.problems
@@ -183,9 +183,14 @@ def _budget_line(run: Run) -> str:
     )
 
 
-def _same_skips(run: Run) -> dict[tuple[str | None, str], list[str]]:
-    """Group skipped cells and metrics by metric and reason, so that each group takes one line."""
-    groups: dict[tuple[str | None, str], list[str]] = {}
-    for problem in run.skipped:
-        groups.setdefault((problem.metric, problem.reason), []).append(problem.title)
-    return groups
+def _skips(run: Run) -> list[str]:
+    """Return a line for the cells that are skipped for the same reason, and one for all skipped metrics."""
+    cells: dict[str, list[str]] = {}
+    for problem in (problem for problem in run.skipped if problem.metric is None):
+        cells.setdefault(problem.reason, []).append(problem.title)
+    lines = [f"skipped: {', '.join(titles)}: {reason}" for reason, titles in cells.items()]
+    metrics = Counter(problem.metric for problem in run.skipped if problem.metric is not None)
+    if metrics:
+        counts = ", ".join(f"{metric} on {count_text(n, 'cell')}" for metric, n in metrics.items())
+        lines.append(f"skipped: metrics that do not apply to a table, {counts}; the full board has the reasons")
+    return lines

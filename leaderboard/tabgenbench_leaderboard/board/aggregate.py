@@ -90,6 +90,7 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
         n_validation=_ends(identities, lambda identity: identity.n_validation),
         n_test=_ends(identities, lambda identity: identity.n_test),
         n_features=_ends(identities, lambda identity: identity.n_features),
+        n_categorical=_ends([one for one in identities if one.n_categorical], lambda one: one.n_categorical),
         columns=columns,
         rows=marked,
         comparisons=compare_rows(marked, columns),

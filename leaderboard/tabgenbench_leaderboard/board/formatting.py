@@ -13,6 +13,7 @@ __all__ = [
     "column_decimals",
     "difference_text",
     "direction_text",
+    "features_text",
     "range_text",
     "score_text",
     "shown_columns",
@@ -38,6 +39,15 @@ def range_text(ends: tuple[int, int] | None) -> str:
     if ends is None:
         return "?"
     return f"{ends[0]:,}" if ends[0] == ends[1] else f"{ends[0]:,} to {ends[1]:,}"
+
+
+def features_text(dataset: DatasetBoard) -> str:
+    """Format the numbers of features of a dataset, of each kind if it has both."""
+    numeric, categorical = dataset.n_features, dataset.n_categorical
+    if categorical is None:
+        return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
+    words = "categorical feature" if categorical == (1, 1) and numeric == (0, 0) else "categorical features"
+    return ("" if numeric == (0, 0) else f"{range_text(numeric)} numeric and ") + f"{range_text(categorical)} {words}"
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabgenbench.records import Card, ScoreSpec
 
@@ -236,6 +236,8 @@ class DatasetBoard(_Part):
     """The results on one dataset. Sizes are (smallest, largest) over splits, None if no cell has run.
 
     Attributes:
+        n_features: numeric features.
+        n_categorical: categorical features; None, and not in ``board.json``, if there are none.
         fit_settings: settings under which the successful cells were trained and sampled.
         metric_settings: settings under which metrics ran, counted once per cell and metric.
         figures: figures of metrics, set after drawing; figures of scores and losses are not listed.
@@ -253,6 +255,7 @@ class DatasetBoard(_Part):
     n_validation: tuple[int, int] | None
     n_test: tuple[int, int] | None
     n_features: tuple[int, int] | None
+    n_categorical: tuple[int, int] | None = None
     columns: tuple[ScoreColumn, ...]
     rows: tuple[BoardRow, ...]
     comparisons: tuple[Comparison, ...]
@@ -263,6 +266,11 @@ class DatasetBoard(_Part):
     metric_settings: tuple[TimedCells, ...] = ()
     figures: tuple[FigureNote, ...] = ()
     figures_left_out: tuple[str, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields: dict[str, Any] = serialize(self)
+        return {name: value for name, value in fields.items() if name != "n_categorical" or value is not None}
 
     @property
     def models(self) -> tuple[BoardRow, ...]:

@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from tabulate import MIN_PADDING, SEPARATING_LINE, tabulate
 
 from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
-from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, range_text, score_text
+from tabgenbench_leaderboard.board.formatting import (
+    column_decimals,
+    direction_text,
+    features_text,
+    range_text,
+    score_text,
+)
 from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
@@ -142,13 +148,18 @@ def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
 
 
 def _facts(dataset: DatasetBoard) -> str:
-    parts = [count_text(len(dataset.splits), "split")]
-    if dataset.n_train is not None:
-        has_validation = dataset.n_validation is not None and dataset.n_validation[1]
-        validation = f", {range_text(dataset.n_validation)} validation" if has_validation else ""
-        parts.append(f"{range_text(dataset.n_train)} training{validation} and {range_text(dataset.n_test)} test rows")
-        parts.append(f"{range_text(dataset.n_features)} features")
-    return end_cut(f"{quote(dataset.dataset)}: {', '.join(parts)}", COLUMNS)
+    """Return the sizes of a dataset on one line. Validation rows make room for two kinds of features."""
+    title, n_splits = quote(dataset.dataset), count_text(len(dataset.splits), "split")
+    if dataset.n_train is None:
+        return end_cut(f"{title}: {n_splits}", COLUMNS)
+    has_validation = dataset.n_validation is not None and dataset.n_validation[1]
+    validation = f", {range_text(dataset.n_validation)} validation" if has_validation else ""
+    train, test = range_text(dataset.n_train), f"{range_text(dataset.n_test)} test rows"
+    texts = [
+        f"{title}: {n_splits}, {train} training{more} and {test}, {features_text(dataset)}" for more in (validation, "")
+    ]
+    is_short = len(texts[0]) <= COLUMNS or dataset.n_categorical is None
+    return end_cut(texts[0] if is_short else texts[1], COLUMNS)
 
 
 def _lines_of(text: str) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.compare import comparison_sentences
-from tabgenbench_leaderboard.board.formatting import range_text, shown_columns
+from tabgenbench_leaderboard.board.formatting import features_text, range_text, shown_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
@@ -84,7 +84,7 @@ def facts_sentence(dataset: DatasetBoard) -> str:
     draws = f"{range_text(dataset.draws)} {'draw' if dataset.draws == (1, 1) else 'draws'}"
     return (
         f"{note}{shape}, {draws} per fit; {range_text(dataset.n_train)} training{validation} and "
-        f"{range_text(dataset.n_test)} test rows, {range_text(dataset.n_features)} features."
+        f"{range_text(dataset.n_test)} test rows, {features_text(dataset)}."
     )
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pydantic import BaseModel, ConfigDict
 
 from tabgenbench.formatting import count_text, number_text
-from tabgenbench_leaderboard.board.formatting import column_decimals, range_text, score_text
+from tabgenbench_leaderboard.board.formatting import column_decimals, features_text, range_text, score_text
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, cells, quote
 
@@ -118,7 +118,7 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
     shape = f"{_rows_trained_on(dataset)} training rows and {range_text(dataset.n_test)} test rows"
     note = f"{quote(dataset.note)}, " if dataset.note else ""
     yield (
-        f"Here: {note}{range_text(dataset.n_features)} features; {shape}; mean ± half of the 95 % interval over "
+        f"Here: {note}{features_text(dataset)}; {shape}; mean ± half of the 95 % interval over "
         f"{count_text(len(dataset.splits), 'split')}. Training rows include validation rows. The name of a generator "
         "includes the options that differ from its defaults, such as fewer epochs."
     )

@@ -178,7 +178,6 @@ def test_ten_rows_of_one_feature(tabgenbench: Call, capsys: Captured) -> None:
     assert all(reasons["gamma"] for reasons in undefined)
 
 
-@pytest.mark.filterwarnings("ignore:Forward slashes will be disallowed:FutureWarning")
 def test_odd_names_are_kept_up_to_the_board(tabgenbench: Call) -> None:
     frame = rows_of(40, 3)
     frame["condition"] = ["a, b=c", "../x", "50% <b>|x|</b>", "\u00e9"] * 10

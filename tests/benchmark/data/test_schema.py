@@ -22,7 +22,7 @@ def test_columns_with_a_role_come_once_and_in_order() -> None:
 def test_a_target_may_be_a_column_or_a_feature() -> None:
     columns = ["tissue", "status", "site", "donor", "sex"]
     FULL.check(columns=columns, features=["G1"], where="here")
-    with pytest.raises(DataError, match="here: target 'G1' is neither an obs column nor a feature"):
+    with pytest.raises(DataError, match="here: no column 'G1', given as a target"):
         FULL.check(columns=columns, features=["G2"], where="here")
 
 

@@ -122,7 +122,7 @@ def test_gaps_are_kept_dropped_or_refused(write: Write, token: str) -> None:
         Gap(column="a", shown_by="a is missing", value="yes"),
     )
     assert table.schema.categorical_features == ("sex", "a is missing")
-    assert table.source.note.endswith("missing values kept: sex, a; 8 of 12 rows repeat an earlier row")
+    assert table.source.note.endswith("missing values kept: sex (1), a (1); 8 of 12 rows repeat an earlier row")
     assert np.isnan(table.X).sum() == 1
     dropped = FileSource.from_path(path, {"missing": "drop-rows"}).load()
     assert (dropped.n_rows, dropped.schema.gaps) == (10, ())
@@ -218,7 +218,7 @@ def test_identity_follows_content_and_card_and_not_the_place(write: Write, tmp_p
         ('title = "x"', DataError, r"the card names no file"),
         ("file = t.csv", DataError, r"is not a TOML file"),
         ('file = "t.csv"\ngroup = "patient"', DataError, r"t.csv: no column 'patient', given as the group"),
-        ('file = "t.csv"\ntargets = ["c"]', DataError, r"target 'c' is neither an obs column nor a feature"),
+        ('file = "t.csv"\ntargets = ["c"]', DataError, r"no column 'c', given as a target"),
     ],
 )
 def test_a_card_that_does_not_fit_is_named(write: Write, card: str, error: type[Exception], message: str) -> None:
