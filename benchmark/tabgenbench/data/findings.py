@@ -111,7 +111,7 @@ def _repeated(table: Table) -> list[str]:
 
 
 def _combinations(table: Table) -> list[str]:
-    """Return a note if conditions have more possible combinations than the table has rows, or one has too many values."""
+    """Return a note if conditions have more possible combinations than rows, or one has too many values."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
     names = " x ".join(table.schema.conditions)
