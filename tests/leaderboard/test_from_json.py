@@ -76,7 +76,7 @@ def test_without_out_the_headline_is_printed(written: Path) -> None:
         (None, "cannot read"),
         (b"{", "is not a board that this version reads"),
         (b'{"suite": "x"}', "is not a board that this version reads (summary: Field required)"),
-        ("newer", "has board version 99, this program reads up to 2; use a newer version"),
+        ("newer", "has board version 99, this program reads up to 3; use a newer version"),
     ],
 )
 def test_what_is_no_board_is_one_sentence(written: Path, content: bytes | str | None, words: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tabgenbench_leaderboard.board.headline import headline_columns
-from tabgenbench_leaderboard.board.intervals import badness, mean
+from tabgenbench_leaderboard.board.intervals import ROUNDING, badness, mean
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 from tabgenbench_leaderboard.board.scaling import clipped
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, MissingRule, estimate
@@ -190,12 +190,15 @@ def _results(one: _Generator, values: Mapping[str, _Values], missing: MissingRul
 def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Return each row's rank, 1 for the best, and the share of other rows that are worse; ties count half in both.
 
+    Values that differ only by rounding are ties.
+
     >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
     {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}
     """
     found = {}
     for label, value in merit.items():
         others = [other for name, other in merit.items() if name != label]
-        better = sum(other > value for other in others) + sum(other == value for other in others) / 2
+        ties = sum(math.isclose(other, value, rel_tol=ROUNDING) for other in others)
+        better = sum(other > value and not math.isclose(other, value, rel_tol=ROUNDING) for other in others) + ties / 2
         found[label] = (1 + better, 1 - better / len(others) if others else 1.0)
     return found

@@ -14,6 +14,7 @@ from typing import Literal
 
 __all__ = [
     "CONFIDENCE",
+    "ROUNDING",
     "Direction",
     "Interval",
     "Paired",
@@ -40,8 +41,8 @@ _T_QUANTILES = (
     2.0555294386428735, 2.0518305164802846, 2.0484071417952454, 2.045229642132703, 2.0422724563012378,
 )
 # fmt: on
-# Relative difference between two sums of the same numbers in different order; smaller differences count as 0.
 ROUNDING = 1e-9
+"""Relative difference between two sums of the same numbers in different order; smaller differences count as 0."""
 
 # p-values are rounded, because libraries of mathematical functions differ in the last digits.
 DECIMALS = 12

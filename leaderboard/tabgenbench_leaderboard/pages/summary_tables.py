@@ -49,7 +49,7 @@ def standing_blocks(dataset: DatasetBoard) -> list[Block]:
             "names. Values outside 0 to 1 are shown as they are, and clipped before scores are averaged to the value "
             f"of a question.{_question_sentence(dataset)}"
         )
-        blocks += [Heading(3, "Scaled to controls: 1 = ceiling, 0 = floor"), Paragraph(text), *scaled]
+        blocks += [Heading(3, "Scaled to controls (1 = ceiling, 0 = floor)"), Paragraph(text), *scaled]
         if reasons:
             blocks += [Paragraph("Not scaled:"), Bullets(reasons)]
     return blocks
@@ -59,7 +59,7 @@ def _no_ranks_sentence(dataset: DatasetBoard) -> str:
     most = max((score.n for row in dataset.models for score in row.scores), default=0)
     if most >= RANK_SPLITS:
         return f"No rank: a ranked score needs values of two models, one of them in {RANK_SPLITS} splits."
-    return f"No ranks: they need {RANK_SPLITS} splits with values, here are {most}. The intervals below stand for now."
+    return f"No ranks: they need {RANK_SPLITS} splits with values, this board has {most}."
 
 
 def _question_sentence(dataset: DatasetBoard) -> str:
@@ -151,8 +151,8 @@ def across_blocks(board: Board) -> list[Block]:
     )
     blocks: list[Block] = [Heading(2, "All datasets together"), *map(Paragraph, texts)]
     for measure in board.across:
-        blocks += [Heading(3, f"{quote(measure.title).capitalize()}: {count_text(len(measure.datasets), 'dataset')}")]
-        blocks.append(across_grid(measure))
+        title = measure.title.capitalize() if measure.kind == "question" else quote(measure.title)
+        blocks += [Heading(3, f"{title} on {count_text(len(measure.datasets), 'dataset')}"), across_grid(measure)]
     return blocks
 
 
