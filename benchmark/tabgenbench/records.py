@@ -22,6 +22,7 @@ __all__ = [
     "Fallback",
     "Phase",
     "Problem",
+    "Question",
     "RunInfo",
     "ScoreRecord",
     "ScoreSpec",

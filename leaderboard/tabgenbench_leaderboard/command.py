@@ -10,6 +10,7 @@ import click
 from tabgenbench.errors import ConfigError
 
 if TYPE_CHECKING:
+    from tabgenbench_leaderboard.board.summary import MissingRule
     from tabgenbench_leaderboard.report import BoardView
 
 __all__ = ["leaderboard"]
@@ -32,6 +33,12 @@ __all__ = ["leaderboard"]
     type=click.Path(path_type=Path),
     help="Read the board from a board.json instead of a store.",
 )
+@click.option(
+    "--missing",
+    type=click.Choice(["apart", "floor"]),
+    help="What a missing result means in the summary over datasets: the generator is listed apart and has no rank "
+    "(apart, the default), or the result counts as the floor (floor), which the board states.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write the full board to.")
 @click.option(
     "--format",
@@ -41,7 +48,14 @@ __all__ = ["leaderboard"]
 )
 @click.option("--full", is_flag=True, help="Print all scores, comparisons and failures instead of the headline.")
 def leaderboard(
-    *, suite: str | None, store_path: Path, board_file: Path | None, out: Path | None, formats: str | None, full: bool
+    *,
+    suite: str | None,
+    store_path: Path,
+    board_file: Path | None,
+    missing: MissingRule | None,
+    out: Path | None,
+    formats: str | None,
+    full: bool,
 ) -> None:
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
@@ -51,6 +65,7 @@ def leaderboard(
     With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
     store; those in the folder figures beside board.json are kept.
     """
+    from tabgenbench_leaderboard.board.derive import derive_board
     from tabgenbench_leaderboard.files import FORMATS, parse_formats, read_board, render_board, write_board
     from tabgenbench_leaderboard.pages.headline import again, headline_text
     from tabgenbench_leaderboard.pages.to_terminal import print_text, render_text
@@ -62,11 +77,13 @@ def leaderboard(
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
     if board_file is None:
         view = _read_store(store_path, suite)
-        board, artifacts, kept = view.board, view.artifacts, None
-        where = again(f"{board.suite} --store {store_path}")
+        board = derive_board(view.board, missing) if missing else view.board
+        artifacts, kept = view.artifacts, None
+        source = f"{board.suite} --store {store_path}"
     else:
-        board, artifacts, kept = read_board(board_file), None, board_file.parent / "figures"
-        where = again(f"--from {board_file}")
+        board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
+        source = f"--from {board_file}"
+    where = again(f"{source} --missing {missing}" if missing else source)
     if out is None and formats is not None:
         files = {"md": "README.md", "csv": "scores.csv", "html": "index.html", "json": "board.json"}
         rendered = render_board(board, chosen, artifacts=artifacts, kept=kept)

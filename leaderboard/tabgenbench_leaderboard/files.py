@@ -10,7 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
+from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.model import BOARD_VERSION, Board
+from tabgenbench_leaderboard.board.summary import MissingRule
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts
 from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Figure
@@ -39,8 +41,12 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_board(path: Path) -> Board:
-    """Read a ``board.json``, also one of an older version.
+def read_board(path: Path, missing: MissingRule | None = None) -> Board:
+    """Read a ``board.json``, also one of an older version; ranks and summaries are computed from its values by split.
+
+    Args:
+        path: the file.
+        missing: what a missing result means over datasets; None for the rule of the file.
 
     Raises:
         StoreError: the file cannot be read, is not a board, or has a newer version.
@@ -63,7 +69,7 @@ def read_board(path: Path) -> Board:
             f"--from: {path} has board version {board.board_version}, this program reads up to {BOARD_VERSION}; "
             "use a newer version of TabGenBench"
         )
-    return board.model_copy(update={"board_version": BOARD_VERSION})
+    return derive_board(board.model_copy(update={"board_version": BOARD_VERSION}), missing)
 
 
 def render_board(

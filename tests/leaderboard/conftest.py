@@ -41,6 +41,8 @@ DEND = ScoreSpec(name="s-dend", direction="higher", low=-1, high=1, ranked=False
 UMAP = ScoreSpec(name="umap-overall", direction="higher", low=0, high=1, ranked=False, headline=True)
 PCA = tuple(ScoreSpec(name=f"pca-{name}", direction="higher", low=0, headline=True) for name in ("overall", "mixing"))
 WITHIN = ScoreSpec(name="gamma-within", direction="higher", low=-1, high=1, headline=True)
+DISTANCE = ScoreSpec(name="distance", direction="lower", low=0, question="fidelity", floor="shuffled", headline=True)
+OVERLAP = ScoreSpec(name="overlap", direction="higher", high=1, question="fidelity", floor="shuffled", headline=True)
 SPREAD = ScoreSpec(name="correlation-spread", direction="one", low=0)
 SPECS: dict[str, tuple[ScoreSpec, ...]] = {
     "gamma": (GAMMA,),
@@ -50,6 +52,9 @@ SPECS: dict[str, tuple[ScoreSpec, ...]] = {
     "pca-separability": PCA,
     "umap-separability": (UMAP,),
     "correlation-pairs": (SPREAD,),
+    "distance": (DISTANCE,),
+    "overlap": (OVERLAP,),
+    "ratio": (ScoreSpec(name="ratio", direction="one", low=0, floor="shuffled"),),
 }
 CONTROLS = ("condition-mvn", "real-resample", "shuffled", "condition-mean", "truth")
 

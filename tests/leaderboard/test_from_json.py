@@ -64,6 +64,61 @@ def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written:
     assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
 
 
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_board_of_any_version_gets_ranks_and_scaled_scores_from_its_values_by_split(
+    run: FakeRun, tmp_path: Path, version: int
+) -> None:
+    for split in range(5):
+        for label, value in {"cvae": 0.2, "tvae": 0.5, "shuffled": 1.2, "real-resample": 0.1}.items():
+            run.cell(label, {"distance": {"distance": value + 0.01 * split * value}}, split=split)
+    board = build_board(run.store, run.suite)
+    content = board.model_dump(mode="json")
+    content["board_version"] = version
+    if version < 3:
+        strip(content)
+    (tmp_path / "board.json").write_text(json.dumps(content))
+    read = read_board(tmp_path / "board.json")
+    assert read.board_version == 3
+    row = read.datasets[0].rows[0]
+    assert row.scores[0].rank == (1, 1)
+    assert row.scores[0].scaled == board.datasets[0].rows[0].scores[0].scaled
+    assert [found.p_adjusted for found in read.datasets[0].comparisons] == pytest.approx([0] * 5, abs=1e-3)
+    assert [question.question for question in read.datasets[0].questions] == (["fidelity"] if version == 3 else [])
+    if version == 3:
+        assert read == board
+
+
+def strip(content: dict[str, Any]) -> None:
+    """Remove what version 3 added to a board."""
+    del content["missing"], content["across"]
+    for dataset in content["datasets"]:
+        del dataset["questions"]
+        for column in dataset["columns"]:
+            del column["unscaled"], column["spec"]["question"], column["spec"]["ceiling"]
+        for row in dataset["rows"]:
+            del row["questions"]
+            for score in row["scores"]:
+                del score["rank"], score["scaled"]
+        for comparison in dataset["comparisons"]:
+            del comparison["p"], comparison["p_adjusted"]
+
+
+def test_the_rule_for_missing_results_is_kept_and_can_be_changed(run: FakeRun, tmp_path: Path) -> None:
+    for dataset, labels in {"a": ("cvae", "tvae", "ctgan"), "b": ("cvae", "tvae")}.items():
+        for label in labels:
+            run.cell(label, {"gamma": {"gamma": len(label) / 10}}, dataset=dataset)
+    run.store.write_suite(run.suite)
+    page = invoke("tiny", "--store", run.store.root, "--missing", "floor", "--format", "md").stdout
+    assert "Missing results count as the floor" in page
+    assert "1 of 2 datasets, 1 as the floor" in page
+    invoke("tiny", "--store", run.store.root, "--missing", "floor", "--format", "json", "--out", tmp_path)
+    kept = invoke("--from", tmp_path / "board.json", "--format", "md").stdout
+    assert kept == page
+    apart = invoke("--from", tmp_path / "board.json", "--missing", "apart", "--format", "md").stdout
+    assert apart == invoke("tiny", "--store", run.store.root, "--format", "md").stdout
+    assert "models without all results" in apart
+
+
 def test_without_out_the_headline_is_printed(written: Path) -> None:
     result = invoke("--from", written / "board.json")
     assert result.stdout.startswith("tiny: A run.\n")
@@ -76,7 +131,7 @@ def test_without_out_the_headline_is_printed(written: Path) -> None:
         (None, "cannot read"),
         (b"{", "is not a board that this version reads"),
         (b'{"suite": "x"}', "is not a board that this version reads (summary: Field required)"),
-        ("newer", "has board version 99, this program reads up to 2; use a newer version"),
+        ("newer", "has board version 99, this program reads up to 3; use a newer version"),
     ],
 )
 def test_what_is_no_board_is_one_sentence(written: Path, content: bytes | str | None, words: str) -> None:

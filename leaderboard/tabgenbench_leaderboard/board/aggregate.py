@@ -13,7 +13,7 @@ from tabgenbench.records import Card, CellIdentity, Environment, ScoreSpec, Suit
 from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
-from tabgenbench_leaderboard.board.compare import compare_rows, mark_best
+from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.intervals import mean, t_interval
 from tabgenbench_leaderboard.board.model import (
     Board,
@@ -54,7 +54,7 @@ def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
     metrics = _metric_order(suite)
     environments = [cell.environment for cell in cells if cell.environment is not None]
     finished = sorted(environment.finished for environment in environments if environment.finished)
-    return Board(
+    board = Board(
         suite=suite.name,
         summary=suite.summary,
         command=suite.command,
@@ -64,6 +64,7 @@ def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
         first_finished=finished[0] if finished else "",
         last_finished=finished[-1] if finished else "",
     )
+    return derive_board(board)
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
@@ -76,7 +77,6 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
     columns = _columns(cells, metrics)
     by_label = [list(group) for _, group in groupby(cells, key=lambda cell: cell.row.label)]
     rows = [_board_row(group, columns) for group in by_label]
-    marked = mark_best(sorted(rows, key=lambda row: (row.is_control, row.label)), columns)
     identities = [cell.identity for cell in cells if cell.identity is not None]
     return DatasetBoard(
         dataset=name,
@@ -92,8 +92,8 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
         n_features=_ends(identities, lambda identity: identity.n_features),
         n_categorical=_ends([one for one in identities if one.n_categorical], lambda one: one.n_categorical),
         columns=columns,
-        rows=marked,
-        comparisons=compare_rows(marked, columns),
+        rows=tuple(sorted(rows, key=lambda row: (row.is_control, row.label))),
+        comparisons=(),
         problems=find_problems(cells),
         notes=find_notes(cells),
         metric_costs=_metric_costs(cells, metrics),

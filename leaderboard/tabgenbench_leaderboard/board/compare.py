@@ -1,96 +1,77 @@
-"""Comparisons of rows: the best model, models against controls and models against models, with sentences on them."""
+"""Comparisons of rows: models against controls and models against models, with sentences on them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby, product
 
 from tabgenbench.formatting import duration_text
-from tabgenbench_leaderboard.board.intervals import Paired, compare_paired, compared_quantity, mean
-from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, ScoreColumn, ScoreValue, Verdict
+from tabgenbench_leaderboard.board.intervals import Paired, Verdict, compare_paired
+from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, ScoreColumn
+from tabgenbench_leaderboard.board.ranks import Standing, compare_models, find_standings
 
-__all__ = ["Sentences", "compare_rows", "comparison_sentences", "mark_best"]
+__all__ = ["Sentences", "compare_rows", "comparison_sentences"]
 
 _SWAP: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 MAX_PAIRED_MODELS = 20
-"""Maximum number of models whose pairs are compared: more pairs would dominate the board."""
+"""Maximum number of models whose pairs are listed: more pairs would dominate the board."""
 
 
-def mark_best(rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]) -> tuple[BoardRow, ...]:
-    """Mark the best value of the models in each ranked column if it is distinguishable from every other model.
+def compare_rows(
+    rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
+) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
+    """Compare every model with every control, and every pair of models, on every ranked score that both have.
 
-    Models without a value are ignored. Nothing is marked if a model has fewer than two splits in common with the best
-    model, or if there is only one model.
+    On each score, the pairs of models and the pairs of a model and a control are two families of tests. All pairs of
+    models count for the standings, but they are listed only for up to `MAX_PAIRED_MODELS` models.
+
+    Returns:
+        The comparisons, and for each column the standings of the models by label; empty for scores without ranks.
     """
-    marked: set[tuple[str, int]] = set()
+    found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
+    standings: list[dict[str, Standing]] = []
     for i, column in enumerate(columns):
-        rivals = [row for row in rows if not row.is_control and row.scores[i].by_split]
-        if not column.spec.ranked or len(rivals) < 2:
+        direction = column.spec.direction
+        values = {row.label: row.scores[i].by_split for row in rows if row.scores[i].by_split}
+        models = {row.label: values[row.label] for row in rows if row.label in values and not row.is_control}
+        controls = [row.label for row in rows if row.label in values and row.is_control]
+        if not column.spec.ranked:
+            standings.append({})
             continue
-        best = max(rivals, key=lambda row: (_merit(row.scores[i], column), row.label))
-        if all(
-            _compare(best.scores[i], row.scores[i], column).verdict == "better"
-            for row in rivals
-            if row.label != best.label
-        ):
-            marked.add((best.label, i))
-    return tuple(
-        row.model_copy(
-            update={
-                "scores": tuple(
-                    score.model_copy(update={"best": True}) if (row.label, i) in marked else score
-                    for i, score in enumerate(row.scores)
-                )
-            }
-        )
-        for row in rows
+        between = compare_models(models, direction)
+        standings.append(find_standings(models, between))
+        pairs = list(product(models, controls))
+        against = compare_paired([(values[model], values[control]) for model, control in pairs], direction)
+        for place, paired in [*between.items(), *zip(pairs, against, strict=True)]:
+            if place in found:
+                found[place].append(_comparison(*place, column.title, paired, against_control=place[1] in controls))
+    return tuple(chain.from_iterable(found.values())), standings
+
+
+def _comparison(model: str, other: str, title: str, paired: Paired, *, against_control: bool) -> Comparison:
+    return Comparison(
+        model=model,
+        against=other,
+        against_control=against_control,
+        title=title,
+        difference=paired.interval.mean,
+        ci_low=paired.interval.low,
+        ci_high=paired.interval.high,
+        n=paired.interval.n,
+        p=paired.p,
+        p_adjusted=paired.p_adjusted,
+        verdict=paired.verdict,
     )
 
 
-def _merit(score: ScoreValue, column: ScoreColumn) -> float:
-    direction = column.spec.direction
-    value = mean([compared_quantity(value, direction) for value in score.by_split.values()])
-    return value if direction == "higher" else -value
-
-
-def _compare(first: ScoreValue, second: ScoreValue, column: ScoreColumn) -> Paired:
-    return compare_paired(first.by_split, second.by_split, column.spec.direction)
-
-
-def compare_rows(rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]) -> tuple[Comparison, ...]:
-    """Compare every model with every control, and every pair of models, on every ranked score that both have."""
-    found = []
-    for model, other in _pairs(rows):
-        for i, column in enumerate(columns):
-            if column.spec.ranked and model.scores[i].by_split and other.scores[i].by_split:
-                paired = _compare(model.scores[i], other.scores[i], column)
-                found.append(
-                    Comparison(
-                        model=model.label,
-                        against=other.label,
-                        against_control=other.is_control,
-                        title=column.title,
-                        difference=paired.interval.mean,
-                        ci_low=paired.interval.low,
-                        ci_high=paired.interval.high,
-                        n=paired.interval.n,
-                        verdict=paired.verdict,
-                    )
-                )
-    return tuple(found)
-
-
-def _pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[BoardRow, BoardRow]]:
-    models = [row for row in rows if not row.is_control]
+def _listed_pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[str, str]]:
+    models = [row.label for row in rows if not row.is_control]
     for i, model in enumerate(models):
-        for row in rows:
-            if row.is_control:
-                yield model, row
+        yield from ((model, row.label) for row in rows if row.is_control)
         if len(models) <= MAX_PAIRED_MODELS:
-            for other in models[i + 1 :]:
-                yield model, other
+            yield from ((model, other) for other in models[i + 1 :])
 
 
 @dataclass(frozen=True)

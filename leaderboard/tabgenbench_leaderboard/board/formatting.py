@@ -8,13 +8,16 @@ from statistics import median
 
 from tabgenbench.formatting import number_text
 from tabgenbench_leaderboard.board.model import Comparison, DatasetBoard, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.board.summary import Estimate
 
 __all__ = [
     "column_decimals",
     "difference_text",
     "direction_text",
+    "estimate_text",
     "features_text",
     "range_text",
+    "rank_text",
     "score_text",
     "shown_columns",
 ]
@@ -90,7 +93,31 @@ def difference_text(comparison: Comparison) -> str:
     return f"{comparison.verdict} ({text}{f' ± {number_text(half, decimals)}' if half is not None else ''})"
 
 
-def _half_width(value: ScoreValue) -> float | None:
+def estimate_text(value: Estimate | None, decimals: int, expected: int = 0) -> str:
+    """Format a mean ± half of its interval, with ``n`` if it is not the expected number of values.
+
+    >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
+    '0.50 ± 0.25 (n=4)'
+    """
+    if value is None or value.mean is None:
+        return "-"
+    half = _half_width(value)
+    text = number_text(value.mean, decimals) + (f" ± {number_text(half, decimals)}" if half is not None else "")
+    return f"{text} (n={value.n})" if expected and value.n != expected else text
+
+
+def rank_text(rank: tuple[int, int] | None, models: int) -> str:
+    """Format a rank interval among so many models.
+
+    >>> rank_text((1, 2), 5), rank_text((3, 3), 5), rank_text(None, 5)
+    ('1-2 of 5', '3 of 5', '-')
+    """
+    if rank is None:
+        return "-"
+    return f"{rank[0]} of {models}" if rank[0] == rank[1] else f"{rank[0]}-{rank[1]} of {models}"
+
+
+def _half_width(value: ScoreValue | Estimate) -> float | None:
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabgenbench.records import Card, ScoreSpec
+from tabgenbench_leaderboard.board.intervals import Verdict
+from tabgenbench_leaderboard.board.summary import (
+    AcrossMeasure,
+    Estimate,
+    MissingRule,
+    Part,
+    QuestionColumn,
+    QuestionValue,
+)
 
 __all__ = [
     "BOARD_VERSION",
@@ -23,26 +32,22 @@ __all__ = [
     "Note",
     "Problem",
     "Range",
+    "ScaledScore",
     "ScoreColumn",
     "ScoreValue",
     "State",
     "TimedCells",
-    "Verdict",
 ]
 
-BOARD_VERSION = 2
-"""Version 2 added figures of metrics and headline scores; a board of version 1 has neither."""
+BOARD_VERSION = 3
+"""Version 2 added figures of metrics and headline scores; version 3 ranks, scaled scores, questions and datasets
+together, which are computed from the values by split when an older board is read."""
 
 State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
-Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped", "waiting"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Range(_Part):
+class Range(Part):
     """Mean, smallest and largest value of a quantity that is measured once per cell."""
 
     mean: float
@@ -50,21 +55,33 @@ class Range(_Part):
     high: float
 
 
-class ScoreColumn(_Part):
+class ScoreColumn(Part):
     """One score of one metric: a column of the table.
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
         spec: direction, range, meaning and limitations, from the records.
+        unscaled: why the score is not rescaled to its controls on this dataset; empty if it is.
     """
 
     metric: str
     title: str
     spec: ScoreSpec
+    unscaled: str = ""
 
 
-class ScoreValue(_Part):
+class ScaledScore(Estimate):
+    """A score rescaled in each split: 0 at the control that marks its floor, 1 at its ceiling; not clipped.
+
+    Attributes:
+        by_split: scaled value by split.
+    """
+
+    by_split: dict[int, float] = Field(default_factory=dict)
+
+
+class ScoreValue(Part):
     """A score of one generator: the mean over splits; within each split, draws are averaged first, then seeds.
 
     Attributes:
@@ -76,6 +93,9 @@ class ScoreValue(_Part):
         splits: number of requested splits.
         by_split: value by split.
         best: whether it is the best of the models and distinguishable from every other model.
+        rank: rank interval among the models with a value (`ranks.find_standings`); None for controls, for scores that
+            are not ranked, and for fewer than five splits.
+        scaled: the score rescaled to its controls; None if it is not.
         why: distinct reasons for missing values.
     """
 
@@ -87,10 +107,12 @@ class ScoreValue(_Part):
     splits: int = 0
     by_split: dict[int, float] = Field(default_factory=dict)
     best: bool = False
+    rank: tuple[int, int] | None = None
+    scaled: ScaledScore | None = None
     why: tuple[str, ...] = ()
 
 
-class Costs(_Part):
+class Costs(Part):
     """Costs of the successful cells of a row; the sampling time of a cell includes all its draws."""
 
     fit_seconds: Range | None = None
@@ -99,7 +121,7 @@ class Costs(_Part):
     peak_gpu_bytes: int | None = None
 
 
-class Fallbacks(_Part):
+class Fallbacks(Part):
     """Number of rows that a fallback rule sampled instead of the model, summed over the draws and cells of a row."""
 
     condition: str
@@ -108,7 +130,7 @@ class Fallbacks(_Part):
     cells: int
 
 
-class Curve(_Part):
+class Curve(Part):
     """Thinned loss curves of one cell; the cell's record contains the complete curves."""
 
     split: int
@@ -117,7 +139,7 @@ class Curve(_Part):
     losses: dict[str, tuple[float | None, ...]]
 
 
-class BoardRow(_Part):
+class BoardRow(Part):
     """One generator with one config on one dataset.
 
     Attributes:
@@ -125,6 +147,7 @@ class BoardRow(_Part):
         options: those options as JSON with sorted keys.
         config: all options; empty if no cell has run.
         scores: one per column of the dataset.
+        questions: one per question of the dataset.
     """
 
     label: str
@@ -137,11 +160,12 @@ class BoardRow(_Part):
     cells: int
     costs: Costs
     scores: tuple[ScoreValue, ...]
+    questions: tuple[QuestionValue, ...] = ()
     fallbacks: tuple[Fallbacks, ...] = ()
     curves: tuple[Curve, ...] = ()
 
 
-class Comparison(_Part):
+class Comparison(Part):
     """Paired per-split differences of two rows on one ranked score.
 
     Attributes:
@@ -149,10 +173,14 @@ class Comparison(_Part):
         against: label of the row that it is compared with, a control or another model.
         title: title of the score's column.
         difference: mean over common splits of model minus other (of the distances from 1 if 1 is best).
-        ci_low: lower end of the 95 % t-interval of that mean; None for fewer than two common splits.
+        ci_low: lower end of the 95 % t-interval of that mean, not adjusted for the number of comparisons; None for
+            fewer than two common splits.
         ci_high: upper end.
         n: number of common splits.
-        verdict: verdict on ``model``.
+        p: two-sided p-value of the paired t-test; None for fewer than two common splits.
+        p_adjusted: the p-value after Holm's correction over the comparisons of this score on this dataset, of models
+            with controls or of models with each other.
+        verdict: verdict on ``model``, by the adjusted p-value.
     """
 
     model: str
@@ -163,10 +191,12 @@ class Comparison(_Part):
     ci_low: float | None
     ci_high: float | None
     n: int
+    p: float | None = None
+    p_adjusted: float | None = None
     verdict: Verdict
 
 
-class Problem(_Part):
+class Problem(Part):
     """Cells without a result, or cells on which a metric has no result, grouped by reason.
 
     Attributes:
@@ -188,7 +218,7 @@ class Problem(_Part):
     output_key: str = ""
 
 
-class Note(_Part):
+class Note(Part):
     """A note from the records, and the labels of the rows that have it."""
 
     what: str
@@ -196,7 +226,7 @@ class Note(_Part):
     labels: tuple[str, ...]
 
 
-class MetricCost(_Part):
+class MetricCost(Part):
     """Seconds of a metric for all draws of a cell."""
 
     metric: str
@@ -204,7 +234,7 @@ class MetricCost(_Part):
     cells: int
 
 
-class TimedCells(_Part):
+class TimedCells(Part):
     """Number of cells whose times were measured under one setting; ``timing``: one cell at a time, by ``--timing``."""
 
     cells: int
@@ -215,7 +245,7 @@ class TimedCells(_Part):
     gpu: str
 
 
-class FigureNote(_Part):
+class FigureNote(Part):
     """A figure of a metric, with the texts for a page.
 
     Attributes:
@@ -232,7 +262,7 @@ class FigureNote(_Part):
     label: str = ""
 
 
-class DatasetBoard(_Part):
+class DatasetBoard(Part):
     """The results on one dataset. Sizes are (smallest, largest) over splits, None if no cell has run.
 
     Attributes:
@@ -257,6 +287,7 @@ class DatasetBoard(_Part):
     n_features: tuple[int, int] | None
     n_categorical: tuple[int, int] | None = None
     columns: tuple[ScoreColumn, ...]
+    questions: tuple[QuestionColumn, ...] = ()
     rows: tuple[BoardRow, ...]
     comparisons: tuple[Comparison, ...]
     problems: tuple[Problem, ...]
@@ -283,7 +314,7 @@ class DatasetBoard(_Part):
         return tuple(row for row in self.rows if row.is_control)
 
 
-class Machine(_Part):
+class Machine(Part):
     """A kind of machine with its settings, and the number of cells that ran on it."""
 
     cells: int
@@ -299,14 +330,21 @@ class Machine(_Part):
     gpu: str
 
 
-class Board(_Part):
-    """Everything that the pages show, computed from records alone."""
+class Board(Part):
+    """Everything that the pages show, computed from records alone.
+
+    Attributes:
+        missing: what a missing result means over datasets.
+        across: questions, or the headline scores of a board without questions, over at least two datasets.
+    """
 
     board_version: int = BOARD_VERSION
     suite: str
     summary: str
     command: str
     datasets: tuple[DatasetBoard, ...]
+    missing: MissingRule = "apart"
+    across: tuple[AcrossMeasure, ...] = ()
     machines: tuple[Machine, ...]
     packages: dict[str, tuple[str, ...]]
     first_finished: str

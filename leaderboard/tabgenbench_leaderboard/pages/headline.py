@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from tabulate import MIN_PADDING, SEPARATING_LINE, tabulate
 
@@ -11,27 +12,32 @@ from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
 from tabgenbench_leaderboard.board.formatting import (
     column_decimals,
     direction_text,
+    estimate_text,
     features_text,
     range_text,
     score_text,
 )
 from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
-from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
+from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
+from tabgenbench_leaderboard.pages.summary_tables import rank_cell
 
 __all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text"]
 
 LINES, COLUMNS = 46, 100
 """The screen has 50 lines; the command that prints the headline prints a few more lines."""
 _MOST_DATASETS, _LONGEST_LABEL, _SHORTEST_LABEL = 2, 32, 18
+_MOST_ACROSS = 12
 _LEGEND = (
-    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best model, distinguishable from "
-    "every other model."
+    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best model, better than every "
+    "other model by paired tests with Holm's correction."
 )
+_RANKS = "1-2 of 5: the ranks among the models that these tests leave open."
+_ACROSS = "Over datasets: mean rank and mean value (1 = ceiling control, 0 = floor), ± half of the interval."
 
 
 def headline_text(board: Board, where: Sequence[str]) -> str:
-    """Return one table per dataset, sentences that summarise them, and the lines that locate the full board.
+    """Return a table over datasets, tables of single datasets, sentences, and lines that locate the full board.
 
     The text has at most `LINES` lines of at most `COLUMNS` columns, except for long paths. Rows and datasets that do
     not fit are counted. The controls are described if there is room.
@@ -42,18 +48,26 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
     head = _wrapped(title)
-    foot = _wrapped(_LEGEND)
-    left_out = len(board.datasets) - _MOST_DATASETS
-    if left_out > 0:
-        foot += _wrapped(f"{count_text(left_out, 'more dataset')} on the full board.")
-    foot += where
+    together = _across_lines(board) if len(board.datasets) > _MOST_DATASETS else []
     sentences = [line for sentence in headline_sentences(board) for line in _wrapped(sentence)]
+    legend = [_LEGEND]
+    if any(question.rank for dataset in board.datasets for row in dataset.rows for question in row.questions):
+        legend.append(_RANKS)
+    if together:
+        legend.append(_ACROSS)
+    foot = [*_lines_of(" ".join(legend)), *where]
+    # One line counts the datasets that are not shown, and one stands above the sentences.
+    lines = LINES - len(head) - len(sentences) - len(foot) - len(together) - 1 - (len(board.datasets) > _MOST_DATASETS)
     shown = board.datasets[:_MOST_DATASETS]
-    lines = LINES - len(head) - len(sentences) - len(foot) - 1
+    if together and lines // len(shown) < max(len(_table_lines(dataset, LINES)) + 1 for dataset in shown):
+        shown = shown[:1]
+    left_out = len(board.datasets) - len(shown)
+    if left_out > 0:
+        foot = [*_lines_of(f"{count_text(left_out, 'more dataset')} on the full board."), *foot]
     room = lines // max(1, len(shown))
     tables = [line for dataset in shown for line in ["", *_table_lines(dataset, room - 1)]]
     controls = _control_lines(control_descriptions(shown), lines - len(tables))
-    return "\n".join([*head, *tables, "", *sentences, *controls, *foot]) + "\n"
+    return "\n".join([*head, *together, *tables, "", *sentences, *controls, *foot]) + "\n"
 
 
 def again(arguments: str) -> list[str]:
@@ -62,63 +76,134 @@ def again(arguments: str) -> list[str]:
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column of the headline: its heading, and its cells in the order of the rows."""
+
+    heading: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The cells as plain text, with a star at the best model."""
+        return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
+
+
 def headline_grid(dataset: DatasetBoard) -> Grid:
-    """Return the headline scores and the time to fit of every generator."""
-    columns = headline_columns(dataset)
-    header = ("generator", *(_heading(dataset, i) for i in columns), "fit")
+    """Return rank intervals and headline scores of every generator, its coverage if incomplete, and its time to fit."""
+    columns = [*_score_columns(dataset, dataset.rows), *_cost_columns(dataset, dataset.rows)]
+    lines = [
+        (Cell(f"`{quote(row.label)}`"), *(column.cells[i] for column in columns)) for i, row in enumerate(dataset.rows)
+    ]
+    n_models = len(dataset.models)
     rows: list[tuple[Cell, ...] | Section] = []
-    for name, group in (("models", dataset.models), ("controls", dataset.controls)):
-        if group:
-            rows.append(Section(name))
-            rows += [
-                (Cell(quote(row.label)), *(Cell(*cell) for cell in _scores(dataset, row, columns)), Cell(_fit(row)))
-                for row in group
-            ]
-    return Grid(header, tuple(rows), f"Headline scores on {dataset.dataset}")
+    for name, group in (("models", lines[:n_models]), ("controls", lines[n_models:])):
+        rows += [Section(name), *group] if group else []
+    header = ("generator", *(column.heading for column in columns))
+    return Grid(header, tuple(rows), f"Headline of {dataset.dataset}")
 
 
-def _heading(dataset: DatasetBoard, index: int) -> str:
-    column = dataset.columns[index]
-    return f"{quote(column.title)} {direction_text(column, short=True)}"
+def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
+    """Return the rank intervals of the questions, or of the headline scores without questions, and these scores."""
+    places = headline_columns(dataset)
+    ranked = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
+    ranked = ranked or [(f"{quote(dataset.columns[i].title)} rank", False, i) for i in places]
+    ranks = [
+        _Column(heading, tuple(rank_cell(dataset, row, i, question=question) for row in rows))
+        for heading, question, i in ranked
+        if any((row.questions if question else row.scores)[i].rank for row in dataset.models)
+    ]
+    scores = []
+    for i in places:
+        column = dataset.columns[i]
+        decimals = column_decimals([row.scores[i] for row in dataset.rows])
+        found = tuple(Cell(score_text(row.scores[i], decimals), row.scores[i].best) for row in rows)
+        scores.append(_Column(f"{quote(column.title)} {direction_text(column, short=True)}", found))
+    return [*ranks, *scores]
 
 
-def _scores(dataset: DatasetBoard, row: BoardRow, columns: Sequence[int]) -> list[tuple[str, bool]]:
-    decimals = {i: column_decimals([other.scores[i] for other in dataset.rows]) for i in columns}
-    return [(score_text(row.scores[i], decimals[i]), row.scores[i].best) for i in columns]
-
-
-def _fit(row: BoardRow) -> str:
-    return duration_text(row.costs.fit_seconds.mean) if row.costs.fit_seconds else "-"
+def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
+    """Return the coverage, if some row is incomplete, and the time to fit."""
+    coverage = [_Column("cells ok", cells([f"{row.cells_ok} of {row.cells}" for row in rows]))]
+    incomplete = any(row.cells_ok < row.cells for row in dataset.rows)
+    times = [row.costs.fit_seconds for row in rows]
+    fits = cells([duration_text(seconds.mean) if seconds else "-" for seconds in times])
+    return [*(coverage if incomplete else []), _Column("fit", fits)]
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
     """Return the table of a dataset in at most this many lines, with as many columns as fit."""
     models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
-    columns = headline_columns(dataset)
-    cells = [[f"*{text}" if best else text for text, best in _scores(dataset, row, columns)] for row in rows]
-    headings = [_heading(dataset, i) for i in columns]
-    widths = [max(map(len, texts)) + 2 for texts in zip([_padded(text) for text in headings], *cells, strict=True)]
-    fits = [_fit(row) for row in rows]
-    taken = max(map(len, [_padded("fit"), *fits])) + 2
-    while len(widths) > 1 and taken + sum(widths) > COLUMNS - _SHORTEST_LABEL:
-        widths.pop()
-    shown = len(widths)
-    room = min(_LONGEST_LABEL, COLUMNS - taken - sum(widths))
-    labels = shortened((quote(row.label) for row in rows), room)
-    if max(map(len, labels.values())) > room:  # equal shortened names get a number
-        labels = shortened((quote(row.label) for row in rows), room - len(" (99)"))
-    lines: list[list[str] | str] = [
-        [labels[quote(row.label)], *found[:shown], fit] for row, found, fit in zip(rows, cells, fits, strict=True)
-    ]
-    if models and controls:
-        lines.insert(len(models), SEPARATING_LINE)
-    header = ["generator", *headings[:shown], "fit"]
-    align = ("left", *("right" for _ in header[1:]))
-    table = tabulate(lines, header, tablefmt="simple", colalign=align, disable_numparse=True)
+    names = [quote(row.label) for row in rows]
     more = len(dataset.rows) - len(rows)
     counted = [f"and {count_text(more, 'more row')} on the full board"] if more else []
-    return [_facts(dataset), *(line.rstrip() for line in table.splitlines()), *counted]
+    table = _table(names, _score_columns(dataset, rows), _cost_columns(dataset, rows), above=len(models))
+    return [_facts(dataset), *table, *counted]
+
+
+def _across_lines(board: Board) -> list[str]:
+    """Return a table of mean ranks and mean scaled values over datasets; empty if there is none."""
+    measures = [measure for measure in board.across if any(row.mean_rank for row in measure.rows)]
+    found = {row.label: row.complete for measure in measures for row in measure.rows if not row.is_control}
+    if not found:
+        return []
+    labels = sorted(found, key=lambda label: (not found[label], label))[:_MOST_ACROSS]
+    by_label = [{row.label: row for row in measure.rows} for measure in measures]
+
+    ranks, both = [], []
+    for measure, rows in zip(measures, by_label, strict=True):
+        shown = [estimate_text(rows[label].mean_rank, 1) for label in labels]
+        ranks.append(_Column(f"{quote(measure.title)} rank", cells(shown)))
+        both.append(ranks[-1])
+        if any(row.scaled for row in measure.rows):
+            both.append(_Column("value", cells([estimate_text(rows[label].scaled, 2) for label in labels])))
+    covered = [[rows[label] for rows in by_label] for label in labels]
+    texts = [f"{min(row.datasets for row in rows)} of {len(board.datasets)}" for rows in covered]
+    complete = sum(found[label] for label in labels)
+    coverage = [_Column("datasets", cells(texts))] if complete < len(labels) or board.missing == "floor" else []
+    counted = len(found) - len(labels)
+    rule = "; missing results count as the floor" if board.missing == "floor" else ""
+    return [
+        "",
+        f"All {len(board.datasets)} datasets together{rule}:",
+        *_table(
+            [quote(label) for label in labels], both if _fits([*both, *coverage]) else ranks, coverage, above=complete
+        ),
+        *([f"and {count_text(counted, 'more model')} on the full board"] if counted else []),
+    ]
+
+
+def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
+    """Return a table: the names of the rows, as many columns as fit, and the last columns.
+
+    A line separates the first rows, ``above`` in number, from the others.
+    """
+    n_shown = len(columns)
+    while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
+        n_shown -= 1
+    shown = [*columns[:n_shown], *last]
+    room = min(_LONGEST_LABEL, COLUMNS - sum(map(_width, shown)))
+    labels = shortened(names, room)
+    if max(map(len, labels.values()), default=0) > room:  # equal shortened names get a number
+        labels = shortened(names, room - len(" (99)"))
+    texts = [column.texts for column in shown]
+    lines: list[list[str] | str] = [[labels[name], *(column[i] for column in texts)] for i, name in enumerate(names)]
+    if 0 < above < len(lines):
+        lines.insert(above, SEPARATING_LINE)
+    header = ["generator", *(column.heading for column in shown)]
+    align = ("left", *("right" for _ in header[1:]))
+    table = tabulate(lines, header, tablefmt="simple", colalign=align, disable_numparse=True)
+    return [line.rstrip() for line in table.splitlines()]
+
+
+def _fits(columns: Sequence[_Column]) -> bool:
+    """Return whether the columns leave room for the names of the rows."""
+    return sum(map(_width, columns)) <= COLUMNS - _SHORTEST_LABEL
+
+
+def _width(column: _Column) -> int:
+    return max(map(len, [_padded(column.heading), *column.texts])) + 2
 
 
 def _padded(heading: str) -> str:

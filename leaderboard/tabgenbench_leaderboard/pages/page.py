@@ -10,10 +10,12 @@ from tabgenbench_leaderboard.board.formatting import features_text, range_text, 
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
+from tabgenbench_leaderboard.pages.headline import headline_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.pages.publications import load_published, published_blocks
 from tabgenbench_leaderboard.pages.reference import reference_blocks
+from tabgenbench_leaderboard.pages.summary_tables import across_blocks, standing_blocks
 from tabgenbench_leaderboard.pages.tables import (
     control_grid,
     cost_grid,
@@ -36,10 +38,13 @@ _READING = (
     "A value is the mean over splits ± half of its two-sided 95 % t-interval over splits; `(n=2)` means that only two "
     "splits have a value. With one split there is no interval. All splits use the same training seeds, so with one "
     "seed an interval does not include the variation between seeds.",
-    "Two rows are distinguishable on a score if the 95 % t-interval of their paired per-split differences excludes 0. "
-    "For a score that is best at 1, distances from 1 are compared. The splits of a table overlap, so these intervals "
-    "are too narrow. There is no correction for multiple comparisons. More than one in twenty comparisons of equal "
-    "generators is therefore distinguishable.",
+    "Two rows are distinguishable on a score if a paired t-test over their common splits gives p < 0.05 after Holm's "
+    "correction. On each dataset and score, all pairs of models are one family of tests, and all pairs of a model and "
+    "a control are another. For a score that is best at 1, distances from 1 are compared.",
+    "The splits of a table overlap. Intervals and tests describe all splits of this table; for other tables of the "
+    "same kind they are too narrow. The intervals of differences are not adjusted for the number of comparisons.",
+    "The rank interval of a model reaches from 1 + the number of models that are significantly better to m - the "
+    "number of models that are significantly worse, where m models have a value. Controls have no ranks.",
     "The best value of the models is bold only if it is distinguishable from every other model. A single model, "
     "controls and scores that are not ranked are never bold.",
     "Rows are sorted by name, because no single score ranks generators: the legend below says what each score is "
@@ -60,7 +65,7 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
         blocks.append(Paragraph(quote(board.summary)))
     if board.command:
         blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is computed from the records alone."))
-    blocks += [Heading(2, "How to read it"), Bullets(_READING)]
+    blocks += [Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
     for dataset in board.datasets:
         blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)
     return [*blocks, *reference_blocks(board)]
@@ -132,9 +137,12 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
 
 def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bool) -> list[Block]:
     blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
+    if shown_columns(dataset):
+        blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
         *_score_blocks(dataset, figures),
+        *standing_blocks(dataset),
         *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
         *_cost_blocks(dataset),
@@ -178,7 +186,8 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
             if not blocks:
                 text = (
                     "Differences are model minus control, paired by split. For a score that is best at 1, they are "
-                    "differences of the distances from 1. Bold: distinguishable."
+                    "differences of the distances from 1. Their intervals are not adjusted for the number of "
+                    "comparisons; bold: distinguishable after the correction."
                 )
                 blocks += [Heading(3, "Against the controls"), Paragraph(text)]
             blocks += [Bullets(sentences.controls[model.label]), grid]

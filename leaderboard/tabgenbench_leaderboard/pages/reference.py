@@ -45,7 +45,10 @@ def _score_item(column: ScoreColumn) -> str:
     if spec.blind_to:
         parts.append(f"Blind to: {_sentence(spec.blind_to)}")
     if spec.floor:
-        parts.append(f"Control with a bad value: `{quote(spec.floor)}`.")
+        ceiling = f", ceiling: `{quote(spec.ceiling)}`" if spec.ceiling else ""
+        parts.append(f"Floor: `{quote(spec.floor)}`{ceiling}.")
+    if spec.question:
+        parts.append(f"Question: {spec.question}.")
     if not spec.ranked:
         parts.append("Not ranked.")
     if spec.citation:

@@ -13,6 +13,7 @@ __all__ = [
     "control_grid",
     "cost_grid",
     "fallback_grid",
+    "grouped_rows",
     "metric_cost_grid",
     "problem_grid",
     "score_grid",
@@ -26,7 +27,7 @@ MAX_REASON = 300
 """Maximum number of characters of a reason on a page; ``board.json`` contains the complete text."""
 
 
-def _grouped(
+def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
     """Return one line per row of the board, in the groups models and controls."""
@@ -56,7 +57,7 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
     headings = [_heading(dataset.columns[i], short=short) for i in columns]
     return Grid(
         ("generator", *(("cells", "fit") if short else ()), *headings),
-        _grouped(dataset, line),
+        grouped_rows(dataset, line),
         f"Scores on {dataset.dataset}: mean ± half of the 95 % interval over splits",
     )
 
@@ -118,7 +119,7 @@ def cost_grid(dataset: DatasetBoard) -> Grid:
     header = ("generator", "cells ok", "fit", "sample, all draws of a cell", "peak memory")
     return Grid(
         (*header, "peak GPU memory") if on_gpu else header,
-        _grouped(dataset, line),
+        grouped_rows(dataset, line),
         f"Costs on {dataset.dataset}: mean over cells (smallest to largest); peak memory is the largest",
     )
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from tabgenbench_leaderboard.board.collect import CellFacts
 from tabgenbench_leaderboard.board.headline import headline_columns
-from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard, Range
+from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard, Range, ScoreValue
+from tabgenbench_leaderboard.board.summary import QuestionValue
 
 __all__ = ["SCORE_COLUMNS", "headline_frame", "scores_frame"]
 
@@ -33,22 +34,29 @@ def headline_frame(board: Board) -> pd.DataFrame:
     """Return one row per dataset and generator, models before controls.
 
     Columns: ``dataset``, ``generator`` (its label on the board), ``is_control``; for each headline score its mean and,
-    as ``<score> ±``, half of its 95 % interval, NaN if there is none; ``cells_ok``, ``fit_seconds``,
-    ``sample_seconds`` (all draws of a cell) and ``peak_memory_bytes``.
+    as ``<score> ±``, half of its 95 % interval, NaN if there is none; for each question the same columns, and
+    ``<question> first rank`` and ``<question> last rank``, the ends of the rank interval; ``cells_ok``,
+    ``fit_seconds``, ``sample_seconds`` (all draws of a cell) and ``peak_memory_bytes``.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
-    lines = [_headline(dataset, row, list(titles)) for dataset in board.datasets for row in dataset.rows]
+    questions = dict.fromkeys(question.question for dataset in board.datasets for question in dataset.questions)
+    lines = [
+        _headline(dataset, row, list(titles), list(questions)) for dataset in board.datasets for row in dataset.rows
+    ]
     return pd.DataFrame(lines)
 
 
-def _headline(dataset: DatasetBoard, row: BoardRow, titles: Sequence[str]) -> dict[str, Any]:
-    found = {column.title: score for column, score in zip(dataset.columns, row.scores, strict=True)}
+def _headline(dataset: DatasetBoard, row: BoardRow, titles: Sequence[str], questions: Sequence[str]) -> dict[str, Any]:
+    scores = {column.title: score for column, score in zip(dataset.columns, row.scores, strict=True)}
+    answers = {column.question: value for column, value in zip(dataset.questions, row.questions, strict=True)}
     line: dict[str, Any] = {"dataset": dataset.dataset, "generator": row.label, "is_control": row.is_control}
     for title in titles:
-        score = found.get(title)
-        line[title] = math.nan if score is None or score.mean is None else score.mean
-        ends = (None, None) if score is None else (score.ci_low, score.ci_high)
-        line[f"{title} ±"] = math.nan if ends[0] is None or ends[1] is None else (ends[1] - ends[0]) / 2
+        line |= _mean_and_half(title, scores.get(title))
+    for question in questions:
+        answer = answers.get(question)
+        line |= _mean_and_half(question, answer)
+        rank = (math.nan, math.nan) if answer is None or answer.rank is None else answer.rank
+        line |= {f"{question} first rank": rank[0], f"{question} last rank": rank[1]}
     costs = row.costs
     peak = math.nan if costs.peak_memory_bytes is None else float(costs.peak_memory_bytes)
     return {
@@ -58,6 +66,13 @@ def _headline(dataset: DatasetBoard, row: BoardRow, titles: Sequence[str]) -> di
         "sample_seconds": _mean(costs.sample_seconds),
         "peak_memory_bytes": peak,
     }
+
+
+def _mean_and_half(title: str, value: ScoreValue | QuestionValue | None) -> dict[str, float]:
+    center = math.nan if value is None or value.mean is None else value.mean
+    ends = (None, None) if value is None else (value.ci_low, value.ci_high)
+    half = math.nan if ends[0] is None or ends[1] is None else (ends[1] - ends[0]) / 2
+    return {title: center, f"{title} ±": half}
 
 
 def _mean(found: Range | None) -> float:

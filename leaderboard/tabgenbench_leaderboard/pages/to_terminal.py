@@ -15,9 +15,10 @@ from tabgenbench.formatting import spaced
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard
-from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, quote
+from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section, quote
 from tabgenbench_leaderboard.pages.notes import note_sentences
 from tabgenbench_leaderboard.pages.page import facts_sentence, gaps, waiting_sentence
+from tabgenbench_leaderboard.pages.summary_tables import across_blocks, standing_blocks
 from tabgenbench_leaderboard.pages.tables import score_grid
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
@@ -50,6 +51,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
     lines = [f"Leaderboard: {board.suite}"]
     lines += _wrapped(board.summary, width) if board.summary else []
     lines += [f"  {board.command}"] if board.command else []
+    lines += _block_lines(across_blocks(board), width)
     for dataset in board.datasets:
         lines += ["", *_dataset_lines(dataset, width)]
     lines += ["", *_wrapped(_LEGEND, width)]
@@ -58,8 +60,8 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 _LEGEND = (
     "Mean ± half of the 95 % t-interval over splits; within a split, draws are averaged first, then seeds. ↑ higher is "
-    "better, ↓ lower is better. *: best model, distinguishable from every other model by paired per-split differences. "
-    "Controls are never marked. Rows are sorted by name, because no single score ranks generators."
+    "better, ↓ lower is better. *: best model, distinguishable from every other model by paired t-tests with Holm's "
+    "correction. Controls are never marked. Rows are sorted by name, because no single score ranks generators."
 )
 
 
@@ -72,6 +74,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
     yield from _grid_lines(score_grid(dataset, columns, short=True), width)
     if not columns:
         yield "No score yet."
+    yield from _block_lines(standing_blocks(dataset), width)
     timing = timing_sentences(dataset.fit_settings)
     if timing:
         yield ""
@@ -90,6 +93,21 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
         ]
         yield from _listing("Rows sampled by a fallback rule, all draws and cells", rules, width)
     yield from _listing("Notes", note_sentences(dataset), width)
+
+
+def _block_lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
+    """Yield headings, paragraphs, lists and tables, with a blank line above each."""
+    for block in blocks:
+        yield from [] if isinstance(block, Bullets) else [""]
+        if isinstance(block, Heading):
+            yield from _wrapped(f"{block.text}:", width)
+        elif isinstance(block, Paragraph):
+            yield from _wrapped(block.text, width)
+        elif isinstance(block, Grid):
+            yield from _grid_lines(block, width)
+        elif isinstance(block, Bullets):
+            for item in block.items:
+                yield from _wrapped(item, width, first="  - ", rest="    ")
 
 
 def _problem_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import Any
 
 import pytest
 
 from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.pages.headline import COLUMNS, LINES, headline_text
 
 FakeRun = Any
@@ -70,13 +72,64 @@ def test_any_board_fits_and_what_is_left_out_is_counted(
     lines = text.splitlines()
     assert len(lines) <= LINES
     assert max(map(len, lines)) <= COLUMNS
-    rows = [line for line in lines if re.search(r"\d ± \d", line)]
+    rows = [line for line in lines if re.search(r"\d ± \d.* s$", line)]
+    tables = sum(line.startswith("a-table-") for line in lines)
     counted = sum(int(n) for n in re.findall(r"and (\d+) more rows?", text))
-    assert len(rows) + counted == (models + controls) * min(datasets, 2)
-    assert (f"{datasets - 2} more dataset" in text) == (datasets > 2)
+    assert len(rows) + counted == (models + controls) * tables
+    assert 1 <= tables <= 2 if datasets > 2 else tables == datasets
+    assert (f"{datasets - tables} more dataset" in text) == (datasets > tables)
     shown = {re.split(r" {2,}", line)[0] for line in rows}
-    assert len(shown) == len(rows) // min(datasets, 2)  # shortened names are distinct
+    assert len(shown) == len(rows) // tables  # shortened names are distinct
     assert any(name.startswith(CONTROLS) for name in shown)
+    assert (f"All {datasets} datasets together:" in text) == (datasets > 2)
+
+
+def questions(run: FakeRun, *, splits: int, datasets: int = 1) -> Board:
+    """Write a board of five models, the second of which fails in the last split, on scores that answer a question."""
+    values = {
+        "cvae": 0.2,
+        "ctgan": 0.22,
+        "tvae": 0.5,
+        "wgan": 0.9,
+        "gaussian": 1.1,
+        "shuffled": 1.2,
+        "real-resample": 0.1,
+    }
+    for k, (i, (label, value)), split in product(range(datasets), enumerate(values.items(), 1), range(splits)):
+        if label == "ctgan" and split == splits - 1:
+            run.broken("ctgan", "failed", "ValueError: no", split=split, dataset=f"a-table-{k}")
+            continue
+        distance = value + 0.02 * ((split * i + i) % 5)
+        scores = {"distance": {"distance": distance}, "overlap": {"overlap": 1.3 - distance}}
+        run.cell(label, scores, dataset=f"a-table-{k}", split=split)
+    return build_board(run.store, run.suite)
+
+
+def test_five_splits_give_rank_intervals_and_incomplete_rows_a_coverage(run: FakeRun) -> None:
+    lines = headline_text(questions(run, splits=5), WHERE).splitlines()
+    places = {line.split("  ")[0]: line for line in lines}
+    assert re.match(r"generator +fidelity +distance ↓ +overlap ↑ +cells ok +fit$", places["generator"])
+    assert re.match(r"cvae +1-2 of 5 +0\.2\d+ ± \S+ +1\.0\d+ ± \S+ +5 of 5 +1\.0 s$", places["cvae"])
+    assert re.match(r"ctgan +- +0\.2\d+ ± \S+ \(n=4\) +\S+ ± \S+ \(n=4\) +4 of 5 +1\.0 s$", places["ctgan"])
+    assert re.match(r"shuffled +- ", places["shuffled"])
+    assert "1-2 of 5: the ranks among the models that these tests leave open." in " ".join(lines)
+
+
+def test_three_splits_give_none(run: FakeRun) -> None:
+    text = headline_text(questions(run, splits=3), WHERE)
+    assert "fidelity" not in text
+    assert " of 5" not in text
+
+
+def test_three_datasets_and_eleven_rows_fit_a_screen_with_all_datasets_together_first(run: FakeRun) -> None:
+    lines = headline_text(questions(run, splits=3, datasets=3), WHERE).splitlines()
+    assert len(lines) <= LINES
+    start = lines.index("All 3 datasets together:")
+    assert re.match(r"generator +fidelity rank +value +datasets$", lines[start + 1])
+    table = lines[start + 3 : start + 9]
+    assert re.match(r"cvae +1\.0 ± 0\.0 +0\.\d\d ± 0\.00 +3 of 3$", table[0])
+    assert table[4].startswith("----")
+    assert re.match(r"ctgan +- +- +0 of 3$", table[5])
 
 
 def test_models_stand_above_controls_with_their_time(full_run: FakeRun) -> None:
@@ -84,7 +137,7 @@ def test_models_stand_above_controls_with_their_time(full_run: FakeRun) -> None:
     places = {line.split("  ")[0]: i for i, line in enumerate(lines)}
     assert places["wgan"] < places["condition-mvn"]
     assert re.match(r"cvae +\*0\.930 ± 0\.025 .* 311 s$", lines[places["cvae"]])
-    assert re.match(r"ctgan +failed +- +- +-$", lines[places["ctgan"]])
+    assert re.match(r"ctgan +failed +- +- +0 of 3 +-$", lines[places["ctgan"]])
 
 
 def test_columns_for_which_there_is_no_room_are_left_out(run: FakeRun) -> None:

@@ -117,7 +117,7 @@ def test_board_json_reads_back_as_the_board(full_run: FakeRun) -> None:
     board = board_of(full_run)
     text = render_board(board, ["json"])["board.json"].decode()
     assert Board.model_validate_json(text) == board
-    assert json.loads(text)["board_version"] == 2
+    assert json.loads(text)["board_version"] == 3
 
 
 def test_html_is_well_formed_self_contained_and_has_its_figures(full_run: FakeRun) -> None:
@@ -190,7 +190,7 @@ def test_a_board_without_any_score_still_shows_what_failed(run: FakeRun) -> None
 def test_the_legend_says_what_a_score_is_blind_to(full_run: FakeRun) -> None:
     text = render_board(board_of(full_run), ["md"])["README.md"].decode()
     assert "Blind to: variance, and anything inside a condition." in text
-    assert "Control with a bad value: `shuffled`." in text
+    assert "Floor: `shuffled`, ceiling: `real-resample`." in text
     assert "27 of 52 files, 1,078 rows; 3 splits (stratified, grouped)" in text
     assert "What condition-mvn is. Someone 2023. Licence: MIT. https://x.org/a_b" in text
 

@@ -1,0 +1,204 @@
+"""Generators over several datasets: mean rank, win rate and mean scaled value, with intervals over datasets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tabgenbench_leaderboard.board.headline import headline_columns
+from tabgenbench_leaderboard.board.intervals import ROUNDING, badness, mean
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
+from tabgenbench_leaderboard.board.scaling import clipped
+from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, MissingRule, estimate
+
+__all__ = ["rank_and_win_rate", "summarise_datasets"]
+
+
+@dataclass(frozen=True)
+class _Generator:
+    """A generator with its row on each dataset that has one."""
+
+    label: str
+    is_control: bool
+    rows: dict[str, BoardRow]
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Values of a measure on one dataset: by label of the row and by split.
+
+    Attributes:
+        splits: splits in which any row has a value.
+        merit: a quantity of which more is better.
+        scaled: scaled values, clipped to [0, 1]; empty if the measure is not scaled on this dataset.
+    """
+
+    splits: frozenset[int]
+    merit: Mapping[str, Mapping[int, float]]
+    scaled: Mapping[str, Mapping[int, float]]
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Result of a generator on one dataset; ``floored`` if a missing result counts as the floor."""
+
+    merit: float
+    scaled: float | None
+    floored: bool = False
+
+
+def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
+    """Summarise the questions over the datasets on which they have values; empty for fewer than two datasets.
+
+    A board without questions is summarised by its ranked headline scores. A generator has a result on a dataset if it
+    has a value in every split in which another row has one. Ranks and win rates are computed among the models that
+    have a result on every dataset; with the rule ``floor`` these are all models, because a missing result then counts
+    as the last rank, and each missing split as the scaled value 0.
+    """
+    if len(datasets) < 2:
+        return ()
+    generators = _generators(datasets)
+    questions = dict.fromkeys(question.question for dataset in datasets for question in dataset.questions)
+    found = []
+    for title in questions or _score_titles(datasets):
+        values = dict(_question_tables(datasets, title) if questions else _score_tables(datasets, title))
+        if len(values) < 2:
+            continue
+        direction = "higher"
+        if not questions:
+            columns = (column for dataset in datasets for column in dataset.columns)
+            direction = next(column.spec.direction for column in columns if column.title == title)
+        found.append(
+            AcrossMeasure(
+                title=title,
+                kind="question" if questions else "score",
+                direction=direction,
+                datasets=tuple(values),
+                rows=tuple(_rows(generators, values, missing)),
+            )
+        )
+    return tuple(found)
+
+
+def _generators(datasets: Sequence[DatasetBoard]) -> list[_Generator]:
+    """Return the generators: rows of equal label, or of equal name if each dataset has one row of that name.
+
+    A suite may give one generator another label on each dataset, such as another number of epochs.
+    """
+    names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
+    for dataset in datasets:
+        for row in dataset.rows:
+            names.setdefault((row.is_control, row.generator), {}).setdefault(dataset.dataset, []).append(row)
+    found = []
+    for (is_control, name), rows in names.items():
+        labels = {row.label for group in rows.values() for row in group}
+        if len(labels) > 1 and all(len(group) == 1 for group in rows.values()):
+            found.append(_Generator(name, is_control, {place: group[0] for place, group in rows.items()}))
+            continue
+        for label in labels:
+            of_label = {place: row for place, group in rows.items() for row in group if row.label == label}
+            found.append(_Generator(label, is_control, of_label))
+    return sorted(found, key=lambda one: (one.is_control, one.label))
+
+
+def _score_titles(datasets: Sequence[DatasetBoard]) -> dict[str, None]:
+    return {
+        dataset.columns[i].title: None
+        for dataset in datasets
+        for i in headline_columns(dataset)
+        if dataset.columns[i].spec.ranked
+    }
+
+
+def _question_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tuple[str, _Values]]:
+    for dataset in datasets:
+        places = [i for i, question in enumerate(dataset.questions) if question.question == title]
+        by_label = {row.label: row.questions[i].by_split for row in dataset.rows for i in places}
+        splits = frozenset(split for values in by_label.values() for split in values)
+        if splits:
+            yield dataset.dataset, _Values(splits, by_label, by_label)
+
+
+def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tuple[str, _Values]]:
+    for dataset in datasets:
+        for i, column in enumerate(dataset.columns):
+            if column.title != title:
+                continue
+            direction = column.spec.direction
+            merit = {
+                row.label: {split: -badness(value, direction) for split, value in row.scores[i].by_split.items()}
+                for row in dataset.rows
+            }
+            scaled = {
+                row.label: {split: clipped(value) for split, value in score.by_split.items()}
+                for row in dataset.rows
+                if (score := row.scores[i].scaled) is not None
+            }
+            splits = frozenset(split for values in merit.values() for split in values)
+            if splits:
+                yield dataset.dataset, _Values(splits, merit, scaled)
+
+
+def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missing: MissingRule) -> Iterator[AcrossRow]:
+    """Yield the rows of a measure; ranks and win rates are those among the complete models."""
+    results = {one.label: _results(one, values, missing) for one in generators}
+    complete = [one for one in generators if len(results[one.label]) == len(values)]
+    models = [one.label for one in complete if not one.is_control]
+    ranks: dict[str, list[float]] = {label: [] for label in models}
+    wins: dict[str, list[float]] = {label: [] for label in models}
+    for dataset in values:
+        standing = rank_and_win_rate({label: results[label][dataset].merit for label in models})
+        for label, (rank, win_rate) in standing.items():
+            ranks[label].append(rank)
+            wins[label].append(win_rate)
+    for one in [*complete, *(one for one in generators if one not in complete)]:
+        own = results[one.label]
+        scaled = [result.scaled for result in own.values() if result.scaled is not None]
+        ranked = one.label in models and len(models) > 1
+        floored = sum(result.floored for result in own.values())
+        yield AcrossRow(
+            label=one.label,
+            is_control=one.is_control,
+            datasets=len(own) - floored,
+            complete=one in complete,
+            floored=floored,
+            mean_rank=estimate(ranks[one.label]) if ranked else None,
+            win_rate=estimate(wins[one.label]) if ranked else None,
+            scaled=estimate(scaled) if scaled and len(scaled) == len(own) else None,
+        )
+
+
+def _results(one: _Generator, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
+    """Return a generator's result by dataset; a dataset on which a value is missing has none, or counts as the floor.
+
+    Missing results of controls never count as the floor.
+    """
+    found = {}
+    for dataset, table in values.items():
+        label = one.rows[dataset].label if dataset in one.rows else ""
+        merit, scaled = table.merit.get(label, {}), table.scaled.get(label, {})
+        if len(merit) == len(table.splits):
+            value = mean(list(scaled.values())) if len(scaled) == len(merit) else None
+            found[dataset] = _Result(mean(list(merit.values())), value)
+        elif missing == "floor" and not one.is_control:
+            value = mean([scaled.get(split, 0.0) for split in sorted(table.splits)]) if table.scaled else None
+            found[dataset] = _Result(-math.inf, value, floored=True)
+    return found
+
+
+def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Return each row's rank, 1 for the best, and the share of other rows that are worse; ties count half in both.
+
+    Values that differ only by rounding are ties.
+
+    >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
+    {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}
+    """
+    found = {}
+    for label, value in merit.items():
+        others = [other for name, other in merit.items() if name != label]
+        ties = sum(math.isclose(other, value, rel_tol=ROUNDING) for other in others)
+        better = sum(other > value and not math.isclose(other, value, rel_tol=ROUNDING) for other in others) + ties / 2
+        found[label] = (1 + better, 1 - better / len(others) if others else 1.0)
+    return found

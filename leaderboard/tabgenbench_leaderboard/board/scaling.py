@@ -1,0 +1,96 @@
+"""Scores rescaled by two controls of the same split: 0 at the floor, 1 at the ceiling."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tabgenbench.records import ScoreSpec
+from tabgenbench_leaderboard.board.intervals import badness, mean
+from tabgenbench_leaderboard.board.model import BoardRow
+
+__all__ = ["STANDARD_ERRORS", "Scaling", "clipped", "scale_score"]
+
+STANDARD_ERRORS = 3
+"""Minimum mean difference between floor and ceiling, in standard errors over splits."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Scaled values of one score.
+
+    Attributes:
+        values: scaled value by split, by label of the row; it may lie outside [0, 1].
+        reason: why the score is not scaled; empty if it is.
+    """
+
+    values: dict[str, dict[int, float]] = field(default_factory=dict)
+    reason: str = ""
+
+
+def clipped(value: float) -> float:
+    """Return a scaled value limited to [0, 1], as in every mean of several scores."""
+    return min(1.0, max(0.0, value))
+
+
+def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:
+    """Rescale a score: (b_floor - b) / (b_floor - b_ceiling) in every split with values of both controls.
+
+    b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
+    if 1 is best. A score is not scaled where its controls cannot be told apart: if the mean of b_floor - b_ceiling
+    over splits is below `STANDARD_ERRORS` standard errors, or the difference is not positive in some split.
+
+    Args:
+        rows: rows of a dataset.
+        index: index of the score among the row's scores.
+        spec: the score's specification, which names the two controls.
+    """
+    if not spec.floor or not spec.ceiling:
+        return Scaling(reason=f"the score names no {'ceiling' if spec.floor else 'floor'}")
+    floor, ceiling = _control(rows, spec.floor), _control(rows, spec.ceiling)
+    if floor is None or ceiling is None:
+        return Scaling(reason=f"the board has no control `{spec.ceiling if floor else spec.floor}`")
+    low, high = floor.scores[index].by_split, ceiling.scores[index].by_split
+    span = {
+        split: badness(low[split], spec.direction) - badness(high[split], spec.direction)
+        for split in sorted(low.keys() & high.keys())
+    }
+    reason = _reason(span, spec)
+    if reason:
+        return Scaling(reason=reason)
+    return Scaling(
+        {
+            row.label: {
+                split: (badness(low[split], spec.direction) - badness(value, spec.direction)) / span[split]
+                for split, value in row.scores[index].by_split.items()
+                if split in span
+            }
+            for row in rows
+        }
+    )
+
+
+def _control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
+    """Return the row of a control: with default options if there are several."""
+    found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
+    return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)
+
+
+def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
+    """Say why the differences between floor and ceiling do not permit scaling; empty if they do."""
+    names = f"`{spec.floor}` and `{spec.ceiling}`"
+    if len(span) < 2:
+        return f"{names} have values in {len(span)} common split{'' if len(span) == 1 else 's'}, not in two or more"
+    values = list(span.values())
+    centre = mean(values)
+    error = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values))
+    if centre <= 0 or centre < STANDARD_ERRORS * error:
+        return (
+            f"`{spec.ceiling}` is not better than `{spec.floor}` by {STANDARD_ERRORS} standard errors (mean difference "
+            f"{centre:.3g}, standard error {error:.3g})"
+        )
+    worse = [str(split) for split, value in span.items() if value <= 0]
+    if worse:
+        return f"`{spec.ceiling}` is not better than `{spec.floor}` in split {', '.join(worse)}"
+    return ""
