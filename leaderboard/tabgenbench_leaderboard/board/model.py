@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field
 
 from tabgenbench.records import Card, ScoreSpec
 from tabgenbench_leaderboard.board.intervals import Verdict
@@ -297,11 +297,6 @@ class DatasetBoard(Part):
     metric_settings: tuple[TimedCells, ...] = ()
     figures: tuple[FigureNote, ...] = ()
     figures_left_out: tuple[str, ...] = ()
-
-    @model_serializer(mode="wrap")
-    def _without_absent(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        fields: dict[str, Any] = serialize(self)
-        return {name: value for name, value in fields.items() if name != "n_categorical" or value is not None}
 
     @property
     def models(self) -> tuple[BoardRow, ...]:
