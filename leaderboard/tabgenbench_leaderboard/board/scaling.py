@@ -38,7 +38,7 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     """Rescale a score: (b_floor - b) / (b_floor - b_ceiling) in every split with values of both controls.
 
     b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
-    if 1 is best. A score is not scaled where its controls cannot be told apart: if the mean of b_floor - b_ceiling
+    if 1 is best. A score is not scaled where its controls are too close: if the mean of b_floor - b_ceiling
     over splits is below `STANDARD_ERRORS` standard errors, or the difference is not positive in some split.
 
     Args:
