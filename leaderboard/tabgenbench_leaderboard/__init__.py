@@ -37,12 +37,13 @@ def register_reports() -> list[Lazy]:
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add leaderboard, publish and verify."""
+    """Add leaderboard, publish, verify and compare."""
+    from tabgenbench_leaderboard.commands.compare import compare
     from tabgenbench_leaderboard.commands.leaderboard import leaderboard
     from tabgenbench_leaderboard.commands.publish import publish
     from tabgenbench_leaderboard.commands.verify import verify
 
-    for command in (leaderboard, publish, verify):
+    for command in (leaderboard, publish, verify, compare):
         cli.add_command(command)
 
 

@@ -57,6 +57,9 @@ class _Checker:
         self.store, self.suite, self.found = store, suite, Checked()
         self.records: list[CellRecord] = []
         self.specs: dict[str, tuple[str, list[ScoreSpec]]] = {}
+        self.indexes = [(path.relative_to(store.root).as_posix(), index) for path, index in indexes_of(store)]
+        self.known = {index.fingerprint for _, index in self.indexes}
+        self.known |= {info.fingerprint for _, index in self.indexes for info in index.splits.values()}
 
     def report(self, where: str, what: str, expected: str) -> None:
         self.found.findings.append(Finding(where, what, expected))
@@ -150,7 +153,7 @@ class _Checker:
     def _report_minority(self, what: str, groups: dict[str, list[tuple[str, CellRecord]]]) -> None:
         for name, found in groups.items():
             counts = Counter(value for value, _ in found)
-            common = max(counts, key=lambda value: (counts[value], value))
+            common = max(counts, key=lambda value: (counts[value], value in self.known, value))
             for value, record in found:
                 if value != common:
                     others = f"{common}, that of {counts[common]} other cells of {name}"
@@ -159,9 +162,9 @@ class _Checker:
     def check_indexes(self) -> None:
         """Compare each cell with the record of its dataset, if the store has one."""
         known: dict[tuple[str, str], tuple[str, int]] = {}
-        for path, index in indexes_of(self.store):
+        for path, index in self.indexes:
             for info in index.splits.values():
-                known[index.fingerprint, info.fingerprint] = (path.relative_to(self.store.root).as_posix(), info.index)
+                known[index.fingerprint, info.fingerprint] = (path, info.index)
         tables = {table for table, _ in known}
         for record in self.records:
             cell, where = record.cell, f"cells/{record.key}/fit.json"
@@ -175,7 +178,15 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators that lack splits or seeds for which the suite asks other generators of the dataset."""
+        """Report generators with two cells for one split and seed, or without one that other generators have."""
+        where = f"suites/{self.suite.name}.json"
+        keys: dict[tuple[str, str, int, int], set[str]] = {}
+        for row in self.suite.rows:
+            keys.setdefault((row.dataset, row.label, row.split, row.seed), set()).add(row.key)
+        for (dataset, label, split, seed), found in keys.items():
+            if len(found) > 1:
+                what = f"{label} on {dataset}, split {split}, seed {seed}, has {len(found)} cells: {', '.join(sorted(found))}"
+                self.report(where, what, "one: results of other code, options, threads or devices are not averaged")
         rows: dict[str, dict[str, set[tuple[int, int]]]] = {}
         for row in self.suite.rows:
             rows.setdefault(row.dataset, {}).setdefault(row.label, set()).add((row.split, row.seed))
@@ -183,7 +194,6 @@ class _Checker:
             every = set().union(*labels.values())
             for label, places in labels.items():
                 for split, seed in sorted(every - places):
-                    where = f"suites/{self.suite.name}.json"
                     what = f"{label} on {dataset} has no row for split {split}, seed {seed}"
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 __all__ = ["Finding"]
 
@@ -20,6 +20,10 @@ class Finding:
     where: str
     what: str
     expected: str
+
+    def below(self, folder: str) -> Finding:
+        """Return the finding with its file in a folder."""
+        return replace(self, where=f"{folder}/{self.where}")
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}; expected {self.expected}"

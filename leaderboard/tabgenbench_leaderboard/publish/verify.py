@@ -49,6 +49,7 @@ class Verified:
         notes: sentences on what could not be checked here.
         checked: the checks of the records.
         compared: number of files that were rebuilt and compared.
+        folder: folder of the records in that of the board; empty for a store.
     """
 
     store: Store
@@ -57,6 +58,7 @@ class Verified:
     notes: tuple[str, ...]
     checked: Checked
     compared: int = 0
+    folder: str = ""
 
 
 def verify_store(folder: Path, suite_name: str | None) -> Verified:
@@ -92,7 +94,7 @@ def verify_folder(folder: Path) -> Verified:
         rebuilt = board_files(view, parquet="scores.parquet" in manifest.files and has_parquet())
     except TabGenBenchError as error:
         findings.append(Finding(RECORDS, f"no board can be built from them ({error})", "the records of the board"))
-        return Verified(store, suite, tuple(findings), tuple(notes), checked)
+        return Verified(store, suite, tuple(findings), tuple(notes), checked, folder=RECORDS)
     findings += _manifest_findings(folder, manifest, store, suite)
     with_figures = all(manifest.tools.get(name) == tool_versions().get(name) for name in FIGURE_TOOLS)
     if not with_figures:
@@ -108,11 +110,11 @@ def verify_folder(folder: Path) -> Verified:
             f"the program that writes boards differs from the one that published this board (tabgenbench "
             f"{manifest.tabgenbench}); pages that differ in their layout alone are written again by `tabgenbench publish`"
         )
-    return Verified(store, suite, tuple(findings + differing), tuple(notes), checked, len(rebuilt))
+    return Verified(store, suite, tuple(findings + differing), tuple(notes), checked, len(rebuilt), RECORDS)
 
 
 def _in_records(findings: list[Finding]) -> list[Finding]:
-    return [Finding(f"{RECORDS}/{one.where}", one.what, one.expected) for one in findings]
+    return [finding.below(RECORDS) for finding in findings]
 
 
 def _known(manifest: Manifest) -> set[str]:
