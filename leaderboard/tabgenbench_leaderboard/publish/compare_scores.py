@@ -3,7 +3,7 @@
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. Elsewhere rounding differs,
 and a training amplifies it as another seed would. There a score may differ by 2 % of its range, or by four standard
 deviations over splits if that is more. The standard deviation is that of the generator's other splits, or the median of
-all generators if that is larger: values that somebody made up for one cell do not widen their own tolerance.
+the other generators if that is larger: a value that somebody made up for one cell does not widen its own tolerance.
 """
 
 from __future__ import annotations
@@ -129,7 +129,11 @@ class ScoreComparer:
             return self._tolerance * width
         places = self._values.get((row.dataset, label, spec.name), {})
         others = {split: values for split, values in places.get(row.label, {}).items() if split != row.split}
-        spreads = [spread for splits in places.values() if (spread := _spread(splits)) is not None]
+        spreads = [
+            spread
+            for generator, splits in places.items()
+            if generator != row.label and (spread := _spread(splits)) is not None
+        ]
         deviation = max(_spread(others) or 0.0, median(spreads) if spreads else 0.0)
         return max(SHARE * width, DEVIATIONS * deviation)
 
