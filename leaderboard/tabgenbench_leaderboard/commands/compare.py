@@ -27,7 +27,12 @@ __all__ = ["compare"]
 @click.option("--suite", metavar="NAME", help="Suite of a store.  [default: the most recent one]")
 @click.option("--all", "show_all", is_flag=True, help="List equal scores and those within noise too.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the output."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Form of the output.",
 )
 def compare(*, first: str, second: str, boards: Path, suite: str | None, show_all: bool, form: str) -> None:
     """Say what changed from the board FIRST to the board SECOND, and whether it is more than noise.
@@ -41,7 +46,8 @@ def compare(*, first: str, second: str, boards: Path, suite: str | None, show_al
     import dataclasses
     import json
 
-    from tabgenbench_leaderboard.publish.compare import changes, score_changes
+    from tabgenbench_leaderboard.publish.changes import changes
+    from tabgenbench_leaderboard.publish.compare import score_changes
     from tabgenbench_leaderboard.publish.sides import read_side
 
     sides = [read_side(text, boards, suite) for text in (first, second)]

@@ -40,7 +40,9 @@ __all__ = ["verify"]
     metavar="F",
     help="Largest difference on another kind of machine, as a share of a score's range.  [default: see above]",
 )
-@click.option("-d", "--dataset", "datasets", multiple=True, metavar="NAME", help="File or card of a dataset; repeatable.")
+@click.option(
+    "-d", "--dataset", "datasets", multiple=True, metavar="NAME", help="File or card of a dataset; repeatable."
+)
 @data_dir_option
 @click.option("--executor", default="local", metavar="NAME", show_default=True, help="Engine that repeats the cells.")
 @click.pass_context

@@ -14,7 +14,9 @@ def partial_sentence(board: Board) -> str:
     cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
     results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")
     unasked = sum(
-        max(0, len(dataset.splits) * len(dataset.seeds) - row.cells) for dataset in board.datasets for row in dataset.rows
+        max(0, len(dataset.splits) * len(dataset.seeds) - row.cells)
+        for dataset in board.datasets
+        for row in dataset.rows
     )
     parts = [
         f"{count_text(cells, 'cell')} without a record" if cells else "",

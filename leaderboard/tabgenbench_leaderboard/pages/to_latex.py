@@ -27,10 +27,10 @@ _ESCAPED = {
             "±": r"\pm",
             "↑": r"\uparrow",
             "↓": r"\downarrow",
-            "×": r"\times",
+            "\u00d7": r"\times",
             "≤": r"\leq",
             "≥": r"\geq",
-            "−": "-",
+            "\u2212": "-",
             "…": r"\ldots",
         }.items()
     },

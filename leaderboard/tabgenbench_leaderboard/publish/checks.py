@@ -185,7 +185,8 @@ class _Checker:
             keys.setdefault((row.dataset, row.label, row.split, row.seed), set()).add(row.key)
         for (dataset, label, split, seed), found in keys.items():
             if len(found) > 1:
-                what = f"{label} on {dataset}, split {split}, seed {seed}, has {len(found)} cells: {', '.join(sorted(found))}"
+                cells = ", ".join(sorted(found))
+                what = f"{label} on {dataset}, split {split}, seed {seed}, has {len(found)} cells: {cells}"
                 self.report(where, what, "one: results of other code, options, threads or devices are not averaged")
         rows: dict[str, dict[str, set[tuple[int, int]]]] = {}
         for row in self.suite.rows:

@@ -1,4 +1,4 @@
-"""Comparison of two boards: what changed, and which scores differ by more than noise."""
+"""Comparison of the scores of two boards: which differ by more than noise."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.intervals import CONFIDENCE, ROUNDING, compared_quantity, mean
-from tabgenbench_leaderboard.board.model import Board, DatasetBoard, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn, ScoreValue
 from tabgenbench_leaderboard.publish.sides import Side
 
-__all__ = ["ScoreChange", "changes", "score_changes"]
+__all__ = ["ScoreChange", "score_changes"]
 
 How = Literal["paired", "welch", ""]
 Verdict = Literal["equal", "within noise", "better", "worse", "too few splits"]
-MOST = 8  # names that a sentence lists
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class ScoreChange:
 
 def score_changes(first: Side, second: Side) -> list[ScoreChange]:
     """Compare every score that a generator has on both boards, on datasets of the same name."""
-    found = []
+    found: list[ScoreChange] = []
     others = {dataset.dataset: dataset for dataset in second.board.datasets}
     for dataset in first.board.datasets:
         other = others.get(dataset.dataset)
@@ -79,11 +77,12 @@ def _of_dataset(dataset: DatasetBoard, other: DatasetBoard, common: set[int]) ->
             if row.label in rows and column.title in columns:
                 twin = rows[row.label].scores[columns[column.title]]
                 if value.by_split and twin.by_split:
-                    yield _compare(dataset.dataset, row.label, column, value, twin, common)
+                    place = (dataset.dataset, row.label)
+                    yield _compare(place, column, first=value, second=twin, common=common)
 
 
 def _compare(
-    dataset: str, label: str, column: ScoreColumn, first: ScoreValue, second: ScoreValue, common: set[int]
+    place: tuple[str, str], column: ScoreColumn, *, first: ScoreValue, second: ScoreValue, common: set[int]
 ) -> ScoreChange:
     direction = column.spec.direction
     values = [
@@ -103,8 +102,8 @@ def _compare(
     if test.p is not None:
         verdict = "equal" if test.difference == 0 and test.low == test.high else "within noise"
     return ScoreChange(
-        dataset=dataset,
-        label=label,
+        dataset=place[0],
+        label=place[1],
         title=column.title,
         higher_is_better=direction == "higher",
         first=mean(list(first.by_split.values())),
@@ -150,9 +149,7 @@ def _welch(first: Sequence[float], second: Sequence[float]) -> _Test:
     total = sum(parts)
     if total == 0:
         return _student(centre, 0.0, 1)
-    degrees = total**2 / sum(
-        part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True)
-    )
+    degrees = total**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
     return _student(centre, math.sqrt(total), degrees)
 
 
@@ -181,83 +178,3 @@ def _judged(change: ScoreChange, p: float | None) -> ScoreChange:
     if p is not None and p < 1 - CONFIDENCE and change.difference:
         verdict = "better" if (change.difference > 0) == change.higher_is_better else "worse"
     return replace(change, p_holm=p, verdict=verdict)
-
-
-def changes(first: Side, second: Side) -> Iterator[str]:
-    """Yield sentences on what differs between two boards beside their scores."""
-    yield from _dataset_changes(first, second)
-    yield from _cell_changes(first, second)
-    yield from _metric_changes(first, second)
-    yield from _setting_changes(first.board, second.board)
-
-
-def _dataset_changes(first: Side, second: Side) -> Iterator[str]:
-    boards = [{dataset.dataset: dataset for dataset in side.board.datasets} for side in (first, second)]
-    for verb, names in (("removed", boards[0].keys() - boards[1].keys()), ("added", boards[1].keys() - boards[0].keys())):
-        if names:
-            yield f"datasets {verb}: {_listed(sorted(names))}"
-    for name in sorted(boards[0].keys() & boards[1].keys()):
-        one, other = boards[0][name], boards[1][name]
-        if one.fingerprint != other.fingerprint:
-            yield f"{name}: another table ({one.note or 'no note'}; {other.note or 'no note'})"
-        for what in ("splits", "seeds", "draws", "n_train", "n_test", "n_features", "split_kind"):
-            if getattr(one, what) != getattr(other, what):
-                yield f"{name}: {what} {_shown(getattr(one, what))} -> {_shown(getattr(other, what))}"
-        known = [{place[1]: print_ for place, print_ in side.splits.items() if place[0] == name} for side in (first, second)]
-        both = known[0].keys() & known[1].keys()
-        other_rows = sorted(split for split in both if known[0][split] != known[1][split])
-        if other_rows:
-            yield f"{name}: other rows in {'splits' if len(other_rows) > 1 else 'split'} {_shown(other_rows)}"
-
-
-def _cell_changes(first: Side, second: Side) -> Iterator[str]:
-    labels = [{(dataset.dataset, row.label) for dataset in side.board.datasets for row in dataset.rows} for side in (first, second)]
-    for verb, places in (("removed", labels[0] - labels[1]), ("added", labels[1] - labels[0])):
-        if places:
-            yield f"generators {verb}: {_listed([f'{label} on {dataset}' for dataset, label in sorted(places)])}"
-    if not (first.cells and second.cells):
-        return
-    for verb, one, other in (("removed", first, second), ("added", second, first)):
-        places = {place for place in one.cells.keys() - other.cells.keys() if place[:2] in labels[0] & labels[1]}
-        if places:
-            yield f"cells {verb}: {len(places)} of {_listed(sorted({place[1] for place in places}))}"
-    retrained: dict[str, int] = {}
-    for place in first.cells.keys() & second.cells.keys():
-        if first.cells[place] != second.cells[place]:
-            retrained[place[1]] = retrained.get(place[1], 0) + 1
-    if retrained:
-        names = [f"{label} ({number})" for label, number in sorted(retrained.items())]
-        yield f"cells with another key (code, options, rows, draws, threads or device): {_listed(names)}"
-
-
-def _metric_changes(first: Side, second: Side) -> Iterator[str]:
-    both = sorted(first.metrics.keys() & second.metrics.keys())
-    names = dict.fromkeys(label for dataset, label in both if first.metrics[dataset, label] != second.metrics[dataset, label])
-    if names:
-        yield f"metrics with other code or options: {_listed(list(names))}"
-    titles = [{column.title for dataset in side.board.datasets for column in dataset.columns} for side in (first, second)]
-    for verb, found in (("removed", titles[0] - titles[1]), ("added", titles[1] - titles[0])):
-        if found:
-            yield f"scores {verb}: {_listed(sorted(found))}"
-
-
-def _setting_changes(first: Board, second: Board) -> Iterator[str]:
-    for name in sorted(first.packages.keys() | second.packages.keys()):
-        versions = [" / ".join(board.packages.get(name, ("none",))) for board in (first, second)]
-        if versions[0] != versions[1]:
-            yield f"{name}: {versions[0]} -> {versions[1]}"
-    for what in ("cpu", "gpu", "python", "threads", "device"):
-        found = [sorted({str(getattr(machine, what)) for machine in board.machines} - {""}) for board in (first, second)]
-        if found[0] != found[1]:
-            yield f"{what}: {' / '.join(found[0]) or 'none'} -> {' / '.join(found[1]) or 'none'}"
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, dict.fromkeys(value)))
-    return str(value)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST
-    return ", ".join(names[:MOST]) + (f" and {count_text(more, 'other')}" if more > 0 else "")

@@ -9,17 +9,26 @@ the other generators if that is larger: a value that somebody made up for one ce
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
 from tabgenbench.formatting import count_text
 from tabgenbench.records import CellRecord, Environment, ScoreRecord, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench_leaderboard.publish.findings import Finding
 
-__all__ = ["ScoreComparer", "other_machine"]
+__all__ = ["Repeated", "ScoreComparer", "other_machine"]
 
 SHARE, DEVIATIONS = 0.02, 4.0
 Scores = Mapping[str, ScoreRecord]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A cell that was trained and scored again: its record and its scores by the label of the suite."""
+
+    record: CellRecord | None
+    scores: Mapping[str, ScoreRecord | None]
 
 
 class ScoreComparer:
@@ -53,39 +62,39 @@ class ScoreComparer:
         return f"scores must be equal on the same kind of machine with equal versions and code, elsewhere {other}"
 
     def compare(
-        self,
-        row: SuiteRow,
-        recorded: CellRecord,
-        repeated: CellRecord | None,
-        scores: Mapping[str, ScoreRecord | None],
-        before: Scores,
+        self, row: SuiteRow, recorded: CellRecord, *, before: Scores, again: Repeated
     ) -> tuple[list[Finding], str]:
         """Return what differs, and a line on the comparison.
 
         Args:
             row: the cell in the suite.
             recorded: its record.
-            repeated: the record of the repeated cell.
-            scores: scores of the repeated cell, by the label of the suite.
             before: its recorded scores by label.
+            again: the repeated cell.
         """
+        repeated = again.record
         if repeated is None or repeated.status != "ok":
             status = "no record" if repeated is None else f"{repeated.status}: {repeated.reason}"
-            return [Finding(f"cells/{row.key}/fit.json", "status is ok", f"{status}, when trained again here")], "failed"
+            return [
+                Finding(f"cells/{row.key}/fit.json", "status is ok", f"{status}, when trained again here")
+            ], "failed"
         reason = other_machine(recorded.environment, repeated.environment)
         if repeated.key != row.key:
             reason = reason or "the code of the generator differs"
         findings: list[Finding] = []
         number = 0
-        for label, again in scores.items():
+        for label, score in again.scores.items():
             where = f"cells/{row.key}/scores/{row.scores[label]}.json"
-            if again is None or again.status != "ok":
-                status = "no record" if again is None else f"{again.status}: {again.reason}"
+            if score is None or score.status != "ok":
+                status = "no record" if score is None else f"{score.status}: {score.reason}"
                 findings.append(Finding(where, "status is ok", f"{status}, when scored again here"))
                 continue
-            exact = not reason and again.key == row.scores[label]
-            number += sum(len(draw.scores) for draw in again.draws)
-            findings += self._differences(where, row, label, before=before[label], again=again, exact=exact)
+            number += sum(len(draw.scores) for draw in score.draws)
+            pair = (before[label], score)
+            if not reason and score.key == row.scores[label]:
+                findings += _changed_values(where, *pair)
+            else:
+                findings += self._distant_values(where, row, label, *pair)
         how = f"within tolerance ({reason})" if reason else "equal to the last bit"
         tables = ""
         if recorded.draw_hashes and not reason:
@@ -94,30 +103,22 @@ class ScoreComparer:
         line = f"{count_text(len(findings), 'difference')}" if findings else f"{count_text(number, 'value')} {how}"
         return findings, line + tables
 
-    def _differences(
-        self, where: str, row: SuiteRow, label: str, *, before: ScoreRecord, again: ScoreRecord, exact: bool
-    ) -> list[Finding]:
-        found = []
-        specs = {spec.name: spec for spec in again.specs}
-        if exact:
-            for old, new in zip(before.draws, again.draws, strict=False):
-                for name in sorted(old.scores.keys() | new.scores.keys()):
-                    values = old.scores.get(name), new.scores.get(name)
-                    if values[0] != values[1]:
-                        what = f"{name} of draw {old.draw} is {_text(values[0])}"
-                        found.append(Finding(where, what, f"{_text(values[1])}, when trained again"))
-            return found
-        old_means, new_means = _means(before), _means(again)
-        for name in sorted(old_means.keys() & specs.keys()):
-            value, other = old_means[name], new_means.get(name)
-            if other is None:
-                found.append(Finding(where, f"{name} is {value:.6g}", "undefined, when trained again"))
+    def _distant_values(
+        self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
+    ) -> Iterator[Finding]:
+        """Yield the scores whose means over draws differ by more than the tolerance."""
+        old, new = _means(before), _means(again)
+        for spec in again.specs:
+            if spec.name not in old:
                 continue
-            allowed = self._allowed(row, label, specs[name], value=value, other=other)
-            if abs(value - other) > allowed:
-                expected = f"{other:.6g} ± {allowed:.2g}, the value when trained again and the tolerance"
-                found.append(Finding(where, f"{name} is {value:.6g}", expected))
-        return found
+            what = f"{spec.name} is {old[spec.name]:.6g}"
+            if spec.name not in new:
+                yield Finding(where, what, "undefined, when trained again")
+                continue
+            allowed = self._allowed(row, label, spec, value=old[spec.name], other=new[spec.name])
+            if abs(old[spec.name] - new[spec.name]) > allowed:
+                expected = f"{new[spec.name]:.6g} ± {allowed:.2g}, the value when trained again and the tolerance"
+                yield Finding(where, what, expected)
 
     def _allowed(self, row: SuiteRow, label: str, spec: ScoreSpec, *, value: float, other: float) -> float:
         """Return the largest accepted difference."""
@@ -136,6 +137,16 @@ class ScoreComparer:
         ]
         deviation = max(_spread(others) or 0.0, median(spreads) if spreads else 0.0)
         return max(SHARE * width, DEVIATIONS * deviation)
+
+
+def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
+    """Yield the values of single draws that are not equal."""
+    for old, new in zip(before.draws, again.draws, strict=False):
+        for name in sorted(old.scores.keys() | new.scores.keys()):
+            values = old.scores.get(name), new.scores.get(name)
+            if values[0] != values[1]:
+                what = f"{name} of draw {old.draw} is {_text(values[0])}"
+                yield Finding(where, what, f"{_text(values[1])}, when trained again")
 
 
 def other_machine(first: Environment, second: Environment) -> str:

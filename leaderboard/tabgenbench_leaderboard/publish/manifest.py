@@ -1,4 +1,4 @@
-"""``manifest.json`` of a published board: what it was made with, what it can be compared with, and every file's hash."""
+"""``manifest.json`` of a published board: its tools, what it can be compared with, and the hash of every file."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ PROGRAM = "tabgenbench_leaderboard.publish.board_files"
 """The module whose code, with that of its imports from this package, decides what a board looks like."""
 TOOLS = ("tabgenbench", "matplotlib", "numpy", "pillow", "pyarrow", "pydantic", "tabulate")
 COMPARABILITY = (
-    "Scores of two boards are comparable where dataset, split and metric have equal hashes below. A metric's hash covers "
-    "its options and its code. Times are comparable only between cells that ran on machines of the same kind with equal "
-    "settings."
+    "Scores of two boards are comparable where dataset, split and metric have equal hashes below. A metric's hash "
+    "covers its options and its code. Times are comparable only between cells that ran on machines of the same kind "
+    "with equal settings."
 )
 
 

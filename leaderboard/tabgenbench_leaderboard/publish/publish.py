@@ -115,13 +115,13 @@ def _refuse(store: Store, suite: str, checked: Checked, *, partial: bool) -> Non
     """Raise if records are wrong, or missing without `partial`."""
     if checked.findings:
         raise StoreError(
-            f"publish: {store.root}: {count_text(len(checked.findings), 'record')} of suite {suite!r} disagree or cannot "
-            f"be read; restore the store, or remove these files and run the suite again:\n{_listed(checked.findings)}"
+            f"publish: {store.root}: {count_text(len(checked.findings), 'finding')} in the records of suite {suite!r}; "
+            f"restore the store, or remove these files and run the suite again:\n{_listed(checked.findings)}"
         )
     if checked.missing and not partial:
         raise StoreError(
-            f"publish: {store.root}: suite {suite!r} lacks {count_text(len(checked.missing), 'record')}; run it to its end, "
-            f"or publish a board that is marked as partial with --partial:\n{_listed(checked.missing)}"
+            f"publish: {store.root}: suite {suite!r} lacks {count_text(len(checked.missing), 'record')}; run it to its "
+            f"end, or publish a board that is marked as partial with --partial:\n{_listed(checked.missing)}"
         )
 
 

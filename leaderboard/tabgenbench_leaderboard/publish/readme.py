@@ -58,11 +58,7 @@ def headline_markdown(board: Board, link: str) -> str:
 
 
 def replace_table(text: str, name: str, table: str) -> str | None:
-    """Return a page with another table between the markers of a board; None if it does not have both markers.
-
-    >>> replace_table("<!-- board: a -->\\nold\\n<!-- /board: a -->\\n", "a", "new\\n")
-    '<!-- board: a -->\\nnew\\n<!-- /board: a -->\\n'
-    """
+    """Return a page with another table between the markers of a board; None if it does not have both markers."""
     first, last = _markers(name)
     before, opened, rest = text.partition(first)
     _, closed, after = rest.partition(last)

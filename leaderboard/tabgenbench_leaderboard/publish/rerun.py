@@ -17,14 +17,14 @@ from tabgenbench.options import make_options
 from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, find_suite, parse_choice
-from tabgenbench.run.choose_engine import choose_engine
+from tabgenbench.run.choose_engine import EngineChoice, choose_engine
 from tabgenbench.run.plan import OpenedDataset, open_dataset
 from tabgenbench.run.request import PlannedRun, RunRequest, carry_out, plan_run
 from tabgenbench.store.reader import RecordReader
 from tabgenbench.store.snapshot import read_snapshot
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.publish.checks import REMOVED
-from tabgenbench_leaderboard.publish.compare_scores import ScoreComparer
+from tabgenbench_leaderboard.publish.compare_scores import Repeated, ScoreComparer
 from tabgenbench_leaderboard.publish.findings import Finding
 
 __all__ = ["Rerun", "RerunRequest", "repeat_cells"]
@@ -107,11 +107,11 @@ def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugin
     request.say(f"repeating {len(chosen)} of {count_text(len(known), 'cell')}, chosen by --seed {request.seed}")
     comparer = ScoreComparer(suite, {cell.row.key: cell.scores for cell in cells}, request.tolerance)
     request.say(comparer.rule)
-    result = Rerun(possible=len(known))
+    result, repeater = Rerun(possible=len(known)), _Repeater(store, suite, request, plugins)
     for settings in sorted({cell.settings for cell in chosen}):
         group = [cell for cell in chosen if cell.settings == settings]
         try:
-            result.findings += _repeat_group(store, suite, group, request, plugins, comparer)
+            result.findings += repeater.repeat(group, comparer)
             result.repeated += len(group)
         except DeviceError as error:
             request.say(f"{count_text(len(group), 'cell')} of them cannot be repeated here: {error}")
@@ -141,101 +141,87 @@ def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
     return ""
 
 
-def _repeat_group(
-    store: Store,
-    suite: SuiteRecord,
-    group: Sequence[_Recorded],
-    request: RerunRequest,
-    plugins: Plugins,
-    comparer: ScoreComparer,
-) -> list[Finding]:
-    """Repeat cells that have equal settings."""
-    with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
-        planned = _plan(Path(folder), store, suite, group, request, plugins)
-        if isinstance(planned, Finding):
-            return [planned]
-        cells = _restrict(planned, group)
-        run = carry_out(planned, plugins)
-        reader = RecordReader(run.store)
-        findings = []
-        for cell in group:
-            repeated = cells[cell.row.key]
-            metrics = planned.run.plan.metrics
-            labels = {label: _same_metric(cell.scores[label], metrics) for label in cell.scores}
-            found = read_snapshot(reader, repeated.key, repeated.metric_keys)
-            again = {label: found.scores.get(other) for label, other in labels.items() if other}
-            differences, line = comparer.compare(cell.row, cell.record, found.record, again, cell.scores)
-            findings += differences
-            request.say(f"{cell.row.cell_title}: {line}")
-        return findings
+class _Repeater:
+    """Repeats groups of cells that have equal settings."""
+
+    def __init__(self, store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> None:
+        self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
+
+    def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
+        """Train and score the cells of a group again, and return what differs."""
+        with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
+            planned = self._plan(Path(folder), group)
+            if isinstance(planned, Finding):
+                return [planned]
+            cells = _restrict(planned, group)
+            run = carry_out(planned, self.plugins)
+            reader, metrics = RecordReader(run.store), run.plan.metrics
+            findings = []
+            for cell in group:
+                repeated = cells[cell.row.key]
+                found = read_snapshot(reader, repeated.key, repeated.metric_keys)
+                labels = {label: _same_metric(score, metrics) for label, score in cell.scores.items()}
+                scores = {label: found.scores.get(other) for label, other in labels.items() if other}
+                again = Repeated(found.record, scores)
+                differences, line = comparer.compare(cell.row, cell.record, before=cell.scores, again=again)
+                findings += differences
+                self.request.say(f"{cell.row.cell_title}: {line}")
+            return findings
+
+    def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
+        """Plan a run that contains the cells, with the splits that the records name."""
+        cell = group[0].record.cell
+        engine, opened = self._engine(group[0]), self._open(cell.dataset)
+        wanted = {one.record.cell.split: one.record.cell.split_fingerprint for one in group}
+        where = f"cells/{group[0].row.key}/fit.json"
+        made: dict[int, str] = {}
+        for config in _split_configs(self.store, self.suite, cell.split_fingerprint, self.plugins):
+            asked = RunRequest(
+                suite=_suite_of(group, config, max(wanted) + 1, self.plugins),
+                datasets=[opened],
+                engine=engine,
+                store=folder,
+                say=self.request.say,
+                command="tabgenbench verify --rerun",
+                is_quiet=True,
+            )
+            planned = plan_run(asked, self.plugins)
+            [dataset] = planned.datasets
+            if dataset.index.fingerprint != cell.dataset_fingerprint:
+                expected = f"{dataset.index.fingerprint}, that of {cell.dataset} on this machine"
+                return Finding(where, f"dataset fingerprint is {cell.dataset_fingerprint}", expected)
+            made = {split: dataset.splits[split].fingerprint for split in wanted}
+            if made == wanted:
+                return planned
+        split = min(split for split in wanted if made[split] != wanted[split])
+        expected = f"{made[split]}, that of split {split} of {cell.dataset} made again"
+        return Finding(where, f"split fingerprint is {wanted[split]}", expected)
+
+    def _engine(self, cell: _Recorded) -> EngineChoice:
+        environment = cell.record.environment
+        fixed = {"workers": None, "address": None, "slots_per_gpu": 1, "timeout": None, "memory": None}
+        options = {
+            "executor": self.request.executor,
+            "device": environment.device.partition(":")[0],
+            "threads": environment.threads or None,
+            "timing": False,
+            "retry_failed": False,
+            "keep_models": False,
+        }
+        return choose_engine({**fixed, **options}, self.plugins)
+
+    def _open(self, label: str) -> OpenedDataset:
+        for text in self.request.datasets:
+            opened = open_dataset(parse_choice(text), self.plugins, self.request.data_dir)
+            if opened.label == label:
+                return opened
+        name = label.partition(":")[0]
+        if name not in self.plugins.entries("datasets"):
+            raise ConfigError(f"--rerun: dataset {label!r} is not registered; name its file or card with -d")
+        return open_dataset(parse_choice(label), self.plugins, self.request.data_dir)
 
 
-def _plan(
-    folder: Path,
-    store: Store,
-    suite: SuiteRecord,
-    group: Sequence[_Recorded],
-    request: RerunRequest,
-    plugins: Plugins,
-) -> PlannedRun | Finding:
-    """Plan a run that contains the cells, with the splits that the records name."""
-    cell = group[0].record.cell
-    environment = group[0].record.environment
-    device = environment.device.partition(":")[0]
-    options = {
-        "executor": request.executor,
-        "device": device,
-        "threads": environment.threads or None,
-        "workers": None,
-        "address": None,
-        "slots_per_gpu": 1,
-        "timing": False,
-        "timeout": None,
-        "memory": None,
-        "retry_failed": False,
-        "keep_models": False,
-    }
-    engine = choose_engine(options, plugins)
-    opened = _open(cell.dataset, request, plugins)
-    wanted = {one.record.cell.split: one.record.cell.split_fingerprint for one in group}
-    where = f"cells/{group[0].row.key}/fit.json"
-    for config in _split_configs(store, suite, cell.split_fingerprint, plugins):
-        asked = RunRequest(
-            suite=_suite_of(group, config, max(wanted) + 1, plugins),
-            datasets=[opened],
-            engine=engine,
-            store=folder,
-            say=request.say,
-            command="tabgenbench verify --rerun",
-            is_quiet=True,
-        )
-        planned = plan_run(asked, plugins)
-        [dataset] = planned.datasets
-        if dataset.index.fingerprint != cell.dataset_fingerprint:
-            expected = f"{dataset.index.fingerprint}, that of {cell.dataset} on this machine"
-            return Finding(where, f"dataset fingerprint is {cell.dataset_fingerprint}", expected)
-        made = {split: dataset.splits[split].fingerprint for split in wanted}
-        if made == wanted:
-            return planned
-    split = min(split for split in wanted if made[split] != wanted[split])
-    expected = f"{made[split]}, that of split {split} of {cell.dataset} made again"
-    return Finding(where, f"split fingerprint is {wanted[split]}", expected)
-
-
-def _open(label: str, request: RerunRequest, plugins: Plugins) -> OpenedDataset:
-    for text in request.datasets:
-        opened = open_dataset(parse_choice(text), plugins, request.data_dir)
-        if opened.label == label:
-            return opened
-    name = label.partition(":")[0]
-    if name not in plugins.entries("datasets"):
-        raise ConfigError(f"--rerun: dataset {label!r} is not registered; name its file or card with -d")
-    return open_dataset(parse_choice(label), plugins, request.data_dir)
-
-
-def _split_configs(
-    store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins
-) -> Iterator[SplitConfig]:
+def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
     """Yield the settings of the splits as recorded; those that an older record may have had if it does not say."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")

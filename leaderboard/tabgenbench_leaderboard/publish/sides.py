@@ -59,7 +59,9 @@ def read_side(text: str, boards: Path, suite: str | None = None) -> Side:
             return Side(text, read_board(place / "board.json"))
         if place.is_file():
             return Side(text, read_board(place))
-    raise ConfigError(f"{text!r}: not a board in {boards}, a folder of a board, a board.json or a store; check the name")
+    raise ConfigError(
+        f"{text!r}: not a board in {boards}, a folder of a board, a board.json or a store; check the name"
+    )
 
 
 def _read_records(name: str, folder: Path, suite_name: str | None) -> Side:

@@ -107,8 +107,8 @@ def verify_folder(folder: Path) -> Verified:
     differing = list(_differences(folder, rebuilt, with_figures=with_figures))
     if differing and manifest.program != code_hash(PROGRAM):
         notes.append(
-            f"the program that writes boards differs from the one that published this board (tabgenbench "
-            f"{manifest.tabgenbench}); pages that differ in their layout alone are written again by `tabgenbench publish`"
+            f"another version of the program published this board (tabgenbench {manifest.tabgenbench}); where only the "
+            "layout of pages differs, publish the records again"
         )
     return Verified(store, suite, tuple(findings + differing), tuple(notes), checked, len(rebuilt), RECORDS)
 

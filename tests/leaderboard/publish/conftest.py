@@ -4,7 +4,7 @@ import contextlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from tabgenbench_leaderboard.publish.publish import publish_board
 SUITE = "quickstart"
 DATASET = "simulated-tissues:n_rows=120,n_genes=6"
 HOST, USER = "gpu01.cluster.example", "mallory"
-PLANTED = f"File \"/home/{USER}/.venv/lib/x.py\": on gpu01 by {USER} <{USER}@{HOST}>, see ~{USER}/log and /scratch/{USER}"
+PLANTED = f'File "/home/{USER}/.venv/lib/x.py": on gpu01 by {USER} <{USER}@{HOST}>, see ~{USER}/log and /scratch/{USER}'
 
 
 def run_suite(store: Path, *more: str) -> None:
@@ -60,7 +60,9 @@ def plant(store: Store) -> None:
             store.write_score(score, info)
     suite = store.read_suite(SUITE)
     assert suite is not None
-    suite.command = f"/home/{USER}/.venv/bin/tabgenbench run {SUITE} --store /home/{USER}/store --address ray://{HOST}:1"
+    suite.command = (
+        f"/home/{USER}/.venv/bin/tabgenbench run {SUITE} --store /home/{USER}/store --address ray://{HOST}:1"
+    )
     suite.summary = PLANTED
     for row in suite.rows:
         row.split_note = PLANTED
@@ -106,14 +108,14 @@ def board(published_board: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def tabgenbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+def tabgenbench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run the command line in an empty folder, as `main` does it but without its exit."""
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: object) -> Result:
         return CliRunner().invoke(_Main(), [str(argument) for argument in arguments])
 
-    yield call
+    return call
 
 
 class _Main:

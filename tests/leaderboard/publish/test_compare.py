@@ -9,7 +9,8 @@ import pytest
 from click.testing import Result
 from scipy import stats
 
-from tabgenbench_leaderboard.publish.compare import ScoreChange, changes, score_changes
+from tabgenbench_leaderboard.publish.changes import changes
+from tabgenbench_leaderboard.publish.compare import ScoreChange, score_changes
 from tabgenbench_leaderboard.publish.sides import read_side
 
 FakeRun = Any

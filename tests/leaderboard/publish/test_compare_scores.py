@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tabgenbench.records import DrawScores, Environment, ScoreRecord, ScoreSpec, SuiteRecord, SuiteRow
-from tabgenbench_leaderboard.publish.compare_scores import ScoreComparer, other_machine
+from tabgenbench_leaderboard.publish.compare_scores import Repeated, ScoreComparer, other_machine
 
 cell_record = pytest.importorskip("cell_records").cell_record
 HERE = Environment(cpu="A CPU", python="3.11.9", packages={"torch": "2.1"}, threads=1, device="cuda:0")
@@ -24,7 +24,9 @@ def row(split: int, label: str = "cvae") -> SuiteRow:
     return SuiteRow(key=key, dataset="d", split=split, label=label, seed=0, is_control=False, scores={"gamma": "m"})
 
 
-def found(value: float, again: ScoreRecord, *others: float, environment: Environment = ELSEWHERE, **more: Any) -> list[str]:
+def found(
+    value: float, again: ScoreRecord, *others: float, environment: Environment = ELSEWHERE, **more: Any
+) -> list[str]:
     """Compare a recorded value of split 0 with a repetition; ``others`` are the values of further splits."""
     spec = again.specs[0]
     rows = [row(split) for split in range(1 + len(others))]
@@ -32,7 +34,9 @@ def found(value: float, again: ScoreRecord, *others: float, environment: Environ
     comparer = ScoreComparer(SuiteRecord(name="s", rows=rows), scores, more.pop("tolerance", None))
     recorded = cell_record("cvae-0", environment=HERE)
     repeated = cell_record("cvae-0", environment=environment, **more)
-    findings, _ = comparer.compare(rows[0], recorded, repeated, {"gamma": again}, scores["cvae-0"])
+    findings, _ = comparer.compare(
+        rows[0], recorded, before=scores["cvae-0"], again=Repeated(repeated, {"gamma": again})
+    )
     return [str(finding) for finding in findings]
 
 
@@ -46,7 +50,8 @@ def test_on_the_same_kind_of_machine_the_last_digit_counts() -> None:
 def test_elsewhere_two_percent_of_the_range_are_accepted() -> None:
     assert found(0.5, score(0.539)) == []
     assert found(0.5, score(0.541)) == [
-        "cells/cvae-0/scores/m.json: gamma is 0.5; expected 0.541 ± 0.04, the value when trained again and the tolerance"
+        "cells/cvae-0/scores/m.json: gamma is 0.5; "
+        "expected 0.541 ± 0.04, the value when trained again and the tolerance"
     ]
     assert found(2.0, score(1.97, spec=OPEN)) == []
     assert len(found(2.0, score(1.9, spec=OPEN))) == 1
@@ -75,9 +80,7 @@ def test_a_repetition_that_fails_or_is_undefined_is_a_finding() -> None:
     assert failed == ["cells/cvae-0/fit.json: status is ok; expected timeout: too long, when trained again here"]
     undefined = score()
     undefined.draws = [DrawScores(draw=0, undefined={"gamma": "constant"})]
-    assert found(0.5, undefined) == [
-        "cells/cvae-0/scores/m.json: gamma is 0.5; expected undefined, when trained again"
-    ]
+    assert found(0.5, undefined) == ["cells/cvae-0/scores/m.json: gamma is 0.5; expected undefined, when trained again"]
     broken = score().model_copy(update={"status": "failed", "reason": "no"})
     assert "expected failed: no, when scored again here" in found(0.5, broken)[0]
 

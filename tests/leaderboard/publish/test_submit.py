@@ -48,7 +48,9 @@ def test_a_forged_submission_is_found_in_the_store(planted_store: Store, tabgenb
 
 def steps(text: str) -> list[tuple[str, str]]:
     """Return name and script of every step of a workflow that runs a script."""
-    found = re.findall(r"- name: ([^\n]+)\n(?: {8}env:\n(?: {10}[^\n]+\n)+)? {8}run: (\|\n(?:(?: {10}[^\n]*)?\n)+|[^\n]+)", text)
+    found = re.findall(
+        r"- name: ([^\n]+)\n(?: {8}env:\n(?: {10}[^\n]+\n)+)? {8}run: (\|\n(?:(?: {10}[^\n]*)?\n)+|[^\n]+)", text
+    )
     return [(name, textwrap.dedent(script.removeprefix("|\n"))) for name, script in found]
 
 
