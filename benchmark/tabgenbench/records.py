@@ -82,6 +82,7 @@ class CellIdentity(_Record):
     is_control: bool
     seed: int
     draws: int
+    code: str = Field("", description="hash of the generator's code, part of the cell's key; empty in older records")
 
     @property
     def title(self) -> str:
@@ -257,6 +258,7 @@ class RunInfo(_Record):
 
     schema_version: int = SCHEMA_VERSION
     metric: str
+    code: str = Field("", description="hash of the metric's code, part of the metric's key; empty in older records")
     seconds: float | None = None
     peak_memory_bytes: int | None = None
     output: str = Field("", description="tail of the output, if the metric is not ok")
@@ -294,4 +296,7 @@ class SuiteRecord(_Record):
     name: str
     summary: str = ""
     command: str = Field("", description="command line of the run")
+    split: dict[str, Any] = Field(
+        default_factory=dict, description="settings of the splits, with which they can be made again; empty: not known"
+    )
     rows: list[SuiteRow] = Field(default_factory=list)

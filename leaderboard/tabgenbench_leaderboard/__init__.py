@@ -6,6 +6,8 @@ metric need the metric's plugin. Entry points name this module, so it imports no
     report.Leaderboard      the report named "leaderboard"
     board.aggregate         records of a suite -> `board.model.Board`
     pages.headline          board -> one screen of a terminal
+    publish.publish         store -> a published board: pages, records and a manifest
+    publish.verify          a published board -> what is wrong with it
     files.write_board       board -> README.md, scores.csv, costs.csv, board.json, index.html, figures
 """
 
@@ -35,10 +37,14 @@ def register_reports() -> list[Lazy]:
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add ``leaderboard`` to the command line."""
-    from tabgenbench_leaderboard.command import leaderboard
+    """Add leaderboard, publish, verify and compare."""
+    from tabgenbench_leaderboard.commands.compare import compare
+    from tabgenbench_leaderboard.commands.leaderboard import leaderboard
+    from tabgenbench_leaderboard.commands.publish import publish
+    from tabgenbench_leaderboard.commands.verify import verify
 
-    cli.add_command(leaderboard)
+    for command in (leaderboard, publish, verify, compare):
+        cli.add_command(command)
 
 
 @hookimpl

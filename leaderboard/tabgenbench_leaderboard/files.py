@@ -4,26 +4,48 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
+from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.derive import derive_board
+from tabgenbench_leaderboard.board.draws import DrawRow
 from tabgenbench_leaderboard.board.model import BOARD_VERSION, Board
 from tabgenbench_leaderboard.board.summary import MissingRule
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts
 from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Figure
 from tabgenbench_leaderboard.pages.page import full_page
+from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.to_csv import costs_csv, scores_csv
+from tabgenbench_leaderboard.pages.to_draws import draws_csv, draws_parquet
 from tabgenbench_leaderboard.pages.to_html import render_html
+from tabgenbench_leaderboard.pages.to_latex import latex_tables
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
-__all__ = ["FORMATS", "parse_formats", "read_board", "render_board", "write_board"]
+__all__ = ["FORMATS", "KNOWN_FORMATS", "Extras", "parse_formats", "read_board", "render_board", "write_board"]
 
 FORMATS = ("md", "csv", "html", "json")
+"""The formats of a board by default."""
+KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
+"""All formats; ``draws`` is the content of ``parquet`` as CSV."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What some formats show beside the board, from the records.
+
+    Attributes:
+        draws: the scores of every draw; None without records.
+        cards: the cards of datasets by label.
+    """
+
+    draws: Sequence[DrawRow] | None = None
+    cards: Mapping[str, Card] = field(default_factory=dict)
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -34,10 +56,10 @@ def parse_formats(text: str) -> tuple[str, ...]:
     """
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
-        raise ConfigError(f"--format: got {text!r}, expected some of {','.join(FORMATS)}")
+        raise ConfigError(f"--format: got {text!r}, expected some of {','.join(KNOWN_FORMATS)}")
     for name in names:
-        if name not in FORMATS:
-            raise ConfigError(f"--format: unknown format {name!r}{did_you_mean(name, FORMATS)}")
+        if name not in KNOWN_FORMATS:
+            raise ConfigError(f"--format: unknown format {name!r}{did_you_mean(name, KNOWN_FORMATS)}")
     return names
 
 
@@ -78,6 +100,7 @@ def render_board(
     *,
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
+    extras: Extras = Extras(),
 ) -> dict[str, bytes]:
     """Return the content of every file by its path inside the board's folder; equal records give equal bytes.
 
@@ -86,6 +109,10 @@ def render_board(
         formats: formats of the files.
         artifacts: artifacts of metrics, for their figures; None for no such figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
+        extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
+
+    Raises:
+        ConfigError: ``parquet`` or ``draws`` without records, or ``parquet`` without its package.
     """
     rendered: dict[str, bytes] = {}
     if "md" in formats or "html" in formats:
@@ -110,6 +137,21 @@ def render_board(
         rendered["costs.csv"] = costs_csv(board).encode()
     if "json" in formats:
         rendered["board.json"] = (board.model_dump_json(indent=1) + "\n").encode()
+    return rendered | _exports(board, formats, extras)
+
+
+def _exports(board: Board, formats: Collection[str], extras: Extras) -> dict[str, bytes]:
+    rendered = {}
+    if "tex" in formats:
+        rendered["table.tex"] = latex_tables(board).encode()
+    if "bib" in formats:
+        rendered["references.bib"] = bibtex_entries(board, extras.cards).encode()
+    if {"parquet", "draws"} & set(formats) and extras.draws is None:
+        raise ConfigError("--format: a board.json has no scores of single draws; name a store instead of --from")
+    if "parquet" in formats:
+        rendered["scores.parquet"] = draws_parquet(extras.draws or ())
+    if "draws" in formats:
+        rendered["scores-by-draw.csv"] = draws_csv(extras.draws or ()).encode()
     return rendered
 
 
@@ -120,6 +162,7 @@ def write_board(
     *,
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
+    extras: Extras = Extras(),
 ) -> list[Path]:
     """Write a board to a folder; each file is replaced atomically.
 
@@ -129,6 +172,7 @@ def write_board(
         formats: formats of the files.
         artifacts: result of `collect_artifacts`, for the figures of metrics.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
+        extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
 
     Returns:
         The paths of the files.
@@ -136,7 +180,7 @@ def write_board(
     Raises:
         StoreError: the folder cannot be created or written.
     """
-    rendered = render_board(board, formats, artifacts=artifacts, kept=kept)
+    rendered = render_board(board, formats, artifacts=artifacts, kept=kept, extras=extras)
     try:
         for name, content in rendered.items():
             _replace(out / name, content)

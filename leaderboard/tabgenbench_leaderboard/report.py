@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from tabgenbench_leaderboard.files import Extras
+
 __all__ = ["BoardView", "Leaderboard"]
 
 
@@ -102,6 +104,15 @@ class BoardView:
     @cached_property
     def _figures(self) -> dict[str, BoardFigure]:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
+
+    def extras(self) -> Extras:
+        """Return what some formats show beside the board; reads the records again."""
+        from tabgenbench_leaderboard.board.cards import dataset_cards
+        from tabgenbench_leaderboard.board.draws import draw_rows
+        from tabgenbench_leaderboard.files import Extras
+
+        store = Store(self.store_folder)
+        return Extras(draw_rows(store, find_suite(store, self.board.suite)), dataset_cards(store, self.board))
 
     def save(self, folder: Path) -> list[Path]:
         """Write the whole board to a folder and return the paths of its files."""

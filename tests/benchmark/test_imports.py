@@ -36,8 +36,10 @@ BOARD_ROOMS = {
     "figures": {"board"},
     "pages": {"board", "figures"},
     "root": {"board", "figures", "pages"},
+    "publish": {"board", "figures", "pages", "root"},
+    "commands": {"board", "figures", "pages", "root", "publish"},
 }
-FRONT = {"tabgenbench", "tabgenbench.__main__"}  # these may name any room
+FRONT = {"tabgenbench", "tabgenbench.__main__", "tabgenbench_leaderboard"}  # these may name any room
 HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "sklearn", "torch"}
 HEAVY_TRAINING = {"ctgan", "joblib", "scipy.cluster", "sdv", "sklearn", "torch"}
 

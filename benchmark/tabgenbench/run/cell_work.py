@@ -231,6 +231,7 @@ class CellWork:
         )
         info = RunInfo(
             metric=label,
+            code=metric.code,
             seconds=found["seconds"],
             peak_memory_bytes=found.get("peak_memory"),
             output="" if ok else outcome.output,

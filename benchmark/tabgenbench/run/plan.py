@@ -31,6 +31,7 @@ __all__ = [
     "cell_key",
     "label_of",
     "make_plan",
+    "metric_key",
     "open_dataset",
 ]
 
@@ -137,7 +138,9 @@ class Plan:
             )
             for cell in self.cells
         ]
-        return SuiteRecord(name=self.suite.name, summary=self.suite.summary, command=command, rows=rows)
+        suite = self.suite
+        split = suite.split.model_dump(mode="json")
+        return SuiteRecord(name=suite.name, summary=suite.summary, command=command, split=split, rows=rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +293,7 @@ def _identity(
         is_control=generator.is_control,
         seed=seed,
         draws=draws,
+        code=generator.code,
     )
 
 
@@ -316,12 +320,14 @@ def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) ->
     )
 
 
+def metric_key(name: str, config: dict[str, Any], code: str) -> str:
+    """Return the hash of everything that can change the scores of a metric on a cell; ``code`` hashes its code."""
+    return make_key(version=SCHEMA_VERSION, metric=name, config=config, code=code)
+
+
 def _cell(
     identity: CellIdentity, generator: GeneratorChoice, metrics: Sequence[MetricChoice], machine: dict[str, Any]
 ) -> Cell:
     key = cell_key(identity, code=generator.code, **machine)
-    metric_keys = {
-        metric.label: make_key(version=SCHEMA_VERSION, metric=metric.name, config=metric.config, code=metric.code)
-        for metric in metrics
-    }
+    metric_keys = {metric.label: metric_key(metric.name, metric.config, metric.code) for metric in metrics}
     return Cell(key=key, identity=identity, generator=generator, metric_keys=metric_keys)

@@ -13,6 +13,7 @@ from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
 from tabgenbench.formatting import count_text, features_text
 from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.records import Card
 from tabgenbench.registry.keys import code_hash, make_key
 from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
 from tabgenbench.store.store import Store
@@ -89,7 +90,7 @@ def prepare_dataset(
     if index is None or not all(_is_there(store, index.splits.get(request)) for request in requests):
         say(f"loading {label}")
         table = source.load().validate()
-        index = _fresh_index(index, table, label)
+        index = _fresh_index(index, table, label).model_copy(update={"card": _card_of(source)})
         for i, request in enumerate(requests):
             split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
             new.append(split)
@@ -126,6 +127,11 @@ def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> Datase
         roles=table.schema,
         splits=dict(splits),
     )
+
+
+def _card_of(source: DatasetSource) -> Card:
+    card = source.card
+    return Card(summary=card.summary, citation=card.citation, licence=card.licence, url=card.url)
 
 
 def _info(split: Split, index: int, table: Table) -> SplitInfo:

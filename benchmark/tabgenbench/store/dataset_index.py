@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.split_files import find_damage
-from tabgenbench.records import SCHEMA_VERSION
+from tabgenbench.records import SCHEMA_VERSION, Card
 from tabgenbench.store.store import Store
 
 __all__ = ["DatasetIndex", "SplitInfo", "publish_split"]
@@ -42,6 +42,7 @@ class DatasetIndex(BaseModel):
     n_features: int
     roles: Schema = Field(alias="schema")
     splits: dict[str, SplitInfo] = {}
+    card: Card = Field(default_factory=Card, description="what the table is and whose; empty in older records")
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:

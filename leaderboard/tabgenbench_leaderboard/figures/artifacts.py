@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ __all__ = [
     "MetricFigures",
     "StoredArtifacts",
     "collect_artifacts",
+    "drawn_artifacts",
     "failure_sentence",
     "find_installed",
     "metric_figures",
@@ -80,7 +81,20 @@ def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetr
     return StoredArtifacts(found, find_metric)
 
 
-def _artifact_paths(store: Store, row: SuiteRow, keys: Mapping[str, str]) -> dict[str, dict[str, Path]]:
+def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
+    """Return the files that `collect_artifacts` reads."""
+    found = []
+    seen: set[tuple[str, str, str]] = set()
+    for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
+        places = {key: (row.dataset, metric, row.shown) for metric, key in row.scores.items()}
+        for key, paths in _artifact_paths(store, row, places).items():
+            if places[key] not in seen:
+                seen.add(places[key])
+                found += list(paths.values())
+    return found
+
+
+def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
     """Return the paths of the files ``<key>.<artifact>.csv`` of a cell, by key and artifact."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:

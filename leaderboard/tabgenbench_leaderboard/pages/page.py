@@ -12,6 +12,7 @@ from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.pages.headline import headline_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
+from tabgenbench_leaderboard.pages.partial import partial_sentence
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.pages.publications import load_published, published_blocks
 from tabgenbench_leaderboard.pages.reference import reference_blocks
@@ -65,6 +66,8 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
         blocks.append(Paragraph(quote(board.summary)))
     if board.command:
         blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is computed from the records alone."))
+    if partial := partial_sentence(board):
+        blocks.append(Paragraph(partial))
     blocks += [Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
     for dataset in board.datasets:
         blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)

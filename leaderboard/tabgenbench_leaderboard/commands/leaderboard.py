@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
 __all__ = ["leaderboard"]
 
+FIRST_FILES = {
+    "md": "README.md",
+    "csv": "scores.csv",
+    "html": "index.html",
+    "json": "board.json",
+    "tex": "table.tex",
+    "bib": "references.bib",
+    "parquet": "scores.parquet",
+    "draws": "scores-by-draw.csv",
+}
+"""The file that is printed for a format."""
+
 
 @click.command()
 @click.argument("suite", required=False)
@@ -43,8 +55,9 @@ __all__ = ["leaderboard"]
 @click.option(
     "--format",
     "formats",
-    metavar="md,csv,html,json",
-    help="Formats to write to --out (default: all). Without --out: one format, printed instead of the headline.",
+    metavar="md,csv,html,json,tex,bib,parquet",
+    help="Formats to write to --out (default: the first four). Without --out: one format, printed instead of the "
+    "headline.",
 )
 @click.option("--full", is_flag=True, help="Print all scores, comparisons and failures instead of the headline.")
 def leaderboard(
@@ -60,13 +73,15 @@ def leaderboard(
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
     Prints the headline: a table and two sentences that fit one screen. With --out, it also writes the full board:
-    README.md, scores.csv, costs.csv, board.json, index.html and figures.
+    README.md, scores.csv, costs.csv, board.json, index.html and figures. Further formats are tex (table.tex, the
+    headline tables for the LaTeX package booktabs), bib (references.bib, the citations of generators, scores and
+    datasets), parquet (scores.parquet, one row per score, cell and draw) and draws (the same as scores-by-draw.csv).
 
     With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
     store; those in the folder figures beside board.json are kept.
     """
     from tabgenbench_leaderboard.board.derive import derive_board
-    from tabgenbench_leaderboard.files import FORMATS, parse_formats, read_board, render_board, write_board
+    from tabgenbench_leaderboard.files import FORMATS, Extras, parse_formats, read_board, render_board, write_board
     from tabgenbench_leaderboard.pages.headline import again, headline_text
     from tabgenbench_leaderboard.pages.to_terminal import print_text, render_text
 
@@ -79,18 +94,19 @@ def leaderboard(
         view = _read_store(store_path, suite)
         board = derive_board(view.board, missing) if missing else view.board
         artifacts, kept = view.artifacts, None
+        extras = view.extras() if {"bib", "parquet", "draws"} & set(chosen) else Extras()
         source = f"{board.suite} --store {store_path}"
     else:
         board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
+        extras = Extras()
         source = f"--from {board_file}"
     where = again(f"{source} --missing {missing}" if missing else source)
     if out is None and formats is not None:
-        files = {"md": "README.md", "csv": "scores.csv", "html": "index.html", "json": "board.json"}
-        rendered = render_board(board, chosen, artifacts=artifacts, kept=kept)
-        click.echo(rendered[files[chosen[0]]], nl=False)
+        rendered = render_board(board, chosen, artifacts=artifacts, kept=kept, extras=extras)
+        click.echo(rendered[FIRST_FILES[chosen[0]]], nl=False)
         return
     if out is not None:
-        paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept)
+        paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept, extras=extras)
         top = [path.name for path in paths if path.parent == out]
         figures = len(paths) - len(top)
         where = [

@@ -1,0 +1,21 @@
+"""The cards of the datasets of a board, from the records of a store."""
+
+from __future__ import annotations
+
+from tabgenbench.records import Card
+from tabgenbench.store.dataset_index import DatasetIndex
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.model import Board
+
+__all__ = ["dataset_cards"]
+
+
+def dataset_cards(store: Store, board: Board) -> dict[str, Card]:
+    """Return the cards of a board's datasets by label, as far as the store has records of them."""
+    labels = {dataset.fingerprint: dataset.dataset for dataset in board.datasets}
+    found = {}
+    for path in sorted((store.root / "datasets").glob("*.json")):
+        index = store.read(path, DatasetIndex)
+        if index is not None and index.fingerprint in labels and index.card != Card():
+            found[labels[index.fingerprint]] = index.card
+    return found

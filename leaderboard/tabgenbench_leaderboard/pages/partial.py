@@ -1,0 +1,27 @@
+"""The sentence that marks a board as partial."""
+
+from __future__ import annotations
+
+from tabgenbench.formatting import count_text
+from tabgenbench_leaderboard.board.model import Board
+
+__all__ = ["partial_sentence"]
+
+
+def partial_sentence(board: Board) -> str:
+    """Say how many cells and results of metrics a board lacks; empty if it is complete."""
+    waiting = [problem for dataset in board.datasets for problem in dataset.problems if problem.status == "waiting"]
+    cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
+    results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")
+    unasked = sum(
+        max(0, len(dataset.splits) * len(dataset.seeds) - row.cells)
+        for dataset in board.datasets
+        for row in dataset.rows
+    )
+    parts = [
+        f"{count_text(cells, 'cell')} without a record" if cells else "",
+        f"{count_text(results, 'result')} of metrics without a record" if results else "",
+        f"{count_text(unasked, 'cell')} that other generators have and the suite does not ask for" if unasked else "",
+    ]
+    found = ", ".join(filter(None, parts))
+    return f"This board is partial: {found}." if found else ""

@@ -1,0 +1,1 @@
+"""Published boards: writing, verification, repetition and comparison."""

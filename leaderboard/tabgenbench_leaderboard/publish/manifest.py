@@ -1,0 +1,166 @@
+"""``manifest.json`` of a published board: its tools, what it can be compared with, and the hash of every file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tabgenbench import __version__
+from tabgenbench.errors import StoreError
+from tabgenbench.records import SuiteRecord
+from tabgenbench.registry.keys import code_hash
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.publish.findings import Finding
+
+__all__ = [
+    "MANIFEST",
+    "PROGRAM",
+    "FileFacts",
+    "Manifest",
+    "check_files",
+    "make_manifest",
+    "read_manifest",
+    "tool_versions",
+]
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+PROGRAM = "tabgenbench_leaderboard.publish.board_files"
+"""The module whose code, with that of its imports from this package, decides what a board looks like."""
+TOOLS = ("tabgenbench", "matplotlib", "numpy", "pillow", "pyarrow", "pydantic", "tabulate")
+COMPARABILITY = (
+    "Scores of two boards are comparable where dataset, split and metric have equal hashes below. A metric's hash "
+    "covers its options and its code. Times are comparable only between cells that ran on machines of the same kind "
+    "with equal settings."
+)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileFacts(_Part):
+    """SHA-256 and size in bytes of a file."""
+
+    sha256: str
+    bytes: int
+
+
+class DatasetFacts(_Part):
+    """Fingerprints of a dataset and of its splits by number."""
+
+    fingerprint: str
+    splits: dict[int, str]
+
+
+class Manifest(_Part):
+    """Content of ``manifest.json``.
+
+    Attributes:
+        suite: name of the suite.
+        command: command line of the run, without paths.
+        tabgenbench: version of the program that published the board.
+        program: hash of the code that writes boards. Equal hashes and records give equal pages.
+        tools: versions of the libraries that write the files.
+        comparability: what the scores can be compared with.
+        datasets: fingerprints by dataset.
+        metrics: keys of each metric by its label.
+        missing: records that the suite asks for and that a partial board lacks.
+        files: hash and size of every other file by its path.
+    """
+
+    manifest_version: int = MANIFEST_VERSION
+    suite: str
+    command: str
+    tabgenbench: str
+    program: str
+    tools: dict[str, str]
+    comparability: str = COMPARABILITY
+    datasets: dict[str, DatasetFacts]
+    metrics: dict[str, tuple[str, ...]]
+    missing: tuple[str, ...] = ()
+    files: dict[str, FileFacts] = Field(default_factory=dict)
+
+
+def tool_versions() -> dict[str, str]:
+    """Return the installed versions of the libraries that write the files of a board."""
+    found = {}
+    for name in TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple[str, ...]) -> Manifest:
+    """Return the manifest of a folder with the files of a board; ``store`` has its records."""
+    datasets: dict[str, DatasetFacts] = {}
+    metrics: dict[str, set[str]] = {}
+    for row in suite.rows:
+        for label, key in row.scores.items():
+            metrics.setdefault(label, set()).add(key)
+        record = store.read_cell(row.key)
+        if record is not None:
+            cell = record.cell
+            facts = datasets.setdefault(row.dataset, DatasetFacts(fingerprint=cell.dataset_fingerprint, splits={}))
+            facts.splits[cell.split] = cell.split_fingerprint
+    return Manifest(
+        suite=suite.name,
+        command=suite.command,
+        tabgenbench=__version__,
+        program=code_hash(PROGRAM),
+        tools=tool_versions(),
+        datasets={
+            name: facts.model_copy(update={"splits": dict(sorted(facts.splits.items()))})
+            for name, facts in sorted(datasets.items())
+        },
+        metrics={label: tuple(sorted(keys)) for label, keys in sorted(metrics.items())},
+        missing=missing,
+        files={name: _facts_of(folder / name) for name in _names(folder)},
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a published board.
+
+    Raises:
+        StoreError: it is missing or is not a manifest.
+    """
+    path = folder / MANIFEST
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be read ({error.strerror}); name a folder that `tabgenbench publish` wrote"
+        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{path}: not a manifest of this program ({place}: {first['msg']}); publish again") from None
+
+
+def check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+    """Yield what differs between the files of a folder and its manifest."""
+    there = set(_names(folder))
+    for name, facts in manifest.files.items():
+        if name not in there:
+            yield Finding(name, "missing", f"a file with SHA-256 {facts.sha256}, which {MANIFEST} lists")
+        elif (found := _facts_of(folder / name)) != facts:
+            yield Finding(name, f"SHA-256 is {found.sha256}", f"{facts.sha256}, which {MANIFEST} lists")
+    for name in sorted(there - manifest.files.keys()):
+        yield Finding(name, f"not listed in {MANIFEST}", "no other files")
+
+
+def _names(folder: Path) -> list[str]:
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in paths if path != MANIFEST)
+
+
+def _facts_of(path: Path) -> FileFacts:
+    content = path.read_bytes()
+    return FileFacts(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))

@@ -1,0 +1,148 @@
+"""Removal of host names, user names, paths and e-mail addresses from records.
+
+Paths and addresses are found by their form. Hosts are those that the records name, and users those whose home folders
+appear in them. Hosts and users are replaced in free text only, such as an output or a note: a machine may be named
+``gamma``, which is also the name of a metric. What remains of a path is the part below ``site-packages`` or the name of
+a file, so that a traceback stays useful.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+__all__ = ["Names", "Scrubber", "find_names"]
+
+RecordT = TypeVar("RecordT", bound=BaseModel)
+
+BLANKED = frozenset({"host", "hostname", "node", "user", "username", "cwd"})
+"""Fields that are emptied."""
+NAMED = frozenset(
+    """
+    key cell_key schema_version status name metric generator label title dataset split_kind kind fingerprint
+    dataset_fingerprint split_fingerprint config card specs scores losses packages model_hashes draw_hashes python
+    git_commit device cpu gpu clock started finished schema split splits direction question code program
+    """.split()
+)
+"""Fields whose texts are names, options or descriptions by an author; hosts and users are not looked for in them."""
+WHOLE = NAMED & {"config", "card", "specs", "scores", "losses", "packages", "model_hashes", "schema", "split"} | {
+    "undefined"
+}
+"""Fields whose content is treated as one: names inside it are keys of the author's, not fields of a record."""
+MIN_LENGTH = 3  # of a host or a user: a shorter one is part of ordinary text
+SYSTEM = frozenset({"root", "user", "localhost", "runner", "home"})  # these do not identify anybody
+
+_QUOTED = r"(?P<quote>['\"])(?:file://)?(?P<quoted>(?:~[\w.-]*)?/[^'\"\n/]+/[^'\"\n]*)(?P=quote)"
+_URL = r"(?P<url>\b(?!file:)[A-Za-z][\w+.-]*://[^\s'\"<>]*)"
+_PATH = (
+    r"(?<![\w.~/>\\-])(?:file://)?"
+    r"(?P<path>~[\w.-]*/[^\s'\"<>:;,()\[\]{}|`]*|/[^\s'\"<>:;,()\[\]{}|`]*[^\s'\"<>:;,()\[\]{}|`/]/[^\s'\"<>:;,()\[\]{}|`]*)"
+)
+_ADDRESS = r"(?P<address>(?<![\w.+-])[\w.+-]+@[A-Za-z][\w-]*(?:\.[\w-]+)*)"
+_FORMS = re.compile("|".join((_QUOTED, _URL, _PATH, _ADDRESS)))
+_NUMERIC_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
+_HOME = re.compile(r"(?:/home/|/Users/|(?<![\w.])~)([A-Za-z_][\w.-]*)")
+_KEPT = re.compile(r"/(?=(?:site-packages|dist-packages|tabgenbench\w*)/)(?=.*\.(?:py|pyx|so)$)")
+_FILE = re.compile(r"[^/]*\.[A-Za-z]\w{0,7}")
+_USERINFO = re.compile(r"://[^/\s@]+@")
+
+
+class Names:
+    """Hosts and users that records name, as words."""
+
+    def __init__(self, words: Iterable[str] = ()) -> None:
+        self.words = {word for word in words if word}
+
+    def add(self, data: Any) -> None:
+        """Add the hosts and users of a record, given as JSON values."""
+        for field, text in _texts(data, ""):
+            if field in ("host", "hostname", "node"):
+                found = {text, text.partition(".")[0]}
+            else:
+                found = {name.rstrip(".") for name in _HOME.findall(text)}
+            self.words |= {name for name in found if len(name) >= MIN_LENGTH and name not in SYSTEM}
+
+
+def find_names(records: Iterable[BaseModel], words: Iterable[str] = ()) -> Names:
+    """Return the hosts and users that records name, and further words to hide."""
+    names = Names(words)
+    for record in records:
+        names.add(json.loads(record.model_dump_json()))
+    return names
+
+
+class Scrubber:
+    """Removes what identifies a machine or a person. Scrubbing a result again changes nothing.
+
+    Args:
+        names: hosts and users; without them, only what has the form of a path or an address is found.
+    """
+
+    def __init__(self, names: Names | None = None) -> None:
+        words = sorted(names.words, key=lambda word: (-len(word), word)) if names is not None else []
+        self._words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
+
+    def record(self, record: RecordT) -> RecordT:
+        """Return a record without them; the same object if it has none."""
+        before = json.loads(record.model_dump_json())
+        after = self.value(before)
+        return record if after == before else type(record).model_validate(after)
+
+    def value(self, value: Any, field: str = "") -> Any:
+        """Return a JSON value without them; ``field`` is the name of the field that holds it."""
+        if isinstance(value, str):
+            return "" if field in BLANKED else self.text(value, free=field not in NAMED)
+        if isinstance(value, list):
+            return [self.value(one, field) for one in value]
+        if isinstance(value, dict):
+            inner = field if field in WHOLE else ""
+            return {self.text(key, free=False): self.value(one, inner or key) for key, one in value.items()}
+        return value
+
+    def text(self, text: str, *, free: bool = True) -> str:
+        """Return a text without paths and addresses and, if it is free text, without known hosts and users."""
+        if "/" in text or "@" in text:
+            text = _FORMS.sub(_replaced, text)
+        if free:
+            text = _NUMERIC_ADDRESS.sub("<address>", text)
+            if self._words is not None:
+                text = self._words.sub("<name>", text)
+        return text
+
+
+def _replaced(match: re.Match[str]) -> str:
+    found = match.groupdict()
+    if found["url"]:
+        return _USERINFO.sub("://", found["url"])
+    if found["address"]:
+        return "<address>"
+    if found["quoted"]:
+        return f"{found['quote']}{_shortened(found['quoted'])}{found['quote']}"
+    path = found["path"]
+    end = len(path.rstrip(".,!?"))
+    return _shortened(path[:end]) + path[end:]
+
+
+def _shortened(path: str) -> str:
+    kept = list(_KEPT.finditer(path))
+    if kept:
+        return f"<path>/{path[kept[-1].end() :]}"
+    name = path.rpartition("/")[2]
+    return f"<path>/{name}" if _FILE.fullmatch(name) else "<path>"
+
+
+def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
+    """Yield each text of a JSON value with the name of its field."""
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, list):
+        for one in value:
+            yield from _texts(one, field)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield field, key
+            yield from _texts(one, key)

@@ -1,0 +1,80 @@
+"""The two sides of a comparison: published boards, stores, or single ``board.json`` files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tabgenbench.errors import ConfigError
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.find import find_suite
+from tabgenbench_leaderboard.board.model import Board
+from tabgenbench_leaderboard.files import read_board
+from tabgenbench_leaderboard.publish.publish import RECORDS
+from tabgenbench_leaderboard.report import Leaderboard
+
+__all__ = ["Side", "read_side"]
+
+Place = tuple[str, str, int, int]
+"""Dataset, label, split and seed of a cell."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two compared boards.
+
+    Attributes:
+        name: how messages call it.
+        board: its values.
+        cells: key of each cell; empty without records.
+        splits: fingerprint of each split by dataset and number; empty without records.
+        metrics: keys of each metric by dataset and label; empty without records.
+    """
+
+    name: str
+    board: Board
+    cells: dict[Place, str] = field(default_factory=dict)
+    splits: dict[tuple[str, int], str] = field(default_factory=dict)
+    metrics: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+
+
+def read_side(text: str, boards: Path, suite: str | None = None) -> Side:
+    """Read a board.
+
+    Args:
+        text: name of a published board, its folder, a board.json, or the folder of a store.
+        boards: folder of the published boards.
+        suite: suite of a store; None for the most recent one.
+
+    Raises:
+        ConfigError: there is no such board.
+        StoreError: its records or its board.json cannot be read.
+    """
+    for place in (Path(text).expanduser(), boards / text):
+        if (place / RECORDS / "suites").is_dir():
+            return _read_records(text, place / RECORDS, None)
+        if (place / "suites").is_dir():
+            return _read_records(text, place, suite)
+        if (place / "board.json").is_file():
+            return Side(text, read_board(place / "board.json"))
+        if place.is_file():
+            return Side(text, read_board(place))
+    raise ConfigError(
+        f"{text!r}: not a board in {boards}, a folder of a board, a board.json or a store; check the name"
+    )
+
+
+def _read_records(name: str, folder: Path, suite_name: str | None) -> Side:
+    view = Leaderboard().build(folder, suite_name)
+    store = Store(folder)
+    cells: dict[Place, str] = {}
+    splits: dict[tuple[str, int], str] = {}
+    metrics: dict[tuple[str, str], set[str]] = {}
+    for row in find_suite(store, view.board.suite).rows:
+        cells[row.dataset, row.shown, row.split, row.seed] = row.key
+        for label, key in row.scores.items():
+            metrics.setdefault((row.dataset, label), set()).add(key)
+    for cell in view.cells:
+        if cell.identity is not None:
+            splits[cell.row.dataset, cell.row.split] = cell.identity.split_fingerprint
+    return Side(name, view.board, cells, splits, {place: tuple(sorted(keys)) for place, keys in metrics.items()})

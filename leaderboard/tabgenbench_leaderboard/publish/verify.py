@@ -1,0 +1,199 @@
+"""Verification of a published board: it is rebuilt from its records and compared with its files."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabgenbench.errors import TabGenBenchError
+from tabgenbench.records import SuiteRecord
+from tabgenbench.registry.keys import code_hash
+from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.find import find_suite
+from tabgenbench_leaderboard.pages.to_draws import has_parquet
+from tabgenbench_leaderboard.publish.board_files import board_files
+from tabgenbench_leaderboard.publish.checks import Checked, check_records
+from tabgenbench_leaderboard.publish.copy_records import records_of
+from tabgenbench_leaderboard.publish.findings import Finding
+from tabgenbench_leaderboard.publish.manifest import (
+    MANIFEST,
+    PROGRAM,
+    Manifest,
+    check_files,
+    make_manifest,
+    read_manifest,
+    tool_versions,
+)
+from tabgenbench_leaderboard.publish.publish import RECORDS
+from tabgenbench_leaderboard.publish.scrub import Scrubber
+from tabgenbench_leaderboard.report import Leaderboard
+
+__all__ = ["Verified", "verify_folder", "verify_store"]
+
+FIGURE_TOOLS = ("matplotlib", "numpy", "pillow")
+"""Figures are compared only if these have the versions that drew them."""
+_SVG = re.compile(rb"<svg.*?</svg>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """The result of a verification.
+
+    Attributes:
+        store: the records.
+        suite: the suite.
+        findings: what is wrong.
+        notes: sentences on what could not be checked here.
+        checked: the checks of the records.
+        compared: number of files that were rebuilt and compared.
+        folder: folder of the records in that of the board; empty for a store.
+    """
+
+    store: Store
+    suite: SuiteRecord
+    findings: tuple[Finding, ...]
+    notes: tuple[str, ...]
+    checked: Checked
+    compared: int = 0
+    folder: str = ""
+
+
+def verify_store(folder: Path, suite_name: str | None) -> Verified:
+    """Check the records of a suite in a store, such as one that somebody submits.
+
+    Raises:
+        StoreError: there is no store, or it has no suite.
+        ConfigError: the suite does not exist.
+    """
+    store = Store(folder)
+    suite = find_suite(store, suite_name)
+    checked = check_records(store, suite)
+    findings = (*checked.findings, *checked.missing)
+    return Verified(store, suite, findings, _unchecked_notes(checked), checked)
+
+
+def verify_folder(folder: Path) -> Verified:
+    """Check the records of a published board, rebuild it, and compare every file.
+
+    Raises:
+        StoreError: the folder is not a published board, or its records cannot be read as a store.
+    """
+    manifest = read_manifest(folder)
+    store = Store(folder / RECORDS)
+    suite = find_suite(store, manifest.suite)
+    checked = check_records(store, suite)
+    findings = [*check_files(folder, manifest), *_in_records(checked.findings)]
+    findings += [one for one in _in_records(checked.missing) if str(one) not in _known(manifest)]
+    findings += _identifying(store, suite)
+    notes = list(_unchecked_notes(checked))
+    try:
+        view = Leaderboard().build(store.root, suite.name)
+        rebuilt = board_files(view, parquet="scores.parquet" in manifest.files and has_parquet())
+    except TabGenBenchError as error:
+        findings.append(Finding(RECORDS, f"no board can be built from them ({error})", "the records of the board"))
+        return Verified(store, suite, tuple(findings), tuple(notes), checked, folder=RECORDS)
+    findings += _manifest_findings(folder, manifest, store, suite)
+    with_figures = all(manifest.tools.get(name) == tool_versions().get(name) for name in FIGURE_TOOLS)
+    if not with_figures:
+        there = ", ".join(f"{name} {manifest.tools.get(name, 'unknown')}" for name in FIGURE_TOOLS)
+        here = ", ".join(f"{name} {tool_versions().get(name, 'missing')}" for name in FIGURE_TOOLS)
+        notes.append(f"figures were not compared: drawn with {there}; installed: {here}")
+    if "scores.parquet" in manifest.files and not has_parquet():
+        notes.append("scores.parquet was not compared: the package pyarrow is missing")
+        rebuilt.pop("scores-by-draw.csv", None)
+    differing = list(_differences(folder, rebuilt, with_figures=with_figures))
+    if differing and manifest.program != code_hash(PROGRAM):
+        notes.append(
+            f"another version of the program published this board (tabgenbench {manifest.tabgenbench}); where only the "
+            "layout of pages differs, publish the records again"
+        )
+    return Verified(store, suite, tuple(findings + differing), tuple(notes), checked, len(rebuilt), RECORDS)
+
+
+def _in_records(findings: list[Finding]) -> list[Finding]:
+    return [finding.below(RECORDS) for finding in findings]
+
+
+def _known(manifest: Manifest) -> set[str]:
+    """Return the findings on missing records that the manifest of a partial board states."""
+    return {f"{RECORDS}/{text}" for text in manifest.missing}
+
+
+def _unchecked_notes(checked: Checked) -> tuple[str, ...]:
+    return tuple(
+        f"the keys of {number} records were not checked: {reason}" for reason, number in checked.unchecked.items()
+    )
+
+
+def _identifying(store: Store, suite: SuiteRecord) -> Iterator[Finding]:
+    """Yield the records that still contain a host, a path or an address."""
+    scrubber = Scrubber()
+    for path, record in records_of(store, suite):
+        if scrubber.record(record) is not record:
+            where = f"{RECORDS}/{path.relative_to(store.root).as_posix()}"
+            yield Finding(where, "contains a host name, a path or an address", "none: publish the store again")
+
+
+def _manifest_findings(folder: Path, manifest: Manifest, store: Store, suite: SuiteRecord) -> Iterator[Finding]:
+    """Yield the facts of the manifest, beside those on files and tools, that its records do not give."""
+    found = make_manifest(folder, store, suite, manifest.missing)
+    for name in ("suite", "command", "datasets", "metrics"):
+        if getattr(found, name) != getattr(manifest, name):
+            yield Finding(MANIFEST, f"{name}: {getattr(manifest, name)}", f"{getattr(found, name)}, as in the records")
+
+
+def _differences(folder: Path, rebuilt: dict[str, bytes], *, with_figures: bool) -> Iterator[Finding]:
+    for name, content in rebuilt.items():
+        path = folder / name
+        if name.startswith("figures/") and not with_figures:
+            continue
+        if not path.is_file():
+            yield Finding(name, "missing", "the file that the records give")
+            continue
+        found = path.read_bytes()
+        if name == "scores.parquet":
+            same = _equal_tables(found, content)
+        elif name == "index.html" and not with_figures:
+            found, content = _SVG.sub(b"", found), _SVG.sub(b"", content)
+            same = found == content
+        else:
+            same = found == content
+        if not same:
+            yield _first_difference(name, found, content)
+
+
+def _equal_tables(first: bytes, second: bytes) -> bool:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        tables = [pyarrow.parquet.read_table(io.BytesIO(content)) for content in (first, second)]
+    except pyarrow.ArrowException:
+        return False
+    return bool(tables[0].equals(tables[1]))
+
+
+def _first_difference(name: str, found: bytes, rebuilt: bytes) -> Finding:
+    try:
+        lines = [content.decode().splitlines() for content in (found, rebuilt)]
+    except UnicodeDecodeError:
+        return Finding(name, f"{len(found):,} bytes that differ", f"the {len(rebuilt):,} bytes that the records give")
+    if name.endswith(".parquet"):
+        return Finding(name, "its rows differ", "those that the records give")
+    for number, (left, right) in enumerate(zip(*lines, strict=False), 1):
+        if left != right:
+            return Finding(
+                name, f"line {number} is {_around(left, right)}", f"{_around(right, left)}, as the records give"
+            )
+    return Finding(name, f"{len(lines[0])} lines", f"{len(lines[1])} lines, as the records give")
+
+
+def _around(line: str, other: str) -> str:
+    """Return the part of a line where it first differs from another, quoted."""
+    pairs = zip(line, other, strict=False)
+    place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(line), len(other)))
+    start = max(0, place - 30)
+    return repr(("…" if start else "") + line[start : place + 30] + ("…" if len(line) > place + 30 else ""))
