@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,7 +157,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
     Raises:
         ConfigError: a name or an option is unknown or invalid, a generator or a metric is listed twice with equal
-            options, or two generators have the same label.
+            options, or two generators of a dataset have the same label.
         PluginError: a class cannot be imported or does not fit its kind.
     """
     generators, metrics = [], []
@@ -195,11 +196,17 @@ def _check_labels(kind: Kind, chosen: Sequence[PluginChoice]) -> None:
 
 
 def _check_titles(generators: Sequence[GeneratorChoice]) -> None:
-    shown: dict[str, str] = {}
-    for one in generators:
-        if shown.setdefault(one.shown, one.label) != one.label:
-            both = f"{shown[one.shown]!r} and {one.label!r}"
+    """Raise `ConfigError` if a board could show two generators of one dataset under the same label."""
+    for one, other in combinations(generators, 2):
+        if one.shown == other.shown and _may_share_a_dataset(one.only_for, other.only_for):
+            both = f"{one.label!r} and {other.label!r}"
             raise ConfigError(f"generators: {both} have the same label, {one.shown!r}; give each its own label")
+
+
+def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
+    if not first or not second:
+        return True
+    return any(is_for([one], other) or is_for([other], one) for one in first for other in second)
 
 
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:

@@ -83,6 +83,19 @@ def test_a_generator_may_have_a_label() -> None:
     assert parse_choice("cvae:epochs=3").label == ""
 
 
+def test_generators_of_different_datasets_may_share_a_label(tmp_path: Path) -> None:
+    from tabgenbench.run.plan import resolve
+
+    path = tmp_path / "labels.toml"
+    one, other = (
+        '{ name = "cvae", label = "A", only_for = ["wdbc"]',
+        '{ name = "cvae", label = "A", only_for = ["credit"]',
+    )
+    path.write_text(f'datasets = ["wdbc"]\nmetrics = ["gamma"]\ngenerators = [{one}, epochs = 2 }}, {other} }}]\n')
+    plugins = make_manager()
+    assert [one.shown for one in resolve(find_suite(str(path), plugins), plugins).generators] == ["A", "A"]
+
+
 @pytest.mark.parametrize(
     ("generators", "message"),
     [
@@ -93,6 +106,10 @@ def test_a_generator_may_have_a_label() -> None:
         (
             '"cvae", { name = "tvae", label = "cvae" }',
             "generators: 'cvae' and 'tvae' have the same label, 'cvae'; give each its own label",
+        ),
+        (
+            '{ name = "cvae", label = "One", only_for = ["wdbc"] }, { name = "tvae", label = "One" }',
+            "generators: 'cvae' and 'tvae' have the same label, 'One'; give each its own label",
         ),
         (
             '{ name = "cvae", label = "One" }, { name = "cvae", label = "Two" }',
