@@ -58,8 +58,9 @@ def associations_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
         axis.tick_params(axis="x", labelbottom=True)
     for axis in axes[:, 0]:
         axis.set_ylabel("synthetic rows")
-    handles = {text.get_label(): text for axis in panels for text in axis.get_lines() if text.get_label() in _KINDS}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(_KINDS), fontsize=8)
+    lines = {str(line.get_label()): line for axis in panels for line in axis.get_lines()}
+    kinds = [kind for kind in _KINDS if kind in lines]
+    figure.legend([lines[kind] for kind in kinds], kinds, loc="outside lower center", ncols=len(_KINDS), fontsize=8)
     return figure
 
 
