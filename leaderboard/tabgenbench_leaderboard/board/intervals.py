@@ -1,7 +1,7 @@
 """Intervals over splits, paired tests, and Holm's correction.
 
-Draws and seeds are averaged within a split before the 95 % t-interval over splits is computed. For the scores of this
-project, the coverage of that interval is 94-97 %. If all draws were treated as independent values, it would be 67-83 %.
+Draws and seeds are averaged within a split before the 95 % t-interval over splits is computed. The page
+``docs/statistics.md`` gives the reasons, and the coverage on simulated boards.
 """
 
 from __future__ import annotations
