@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import ClassVar, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Unsupported
+from tabgenbench import (
+    Artifacts,
+    Evaluation,
+    Metric,
+    MetricContext,
+    MetricFigure,
+    Options,
+    Result,
+    ScoreSpec,
+    Table,
+    Unsupported,
+)
 from tabgenbench_plugins.correlation import MIN_ROWS, Floats, Undefined
 from tabgenbench_plugins.metrics.parts.association import Associations, associations
 from tabgenbench_plugins.metrics.parts.categories import joint_codes
@@ -37,16 +50,38 @@ class _Subset:
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
         """Return the associations of the pairs that count: not of two conditions, nor of a feature and its gaps."""
-        given = np.isin(self.categorical, table.schema.conditions)
-        i, j = np.triu_indices(len(given), 1)
-        names = [name for name, kept in zip(table.features, self.features, strict=True) if kept]
-        shows = {(gap.column, gap.shown_by) for gap in table.schema.numeric_gaps()}
-        of_gaps = np.array([[(name, other) in shows for other in self.categorical] for name in names], dtype=bool)
         return {
             "numeric": found.numeric,
-            "mixed": found.mixed[~of_gaps.reshape(found.mixed.shape)],
-            "categorical": found.categorical[~(given[i] & given[j])],
+            "mixed": found.mixed[self._mixed(table)],
+            "categorical": found.categorical[self._of_two_categories(table)],
         }
+
+    def pairs(self, table: Table) -> pd.DataFrame:
+        """Return kind, first and second column of the pairs of `by_kind`, in the same order."""
+        names, others = np.array(self._names(table), dtype=object), np.array(self.categorical, dtype=object)
+        numeric = np.triu_indices(len(names), 1)
+        mixed = np.nonzero(self._mixed(table))
+        categorical = tuple(one[self._of_two_categories(table)] for one in np.triu_indices(len(others), 1))
+        ends = [(names, numeric, names), (names, mixed, others), (others, categorical, others)]
+        frames = [
+            pd.DataFrame({"kind": kind, "first": left[i], "second": right[j]})
+            for kind, (left, (i, j), right) in zip(KINDS, ends, strict=True)
+        ]
+        return pd.concat(frames, ignore_index=True)
+
+    def _names(self, table: Table) -> list[str]:
+        return [name for name, kept in zip(table.features, self.features, strict=True) if kept]
+
+    def _mixed(self, table: Table) -> NDArray[np.bool_]:
+        names = self._names(table)
+        shows = {(gap.column, gap.shown_by) for gap in table.schema.numeric_gaps()}
+        of_gaps = np.array([[(name, other) in shows for other in self.categorical] for name in names], dtype=bool)
+        return ~of_gaps.reshape(len(names), len(self.categorical))
+
+    def _of_two_categories(self, table: Table) -> NDArray[np.bool_]:
+        given = np.isin(self.categorical, table.schema.conditions)
+        i, j = np.triu_indices(len(given), 1)
+        return ~(given[i] & given[j])
 
 
 class PairAssociations(Metric):
@@ -127,11 +162,14 @@ class PairAssociations(Metric):
         max_columns: int = Field(
             1000, ge=2, description="maximum number of columns; memory and time grow with its square"
         )
+        figure_pairs: int = Field(
+            1000, ge=1, description="number of pairs, the strongest in the training rows, that a figure shows"
+        )
 
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note counts the pairs of each kind.
+        """Score one draw; a note counts the pairs of each kind. The artifact ``pairs`` has the strongest pairs.
 
         Raises:
             Unsupported: the table has fewer than 2 columns, or more than option ``max_columns``.
@@ -166,7 +204,19 @@ class PairAssociations(Metric):
         notes = [f"pairs of columns: {counts}; {int(strong.sum()):,} are strong in the training rows"]
         if subset.n_left_out:
             notes.append(f"{subset.n_left_out} columns are constant in the real test rows and are excluded")
-        return Result(scores, undefined, notes=tuple(notes))
+        real_values, synthetic_values = (np.concatenate(list(one.values())).round(4) for one in flat[:2])
+        artifact = subset.pairs(evaluation.test).assign(real=real_values, synthetic=synthetic_values)
+        strength = -np.abs(np.concatenate(list(flat[2].values())))
+        shown = np.sort(np.argsort(strength, kind="stable")[: self.config.figure_pairs])
+        return Result(scores, undefined, {"pairs": artifact.iloc[shown]}, tuple(notes))
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        """Return one figure with the association of each pair, one panel a generator."""
+        # By name, so that the drawing is not part of the key of the scores.
+        module = import_module(f"{__package__}.parts.associations_figure")
+        figures: Iterable[MetricFigure] = module.associations_figures(artifacts)
+        return figures
 
     def _check_size(self, table: Table) -> None:
         n_columns, most = table.n_features + len(_categorical_columns(table)), self.config.max_columns
