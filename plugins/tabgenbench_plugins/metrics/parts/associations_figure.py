@@ -58,9 +58,9 @@ def associations_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
         axis.tick_params(axis="x", labelbottom=True)
     for axis in axes[:, 0]:
         axis.set_ylabel("synthetic rows")
-    lines = {str(line.get_label()): line for axis in panels for line in axis.get_lines()}
-    kinds = [kind for kind in _KINDS if kind in lines]
-    figure.legend([lines[kind] for kind in kinds], kinds, loc="outside lower center", ncols=len(_KINDS), fontsize=8)
+    lines = [line for axis in panels for line in axis.get_lines()]
+    handles = {str(line.get_label()): line for line in lines if line.get_label() in _KINDS}
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(_KINDS), fontsize=8)
     return figure
 
 
