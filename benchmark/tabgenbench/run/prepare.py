@@ -11,6 +11,7 @@ from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_coverage import coverage_note
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
+from tabgenbench.formatting import place_text
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.registry.keys import code_hash, make_key
 from tabgenbench.store.dataset_index import DatasetIndex, SplitInfo, publish_split
@@ -25,7 +26,7 @@ class Prepared:
 
     Attributes:
         index: label, fingerprint, size, schema and all known splits of the dataset.
-        splits: the requested splits, in order.
+        splits: the requested splits, in order; of a split into thirds, both folds.
         identity: hash of the source's code, options and input files; names the index in the store.
     """
 
@@ -81,7 +82,8 @@ def prepare_dataset(
     """
     splitting = code_hash("tabgenbench.data.split")
     identity = identity_of(source, code)
-    requests = [make_key(split=config.model_dump(mode="json"), seed=i, code=splitting) for i in range(n_splits)]
+    places = [(i, fold) for i in range(n_splits) for fold in config.folds]
+    requests = [_request(config, seed, fold, code=splitting) for seed, fold in places]
     index = read_index(store, source, code)
     table: Table | None = None
     new: list[Split] = []
@@ -89,15 +91,15 @@ def prepare_dataset(
         say(f"loading {label}")
         table = source.load().validate()
         index = _fresh_index(index, table, label)
-        for i, request in enumerate(requests):
-            split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
+        for (i, fold), request in zip(places, requests, strict=True):
+            split = make_split(table, config, seed=i, fingerprint=index.fingerprint, fold=fold)
             new.append(split)
-            index.splits[request] = _info(split, i, table)
+            index.splits[request] = _info(split, i, fold, table)
         note = f" ({table.source.note})" if table.source.note else ""
         say(f"{label}: {table.n_rows:,} rows x {table.n_features:,} features{note}")
         for info in (index.splits[request] for request in requests):
             if info.note:
-                say(f"{label}, split {info.index}: {info.note}")
+                say(f"{label}, {place_text(info.index, info.fold)}: {info.note}")
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
 
@@ -126,9 +128,15 @@ def _fresh_index(index: DatasetIndex | None, table: Table, label: str) -> Datase
     )
 
 
-def _info(split: Split, index: int, table: Table) -> SplitInfo:
+def _request(config: SplitConfig, seed: int, fold: int | None, *, code: str) -> str:
+    parts = {"split": config.model_dump(mode="json"), "seed": seed, "code": code}
+    return make_key(**parts if fold is None else {**parts, "fold": fold})
+
+
+def _info(split: Split, index: int, fold: int | None, table: Table) -> SplitInfo:
     return SplitInfo(
         index=index,
+        fold=fold,
         fingerprint=split.fingerprint,
         kind=split.kind,
         n_train=len(split.train),
