@@ -238,9 +238,7 @@ def _test_rows(
     return test, present[pooled].tolist() if config.stratified else []
 
 
-def _thirds(
-    config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator
-) -> tuple[Codes, list[int]]:
+def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator) -> tuple[Codes, list[int]]:
     """Return the third of each row, 0, 1 or `REFERENCE`, and the codes of the pooled conditions."""
     free = np.zeros(len(strata), dtype=bool)
     reference, pooled = hold_out_both_sides(strata, units, 1 / 3, rng=rng, forced=free)

@@ -180,9 +180,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
     return train, validation, _asked_conditions(folder)
 
 
-def read_reference_as_training(
-    folder: Path, scale: Literal["standardized", "own"]
-) -> tuple[Table, None, pd.DataFrame]:
+def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
     """Return the input of a control that is trained on the reference rows: `read_fit_tables` without training rows.
 
     Raises:

@@ -73,7 +73,11 @@ class ProgressDisplay:
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
             one = cell.identity
-            name = f"{one.label} · {place_text(one.split, one.fold)} · seed {one.seed}" if self._one_dataset else cell.title
+            name = (
+                f"{one.label} · {place_text(one.split, one.fold)} · seed {one.seed}"
+                if self._one_dataset
+                else cell.title
+            )
             self._tasks[cell.key] = self._bars.add_task(name, total=None, detail="")
 
     @hookimpl
