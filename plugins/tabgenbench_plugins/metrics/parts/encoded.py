@@ -1,9 +1,9 @@
 """Rows of a table as vectors whose Euclidean distances treat numeric and categorical columns alike.
 
-A numeric feature is one coordinate, on the evaluation scale (in standard deviations of the training rows). A categorical
-column is a block of indicators, 0 or 1. Two rows with different categories have the squared distance 2 in that block,
-which is the mean squared difference of two independent values of a standardised numeric feature. At a gap, a numeric
-feature has the median of the training rows, and the companion column that shows the gap is a block like any other.
+A numeric feature is one coordinate, on the evaluation scale (in standard deviations of the training rows). A
+categorical column is a block of indicators, 0 or 1. Two rows with different categories have the squared distance 2 in
+that block, which is the mean squared difference of two independent values of a standardised numeric feature. At a gap,
+a numeric feature has the median of the training rows, and the companion column that shows the gap is a block, too.
 """
 
 from __future__ import annotations

@@ -51,12 +51,12 @@ def test_conditions_are_coordinates_where_they_are_wanted() -> None:
 
 def test_rows_that_cannot_be_encoded_have_a_reason() -> None:
     split = make_kit_split()
-    with pytest.raises(Undefined, match="^there are no synthetic rows$"):
+    with pytest.raises(Undefined, match=r"^there are no synthetic rows$"):
         encoded(evaluation_of(split, split.test.take([])), "synthetic")
     values = split.test.dense().copy()
     values[0, 0] = np.nan
-    with pytest.raises(Undefined, match="^the synthetic rows contain values that are not finite numbers$"):
+    with pytest.raises(Undefined, match=r"^the synthetic rows contain values that are not finite numbers$"):
         encoded(evaluation_of(split, replace(split.test, X=values)), "synthetic")
     empty = replace(split.test, X=split.test.X[:, :0], features=())
-    with pytest.raises(Undefined, match="^there are no features$"):
+    with pytest.raises(Undefined, match=r"^there are no features$"):
         encoded(Evaluation(empty, empty, empty, split.transform), "test")
