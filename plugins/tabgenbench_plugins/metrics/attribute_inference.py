@@ -9,11 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Side, Unsupported
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, row_order
 from tabgenbench_plugins.metrics.parts.categories import generated_columns
-from tabgenbench_plugins.metrics.parts.encoded import encode, encoded, known_categories
+from tabgenbench_plugins.metrics.parts.encoded import Side, encode, encoded, known_categories
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 

@@ -179,14 +179,13 @@ class Membership(Metric):
 
         if reference is None:
             raise Undefined(NO_REFERENCE)
-        n = min(len(synthetic), len(reference), self.config.max_training_rows)
-        learned = np.concatenate(
-            [real[chosen_rows(real, n, seed=(context.seed, 4))] for real in (synthetic, reference)]
-        )
+        most = self.config.max_training_rows
+        sides = [real[chosen_rows(real, most, seed=(context.seed, 4))] for real in (synthetic, reference)]
+        learned = np.concatenate(sides)
         columns = np.arange(learned.shape[1])
         if len(columns) > self.config.max_features:
             columns = np.sort(context.numpy.choice(columns, self.config.max_features, replace=False))
         model = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=context.seed % 2**32)
-        model.fit(learned[:, columns], np.repeat([1, 0], n))
+        model.fit(learned[:, columns], np.repeat([1, 0], [len(side) for side in sides]))
         odds: Floats = model.decision_function(rows[:, columns])
         return odds

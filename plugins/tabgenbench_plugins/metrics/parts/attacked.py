@@ -102,17 +102,20 @@ def _choose(train: Table, test: Table, seed: int) -> Attacked:
         strata[0][members],
         strata[1][others],
         tuple(map(str, labels)),
-        _notes(train.n_rows, test.n_rows, members, others),
+        _notes(train, test, members, others),
     )
 
 
-def _notes(n_train: int, n_test: int, members: Rows, others: Rows) -> tuple[str, ...]:
-    if (len(members), len(others)) == (n_train, n_test):
+def _notes(train: Table, test: Table, members: Rows, others: Rows) -> tuple[str, ...]:
+    if (len(members), len(others)) == (train.n_rows, test.n_rows):
         return ()
-    return (
-        f"uses {len(members):,} of {n_train:,} training rows and {len(others):,} of {n_test:,} test rows: equally many "
-        "of each condition as far as donors are not divided",
-    )
+    notes = [
+        f"uses {len(members):,} of {train.n_rows:,} training rows and {len(others):,} of {test.n_rows:,} test rows: "
+        "equally many of each condition"
+    ]
+    if train.schema.group is not None:
+        notes.append("donors are not divided, and the score of a donor in an attack is the largest of its rows")
+    return tuple(notes)
 
 
 def _units(table: Table) -> Rows:
