@@ -38,14 +38,14 @@ class SplitConfig(Options):
     )
     thirds: bool = Field(
         False,
-        description="divide the rows into thirds A, B and C: fold 0 trains on A and holds out B, fold 1 trains on B and "
-        "holds out A; C is the reference, which no model sees",
+        description="divide the rows into thirds A, B and C: fold 0 trains on A and holds out B, fold 1 trains on B "
+        "and holds out A; C is the reference, which no model sees",
     )
     rows_per_training_row: int | None = Field(
         None,
         ge=1,
-        description="number of synthetic rows for the condition of each training and validation row; by default one for "
-        "each test row",
+        description="number of synthetic rows for the condition of each training and validation row; by default one "
+        "for each test row",
     )
 
     @field_validator("leave_out", mode="before")

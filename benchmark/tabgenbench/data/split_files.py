@@ -5,8 +5,8 @@ train.h5ad        training rows on the evaluation scale; layer ``own`` has the d
 validation.h5ad   validation rows, likewise; only if the split has some
 test.h5ad         test rows on the evaluation scale
 reference.h5ad    rows that no model sees, like training rows; only of a split into thirds
-conditions.json   conditions of the synthetic rows, in order: those of the test rows, of which a fit process gets nothing
-                  else, or those of training rows
+conditions.json   conditions of the synthetic rows, in order: those of the test rows, of which a fit process gets
+                  nothing else, or those of training rows
 files.json        size and SHA-256 of each file, written last, to detect damage
 """
 

@@ -190,8 +190,8 @@ class Generator(ABC):
         The harness rounds whole-number features, and ignores the values at gaps.
 
         Args:
-            conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test rows
-                unless the suite sets ``rows_per_training_row``.
+            conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test
+                rows unless the suite sets ``rows_per_training_row``.
             context: device, seed and number of the draw.
 
         Raises:

@@ -85,8 +85,8 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     A corrupt file counts as missing, and `Store.quarantined` names it.
 
     Returns:
-        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of the
-        suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
+        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
+        the suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
         curves.
 
     Raises:

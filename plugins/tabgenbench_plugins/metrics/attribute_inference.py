@@ -36,8 +36,8 @@ class AttributeInference(Metric):
             low=-1.0,
             high=1.0,
             description=(
-                "accuracy of guessing a categorical column from the closest synthetic row by all other columns, training "
-                "rows minus never-seen rows, mean over columns; 0: no leak"
+                "accuracy of guessing a categorical column from the closest synthetic row by all other columns, "
+                "training rows minus never-seen rows, mean over columns; 0: no leak"
             ),
             blind_to=(
                 "Numeric secrets, attackers who know fewer columns, and what the synthetic rows reveal about everyone: "
@@ -71,7 +71,7 @@ class AttributeInference(Metric):
         names = self._guessed(evaluation)
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
-            # The closest of equally close rows is the first one: an order by content makes it independent of the draw's.
+            # The closest of equally close rows is the first one: ordered by content, it does not depend on the draw.
             order = row_order(encoded(evaluation, "synthetic", conditions=True))
         except Undefined as reason:
             return undefined_result(self.scores, reason)

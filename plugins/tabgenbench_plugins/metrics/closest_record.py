@@ -42,7 +42,7 @@ class ClosestRecord(Metric):
             direction="lower",
             low=0.0,
             high=1.0,
-            description="share of synthetic rows that are closer to a training row than to a hold-out row; 0.5: no memory",
+            description="share of synthetic rows closer to a training row than to a hold-out row; 0.5: no memory",
             blind_to=PASSES_LEAKS,
             floor="real-resample",
             ceiling="unseen-third",
@@ -54,7 +54,9 @@ class ClosestRecord(Metric):
             question="privacy",
             direction="higher",
             low=0.0,
-            description="median distance to the closest training row, divided by that to the closest hold-out row; 1: no memory",
+            description=(
+                "median distance to the closest training row, divided by that to the closest hold-out row; 1: no memory"
+            ),
             blind_to=f"Copies of fewer than half of the rows. {PASSES_LEAKS}",
             floor="real-resample",
             ceiling="unseen-third",
@@ -68,8 +70,8 @@ class ClosestRecord(Metric):
             low=-1.0,
             high=1.0,
             description=(
-                "mean nearest-neighbour distance ratio (closest / second closest) to hold-out rows minus that to training "
-                "rows; 0: no memory"
+                "mean nearest-neighbour distance ratio (closest / second closest) to hold-out rows minus that to "
+                "training rows; 0: no memory"
             ),
             blind_to=f"Rows of dense regions, where two training rows are equally close. {PASSES_LEAKS}",
             floor="real-resample",

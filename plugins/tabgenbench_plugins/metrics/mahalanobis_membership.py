@@ -19,8 +19,8 @@ __all__ = ["MahalanobisMembership", "ridge_distances"]
 
 FEWEST_SYNTHETIC = 3  # synthetic rows of a condition that give a covariance
 BLIND = (
-    "Leaks other than through mean and covariance of a condition, such as copies of a few rows. It grows with the number "
-    "of synthetic rows: compare only values with equal numbers"
+    "Leaks other than through mean and covariance of a condition: copies of few rows, and of many rows of few columns. It "
+    "grows with the number of synthetic rows: compare only values with equal numbers"
 )
 
 
@@ -43,13 +43,12 @@ class MahalanobisMembership(Metric):
             low=0.0,
             high=1.0,
             description=(
-                "ROC AUC of telling training rows from never-seen rows by Mahalanobis distance to up to 1,000 synthetic "
-                "rows of their condition, mean over conditions weighted by rows; 0.5: chance"
+                "ROC AUC of telling training rows from never-seen rows by Mahalanobis distance to up to 1,000 "
+                "synthetic rows of their condition, mean over conditions weighted by rows; 0.5: chance"
             ),
             blind_to=BLIND,
             floor="real-resample",
             ceiling="unseen-third",
-            detects=("copier",),
             headline=True,
         ),
         ScoreSpec(
@@ -76,7 +75,6 @@ class MahalanobisMembership(Metric):
             blind_to=BLIND,
             floor="real-resample",
             ceiling="unseen-third",
-            detects=("copier",),
         ),
     )
 
