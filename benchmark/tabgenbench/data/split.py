@@ -157,7 +157,6 @@ def make_split(
         DataError: the table has too few rows or donors for two sides.
     """
     config = (config or SplitConfig()).resolve(table.schema)
-    where = f"dataset {table.source.name!r}"
     if seed < 0:
         raise ConfigError(f"split: seed {seed}, expected at least 0")
     if table.obs.index.has_duplicates:
@@ -166,20 +165,14 @@ def make_split(
     units = _units(table, config)
     if fold not in config.folds:
         raise ConfigError(f"split: fold {fold}, expected one of {config.folds} for thirds = {config.thirds}")
-    reference = np.zeros(table.n_rows, dtype=bool)
     if config.thirds:
         thirds, pooled = _thirds(config, strata, units, rng=_stream(seed, TEST))
-        test, reference = thirds == (1 if fold == 0 else 0), thirds == REFERENCE
+        test, candidates, reference = thirds == 1 - (fold or 0), thirds == fold, thirds == REFERENCE
     else:
         test, pooled = _test_rows(table, config, strata, units, rng=_stream(seed, TEST))
-    candidates = ~test & ~reference
-    empty = "test" if not test.any() else "training" if not candidates.any() else "reference"
-    if not test.any() or not candidates.any() or (config.thirds and not reference.any()):
-        donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
-        raise DataError(
-            f"{where}: {table.n_rows} row(s){donors} leave no row for the {empty} side of the split, expected at least "
-            f"one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
-        )
+        candidates, reference = ~test, np.zeros(table.n_rows, dtype=bool)
+    sides = {"test": test, "training": candidates, **({"reference": reference} if config.thirds else {})}
+    _check_sides(table, config, units, sides)
     validation = _validation_rows(config, strata, units, candidates, rng=_stream(seed, VALIDATION))
     train = candidates & ~validation
     if config.train_rows is not None:
@@ -187,16 +180,19 @@ def make_split(
     names = table.obs.index.astype(str).to_numpy(dtype=object)
     ids = [tuple(names[side].tolist()) for side in (train, validation, test, reference)]
     dataset = table.fingerprint() if fingerprint is None else fingerprint
-    return Split(
-        ids[0],
-        ids[1],
-        ids[2],
-        config=config,
-        seed=seed,
-        dataset=dataset,
-        pooled=tuple(labels[k] for k in pooled),
-        reference=ids[3],
-    )
+    names_of_pooled = tuple(labels[k] for k in pooled)
+    return Split(*ids[:3], config=config, seed=seed, dataset=dataset, pooled=names_of_pooled, reference=ids[3])
+
+
+def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:
+    """Raise `DataError` if a side has no row."""
+    for side, rows in sides.items():
+        if not rows.any():
+            donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
+            raise DataError(
+                f"dataset {table.source.name!r}: {table.n_rows} row(s){donors} leave no row for the {side} side of the "
+                f"split, expected at least one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
+            )
 
 
 def _stream(seed: int, stage: int) -> np.random.Generator:

@@ -19,8 +19,8 @@ __all__ = ["MahalanobisMembership", "ridge_distances"]
 
 FEWEST_SYNTHETIC = 3  # synthetic rows of a condition that give a covariance
 BLIND = (
-    "Leaks other than through mean and covariance of a condition: copies of few rows, and of many rows of few columns. It "
-    "grows with the number of synthetic rows: compare only values with equal numbers"
+    "Leaks other than through mean and covariance of a condition: copies of few rows, and of many rows of few columns. "
+    "It grows with the number of synthetic rows: compare only values with equal numbers"
 )
 
 
