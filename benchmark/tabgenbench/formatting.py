@@ -14,6 +14,7 @@ __all__ = [
     "end_cut",
     "features_text",
     "number_text",
+    "place_text",
     "rough_duration_text",
     "shortened",
     "spaced",
@@ -22,13 +23,22 @@ __all__ = [
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-def cell_title(label: str, dataset: str, split: int, seed: int) -> str:
+def cell_title(label: str, dataset: str, split: int, seed: int, fold: int | None = None) -> str:
     """Return the title of a cell for readers.
 
-    >>> cell_title("cvae", "rnaseqdb", 0, 1)
-    'cvae · rnaseqdb · split 0 · seed 1'
+    >>> cell_title("cvae", "rnaseqdb", 0, 1), cell_title("cvae", "rnaseqdb", 0, 1, fold=1)
+    ('cvae · rnaseqdb · split 0 · seed 1', 'cvae · rnaseqdb · split 0, fold 1 · seed 1')
     """
-    return f"{label} · {dataset} · split {split} · seed {seed}"
+    return f"{label} · {dataset} · {place_text(split, fold)} · seed {seed}"
+
+
+def place_text(split: int, fold: int | None) -> str:
+    """Name a split, with its fold if it has folds.
+
+    >>> place_text(2, None), place_text(2, 0)
+    ('split 2', 'split 2, fold 0')
+    """
+    return f"split {split}" if fold is None else f"split {split}, fold {fold}"
 
 
 def duration_text(seconds: float) -> str:

@@ -68,6 +68,7 @@ class CellIdentity(_Record):
     dataset_fingerprint: str
     dataset_note: str = Field("", description="such as '27 of 52 files, 1,078 rows'")
     split: int = Field(description="index of the split in the suite, which is its seed")
+    fold: int | None = Field(None, description="fold of a split into thirds, 0 or 1; None: the split has no folds")
     split_fingerprint: str
     split_kind: str = Field("", description="such as 'stratified, grouped'")
     n_train: int
@@ -87,7 +88,7 @@ class CellIdentity(_Record):
     @property
     def title(self) -> str:
         """The cell in words."""
-        return cell_title(self.label, self.dataset, self.split, self.seed)
+        return cell_title(self.label, self.dataset, self.split, self.seed, self.fold)
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,7 @@ class SuiteRow(_Record):
     key: str
     dataset: str
     split: int
+    fold: int | None = Field(None, description="fold of the split; boards average the folds of a split, like seeds")
     label: str
     seed: int
     is_control: bool
@@ -286,7 +288,7 @@ class SuiteRow(_Record):
     @property
     def cell_title(self) -> str:
         """The cell in words."""
-        return cell_title(self.title or self.label, self.dataset, self.split, self.seed)
+        return cell_title(self.shown, self.dataset, self.split, self.seed, self.fold)
 
 
 class SuiteRecord(_Record):

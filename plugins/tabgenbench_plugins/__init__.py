@@ -41,6 +41,11 @@ def register_generators() -> list[Lazy]:
             f"{_GENERATORS}.condition_mvn:ConditionMVN",
             "control: condition mean + Ledoit-Wolf covariance of residuals",
         ),
+        Lazy(
+            "unseen-third",
+            f"{_GENERATORS}.unseen_third:UnseenThird",
+            "control of privacy: rows of the third that no model sees",
+        ),
         Lazy("shuffled", f"{_GENERATORS}.shuffled:Shuffled", "control: every feature permuted over training rows"),
     ]
 
@@ -79,6 +84,26 @@ def register_metrics() -> list[Lazy]:
             "associations",
             f"{_METRICS}.associations:PairAssociations",
             "error of the associations of all pairs of columns, numeric and categorical",
+        ),
+        Lazy(
+            "closest-record",
+            f"{_METRICS}.closest_record:ClosestRecord",
+            "privacy: distances to the closest training row and to the closest hold-out row",
+        ),
+        Lazy(
+            "membership",
+            f"{_METRICS}.membership:Membership",
+            "privacy: attacks by nearest distance, density ratio and discriminator on training rows",
+        ),
+        Lazy(
+            "mahalanobis-membership",
+            f"{_METRICS}.mahalanobis_membership:MahalanobisMembership",
+            "privacy: attack through mean and covariance of each condition",
+        ),
+        Lazy(
+            "attribute-inference",
+            f"{_METRICS}.attribute_inference:AttributeInference",
+            "privacy: guesses of a category of training rows against guesses of never-seen rows",
         ),
     ]
 

@@ -19,7 +19,8 @@ from tabgenbench.errors import ConfigError, DataError, did_you_mean
 
 __all__ = ["Split", "SplitConfig", "SplitSide", "make_split"]
 
-SplitSide = Literal["train", "validation", "test"]
+SplitSide = Literal["train", "validation", "test", "reference"]
+REFERENCE = 2  # the last of the thirds
 TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with separate random streams: a later stage does not change an earlier one
 
 
@@ -34,6 +35,7 @@ class Split:
         seed: seed of all choices.
         dataset: fingerprint of the table.
         pooled: labels of conditions with too few rows for both sides, which were split together.
+        reference: sample ids of the third that no model sees; empty unless the rows are divided into thirds.
     """
 
     train: tuple[str, ...]
@@ -43,6 +45,7 @@ class Split:
     seed: int
     dataset: str
     pooled: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -60,6 +63,7 @@ class Split:
             "train": self.train,
             "validation": self.validation,
             "test": self.test,
+            "reference": self.reference,
         }
         return sides[side]
 
@@ -78,7 +82,8 @@ class Split:
 
     def to_json(self) -> str:
         """Return the split as JSON, with its fingerprint, its kind and the number of rows of each side."""
-        rows = {"train": len(self.train), "validation": len(self.validation), "test": len(self.test)}
+        sides = ("train", "validation", "test", *(["reference"] if self.reference else []))
+        rows = {side: len(getattr(self, side)) for side in sides}
         head = {"fingerprint": self.fingerprint, "kind": self.kind, "rows": rows, "pooled": self.pooled}
         return json.dumps({**head, **self._content()}, indent=1) + "\n"
 
@@ -102,6 +107,7 @@ class Split:
                 seed=int(kept["seed"]),
                 dataset=str(kept["dataset"]),
                 pooled=pooled,
+                reference=tuple(str(name) for name in kept.get("reference", ())),
             )
             expected = kept["fingerprint"]
         except (ValueError, KeyError, TypeError) as error:
@@ -120,52 +126,74 @@ class Split:
             "train": self.train,
             "validation": self.validation,
             "test": self.test,
+            **({"reference": self.reference} if self.reference else {}),
         }
 
 
-def make_split(table: Table, config: SplitConfig | None = None, *, seed: int, fingerprint: str | None = None) -> Split:
+def make_split(
+    table: Table,
+    config: SplitConfig | None = None,
+    *,
+    seed: int,
+    fingerprint: str | None = None,
+    fold: int | None = None,
+) -> Split:
     """Split a table; equal tables, configs and seeds give equal splits, in any process.
 
     Stratified: each side has at least one row of each condition, and the test side has its rounded share. Conditions
     with too few rows are pooled and recorded. Grouped: all rows of a donor are on one side, also between training and
     validation. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
+    Thirds: the same holds for the three parts A, B and C of the rows. They are the same in both folds.
+
     Args:
         table: the table, with unique sample ids.
         config: configuration; stratified and grouped by default.
         seed: seed of all choices, at least 0.
         fingerprint: the table's fingerprint if known; computed otherwise.
+        fold: of thirds, 0 to train on A and hold out B, or 1 to train on B and hold out A; else None.
 
     Raises:
         ConfigError: the configuration does not fit the table; the message names the option.
         DataError: the table has too few rows or donors for two sides.
     """
     config = (config or SplitConfig()).resolve(table.schema)
-    where = f"dataset {table.source.name!r}"
     if seed < 0:
         raise ConfigError(f"split: seed {seed}, expected at least 0")
     if table.obs.index.has_duplicates:
         table.validate()
     strata, labels = _strata(table, config)
     units = _units(table, config)
-    test, pooled = _test_rows(table, config, strata, units, rng=_stream(seed, TEST))
-    if not test.any() or test.all():
-        side = "test" if not test.any() else "training"
-        donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
-        raise DataError(
-            f"{where}: {table.n_rows} row(s){donors} leave no row for the {side} side of the split, expected at least "
-            f"one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
-        )
-    validation = _validation_rows(config, strata, units, ~test, rng=_stream(seed, VALIDATION))
-    train = ~test & ~validation
+    if fold not in config.folds:
+        raise ConfigError(f"split: fold {fold}, expected one of {config.folds} for thirds = {config.thirds}")
+    if config.thirds:
+        thirds, pooled = _thirds(config, strata, units, rng=_stream(seed, TEST))
+        test, candidates, reference = thirds == 1 - (fold or 0), thirds == fold, thirds == REFERENCE
+    else:
+        test, pooled = _test_rows(table, config, strata, units, rng=_stream(seed, TEST))
+        candidates, reference = ~test, np.zeros(table.n_rows, dtype=bool)
+    sides = {"test": test, "training": candidates, **({"reference": reference} if config.thirds else {})}
+    _check_sides(table, config, units, sides)
+    validation = _validation_rows(config, strata, units, candidates, rng=_stream(seed, VALIDATION))
+    train = candidates & ~validation
     if config.train_rows is not None:
         train, validation = _subset(config.train_rows, strata, train, validation, rng=_stream(seed, SUBSET))
     names = table.obs.index.astype(str).to_numpy(dtype=object)
-    ids = [tuple(names[side].tolist()) for side in (train, validation, test)]
+    ids = [tuple(names[side].tolist()) for side in (train, validation, test, reference)]
     dataset = table.fingerprint() if fingerprint is None else fingerprint
-    return Split(
-        ids[0], ids[1], ids[2], config=config, seed=seed, dataset=dataset, pooled=tuple(labels[k] for k in pooled)
-    )
+    names_of_pooled = tuple(labels[k] for k in pooled)
+    return Split(*ids[:3], config=config, seed=seed, dataset=dataset, pooled=names_of_pooled, reference=ids[3])
+
+
+def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:
+    """Raise `DataError` if a side has no row."""
+    for side, rows in sides.items():
+        if not rows.any():
+            donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""
+            raise DataError(
+                f"dataset {table.source.name!r}: {table.n_rows} row(s){donors} leave no row for the {side} side of the "
+                f"split, expected at least one; give more {'donors' if config.grouped else 'rows'} or split otherwise"
+            )
 
 
 def _stream(seed: int, stage: int) -> np.random.Generator:
@@ -205,6 +233,19 @@ def _test_rows(
     test = left_out.copy()
     test[rest] = held
     return test, present[pooled].tolist() if config.stratified else []
+
+
+def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator) -> tuple[Codes, list[int]]:
+    """Return the third of each row, 0, 1 or `REFERENCE`, and the codes of the pooled conditions."""
+    free = np.zeros(len(strata), dtype=bool)
+    reference, pooled = hold_out_both_sides(strata, units, 1 / 3, rng=rng, forced=free)
+    rest = ~reference
+    present, codes = np.unique(strata[rest], return_inverse=True)
+    second, also_pooled = hold_out_both_sides(codes, units[rest], 1 / 2, rng=rng, forced=free[rest])
+    thirds = np.full(len(strata), REFERENCE, dtype=np.int64)
+    thirds[rest] = second
+    found = {*np.flatnonzero(pooled).tolist(), *present[also_pooled].tolist()}
+    return thirds, sorted(found) if config.stratified else []
 
 
 def _left_out(table: Table, config: SplitConfig) -> Mask:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from tabgenbench.data.schema import Schema
 from tabgenbench.errors import ConfigError
 from tabgenbench.options import Options
 
 __all__ = ["SplitConfig"]
+
+LATER = ("thirds", "rows_per_training_row")
+"""Options that were added later: they are written only if they are used, so that no earlier key changes."""
 
 
 class SplitConfig(Options):
@@ -33,6 +36,17 @@ class SplitConfig(Options):
     leave_out: Mapping[str, tuple[str, ...]] | None = Field(
         None, description="values of obs columns that training must not see; several columns name their combination"
     )
+    thirds: bool = Field(
+        False,
+        description="divide the rows into thirds A, B and C: fold 0 trains on A and holds out B, fold 1 trains on B "
+        "and holds out A; C is the reference, which no model sees",
+    )
+    rows_per_training_row: int | None = Field(
+        None,
+        ge=1,
+        description="number of synthetic rows for the condition of each training and validation row; by default one "
+        "for each test row",
+    )
 
     @field_validator("leave_out", mode="before")
     @classmethod
@@ -46,6 +60,22 @@ class SplitConfig(Options):
             if not values or not all(isinstance(item, str | int) for item in values):
                 raise ValueError(f"column {column!r} has {list(values)!r}, expected one value or a list of values")
         return {str(column): tuple(sorted({str(item) for item in listed[column]})) for column in sorted(listed)}
+
+    @model_validator(mode="after")
+    def _check_thirds(self) -> SplitConfig:
+        if self.thirds:
+            for name in ("test_fraction", "train_rows", "leave_out"):
+                if not self._is_default(name):
+                    raise ConfigError(f"split: thirds = true determines the held-out rows; remove the option {name!r}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        return {name: value for name, value in values.items() if not (name in LATER and self._is_default(name))}
+
+    def _is_default(self, name: str) -> bool:
+        return bool(getattr(self, name) == type(self).model_fields[name].default)
 
     def resolve(self, schema: Schema) -> SplitConfig:
         """Return the config with ``stratified`` and ``grouped`` resolved for a schema.
@@ -66,6 +96,11 @@ class SplitConfig(Options):
         return self.model_copy(update={"stratified": stratified, "grouped": grouped})
 
     @property
+    def folds(self) -> tuple[int | None, ...]:
+        """The folds of a split: ``(0, 1)`` of thirds, else one split without folds, ``(None,)``."""
+        return (0, 1) if self.thirds else (None,)
+
+    @property
     def kind(self) -> str:
         """Description of the split on boards, such as ``stratified, grouped`` or ``random``."""
         default = " where possible"
@@ -76,6 +111,10 @@ class SplitConfig(Options):
             parts.append(f"leave-out {self.combination}")
         if self.train_rows is not None:
             parts.append(f"{self.train_rows} training rows")
+        if self.thirds:
+            parts.append("thirds")
+        if self.rows_per_training_row is not None:
+            parts.append(f"{self.rows_per_training_row} synthetic rows per training row")
         return ", ".join(parts)
 
     @property

@@ -4,7 +4,9 @@ split.json        ids of every side, kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
 validation.h5ad   validation rows, likewise; only if the split has some
 test.h5ad         test rows on the evaluation scale
-conditions.json   conditions of the test rows, in order; a fit process gets nothing else of them
+reference.h5ad    rows that no model sees, like training rows; only of a split into thirds
+conditions.json   conditions of the synthetic rows, in order: those of the test rows, of which a fit process gets
+                  nothing else, or those of training rows
 files.json        size and SHA-256 of each file, written last, to detect damage
 """
 
@@ -27,18 +29,21 @@ from tabgenbench.data.h5ad import read_table, read_transform, write_table
 from tabgenbench.data.split import Split, SplitSide
 from tabgenbench.data.table import Matrix, Table
 from tabgenbench.data.transform import Transform
-from tabgenbench.errors import DataError
+from tabgenbench.errors import DataError, Unsupported
 
 __all__ = [
     "find_damage",
     "read_evaluation_tables",
     "read_fit_tables",
+    "read_reference",
+    "read_reference_as_training",
     "read_split",
     "read_transform",
     "same_split",
     "write_split",
 ]
 
+REFERENCE = "reference.h5ad"
 REQUIRED = ("split.json", "conditions.json", "train.h5ad", "test.h5ad")
 
 
@@ -65,7 +70,13 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
         _write_side(folder / "validation.h5ad", validation, transform, keep_own=True)
     test = fill_gaps(_side(table, split, "test"), medians)
     _write_side(folder / "test.h5ad", test, transform, keep_own=False)
-    (folder / "conditions.json").write_text(_conditions_to_json(test.conditions), encoding="utf-8")
+    if split.reference:
+        _write_side(folder / REFERENCE, fill_gaps(_side(table, split, "reference"), medians), transform, keep_own=True)
+    asked = test.conditions
+    if split.config.rows_per_training_row is not None:
+        seen = [_side(table, split, side).conditions for side in ("train", "validation")]
+        asked = pd.concat(seen * split.config.rows_per_training_row)
+    (folder / "conditions.json").write_text(_conditions_to_json(asked), encoding="utf-8")
     (folder / "split.json").write_text(split.to_json(), encoding="utf-8")
     kept = {path.name: _describe(path) for path in sorted(folder.iterdir())}
     (folder / "files.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
@@ -155,20 +166,31 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return the input of a generator, without the donor column and without opening the test rows.
+    """Return the input of a generator, without the donor column and without opening test or reference rows.
 
     Args:
         folder: the split's folder.
         scale: scale of the generator; ``own`` returns the dataset's values unchanged.
 
     Returns:
-        Training rows, validation rows or None, and the conditions of the test rows, shape (n_test, n_conditions);
-        their ids are numbers, because the id of a test row may identify its donor.
+        Training rows, validation rows or None, and the conditions of the synthetic rows, shape (n_rows,
+        n_conditions); their ids are numbers, because the id of a test row may identify its donor.
     """
     train = _read_side(folder / "train.h5ad", scale)
     path = folder / "validation.h5ad"
     validation = _read_side(path, scale) if path.exists() else None
-    return train, validation, _conditions_from_json((folder / "conditions.json").read_text(encoding="utf-8"))
+    return train, validation, _asked_conditions(folder)
+
+
+def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
+    """Return the input of a control that is trained on the reference rows: `read_fit_tables` without training rows.
+
+    Raises:
+        Unsupported: the split has no reference rows.
+    """
+    if not (folder / REFERENCE).exists():
+        raise Unsupported("needs reference rows, which only a split into thirds has ([split] thirds = true)")
+    return _read_side(folder / REFERENCE, scale), None, _asked_conditions(folder)
 
 
 def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
@@ -183,6 +205,11 @@ def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
         obs = pd.concat([train.obs, validation.obs])
         train = replace(train, X=np.concatenate([train.dense(), validation.dense()]), obs=obs)
     return train, read_table(folder / "test.h5ad"), read_transform(folder / "train.h5ad")
+
+
+def read_reference(folder: Path) -> Table | None:
+    """Return the reference rows on the evaluation scale, or None if the split is not into thirds."""
+    return read_table(folder / REFERENCE) if (folder / REFERENCE).exists() else None
 
 
 def _side(table: Table, split: Split, side: SplitSide) -> Table:
@@ -214,6 +241,10 @@ def _conditions_to_json(conditions: pd.DataFrame) -> str:
         column = conditions[name].astype("category")
         columns[str(name)] = {"categories": list(column.cat.categories), "codes": column.cat.codes.tolist()}
     return json.dumps({"n_rows": len(conditions), "columns": columns}) + "\n"
+
+
+def _asked_conditions(folder: Path) -> pd.DataFrame:
+    return _conditions_from_json((folder / "conditions.json").read_text(encoding="utf-8"))
 
 
 def _conditions_from_json(text: str) -> pd.DataFrame:

@@ -89,7 +89,10 @@ class Transform:
         return replace(table, X=out, scale=self.own_scale)
 
     def round_whole(self, table: Table) -> Table:
-        """Return a standardized table whose whole-number features are whole on the dataset's own scale."""
+        """Return a standardized table whose whole-number features are whole on the dataset's own scale.
+
+        Values at gaps stay as they are: the medians of training rows, which may be between two whole numbers.
+        """
         names = table.schema.whole_numbers
         if not names or table.scale != "standardized" or self.own_scale == "standardized":
             return table
@@ -98,7 +101,8 @@ class Transform:
         values = np.array(table.dense())
         own = values[:, columns] * part.std + part.mean
         own = np.maximum(np.exp2(own) - 1.0, 0.0) if self.log2p1 else own
-        values[:, columns] = part.apply_array(np.rint(own).astype(np.float32))
+        rounded, present = part.apply_array(np.rint(own).astype(np.float32)), table.present()
+        values[:, columns] = rounded if present is None else np.where(present[:, columns], rounded, values[:, columns])
         return replace(table, X=values)
 
 

@@ -72,9 +72,15 @@ def _generator_misfit(found: type) -> str:
         or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
+        or _wrong(found, "trained_on", _may_train_on(found), '"train"; controls alone may be trained on "reference"')
         or _wrong(found, "makes", _are_kinds, 'a tuple of "numeric" and "categorical"; write makes = ("numeric",)')
         or _wrong(found, "libraries", _are_texts, 'a tuple of names of modules; write libraries = ("torch",)')
     )
+
+
+def _may_train_on(found: type) -> Callable[[Any], bool]:
+    is_control: bool = found.is_control  # type: ignore[attr-defined]  # checked by the caller
+    return lambda rows: rows == "train" or (rows == "reference" and is_control)
 
 
 def _are_texts(values: Any) -> bool:

@@ -63,10 +63,12 @@ class Evaluation:
     Attributes:
         train: training and validation rows, as given to the generator.
         test: held-out rows.
-        synthetic: one row for each test row's condition, in the order of the test rows.
+        synthetic: one row for each test row's condition, in the order of the test rows; or, if the suite sets
+            ``rows_per_training_row``, so many for the condition of each training row.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of intermediate results.
         embedding: latent coordinates of the test rows, shape (n_test, n_latent), if the model has them.
+        reference: rows that no model sees, as many as training rows, of a split into thirds; else None.
         predictions: predicted labels of the test rows by column, if the model has them.
     """
 
@@ -77,6 +79,7 @@ class Evaluation:
     shared: Shared = field(default_factory=Shared)
     embedding: NDArray[np.float32] | None = None
     predictions: dict[str, NDArray[Any]] | None = None
+    reference: Table | None = None
 
     def side(self, side: Side) -> Table:
         """Return the table of a side on the evaluation scale."""

@@ -132,6 +132,8 @@ class Generator(ABC):
         is_control: whether it is a control, not a model.
         makes: kinds of columns that it makes: ``numeric`` (the features ``X``) and ``categorical`` (the columns
             ``train.categories``, which a generator of both returns by ``train.like(values, conditions, categories)``).
+        trained_on: ``train``, or, for a control alone, ``reference``: of a split into thirds, it gets the rows that no
+            model sees in place of the training rows.
         libraries: modules that its methods import, such as ``torch``; they are imported before the measured phases.
     """
 
@@ -140,6 +142,7 @@ class Generator(ABC):
     scale: ClassVar[Literal["standardized", "own"]] = "standardized"
     is_control: ClassVar[bool] = False
     makes: ClassVar[tuple[Literal["numeric", "categorical"], ...]] = ("numeric",)
+    trained_on: ClassVar[Literal["train", "reference"]] = "train"
     libraries: ClassVar[tuple[str, ...]] = ()
 
     class Config(Options):
@@ -187,7 +190,8 @@ class Generator(ABC):
         The harness rounds whole-number features, and ignores the values at gaps.
 
         Args:
-            conditions: the condition columns of the test rows, shape (n_test, n_conditions).
+            conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test
+                rows unless the suite sets ``rows_per_training_row``.
             context: device, seed and number of the draw.
 
         Raises:

@@ -74,10 +74,17 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
         one = found[0]
         raise ConfigError(f"{one.cell.title}: is {one.status} ({one.reason}), so it has no rows; choose another cell")
     good = _first(_first(good, "--split", choice.split, "split"), "--seed", choice.seed, "seed")
+    good = _of_first_fold(good)
     latest = max(good, key=lambda record: (store.cell_folder(record.key) / "fit.json").stat().st_mtime_ns)
     if len(good) > 1:
         say(f"{len(good)} cells are {latest.cell.title}, of other versions or data; the latest is used: {latest.key}")
     return latest
+
+
+def _of_first_fold(records: Sequence[CellRecord]) -> list[CellRecord]:
+    """Return the records without a fold, or those of the first fold; ``CELL`` names the other."""
+    first = min(-1 if record.cell.fold is None else record.cell.fold for record in records)
+    return [record for record in records if record.cell.fold == (None if first < 0 else first)]
 
 
 def _by_key(records: Sequence[CellRecord], text: str) -> list[CellRecord]:

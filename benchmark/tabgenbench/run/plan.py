@@ -22,6 +22,7 @@ from tabgenbench.registry.lazy import Target, target_of
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, is_for
 from tabgenbench.run.prepare import Prepared
+from tabgenbench.store.dataset_index import SplitInfo
 
 __all__ = [
     "Cell",
@@ -121,7 +122,7 @@ class Plan:
     metrics: dict[str, MetricChoice]
     notes: dict[str, str]
     schemas: dict[str, Schema]
-    split_notes: dict[tuple[str, int], str] = field(default_factory=dict)
+    split_notes: dict[str, str] = field(default_factory=dict)
 
     def to_record(self, command: str) -> SuiteRecord:
         """Return the record of the plan for the store."""
@@ -130,12 +131,13 @@ class Plan:
                 key=cell.key,
                 dataset=cell.identity.dataset,
                 split=cell.identity.split,
+                fold=cell.identity.fold,
                 label=cell.identity.label,
                 seed=cell.identity.seed,
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
                 title=cell.generator.title,
-                split_note=self.split_notes.get((cell.identity.dataset, cell.identity.split), ""),
+                split_note=self.split_notes.get(cell.identity.split_fingerprint, ""),
             )
             for cell in self.cells
         ]
@@ -246,7 +248,7 @@ def make_plan(
         for split in dataset.splits:
             for seed in range(suite.first_seed, suite.first_seed + suite.seeds):
                 for generator in generators:
-                    identity = _identity(dataset, split.index, generator, seed=seed, draws=suite.draws)
+                    identity = _identity(dataset, split, generator, seed=seed, draws=suite.draws)
                     cell = _cell(identity, generator, scored_by, machine)
                     cells[cell.key] = cell
     metrics = {metric.label: metric for metric in resolved.metrics}
@@ -256,9 +258,7 @@ def make_plan(
         metrics=metrics,
         notes={dataset.index.label: dataset.index.note for dataset in prepared},
         schemas={dataset.index.label: dataset.index.roles for dataset in prepared},
-        split_notes={
-            (dataset.index.label, split.index): split.note for dataset in prepared for split in dataset.splits
-        },
+        split_notes={split.fingerprint: split.note for dataset in prepared for split in dataset.splits},
     )
 
 
@@ -278,14 +278,14 @@ def _short(value: Any) -> str:
 
 
 def _identity(
-    dataset: Prepared, split_index: int, generator: GeneratorChoice, *, seed: int, draws: int
+    dataset: Prepared, split: SplitInfo, generator: GeneratorChoice, *, seed: int, draws: int
 ) -> CellIdentity:
-    split = dataset.splits[split_index]
     return CellIdentity(
         dataset=dataset.index.label,
         dataset_fingerprint=dataset.index.fingerprint,
         dataset_note=dataset.index.note,
         split=split.index,
+        fold=split.fold,
         split_fingerprint=split.fingerprint,
         split_kind=split.kind,
         n_train=split.n_train,

@@ -11,7 +11,7 @@ from tabgenbench.data.split import Split, SplitConfig, make_split
 from tabgenbench.data.split_coverage import coverage_note
 from tabgenbench.data.split_files import find_damage, write_split
 from tabgenbench.data.table import Table
-from tabgenbench.formatting import count_text, features_text
+from tabgenbench.formatting import count_text, features_text, place_text
 from tabgenbench.interfaces.dataset import DatasetSource
 from tabgenbench.records import Card
 from tabgenbench.registry.keys import code_hash, make_key
@@ -27,7 +27,7 @@ class Prepared:
 
     Attributes:
         index: label, fingerprint, size, schema and all known splits of the dataset.
-        splits: the requested splits, in order.
+        splits: the requested splits, in order; of a split into thirds, both folds.
         identity: hash of the source's code, options and input files; names the index in the store.
     """
 
@@ -83,7 +83,8 @@ def prepare_dataset(
     """
     splitting = code_hash("tabgenbench.data.split")
     identity = identity_of(source, code)
-    requests = [make_key(split=config.model_dump(mode="json"), seed=i, code=splitting) for i in range(n_splits)]
+    places = [(i, fold) for i in range(n_splits) for fold in config.folds]
+    requests = [_request(config, seed, fold, code=splitting) for seed, fold in places]
     index = read_index(store, source, code)
     table: Table | None = None
     new: list[Split] = []
@@ -91,16 +92,16 @@ def prepare_dataset(
         say(f"loading {label}")
         table = source.load().validate()
         index = _fresh_index(index, table, label).model_copy(update={"card": _card_of(source)})
-        for i, request in enumerate(requests):
-            split = make_split(table, config, seed=i, fingerprint=index.fingerprint)
+        for (i, fold), request in zip(places, requests, strict=True):
+            split = make_split(table, config, seed=i, fingerprint=index.fingerprint, fold=fold)
             new.append(split)
-            index.splits[request] = _info(split, i, table)
+            index.splits[request] = _info(split, i, fold, table)
         note = f" ({table.source.note})" if table.source.note else ""
         size = f"{count_text(table.n_rows, 'row')} x {features_text(table.n_features, table.schema.n_categorical)}"
         say(f"{label}: {size}{note}")
         for info in (index.splits[request] for request in requests):
             if info.note:
-                say(f"{label}, split {info.index}: {info.note}")
+                say(f"{label}, {place_text(info.index, info.fold)}: {info.note}")
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
 
@@ -134,9 +135,15 @@ def _card_of(source: DatasetSource) -> Card:
     return Card(summary=card.summary, citation=card.citation, licence=card.licence, url=card.url)
 
 
-def _info(split: Split, index: int, table: Table) -> SplitInfo:
+def _request(config: SplitConfig, seed: int, fold: int | None, *, code: str) -> str:
+    parts = {"split": config.model_dump(mode="json"), "seed": seed, "code": code}
+    return make_key(**parts if fold is None else {**parts, "fold": fold})
+
+
+def _info(split: Split, index: int, fold: int | None, table: Table) -> SplitInfo:
     return SplitInfo(
         index=index,
+        fold=fold,
         fingerprint=split.fingerprint,
         kind=split.kind,
         n_train=len(split.train),

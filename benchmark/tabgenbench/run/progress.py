@@ -7,7 +7,7 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tabgenbench.formatting import cell_title, duration_text
+from tabgenbench.formatting import duration_text, place_text
 from tabgenbench.registry.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -76,7 +76,11 @@ class ProgressDisplay:
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
             one = cell.identity
-            name = f"{one.label} · split {one.split} · seed {one.seed}" if self._one_dataset else cell.title
+            name = (
+                f"{one.label} · {place_text(one.split, one.fold)} · seed {one.seed}"
+                if self._one_dataset
+                else cell.title
+            )
             self._tasks[cell.key] = self._bars.add_task(name, total=None, detail="")
 
     @hookimpl
@@ -107,8 +111,7 @@ class ProgressDisplay:
         one = record.cell
         seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
         outcome = duration_text(seconds) if record.status == "ok" else f"{record.status}: {record.reason}"
-        title = cell_title(one.label, one.dataset, one.split, one.seed)
-        line = f"[{self._done}/{self._total}] {title}: {outcome}"
+        line = f"[{self._done}/{self._total}] {one.title}: {outcome}"
         if self._bar is None or record.status != "ok":
             self._say(line)
         if self._bars is not None:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.h5ad import read_table, write_table
-from tabgenbench.data.split_files import read_evaluation_tables
+from tabgenbench.data.split_files import read_evaluation_tables, read_reference
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.isolate import unchanged_process
 from tabgenbench.engines.worker import failure_of, flush_output, mark
@@ -110,6 +110,7 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     metric and a crash is attributed to its metric. At the end, sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
+    reference = read_reference(payload.split_folder)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
     states: dict[str, _MetricState] = {}
     for job in payload.metrics:
@@ -122,8 +123,8 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     for draw, path in enumerate(payload.draws):
         send(mark("reading"))
         shared.next_draw()
-        evaluation = Evaluation(train, test, read_table(path), transform, shared)
-        lock_arrays([train, test, evaluation.synthetic])
+        evaluation = Evaluation(train, test, read_table(path), transform, shared, reference=reference)
+        lock_arrays([train, test, evaluation.synthetic, reference])
         for label, state in states.items():
             if state.failure is None:
                 send(mark(metric_phase(label)))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tabgenbench.data.split_files import read_fit_tables, read_transform
+from tabgenbench.data.split_files import read_fit_tables, read_reference_as_training, read_transform
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
 from tabgenbench.engines.base import Send
@@ -112,7 +112,8 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
     kind = load_target(payload.target)
     config = kind.Config.model_validate(payload.options)
     generator: Generator = kind(config)
-    train, validation, conditions = read_fit_tables(payload.split_folder, kind.scale)
+    read = read_reference_as_training if kind.trained_on == "reference" else read_fit_tables
+    train, validation, conditions = read(payload.split_folder, kind.scale)
     transform = read_transform(payload.split_folder / "train.h5ad")
     check_makes(kind, train.schema)
     kind.supports(train.schema, train.n_rows, train.n_features)

@@ -20,6 +20,7 @@ class SplitInfo(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     index: int
+    fold: int | None = None
     fingerprint: str
     kind: str
     n_train: int

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from tabgenbench.errors import ConfigError
+from tabgenbench.formatting import place_text
 from tabgenbench.options import parse_plugin_string
 from tabgenbench.records import Card, CellIdentity, Environment, ScoreSpec, SuiteRecord
 from tabgenbench.store.reader import without_collection
@@ -156,7 +157,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average the seeds that have a value within each split, then compute the interval over splits."""
+    """Average the seeds and folds that have a value within each split, then compute the interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -166,7 +167,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
         if facts is not None and name in facts.values:
             by_split.setdefault(cell.row.split, []).append(facts.values[name])
             continue
-        where = f"split {cell.row.split}, seed {cell.row.seed}"
+        where = f"{place_text(cell.row.split, cell.row.fold)}, seed {cell.row.seed}"
         if facts is not None and name in facts.missing:
             states.add("undefined")
             why[f"{where}: {facts.missing[name]}"] = None

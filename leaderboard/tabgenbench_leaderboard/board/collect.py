@@ -85,15 +85,15 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     A corrupt file counts as missing, and `Store.quarantined` names it.
 
     Returns:
-        One entry per distinct row of the suite, sorted by dataset, label, split and seed, so that the order of the
-        suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
+        One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
+        the suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
         curves.
 
     Raises:
         StoreError: a record has a schema version that this program does not read, or this user has no permission to
             read it.
     """
-    rows = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}
+    rows = {(row.dataset, row.label, row.split, row.fold or 0, row.seed, row.key): row for row in suite.rows}
     collector = _Collector(store)
     return [collector.cell(rows[place]) for place in sorted(rows)]
 

@@ -83,11 +83,11 @@ def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
     """Return one row per score of each cell, averaged over draws.
 
     Columns are `SCORE_COLUMNS`: ``generator`` is the plugin's name, ``label`` its label on the board; a score without
-    a value is NaN, and ``status`` and ``reason`` say why.
+    a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, a column ``fold`` follows.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}
-    lines = []
+    lines, folds = [], []
     for cell in cells:
         row = cell.row
         place = (row.dataset, names[row.shown], row.shown, row.is_control, row.split, row.seed)
@@ -102,4 +102,6 @@ def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
             if facts is not None and name in facts.missing:
                 status, reason = "undefined", facts.missing[name]
             lines.append((*place, column.metric, name, value, status, reason))
-    return pd.DataFrame(lines, columns=list(SCORE_COLUMNS))
+            folds.append(row.fold)
+    frame = pd.DataFrame(lines, columns=list(SCORE_COLUMNS))
+    return frame if all(fold is None for fold in folds) else frame.assign(fold=folds)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tabgenbench import DataError, Table, Transform
+from tabgenbench import DataError, Schema, Table, Transform
+from tabgenbench.data.schema import Gap
 
 MakeTable = Callable[..., Table]
 
@@ -131,3 +132,12 @@ def test_the_input_is_not_written_to(table: Table) -> None:
     transform = Transform.fit(table)
     transform.invert(transform.apply(table))
     assert table.fingerprint() == before
+
+
+def test_whole_numbers_are_rounded_but_at_gaps() -> None:
+    obs = pd.DataFrame({"x is missing": ["yes", "no"]}, index=["a", "b"], dtype="category")
+    gap = Gap(column="x", shown_by="x is missing", value="yes")
+    schema = Schema(categorical_features=("x is missing",), whole_numbers=("x",), gaps=(gap,))
+    table = Table(np.array([[2.5], [2.4]], np.float32), obs, ("x",), schema, scale="standardized")
+    transform = Transform(np.zeros(1), np.ones(1), "linear", False)
+    assert transform.round_whole(table).X.ravel().tolist() == [2.5, 2.0]

@@ -1,0 +1,107 @@
+"""Attribute inference: whether synthetic rows help more to guess a category of training rows than of other rows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, row_order
+from tabgenbench_plugins.metrics.parts.categories import generated_columns
+from tabgenbench_plugins.metrics.parts.encoded import Side, encode, encoded, known_categories
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.results import undefined_result
+
+__all__ = ["AttributeInference"]
+
+
+class AttributeInference(Metric):
+    """An attacker knows all columns of a row but one category, and takes that of the closest synthetic row.
+
+    The score is the accuracy on training rows minus that on equally many never-seen rows. The second is what the
+    synthetic rows teach about the population; only the difference is a leak about persons.
+    """
+
+    name: ClassVar[str] = "attribute-inference"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="attribute-inference-gain",
+            question="privacy",
+            direction="lower",
+            low=-1.0,
+            high=1.0,
+            description=(
+                "accuracy of guessing a categorical column from the closest synthetic row by all other columns, "
+                "training rows minus never-seen rows, mean over columns; 0: no leak"
+            ),
+            blind_to=(
+                "Numeric secrets, attackers who know fewer columns, and what the synthetic rows reveal about everyone: "
+                "a strong association is no leak of training rows here"
+            ),
+            floor="real-resample",
+            ceiling="unseen-third",
+            detects=("copier",),
+            citation="Stadler et al., Synthetic data: anonymisation groundhog day, USENIX Security 2022",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `AttributeInference`."""
+
+        max_rows: int = Field(
+            2_000, ge=100, description="largest number of attacked rows of each side; more are drawn at random"
+        )
+        max_columns: int = Field(
+            10, ge=1, description="largest number of guessed columns; of more, those are drawn at random"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; the artifact ``columns`` has both accuracies of each guessed column.
+
+        Raises:
+            Unsupported: the table has no categorical column beside another column, or only constant ones.
+        """
+        names = self._guessed(evaluation)
+        try:
+            attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
+            # The closest of equally close rows is the first one: ordered by content, it does not depend on the draw.
+            order = row_order(encoded(evaluation, "synthetic", conditions=True))
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        notes = attacked.notes
+        if len(names) > self.config.max_columns:
+            n = self.config.max_columns
+            notes = (*notes, f"guesses {n} of {len(names)} categorical columns, drawn at random (option max_columns)")
+            names = [names[i] for i in np.sort(context.numpy.choice(len(names), n, replace=False))]
+        asked: list[tuple[Side, NDArray[np.int64]]] = [("train", attacked.members), ("test", attacked.others)]
+        found = []
+        for name in names:
+            known = {key: value for key, value in known_categories(evaluation, conditions=True).items() if key != name}
+            synthetic = encode(evaluation.synthetic.take(order), known)
+            answers = evaluation.synthetic.obs[name].astype(str).to_numpy()[order]
+            accuracies = []
+            for side, rows in asked:
+                table = evaluation.side(side).take(rows)
+                guesses = answers[nearest(encode(table, known), synthetic, 1).indices[:, 0]]
+                accuracies.append(float(np.mean(guesses == table.obs[name].astype(str).to_numpy())))
+            found.append((name, *accuracies))
+        table = pd.DataFrame(found, columns=["column", "train_accuracy", "test_accuracy"])
+        gain = float((table["train_accuracy"] - table["test_accuracy"]).mean())
+        return Result({"attribute-inference-gain": gain}, artifacts={"columns": table}, notes=notes)
+
+    def _guessed(self, evaluation: Evaluation) -> list[str]:
+        table = evaluation.test
+        names = [name for name in generated_columns(table) if evaluation.train.obs[name].nunique() > 1]
+        if not names or table.n_features + len(table.schema.categorical_features) + len(table.schema.conditions) < 2:
+            raise Unsupported(
+                "metric 'attribute-inference' guesses a categorical column from other columns, and this table has no "
+                "categorical feature that varies, or no other column"
+            )
+        return names

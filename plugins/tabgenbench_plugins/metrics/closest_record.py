@@ -1,0 +1,167 @@
+"""Distances of synthetic rows to the closest training row and to the closest row of an equal-size hold-out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, chosen_rows
+from tabgenbench_plugins.metrics.parts.encoded import encoded
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.results import undefined_result
+
+__all__ = ["ClosestRecord"]
+
+COPY = 1e-4  # largest distance of a copy: rounding alone gives less
+CITATION = "Park et al., Data synthesis based on generative adversarial networks, PVLDB 11(10), 2018"
+HOLD_OUT = (
+    "Platzer & Reutterer, Holdout-based empirical assessment of mixed-type synthetic data, Front. Big Data 4, 2021"
+)
+PASSES_LEAKS = (
+    "A screen, not a proof: rows that reveal training rows without being close to one of them pass, such as those of a "
+    "covariance that was fitted to few rows"
+)
+
+
+class ClosestRecord(Metric):
+    """Whether synthetic rows are closer to training rows than to real rows that the model has not seen.
+
+    Training rows and hold-out rows are equally many, because the closest of more rows is closer. Distances are
+    Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
+    """
+
+    name: ClassVar[str] = "closest-record"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="share-closer-to-train",
+            question="privacy",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic rows closer to a training row than to a hold-out row; 0.5: no memory",
+            blind_to=PASSES_LEAKS,
+            floor="real-resample",
+            ceiling="unseen-third",
+            detects=("copier",),
+            citation=HOLD_OUT,
+        ),
+        ScoreSpec(
+            name="closest-distance-ratio",
+            question="privacy",
+            direction="higher",
+            low=0.0,
+            description=(
+                "median distance to the closest training row, divided by that to the closest hold-out row; 1: no memory"
+            ),
+            blind_to=f"Copies of fewer than half of the rows. {PASSES_LEAKS}",
+            floor="real-resample",
+            ceiling="unseen-third",
+            detects=("copier",),
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="nndr-gap",
+            question="privacy",
+            direction="lower",
+            low=-1.0,
+            high=1.0,
+            description=(
+                "mean nearest-neighbour distance ratio (closest / second closest) to hold-out rows minus that to "
+                "training rows; 0: no memory"
+            ),
+            blind_to=f"Rows of dense regions, where two training rows are equally close. {PASSES_LEAKS}",
+            floor="real-resample",
+            ceiling="unseen-third",
+            detects=("copier",),
+            citation="Zhao et al., CTAB-GAN: effective table data synthesizing, ACML 2021",
+        ),
+        ScoreSpec(
+            name="exact-copies",
+            question="privacy",
+            direction="lower",
+            low=-1.0,
+            high=1.0,
+            description="share of synthetic rows that equal a training row, minus the share that equal a hold-out row",
+            blind_to="Copies with any change: a little noise is enough",
+            floor="real-resample",
+            ceiling="unseen-third",
+            misses=("copier",),
+            citation=HOLD_OUT,
+        ),
+        ScoreSpec(
+            name="near-copies",
+            question="privacy",
+            direction="lower",
+            low=-1.0,
+            high=1.0,
+            description=(
+                "share of synthetic rows within a small distance of a training row, minus the share within it of a "
+                "hold-out row; the distance is the 5 % quantile of those from hold-out rows to training rows"
+            ),
+            blind_to=PASSES_LEAKS,
+            floor="real-resample",
+            ceiling="unseen-third",
+            detects=("copier",),
+            citation=HOLD_OUT,
+        ),
+    )
+
+    class Config(Options):
+        """Options of `ClosestRecord`."""
+
+        max_rows: int = Field(10_000, ge=100, description="largest number of synthetic rows; more are drawn at random")
+        quantile: float = Field(0.05, gt=0, lt=1, description="quantile of hold-out distances that makes a near copy")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw."""
+        try:
+            attacked = attacked_rows(evaluation, seed=context.seed)
+            train = encoded(evaluation, "train")[attacked.members]
+            hold_out = encoded(evaluation, "test")[attacked.others]
+            synthetic = encoded(evaluation, "synthetic")
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        asked = chosen_rows(synthetic, self.config.max_rows, seed=(context.seed, 2))
+        to_train, to_hold_out = (nearest(synthetic[asked], real, 2).distances for real in (train, hold_out))
+        own = chosen_rows(hold_out, self.config.max_rows, seed=(context.seed, 3))
+        limit = evaluation.shared.once(
+            ("near", context.seed, self.config.max_rows, self.config.quantile),
+            lambda: float(np.quantile(nearest(hold_out[own], train, 1).distances, self.config.quantile)),
+            scope="split",
+        )
+        closer = to_train[:, 0] < to_hold_out[:, 0]
+        equal = to_train[:, 0] == to_hold_out[:, 0]
+        scores = {
+            "share-closer-to-train": float(np.mean(closer + 0.5 * equal)),
+            "nndr-gap": float(_ratios(to_hold_out).mean() - _ratios(to_train).mean()),
+            "exact-copies": float(np.mean(to_train[:, 0] <= COPY) - np.mean(to_hold_out[:, 0] <= COPY)),
+            "near-copies": float(np.mean(to_train[:, 0] <= limit) - np.mean(to_hold_out[:, 0] <= limit)),
+        }
+        undefined = {}
+        middle = float(np.median(to_hold_out[:, 0]))
+        if middle > COPY:
+            scores["closest-distance-ratio"] = float(np.median(to_train[:, 0])) / middle
+        else:
+            undefined["closest-distance-ratio"] = "half of the synthetic rows equal a hold-out row"
+        return Result(scores, undefined, notes=(*attacked.notes, *self._notes(len(asked), len(synthetic))))
+
+    def _notes(self, n_asked: int, n_synthetic: int) -> tuple[str, ...]:
+        if n_asked == n_synthetic:
+            return ()
+        error = 0.5 / np.sqrt(n_asked)
+        return (
+            f"distances of {n_asked:,} of {n_synthetic:,} synthetic rows, drawn at random (option max_rows); standard "
+            f"error of a share at most {error:.4f}",
+        )
+
+
+def _ratios(distances: Floats) -> Floats:
+    """Return closest divided by second closest distance; 1 if both are 0."""
+    first, second = distances.T
+    return np.divide(first, second, out=np.ones(len(first)), where=second > 0)

@@ -1,0 +1,206 @@
+"""Membership inference by Mahalanobis distance: leaks through a covariance, which nearest-record scores miss."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, condition_labels
+from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
+from tabgenbench_plugins.metrics.parts.attacked import Attacked, Rows, attacked_rows, chosen_rows
+from tabgenbench_plugins.metrics.parts.encoded import encoded
+from tabgenbench_plugins.metrics.parts.results import undefined_result
+
+__all__ = ["MahalanobisMembership", "ridge_distances"]
+
+FEWEST_SYNTHETIC = 3  # synthetic rows of a condition that give a covariance
+BLIND = (
+    "Leaks other than through mean and covariance of a condition: copies of few rows, and of many rows of few columns. "
+    "It grows with the number of synthetic rows: compare only values with equal numbers"
+)
+
+
+class MahalanobisMembership(Metric):
+    """Whether training rows are closer to the synthetic rows of their condition than never-seen rows, by covariance.
+
+    In each condition, mean and covariance S of N synthetic rows are estimated, with a ridge: S + 0.1 (mean variance) I.
+    A real row of the condition is a member the smaller its Mahalanobis distance. A model that has fitted a covariance
+    to few rows spreads its samples along exactly the directions in which the training rows vary.
+
+    N is the number of attacked training rows of the condition, or all synthetic rows of the condition up to 1,000.
+    """
+
+    name: ClassVar[str] = "mahalanobis-membership"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="mahalanobis-auc",
+            question="privacy",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description=(
+                "ROC AUC of telling training rows from never-seen rows by Mahalanobis distance to up to 1,000 "
+                "synthetic rows of their condition, mean over conditions weighted by rows; 0.5: chance"
+            ),
+            blind_to=BLIND,
+            floor="real-resample",
+            ceiling="unseen-third",
+            headline=True,
+        ),
+        ScoreSpec(
+            name="mahalanobis-tpr",
+            question="privacy",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description=(
+                "share of training rows found by the same distance, minus the median of their condition, at 1 % false "
+                "positives; 0.01: chance"
+            ),
+            blind_to=BLIND,
+            floor="real-resample",
+            ceiling="unseen-third",
+        ),
+        ScoreSpec(
+            name="mahalanobis-auc-equal",
+            question="privacy",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="the same AUC from as many synthetic rows of each condition as training rows are attacked",
+            blind_to=BLIND,
+            floor="real-resample",
+            ceiling="unseen-third",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `MahalanobisMembership`."""
+
+        ridge: float = Field(0.1, gt=0, description="ridge as a share of the mean variance of the synthetic rows")
+        most: int = Field(1000, ge=FEWEST_SYNTHETIC, description="largest number of synthetic rows of a condition")
+        max_rows: int = Field(
+            10_000, ge=100, description="largest number of attacked rows of each side; more are drawn at random"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; the notes say from how many synthetic rows."""
+        try:
+            attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
+            rows = encoded(evaluation, "train")[attacked.members], encoded(evaluation, "test")[attacked.others]
+            synthetic = encoded(evaluation, "synthetic")
+            labels = condition_labels(evaluation.synthetic.conditions).to_numpy(dtype=object)
+            largest = _Attack(self.config.ridge, attacked, rows)
+            equal = _Attack(self.config.ridge, attacked, rows)
+            for code, label in enumerate(attacked.labels):
+                places = np.flatnonzero(labels == label)
+                places = places[chosen_rows(synthetic[places], self.config.most, seed=(context.seed, 5))]
+                n_members = int((attacked.member_conditions == code).sum())
+                largest.add(code, synthetic[places])
+                equal.add(code, synthetic[_part(places, n_members, context)])
+            aucs = {"mahalanobis-auc": largest.auc(), "mahalanobis-auc-equal": equal.auc()}
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        notes = (*attacked.notes, *largest.notes())
+        try:
+            return Result({**aucs, "mahalanobis-tpr": largest.true_positives()}, notes=notes)
+        except Undefined as reason:
+            return Result(aucs, {"mahalanobis-tpr": str(reason)}, notes=notes)
+
+
+def _part(places: Rows, n: int, context: MetricContext) -> Rows:
+    """Return at most ``n`` of these positions, drawn at random."""
+    if len(places) <= n:
+        return places
+    return places[np.sort(np.random.default_rng([context.seed, 6]).choice(len(places), n, replace=False))]
+
+
+class _Attack:
+    """Distances of the attacked rows, condition by condition."""
+
+    def __init__(self, ridge: float, attacked: Attacked, rows: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+        self.ridge, self.attacked, self.rows = ridge, attacked, rows
+        self.areas: list[tuple[float, int]] = []
+        self.scores: tuple[list[Floats], list[Floats]] = [], []
+        self.units: tuple[list[Rows], list[Rows]] = [], []
+        self.sizes: list[int] = []
+
+    def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
+        """Attack the rows of a condition, if it has rows on both sides and enough synthetic rows."""
+        attacked = self.attacked
+        sides = ((attacked.member_conditions, attacked.member_units), (attacked.other_conditions, attacked.other_units))
+        places = [np.flatnonzero(conditions == code) for conditions, _ in sides]
+        if min(map(len, places)) == 0 or len(synthetic) < FEWEST_SYNTHETIC:
+            return
+        asked = np.concatenate([rows[place] for rows, place in zip(self.rows, places, strict=True)])
+        found = -ridge_distances(asked, synthetic, ridge=self.ridge)
+        split = np.split(found, [len(places[0])])
+        units = [unit[place] for (_, unit), place in zip(sides, places, strict=True)]
+        best = [largest_by_unit(one, unit) for one, unit in zip(split, units, strict=True)]
+        self.areas.append((area(best[0], best[1]), min(map(len, best))))
+        self.sizes.append(len(synthetic))
+        middle = float(np.median(found))
+        for side in (0, 1):
+            self.scores[side].append(split[side] - middle)
+            self.units[side].append(units[side])
+
+    def auc(self) -> float:
+        """Return the mean area over conditions, weighted by their numbers of attacked rows or donors."""
+        if not self.areas:
+            raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
+        areas, weights = zip(*self.areas, strict=True)
+        return float(np.average(areas, weights=weights))
+
+    def true_positives(self) -> float:
+        """Return the true positives at 1 % false positives over all conditions."""
+        members, others = (
+            largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)
+        )
+        return true_positives(members, others)
+
+    def notes(self) -> tuple[str, ...]:
+        """Say how many conditions were attacked, and from how many synthetic rows."""
+        low, high = min(self.sizes), max(self.sizes)
+        return (f"{len(self.sizes)} conditions attacked, from {low:,} to {high:,} synthetic rows of each",)
+
+
+def ridge_distances(rows: NDArray[np.floating], sample: NDArray[np.floating], *, ridge: float) -> Floats:
+    """Return the squared Mahalanobis distances of rows to the mean of a sample, with a ridge covariance.
+
+    With X the n centred rows of the sample, S = X'X / (n - 1) and m = ridge x mean variance, the covariance is S + m I.
+    If the sample has fewer rows than columns, Woodbury's identity is used: no matrix is larger than n x n. A sample
+    without variation gives squared Euclidean distances.
+
+    Args:
+        rows: shape (n_rows, p).
+        sample: shape (n, p), at least two rows.
+        ridge: the ridge as a share of the mean variance.
+
+    Returns:
+        Array of shape (n_rows,).
+    """
+    from scipy.linalg import cho_factor, cho_solve
+
+    centre = sample.mean(axis=0, dtype=np.float64)
+    x, y = sample - centre, rows - centre
+    n, p = x.shape
+    added = ridge * float(np.einsum("ij,ij->", x, x)) / ((n - 1) * p)
+    lengths: Floats = np.einsum("ij,ij->i", y, y)
+    if added <= np.finfo(np.float32).eps ** 2:
+        return lengths
+    if p <= n:
+        covariance = x.T @ x / (n - 1)
+        covariance[np.diag_indices(p)] += added
+        solved: Floats = np.einsum("ij,ji->i", y, cho_solve(cho_factor(covariance), y.T))
+        return solved
+    gram = x @ x.T
+    gram[np.diag_indices(n)] += (n - 1) * added
+    products = x @ y.T
+    shared: Floats = np.einsum("ij,ij->j", products, cho_solve(cho_factor(gram), products))
+    return np.maximum(lengths - shared, 0.0) / added

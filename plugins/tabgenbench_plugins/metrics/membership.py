@@ -1,0 +1,191 @@
+"""Membership inference: whether an attacker who has the synthetic rows can tell training rows from never-seen rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
+from tabgenbench_plugins.metrics.parts.attacked import Attacked, attacked_rows, chosen_rows
+from tabgenbench_plugins.metrics.parts.encoded import encode, encoded, known_categories
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.results import undefined_result
+
+__all__ = ["Membership"]
+
+Encoded = NDArray[np.float32]
+NO_REFERENCE = "needs reference rows, which only a split into thirds has"
+SMALLEST = 1e-9  # in place of a distance of 0, whose logarithm is infinite
+ONE_ATTACK = "What other attacks find: a value of chance does not show that rows are private"
+
+
+def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) -> tuple[ScoreSpec, ScoreSpec]:
+    """Return the specifications of the area under the ROC curve and of the true positives of an attack."""
+    auc = ScoreSpec(
+        name=f"{attack}-auc",
+        question="privacy",
+        direction="lower",
+        low=0.0,
+        high=1.0,
+        description=f"ROC AUC of telling training rows from never-seen rows by {found_by}; 0.5: chance",
+        blind_to=f"A few revealed rows among many: see {attack}-tpr. {ONE_ATTACK}",
+        floor="real-resample",
+        ceiling="unseen-third",
+        detects=("copier",),
+        citation=citation,
+        headline=headline,
+    )
+    found = {
+        "name": f"{attack}-tpr",
+        "description": f"share of training rows found by {found_by} at 1 % false positives; 0.01: chance",
+        "blind_to": f"{ONE_ATTACK}. With few rows it varies much between splits",
+        "headline": False,
+    }
+    return auc, auc.model_copy(update=found)
+
+
+class Membership(Metric):
+    """Success of three attacks on training rows against equally many never-seen rows.
+
+    - ``nearest``: a row is a member the closer its closest synthetic row is.
+    - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference, each estimated by the distance to the k-th
+      nearest row: a row is a member if synthetic rows are denser around it than real rows are.
+    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows; a row is a member the more it
+      is taken for synthetic.
+
+    Where the table has donors, donors are attacked: the score of a donor is the largest of its rows. The second and
+    third attack need reference rows, which neither the model nor the attacked rows include.
+    """
+
+    name: ClassVar[str] = "membership"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        *_pair(
+            "nearest",
+            "the distance to the closest synthetic row",
+            "Chen et al., GAN-Leaks: a taxonomy of membership inference attacks, CCS 2020",
+            headline=True,
+        ),
+        *_pair(
+            "domias",
+            "the density of synthetic rows divided by that of reference rows",
+            "van Breugel et al., Membership inference attacks against synthetic data through overfitting detection, "
+            "AISTATS 2023",
+        ),
+        *_pair(
+            "discriminator",
+            "a classifier that tells synthetic rows from reference rows",
+            "Hayes et al., LOGAN: membership inference attacks against generative models, PETS 2019",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `Membership`."""
+
+        max_rows: int = Field(
+            10_000, ge=100, description="largest number of attacked rows of each side; more are drawn at random"
+        )
+        neighbours: int = Field(1, ge=1, description="domias: the k of the k-th nearest row that estimates a density")
+        max_training_rows: int = Field(
+            5_000, ge=10, description="discriminator: largest number of synthetic and of reference rows to learn from"
+        )
+        max_features: int = Field(
+            2_000, ge=1, description="discriminator: largest number of columns; more are drawn at random"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw."""
+        try:
+            attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
+            rows = np.concatenate(
+                [
+                    encoded(evaluation, "train")[attacked.members],
+                    encoded(evaluation, "test")[attacked.others],
+                ]
+            )
+            synthetic = encoded(evaluation, "synthetic")
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        reference = self._reference(evaluation)
+        attacks: dict[str, Callable[[], Floats]] = {
+            "nearest": lambda: -nearest(rows, synthetic, 1).distances[:, 0],
+            "domias": partial(self._density_ratios, rows, synthetic, reference, evaluation, context),
+            "discriminator": partial(self._likeness, rows, synthetic, reference, context),
+        }
+        scores: dict[str, float] = {}
+        undefined: dict[str, str] = {}
+        for name, attack in attacks.items():
+            try:
+                self._measure(name, attack(), attacked, scores, undefined)
+            except Undefined as reason:
+                undefined |= {f"{name}-auc": str(reason), f"{name}-tpr": str(reason)}
+        return Result(scores, undefined, notes=attacked.notes)
+
+    def _measure(
+        self, name: str, found: Floats, attacked: Attacked, scores: dict[str, float], undefined: dict[str, str]
+    ) -> None:
+        n = len(attacked.members)
+        members = largest_by_unit(found[:n], attacked.member_units)
+        others = largest_by_unit(found[n:], attacked.other_units)
+        scores[f"{name}-auc"] = area(members, others)
+        try:
+            scores[f"{name}-tpr"] = true_positives(members, others)
+        except Undefined as reason:
+            undefined[f"{name}-tpr"] = str(reason)
+
+    def _reference(self, evaluation: Evaluation) -> Encoded | None:
+        table = evaluation.reference
+        if table is None:
+            return None
+        categories = known_categories(evaluation)
+        return evaluation.shared.once(("encoded", "reference"), lambda: encode(table, categories), scope="split")
+
+    def _density_ratios(
+        self,
+        rows: Encoded,
+        synthetic: Encoded,
+        reference: Encoded | None,
+        evaluation: Evaluation,
+        context: MetricContext,
+    ) -> Floats:
+        """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
+
+        In d columns this is log(p_synthetic / p_reference) / d up to a constant, by k-nearest-neighbour densities.
+        """
+        k = self.config.neighbours
+        if reference is None:
+            raise Undefined(NO_REFERENCE)
+        if min(len(reference), len(synthetic)) < k:
+            raise Undefined(f"there are fewer than {k} reference rows or synthetic rows")
+        key = ("distance to reference", context.seed, self.config.max_rows, k)
+        to_reference: Floats = evaluation.shared.once(
+            key, lambda: nearest(rows, reference, k).distances[:, -1], scope="split"
+        )
+        to_synthetic = nearest(rows, synthetic, k).distances[:, -1]
+        ratios: Floats = np.log(np.maximum(to_reference, SMALLEST)) - np.log(np.maximum(to_synthetic, SMALLEST))
+        return ratios
+
+    def _likeness(self, rows: Encoded, synthetic: Encoded, reference: Encoded | None, context: MetricContext) -> Floats:
+        """Return how much a classifier takes each row for a synthetic one, on the scale of log odds."""
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        if reference is None:
+            raise Undefined(NO_REFERENCE)
+        most = self.config.max_training_rows
+        sides = [real[chosen_rows(real, most, seed=(context.seed, 4))] for real in (synthetic, reference)]
+        learned = np.concatenate(sides)
+        columns = np.arange(learned.shape[1])
+        if len(columns) > self.config.max_features:
+            columns = np.sort(context.numpy.choice(columns, self.config.max_features, replace=False))
+        model = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=context.seed % 2**32)
+        model.fit(learned[:, columns], np.repeat([1, 0], [len(side) for side in sides]))
+        odds: Floats = model.decision_function(rows[:, columns])
+        return odds

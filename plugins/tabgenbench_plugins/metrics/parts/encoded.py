@@ -1,0 +1,103 @@
+"""Rows of a table as vectors whose Euclidean distances treat numeric and categorical columns alike.
+
+A numeric feature is one coordinate, on the evaluation scale (in standard deviations of the training rows). A
+categorical column is a block of indicators, 0 or 1. Two rows with different categories have the squared distance 2 in
+that block, which is the mean squared difference of two independent values of a standardised numeric feature. At a gap,
+a numeric feature has the median of the training rows, and the companion column that shows the gap is a block, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import Evaluation, Table, as_categorical
+from tabgenbench_plugins.correlation import Undefined
+
+__all__ = ["WORDS", "Side", "encode", "encoded", "known_categories"]
+
+Side: TypeAlias = Literal["train", "test", "synthetic"]
+WORDS: dict[Side, str] = {"train": "training", "test": "real test", "synthetic": "synthetic"}
+
+
+def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> NDArray[np.float32]:
+    """Return the rows of a side as vectors, shape (n_rows, n_coordinates); computed once for all metrics.
+
+    Coordinates are the numeric features, then the indicators of the categorical features, then those of the conditions
+    if they are wanted. A categorical column has one indicator for each category of the training and test rows, and one
+    for all others, so synthetic rows with different unknown categories are equal there. A table without categorical
+    columns is returned without a copy.
+
+    Args:
+        evaluation: the rows; it caches the result.
+        side: ``train``, ``test`` or ``synthetic``.
+        conditions: whether conditions are coordinates, too.
+
+    Raises:
+        Undefined: there is no row or no column, or a value is not a finite number.
+    """
+    scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
+    return evaluation.shared.once(
+        ("encoded", side, conditions), lambda: _encoded(evaluation, side, conditions), scope=scope
+    )
+
+
+def known_categories(evaluation: Evaluation, *, conditions: bool = False) -> dict[str, tuple[str, ...]]:
+    """Return the categories that occur in training or test rows, sorted, by categorical column.
+
+    Args:
+        evaluation: the rows.
+        conditions: whether conditions are included, after the categorical features.
+    """
+    schema = evaluation.test.schema
+    names = (*schema.categorical_features, *(schema.conditions if conditions else ()))
+
+    def find() -> dict[str, tuple[str, ...]]:
+        tables = (evaluation.train, evaluation.test)
+        return {name: tuple(sorted(set().union(*(_occurring(table.obs[name]) for table in tables)))) for name in names}
+
+    return evaluation.shared.once(("known-categories", conditions), find, scope="split")
+
+
+def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.float32]:
+    """Return the numeric features of a table, followed by the indicators of categorical columns.
+
+    Args:
+        table: rows on the evaluation scale.
+        categories: the known categories of each categorical column.
+
+    Returns:
+        Array of shape (n_rows, n_features + sum of (known categories + 1)).
+    """
+    if not categories:
+        return table.dense()
+    return np.hstack([table.dense(), *(_indicators(table.obs[name], known) for name, known in categories.items())])
+
+
+def _encoded(evaluation: Evaluation, side: Side, conditions: bool) -> NDArray[np.float32]:
+    table = evaluation.side(side)
+    if table.n_rows == 0:
+        raise Undefined(f"there are no {WORDS[side]} rows")
+    if not np.isfinite(table.dense()).all():
+        raise Undefined(f"the {WORDS[side]} rows contain values that are not finite numbers")
+    values = encode(table, known_categories(evaluation, conditions=conditions))
+    if values.shape[1] == 0:
+        raise Undefined("there are no features")
+    return values
+
+
+def _occurring(column: pd.Series) -> set[str]:
+    return set(as_categorical(column).dropna().unique())
+
+
+def _indicators(column: pd.Series, known: Sequence[str]) -> NDArray[np.float32]:
+    text = as_categorical(column)
+    of_category = np.append(pd.Index(known, dtype=object).get_indexer(text.cat.categories), -1)
+    codes = of_category[text.cat.codes.to_numpy()]  # -1: unknown, or missing in spite of the schema
+    indicators = np.zeros((len(codes), len(known) + 1), dtype=np.float32)
+    indicators[np.arange(len(codes)), codes] = 1.0  # -1 is the last column
+    return indicators

@@ -1,0 +1,209 @@
+"""Privacy metrics on planted leaks and on independent rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgenbench import Evaluation, Metric, MetricContext, Result, Schema, Table, Transform, Unsupported
+from tabgenbench_plugins.metrics.attribute_inference import AttributeInference
+from tabgenbench_plugins.metrics.closest_record import ClosestRecord
+from tabgenbench_plugins.metrics.mahalanobis_membership import MahalanobisMembership, ridge_distances
+from tabgenbench_plugins.metrics.membership import Membership
+
+N, P = 150, 8
+Values = np.ndarray[Any, Any]
+
+
+def numeric(values: Values, donors: Values | None = None) -> Table:
+    values = np.asarray(values, dtype=np.float32)
+    obs = pd.DataFrame({"c": np.where(np.arange(len(values)) % 2, "a", "b")})
+    if donors is not None:
+        obs["d"] = donors.astype(str)
+    obs.index = pd.Index([f"r{i}" for i in range(len(obs))])
+    schema = Schema(conditions=("c",), group=None if donors is None else "d")
+    names = tuple(f"g{j}" for j in range(values.shape[1]))
+    return Table(values, obs.astype("category"), names, schema, scale="standardized")
+
+
+def draw(seed: int, n: int = N, p: int = P) -> Values:
+    return np.random.default_rng(seed).normal(size=(n, p))
+
+
+def score(metric: Metric, train: Table, test: Table, synthetic: Table, reference: Table | None = None) -> Result:
+    transform = Transform(np.zeros(train.n_features), np.ones(train.n_features), "linear", False)
+    return metric.compute(Evaluation(train, test, synthetic, transform, reference=reference), MetricContext(seed=0))
+
+
+def copier(seed: int = 9) -> Table:
+    noise = 1e-2 * draw(seed, 5 * N)
+    return numeric(np.tile(draw(0), (5, 1)) + noise)
+
+
+def test_closest_record_of_rows_on_a_line() -> None:
+    """Training rows 0, 10, ...; hold-out rows 4, 14, ...; synthetic rows at 1 (closer to 0), at 4 and at 0."""
+    train, test = (numeric(10.0 * np.arange(20)[:, None] + shift) for shift in (0.0, 4.0))
+    made = numeric([[1.0], [4.0], [0.0], [11.0]])
+    result = score(ClosestRecord(), train, test, made)
+    assert result.scores == pytest.approx(
+        {
+            "share-closer-to-train": 0.75,
+            "closest-distance-ratio": 1.0 / 3.0,  # medians of 1, 4, 0, 1 and of 3, 0, 4, 3
+            "nndr-gap": (3 / 13 + 0 + 4 / 14 + 3 / 7) / 4 - (1 / 9 + 4 / 6 + 0 + 1 / 9) / 4,
+            "exact-copies": 0.0,  # one equals a training row, one a hold-out row
+            "near-copies": 0.0,  # within 4: all four of both
+        }
+    )
+
+
+def test_closest_record_finds_planted_copies() -> None:
+    train, test = numeric(draw(0)), numeric(draw(1))
+    found = score(ClosestRecord(), train, test, copier()).scores
+    assert found["share-closer-to-train"] == 1.0
+    assert found["near-copies"] > 0.9
+    assert found["closest-distance-ratio"] < 0.05
+    assert found["nndr-gap"] > 0.7
+    assert found["exact-copies"] == 0.0
+    assert score(ClosestRecord(), train, test, train).scores["exact-copies"] == 1.0
+
+
+def test_closest_record_of_independent_rows_finds_no_memory() -> None:
+    found = score(ClosestRecord(), numeric(draw(0)), numeric(draw(1)), numeric(draw(2, 5 * N))).scores
+    assert found["share-closer-to-train"] == pytest.approx(0.5, abs=0.06)
+    assert found["closest-distance-ratio"] == pytest.approx(1.0, abs=0.05)
+    assert found["nndr-gap"] == pytest.approx(0.0, abs=0.02)
+    assert found["near-copies"] == pytest.approx(0.0, abs=0.03)
+
+
+def test_more_training_rows_than_hold_out_rows_are_no_leak() -> None:
+    found = score(ClosestRecord(), numeric(draw(0, 6 * N)), numeric(draw(1)), numeric(draw(2, 5 * N)))
+    assert found.scores["share-closer-to-train"] == pytest.approx(0.5, abs=0.06)
+    assert "uses 150 of 900 training rows and 150 of 150 test rows" in found.notes[0]
+
+
+def test_thinning_is_said_and_changes_a_share_by_its_error() -> None:
+    train, test, made = numeric(draw(0)), numeric(draw(1)), numeric(draw(2, 1500))
+    whole = score(ClosestRecord(), train, test, made).scores["share-closer-to-train"]
+    part = score(ClosestRecord(ClosestRecord.Config(max_rows=400)), train, test, made)
+    assert part.scores["share-closer-to-train"] == pytest.approx(whole, abs=0.075)
+    assert part.notes[-1].startswith("distances of 400 of 1,500 synthetic rows")
+    assert part.notes[-1].endswith("error of a share at most 0.0250")
+
+
+def test_membership_finds_planted_copies() -> None:
+    reference = numeric(draw(3))
+    found = score(Membership(), numeric(draw(0)), numeric(draw(1)), copier(), reference).scores
+    assert found["nearest-auc"] > 0.999
+    assert found["nearest-tpr"] > 0.99
+    assert found["domias-auc"] > 0.999
+    assert found["discriminator-auc"] > 0.7
+
+
+def test_membership_of_independent_rows_is_chance() -> None:
+    train, test, made, reference = (numeric(draw(seed, n)) for seed, n in enumerate((400, 400, 2000, 400)))
+    found = score(Membership(), train, test, made, reference).scores
+    for attack in ("nearest", "domias", "discriminator"):
+        assert found[f"{attack}-auc"] == pytest.approx(0.5, abs=0.06)
+        assert found[f"{attack}-tpr"] < 0.06
+
+
+def test_attacks_that_need_reference_rows_decline_without() -> None:
+    result = score(Membership(), numeric(draw(0)), numeric(draw(1)), copier())
+    assert set(result.scores) == {"nearest-auc", "nearest-tpr"}
+    assert set(result.undefined.values()) == {"needs reference rows, which only a split into thirds has"}
+
+
+def test_donors_are_attacked_by_the_largest_score_of_their_rows() -> None:
+    """Of each training donor's two rows one is copied: every donor is found, but half of the rows."""
+    donors = np.arange(2 * N) // 2
+    train, test = numeric(draw(0, 2 * N), donors), numeric(draw(1, 2 * N), donors + N)
+    copied = numeric(np.asarray(train.X)[::2])
+    by_donor = score(Membership(), train, test, copied).scores["nearest-auc"]
+    rows = [numeric(np.asarray(one.X)) for one in (train, test)]
+    by_row = score(Membership(), rows[0], rows[1], copied).scores["nearest-auc"]
+    assert by_donor == 1.0
+    assert by_row == pytest.approx(0.75, abs=0.05)
+
+
+@pytest.mark.parametrize("p", [5, 60])
+def test_ridge_distances_are_those_of_the_inverse(p: int) -> None:
+    rng = np.random.default_rng(0)
+    sample, rows = rng.normal(size=(30, p)) @ rng.normal(size=(p, p)) + 3.0, rng.normal(size=(7, p))
+    covariance = np.cov(sample, rowvar=False)
+    inverse = np.linalg.inv(covariance + 0.1 * np.trace(covariance) / p * np.eye(p))
+    centred = rows - sample.mean(axis=0)
+    expected = np.einsum("ij,jk,ik->i", centred, inverse, centred)
+    np.testing.assert_allclose(ridge_distances(rows, sample, ridge=0.1), expected, rtol=1e-8)
+
+
+def test_a_sample_without_variation_gives_euclidean_distances() -> None:
+    rows, sample = np.array([[3.0, 4.0], [0.0, 0.0]]), np.zeros((5, 2))
+    assert ridge_distances(rows, sample, ridge=0.1).tolist() == [25.0, 0.0]
+
+
+def test_mahalanobis_membership_finds_a_covariance_of_few_rows_that_nearest_records_miss() -> None:
+    train, test = numeric(draw(0, 80, 120)), numeric(draw(1, 80, 120))
+    made = np.empty((2000, 120))
+    for k in (0, 1):
+        own = np.asarray(train.X)[k::2]
+        weights = np.random.default_rng(k).normal(size=(1000, len(own))) / np.sqrt(len(own) - 1)
+        made[k::2] = own.mean(axis=0) + weights @ (own - own.mean(axis=0))
+    result = score(MahalanobisMembership(), train, test, numeric(made))
+    assert result.scores["mahalanobis-auc"] > 0.99
+    assert result.notes[-1] == "2 conditions attacked, from 1,000 to 1,000 synthetic rows of each"
+    assert result.undefined == {
+        "mahalanobis-tpr": "80 never-seen rows or donors are too few for a rate of 1 %; expected 100"
+    }
+
+
+def test_mahalanobis_membership_of_independent_rows_is_chance() -> None:
+    train, test, made = (numeric(draw(seed, n, 60)) for seed, n in ((0, 400), (1, 400), (2, 2000)))
+    found = score(MahalanobisMembership(), train, test, made).scores
+    assert found["mahalanobis-auc"] == pytest.approx(0.5, abs=0.06)
+    assert found["mahalanobis-auc-equal"] == pytest.approx(0.5, abs=0.06)
+    assert found["mahalanobis-tpr"] < 0.05
+
+
+def mixed(seed: int, n: int = N) -> Table:
+    """Rows of a number and two categories: ``secret`` depends on nothing."""
+    rng = np.random.default_rng(seed)
+    table = numeric(rng.normal(size=(n, 3)))
+    obs = table.obs.assign(
+        colour=pd.Categorical(rng.choice(["red", "blue"], n)), secret=pd.Categorical(rng.choice(list("wxyz"), n))
+    )
+    schema = Schema(conditions=("c",), categorical_features=("colour", "secret"))
+    return replace(table, obs=obs, schema=schema)
+
+
+def test_attribute_inference_finds_copied_secrets_and_no_others() -> None:
+    train, test = mixed(0), mixed(1)
+    copied = score(AttributeInference(), train, test, train)
+    assert copied.artifacts["columns"]["train_accuracy"].tolist() == [1.0, 1.0]
+    assert copied.scores["attribute-inference-gain"] == pytest.approx(0.625, abs=0.1)
+    independent = score(AttributeInference(), train, test, mixed(2, 5 * N))
+    assert independent.scores["attribute-inference-gain"] == pytest.approx(0.0, abs=0.1)
+
+
+def test_attribute_inference_thins_columns_and_says_so() -> None:
+    metric = AttributeInference(AttributeInference.Config(max_columns=1))
+    result = score(metric, mixed(0), mixed(1), mixed(2))
+    assert len(result.artifacts["columns"]) == 1
+    assert result.notes[-1] == "guesses 1 of 2 categorical columns, drawn at random (option max_columns)"
+
+
+def test_attribute_inference_declines_numeric_tables() -> None:
+    with pytest.raises(Unsupported, match="has no categorical feature that varies"):
+        score(AttributeInference(), numeric(draw(0)), numeric(draw(1)), numeric(draw(2)))
+
+
+@pytest.mark.parametrize("kind", [ClosestRecord, Membership, MahalanobisMembership])
+def test_a_side_without_rows_of_the_same_conditions_is_undefined(kind: type[Metric]) -> None:
+    few = numeric(draw(0, 6))
+    result = score(kind(), few, numeric(draw(1)), numeric(draw(2)))
+    assert not result.scores
+    assert set(result.undefined) == {spec.name for spec in kind.scores}
+    assert "6 training and 6 test rows" in next(iter(result.undefined.values()))
