@@ -5,8 +5,9 @@
 The bar: within a factor of 2 for every generator, in two comparisons. First the cells of splits 1 and 2 are estimated
 from those of split 0 in the same run, so that both had the same share of the machine. Then the whole suite is
 estimated from the whole earlier run, and run again (not with --one-run); other work on the machine in one of the two
-runs is part of that ratio. Actual times are those of the tasks of a generator's cells, as recorded; the start of a run and the work
-between tasks are in the last line alone. The stores are temporary, or STORE is that of an earlier run on this machine.
+runs is part of that ratio. Actual times are those of the tasks of a generator's cells, as recorded; the start of a run
+and the work between tasks are in the last line alone. The stores are temporary, or STORE is that of an earlier run on
+this machine.
 
 Before, the reading of earlier records is timed in a store of 10,000 cells. The bar: 1 s.
 """
