@@ -181,7 +181,9 @@ def make_split(
     ids = [tuple(names[side].tolist()) for side in (train, validation, test, reference)]
     dataset = table.fingerprint() if fingerprint is None else fingerprint
     names_of_pooled = tuple(labels[k] for k in pooled)
-    return Split(*ids[:3], config=config, seed=seed, dataset=dataset, pooled=names_of_pooled, reference=ids[3])
+    return Split(
+        ids[0], ids[1], ids[2], config=config, seed=seed, dataset=dataset, pooled=names_of_pooled, reference=ids[3]
+    )
 
 
 def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:

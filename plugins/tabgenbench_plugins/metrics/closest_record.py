@@ -164,4 +164,5 @@ class ClosestRecord(Metric):
 def _ratios(distances: Floats) -> Floats:
     """Return closest divided by second closest distance; 1 if both are 0."""
     first, second = distances.T
-    return np.divide(first, second, out=np.ones(len(first)), where=second > 0)
+    ratios: Floats = np.divide(first, second, out=np.ones(len(first)), where=second > 0)
+    return ratios

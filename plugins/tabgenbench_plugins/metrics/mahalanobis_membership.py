@@ -203,4 +203,5 @@ def ridge_distances(rows: NDArray[np.floating], sample: NDArray[np.floating], *,
     gram[np.diag_indices(n)] += (n - 1) * added
     products = x @ y.T
     shared: Floats = np.einsum("ij,ij->j", products, cho_solve(cho_factor(gram), products))
-    return np.maximum(lengths - shared, 0.0) / added
+    distances: Floats = np.maximum(lengths - shared, 0.0) / added
+    return distances

@@ -96,7 +96,7 @@ class Membership(Metric):
             5_000, ge=10, description="discriminator: largest number of synthetic and of reference rows to learn from"
         )
         max_features: int = Field(
-            2_000, ge=1, description="discriminator: largest number of columns; more are drawn at random"
+            1_000, ge=1, description="discriminator: largest number of columns; more are drawn at random"
         )
 
     config: Config

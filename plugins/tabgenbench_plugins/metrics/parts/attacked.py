@@ -86,9 +86,9 @@ def _choose(train: Table, test: Table, seed: int) -> Attacked:
     for _ in range(ROUNDS):
         rows = [_fill(one, unit, order, quota) for one, unit, order in zip(strata, units, orders, strict=True)]
         counts = [np.bincount(one[chosen], minlength=len(labels)) for one, chosen in zip(strata, rows, strict=True)]
-        if np.array_equal(*counts):
+        if np.array_equal(counts[0], counts[1]):
             break
-        quota = np.minimum(*counts)
+        quota = np.minimum(counts[0], counts[1])
     members, others = rows
     if min(len(members), len(others)) < FEWEST:
         raise Undefined(
@@ -122,7 +122,7 @@ def _units(table: Table) -> Rows:
     group = table.schema.group
     if group is None:
         return np.arange(table.n_rows, dtype=np.int64)
-    codes = pd.factorize(table.obs[group].astype(object))[0].astype(np.int64)
+    codes: Rows = pd.factorize(table.obs[group].astype(object))[0].astype(np.int64)
     unknown = np.flatnonzero(codes < 0)  # a row without a donor counts as a separate donor
     codes[unknown] = codes.max(initial=-1) + 1 + np.arange(len(unknown))
     return codes
@@ -138,7 +138,8 @@ def _fill(strata: Rows, units: Rows, order: Rows, quota: Rows) -> Rows:
     """Return the rows of the units, in order, that exceed the quota of no stratum."""
     if len(np.unique(units)) == len(units):
         rank = pd.Series(strata[order]).groupby(strata[order]).cumcount().to_numpy()
-        return order[rank < quota[strata[order]]]
+        fitting: Rows = order[rank < quota[strata[order]]]
+        return fitting
     left = quota.tolist()
     starts = np.flatnonzero(np.append(True, np.diff(units[order]) != 0)).tolist()
     chosen: list[int] = []
