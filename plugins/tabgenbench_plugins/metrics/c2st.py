@@ -32,8 +32,8 @@ class ClassifierTest(Metric):
 
     Columns are the numeric features, and indicators of the categories and of the conditions, as in module `encoded`.
     The score is the mean AUC over 5 folds, or 0.5 if that is larger. Identical rows, conditions included, are in one
-    fold: else a classifier would recognise a test row that a synthetic row repeats. Folds depend on the content of
-    rows, not on their order.
+    fold, so that a classifier does not recognise a row by its copy, unless there are more of them than folds: then
+    every fold has some. Folds depend on the content of rows, not on their order.
     """
 
     name: ClassVar[str] = "c2st"
@@ -114,7 +114,7 @@ class ClassifierTest(Metric):
         order = np.lexsort((is_synthetic, groups))  # by content, so that the order of rows has no effect
         values, is_synthetic, groups = values[order][:, columns], is_synthetic[order], groups[order]
         return _Folds(
-            values, is_synthetic, _fold_of_groups(groups, is_synthetic, self.config.n_folds), self.config.n_folds
+            values, is_synthetic, _fold_of_rows(groups, is_synthetic, self.config.n_folds), self.config.n_folds
         )
 
 
@@ -143,21 +143,32 @@ class _Folds:
                 yield self.values[~inside], labels[0], self.values[inside], labels[1]
 
 
-def _fold_of_groups(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
-    """Return the fold of each row: groups of identical rows are dealt out, separately by what origins they have.
+def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
+    """Return the fold of each row, for rows sorted by group.
 
-    Larger groups are dealt out first, and equal ones in the order of their codes, which are random.
+    Groups of identical rows are dealt out, separately by what origins they have, the larger ones first and equal ones
+    in the order of their codes, which are random. Rows of groups of more than ``n_folds`` are dealt out singly.
     """
-    n_groups = int(groups.max()) + 1
-    sizes = np.bincount(groups, minlength=n_groups)
-    n_synthetic = np.bincount(groups[is_synthetic], minlength=n_groups)
-    kind = (n_synthetic > 0).astype(int) + (n_synthetic == sizes)  # 0 real, 1 both, 2 synthetic
-    fold = np.empty(n_groups, dtype=np.int64)
-    for one in range(3):
-        chosen = np.flatnonzero(kind == one)
-        chosen = chosen[np.argsort(-sizes[chosen], kind="stable")]
+    sizes = np.bincount(groups)
+    n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))
+    kind = (n_synthetic > 0).astype(np.int64) + (n_synthetic == sizes)  # 0 real, 1 both, 2 synthetic
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] <= n_folds]
+    of_group = np.empty(len(sizes), dtype=np.int64)
+    of_group[order] = _dealt(kind[order], n_folds)
+    fold = of_group[groups]
+    single = sizes[groups] > n_folds
+    fold[single] = _dealt(is_synthetic[single].astype(np.int64), n_folds)
+    return fold
+
+
+def _dealt(kinds: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
+    """Return a fold for each item, so that the items of each kind, in their order, go to the folds in turn."""
+    fold = np.empty(len(kinds), dtype=np.int64)
+    for one in np.unique(kinds):
+        chosen = np.flatnonzero(kinds == one)
         fold[chosen] = np.arange(len(chosen)) % n_folds
-    return fold[groups]
+    return fold
 
 
 def _score(areas: Floats) -> float:

@@ -47,8 +47,8 @@ class Distances(Metric):
             description="energy distance of synthetic and real test rows on the evaluation scale",
             blind_to=BLIND_TO,
             floor="condition-mean",
-            detects=("mean-shifter",),
-            misses=("copier",),
+            detects=("mean-shifter", "mode-dropper"),
+            misses=("copier", "label-swapper"),
             citation="Székely & Rizzo, J. Statistical Planning and Inference 143(8), 2013",
         ),
         ScoreSpec(
@@ -60,8 +60,8 @@ class Distances(Metric):
             description="unbiased squared maximum mean discrepancy, Gaussian kernel of the median real distance",
             blind_to=BLIND_TO,
             floor="condition-mean",
-            detects=("mean-shifter",),
-            misses=("copier",),
+            detects=("mean-shifter", "mode-dropper"),
+            misses=("copier", "label-swapper"),
             citation="Gretton et al., J. Machine Learning Research 13, 2012",
         ),
     )

@@ -42,8 +42,8 @@ class Frechet(Metric):
                 "Gaussian rows score as well as real rows"
             ),
             floor="shuffled",
-            detects=("mean-shifter", "correlation-breaker"),
-            misses=("copier",),
+            detects=("mean-shifter", "correlation-breaker", "mode-dropper"),
+            misses=("copier", "label-swapper"),
             citation="Heusel et al., NeurIPS 2017; Dowson & Landau, J. Multivariate Analysis 12(3), 1982",
         ),
     )

@@ -49,7 +49,8 @@ class PRDC(Metric):
                 "noise, covers almost all real rows"
             ),
             floor="shuffled",
-            misses=("copier",),
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -61,7 +62,7 @@ class PRDC(Metric):
             description="share of real test rows nearer to a synthetic row than its fifth synthetic neighbour",
             blind_to="Rows of too much variance: their balls are large, so independent features recall most real rows",
             floor="condition-mean",
-            misses=("copier",),
+            misses=("copier", "label-swapper"),
             citation=CITATION + "; Kynkäänniemi et al., NeurIPS 2019",
         ),
         ScoreSpec(
@@ -73,7 +74,8 @@ class PRDC(Metric):
             description="share of synthetic rows nearer to a real test row than its fifth real neighbour",
             blind_to="Real rows that nothing resembles, lost variance, and copies: a mean without noise scores 1",
             floor="shuffled",
-            misses=("copier",),
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
             citation=CITATION + "; Kynkäänniemi et al., NeurIPS 2019",
         ),
         ScoreSpec(
@@ -86,7 +88,8 @@ class PRDC(Metric):
                 "Real rows that nothing resembles, and copies. Too many rows in dense places make up for others in none"
             ),
             floor="shuffled",
-            misses=("copier",),
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
             citation=CITATION,
         ),
     )

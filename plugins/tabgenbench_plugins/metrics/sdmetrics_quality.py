@@ -19,6 +19,7 @@ from tabgenbench_plugins.metrics.parts.thinning import thinned
 __all__ = ["SDMetricsQuality", "quality_frame", "quality_metadata"]
 
 PROPERTIES = {"sdmetrics-shapes": "Column Shapes", "sdmetrics-pair-trends": "Column Pair Trends"}
+TABLE = "table"
 BLIND_TO = (
     "Copies of training rows, and dependence between more than two columns. Values near 1 are easy to reach and hide "
     "large differences in single columns and pairs"
@@ -49,6 +50,7 @@ class SDMetricsQuality(Metric):
             description="overall score of the quality report of SDMetrics, against real test rows",
             blind_to=BLIND_TO,
             floor="condition-mean",
+            detects=("correlation-breaker",),
             misses=("copier",),
             citation="package sdmetrics, DataCebo",
         ),
@@ -61,6 +63,7 @@ class SDMetricsQuality(Metric):
             description="Column Shapes of the same report",
             blind_to="Dependence between columns and on conditions: independently permuted columns score well",
             floor="condition-mean",
+            detects=("mean-shifter",),
             misses=("copier", "correlation-breaker", "label-swapper"),
             citation="package sdmetrics, DataCebo",
         ),
@@ -75,7 +78,8 @@ class SDMetricsQuality(Metric):
                 f"{BLIND_TO}. Numeric columns in pairs with categories are cut into bins of each table's own range"
             ),
             floor="shuffled",
-            misses=("copier",),
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
             citation="package sdmetrics, DataCebo",
         ),
     )
@@ -147,9 +151,9 @@ def _report(evaluation: Evaluation) -> tuple[dict[str, float], str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of constant columns, which the report leaves out
         report.generate(
-            quality_frame(evaluation.own("test")),
-            quality_frame(evaluation.own("synthetic")),
-            quality_metadata(evaluation.test),
+            {TABLE: quality_frame(evaluation.own("test"))},
+            {TABLE: quality_frame(evaluation.own("synthetic"))},
+            {"tables": {TABLE: quality_metadata(evaluation.test)}},
             verbose=False,
         )
         properties = report.get_properties().set_index("Property")["Score"]
