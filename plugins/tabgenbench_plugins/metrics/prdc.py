@@ -85,7 +85,8 @@ class PRDC(Metric):
             low=0.0,
             description="number of real test rows around a synthetic row, relative to that around a real one",
             blind_to=(
-                "Real rows that nothing resembles, and copies. Too many rows in dense places make up for others in none"
+                "Real rows that nothing resembles, and copies. Too many rows in dense places make up for others in "
+                "none. With many repeated rows it is above 1 for real rows, too"
             ),
             floor="shuffled",
             detects=("correlation-breaker",),

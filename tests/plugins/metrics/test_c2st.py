@@ -63,7 +63,7 @@ def test_a_row_and_its_copy_are_in_one_fold_and_a_row_with_many_copies_is_in_all
 def test_the_same_row_for_all_is_detected(score: Any) -> None:
     """Its copies are in all folds."""
     real = np.random.default_rng(5).normal(size=(60, 3))
-    assert score(ClassifierTest(), real, np.zeros((60, 3))).scores["c2st-trees"] == 1.0
+    assert score(ClassifierTest(), real, np.zeros((60, 3))).scores["c2st-trees"] > 0.95
 
 
 def test_lost_dependence_on_conditions_is_detected(score: Any) -> None:

@@ -77,9 +77,11 @@ def test_the_test_rows_themselves_score_best(kind: type[Metric], split: KitSplit
     for seed, noise in enumerate((0.0, 0.3, 1.0)):
         found = scores(kind, split, drawn(split, seed, noise))
         for spec in kind.scores:
+            if spec.name == "density" and not split.test.n_features:
+                continue  # with many repeated rows it is above 1 for real rows, too
             if spec.name in best and spec.name in found:
                 badness = {"higher": lambda x: -x, "lower": lambda x: x, "one": lambda x: abs(x - 1.0)}[spec.direction]
-                slack = 0.2 if spec.name == "density" else 1e-9  # repeated rows share a ball
+                slack = 0.2 if spec.name == "density" else 1e-9
                 assert badness(best[spec.name]) <= badness(found[spec.name]) + slack, spec.name
 
 
