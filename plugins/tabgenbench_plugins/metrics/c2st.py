@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -95,7 +96,7 @@ class ClassifierTest(Metric):
             "c2st-trees": np.array([_trees_area(*part, seed=context.seed) for part in folds.parts()]),
             "c2st-linear": np.array([_linear_area(*part) for part in folds.parts()]),
         }
-        scores, undefined = collect({name: lambda found=found: _score(found) for name, found in areas.items()})
+        scores, undefined = collect({name: partial(_score, found) for name, found in areas.items()})
         errors = [
             f"{name} {found.std(ddof=1) / np.sqrt(len(found)):.2g}" for name, found in areas.items() if len(found) > 1
         ]

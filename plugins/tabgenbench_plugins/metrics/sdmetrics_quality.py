@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -113,7 +114,7 @@ class SDMetricsQuality(Metric):
             missing = "columns" if not columns else "rows on one side"
             return undefined_result(self.scores, Undefined(f"there are no {missing}"))
         found, version = _report(evaluation)
-        scores, undefined = collect({spec.name: lambda name=spec.name: _value(found, name) for spec in self.scores})
+        scores, undefined = collect({spec.name: partial(_value, found, spec.name) for spec in self.scores})
         return Result(scores, undefined, notes=(f"sdmetrics {version}", *thinning))
 
 

@@ -95,7 +95,8 @@ def test_degenerate_tables_give_values_in_range_or_reasons(
     make_evaluation: Any, kind: type[Metric], real: Any, synthetic: Any
 ) -> None:
     made: Evaluation = make_evaluation(real, synthetic)
-    scores(kind, KitSplit(made.train, made.test, made.test, made.transform), made.synthetic)
+    found = scores(kind, KitSplit(made.train, made.test, made.test, made.transform), made.synthetic)
+    assert np.isfinite(list(found.values())).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
