@@ -105,6 +105,30 @@ def register_metrics() -> list[Lazy]:
             f"{_METRICS}.attribute_inference:AttributeInference",
             "privacy: guesses of a category of training rows against guesses of never-seen rows",
         ),
+        Lazy(
+            "validity",
+            f"{_METRICS}.validity:Validity",
+            "values outside the range, unseen categories, broken whole numbers",
+        ),
+        Lazy(
+            "mean-variance",
+            f"{_METRICS}.mean_variance:MeanVariance",
+            "shares of zeros, and relation of mean and variance of features",
+        ),
+        Lazy("distances", f"{_METRICS}.distances:Distances", "energy distance and maximum mean discrepancy"),
+        Lazy("frechet", f"{_METRICS}.frechet:Frechet", "Fréchet distance in principal components"),
+        Lazy("prdc", f"{_METRICS}.prdc:PRDC", "precision, recall, density and coverage by nearest neighbours"),
+        Lazy(
+            "c2st",
+            f"{_METRICS}.c2st:ClassifierTest",
+            "two-sample tests: AUC of boosted trees and of a logistic regression that tell synthetic from real rows",
+        ),
+        Lazy(
+            "sdmetrics",
+            f"{_METRICS}.sdmetrics_quality:SDMetricsQuality",
+            "quality report of SDMetrics, which SDV shows (package sdmetrics)",
+            extra="sdmetrics",
+        ),
     ]
 
 

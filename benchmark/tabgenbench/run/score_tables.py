@@ -20,6 +20,7 @@ from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
 from tabgenbench.data.table_file import read_table_file, table_from_adata, table_from_frame, without
 from tabgenbench.data.transform import Transform
+from tabgenbench.engines.packages import missing_packages
 from tabgenbench.errors import DataError, TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Side
@@ -28,6 +29,7 @@ from tabgenbench.options import make_options
 from tabgenbench.records import Status
 from tabgenbench.registry.file_card import FileCard
 from tabgenbench.registry.keys import seed_of
+from tabgenbench.registry.lazy import Lazy
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.roles import find_roles, with_gaps
 from tabgenbench.registry.suite import Choice, make_choices
@@ -50,7 +52,7 @@ class ScoreRequest:
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        metrics: metrics for `tabgenbench.registry.suite.make_choices`; all metrics if empty.
+        metrics: metrics for `tabgenbench.registry.suite.make_choices`; if empty, all whose packages are installed.
         seed: seed of random metrics.
         say: called with a line of text about what was assumed of the tables.
     """
@@ -89,7 +91,7 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
         ConfigError: a metric or an option is unknown.
         PluginError: a metric's class cannot be used.
     """
-    choices = make_choices("metrics", request.metrics or list(plugins.entries("metrics")), plugins)
+    choices = make_choices("metrics", request.metrics or _installed_metrics(plugins, request.say), plugins)
     metrics = [_metric(choice, plugins) for choice in choices]
     tables = _read_all(request)
     transform, medians = Transform.fit(tables["train"]), medians_at_gaps(tables["train"])
@@ -97,6 +99,18 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     evaluation = Evaluation(train, test, synthetic, transform)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
     return [row for metric in metrics for row in _rows(metric, evaluation, context)]
+
+
+def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str]:
+    """Return the metrics whose optional packages are installed; say how to install those of the others."""
+    names = []
+    for name, entry in plugins.entries("metrics").items():
+        target = entry.target
+        if isinstance(target, Lazy) and target.extra and missing_packages(target.extra):
+            say(f"note: {name} is not computed; to compute it, run: {target.install_hint}")
+        else:
+            names.append(name)
+    return names
 
 
 def _metric(choice: Choice, plugins: Plugins) -> Metric:

@@ -113,6 +113,8 @@ class PairAssociations(Metric):
             description="mean absolute difference of synthetic and real associations over all pairs of columns",
             blind_to=f"Strong pairs among many weak ones. {BLIND_TO}",
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
         ScoreSpec(
             name="numeric-association-error",
@@ -123,6 +125,8 @@ class PairAssociations(Metric):
             description="the same over pairs of numeric features, by Pearson correlation",
             blind_to=BLIND_TO,
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
         ScoreSpec(
             name="mixed-association-error",
@@ -133,6 +137,8 @@ class PairAssociations(Metric):
             description="the same over pairs of a numeric feature and a categorical column, by correlation ratio",
             blind_to=BLIND_TO,
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
         ScoreSpec(
             name="categorical-association-error",
@@ -143,6 +149,8 @@ class PairAssociations(Metric):
             description="the same over pairs of categorical columns, by Cramér's V",
             blind_to=BLIND_TO,
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter", "rounder"),
         ),
         ScoreSpec(
             name="strong-association-error",
@@ -153,6 +161,8 @@ class PairAssociations(Metric):
             description="the same over all pairs with an association of at least 0.3 (option strong) in training rows",
             blind_to=f"Associations that real rows do not have. {BLIND_TO}",
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
     )
 

@@ -50,6 +50,8 @@ class Columns(Metric):
             description="mean over numeric features of the Kolmogorov-Smirnov distance of synthetic and real test rows",
             blind_to=f"{BLIND_TO}. Also how far apart values are: a small shift of a narrow peak counts as 1",
             floor="condition-mean",
+            detects=("mean-shifter",),
+            misses=("copier", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="wasserstein",
@@ -60,6 +62,8 @@ class Columns(Metric):
             description="mean over numeric features of the Wasserstein-1 distance of synthetic and real test rows",
             blind_to=f"{BLIND_TO}. Heavy tails dominate it",
             floor="condition-mean",
+            detects=("mean-shifter",),
+            misses=("copier", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="category-distance",
@@ -73,6 +77,8 @@ class Columns(Metric):
             ),
             blind_to=f"{BLIND_TO}. Rare categories: losing one that has a share of 1 % costs .01",
             floor="condition-mean",
+            detects=("category-collapser",),
+            misses=("copier", "correlation-breaker", "label-swapper"),
         ),
     )
 

@@ -38,6 +38,7 @@ class Missing(Metric):
             description="mean over columns with gaps of the difference between synthetic and real share of gaps",
             blind_to="Which values are missing together, and on what they depend: gaps at random score as well",
             floor="condition-mean",
+            misses=("copier", "correlation-breaker", "label-swapper", "mean-shifter"),
         ),
         ScoreSpec(
             name="missing-pattern-distance",
@@ -52,6 +53,7 @@ class Missing(Metric):
                 "rows against real rows are far from 0: compare with real-resample"
             ),
             floor="shuffled",
+            misses=("copier", "mean-shifter", "label-swapper"),
         ),
     )
 

@@ -58,6 +58,8 @@ class Moments(Metric):
                 "Everything but the mean over all rows: independently permuted features and repeated condition means "
                 "score as well as real rows"
             ),
+            detects=("mean-shifter",),
+            misses=("copier", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="sd-error",
@@ -68,6 +70,7 @@ class Moments(Metric):
             description="mean over features of the absolute difference between synthetic and real standard deviation",
             blind_to="Dependence between features and on conditions: independently permuted features score well",
             floor="condition-mean",
+            misses=("copier", "mean-shifter", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="variance-ratio",
@@ -80,6 +83,7 @@ class Moments(Metric):
                 "rows vary between or within conditions"
             ),
             floor="condition-mean",
+            misses=("copier", "mean-shifter", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="within-variance-ratio",
@@ -92,6 +96,7 @@ class Moments(Metric):
                 "noise of the right size scores 1"
             ),
             floor="condition-mean",
+            misses=("copier", "mean-shifter"),
         ),
     )
 

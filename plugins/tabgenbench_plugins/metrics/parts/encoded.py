@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, Table, as_categorical
 from tabgenbench_plugins.correlation import Undefined
 
-__all__ = ["WORDS", "Side", "encode", "encoded", "known_categories"]
+__all__ = ["WORDS", "Side", "encode", "encoded", "encoding_notes", "known_categories"]
 
 Side: TypeAlias = Literal["train", "test", "synthetic"]
 WORDS: dict[Side, str] = {"train": "training", "test": "real test", "synthetic": "synthetic"}
@@ -101,3 +101,14 @@ def _indicators(column: pd.Series, known: Sequence[str]) -> NDArray[np.float32]:
     indicators = np.zeros((len(codes), len(known) + 1), dtype=np.float32)
     indicators[np.arange(len(codes)), codes] = 1.0  # -1 is the last column
     return indicators
+
+
+def encoding_notes(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return notes on how distances treat categorical features and missing values."""
+    schema = evaluation.test.schema
+    if not schema.categorical_features:
+        return ()
+    notes = ["distances: numeric features in training standard deviations, categories as indicators 0 or 1"]
+    if schema.numeric_gaps():
+        notes.append("a missing value of a numeric feature is its training median and a category of its own")
+    return tuple(notes)

@@ -1,0 +1,144 @@
+"""Precision, recall, density and coverage of synthetic rows, from nearest neighbours."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
+from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, neighbours
+from tabgenbench_plugins.metrics.parts.results import undefined_result
+from tabgenbench_plugins.metrics.parts.thinning import thinned
+
+__all__ = ["PRDC"]
+
+CITATION = "Naeem et al., ICML 2020"
+EQUAL = 1e-7  # as a share of the rows' size: a smaller distance, or difference of distances, is rounding error
+
+
+class PRDC(Metric):
+    """Precision, recall, density and coverage with k = 5 neighbours (option ``n_neighbours``).
+
+    The ball of a row reaches to its k-th nearest other row of the same side. Rows are vectors with Euclidean distance,
+    as in module `encoded`.
+
+    - ``precision``: share of synthetic rows inside the ball of a real test row
+    - ``recall``: share of real test rows inside the ball of a synthetic row
+    - ``density``: number of balls of real test rows around a synthetic row, divided by k; 1 is expected by chance
+    - ``coverage``: share of real test rows with a synthetic row in their ball
+
+    A row on the surface of a ball is outside, unless it equals the centre: with repeated rows, balls have radius 0.
+    """
+
+    name: ClassVar[str] = "prdc"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="coverage",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            headline=True,
+            description="share of real test rows with a synthetic row nearer than their fifth real neighbour",
+            blind_to=(
+                "Copies of training rows, and variation within dense groups: the mean of each condition, without "
+                "noise, covers almost all real rows"
+            ),
+            floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="recall",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            description="share of real test rows nearer to a synthetic row than its fifth synthetic neighbour",
+            blind_to="Rows of too much variance: their balls are large, so independent features recall most real rows",
+            floor="condition-mean",
+            misses=("copier", "label-swapper"),
+            citation=CITATION + "; Kynkäänniemi et al., NeurIPS 2019",
+        ),
+        ScoreSpec(
+            name="precision",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic rows nearer to a real test row than its fifth real neighbour",
+            blind_to="Real rows that nothing resembles, lost variance, and copies: a mean without noise scores 1",
+            floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
+            citation=CITATION + "; Kynkäänniemi et al., NeurIPS 2019",
+        ),
+        ScoreSpec(
+            name="density",
+            question="fidelity",
+            direction="one",
+            low=0.0,
+            description="number of real test rows around a synthetic row, relative to that around a real one",
+            blind_to=(
+                "Real rows that nothing resembles, and copies. Too many rows in dense places make up for others in "
+                "none. With many repeated rows it is above 1 for real rows, too"
+            ),
+            floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "label-swapper"),
+            citation=CITATION,
+        ),
+    )
+
+    class Config(Options):
+        """Options of `PRDC`."""
+
+        n_neighbours: int = Field(5, ge=1, description="number of the neighbour to which a ball reaches")
+        max_rows: int = Field(
+            5_000,
+            ge=100,
+            description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; a note has standard errors if not all rows are used."""
+        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        try:
+            of_real, of_synthetic = self._counts(evaluation)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        per_row = {**of_real, **of_synthetic}
+        scores = {name: float(values.mean()) for name, values in per_row.items()}
+        notes = encoding_notes(evaluation)
+        if thinning:
+            errors = ", ".join(f"{name} {values.std() / np.sqrt(len(values)):.2g}" for name, values in per_row.items())
+            notes = (*thinning, f"standard errors of the subsample: {errors}", *notes)
+        return Result(scores, notes=notes)
+
+    def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        """Return the values of real rows and of synthetic rows whose means are the scores."""
+        k = self.config.n_neighbours
+        real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
+        real_radius = neighbours(evaluation, "test", "test", k).distances[:, -1]
+        synthetic_radius = neighbours(evaluation, "synthetic", "synthetic", k).distances[:, -1]
+        tolerance = EQUAL * float(np.sqrt(((real - real.mean(axis=0)) ** 2).sum(axis=1).mean()))
+        recalled, covered = np.zeros((2, len(real)))
+        balls = np.zeros(len(synthetic))
+        for rows, apart in distance_blocks(real, synthetic):
+            equal = apart <= tolerance
+            in_real = (apart < real_radius[rows, None] - tolerance) | equal
+            in_synthetic = (apart < synthetic_radius - tolerance) | equal
+            balls += in_real.sum(axis=0)
+            covered[rows] = in_real.any(axis=1)
+            recalled[rows] = in_synthetic.any(axis=1)
+        return (
+            {"recall": recalled, "coverage": covered},
+            {"precision": (balls > 0).astype(np.float64), "density": balls / k},
+        )

@@ -1,0 +1,169 @@
+"""The quality report of SDMetrics: the number that users of SDV know."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Unsupported
+from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.categories import generated_columns
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
+from tabgenbench_plugins.metrics.parts.thinning import thinned
+
+__all__ = ["SDMetricsQuality", "quality_frame", "quality_metadata"]
+
+PROPERTIES = {"sdmetrics-shapes": "Column Shapes", "sdmetrics-pair-trends": "Column Pair Trends"}
+TABLE = "table"
+BLIND_TO = (
+    "Copies of training rows, and dependence between more than two columns. Values near 1 are easy to reach and hide "
+    "large differences in single columns and pairs"
+)
+
+
+class SDMetricsQuality(Metric):
+    """Quality report of the package ``sdmetrics``, as `evaluate_quality` of SDV shows it, against real test rows.
+
+    - ``sdmetrics-quality``: mean of the other two
+    - ``sdmetrics-shapes``: "Column Shapes", mean over columns of 1 - Kolmogorov-Smirnov distance (numeric) or 1 - total
+      variation distance (categorical)
+    - ``sdmetrics-pair-trends``: "Column Pair Trends", mean over the pairs of columns that the report counts of the
+      similarity of correlations or of contingency tables
+
+    Rows are on the dataset's own scale, with conditions as columns and without values at gaps. Settings of the report
+    are its defaults, which depend on the version of the package.
+    """
+
+    name: ClassVar[str] = "sdmetrics"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="sdmetrics-quality",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            description="overall score of the quality report of SDMetrics, against real test rows",
+            blind_to=BLIND_TO,
+            floor="condition-mean",
+            detects=("correlation-breaker",),
+            misses=("copier",),
+            citation="package sdmetrics, DataCebo",
+        ),
+        ScoreSpec(
+            name="sdmetrics-shapes",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            description="Column Shapes of the same report",
+            blind_to="Dependence between columns and on conditions: independently permuted columns score well",
+            floor="condition-mean",
+            detects=("mean-shifter",),
+            misses=("copier", "correlation-breaker", "label-swapper"),
+            citation="package sdmetrics, DataCebo",
+        ),
+        ScoreSpec(
+            name="sdmetrics-pair-trends",
+            question="fidelity",
+            direction="higher",
+            low=0.0,
+            high=1.0,
+            description="Column Pair Trends of the same report",
+            blind_to=(
+                f"{BLIND_TO}. Numeric columns in pairs with categories are cut into bins of each table's own range"
+            ),
+            floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
+            citation="package sdmetrics, DataCebo",
+        ),
+    )
+
+    class Config(Options):
+        """Options of `SDMetricsQuality`."""
+
+        max_rows: int = Field(
+            20_000, ge=100, description="test rows and synthetic rows to use at most, drawn at random"
+        )
+        max_columns: int = Field(
+            100, ge=1, description="maximum number of columns, conditions included; time grows with its square"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; a note has the version of the package.
+
+        Raises:
+            Unsupported: the table has more columns than option ``max_columns``.
+        """
+        columns = quality_metadata(evaluation.test)["columns"]
+        if len(columns) > self.config.max_columns:
+            raise Unsupported(
+                f"metric 'sdmetrics': got {len(columns):,} columns, expected at most {self.config.max_columns:,}, "
+                "because time grows with their square; choose fewer columns or raise max_columns"
+            )
+        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        if not columns or min(evaluation.test.n_rows, evaluation.synthetic.n_rows) == 0:
+            missing = "columns" if not columns else "rows on one side"
+            return undefined_result(self.scores, Undefined(f"there are no {missing}"))
+        found, version = _report(evaluation)
+        scores, undefined = collect({spec.name: partial(_value, found, spec.name) for spec in self.scores})
+        return Result(scores, undefined, notes=(f"sdmetrics {version}", *thinning))
+
+
+def quality_metadata(table: Table) -> dict[str, Any]:
+    """Return the metadata of the columns of `quality_frame`, as SDMetrics expects it."""
+    numeric = {name: {"sdtype": "numerical"} for name in table.features}
+    labels = {name: {"sdtype": "categorical"} for name in (*table.schema.conditions, *generated_columns(table))}
+    return {"columns": {**labels, **numeric}}
+
+
+def quality_frame(table: Table) -> pd.DataFrame:
+    """Return conditions, categorical features and numeric features, without a value at gaps.
+
+    Args:
+        table: rows on the dataset's own scale.
+    """
+    values = table.dense().astype(np.float64)
+    present = table.present()
+    if present is not None:
+        values[~present] = np.nan
+    frame = {}
+    for name in (*table.schema.conditions, *generated_columns(table)):
+        text = table.obs[name].astype(object)
+        frame[name] = text.where(~table.is_gap(name), None).to_numpy()
+    frame.update(zip(table.features, values.T, strict=True))
+    return pd.DataFrame(frame)
+
+
+def _report(evaluation: Evaluation) -> tuple[dict[str, float], str]:
+    """Return the scores of the report by name, NaN where it has none, and the version of the package."""
+    import sdmetrics
+    from sdmetrics.reports import QualityReport
+
+    report = QualityReport()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of constant columns, which the report leaves out
+        report.generate(
+            {TABLE: quality_frame(evaluation.own("test"))},
+            {TABLE: quality_frame(evaluation.own("synthetic"))},
+            {"tables": {TABLE: quality_metadata(evaluation.test)}},
+            verbose=False,
+        )
+        properties = report.get_properties().set_index("Property")["Score"]
+    found = {"sdmetrics-quality": float(report.get_score())}
+    found.update({name: float(properties[title]) for name, title in PROPERTIES.items()})
+    return found, str(sdmetrics.__version__)
+
+
+def _value(found: dict[str, float], name: str) -> float:
+    if math.isnan(found[name]):
+        raise Undefined("the report of SDMetrics has no value, because no column or pair of columns can be compared")
+    return found[name]

@@ -1,0 +1,198 @@
+"""Synthetic values that cannot be, judged by the training rows."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Transform, as_categorical
+from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
+
+__all__ = ["Validity"]
+
+IN_RANGE = 1e-5  # training standard deviations beyond the range that are rounding error
+WHOLE = 1e-6  # share of a value's size by which a whole number may be off after rounding to float32
+SEEN_IN = "Everything else: a training row, repeated, has no violation"
+RANGE, CATEGORY, FRACTION = "outside the range", "unseen category", "not whole"
+
+Bools = NDArray[np.bool_]
+
+
+class Validity(Metric):
+    """Shares of synthetic cells and rows that violate what the training rows show. Gaps are not counted.
+
+    - ``out-of-range``: share of the present values of numeric features, dates included, below the smallest or above the
+      largest value of the feature in the training rows
+    - ``unseen-categories``: share of the values of categorical features that no training row has
+    - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
+      dataset's own scale. A run rounds samples, so only tables from elsewhere can have them.
+    - ``invalid-rows``: share of rows with any of these
+    """
+
+    name: ClassVar[str] = "validity"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="out-of-range",
+            question="fidelity",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic numeric values outside the range of the training rows",
+            blind_to=f"{SEEN_IN}. Real test rows have some values outside, too; a note has their share",
+            floor="condition-gaussian",
+            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper"),
+        ),
+        ScoreSpec(
+            name="unseen-categories",
+            question="fidelity",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic categories that no training row has",
+            blind_to=SEEN_IN,
+            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper", "category-collapser"),
+        ),
+        ScoreSpec(
+            name="not-whole",
+            question="fidelity",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic values of whole-number features and dates that are not whole",
+            blind_to=SEEN_IN,
+            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper", "rounder"),
+        ),
+        ScoreSpec(
+            name="invalid-rows",
+            question="fidelity",
+            direction="lower",
+            low=0.0,
+            high=1.0,
+            description="share of synthetic rows with a value outside the range, an unseen category or a fraction",
+            blind_to=f"{SEEN_IN}. In a wide table, most real test rows have some value outside the training range",
+            floor="condition-gaussian",
+            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper"),
+            ranked=False,
+        ),
+    )
+
+    class Config(Options):
+        """Options of `Validity`."""
+
+        stored_columns: int = Field(
+            1000, ge=1, description="largest number of columns of a table whose shares of violations are stored"
+        )
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw; the artifact ``columns`` has the share of violations of each kind and column.
+
+        A note has the shares of the real test rows.
+        """
+        if evaluation.synthetic.n_rows == 0:
+            return undefined_result(self.scores, Undefined("there are no synthetic rows"))
+        found = _violations(evaluation.synthetic, evaluation)
+        of_test = evaluation.shared.once(
+            "violations of test rows", lambda: _violations(evaluation.test, evaluation), scope="split"
+        )
+        scores, undefined = collect(
+            {
+                "out-of-range": lambda: found.share(RANGE, "the table has no numeric feature with a training value"),
+                "unseen-categories": lambda: found.share(CATEGORY, "the table has no categorical feature"),
+                "not-whole": lambda: found.share(FRACTION, "the table has no feature of whole numbers"),
+                "invalid-rows": found.row_share,
+            }
+        )
+        artifact = found.table()
+        notes = [f"real test rows: {of_test.text()}"] if evaluation.test.n_rows else []
+        artifacts = {"columns": artifact} if len(artifact) <= self.config.stored_columns else {}
+        return Result(scores, undefined, artifacts, tuple(notes))
+
+
+class _Violations:
+    """Violations of a table, by kind and column: numbers of violations and of values, and the rows that have one."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.invalid = np.zeros(n_rows, dtype=bool)
+        self.counts: list[tuple[str, str, int, int]] = []
+
+    def add(self, kind: str, column: str, wrong: Bools, present: Bools) -> None:
+        """Count the violations of a column; both arrays have shape (n_rows,)."""
+        wrong = wrong & present
+        self.invalid |= wrong
+        self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))
+
+    def share(self, kind: str, reason: str) -> float:
+        """Return the share of violations among values, or raise `Undefined` with a reason if no column is of a kind."""
+        chosen = [(wrong, values) for _, found, wrong, values in self.counts if found == kind]
+        if not chosen:
+            raise Undefined(reason)
+        wrong, values = (sum(part) for part in zip(*chosen, strict=True))
+        return wrong / values if values else 0.0
+
+    def row_share(self) -> float:
+        """Return the share of rows with a violation."""
+        if not self.counts:
+            raise Undefined("the table has no feature with a training value")
+        return float(self.invalid.mean())
+
+    def text(self) -> str:
+        """Return the shares in words."""
+        parts = []
+        for kind in (RANGE, CATEGORY, FRACTION):
+            if any(found == kind for _, found, _, _ in self.counts):
+                parts.append(f"{self.share(kind, ''):.2%} of values {kind}")
+        return ", ".join([*parts, f"{self.invalid.mean():.2%} of rows with any violation"])
+
+    def table(self) -> pd.DataFrame:
+        """Return one row for each column and kind."""
+        rows = [(column, kind, wrong / max(values, 1), values) for column, kind, wrong, values in self.counts]
+        return pd.DataFrame(rows, columns=["column", "violation", "share", "values"]).round({"share": 6})
+
+
+def _violations(table: Table, evaluation: Evaluation) -> _Violations:
+    found = _Violations(table.n_rows)
+    low, high = evaluation.shared.once("training range", lambda: _range(evaluation.train), scope="split")
+    values, present = table.dense(), table.present()
+    every = np.ones(table.n_rows, dtype=bool)
+    known = low <= high
+    for j, name in enumerate(table.features):
+        if known[j]:
+            inside = (values[:, j] >= low[j] - IN_RANGE) & (values[:, j] <= high[j] + IN_RANGE)  # False for NaN
+            found.add(RANGE, name, ~inside, every if present is None else present[:, j])
+    for name in table.schema.categorical_features:
+        seen = as_categorical(evaluation.train.obs[name]).dropna().unique()
+        found.add(CATEGORY, name, ~table.obs[name].astype(object).isin(seen).to_numpy(), every)
+    if evaluation.transform.own_scale == "standardized":
+        return found
+    for name in dict.fromkeys((*table.schema.whole_numbers, *(date.column for date in table.schema.dates))):
+        if name in table.features:
+            j = table.features.index(name)
+            wrong = _not_whole(values[:, j], evaluation.transform, j)
+            found.add(FRACTION, name, wrong, every if present is None else present[:, j])
+    return found
+
+
+def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the smallest and the largest present value of each feature; inf and -inf without one."""
+    values, present = train.dense(), train.present()
+    where = True if present is None else present
+    low = values.min(axis=0, where=where, initial=np.inf)
+    high = values.max(axis=0, where=where, initial=-np.inf)
+    return low, high
+
+
+def _not_whole(values: NDArray[np.float32], transform: Transform, column: int) -> Bools:
+    """Return which standardised values of a feature are not whole on the dataset's own scale, shape (n_rows,)."""
+    mean, std = transform.mean[column], transform.std[column]
+    own = values * std + mean
+    if transform.log2p1:
+        own = np.maximum(np.exp2(own) - 1.0, 0.0)
+    tolerance = np.maximum(1e-4, WHOLE * (np.abs(own) + std))
+    return np.asarray(~(np.abs(own - np.rint(own)) <= tolerance))
