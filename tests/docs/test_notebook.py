@@ -41,7 +41,7 @@ def test_the_example_goes_from_a_frame_to_a_board(
     [board] = [cell for cell in executed if cell.source.endswith("\nboard")]
     assert kinds(board) == ["stream", "display_data", "execute_result"]  # one bar, whatever it showed meanwhile
     assert printed(board).splitlines()[-1] == "12 of 12 cells ok; store: store"
-    assert len(printed(board).splitlines()) == 4
+    assert len(printed(board).splitlines()) == 5
     assert "12/12" in board.outputs[1].data["text/plain"]
     assert "mixed:share=0.1" in board.outputs[2].data["text/html"]
     assert {file.name for file in (tmp_path / "work").iterdir()} == {"store", "board"}
