@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tabgenbench.data.split_files import find_damage, same_split
 from tabgenbench.errors import StoreError
-from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import Card, CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.dataset_index import DatasetIndex, publish_split
 from tabgenbench.store.store import Store
@@ -118,6 +118,8 @@ def _merge_index(source: Store, target: Store, *, path: Path, report: MergeRepor
     joined = theirs if ours is None else ours.model_copy(update={"splits": {**theirs.splits, **ours.splits}})
     if ours is not None and ours.roles is None:
         joined.roles = theirs.roles
+    if joined.card == Card():
+        joined = joined.model_copy(update={"card": theirs.card})
     if joined != ours:
         target.write_text(final, joined.model_dump_json(indent=1) + "\n")
     report.count("datasets", joined != ours)

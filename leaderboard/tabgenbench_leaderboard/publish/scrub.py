@@ -33,7 +33,7 @@ WHOLE = NAMED & {"config", "card", "specs", "scores", "losses", "packages", "mod
     "undefined"
 }
 """Fields whose content is treated as one: names inside it are keys of the author's, not fields of a record."""
-MIN_LENGTH = 3  # of a host or a user: a shorter one is part of ordinary text
+MIN_LENGTH = 2  # of a host or a user: a single letter is part of ordinary text
 SYSTEM = frozenset({"root", "user", "localhost", "runner", "home"})  # these do not identify anybody
 
 _QUOTED = r"(?P<quote>['\"])(?:file://)?(?P<quoted>(?:~[\w.-]*)?/[^'\"\n/]+/[^'\"\n]*)(?P=quote)"

@@ -5,14 +5,15 @@ import io
 import re
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+import tabgenbench_leaderboard
 from tabgenbench.records import Card
 from tabgenbench.store.dataset_index import DatasetIndex
 from tabgenbench_leaderboard.board.draws import DRAW_FIELDS
 from tabgenbench_leaderboard.board.model import Board
-from tabgenbench_leaderboard.commands.leaderboard import leaderboard
 from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.to_latex import escape_latex, latex_tables
 from tabgenbench_leaderboard.report import BoardView, Leaderboard
@@ -29,7 +30,9 @@ def board_of(run: FakeRun) -> Board:
 
 
 def invoke(*arguments: object) -> Result:
-    return CliRunner().invoke(leaderboard, [str(argument) for argument in arguments])
+    group = click.Group(context_settings={"help_option_names": ["-h", "--help"]})  # click keeps the first that it sees
+    tabgenbench_leaderboard.register_commands(group)
+    return CliRunner().invoke(group, ["leaderboard", *map(str, arguments)])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tabgenbench.records import Card, Environment, ScoreSpec
 from tabgenbench_leaderboard.publish.scrub import Names, Scrubber, find_names
@@ -29,6 +31,15 @@ KNOWN = Scrubber(Names(["gpu01", "mallory"]))
 )
 def test_what_identifies_is_replaced_once(text: str, clean: str) -> None:
     assert KNOWN.text(text) == clean
+    assert KNOWN.text(clean) == clean
+
+
+PIECES = ["home", "mallory", "gpu01", "a.py", "https", "file", "//", *"/~@:.=<>1 '\""]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
+    clean = KNOWN.text(text)
     assert KNOWN.text(clean) == clean
 
 
