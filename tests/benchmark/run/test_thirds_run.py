@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cell_records import cell_record
 
 import tabgenbench
 from tabgenbench.data.h5ad import read_table
+from tabgenbench.run.plan import cell_key
 from tabgenbench.store.store import Store
 
 DATASET = "simulated-tissues:n_rows=120,n_genes=6"
@@ -69,3 +71,8 @@ def test_a_control_of_thirds_is_skipped_on_other_splits(tmp_path: Path) -> None:
         tabgenbench.benchmark(
             DATASET, "unseen-third", metrics="moments", splits=1, draws=1, store=tmp_path / "store", executor="inline"
         )
+
+
+def test_the_key_of_a_cell_without_folds_is_what_it_was() -> None:
+    key = cell_key(cell_record().cell, code="c", device="cpu", threads=1)
+    assert key == "7e527a7b2c22a7bb9d4c94bfdebf8ca3"

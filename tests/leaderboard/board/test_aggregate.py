@@ -51,6 +51,17 @@ def test_draws_are_averaged_then_seeds_then_splits(run: FakeRun) -> None:
     assert (score.n, score.splits) == (3, 3)
 
 
+def test_folds_are_averaged_within_a_split(run: FakeRun) -> None:
+    values = {(0, 0): 0.1, (0, 1): 0.3, (1, 0): 0.5, (1, 1): "gone"}
+    for (split, fold), value in values.items():
+        run.cell("cvae", {"gamma": {"gamma": value}}, split=split, seed=fold)
+    rows = [row.model_copy(update={"seed": 0, "fold": row.seed}) for row in run.suite.rows]
+    board = build_board(run.store, run.suite.model_copy(update={"rows": rows}))
+    score = score_of(board.datasets[0], "cvae", "gamma")
+    assert score.by_split == pytest.approx({0: 0.2, 1: 0.5})
+    assert score.why == ("split 1, fold 1, seed 0: undefined in 1 of 2 draws: gone",)
+
+
 def test_a_score_undefined_in_one_draw_is_missing_and_said(run: FakeRun) -> None:
     for split in range(3):
         value = "one condition alone" if split == 1 else 0.8

@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabgenbench import Table
+from tabgenbench.interfaces.checks import misfit
 from tabgenbench_plugins.generators.condition_gaussian import ConditionGaussian
 from tabgenbench_plugins.generators.condition_mean import ConditionMean
 from tabgenbench_plugins.generators.condition_mvn import ConditionMVN
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
 from tabgenbench_plugins.generators.real_resample import RealResample
 from tabgenbench_plugins.generators.shuffled import Shuffled
+from tabgenbench_plugins.generators.unseen_third import UnseenThird
 
 Make = Callable[..., Any]
 LUNG, LIVER, SKIN = ("lung", "normal"), ("liver", "normal"), ("skin", "normal")
@@ -176,3 +178,11 @@ def test_shuffled_goes_round_again(make_table: Make, conditions: Make, fit: Make
     made, context = sample(fit(Shuffled, train)[0], conditions(*[LUNG] * 15))
     assert sorted(pd.Series(made.X[:, 0]).value_counts()) == [2, 2, 2, 3, 3, 3]
     assert context.notes == ["15 rows asked of 6 training rows: each value is used equally often"]
+
+
+def test_controls_alone_may_be_trained_on_the_reference() -> None:
+    class Model(UnseenThird):
+        is_control = False
+
+    assert misfit("generators", UnseenThird) == ""
+    assert "trained_on is 'reference', expected \"train\"; controls alone may" in misfit("generators", Model)
