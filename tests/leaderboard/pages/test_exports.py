@@ -57,7 +57,7 @@ def test_the_table_has_a_line_a_generator_between_rules(full_run: FakeRun) -> No
     assert rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}" in text
     lines = [line for line in text.splitlines() if line.endswith(r" \\") and "multicolumn" not in line]
     assert {line.count(" & ") + 1 for line in lines} == {columns}
-    assert any(line.startswith(r"cvae:epochs=30,hidden=[64,32] & ") for line in lines)
+    assert any(line.startswith(r"\texttt{cvae:epochs=30,hidden=[64,32]} & ") for line in lines)
     assert r"\label{tab:tiny-cells}" in text
 
 
