@@ -70,8 +70,8 @@ class ConditionCodes:
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Replace every condition without training rows by the nearest condition that has some.
 
-    The nearest condition shares the most column values. Ties go to the condition with more training rows, then to the
-    first by name.
+    The nearest condition shares the most column values with the replaced one. Ties go to the condition with more
+    training rows, then to the first by name.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

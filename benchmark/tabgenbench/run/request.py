@@ -171,7 +171,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _budget_line(run: Run) -> str:
-    """Say how many cells the budget left, and how to go on."""
+    """Say how many cells were not started because of the budget, and how to continue."""
     assert run.budget is not None  # else every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)

@@ -141,7 +141,7 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
 
 
 def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missing: MissingRule) -> Iterator[AcrossRow]:
-    """Yield the rows of a measure; ranks and win rates are those among the complete models."""
+    """Yield the rows of a measure; ranks and win rates compare the models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]
     models = [one.label for one in complete if not one.is_control]
