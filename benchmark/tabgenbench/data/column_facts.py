@@ -1,4 +1,4 @@
-"""Facts about the columns of a table for readers: kind, role, missing values, number of values, range."""
+"""Description of the columns of a table: kind, role, share of missing values, number of values, range."""
 
 from __future__ import annotations
 

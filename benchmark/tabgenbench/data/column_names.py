@@ -1,4 +1,4 @@
-"""Column names: recognition of names for sample ids, and of the column that a user's spelling refers to."""
+"""Column names: which names denote sample ids, and which column a user's spelling refers to."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class ConditionCodes:
 
 
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Replace every condition without training rows by the nearest condition that has some.
+    """Replace every condition without training rows by the nearest condition with training rows.
 
     The nearest condition shares the most column values with the replaced one. Ties go to the condition with more
     training rows, then to the first by name.

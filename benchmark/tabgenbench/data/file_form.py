@@ -1,4 +1,4 @@
-"""Conversion of a synthetic table to the form of its dataset's file: column names and order, types, dates, gaps."""
+"""Conversion of a synthetic table to the format of its dataset's file: column names and order, types, dates, gaps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # of the 
 
 
 def to_frame(table: Table) -> pd.DataFrame:
-    """Return a table on its own scale as a frame in the form of the file that it comes from.
+    """Return a table on the dataset's own scale as a frame, in the format of the file that the dataset comes from.
 
     The columns have the order, names, types, dates and categories of `Source.layout`. Columns that the table does not
     have (ids, groups, free text) are left out; columns with one value in every row have that value. Without a layout,
-    the columns of ``obs`` are first, then the features.
+    the columns of ``obs`` come first, then the features.
     """
     found: dict[str, Any] = {}
     for column in layout_of(table).columns:
@@ -45,7 +45,7 @@ def left_out(table: Table) -> list[Column]:
 
 
 def layout_of(table: Table) -> Layout:
-    """Return the layout of a table; if it has none, a layout of its columns, those of ``obs`` first."""
+    """Return the layout of a table; if it has none, return a layout with the columns of ``obs``, then the features."""
     if table.source.layout is not None:
         return table.source.layout
     companions = {gap.shown_by for gap in table.schema.numeric_gaps()}
@@ -67,7 +67,7 @@ def layout_of(table: Table) -> Layout:
 
 
 def with_open_gaps(table: Table) -> NDArray[np.float32]:
-    """Return the numeric values of a table on its own scale, with NaN at its gaps, shape (n_rows, n_features)."""
+    """Return the numeric values of a table on the dataset's own scale, NaN at gaps, shape (n_rows, n_features)."""
     values, present = np.array(table.dense()), table.present()
     whole = [table.features.index(name) for name in table.schema.whole_numbers]
     values[:, whole] = np.rint(values[:, whole])

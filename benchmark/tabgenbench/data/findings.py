@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return the table with a longer note, to which the given notes and unusual properties of its content are added.
+    """Return the table; its note is extended by the given notes and by unusual properties of the table's content.
 
     Raises:
         DataError: every row has a different combination of conditions.
@@ -53,7 +53,7 @@ def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ())
 
 
 def gene_ids(ids: Iterable[str]) -> bool:
-    """Return whether most of the first ids are accession numbers of genes or probes, or some are well-known symbols."""
+    """Return whether ids look like genes: most are accession numbers of genes or probes, or some are gene symbols."""
     shown = [str(one) for one in islice(ids, MAX_IDS)]
     matches = sum(GENE_ID.fullmatch(one) is not None for one in shown)
     return matches > len(shown) / 2 or len(KNOWN_GENES.intersection(one.upper() for one in shown)) >= 4
@@ -81,7 +81,7 @@ def notes_on_ids(frame: pd.DataFrame) -> list[str]:
 
 
 def examples(names: Iterable[object]) -> str:
-    """Return the first names, such as ``S1, S2, S3, ...``, with quotes around names that begin or end with a blank."""
+    """Return the first names as text, such as ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
     first = [in_quotes(str(name)) for name in islice(names, MAX_SHOWN)]
     return ", ".join(first[: MAX_SHOWN - 1]) + (", ..." if len(first) == MAX_SHOWN else "")
 
@@ -111,7 +111,7 @@ def _repeated(table: Table) -> list[str]:
 
 
 def _combinations(table: Table) -> list[str]:
-    """Return a note if conditions have more possible combinations than rows, or one has too many values."""
+    """Return a note if conditions have more possible combinations than the table has rows, or too many values."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
     names = " x ".join(table.schema.conditions)

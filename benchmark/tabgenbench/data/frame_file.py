@@ -1,7 +1,8 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
 Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any other
-text in a column of numbers is kept; the caller must reject it. Blanks that follow each delimiter are removed.
+text in a column of numbers is kept as text; the caller must reject such a column. Blanks that follow each delimiter are
+removed.
 """
 
 from __future__ import annotations
@@ -49,14 +50,15 @@ def read_frame(
 
     The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`,
     the name that pandas gives its index (``Unnamed: 0``), or text without repeated values; else rows are numbered from
-    1. A given column name may have other leading or trailing blanks than the file if only one column matches it.
+    1. A given column name may differ from the name in the file in leading or trailing blanks, if only one column
+       matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
             compressed with gzip or encoded in UTF-16, whatever the suffix.
         ids: name of the column of sample ids.
         text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
-        missing: texts that mean a missing value, beside those of `tabgenbench.data.text_file.MISSING`.
+        missing: texts that mean a missing value, in addition to the texts in `tabgenbench.data.text_file.MISSING`.
 
     Returns:
         One row per sample, indexed by unique sample ids (text). Numeric columns have a numeric dtype.
@@ -137,10 +139,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def transposed(frame: pd.DataFrame, where: Path | str) -> pd.DataFrame:
-    """Return a transposed frame: columns of a frame from `read_frame` become samples, its rows become columns.
+    """Return a frame from `read_frame` transposed: the given columns become samples, the given rows become columns.
 
     Raises:
-        DataError: the rows have no ids, from which the new columns would get their names.
+        DataError: the rows have no ids, which are needed as names of the new columns.
     """
     if "ids" not in frame.attrs:
         raise DataError(f"{where}: rows have no names to become columns, expected a column of names; set id to it")

@@ -1,4 +1,4 @@
-"""Gaps of numeric features: a split holds the medians of its training rows where a value is missing."""
+"""Gaps (missing values) of numeric features: in a split, they are filled with the medians of the training rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["fill_gaps", "medians_at_gaps"]
 
 
 def medians_at_gaps(train: Table) -> dict[str, float]:
-    """Return the median of the present training values for each feature with gaps; 0 where all are missing."""
+    """Return the median of the present training values for each feature with gaps.
+
+    0 for a feature without any value.
+    """
     medians = {}
     for gap in train.schema.numeric_gaps():
         present = train.X[:, train.features.index(gap.column)][~train.is_gap(gap.column)]

@@ -60,8 +60,8 @@ def write_table(
     Args:
         table: the table.
         path: the file.
-        transform: map between the scales of the table and of its dataset; ``var`` stores its statistics.
-        layers: further values of the same rows and features, such as ``own`` (on the dataset's own scale).
+        transform: map from the dataset's own scale to the table's scale; its statistics are stored in ``var``.
+        layers: additional arrays for the same rows and features, such as ``own`` (values on the dataset's own scale).
 
     Raises:
         OSError: the file cannot be written.
@@ -131,7 +131,7 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
 
 
 def _written_names(columns: Sequence[str]) -> dict[str, str]:
-    """Return other names for columns whose names HDF5 does not take as they are: ``a/b`` would be ``b`` in ``a``."""
+    """Return replacements for column names that HDF5 cannot store: it would read ``a/b`` as ``b`` in a group ``a``."""
     names: dict[str, str] = {}
     for column in columns:
         if "/" in column or column in (".", INDEX):
@@ -154,7 +154,7 @@ def read_table(path: Path, *, layer: Literal["own"] | None = None) -> Table:
 
     Args:
         path: the file.
-        layer: ``own`` for the unchanged values on the dataset's own scale.
+        layer: ``own`` to read the unchanged values on the dataset's own scale.
 
     Raises:
         DataError: the file has no such layer, or was not written by this program.

@@ -1,4 +1,4 @@
-"""The columns of the file that a table comes from, so that a synthetic table can be written in the same form."""
+"""The columns of the file that a table comes from, so that a synthetic table can be written in the same format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Column(BaseModel):
     """One column of a file. Immutable.
 
     Attributes:
-        guess: how the role or the kind was inferred, and the option that overrides it; empty if it was given.
+        guess: how the role or the kind was inferred, and the option that overrides the inference; empty if both were
+            given.
         constant: the only value of a column that has one value in every row, as text; None for other columns.
         decimals: the largest number of digits after the decimal point in the column; None if it exceeds 6, and for
             columns without decimal numbers.

@@ -1,4 +1,4 @@
-"""Tables in memory: DataFrames and AnnData objects, converted to the form in which files are read."""
+"""Tables in memory: DataFrames and AnnData objects, converted to the form that the readers of files return."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def frame_as_read(
     """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
 
     The ids are the column ``ids`` if given, else the index. If the index only counts the rows, the ids are found as in
-    a file: they are the first column if its name is usual for ids or if it contains text without repeated values, else
-    the row numbers.
+    a file: the ids are the first column if its name is usual for ids or if it contains text without repeated values;
+    otherwise the ids are the row numbers.
 
     Args:
         frame: one row per sample; it is not changed.
-        where: the table's name in an error.
-        ids: the column, or the index by its name, that holds sample ids.
+        where: the table's name in error messages.
+        ids: name of the column or of the index that contains sample ids.
         text: columns that contain labels, even if the labels look like numbers.
         missing: texts that mean a missing value.
 

@@ -17,7 +17,7 @@ Hashes = NDArray[np.uint64]
 
 
 def n_repeated_rows(table: Table) -> int:
-    """Return how many rows equal an earlier row in all features and all columns of ``obs`` but the group.
+    """Return how many rows equal an earlier row in all features and all columns of ``obs`` except the group.
 
     Rows are compared by 64-bit hashes: for a million rows, the probability of a wrong count is below 1e-6. Time is
     linear in the number of stored values.

@@ -1,4 +1,4 @@
-"""Schema of a table: roles of its columns, and which of them have gaps, whole numbers or dates."""
+"""Schema of a table: the roles of its columns, and which columns have gaps (missing values), whole numbers or dates."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Rows in which a column has no value: those in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+    """Missing values of a column: the rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
 
-    The gaps of a numeric feature are shown by a companion column, which is generated too; at a gap, the value in ``X``
-    is the median of the training rows and means nothing. A column of ``obs`` shows its gaps itself, by a separate
-    category.
+    The gaps of a numeric feature are marked in a categorical companion column, which generators also generate. At a
+    gap, ``X`` contains the median of the training rows, which has no meaning. A column of ``obs`` marks its own gaps by
+    a separate category.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,8 +43,8 @@ class DateFeature(BaseModel):
 class Schema(BaseModel):
     """Roles of columns. Immutable.
 
-    A generator gets ``conditions`` when it samples, makes the features and ``categorical_features``, and never sees
-    ``group``.
+    When a generator samples, it gets ``conditions`` and generates the features and ``categorical_features``. A
+    generator never sees ``group``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,7 +64,7 @@ class Schema(BaseModel):
         return tuple(dict.fromkeys(names))
 
     def obs_columns(self) -> tuple[str, ...]:
-        """Return the columns with a role in ``obs``, each once, in the order of the fields, without targets."""
+        """Return the ``obs`` columns with a role other than target, each once, in the order of the schema's fields."""
         names = [*self.conditions, self.batch, self.group, *self.categorical_features]
         return tuple(dict.fromkeys(name for name in names if name is not None))
 
@@ -100,9 +100,12 @@ class Schema(BaseModel):
                 )
 
     def fingerprint_text(self) -> str:
-        """Return the schema as JSON, without newer fields that have their default value.
+        """Return the schema as JSON.
 
-        Fingerprints of tables use this text, so a new field does not change those of tables that do not use it.
+        Fields that were added in later versions are omitted if they have their default value.
+
+        Fingerprints of tables use this text, so a new field does not change the fingerprints of tables without this
+        field.
         """
         later = ("whole_numbers", "dates", "gaps")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
@@ -119,9 +122,9 @@ class Schema(BaseModel):
 
     @property
     def n_categorical(self) -> int:
-        """Number of categorical features, without the columns that show the gaps of numeric features."""
+        """Number of categorical features, without the columns that mark the gaps of numeric features."""
         return len(self.categorical_features) - len(self.numeric_gaps())
 
     def numeric_gaps(self) -> tuple[Gap, ...]:
-        """Return the gaps of features, each shown by a companion column."""
+        """Return the gaps of numeric features, each of which is marked in a companion column."""
         return tuple(gap for gap in self.gaps if gap.column != gap.shown_by)

@@ -29,12 +29,13 @@ class Split:
     """Training, validation and test rows of a table, equal for every generator.
 
     Attributes:
-        train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the ids of the
-            other sides.
+        train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the sample ids of
+            validation and test rows.
         config: configuration, with ``stratified`` and ``grouped`` resolved.
         seed: seed of all choices.
         dataset: fingerprint of the table.
-        pooled: labels of conditions with too few rows for both sides, which were split together.
+        pooled: labels of conditions with too few rows for training and test; the rows of these conditions were split
+            together.
         reference: sample ids of the third that no model sees; empty unless the rows are divided into thirds.
     """
 
@@ -58,7 +59,7 @@ class Split:
         return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
 
     def ids(self, side: SplitSide) -> tuple[str, ...]:
-        """Return the sample ids of a side, in the order of the table."""
+        """Return the sample ids of a side (training, validation, test or reference), in the order of the table."""
         sides: dict[SplitSide, tuple[str, ...]] = {
             "train": self.train,
             "validation": self.validation,
@@ -140,18 +141,20 @@ def make_split(
 ) -> Split:
     """Split a table; equal tables, configs and seeds give equal splits, in any process.
 
-    Stratified: each side has at least one row of each condition, and the test side has its rounded share. Conditions
-    with too few rows are pooled and recorded. Grouped: all rows of a donor are on one side, also between training and
-    validation. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    Stratified: training and test rows contain at least one row of each condition, and the number of test rows is the
+    rounded share of all rows. Conditions with too few rows are pooled and recorded. Grouped: all rows of a donor are on
+    one side, either training, validation or test. The choice of test rows does not depend on ``validation_fraction``
+    and ``train_rows``.
 
-    Thirds: the same holds for the three parts A, B and C of the rows. They are the same in both folds.
+    Thirds: the rows are divided into three parts A, B and C by the same rules. The parts are the same in both folds.
 
     Args:
         table: the table, with unique sample ids.
         config: configuration; stratified and grouped by default.
         seed: seed of all choices, at least 0.
         fingerprint: the table's fingerprint if known; computed otherwise.
-        fold: of thirds, 0 to train on A and hold out B, or 1 to train on B and hold out A; else None.
+        fold: for a split into thirds, 0 to train on A and hold out B, or 1 to train on B and hold out A; otherwise
+            None.
 
     Raises:
         ConfigError: the configuration does not fit the table; the message names the option.
@@ -283,7 +286,10 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return a subset of training rows, nested in those of larger ``n_rows``, and the same share of validation rows."""
+    """Return ``n_rows`` of the training rows and the same share of validation rows.
+
+    Subsets with a larger ``n_rows`` contain those with a smaller one.
+    """
     available = int(train.sum())
     if n_rows > available:
         raise ConfigError(

@@ -97,7 +97,7 @@ class SplitConfig(Options):
 
     @property
     def folds(self) -> tuple[int | None, ...]:
-        """The folds of a split: ``(0, 1)`` of thirds, else one split without folds, ``(None,)``."""
+        """The folds: ``(0, 1)`` for a split into thirds, ``(None,)`` for any other split, which has no folds."""
         return (0, 1) if self.thirds else (None,)
 
     @property
@@ -119,5 +119,5 @@ class SplitConfig(Options):
 
     @property
     def combination(self) -> str:
-        """The values to leave out, such as ``status=normal & tissue=lung``; empty if there are none."""
+        """The combination of values excluded from training, such as ``status=normal & tissue=lung``; may be empty."""
         return " & ".join(f"{column}={'/'.join(values)}" for column, values in (self.leave_out or {}).items())

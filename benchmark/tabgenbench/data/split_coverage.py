@@ -1,4 +1,4 @@
-"""A note on the conditions that a split does not have on both sides."""
+"""A note on the conditions that a split does not have in both training rows and test rows."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MAX_SHOWN = 5
 def coverage_note(split: Split, table: Table) -> str:
     """Name the conditions without training rows, those without test rows, and the other pooled conditions.
 
-    A condition is missing on a side if it has too few rows, or if rows that must stay together prevent it, for example
-    if all its rows are from one donor. The note is empty if every condition is on both sides.
+    Training or test rows lack a condition if it has too few rows, or if all its rows must stay on one side, for example
+    because they are from one donor. The note is empty if training rows and test rows contain every condition.
     """
     if not table.schema.conditions:
         return ""

@@ -85,7 +85,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 def find_damage(folder: Path) -> str:
     """Return what is wrong with the files of a split, or '' if they are intact.
 
-    A table that has the recorded size and is not newer than ``files.json`` counts as intact; any other file is hashed.
+    A table file that has the recorded size and is not newer than ``files.json`` counts as intact; other files are
+    hashed.
     """
     try:
         described: dict[str, dict[str, Any]] = json.loads((folder / "files.json").read_bytes())
@@ -101,7 +102,7 @@ def find_damage(folder: Path) -> str:
 
 
 def same_split(one: Path, other: Path) -> bool:
-    """Return whether two folders have the same split; its bytes may differ between versions of the libraries."""
+    """Return whether two folders contain the same split; the bytes may differ if library versions differ."""
     names = [{path.name for path in folder.iterdir()} - {"files.json"} for folder in (one, other)]
     return names[0] == names[1] and all(_same_file(one / name, other / name) for name in names[0])
 
@@ -170,7 +171,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
     Args:
         folder: the split's folder.
-        scale: scale of the generator; ``own`` returns the dataset's values unchanged.
+        scale: scale of the generator; with ``own``, the dataset's own values are returned unchanged.
 
     Returns:
         Training rows, validation rows or None, and the conditions of the synthetic rows, shape (n_rows,
@@ -183,7 +184,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
 
 def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
-    """Return the input of a control that is trained on the reference rows: `read_fit_tables` without training rows.
+    """Return the input of a control that is trained on the reference rows, in the form that `read_fit_tables` returns.
 
     Raises:
         Unsupported: the split has no reference rows.
@@ -235,7 +236,7 @@ def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Return categories and codes of each column; the categories include those without a test row."""
+    """Return categories and codes of each column; categories that no test row has are included."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")

@@ -1,4 +1,4 @@
-"""Selection of held-out rows: a share of every stratum, with all rows of a donor on one side.
+"""Selection of held-out rows: a share of every stratum; all rows of a donor are either held out or kept.
 
 All functions use integer codes. ``strata`` are the conditions of the rows. ``units`` are groups of rows that stay
 together, such as donors; without donors each row is one unit.
@@ -21,7 +21,7 @@ FORCED = 1e12  # cost of an empty required side of a stratum, larger than any im
 
 @dataclass(frozen=True)
 class Needs:
-    """Strata that require a held-out row, and strata that require a kept row, each of shape (n_strata,)."""
+    """For each stratum, whether a row must be held out, and whether a row must be kept, each of shape (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -30,7 +30,7 @@ class Needs:
 def hold_out_both_sides(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, forced: Mask
 ) -> tuple[Mask, Mask]:
-    """Hold out a share of the rows such that every stratum has a row on both sides.
+    """Hold out a share of the rows such that every stratum has a held-out row and a kept row.
 
     Strata where this is impossible, such as a stratum with a single unit, are merged into one pooled stratum without
     this requirement.
@@ -64,8 +64,9 @@ def hold_out(
 ) -> Mask:
     """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
 
-    Units of several rows are assigned first, in random order, each to the side that keeps the held-out share of its
-    strata nearest to ``fraction``. Then random units of one row are held out until every stratum reaches its target.
+    Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
+    held-out shares of its strata nearer to ``fraction``. Then random units of one row are held out until every stratum
+    reaches its target.
 
     Returns:
         The rows held out, shape (n_rows,).
@@ -98,7 +99,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count the units of each stratum that can be placed; all forced units count as one."""
+    """Count the units of each stratum that can be assigned freely; all forced units together count as one unit."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0
@@ -106,7 +107,10 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 
 
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
-    """Merge the pooled strata into one, which must have rows on both sides only if there is no other stratum."""
+    """Merge the pooled strata into one stratum.
+
+    It must have held-out and kept rows only if there is no other stratum.
+    """
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
         return strata, Needs(needed, needed)
@@ -145,11 +149,11 @@ def _place_units(
     held: Mask,
     multiple: Mask,
 ) -> None:
-    """Assign units of several rows one by one to a side, and mark the rows that are held out in ``held``.
+    """Decide one by one for each unit of several rows whether to hold it out, and mark the held-out rows in ``held``.
 
     Let ``f`` be the fraction and ``d`` the number of held-out rows of a stratum minus ``f`` times its assigned rows.
-    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)), keeping them changes it by -c f (2 d - c f);
-    the difference is c (2 d + c (1 - 2 f)).
+    Holding out ``c`` more rows changes d^2 by c (1 - f) (2 d + c (1 - f)), keeping the ``c`` rows changes d^2 by -c f
+    (2 d - c f); the difference is c (2 d + c (1 - 2 f)).
     """
     n_strata = len(needs.held)
     sizes = np.bincount(strata, minlength=n_strata).tolist()

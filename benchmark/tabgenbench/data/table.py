@@ -1,4 +1,4 @@
-"""The table: a matrix of numeric features, categorical columns of its rows, and the meaning of its values."""
+"""Class `Table`: matrix of numeric features, frame of categorical columns, roles of columns, and scale of values."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Table:
     """A table of ``n_rows`` samples and ``n_features`` features. Immutable by convention.
 
     Attributes:
-        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap of the schema,
-            the value is NaN in a whole dataset and the median of the training rows in a split.
+        X: values of the numeric features, shape (n_rows, n_features), float32, dense or CSR. At a gap (a missing value
+            listed in the schema), the value is NaN in a whole dataset and the median of the training rows in a split.
         obs: categorical columns, one row per sample, indexed by unique sample ids.
         features: unique names of the columns of ``X``.
         schema: roles of the columns of ``obs``.
@@ -95,14 +95,14 @@ class Table:
         return self.obs.loc[:, list(self.schema.categorical_features)]
 
     def is_gap(self, column: str) -> NDArray[np.bool_]:
-        """Return in which rows a column has no value, shape (n_rows,)."""
+        """Return a mask of the rows in which a column has no value, shape (n_rows,)."""
         for gap in self.schema.gaps:
             if gap.column == column:
                 return np.asarray(self.obs[gap.shown_by] == gap.value, dtype=np.bool_)
         return np.zeros(self.n_rows, dtype=bool)
 
     def present(self) -> NDArray[np.bool_] | None:
-        """Return which cells of ``X`` have a value, shape (n_rows, n_features), or None if all have one."""
+        """Return a mask of the cells of ``X`` with a value, shape (n_rows, n_features), or None if all have one."""
         gaps = self.schema.numeric_gaps()
         if not gaps:
             return None
@@ -120,7 +120,7 @@ class Table:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def like(self, X: Matrix, obs: pd.DataFrame, categories: pd.DataFrame | None = None) -> Table:
-        """Return a table of other values and rows, with the features, schema and scale of this table.
+        """Return a table with new values and rows, and with the features, schema and scale of this table.
 
         Args:
             X: values, shape (len(obs), n_features), any float type.

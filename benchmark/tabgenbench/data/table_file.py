@@ -48,7 +48,7 @@ def read_table_file(
     Args:
         path: a file for `read_frame`, or an h5ad file with ``X`` and ``obs``.
         schema: roles of the columns; all other columns are features (in an h5ad file, other columns of ``obs`` are
-            dropped). For an h5ad file written by TabGenBench, `Schema()` means the stored schema.
+            dropped). For an h5ad file written by TabGenBench, an empty `Schema()` means the schema stored in the file.
         scale: meaning of the values. By default the stored scale of an h5ad file, else ``counts`` for an h5ad file of
             whole numbers >= 0, else ``linear``.
         log2p1: whether log2(x + 1) comes before standardisation; by default only for ``counts``.
@@ -202,7 +202,10 @@ def numeric_problem(column: pd.Series) -> str:
 
 
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
-    """Return the frame without some columns, which must exist; one of them may be the column of sample ids."""
+    """Return the frame without the given columns, which must exist.
+
+    One of these columns may be the column of sample ids.
+    """
     ids = frame.attrs.get("ids")
     known = [*frame.columns, *([ids] if ids is not None else [])]
     ignore = [column for column in match_columns(ignore, known, where=str(path)) if column != ids]

@@ -50,7 +50,7 @@ def read_text(
         delimiter: expected delimiter.
         ids: name of the column of sample ids, which is read as text.
         text: other columns to read as text.
-        missing: texts that mean a missing value, beside those of `MISSING`.
+        missing: texts that mean a missing value, in addition to the texts in `MISSING`.
 
     Raises:
         DataError: the file is not text, has another delimiter, or its first line does not contain unique column names.
@@ -97,7 +97,7 @@ def read_text(
 
 
 def _begin_with_blanks(first: pd.DataFrame) -> bool:
-    """Return whether every value of some column begins with a blank, as in a file with a blank after each comma.
+    """Return whether there is a column whose values all begin with a blank, as in a file with a blank after each comma.
 
     Such a blank is not part of the value: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a
     missing value.

@@ -24,8 +24,8 @@ class Transform:
             float64.
         std: standard deviation of each feature over the same values (population form), shape (n_features,), float64; 1
             for a feature that is constant in training rows.
-        own_scale: the scale of the tables that it was fitted on.
-        log2p1: whether log2(x + 1) comes first.
+        own_scale: the scale of the table that the transform was fitted on.
+        log2p1: whether log2(x + 1) is applied before standardisation.
     """
 
     mean: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Conversion of a file's columns to a table's: dates, whole numbers, categories, gaps; `file_form` converts back."""
+"""Conversion of file columns to table columns: dates, whole numbers, categories, gaps; `file_form` converts back."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ def _stamps(column: pd.Series, form: str) -> pd.Series:
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:
     """Return a frame of numbers and labels: dates as offsets, gaps as categories and companion columns.
 
-    Missing values of numeric features stay NaN. Columns keep their order; companion columns follow.
+    Missing values of numeric features stay NaN. Columns keep their order; the companion columns that mark gaps come
+    last.
 
     Raises:
         DataError: a value is not a date of its column's format; the message names the row.
@@ -170,5 +171,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value of a companion column in rows where its feature is present."""
+    """Return the value that a companion column has in rows where its feature has a value."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

@@ -44,7 +44,7 @@ def check_target(path: Path, *, overwrite: bool = False) -> None:
 
 
 def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataFrame:
-    """Write a table on its own scale in one step, and return it as a frame in the form of its dataset's file.
+    """Write a table on the dataset's own scale in one step; return it as a frame in the format of the dataset's file.
 
     CSV, tab-separated text and Parquet files have the columns of `to_frame`. An h5ad file has the numeric features in
     ``X``, with NaN at gaps, the other columns in ``obs``, and their roles in ``uns``.

@@ -44,11 +44,12 @@ class Task:
         payload: the argument of the function; it must be picklable.
         limits: the resources that the task may use.
         log: file for the standard output and standard error of the process.
-        reads: files and folders that the task reads. A folder must not change during the run.
+        reads: files and folders that the task reads. A listed folder must not change during the run.
         writes: an existing, empty folder for results, or None. The content of this folder is valid only if the task
             succeeds.
         uses_gpu: whether the task computes on a GPU.
-        preload: the entry of `EngineOptions.preloads` that the process starts with, by name; empty selects the last.
+        preload: name of the entry of `EngineOptions.preloads` whose modules the process has imported at its start; an
+            empty name selects the last entry.
         environment: environment variables of the process, set before the task is loaded.
         distributions: distributions of the plugins that the task uses; the outcome records their versions.
     """
@@ -97,9 +98,9 @@ class Mark:
 
     Attributes:
         phase: name of the phase.
-        peak: peak memory of the process above its level during the previous phase, in bytes.
-        level: proportional set size of the process at the start of the phase, in bytes; None continues the previous
-            measurement.
+        peak: peak memory of the process during the previous phase minus ``level`` of that phase, in bytes.
+        level: proportional set size of the process at the start of the phase, in bytes; with None, memory is still
+            measured relative to the previous ``level``.
     """
 
     phase: str
@@ -111,7 +112,7 @@ class Mark:
 class Usage:
     """Cost of a phase: wall-clock seconds measured by the supervisor, and peak memory in bytes.
 
-    The peak is the proportional set size of the process tree minus the last recorded level.
+    The peak is the largest proportional set size of the process tree minus the last `Mark.level`.
     """
 
     seconds: float = 0.0
@@ -160,7 +161,7 @@ class EngineOptions:
         slots_per_gpu: number of tasks that share a GPU.
         address: address of the cluster in the engine's own notation, or None.
         probe: an unused path in the store. An engine can write to this path to check that other machines see the store.
-        preloads: modules that task processes start with, by name; `Task.preload` selects an entry.
+        preloads: by name, the modules that a task process has imported at its start; `Task.preload` selects an entry.
     """
 
     device: str = "auto"
@@ -204,7 +205,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with device, workers and threads filled in. Leaves no process running.
+        """Return the options with device, workers and threads filled in. No process is left running.
 
         Raises:
             ConfigError: the engine does not support one of the options.

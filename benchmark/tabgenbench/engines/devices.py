@@ -1,4 +1,4 @@
-"""Devices by name, checked against what the machine has."""
+"""Names of devices, checked against the devices of this machine."""
 
 from __future__ import annotations
 

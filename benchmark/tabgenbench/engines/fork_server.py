@@ -33,7 +33,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 class ForkServer:
     """One fork server.
 
-    `multiprocessing` has only one fork server per process, and therefore only one set of preloaded modules.
+    This class exists because `multiprocessing` has only one fork server per process, and therefore only one set of
+    preloaded modules.
 
     Args:
         modules: modules that the server imports before it forks.

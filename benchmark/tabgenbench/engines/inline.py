@@ -28,8 +28,8 @@ class InlineEngine(Engine):
     """Runs every task in the calling thread, then restores the state of the process.
 
     There are no limits: code that hangs is not terminated, and a task that ends its process ends the run. The output of
-    a task goes to the output of this process. The time of the first fit includes imports and warm-up, which `local`
-    excludes.
+    a task goes to the output of this process. The time of the first fit includes imports and warm-up, which the engine
+    `local` excludes.
     """
 
     name = "inline"

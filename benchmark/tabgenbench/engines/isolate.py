@@ -86,7 +86,10 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode if it differs: the setter imports torch's compiler, which takes seconds."""
+    """Set torch's deterministic mode if its value must change.
+
+    The setter imports torch's compiler, which takes seconds.
+    """
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 

@@ -51,7 +51,9 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 
 
 def keep(control: Connection) -> None:
-    """Run a keeper: for each task received through ``control``, start its worker and kill the processes it leaves.
+    """Run a keeper, which starts a worker for each task received through ``control``.
+
+    When a worker ends, the keeper kills all processes of the task that still run.
 
     Sends the wait status of the worker when no process of the task is left. On SIGTERM, or when the runner ends, the
     keeper kills all its descendants and ends.

@@ -1,4 +1,4 @@
-"""The supervisor's side of a keeper."""
+"""The interface through which the supervisor starts and controls a keeper."""
 
 from __future__ import annotations
 

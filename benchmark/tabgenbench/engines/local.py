@@ -42,7 +42,7 @@ class Supervisor:
 
     Args:
         threads: number of threads that environment variables set for numerical libraries.
-        preloads: modules to import before a task starts, by name; tasks that name none use the last entry.
+        preloads: by name, modules to import before a task starts; a task that names no entry uses the last entry.
         overlap: whether the next task may start while the process of a small finished task is still ending.
     """
 
@@ -111,7 +111,7 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server for this preload; without an entry for it, the last entry is used."""
+    """Return the fork server for this preload; if no entry has this name, the last entry is used."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 

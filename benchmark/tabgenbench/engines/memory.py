@@ -61,14 +61,14 @@ def reset_own_peak(*, level: bool) -> None:
 
 
 def own_peak() -> int:
-    """Return the peak size of this process or a reaped child above the reference level, including short peaks."""
+    """Return the peak size of this process or of an ended child process, minus the reference level of this process."""
     children = _children_peak()
     return max(0, _status_bytes("VmHWM") - _level, children - _level if children > _children else 0)
 
 
 @lru_cache(maxsize=1)
 def machine_memory() -> int:
-    """Return the memory available to all processes: that of the machine, or a lower limit of the control group."""
+    """Return the memory for all processes: the machine's memory, or the control group's limit if that is lower."""
     total = int(psutil.virtual_memory().total)
     limit = group_limit()
     return total if limit is None else min(total, limit)

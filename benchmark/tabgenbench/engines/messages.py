@@ -1,4 +1,7 @@
-"""Messages from a worker to its supervisor. Invalid data in the pipe never blocks the supervisor."""
+"""Messages from a worker to its supervisor, sent through a pipe.
+
+Invalid data in the pipe never blocks the supervisor.
+"""
 
 from __future__ import annotations
 

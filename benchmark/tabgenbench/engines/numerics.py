@@ -28,8 +28,8 @@ def limit_threads(threads: int) -> None:
 def flush_denormals() -> None:
     """Treat denormals as 0 in this thread. Otherwise optimiser moments that decay to denormals slow every step.
 
-    This is what `torch.set_flush_denormal` does. If torch is not imported, the register is set directly, so that NumPy
-    computes to the same bits in every task.
+    `torch.set_flush_denormal` does the same. If torch is not imported, this function sets the processor's register
+    directly, so that NumPy results have equal bits in tasks with and without torch.
     """
     if "torch" not in sys.modules and platform.machine() == "x86_64":
         state = bytearray(float_environment())

@@ -1,4 +1,4 @@
-"""Last import of a fork server: work that every task process would otherwise repeat."""
+"""The last module that a fork server imports; it does work that every task process would otherwise repeat."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ class Cluster:
 
     Args:
         address: ``host:port`` or ``auto``; None starts Ray on this machine for this process.
-        cpus: number of cores that a Ray started here may allocate.
-        gpus: GPUs that a Ray started here may allocate, named as in CUDA_VISIBLE_DEVICES.
+        cpus: number of cores that Ray may allocate if it is started here.
+        gpus: GPUs that Ray may allocate if it is started here, named as in CUDA_VISIBLE_DEVICES.
 
     Raises:
         ConfigError: Ray is not installed, or no cluster answers at the address.

@@ -74,7 +74,7 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults for the cluster: one worker for each task that fits on it."""
+        """Return the options with defaults for the cluster: as many workers as tasks fit on the cluster together."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)

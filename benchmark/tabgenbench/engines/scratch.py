@@ -81,6 +81,6 @@ def _sweep(root: Path) -> None:
 
 @lru_cache(maxsize=1)
 def _host() -> str:
-    """Return a short name of this machine and its process-id namespace (containers have their own)."""
+    """Return a short name of this machine and of the process-id namespace, which differs between containers."""
     name = f"{socket.gethostname()} {os.stat('/proc/self/ns/pid').st_ino}"
     return hashlib.sha256(name.encode()).hexdigest()[:6]

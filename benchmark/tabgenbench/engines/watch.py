@@ -115,7 +115,7 @@ class Watch:
         return self._phases[self._phase].seconds + time.monotonic() - self._entered
 
     def _look_at_size(self, *, exactly: bool) -> None:
-        """Measure the resident size and, if it has risen or ``exactly`` is true, the proportional set size."""
+        """Measure the resident size; if it has risen or ``exactly`` is true, also measure the proportional set size."""
         before = time.thread_time()
         tree = self._tree()
         size = resident(tree)
@@ -158,7 +158,10 @@ class Watch:
         return max(1, same)
 
     def _keeper_lives(self) -> bool:
-        """Return whether the keeper runs; the files of a process that ends are closed a moment before it has ended."""
+        """Return whether the keeper runs.
+
+        Wait briefly for a process that is ending, because its files are closed shortly before it has ended.
+        """
         deadline = time.monotonic() + ENDING_SECONDS
         with contextlib.suppress(psutil.Error):
             while self._keeper is not None and self._keeper.status() != psutil.STATUS_ZOMBIE:

@@ -48,7 +48,10 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that announces a phase; with ``measure``, memory is measured relative to its start."""
+    """Return the message that announces a phase.
+
+    With ``measure``, memory is measured relative to the start of the phase.
+    """
     peak = own_peak()
     reset_own_peak(level=measure)
     return Mark(phase, peak=peak, level=own_level() if measure else None)

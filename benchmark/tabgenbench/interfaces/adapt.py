@@ -1,4 +1,4 @@
-"""`adapt`: an object with ``fit(DataFrame)`` and ``sample(n)`` as a generator."""
+"""Function `adapt`, which turns a model with ``fit(DataFrame)`` and ``sample(n)`` into a generator."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def adapt(
     The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Requested
     rows that have no match after the last round get sampled rows of the most similar condition (the one that shares the
     most column values) and are recorded as fallbacks. A condition without training rows is replaced by the nearest
-    known one.
+    condition that has training rows.
 
-    Both methods run with the global generators of ``random``, ``numpy.random`` and, if it is loaded, ``torch`` seeded
-    from the context; their states are restored afterwards. A model with its own fixed seed returns the same rows in
-    every round and draw: leave its seed unset.
+    Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
+    ``torch`` are seeded from the context; afterwards their states are restored. A model with its own fixed seed returns
+    the same rows in every round and draw: leave its seed unset.
 
     Args:
         make: creates the model: a class, or a function. The options are passed as keyword arguments.
-        name: name on the command line.
-        card: card of the generator, or the text of its summary.
-        makes: kinds of columns that the model makes.
+        name: name of the generator on the command line.
+        card: card of the generator, or only the card's summary as text.
+        makes: kinds of columns that the model generates.
         libraries: modules that the model imports, as for `Generator`.
         options: options of the model, a subclass of `Options`.
         rounds: maximum number of calls of ``sample`` for one table.
@@ -145,7 +145,10 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose unused rows that share the most column values with a condition; if all are used, choose used ones."""
+        """Choose the unused rows that share the most column values with a condition.
+
+        If no row is unused, reuse rows.
+        """
         made, chosen, is_used = sampled
         columns = list(used.columns)
         shared = (made[columns].astype(str) == used.iloc[places[0]]).sum(axis=1).to_numpy()
@@ -168,7 +171,10 @@ class _Adapted(Generator):
         return made[columns].reset_index(drop=True)
 
     def _to_table(self, made: pd.DataFrame, conditions: pd.DataFrame) -> Table:
-        """Return sampled rows as a table with the requested conditions; NaN is a gap where the schema has gaps."""
+        """Return sampled rows as a table with the requested conditions.
+
+        NaN becomes a gap in columns whose schema has gaps.
+        """
         template, schema = self._template, self._template.schema
         values = np.empty((len(made), template.n_features), dtype=np.float32)
         for j, name in enumerate(template.features):
@@ -193,7 +199,7 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that only show the gaps of numeric features; the model sees NaN in their place."""
+    """Return the columns that only mark the gaps of numeric features; the model gets NaN instead of these columns."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 

@@ -169,7 +169,7 @@ def check_estimate(estimate: Any, *, plugin: str) -> int | None:
 
 
 def check_makes(kind: type[Generator], schema: Schema) -> None:
-    """Raise `Unsupported` if a table has columns of a kind that a generator does not make."""
+    """Raise `Unsupported` if a table has columns of a kind that a generator cannot generate."""
     if schema.categorical_features and "categorical" not in kind.makes:
         names = ", ".join(map(repr, schema.categorical_features[:3])) + ", ..." * (len(schema.categorical_features) > 3)
         raise Unsupported(f"makes numeric features only, the table has categorical features ({names})")
@@ -185,7 +185,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The rows; their gaps have the values that gaps have in ``like``.
+        The rows; at gaps, their values are replaced by the values that ``like`` has at gaps.
 
     Raises:
         PluginError: the value is not a table, contains non-finite values or a category that no training row has, or
@@ -223,7 +223,10 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
 
 
 def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
-    """Return the categorical features of a sample, with the categories of the training rows; None if it has none."""
+    """Return the categorical features of a sample, with the categories of the training rows.
+
+    None without such features.
+    """
     checked: dict[str, pd.Categorical] = {}
     for name in like.schema.categorical_features:
         if name not in synthetic.obs:
@@ -240,7 +243,7 @@ def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFra
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
-    """Return values in which gaps, where a value means nothing, have the values of the training rows."""
+    """Return values in which each gap contains the value that the training rows have at gaps of this feature."""
     gaps = like.schema.numeric_gaps()
     if categories is None or not gaps:
         return values
@@ -257,7 +260,7 @@ def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -
     """Compute one metric on one draw and check what it returns.
 
     Raises:
-        Unsupported: the metric declines the table, or a requirement is missing.
+        Unsupported: the metric declines the table, or a requirement of the metric is missing.
         PluginError: the metric returned an invalid result.
     """
     check_requirements(metric, evaluation)

@@ -255,7 +255,7 @@ class _Subject:
 
 
 class _Yardstick:
-    """The metric that is checked; each method is one clause."""
+    """The metric that is checked; each method in the list of clauses checks one clause."""
 
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split

@@ -1,4 +1,4 @@
-"""A split as tensors on a device."""
+"""Training and validation rows of a split as tensors on a device."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class DeviceSplit:
         train: shape (n_train, n_features), float32.
         validation: shape (n_validation, n_features); no rows if the split has none.
         train_codes: integer codes of the conditions, shape (n_train, n_conditions), int64.
-        validation_codes: the same for validation rows; rows with a condition value or category that no training row has
-            are excluded from all validation tensors.
+        validation_codes: integer codes of the conditions of the validation rows; rows with a condition value or
+            category that no training row has are excluded from all validation tensors.
         codes: encoding of the conditions, fitted on training rows.
         train_categories: integer codes of the categorical features, shape (n_train, n_categorical_features), int64.
-        validation_categories: likewise.
+        validation_categories: integer codes of the categorical features of the validation rows.
         categories: encoding of the categorical features, fitted on training rows.
     """
 

@@ -1,4 +1,7 @@
-"""Drawing in the style of boards: colours by role, settings, legends that fit into their figure. Needs no display."""
+"""Drawing of figures in the style of boards: colours, settings, legends that fit into a figure.
+
+No display is needed.
+"""
 
 from __future__ import annotations
 

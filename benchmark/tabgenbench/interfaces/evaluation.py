@@ -1,4 +1,4 @@
-"""Input of a metric: the tables on one scale, and shared intermediate results."""
+"""Input of a metric: the tables on the evaluation scale, and intermediate results that metrics share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ T = TypeVar("T")
 class Shared:
     """Cache of intermediate results that metrics share.
 
-    Results that depend on synthetic rows are valid for one draw; results that depend only on real rows, for the split.
+    Results that depend on synthetic rows are valid for one draw. Results that depend only on real rows are valid for
+    the whole split.
     """
 
     def __init__(self) -> None:
@@ -29,7 +30,7 @@ class Shared:
         self._draw: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T], *, scope: Literal["draw", "split"] = "draw") -> T:
-        """Return the result of this key; compute it at the first call.
+        """Return the result with this key, which is computed at the first call.
 
         Args:
             key: identifies the result and everything that it depends on besides the tables.
@@ -58,17 +59,17 @@ def lock_arrays(values: Iterable[Any]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """Real and synthetic rows on the evaluation scale, ``standardized`` by training rows.
+    """Real and synthetic rows on the evaluation scale, standardised by mean and standard deviation of training rows.
 
     Attributes:
         train: training and validation rows, as given to the generator.
         test: held-out rows.
-        synthetic: one row for each test row's condition, in the order of the test rows; or, if the suite sets
-            ``rows_per_training_row``, so many for the condition of each training row.
+        synthetic: one row for each test row's condition, in the order of the test rows; if the suite sets
+            ``rows_per_training_row``, this number of rows for the condition of each training row.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of intermediate results.
         embedding: latent coordinates of the test rows, shape (n_test, n_latent), if the model has them.
-        reference: rows that no model sees, as many as training rows, of a split into thirds; else None.
+        reference: in a split into thirds, about as many rows as training rows, which no model sees; otherwise None.
         predictions: predicted labels of the test rows by column, if the model has them.
     """
 

@@ -1,4 +1,4 @@
-"""Figures of a metric, and the artifacts from which it draws them."""
+"""Figures of a metric, and the artifacts (stored tables) from which the metric draws its figures."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class MetricFigure:
     """A figure of a metric, with its texts for a page.
 
     Attributes:
-        name: part of the file name; figures of single generators may share it.
+        name: part of the file name; several figures of single generators may have the same name.
         draw: function that draws the figure; called inside `tabgenbench.drawing.drawing`.
         alt: description of the figure for readers who cannot see it.
         caption: explanation of the figure in whole sentences.

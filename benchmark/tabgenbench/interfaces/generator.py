@@ -84,7 +84,7 @@ class Context:
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
-        """Record that a rule sampled ``rows`` rows of a condition, such as ``nearest known condition: ...``."""
+        """Record that a rule, such as ``nearest known condition: ...``, sampled ``rows`` rows of a condition."""
         self.fallbacks.append(Fallback(condition=condition, rows=int(rows), rule=rule))
 
     def note(self, text: str) -> None:
@@ -128,13 +128,15 @@ class Generator(ABC):
     Attributes:
         name: name on the command line.
         card: summary, citation, licence and address.
-        scale: scale of its input and output: ``standardized``, or the dataset's ``own`` scale.
-        is_control: whether it is a control, not a model.
-        makes: kinds of columns that it makes: ``numeric`` (the features ``X``) and ``categorical`` (the columns
-            ``train.categories``, which a generator of both returns by ``train.like(values, conditions, categories)``).
-        trained_on: ``train``, or, for a control alone, ``reference``: of a split into thirds, it gets the rows that no
-            model sees in place of the training rows.
-        libraries: modules that its methods import, such as ``torch``; they are imported before the measured phases.
+        scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
+        is_control: whether the generator is a control, not a model.
+        makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
+            (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
+            categories)``.
+        trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
+            reference rows of a split into thirds instead of the training rows.
+        libraries: modules that the generator's methods import, such as ``torch``; they are imported before the measured
+            phases.
     """
 
     name: ClassVar[str]
@@ -153,12 +155,12 @@ class Generator(ABC):
 
     @classmethod  # noqa: B027 - by default, every table is supported
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` with the reason if this generator does not support such a table.
+        """Raise `Unsupported` with the reason if this generator does not support a table with this schema and size.
 
         Args:
             schema: roles of the columns, without the group.
-            n_rows: training rows.
-            n_features: features.
+            n_rows: number of training rows.
+            n_features: number of numeric features.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:

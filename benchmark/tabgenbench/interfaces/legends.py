@@ -1,4 +1,4 @@
-"""Labels and legends that fit into their figure: text is measured and shortened. Sizes are in inches."""
+"""Labels and legends that fit into a figure, because text is measured and shortened. Sizes are in inches."""
 
 from __future__ import annotations
 

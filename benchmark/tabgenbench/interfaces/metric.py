@@ -27,8 +27,8 @@ class Result:
     """Result of a metric on one draw.
 
     Attributes:
-        scores: value by score name, one for each `ScoreSpec` unless it is in ``undefined``.
-        undefined: reason by score name, for scores without a value on this draw.
+        scores: value of each score by name; every `ScoreSpec` needs a value here or a reason in ``undefined``.
+        undefined: for each score without a value on this draw, the reason by the score's name.
         artifacts: tables for figures, by name; stored as CSV beside the scores.
         notes: sentences for the record, such as the number of excluded features.
     """
@@ -55,7 +55,7 @@ class MetricContext:
 
     @property
     def numpy(self) -> np.random.Generator:
-        """A new NumPy generator with this seed."""
+        """A new NumPy random generator with the seed of this context."""
         return np.random.default_rng(self.seed)
 
 

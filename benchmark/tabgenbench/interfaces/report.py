@@ -17,7 +17,7 @@ class Board(Protocol):
     """Results of a run for display in a notebook, on a terminal, or as files."""
 
     def table(self) -> pd.DataFrame:
-        """Return one row per dataset and generator: headline scores with their intervals, and costs."""
+        """Return one row per dataset and generator, with headline scores, their confidence intervals, and costs."""
 
     @property
     def scores(self) -> pd.DataFrame:

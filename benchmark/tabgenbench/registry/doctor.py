@@ -1,4 +1,4 @@
-"""Check of every registered plugin: list what it registers, and report what cannot be used.
+"""Check of every installed plugin: list the items that it registers, and report items that cannot be used.
 
 Each class is imported in its own process, so that an import that hangs or crashes is reported, too.
 """
@@ -28,7 +28,7 @@ OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "r
 
 @dataclass
 class Item:
-    """A generator, metric, dataset, engine or suite that a plugin registers, and whether it can be used."""
+    """A generator, metric, dataset, engine or suite that a plugin registers, with the reason if it cannot be used."""
 
     kind: str
     name: str

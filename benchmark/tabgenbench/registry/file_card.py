@@ -1,4 +1,4 @@
-"""The card of a user's file: a TOML file, or options after the path."""
+"""The card (description) of a user's file, given as a TOML file or as options after the path of the file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file",
 
 
 class _Description(Options):
-    """What a table is and where it is."""
+    """Fields of a card that describe a table for readers, and the path of its file."""
 
     name: str = Field("", description="name of the dataset; the card's or file's stem by default")
     title: str = Field("", description="title for readers; the name by default")
@@ -29,7 +29,7 @@ class _Description(Options):
 
 
 class FileOptions(Options):
-    """How a table is read: roles of its columns, missing values, scale."""
+    """Fields of a card that state how a table is read: roles of its columns, missing values, scale."""
 
     id: str | None = Field(None, description="column of sample ids")
     conditions: tuple[str, ...] | None = Field(
@@ -69,7 +69,7 @@ class FileOptions(Options):
 
 
 class FileCard(FileOptions, _Description):
-    """Fields of a card, which the command line can override."""
+    """All fields of a card, which the command line can override."""
 
 
 def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:

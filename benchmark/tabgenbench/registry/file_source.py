@@ -60,7 +60,7 @@ class FileSource(DatasetSource):
     Args:
         config: options from the command line or a suite, which override the card.
         path: the card (TOML, or a metadata JSON of SDV) or the table itself.
-        card: fields of the card of a table, for sources in packages, which bring their own cards.
+        card: fields of a card, passed by dataset sources in packages, which have their own cards.
 
     Raises:
         ConfigError: the card or the options contain an unknown key or an invalid value.
@@ -102,8 +102,8 @@ class FileSource(DatasetSource):
     def identity(self) -> str:
         """Return a hash of the card, the options, the bytes of the file and the code that reads it.
 
-        The code of this class is included because sources in other packages read their files with it, and the hash of
-        their own code covers only their package.
+        The code of this class is included because sources in other packages use this class to read their files, and the
+        hash of a source's code covers only its own package.
         """
         facts = [
             code_hash(__name__),
@@ -134,18 +134,18 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the origin of a table with the options of its card."""
+    """Return the `Source` of a table, with the options of its card."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
 
 def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
-    """Return the checked table of a frame as read from a file, with roles from the card and inferred roles.
+    """Return the checked table made from a frame that was read from a file. Roles come from the card or are inferred.
 
     Args:
         frame: one row per sample, indexed by sample ids.
         said: the given fields of the card.
-        names: name of the dataset, and name of the file or of the data for the note.
+        names: name of the dataset, and name that the note uses for the file or the data.
         where: name of the table in error messages.
 
     Raises:
@@ -162,7 +162,7 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
 
 
 def _oriented(frame: pd.DataFrame, said: FileCard, where: Path | str) -> pd.DataFrame:
-    """Return a frame as read without the ignored columns, transposed if the card says so."""
+    """Return the frame without the ignored columns, transposed if the card requests it."""
     if not said.transpose:
         return without(frame, said.ignore, where)
     rows = without(frame, [name for name in said.ignore if name in frame.columns], where)

@@ -1,4 +1,4 @@
-"""Keys: hashes of exactly what can change a result."""
+"""Keys: hashes of everything that can change a result, and of nothing else."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _is_bare_string(node: Any) -> bool:
 def code_hash(module: str) -> str:
     """Return a hash of the programs of a module and of its imports from the same top-level package.
 
-    The sources are read, not imported. `program_of` defines what counts.
+    The sources are read, not imported. `program_of` defines which changes of a source change the hash.
 
     Raises:
         PluginError: the module cannot be found or does not parse.
@@ -125,8 +125,8 @@ def class_hash(kind: type) -> str:
     """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
 
     A class that is defined in a notebook cell or at a prompt has no source file. The hash then covers the byte code and
-    constants of its methods, and the functions, classes and plain values of the same session that they use. An edited
-    cell therefore gives another hash when it is run again.
+    constants of its methods, and the functions, classes and plain values of the same session that they use. If an
+    edited notebook cell is run again, the hash therefore changes.
 
     Raises:
         PluginError: the module of the class cannot be found.
@@ -205,7 +205,9 @@ def _describe_code(code: CodeType, docstring: str | None, names: set[str]) -> It
 
 
 def sources_of(module: str) -> tuple[Path, ...]:
-    """Return the files of a module and of what it imports inside its own top-level package; nothing is imported.
+    """Return the files of a module and of the modules that it imports from its own top-level package.
+
+    Nothing is imported.
 
     Raises:
         PluginError: the module cannot be found or does not parse.

@@ -1,4 +1,4 @@
-"""Plugins that are imported at first use, and targets from which another process loads a class."""
+"""Plugins that are imported at first use, and targets: descriptions from which another process can load a class."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Lazy:
         name: the name of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
-        extra: the optional extra of TabGenBench that installs its requirements, such as ``sdv``.
+        extra: the optional extra of TabGenBench that installs the packages which the plugin requires, such as ``sdv``.
     """
 
     name: str
@@ -46,8 +46,8 @@ class Lazy:
         """Import the class.
 
         Raises:
-            PluginError: a package of its extra is not installed, the import raises, the class is missing, or it has
-                another name.
+            PluginError: a package of the plugin's extra is not installed, the import raises an exception, or the class
+                is missing or has another name.
         """
         if self.extra and (missing := missing_packages(self.extra)):
             are = "is" if len(missing) == 1 else "are"

@@ -105,7 +105,7 @@ class Plugins:
         return self._entries[kind]
 
     def entries(self, kind: Kind) -> dict[str, Entry]:
-        """Return the registered plugins of a kind by name, sorted.
+        """Return the registered plugins of a kind as a dictionary by name, sorted by name.
 
         Raises:
             PluginError: two plugins have the same name; the message names both distributions.
@@ -132,7 +132,7 @@ class Plugins:
         return entries[name]
 
     def add_class(self, kind: Kind, found: type) -> None:
-        """Register a class that no distribution registers, such as one from a notebook. Skip registered classes.
+        """Register a class that no distribution registers, such as a class from a notebook. Ignore registered classes.
 
         Raises:
             PluginError: the class does not fit its kind.
@@ -173,7 +173,10 @@ class Plugins:
             self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
-        """Yield the items that each plugin registers. A plugin that returns something else is disabled."""
+        """Yield the items that each plugin registers.
+
+        A plugin whose hook returns a value of the wrong type is disabled.
+        """
         for impl in list(getattr(self.manager.hook, hook).get_hookimpls()):
             answer = self._call(impl, hook, {})
             if answer is None:

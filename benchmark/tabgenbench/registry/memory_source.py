@@ -59,7 +59,7 @@ class MemorySource(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """The card, from the given fields; the title is the name by default."""
+        """The card, made from the given fields; by default, the title is the name of the dataset."""
         said = self.settings
         summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
         return DatasetCard(

@@ -2,15 +2,15 @@
 
 A column gets the first role in this list that applies:
 
-* what the card names;
+* the role that the card gives to the column;
 * the group, if it has a name in `GROUP_NAMES`, such as ``donor`` or ``patient``;
-* a condition, if the card names none and the column has a name in `CONDITION_NAMES`, such as ``label`` or ``tissue``,
-  and is text, true / false, or at most 20 whole numbers;
-* a numeric feature, if it holds numbers; a whole-number feature, if all of them are whole;
-* a numeric feature, if it holds dates: whole units since the first;
+* a condition, if the card names no conditions and the column has a name in `CONDITION_NAMES`, such as ``label`` or
+  ``tissue``, and is text, true / false, or at most 20 whole numbers;
+* a numeric feature, if it contains numbers; a whole-number feature, if all these numbers are whole;
+* a numeric feature, if it contains dates, which become whole units (such as days) since the first date;
 * left out, if it has no value or one value in every row, or is text that looks like an identifier or free text: with
   more than 1,000 values, or more values than half the rows;
-* a categorical feature, if it is other text or true / false.
+* a categorical feature, if it contains other text or true / false.
 
 Missing values become categories of their own (`tabgenbench.data.schema.Gap`). Every guess is kept in the table's
 `Layout`, with the option that overrides it.
@@ -51,7 +51,7 @@ WHOLE = 2**53  # a larger float64 has no digits after the point, whatever it sta
 
 @dataclass(frozen=True)
 class Roles:
-    """What was found.
+    """The roles of the columns of a table, and the table's frame.
 
     Attributes:
         frame: the columns of the table, without the columns that are left out and the rows that are dropped.
@@ -303,7 +303,7 @@ def _is_condition(column: pd.Series, name: str, kind: ColumnKind) -> bool:
 
 
 def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
-    """Return what may be wrong about the kind of a feature, and the option that changes it."""
+    """Return why the inferred kind of a feature may be wrong, and the option that changes the kind."""
     if kind == "date" and not pd.api.types.is_datetime64_any_dtype(column):
         form = next(date.format for date in found.dates if date.column == column.name)
         return f"read as {form}; date_formats gives another format"
@@ -313,7 +313,7 @@ def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
 
 
 def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
-    """Return the schema with the gaps of the columns; companions join the categorical features.
+    """Return the schema with the gaps of the columns; companion columns are added to the categorical features.
 
     Raises:
         DataError: the batch or the group has a missing value; the message names the row.
@@ -352,7 +352,7 @@ def _note(
     ids: str | None,
     n_rows: tuple[int, int],
 ) -> str:
-    """Return what was inferred.
+    """Return sentences on the inferred roles and kinds of columns.
 
     Args:
         found: the columns.

@@ -2,7 +2,7 @@
 
 Both formats of a single table are read: ``{"columns": {...}, "primary_key": ...}`` and
 ``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` with one table. See
-https://docs.sdv.dev/sdv/concepts/metadata for the format. What becomes of a column:
+https://docs.sdv.dev/sdv/concepts/metadata for the format. Each kind of column in the metadata (``sdtype``) becomes:
 
 * ``numerical``: a feature;
 * ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, without an order;
@@ -34,7 +34,7 @@ PERSONAL = frozenset(  # sdtypes of personal data that need no ``"pii": true``
 
 
 def read_sdv_metadata(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of the table, which may be empty, and the fields of a card that a metadata JSON gives.
+    """Return the name of the table, which may be empty, and the fields of a card that correspond to a metadata JSON.
 
     Raises:
         DataError: the file cannot be read, is not JSON, or describes no table, several tables or an unknown kind of

@@ -1,10 +1,12 @@
 """Time budget of a run: the order of its cells, and whether one more can start.
 
-A run with a budget works in rounds. A round is one seed on one split, for every table and generator; all splits with
-the first seed come first, since intervals are over splits. A cell of a later round starts after all cells of the round
-have started, so at any time every generator has nearly the same splits. In a round, cells whose time is unknown come
-first, while most of the budget is left, then the cheap ones. If the next cell does not fit the time that is left, no
-cell starts any more: smaller cells of later rounds would fit, but on splits that the generator of this one lacks.
+A run with a budget works in rounds. A round consists of the cells with one seed on one split of every dataset, for
+every generator. The rounds of the first seed come first, one round per split, because the intervals on boards are
+computed over splits. A cell of a later round starts only after all cells of the earlier rounds have started, so at any
+time all generators have been trained on nearly the same splits. Within a round, the cells of unknown duration start
+first, because most of the budget still remains at that time; the other cells follow, shortest first. If the next cell
+does not fit into the remaining time, no further cell starts. A shorter cell of a later round might fit, but it would
+add a split on which another generator has no result.
 """
 
 from __future__ import annotations
@@ -21,28 +23,31 @@ __all__ = ["Budget", "balanced", "count_fitting", "round_of"]
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds in which a run may start cells, from the construction on; running cells are not ended."""
+    """The number of seconds, counted from the creation of this object, in which a run may start cells."""
 
     seconds: float
     started: float = field(default_factory=time.monotonic)
 
     @property
     def left(self) -> float:
-        """Seconds that are left; negative if the budget is used up."""
+        """Remaining seconds of the budget; negative if the budget is used up."""
         return self.started + self.seconds - time.monotonic()
 
     def fits(self, seconds: float | None) -> bool:
-        """Whether a cell may start; one of unknown time may while any time is left."""
+        """Whether a cell of this duration may start.
+
+        A cell of unknown duration may start until the budget is used up.
+        """
         return self.left > (seconds or 0.0)
 
 
 def round_of(cell: Cell) -> tuple[int, int]:
-    """Return seed and split of a cell: cells of lower rounds start before."""
+    """Return the round of a cell as (seed, split); cells of a smaller round start before cells of a larger round."""
     return cell.identity.seed, cell.identity.split
 
 
 def balanced(cells: Iterable[Cell], seconds_of: Callable[[Cell], float | None]) -> list[Cell]:
-    """Return cells in the order of a run with a budget.
+    """Return the cells in the order in which a run with a budget starts them.
 
     Args:
         cells: the cells, in the order of the plan.

@@ -19,12 +19,12 @@ OFFER_SECONDS = 0.02  # between two checks for cells while generators are being 
 class CellQueue:
     """Hands out cells to the workers of a run; many threads share it.
 
-    Cells are offered as soon as their generator has answered, while others are still being asked. With a budget
-    (`tabgenbench.run.budget`), only cells of the first round start before all are offered, and none starts after one
-    that does not fit the time that is left.
+    A cell is offered to the queue as soon as the preflight check of its generator is finished, while the checks of
+    other generators still run. With a budget (`tabgenbench.run.budget`), cells of later rounds start only when all
+    cells have been offered. After the first cell that does not fit into the remaining time, no cell starts.
 
     Args:
-        run: the run; a budget needs its estimates.
+        run: the run, with the estimates of its cells if it has a budget.
         claims: claims of this runner.
         stopping: event that is set when the run must stop.
     """
@@ -54,14 +54,14 @@ class CellQueue:
                 self._waiting.sort(key=lambda cell: self._order[cell.key])
 
     def end_offers(self) -> None:
-        """Say that all cells of the run are offered."""
+        """Declare that all cells of the run have been offered."""
         with self._choosing:
             self._all_offered = True
 
     def next(self) -> Cell | None:
-        """Return a cell, claimed for this runner, or None if no more start.
+        """Return the next cell, claimed for this runner, or None if no further cell starts.
 
-        Waits while other runners have all remaining cells.
+        Waits while other runners are working on all remaining cells.
         """
         while not self._stopping.is_set():
             with self._choosing:

@@ -56,7 +56,9 @@ class CellWork:
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Train and score a cell if results are missing. Return its record, or None if it has none.
+        """Train and score a cell if results are missing.
+
+        Return the record of the cell, or None if the cell has no record.
 
         Raises:
             Stopped: the run was stopped during the work.
@@ -246,9 +248,11 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return the phases that were entered. The last phase has the status of the task; the phases before it are ``ok``.
+    """Return the phases that the task entered.
 
-    Seconds of a finished fit and of sampling exclude the writing of tables.
+    The last phase has the status of the task; all earlier phases are ``ok``.
+
+    The seconds of a finished fit and of sampling exclude the time in which tables are written.
     """
     phases = {}
     for name in PHASES:

@@ -22,11 +22,12 @@ class GeneratorEstimate:
 
     Attributes:
         label: name with the options that differ from the defaults.
-        cells: number of its cells that are to do.
-        seconds: seconds of all of them, one after the other, or None if that of a cell is unknown.
-        low: from the fastest earlier cells.
-        high: from the slowest earlier cells.
-        bytes: size of its synthetic tables, models and records; of its tables alone if nothing is known.
+        cells: number of pending cells of the generator.
+        seconds: total seconds of these cells, or None if the time of one cell is unknown.
+        low: total seconds if each cell takes as long as the fastest earlier cell.
+        high: total seconds if each cell takes as long as the slowest earlier cell.
+        bytes: size of the synthetic tables, models and records; only of the tables if the generator has no earlier
+            cell.
         source: what the estimate is based on.
     """
 
@@ -95,7 +96,7 @@ class Estimate:
 
     @property
     def n_cells(self) -> int:
-        """Number of cells that are to do."""
+        """Number of pending cells."""
         return sum(one.cells for one in self.generators)
 
     @property
@@ -105,7 +106,7 @@ class Estimate:
 
     @property
     def line(self) -> str:
-        """Time, disk space and what they are based on, such as ``about 14 min and 120 MiB of disk (...)``."""
+        """Estimated time and disk space with their source, such as ``about 14 min and 120 MiB of disk (...)``."""
         known = [one for one in self.generators if one.seconds is not None]
         unknown = [one.label for one in self.generators if one.seconds is None]
         if not known:
@@ -136,7 +137,7 @@ class Estimate:
 
 
 def range_text(seconds: float, low: float, high: float) -> str:
-    """Return a time as roughly as it is known: one time, or a range if the ends differ by more than a factor of 1.5.
+    """Return a time as text: one time, or a range if ``high`` is more than 1.5 times ``low``.
 
     >>> range_text(700, 650, 760), range_text(700, 300, 1500)
     ('about 12 min', '5 to 25 min')

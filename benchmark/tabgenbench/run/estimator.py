@@ -1,14 +1,16 @@
 """Estimates of the seconds and bytes of cells, from earlier cells of the same generators.
 
-An earlier cell counts for a new one if generator, options and kind of device are the same; ``epochs`` may differ. Cells
-of the same table, epochs and threads come first, else those of the nearest size. Their times are scaled by the work:
+An earlier cell is used for the estimate of a new cell if both have the same generator, options and kind of device; only
+the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if there are
+none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the amount of
+work:
 
 - fit: training rows x epochs x (features + 256), since a network's inner layers do not grow with the table; without
   the option ``epochs`` training rows x features;
 - sampling, metrics and synthetic tables: test rows x features x draws;
 - everything else (imports, reading, writing) is not scaled.
 
-An estimate is the median over the earlier cells, with their range.
+An estimate is the median over the earlier cells; the smallest and the largest value are also given.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ Group = tuple[str, str]  # name of a generator, and its options without the epoc
 
 @dataclass(frozen=True)
 class Need:
-    """The work that a cell needs: training, and these metrics."""
+    """The pending work on a cell: whether to train it, and the metrics to compute."""
 
     fit: bool
     metrics: Sequence[str]
@@ -53,13 +55,13 @@ class CellEstimate:
     """Estimate of the work on one cell.
 
     Attributes:
-        seconds: seconds of its tasks, or None if nothing is known of its generator.
-        low: from the fastest earlier cell.
-        high: from the slowest earlier cell.
-        bytes: size of its synthetic tables, model and records; of its tables alone if nothing is known.
-        earlier: keys of the earlier cells that it is based on.
-        is_scaled: whether these are of another table or other epochs.
-        is_timed: whether it is based on the first epochs of a running cell.
+        seconds: seconds of the cell's tasks, or None if its generator has no earlier cell.
+        low: seconds according to the fastest earlier cell.
+        high: seconds according to the slowest earlier cell.
+        bytes: size of the synthetic tables, model and records; only of the tables if the generator has no earlier cell.
+        earlier: keys of the earlier cells that the estimate is based on.
+        is_scaled: whether the earlier cells have another table or another number of epochs.
+        is_timed: whether the estimate is based on the first epochs of a running cell.
         unknown: metrics whose times are not known and not included.
     """
 
@@ -74,10 +76,10 @@ class CellEstimate:
 
 
 class Estimator:
-    """Estimates cells from earlier ones; more can be added during a run.
+    """Estimates cells from earlier cells; further earlier cells can be added during a run.
 
     Args:
-        earlier: earlier cells; those of another kind of device are left out.
+        earlier: earlier cells; cells that ran on another kind of device are ignored.
         device: kind of the device of new cells.
         threads: threads of new cells.
         model_bytes: the largest model that is kept, in bytes; None keeps all.
@@ -102,7 +104,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier cell; a complete one replaces those that were timed by their first epochs."""
+        """Add an earlier cell; a finished cell replaces the projections from the first epochs of running cells."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -118,7 +120,7 @@ class Estimator:
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
-        """Return the estimate of a cell; cells that differ in their seed alone are estimated once."""
+        """Return the estimate of a cell; cells that differ only in their seed share one estimate."""
         new, known = cell.identity, self._estimates
         size = (new.dataset_fingerprint, new.n_train, new.n_test, new.n_features, new.draws)
         alike = (new.generator, new.label, *size, need.fit, *need.metrics)
@@ -154,13 +156,15 @@ class Estimator:
         )
 
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
-        """Time the epochs of a running cell whose generator is unknown; return whether it is known from now on.
+        """Time the epochs of a running cell whose generator has no earlier cell.
+
+        Return whether an estimate is now possible.
 
         Two reports at least `TIMED_SECONDS` apart give the seconds of an epoch, or one report after `LONG_SECONDS`.
 
         Args:
             cell: the cell.
-            progress: its latest report.
+            progress: the latest progress report of the cell.
             seconds: seconds since the start of the cell.
         """
         if self.knows(cell) or progress.epoch < 1:
@@ -188,7 +192,10 @@ class Estimator:
         return True
 
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
-        """Return earlier cells of the generator on one table: the same one, or that of the nearest size."""
+        """Return earlier cells of the generator on the same table.
+
+        If there are none, return those on the table of the most similar size.
+        """
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:
             is_other = _place(one.identity) != _place(new)
@@ -199,7 +206,10 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the seconds of a metric on all draws of a cell of any generator, or None if it is unknown."""
+        """Return the seconds of a metric on all draws of a cell, or None if unknown.
+
+        Earlier cells of any generator count.
+        """
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
             return known[size]
@@ -225,12 +235,12 @@ class Estimator:
 
 
 def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collection[str] = ()) -> list[EarlierCell]:
-    """Read the earlier cells most like new ones: at most `PER_GENERATOR` for a generator with its options.
+    """Read the earlier cells that are most similar to the new cells, at most `PER_GENERATOR` per generator and options.
 
     Args:
-        store: where to look.
+        store: the store with earlier cells.
         new: the new cells.
-        without: keys of cells to leave out.
+        without: keys of cells to exclude.
     """
     wanted: dict[Group, dict[tuple[str, int], CellIdentity]] = defaultdict(dict)
     for one in new:
@@ -245,7 +255,10 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return the keys of the candidates that are most like the wanted cells, in turn for each of them."""
+    """Return the keys of the candidates most similar to the wanted cells.
+
+    The most similar candidate of each wanted cell comes first, then the second most similar of each, and so on.
+    """
 
     def best(new: CellIdentity) -> list[str]:
         def distance(one: tuple[str, CellIdentity]) -> tuple[bool, float]:
@@ -258,13 +271,13 @@ def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence
 
 
 def group_of(identity: CellIdentity) -> Group:
-    """Return what cells must have in common to be compared: the generator and its options without the epochs."""
+    """Return the generator and its options without epochs; only cells that agree in both are used for an estimate."""
     options: Mapping[str, object] = {name: value for name, value in identity.config.items() if name != EPOCHS}
     return identity.generator, json.dumps(options, sort_keys=True)
 
 
 def _place(identity: CellIdentity) -> tuple[str, int]:
-    """Return the table and the epochs of a cell: equal ones have equal times."""
+    """Return the table and the epochs of a cell; cells that agree in both are assumed to take equal time."""
     return identity.dataset_fingerprint, _epochs(identity) or 0
 
 
@@ -285,6 +298,6 @@ def _values(identity: CellIdentity) -> int:
 
 
 def _mean(seconds: Iterable[float]) -> float:
-    """Return the mean, at least 0: seconds beside the measured ones are differences, with an error of a second each."""
+    """Return the mean, at least 0: the values are differences of times in whole seconds, so some may be negative."""
     found = list(seconds)
     return max(0.0, fmean(found)) if found else 0.0

@@ -49,10 +49,10 @@ class ExportRequest:
         store: folder of the store, which is only read.
         choice: which cell.
         rows: number of new rows, or None for a stored draw.
-        draw: number of the stored draw, or of the table of new rows; a different number gives different rows.
+        draw: number of the stored draw, or number of the table of new rows; another number gives other rows.
         given: values of condition columns of new rows.
-        options: ``executor``, ``device`` (None: that of the cell), ``timeout`` and ``memory``, as for a run.
-        say: called with lines of text about what is done.
+        options: ``executor``, ``device`` (None: the device of the cell), ``timeout`` and ``memory``, as for a run.
+        say: called with lines of text about the progress of the export.
     """
 
     store: Path
@@ -131,7 +131,7 @@ class _Sampling:
         self.engine = self._engine(plugins)
 
     def make(self) -> Exported:
-        """Sample from the kept model, else train again."""
+        """Sample from the kept model; if there is none, train the generator again."""
         self._warn_of_other_code()
         damage = self.store.find_model_damage(self.record)
         if not damage and not issubclass(self.kind, Persistent):
@@ -149,7 +149,10 @@ class _Sampling:
         return self._result(outcome, f"{what} of the model trained again")
 
     def _engine(self, plugins: Plugins) -> EngineChoice:
-        """Return the engine: device and threads are those of the cell, unless they are given or do not exist here."""
+        """Return the engine.
+
+        It uses the cell's device and threads, unless the request names others or this machine lacks them.
+        """
         options, environment = self.request.options, self.record.environment
         device = options.get("device")
         if device is None:

@@ -25,7 +25,7 @@ MOST = 5  # cells or labels that a message names
 
 @dataclass(frozen=True, kw_only=True)
 class CellChoice:
-    """Which cell is meant. Without ``cell``, a value that all cells of the store share may be omitted.
+    """Description of the cell to select. Without ``cell``, values that all cells of the store share may be omitted.
 
     Attributes:
         cell: key of the cell, the first characters of the key, or the cell's title.
@@ -82,7 +82,7 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
 
 
 def _of_first_fold(records: Sequence[CellRecord]) -> list[CellRecord]:
-    """Return the records without a fold, or those of the first fold; ``CELL`` names the other."""
+    """Return the records without a fold, or those of the first fold; the option ``CELL`` can select the second fold."""
     first = min(-1 if record.cell.fold is None else record.cell.fold for record in records)
     return [record for record in records if record.cell.fold == (None if first < 0 else first)]
 
@@ -114,7 +114,10 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first of these labels that exists; a name without options matches its only label."""
+    """Return the records with the first label that exists.
+
+    A name without options matches if only one label has this name.
+    """
     labels = sorted(set(map(label, records)))
     if not wanted:
         if len(labels) > 1:
@@ -149,7 +152,7 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
-    """Return possible labels of a generator: the one that ``run`` writes for these options, then the text itself."""
+    """Return possible labels of a generator: the label that ``run`` writes for these options, then the text itself."""
     [choice] = make_choices("generators", given, plugins)
     labels = [str(given)] if isinstance(given, str) else []
     try:
@@ -161,7 +164,7 @@ def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
 
 
 def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
-    """Return possible labels of a dataset: the one that ``run`` writes, its name, and the text itself."""
+    """Return possible labels of a dataset: the label that ``run`` writes, the dataset's name, and the text itself."""
     try:
         opened = open_dataset(parse_choice(str(given)), plugins, None)
     except TabGenBenchError:  # the file may be gone; the store has its name
@@ -171,7 +174,7 @@ def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
 
 
 def _first(records: Sequence[CellRecord], option: str, wanted: int | None, field: str) -> list[CellRecord]:
-    """Return the records of a split or a seed, by default the lowest."""
+    """Return the records of a split or a seed; by default of the split or seed with the lowest number."""
     values = sorted({getattr(record.cell, field) for record in records})
     if wanted is not None and wanted not in values:
         known = ", ".join(map(str, values))

@@ -18,7 +18,10 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells that must be trained or scored; save their needs and the times of their records in the run."""
+    """Return the cells that must be trained or scored.
+
+    Store in the run which work is missing and when records changed.
+    """
     todo = []
     for cell in run.plan.cells:
         found = run.snapshot(cell)

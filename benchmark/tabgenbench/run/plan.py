@@ -39,7 +39,7 @@ __all__ = [
 
 
 class OpenedDataset(NamedTuple):
-    """The source of a dataset, a hash of the source's code, and the label on boards."""
+    """The source of a dataset, a hash of the source's code, and the dataset's label on boards."""
 
     source: DatasetSource
     code: str
@@ -51,10 +51,10 @@ class PluginChoice:
     """A generator or a metric with its resolved options.
 
     Attributes:
-        distribution: the distribution that registers it.
+        distribution: the Python distribution that registers the plugin.
         label: name with the options that differ from the defaults.
-        code: hash of its code.
-        only_for: datasets to use it for; empty means all.
+        code: hash of the plugin's code.
+        only_for: datasets on which the plugin is used; empty means all datasets.
     """
 
     name: str
@@ -99,7 +99,7 @@ class Cell:
         key: hash of everything that can change the result.
         identity: description of the cell in records.
         generator: the generator to train.
-        metric_keys: key of each metric's scores by the metric's label.
+        metric_keys: for each metric's label, the key of the metric's scores.
     """
 
     key: str
@@ -176,7 +176,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
 
 def _resolve_one(kind: Kind, choice: Choice, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
-    """Return the class of a generator or a metric, and the fields of its `PluginChoice`."""
+    """Return the class of a generator or a metric, and the fields for the `PluginChoice` of this plugin."""
     entry = plugins.find(kind, choice.name)
     found = entry.load_fitting(kind)
     config = make_options(found.Config, choice.options, where=f"{kind.removesuffix('s')} {choice.name!r}")

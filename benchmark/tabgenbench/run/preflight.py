@@ -1,8 +1,8 @@
 """Preflight checks, which find cells that a generator does not support or that need more memory than the limit.
 
-A generator is asked in a process of the engine, one for each generator with its options, because its code may hang or
-crash. A cell is refused only if the generator raises `Unsupported` or its estimate exceeds the limit. Any other problem
-causes a warning: the run trains the cell and records the result.
+Each generator (with its options) is asked in a separate process of the engine, because its code may hang or crash. A
+cell is refused only if the generator raises `Unsupported` or its estimate exceeds the limit. Any other problem causes a
+warning: the run trains the cell and records the result.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The answers of all generators, by the cell's key.
+    """The results of the preflight checks; all attributes are indexed by the key of the cell.
 
     Attributes:
         refusals: cells that do not start; their status is ``skipped``.
         estimates: peak memory of fitting in bytes, estimated by the generator.
-        warnings: problems that occurred while a generator was asked; its cells start nevertheless.
+        warnings: problems that occurred in the check of a generator; the cells of this generator start nevertheless.
     """
 
     refusals: dict[str, Refusal] = field(default_factory=dict)
@@ -59,9 +59,10 @@ class Preflight:
     warnings: dict[str, str] = field(default_factory=dict)
 
     def lines(self, cells: Iterable[Cell]) -> list[str]:
-        """Return one sentence for each generator, dataset and reason, refusals first.
+        """Return one sentence for each combination of generator, dataset and reason; refusals come before warnings.
 
-        Reasons that differ only in their numbers, such as those for several splits, are shown once, for the first cell.
+        Reasons that differ only in their numbers, such as reasons for several splits, are shown once, for the first
+        cell.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
@@ -70,7 +71,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a generator for one table: a reason to decline, an estimate in bytes, or what went wrong."""
+    """The answer of a generator for one table: a reason to decline, an estimate in bytes, or an error."""
 
     declined: str = ""
     estimate: int | None = None
@@ -99,9 +100,9 @@ def find_refusals(
         engine: runs the plugins' code.
         memory: limit of a cell's memory in bytes, or None.
         folder: an existing folder for the processes' output.
-        seconds: time that all questions to one generator may take.
+        seconds: time limit for all questions to one generator.
         at_once: number of generators that are asked at the same time.
-        accept: called with the cells of each answered question that are not refused.
+        accept: called after each answer with those cells of the question that are not refused.
     """
     found = Preflight()
     limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
@@ -153,7 +154,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the answer to use if the process gave none."""
+    """Return the answer that is used if the process sent no answer."""
     if outcome.status == "skipped":  # it declined when it was constructed, as the fit would
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -179,7 +180,7 @@ def was_refused(record: CellRecord) -> bool:
 
 
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
-    """Return for each generator with its options the tables it is asked about, each with its cells."""
+    """Return for each generator (with its options) the tables that it is asked about, and the cells of each table."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity
@@ -220,7 +221,10 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 
 
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...]], send: Send) -> None:
-    """Ask one generator about its tables, in a process. Each answer is sent at once, since the next may crash."""
+    """Ask one generator about its tables.
+
+    Each answer is sent at once, because the next question may crash the process.
+    """
     target, options, sizes = payload
     kind = load_target(target)
     generator = kind(kind.Config.model_validate(options))

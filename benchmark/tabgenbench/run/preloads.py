@@ -63,7 +63,7 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the preloads to start with a run: at most two of those that the suite's generators need.
+    """Return the preloads to start at the beginning of a run: at most two of the preloads that the generators need.
 
     Each preload imports its libraries, and more than two simultaneous imports would delay the first cells. The other
     preloads start when a task needs them. No plugin is imported.
@@ -74,7 +74,7 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
 
 
 def preload_for(*targets: Target) -> str:
-    """Return the preload of the modules of classes. A pickled class belongs to the main script or a notebook."""
+    """Return the preload for the modules that define these classes."""
     return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
 
 

@@ -27,7 +27,7 @@ class Prepared:
 
     Attributes:
         index: label, fingerprint, size, schema and all known splits of the dataset.
-        splits: the requested splits, in order; of a split into thirds, both folds.
+        splits: the requested splits, in order; a split into thirds appears twice, once per fold.
         identity: hash of the source's code, options and input files; names the index in the store.
     """
 
@@ -112,7 +112,7 @@ def identity_of(source: DatasetSource, code: str) -> str:
 
 
 def read_index(store: Store, source: DatasetSource, code: str) -> DatasetIndex | None:
-    """Return what a run has stored of a dataset with this code, these options and these input files, or None."""
+    """Return the stored index of a dataset with this code, these options and these input files, or None."""
     return store.read(_index_path(store, identity_of(source, code)), DatasetIndex)
 
 

@@ -85,7 +85,10 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
-        """Show epoch, losses and, in plain lines, the time left; the estimate of a generator that is timed."""
+        """Show epoch and losses of a cell.
+
+        Plain lines also show the remaining time. New estimates of generators are printed.
+        """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
         shown = [f"{name} {value:.4g}" for name, value in progress.losses.items()]

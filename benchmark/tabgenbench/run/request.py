@@ -115,7 +115,10 @@ def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
 
 
 def ask_generators(planned: PlannedRun) -> None:
-    """Find pending cells, run the preflight checks and estimate, without writing. `carry_out` repeats all three."""
+    """Find pending cells, run the preflight checks and estimate times, without writing.
+
+    `carry_out` repeats all three steps.
+    """
     run = planned.run
     run.todo = find_work(run)
     if run.todo:
@@ -145,7 +148,7 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
     """Return lines about skipped cells, failures and disabled plugins, and a last line with the number of cells.
 
-    Metrics that do not apply to a table take one line together; boards have the reason of each.
+    Metrics that do not apply to a table are listed together in one line; boards state the reason for each metric.
 
     Args:
         run: a finished run.
@@ -171,7 +174,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _budget_line(run: Run) -> str:
-    """Say how many cells were not started because of the budget, and how to continue."""
+    """Return a sentence on how many cells were not started because of the budget, and how to continue."""
     assert run.budget is not None  # else every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)
@@ -184,7 +187,7 @@ def _budget_line(run: Run) -> str:
 
 
 def _skips(run: Run) -> list[str]:
-    """Return a line for the cells that are skipped for the same reason, and one for all skipped metrics."""
+    """Return one line for each reason for which cells are skipped, and one line for all skipped metrics."""
     cells: dict[str, list[str]] = {}
     for problem in (problem for problem in run.skipped if problem.metric is None):
         cells.setdefault(problem.reason, []).append(problem.title)

@@ -31,9 +31,9 @@ class RowsPayload:
     Attributes:
         training: the generator, its split and its seed; ``draws`` is ignored.
         model: folder of the kept model, or None to train.
-        rows: number of rows, or None for one row for the conditions of each test row, as in a run.
-        draw: number of the synthetic table; a different number gives different rows.
-        given: values of condition columns that all rows have; only with ``rows``.
+        rows: number of rows; None requests the conditions of the test rows, one row each, as in a run.
+        draw: number of the synthetic table; another number gives other rows.
+        given: values of condition columns, which all sampled rows get; allowed only with ``rows``.
     """
 
     training: FitPayload
@@ -68,11 +68,11 @@ def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
 def ask_conditions(
     train: pd.DataFrame, n_rows: int, *, given: Mapping[str, str], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Return conditions in the proportions of the training rows, shape (n_rows, n_conditions).
+    """Return conditions with about the same frequencies as in the training rows, shape (n_rows, n_conditions).
 
-    Conditions are those of training rows in random order, each of which is used n_rows // n times or once more. With
-    given values, only training rows that have these values are used; if there are none, the other columns come from any
-    training row.
+    The conditions are copied from the n training rows in random order; each training row is used n_rows // n times or
+    once more. With given values, only training rows that have these values are used; if no training row has these
+    values, the other columns are copied from any training row.
 
     Args:
         train: conditions of the training rows.

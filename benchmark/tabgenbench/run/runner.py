@@ -103,7 +103,7 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused cells, except those that another runner is working on, has trained or has recorded."""
+    """Record refused cells, except cells that another runner is working on, has trained or has already recorded."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:
@@ -136,7 +136,7 @@ def _collect_problems(run: Run) -> None:
 class CellLoop:
     """Asks the generators of a run, and trains and scores its cells; observers are called in the caller's thread.
 
-    There is one thread per worker. An engine that runs tasks in the calling thread gets its cells in the thread that
+    There is one thread per worker. If the engine runs tasks in the calling thread, the cells run in the thread that
     calls `work`, so that an interrupt reaches them.
     """
 
@@ -152,7 +152,7 @@ class CellLoop:
         self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
     def work(self) -> None:
-        """Do all cells; returns when each is done, by this runner or by another."""
+        """Train and score all cells; return when every cell is finished, by this runner or by another runner."""
         workers = 0 if self.engine.in_caller else self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
         try:  # an interrupt may come at any line from here on, and threads that are not stopped run for ever
@@ -174,7 +174,7 @@ class CellLoop:
             self.claims.close()
 
     def _ask_generators(self) -> None:
-        """Make each cell that is not refused available to workers, and announce the run to observers."""
+        """Run the preflight checks and announce the run to observers. Workers get the cells that are not refused."""
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self.queue.offer(trained)
         self.run.preflight = preflight(self.run, self.engine, self.queue.offer)

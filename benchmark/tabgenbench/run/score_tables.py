@@ -43,18 +43,19 @@ Data: TypeAlias = Any  # a path, a pandas.DataFrame or an anndata.AnnData, which
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRequest:
-    """Tables to score, and how.
+    """The tables to score, and the settings of the scoring.
 
     Attributes:
-        train: training rows of the model: a path, a `pandas.DataFrame` or an `anndata.AnnData`.
-        test: held-out real rows.
-        synthetic: synthetic rows of the model.
+        train: training rows of the model, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
+        test: real rows that the model was not trained on, in one of the same forms.
+        synthetic: synthetic rows of the model, in one of the same forms.
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
-        metrics: metrics for `tabgenbench.registry.suite.make_choices`; if empty, all whose packages are installed.
+        metrics: metrics in a form that `tabgenbench.registry.suite.make_choices` accepts; if empty, all metrics whose
+            packages are installed.
         seed: seed of random metrics.
-        say: called with a line of text about what was assumed of the tables.
+        say: called with lines of text about assumptions on the tables.
     """
 
     train: Data
@@ -70,7 +71,7 @@ class ScoreRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreRow:
-    """One score: its value, or the reason why it is missing."""
+    """One score, with its value or the reason why the value is missing."""
 
     metric: str
     score: str
@@ -102,7 +103,10 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
 
 
 def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str]:
-    """Return the metrics whose optional packages are installed; say how to install those of the others."""
+    """Return the metrics whose optional packages are installed.
+
+    Announce how to install the packages of the other metrics.
+    """
     names = []
     for name, entry in plugins.entries("metrics").items():
         target = entry.target
@@ -120,7 +124,7 @@ def _metric(choice: Choice, plugins: Plugins) -> Metric:
 
 
 def _read_all(request: ScoreRequest) -> dict[Side, Table]:
-    """Return the three tables with equal columns; say what was assumed."""
+    """Return the three tables with equal columns; announce the assumptions on the tables."""
     frames = {side: _frame(side, request) for side in SIDES}
     if all(frame is not None for frame in frames.values()):
         return _typed_alike({side: frame for side, frame in frames.items() if frame is not None}, request)
@@ -129,7 +133,7 @@ def _read_all(request: ScoreRequest) -> dict[Side, Table]:
 
 
 def _frame(side: Side, request: ScoreRequest) -> pd.DataFrame | None:
-    """Return a table of numbers and text, or None if it is an AnnData or an h5ad file."""
+    """Return a table as a frame of numbers and text, or None for an AnnData object or an h5ad file."""
     data, where = getattr(request, side), _where(side, request)
     if isinstance(data, str | Path):
         path = Path(data).expanduser()
@@ -147,7 +151,7 @@ def _where(side: Side, request: ScoreRequest) -> str:
 
 
 def _typed_alike(frames: dict[Side, pd.DataFrame], request: ScoreRequest) -> dict[Side, Table]:
-    """Return tables with the kinds of columns that the real rows have; missing values may occur in any table."""
+    """Return the tables with columns of the kinds found in the real rows; missing values may occur in any table."""
     real = _stacked([frames["train"], frames["test"]])
     where = f"{_where('train', request)} and {_where('test', request)}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)

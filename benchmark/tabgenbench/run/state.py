@@ -56,13 +56,13 @@ class Run:
         is_quiet: whether observers must not print, because the caller shows the result.
         budget: seconds in which cells may start, or None.
         estimate_from: another store with records for the estimate, or None.
-        needs: work that each cell of ``todo`` needs, by its key.
-        estimator: estimates cells from earlier ones; without any until `load_earlier`.
-        estimate: time and disk space of the cells to do, or None if there are none.
-        timed: generators whose first epochs were timed since an observer has looked, by their labels.
-        not_started: cells that the budget left, in order.
-        not_kept: failed retrainings by cell key. These records are not stored, because the store has an earlier ``ok``
-            result.
+        needs: the work that each cell of ``todo`` needs, by the key of the cell.
+        estimator: estimates cells from earlier cells; it has no earlier cells until `load_earlier` is called.
+        estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
+        timed: labels of the generators whose first epochs were timed since an observer last read this attribute.
+        not_started: cells that were not started because the budget was used up, in order.
+        not_kept: records of failed retrainings, by the key of the cell. These records are not stored, because the store
+            has an earlier ``ok`` result.
     """
 
     plan: Plan
@@ -98,7 +98,7 @@ class Run:
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
-        """Read the records that the estimates are based on; without writing, also where one is corrupt."""
+        """Read the records that the estimates are based on; nothing is written, even if a record is corrupt."""
         options, new = self.options, [cell.identity for cell in self.todo]
         begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
         earlier = find_earlier(Store(self.store.root), new, without=begun)
@@ -112,7 +112,7 @@ class Run:
         )
 
     def learn(self, record: CellRecord | None) -> None:
-        """Take a cell that this run has finished into account for the estimates of the next ones."""
+        """Use the times of a cell that this run has finished for the estimates of the remaining cells."""
         for one in read_earlier(self.store, [record.key] if record is not None else []):
             self.estimator.add(one)
 

@@ -106,8 +106,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every draw of a cell.
 
-    Sends a `Mark` with `metric_phase` of the label before each call of a metric's code, so that limits apply to each
-    metric and a crash is attributed to its metric. At the end, sends ``("scored", label, result)`` for each metric.
+    Before each call of a metric's code, sends a `Mark` whose phase is `metric_phase` of the metric's label, so that
+    limits apply to each metric and a crash is attributed to the metric that caused it. At the end, sends ``("scored",
+    label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     reference = read_reference(payload.split_folder)
@@ -172,7 +173,10 @@ def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
 
 
 def _summary(state: _MetricState) -> dict[str, Any]:
-    """Return the values to record for a metric. Artifacts become text, so that no frame is sent to another process."""
+    """Return the values to record for a metric.
+
+    Artifacts are converted to text, so no frame is sent to another process.
+    """
     artifacts: dict[str, str] = {}
     for name, frames in state.artifacts.items():
         with _failing_alone(state, where=f"artifact {name!r} cannot be written as CSV: "):
@@ -187,7 +191,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
 
 
 def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Return the fallbacks of the fit and all draws, summed by condition and rule."""
+    """Return the fallbacks of the fit and of all draws; numbers of rows are summed by condition and rule."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

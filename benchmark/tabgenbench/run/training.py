@@ -1,4 +1,4 @@
-"""Training of one generator in a task, or loading of its kept model, for sampling and for saving the model."""
+"""Training of one generator or loading of its kept model, and saving of the model; these steps run inside a task."""
 
 from __future__ import annotations
 
@@ -151,9 +151,9 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
 
 
 def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
-    """Write the model of a generator that is `Persistent`; return the reason if none is kept, else ''.
+    """Write the model of a `Persistent` generator; return the reason if no model is kept, else ''.
 
-    A model that cannot be saved does not fail the cell, whose synthetic tables are complete.
+    If a model cannot be saved, the cell does not fail, because its synthetic tables are complete.
     """
     if payload.model_bytes == 0:
         return "models were not kept (--no-keep-models)"

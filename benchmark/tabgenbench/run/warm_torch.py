@@ -1,7 +1,8 @@
 """Delays the import of torch's compiler, which few tasks use. Fork servers with torch import this module.
 
-The first step of any optimiser imports `torch._dynamo` (about a second) only to exclude functions from compilation,
-which has no effect if nothing is compiled. A stand-in therefore replaces the module until another part of it is used.
+The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser needs the module only
+to exclude functions from compilation, which has no effect if nothing is compiled. A stand-in therefore replaces the
+module until code uses another attribute of the module.
 """
 
 from __future__ import annotations

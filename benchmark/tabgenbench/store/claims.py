@@ -1,4 +1,4 @@
-"""Claims: which runner is working on which cell, so that runners that share a store never work on the same cell.
+"""Claims: files that record which runner is working on which cell, so that two runners never work on the same cell.
 
 A claim is a small file, created with its content in one step by a hard link. A claim whose owner was a process of this
 machine becomes free as soon as that process ends. An owner on another machine, or hidden from this user, cannot be
@@ -27,7 +27,7 @@ EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every
 
 
 class Claims:
-    """The claims of one runner on cells of a store, and its view of the claims of others. Thread-safe.
+    """The claims of one runner on cells of a store, with read access to the claims of other runners. Thread-safe.
 
     Args:
         store: the store.
@@ -44,8 +44,8 @@ class Claims:
         """Claim a cell.
 
         Returns:
-            Whether this object now holds the claim; False if any runner already held it, also another thread of this
-            process.
+            Whether this object now holds the claim; False if another runner or another thread of this process already
+            holds the claim.
         """
         path = self._path(key)
         seen = _parse(_content(path))
@@ -61,7 +61,7 @@ class Claims:
         return True
 
     def release(self, key: str) -> None:
-        """Release a claim; if another runner has taken it since, nothing changes."""
+        """Release a claim; if another runner has taken the claim in the meantime, nothing changes."""
         with self.store.locked():
             with self._mutex:
                 content = self._held.pop(key, None)
@@ -73,8 +73,8 @@ class Claims:
         """Refresh all claims of this runner.
 
         Returns:
-            The keys of lost claims: this runner was stopped for longer than the expiry and another runner took them, so
-            these cells are done twice.
+            The keys of lost claims. A claim is lost if this runner was suspended for longer than EXPIRY_SECONDS and
+            another runner took the claim. Both runners then work on the cell.
 
         Raises:
             OSError: the file system failed; all claims are kept, so the call can be repeated.
@@ -92,7 +92,10 @@ class Claims:
         return lost
 
     def close(self) -> None:
-        """Release all claims; one that cannot be released becomes free when this process ends, or expires."""
+        """Release all claims.
+
+        A claim that cannot be released becomes free when this process ends or when the claim expires.
+        """
         for key in list(self._held):
             with suppress(OSError):
                 self.release(key)
@@ -194,7 +197,10 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim of this user, or None; unlike `_content`, raise errors of the file system."""
+    """Return the content of a claim of this user, or None.
+
+    Unlike `_content`, this function raises file-system errors.
+    """
     try:
         return path.read_bytes()
     except (FileNotFoundError, PermissionError):  # another user has taken it

@@ -1,4 +1,4 @@
-"""The index of a dataset in a store, which makes loading the table again unnecessary, and the publishing of splits."""
+"""The index of a dataset in a store, with which a plan is made without loading the table, and publishing of splits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a split to its place; keep an intact split that is already there, and quarantine a damaged one."""
+    """Move a split to its final folder; keep an intact split that is already there, and quarantine a damaged split."""
     with store.locked():
         damage = find_damage(final) if final.exists() else "absent"
         if not damage:

@@ -1,7 +1,7 @@
-"""Times and sizes of the cells that a store already has, for an estimate of new cells. Only reads, and reads quickly.
+"""Times and sizes of the cells in a store, from which new cells are estimated. This module only reads the store.
 
-The head of every record is read, to find cells of certain generators; their whole records are read for few cells. What
-cannot be read is left out, because an estimate must not stop a run.
+The beginning of every record is read to find the cells of certain generators; whole records are read only for a few of
+these cells. Files that cannot be read are skipped, because an estimate must not stop a run.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class EarlierCell:
     """Seconds and bytes of a cell that was trained.
 
     Attributes:
-        key: the cell.
-        identity: table, sizes, generator and options.
+        key: key of the cell.
+        identity: table, sizes, generator and options of the cell.
         device: kind of the device.
         threads: threads of the cell.
         fit: seconds of the fit.
         sample: seconds of sampling all draws.
-        train_rest: seconds of the training task beside the fit and the sampling: start, imports, reading, writing.
+        train_rest: seconds of the training task without the fit and the sampling: start, imports, reading, writing.
         metrics: seconds of each metric by its label, for all draws.
-        score_rest: seconds of the scoring tasks beside the metrics.
+        score_rest: seconds of the scoring tasks without the metrics.
         table_bytes: size of all synthetic tables.
         model_bytes: size of the kept model.
         record_bytes: size of the records and artifacts.
@@ -65,12 +65,12 @@ class EarlierCell:
 def find_identities(
     store: Store, generators: Collection[str], *, seconds: float = SCAN_SECONDS
 ) -> Iterator[tuple[str, CellIdentity]]:
-    """Yield key and identity of the cells of some generators; identities are without seed and draws.
+    """Yield key and identity of the cells of some generators; the identities do not contain seed and draws.
 
     Args:
         store: the store.
         generators: names of generators, without options.
-        seconds: when to stop; a store of 10,000 cells takes about a third of a second.
+        seconds: time limit of the search; searching 10,000 cells takes about a third of a second.
     """
     wanted = re.compile(rb'\n  "generator": (' + b"|".join(re.escape(_quoted(name)) for name in generators) + rb"),\n")
     until = time.monotonic() + seconds
@@ -122,7 +122,7 @@ def _earlier(store: Store, record: CellRecord, fit: float, infos: list[RunInfo])
 
 
 def _wall(environment: Environment) -> float | None:
-    """Return the seconds of a task from start to end, or None. Both are cut to whole seconds, so means are right."""
+    """Return the seconds between start and end of a task, or None; truncation to whole seconds does not bias means."""
     try:
         started, finished = map(datetime.fromisoformat, (environment.started, environment.finished))
         return (finished - started).total_seconds()

@@ -28,7 +28,7 @@ class Quarantined:
     Attributes:
         path: where it was found.
         reason: what is wrong with it.
-        moved: where it is now, or None if it stayed because the store is only being read.
+        moved: its present path, or None if the file was not moved because the store is only being read.
     """
 
     path: Path
@@ -56,9 +56,9 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Exclude every other process that uses this method. The block should take only milliseconds.
+        """Hold an exclusive lock of the store during the block, which should take only milliseconds.
 
-        On a file system without locks, only the atomicity of links and renames protects these steps.
+        On a file system without locks, only the atomicity of links and renames protects the steps in the block.
         """
         with _MUTEX:
             if self._depth:  # this thread already holds the lock
@@ -102,7 +102,7 @@ class StoreFolder:
                 os.utime(path)
 
     def publish_folder(self, folder: Path, final: Path) -> None:
-        """Move a finished folder to its place in one step, replacing a folder that is there."""
+        """Move a finished folder to its final path in one step; an existing folder is replaced."""
         final.parent.mkdir(parents=True, exist_ok=True)
         while True:
             self.discard(final)
@@ -115,7 +115,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder; to a reader it disappears in one step."""
+        """Remove a file or a folder, which disappears in one step for other processes."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -149,7 +149,7 @@ class StoreFolder:
         Args:
             path: a file or folder of the store.
             reason: what is wrong with it.
-            content: what was read; a file that another runner has rewritten since then is not moved.
+            content: the content that was read; the file is not moved if another runner has rewritten it since then.
         """
         moved = None
         if self.writing:

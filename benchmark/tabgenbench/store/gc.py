@@ -1,6 +1,6 @@
 """Garbage collection: synthetic tables and models that no suite needs, and files that dead processes left behind.
 
-Records and scores are never removed. A removed table or model can be made again by training its cell.
+Records and scores are never removed. A removed table or model can be recreated by training the cell again.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ __all__ = ["Garbage", "find_garbage", "free", "quarantined_files"]
 
 @dataclass(frozen=True)
 class Garbage:
-    """Something that can be freed.
+    """Files that can be removed.
 
     Attributes:
         kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims``.
-        title: what it is, in words.
-        path: where it is.
+        title: description in words.
+        path: path of the file or folder.
         size: in bytes.
-        key: key of the cell that it belongs to, if any.
+        key: key of the cell that the file belongs to, if any.
     """
 
     kind: str
@@ -59,14 +59,14 @@ def find_garbage(store: Store) -> list[Garbage]:
 
 
 def free(store: Store, found: list[Garbage]) -> list[Garbage]:
-    """Remove garbage, except files that are in use again since it was found.
+    """Remove garbage, except files that a run has begun to use since `find_garbage`.
 
     Args:
         store: the store, which must be writable; missing folders are not created.
         found: the result of `find_garbage`.
 
     Returns:
-        What was removed; a cell that a run has begun to work on meanwhile is kept.
+        The removed garbage; files of a cell that a run has begun to work on in the meantime are kept.
     """
     claims, freed = Claims(store), []
     claims.remove_dead()

@@ -34,7 +34,7 @@ class MergeReport:
     Attributes:
         source: the store that was read.
         taken: number of splits, cells, scores, datasets and suites that were copied or merged.
-        present: number of splits, cells and so on that the target already had.
+        present: number of splits, cells, scores, datasets and suites that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
         passed_over: a sentence for each item that was skipped for another reason.
     """
@@ -46,12 +46,12 @@ class MergeReport:
     passed_over: list[str] = field(default_factory=list)
 
     def count(self, what: str, taken: bool) -> None:
-        """Count one thing."""
+        """Count one copied item."""
         (self.taken if taken else self.present)[what] += 1
 
 
 def check_sources(sources: Sequence[Store], target: Store) -> None:
-    """Raise `StoreError` if a source is not a store, or is the target."""
+    """Raise `StoreError` if a source is not a store, or if it is the target itself."""
     for source in sources:
         if not any((source.root / name).is_dir() for name in ("cells", "splits", "suites")):
             got = "holds no cells, splits or suites" if source.root.is_dir() else "is not a folder"
@@ -138,7 +138,10 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 
 
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
-    """Copy a cell, in place of one with a worse status; return False if a run has changed the source meanwhile."""
+    """Copy a cell.
+
+    Replace a target cell of worse status. Return False if a run has changed the source in the meantime.
+    """
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
         try:
@@ -200,14 +203,20 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Whether the synthetic tables of a cell are known to differ; used if no score can be compared."""
+    """Whether the synthetic tables of a cell are known to differ between the stores.
+
+    Used if no score can be compared.
+    """
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
     return all(hashes) and hashes[0] != hashes[1]
 
 
 def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
-    """Whether both stores have the same bytes or equal records; a newer program may write more fields."""
+    """Whether both score files have equal bytes or equal records.
+
+    A newer program version may write additional fields.
+    """
     paths = [store.score_path(score.cell_key, score.key) for store in (source, target)]
     if paths[0].read_bytes() == paths[1].read_bytes():
         return True
@@ -261,7 +270,10 @@ def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
-    """Return the rows of both suites by key, ours first; a row in both keeps the scores of both."""
+    """Return the rows of both suites by key, the target's rows first.
+
+    A row that both suites have gets the scores of both.
+    """
     rows = {row.key: row for row in ours.rows}
     for row in theirs.rows:
         known = rows.get(row.key)
@@ -271,7 +283,7 @@ def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
 
 @contextmanager
 def _copied(folder: Path, target: Store) -> Iterator[Path]:
-    """Yield a copy of a folder on the disk of the target, ready to be moved to its place."""
+    """Yield a copy of a folder on the target's file system, ready to be moved to its final path."""
     place = target.new_folder() / folder.name
     try:
         shutil.copytree(folder, place)

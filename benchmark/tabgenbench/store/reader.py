@@ -1,9 +1,9 @@
 """Reading many records quickly.
 
-A board of 10,000 cells reads 50,000 files. Loss curves make up most of the bytes, and few are shown, so they are
-skipped unless they are requested. The specifications of a metric's scores are in every file of that metric, so they are
-parsed once. A file that does not parse as it stands (corrupt, of another cell, of another schema version) is read again
-by the `Store`, which migrates or quarantines it.
+A board of 10,000 cells reads 50,000 files. Most of the bytes are loss curves, of which boards show few, so loss curves
+are skipped unless they are requested. The specifications of a metric's scores are in every file of that metric, so they
+are parsed once. A file that is corrupt, belongs to another cell or has another schema version is read again by the
+`Store`, which migrates or quarantines the file.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def without_collection() -> Iterator[None]:
 
 
 class RecordReader:
-    """Reads the records of a store; equal score specifications are one object."""
+    """Reads the records of a store; equal score specifications share one object."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class RecordReader:
         self._specs: dict[bytes, list[ScoreSpec]] = {}
 
     def cell(self, key: str, *, curves: bool = False) -> CellRecord | None:
-        """Return the record of a cell, or None; its loss curves are empty unless they are requested.
+        """Return the record of a cell, or None; the loss curves in the record are empty unless they are requested.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -95,10 +95,11 @@ def _content(path: str) -> bytes:
 
 
 def _cut(content: bytes, name: bytes, brackets: bytes) -> tuple[bytes, bytes]:
-    """Cut one member out of a record that is formatted as the store writes it: one space per level, one line per value.
+    """Remove one member from the JSON text of a record in the store's format: one space per level, one line per value.
 
     Returns:
-        The remaining content, and the value of the member; if the format differs, the whole content and an empty value.
+        The remaining content, and the value of the member; if the text has another format, the whole content and an
+        empty value.
     """
     head = b'\n "' + name + b'": '
     start = content.find(head + brackets[:1] + b"\n")

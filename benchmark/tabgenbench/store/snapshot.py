@@ -35,7 +35,7 @@ class CellSnapshot:
 
     @property
     def missing(self) -> list[str]:
-        """Labels of the metrics that a trained cell lacks."""
+        """Labels of the requested metrics that have no record, if the cell is trained."""
         return [label for label, score in self.scores.items() if score is None]
 
     @property
@@ -45,14 +45,14 @@ class CellSnapshot:
 
     @property
     def has_failed(self) -> bool:
-        """Whether the cell failed, or a metric on it."""
+        """Whether the cell or one of its metrics failed."""
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
         """Return the recorded problems: the cell or metrics that are not ok, including skipped ones.
 
         Args:
-            title: the cell in words.
+            title: title of the cell, used in the returned problems.
         """
         if self.record is None:
             return []

@@ -35,9 +35,9 @@ class Standing:
 
     Attributes:
         name: the suite.
-        seconds_left: estimate of wall time in seconds, from finished cells of the same generator, else of all; None if
-            no cell has finished, 0 if nothing is left. The estimate assumes that the present number of running cells
-            (at least one) stays the same.
+        seconds_left: estimate of the remaining wall time in seconds, from finished cells of the same generator or, if
+            there are none, of all generators; None if no cell has finished, 0 if no cell remains. The estimate assumes
+            that the present number of running cells (at least one) stays the same.
     """
 
     name: str

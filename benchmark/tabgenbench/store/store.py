@@ -131,9 +131,11 @@ class Store(StoreFolder):
         return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
-        """Return the hash of each synthetic table of a cell: from its record, else from its files.
+        """Return the hash of each synthetic table of a cell.
 
-        Empty if neither exists.
+        If the cell's record contains no hashes, they are computed from the files.
+
+        The result is empty if neither the record nor the files exist.
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
@@ -146,9 +148,9 @@ class Store(StoreFolder):
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
-        """Move the synthetic tables of a cell to their place, and add their sizes and hashes to its new record.
+        """Move synthetic tables to the folder of their cell, and add their sizes and hashes to the cell's new record.
 
-        Existing scores are removed unless they are known to belong to tables with the same bytes.
+        Existing scores are removed, unless they were computed from tables with the same bytes.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -161,9 +163,9 @@ class Store(StoreFolder):
         self.publish_folder(folder, final / "synthetic")
 
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
-        """Move the model of a cell to its place, and add the hashes of its files to the cell's new record.
+        """Move a model to the folder of its cell, and add the hashes of the model's files to the cell's new record.
 
-        A model of an earlier training is removed, also if there is no new one (None).
+        A model of an earlier training is removed, even if there is no new model (None).
         """
         final = self.model_folder(record.key)
         record.model_hashes = {} if folder is None else _hashes(folder)
@@ -188,7 +190,7 @@ class Store(StoreFolder):
         return self._belonging(path, record, fits=record is not None and record.key == key)
 
     def write_cell(self, record: CellRecord) -> None:
-        """Write the record of a cell; its synthetic tables are already in place."""
+        """Write the record of a cell; the synthetic tables of the cell must already be in the store."""
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:

@@ -1,7 +1,7 @@
-"""Schema versions: which one a store was written with, and how records of an older one are read.
+"""Schema versions: the version that a store was written with, and migration of records with an older version.
 
-``store.json`` at the top of a store holds the version, and so does every record. A migration turns the content of a
-record of one version into that of the next. Records are migrated as they are read, so a read-only store can be read
+The version is in ``store.json`` at the top of a store, and in every record. A migration converts the content of a
+record from one version to the next version. Records are migrated as they are read, so a read-only store can be read
 too. Keys of cells contain the version, so a newer program trains new cells and never mixes them with old ones.
 """
 
@@ -34,11 +34,11 @@ class Marker(BaseModel):
 
 
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
-    """Raise `StoreError` if records of a version cannot be read: they are newer, or no migration starts from them.
+    """Raise `StoreError` if records of a version cannot be read: the version is newer, or no migration starts from it.
 
     Args:
-        where: the store or the record.
-        marker: what wrote it.
+        where: the store or the record, for the message.
+        marker: the schema version, and the program that wrote it.
         migrations: the available migrations.
     """
     found, program = marker.schema_version, f" (tabgenbench {marker.program})" if marker.program else ""
