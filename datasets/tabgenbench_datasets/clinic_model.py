@@ -76,8 +76,8 @@ class Patients:
 
     Attributes:
         values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
-        categories: the categorical features with the companions of gaps, one row per patient.
-        missing: where a feature has no value, shape (n_rows, n_features).
+        categories: the categorical features, including the companion columns that mark gaps, one row per patient.
+        missing: mask of the cells that become gaps, shape (n_rows, n_features).
     """
 
     values: Floats
@@ -85,7 +85,7 @@ class Patients:
     missing: NDArray[np.bool_]
 
     def with_rows(self, rows: NDArray[np.bool_], others: Patients) -> Patients:
-        """Return a copy with other patients in some rows."""
+        """Return a copy in which the patients of some rows are replaced."""
         values, categories, missing = self.values.copy(), self.categories.copy(), self.missing.copy()
         values[rows], missing[rows] = others.values, others.missing
         categories.loc[rows] = others.categories.to_numpy()
@@ -93,7 +93,7 @@ class Patients:
 
 
 def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
-    """Draw one patient for each ward, which is given by its position in `WARDS`."""
+    """Draw one patient for each given ward; wards are given as positions in `WARDS`."""
     numbers, codes = _draw_person(ward, rng)
     numbers |= _draw_stay(ward, numbers, codes, rng)
     stay = numbers["discharged"] - numbers["admitted"]

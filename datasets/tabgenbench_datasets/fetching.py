@@ -79,7 +79,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def file_status(file: PinnedFile, root: Path) -> FileStatus:
-    """Compare one file with its pinned hash."""
+    """Return the status of one file, whose hash is compared with the pinned hash."""
     path = root / file.path
     try:
         got = _blob_of_file(path)
@@ -102,7 +102,7 @@ def read_pinned(path: Path, blob: str, fix: str) -> bytes:
         fix: what to do about a wrong file, for the message.
 
     Raises:
-        DataError: the file cannot be read or has another hash; the message names both.
+        DataError: the file cannot be read, or its hash differs from the pinned hash; the message states both hashes.
     """
     try:
         content = path.read_bytes()

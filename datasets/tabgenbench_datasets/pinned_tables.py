@@ -38,12 +38,12 @@ class PinnedTable(DatasetSource):
     Args:
         config: options, which override the roles of the card; None for the defaults.
         data_dir: the data root, whose folder ``tabular`` is read; see `data_root` for the default.
-        file: the pinned file; by default that of the card.
+        file: the pinned file; by default the file that the card names.
         downloader: settings of downloads.
     """
 
     class Config(FileOptions):
-        """Roles of the columns, and how missing values are read; the card has the defaults."""
+        """Roles of the columns, and the treatment of missing values; the card contains the defaults."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class Credit(PinnedTable):
 
 
 class Mushrooms(PinnedTable):
-    """8,124 descriptions of mushrooms by categories only; the target is ``type``."""
+    """8,124 descriptions of mushrooms; all columns are categories; the target is ``type``."""
 
     name: ClassVar[str] = "mushrooms"
 

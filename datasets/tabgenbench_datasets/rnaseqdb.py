@@ -54,7 +54,7 @@ STATUS = {
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Result of reading the files: the table, and the numbers of common genes and files."""
+    """Result of reading the files: the table, the number of genes that all files contain, and the number of files."""
 
     table: Table
     n_common: int
@@ -74,7 +74,7 @@ class RNAseqDB(DatasetSource):
     Args:
         config: options; None for the defaults.
         data_dir: the data root, whose ``rnaseqdb`` and ``l1000`` folders are read; see `data_root` for the default.
-        manifest: pinned files; by default those of the card.
+        manifest: the pinned files; by default the files that the card names.
         downloader: settings of downloads.
     """
 
@@ -199,7 +199,7 @@ class RNAseqDB(DatasetSource):
 
 
 def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[np.float32]:
-    """Return the values of all files, concatenated by rows; empties the list to free memory."""
+    """Return the values of all files, concatenated by rows. The given list is emptied to free memory."""
     values = np.empty((sum(len(table.samples) for table in tables), len(genes)), dtype=np.float32)
     start = 0
     while tables:

@@ -102,12 +102,12 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code; ``esca`` is the site of TCGA's oesophageal samples."""
+    """Return the tissue of a study code; ``esca`` is the tissue that TCGA's oesophageal samples are assigned to."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
 def donor_of(barcode: str) -> str:
-    """Return the donor of a sample: two parts of a GTEx barcode, three of a TCGA one.
+    """Return the donor of a sample: the first two parts of a GTEx barcode or the first three parts of a TCGA barcode.
 
     >>> donor_of("GTEX-13NYB-1726-SM-5N9G2"), donor_of("TCGA-KN-8436-11A-01R-2315-07")
     ('GTEX-13NYB', 'TCGA-KN-8436')

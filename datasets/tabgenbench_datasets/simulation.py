@@ -86,9 +86,11 @@ class Design:
 
 
 def make_design(config: SimulationConfig) -> Design:
-    """Assign rows to donors: donors cycle over the tissues, and in each over normal, cancer, and both.
+    """Assign rows to donors.
 
-    A donor of the last kind has two rows, a tumour and the adjacent normal tissue.
+    Donors cycle over the tissues; within a tissue, donors cycle over the kinds normal, cancer and both.
+
+    A donor of the kind "both" has two rows: a tumour and the adjacent normal tissue.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -102,12 +104,12 @@ def make_design(config: SimulationConfig) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class TissueModel:
-    """The parameters. Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
+    """The parameters of the model. Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
 
     Attributes:
         mean_TSG: mean of each condition on the log2(x + 1) scale, shape (T, 2, G).
         amplitude_TM: amplitude of each module in each tissue.
-        part_TG: whether each gene takes part in its modules in each tissue, 0 or 1.
+        part_TG: for each tissue and gene, 1 if the gene follows its modules in this tissue, else 0.
         loadings_MG: loadings of the genes on the modules.
         sigma_G: standard deviation of the noise of each gene.
     """

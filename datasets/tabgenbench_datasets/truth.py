@@ -23,7 +23,7 @@ ROUNDS = 100  # attempts to draw rows whose categories all occur in the training
 
 
 class Truth(Generator):
-    """New rows from the model of the simulation, as from a perfect generator.
+    """Samples new rows from the model of the simulation, as a perfect generator would.
 
     This control does not learn from training rows. If another generator scores better, it has memorised rows, or the
     score rewards something other than the distribution. A row of ``simulated-clinic`` with a category that the training
@@ -42,12 +42,15 @@ class Truth(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Reject tables whose conditions are not those of a simulation; `fit` checks the rest."""
+        """Reject tables whose condition columns differ from those of both simulations.
+
+        `fit` checks the origin of the table.
+        """
         if schema.conditions not in CONDITIONS:
             raise Unsupported(f"truth samples from the model of {_names()} and of no other table")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Rebuild the model from the options that the training table carries.
+        """Rebuild the model from the options that are stored in the training table's source.
 
         Raises:
             Unsupported: the table was not simulated by one of the two sources.
@@ -111,7 +114,7 @@ class Truth(Generator):
         return self.template.like(patients.values, conditions, patients.categories)
 
     def _has_unknown(self, patients: Patients) -> NDArray[np.bool_]:
-        """Return which rows have a category that no training row has."""
+        """Return a mask of the rows that have a category which no training row has."""
         unknown = np.zeros(len(patients.values), dtype=bool)
         for name, known in self.known.items():
             unknown |= ~patients.categories[name].isin(known).to_numpy()

@@ -1,4 +1,4 @@
-"""The generators and metrics that ship with TabGenBench: ordinary plugins, which are imported when used."""
+"""Registration of the generators and metrics that ship with TabGenBench; their modules are imported when used."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ EQUAL = 1e-12  # a variance below this share of the mean square is rounding erro
 
 
 class Undefined(Exception):
-    """A score is undefined; the message is the reason for the record."""
+    """A score is undefined; the message is stored in the record as the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +62,8 @@ class PairSums:
         aa: sum of a squared.
         bb: sum of b squared.
         ab: sum of a times b.
-        scale_a: magnitude of the terms of ``aa``; a variance far below it is rounding error.
-        scale_b: likewise for ``bb``.
+        scale_a: magnitude of the terms of ``aa``; if the variance of a is far smaller, the variance is rounding error.
+        scale_b: magnitude of the terms of ``bb``.
     """
 
     n_pairs: int
@@ -141,7 +141,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
         za: unit columns of the real rows, shape (n_a, p).
         zb: unit columns of the synthetic rows, shape (n_b, p).
         clip: whether negative correlations count as 0.
-        tile: number of features per side of a tile.
+        tile: number of rows and of columns of a tile.
     """
     p = za.shape[1]
     sums = np.zeros(5)

@@ -1,1 +1,1 @@
-"""The generators that ship with TabGenBench, one a file."""
+"""The generators that ship with TabGenBench, one per file."""

@@ -18,13 +18,13 @@ __all__ = ["ConditionGaussian"]
 class ConditionGaussian(Generator):
     """Draws every feature independently from a normal distribution with the mean and variance of the condition.
 
-    A categorical feature is drawn by its frequencies in the condition, even if the condition has few rows. Statistics
-    of a numeric feature with gaps are those of its present cells.
+    A categorical feature is drawn by its frequencies in the condition, even if the condition has few rows. Mean and
+    variance of a numeric feature with gaps are computed from its present values.
 
-    Features are uncorrelated within a condition, so this control shows which scores means and variances reach without
-    correlations. Variances are unbiased (divided by n - 1 in each condition). A condition with fewer than ``min_rows``
-    training rows keeps its own mean, even that of a single row, but uses the variance pooled over all conditions. A
-    condition without training rows is replaced by the nearest known condition.
+    Features are uncorrelated within a condition, so this control shows which score values are possible with correct
+    means and variances but without correlations. Variances are unbiased (divided by n - 1 in each condition). A
+    condition with fewer than ``min_rows`` training rows keeps its own mean, even that of a single row, but uses the
+    variance pooled over all conditions. A condition without training rows is replaced by the nearest known condition.
     """
 
     name = "condition-gaussian"

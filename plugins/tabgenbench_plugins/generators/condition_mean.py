@@ -14,12 +14,12 @@ __all__ = ["ConditionMean"]
 class ConditionMean(Generator):
     """Returns the mean of the condition's training rows, the same row each time.
 
-    A categorical feature has its most frequent category in the condition (its mode); ties go to the first by name. The
-    mean of a numeric feature with gaps is that of its present cells.
+    A categorical feature gets the category that is most frequent in the condition; of equally frequent categories, the
+    first by name. The mean of a numeric feature with gaps is computed from its present values.
 
-    This control shows which scores the differences between conditions reach without variation within them: gamma and
-    log fold changes look good, and every score of spread is bad. A condition with one training row returns that row. A
-    condition without training rows returns the mean of the nearest known condition.
+    This control shows which score values are possible with differences between conditions but without variation within
+    conditions: gamma and log fold changes look good, and every score of spread is bad. A condition with one training
+    row returns that row. A condition without training rows returns the mean of the nearest known condition.
     """
 
     name = "condition-mean"

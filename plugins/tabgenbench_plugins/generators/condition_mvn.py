@@ -23,17 +23,18 @@ POOLED = -1  # key of the covariance that is pooled over conditions
 
 
 class ConditionMVN(Generator):
-    """The condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of the residuals within conditions.
+    """Samples the condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of residuals within conditions.
 
     This is a linear model without training, and a deep model should score better. Subtracting the means removes one
-    degree of freedom for each condition. The covariance is divided by the remaining degrees of freedom, so that sampled
-    rows have the spread of the data. A condition with one training row uses that row as its mean and adds nothing to
-    the covariance. A condition without training rows is replaced by the nearest known condition.
+    degree of freedom for each condition. The covariance is divided by the remaining degrees of freedom, so that the
+    variance of sampled rows equals that of the training rows. A condition with one training row uses that row as its
+    mean and adds nothing to the covariance. A condition without training rows is replaced by the nearest known
+    condition.
 
     Categorical features are represented by latent Gaussian scores, which share one covariance with the numeric
-    features. Thresholds decode the scores into categories; they come from the frequencies in the condition, even if it
-    has few rows. `parts.latent` explains the mathematics. The statistics of a numeric feature with gaps are those of
-    its present cells.
+    features. Thresholds decode the scores into categories. The thresholds are computed from the frequencies of
+    categories in the condition, even if the condition has few rows. `parts.latent` explains the mathematics. Statistics
+    of a numeric feature with gaps are computed from its present values.
     """
 
     name = "condition-mvn"

@@ -4,8 +4,8 @@ Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using c
 are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
 encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value as its one-hot. The
 discrete columns are the condition (all condition columns combined) and the categorical features. The generator receives
-noise and a value of one discrete column, drawn by the logarithm of its frequency; each column is drawn equally often.
-The critic judges ten rows together.
+noise and a value of one discrete column. Each discrete column is drawn equally often, and a value of the column is
+drawn with probability proportional to the logarithm of its frequency. The critic judges ten rows together.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score

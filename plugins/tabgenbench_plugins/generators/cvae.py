@@ -68,10 +68,11 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the 
 class CVAE(Generator):
     """Trains `ConditionalVAE` and decodes draws from the prior.
 
-    A row is the decoder's mean. The spread of sampled rows within a condition is too small unless ``output_noise`` adds
-    the residual noise. All conditions share the network, so rare conditions need no rule. The model itself samples new
-    combinations of known values. A value that no training row has is replaced by the nearest known condition.
-    Categories are drawn from the softmax of their logits.
+    A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
+    small, unless ``output_noise`` adds noise with the residual variance. All conditions share the network, so rare
+    conditions need no fallback rule. The model itself samples new combinations of condition values that occur in
+    training rows. A condition with a value that no training row has is replaced by the nearest condition of the
+    training rows. Categories are drawn from the softmax of their logits.
     """
 
     name = "cvae"
@@ -207,7 +208,10 @@ class CVAE(Generator):
     def _epoch(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
     ) -> torch.Tensor:
-        """Take one step for each batch; return reconstruction and KL, mean over rows, shape (2,), on the device."""
+        """Take one step for each batch.
+
+        Return reconstruction and KL terms, means over rows, shape (2,), on the device.
+        """
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import minibatches

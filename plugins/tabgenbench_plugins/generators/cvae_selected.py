@@ -1,4 +1,4 @@
-"""The CVAE with model selection on validation rows, as in its paper.
+"""The CVAE with model selection on validation rows, as in the paper of the CVAE.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275: a grid of four learning rates and two, three or four hidden
@@ -115,7 +115,9 @@ class CVAESelected(Generator):
         return CVAE(CVAE.Config.model_validate({**same, **options, "epochs": epochs}))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train every trial, record its validation loss and keep the best; report progress over the whole grid.
+        """Train a model for every trial, record the validation losses and keep the best model.
+
+        Report progress over the grid.
 
         Raises:
             ConfigError: there is no validation row of a known condition, or the loss of every trial diverged.

@@ -12,13 +12,13 @@ The package encodes a condition or a categorical feature as one number. Each cat
 length is the frequency of the category, in the order in which the categories first appear. A row is a uniform draw from
 the interval of its category, and a sampled number gives the category of its interval. The effect of a condition and the
 dependence of a category are therefore one-dimensional, even with many categories. This restriction to one dimension is
-the main limitation of the model. Codes of categorical features are uniform, and so is their fitted distribution;
-conditions have the configured one.
+the main limitation of the model. Codes of categorical features are uniform, so a uniform distribution is fitted to
+them; conditions are fitted with the configured distribution.
 
 The package fits the model. This module implements sampling itself, by the formulas above. The package's
 `sample_from_conditions` processes one condition and one column at a time, which takes 2 seconds for each condition with
-1,000 columns; here, all rows together take less than one second. The package also draws one random number for each
-condition; here, each row has its own random number.
+1,000 columns; here, all rows together take less than one second. The package also draws one random number per
+condition; this module draws one random number per row.
 """
 
 from __future__ import annotations
@@ -57,10 +57,11 @@ MAX_FEATURES = 4000  # the package's time grows with the square of the columns, 
 class GaussianCopula(Generator):
     """A Gaussian copula of conditions and features, sampled given the conditions.
 
-    The model is fitted on the evaluation scale, which is logarithmic if the dataset says so: none of the available
-    distributions fits raw expression values, which span ten orders of magnitude. Every requested condition is sampled
-    exactly, including rare ones, because all conditions share one correlation matrix. Values are not rounded. A gap of
-    a feature gets a random present value for the fit, which keeps the feature's distribution.
+    The model is fitted on the evaluation scale, which is logarithmic if the dataset requests it: none of the available
+    distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has exactly the
+    requested condition. Rare conditions can also be sampled, because all conditions share one correlation matrix.
+    Values are not rounded. For the fit, each gap of a feature is filled with a random present value of the feature,
+    which keeps its distribution.
     """
 
     name = "gaussian-copula"
@@ -100,7 +101,7 @@ class GaussianCopula(Generator):
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: eight float64 matrices of features by features and twelve copies of the rows, no libraries."""
+        """Return bytes, without libraries: eight float64 matrices of features by features and twelve copies of rows."""
         columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 
@@ -133,14 +134,14 @@ class GaussianCopula(Generator):
         self._slopes, self._root = _conditional(model.correlation.loc[frame.columns, frame.columns].to_numpy(), k)
 
     def _fallen_back(self, margins: list[Any]) -> int:
-        """Return how many margins do not have the configured distribution."""
+        """Return the number of columns for which the package could not fit the configured distribution."""
         from sdv.single_table import GaussianCopulaSynthesizer
 
         asked = GaussianCopulaSynthesizer.get_distribution_class(self.config.distribution)
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw the features' normal scores given those of each row's condition, and transform them into values."""
+        """Draw normal scores of the features given those of each row's condition, and transform them into values."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -185,7 +186,7 @@ class GaussianCopula(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values with a random present value of the feature at each gap."""
+    """Return the values, in which each gap is filled with a random present value of the feature."""
     present = train.present()
     if present is None:
         return train.dense()
@@ -253,7 +254,7 @@ def _conditional(correlation: NDArray[np.float64], k: int) -> tuple[NDArray[np.f
     eigenvalues below 0 (rounding) count as 0. The symmetric root does not depend on the signs of the eigenvectors.
 
     Args:
-        correlation: of condition columns, then features, shape (k + p, k + p).
+        correlation: correlation matrix of the condition columns and, after them, the features, shape (k + p, k + p).
         k: number of condition columns.
 
     Raises:

@@ -15,10 +15,10 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    Its scores are those that real rows reach when they are compared with other real rows. The rows are copies, which
-    only membership and nearest-record scores reveal; categories and gaps are those of the row. If a condition has fewer
-    training rows than requested, its rows are repeated. A condition without training rows uses those of the nearest
-    known condition.
+    Its scores show the values that real rows reach when they are compared with other real rows. The rows are copies of
+    training rows with all their categories and gaps; only membership and nearest-record scores reveal this. If more
+    rows of a condition are requested than the training rows contain, rows are repeated. For a condition without
+    training rows, rows of the nearest condition with training rows are returned.
     """
 
     name = "real-resample"

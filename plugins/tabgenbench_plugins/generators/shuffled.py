@@ -17,11 +17,11 @@ BLOCK = 256  # features permuted together; bounds the temporary memory
 class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
-    A numeric feature with gaps and the categorical companion that shows them are one column of the data, so they keep
-    their common order. Each feature keeps its distribution. The dependence between features, and between features and
-    the condition, is lost, so this control is the floor of every score of dependence. This control ignores conditions
-    and therefore needs no rule for rare or new conditions. If more rows are requested than the training table has,
-    every value is used once before any is used again.
+    A numeric feature with gaps and the categorical companion column that marks its gaps are permuted together. Each
+    feature keeps its distribution. The dependence between features, and between features and the condition, is lost, so
+    this control shows the values of dependence scores when there is no dependence. This control ignores conditions and
+    therefore needs no rule for rare or new conditions. If more rows are requested than the training table has, every
+    value is used once before any is used again.
     """
 
     name = "shuffled"

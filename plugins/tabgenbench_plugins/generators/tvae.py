@@ -3,7 +3,7 @@
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
 4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
 continuous value is encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value
-as its one-hot. The condition is one more discrete column that the model generates; it cannot be given as an input.
+as its one-hot. The model generates the condition as an additional discrete column and cannot take a condition as input.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 

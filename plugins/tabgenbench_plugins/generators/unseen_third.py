@@ -1,4 +1,4 @@
-"""Control `unseen-third`: rows of the third that no model sees, the ceiling of privacy scores."""
+"""Control `unseen-third`: rows of the third that no model sees, which show the best reachable privacy scores."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["UnseenThird"]
 
 
 class UnseenThird(RealResample):
-    """Returns rows of the reference third, unchanged.
+    """Returns unchanged rows of the reference third, the third of the rows that no model is trained on.
 
-    It is `RealResample` with another source: it gets the reference rows in place of the training rows and never reads
-    the training rows. What an attack finds in its rows is chance, so its scores are what privacy scores can reach. It
-    needs a split into thirds.
+    This control works like `RealResample`, but it gets the reference rows instead of the training rows and never reads
+    the training rows. Any success of a privacy attack on its rows is chance, so its scores are the best privacy scores
+    that a generator can reach. This control requires a split into thirds.
     """
 
     name = "unseen-third"

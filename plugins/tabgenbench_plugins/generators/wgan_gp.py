@@ -1,9 +1,9 @@
-"""WGAN-GP: a conditional Wasserstein GAN with gradient penalty, of expression rows.
+"""WGAN-GP: a conditional Wasserstein GAN with gradient penalty for expression rows.
 
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
 doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
-Widths, embeddings, optimiser and steps are the paper's. The paper selected the epoch by gamma on test rows. Here all
-epochs are trained, and early stopping uses only validation rows.
+Layer widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
+on test rows. Here all epochs are trained, and early stopping uses only validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -15,8 +15,8 @@ epochs are trained, and early stopping uses only validation rows.
 In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits of the
 categories; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
 codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. The loss is
-unchanged. Numeric cells at gaps have the training median, which the generator has to learn beside the category that
-shows the gap.
+unchanged. At gaps, numeric features contain the training median. The generator has to learn to generate this median
+together with the category that marks the gap.
 
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """
@@ -63,9 +63,9 @@ class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
     Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
-    All conditions share the networks, so rare conditions need no rule. With ``patience`` the final weights are those
-    with the highest gamma between validation rows and samples for their conditions. With few validation rows, the
-    selection of weights is noisy. Gamma uses numeric features alone.
+    All conditions share the networks, so rare conditions need no fallback rule. With ``patience`` the final weights are
+    those with the highest gamma between validation rows and samples for their conditions. With few validation rows, the
+    selection of weights is noisy. Gamma is computed from the numeric features only.
     """
 
     name = "wgan-gp"

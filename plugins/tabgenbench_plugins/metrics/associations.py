@@ -42,14 +42,14 @@ BLIND_TO = (
 
 @dataclass(frozen=True, eq=False)
 class _Subset:
-    """The columns that are compared: those that vary in the real test rows."""
+    """The columns whose associations are compared: the columns that vary in the real test rows."""
 
     features: NDArray[np.bool_]
     categorical: tuple[str, ...]
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the associations of pairs, except pairs of conditions and pairs of a feature and its gaps."""
+        """Return the associations of pairs, except pairs of conditions and pairs of a feature and its gap companion."""
         return {
             "numeric": found.numeric,
             "mixed": found.mixed[self._mixed(table)],
@@ -85,20 +85,20 @@ class _Subset:
 
 
 class PairAssociations(Metric):
-    """Mean absolute difference between the associations of pairs of columns in synthetic and in real test rows.
+    """Mean absolute difference between associations of column pairs in synthetic rows and in real test rows.
 
     The association of two numeric features is their Pearson correlation over the rows in which both have a value, that
     of two categorical columns is Cramér's V, and that of a numeric feature and a categorical column is the correlation
-    ratio eta, both without a correction of bias. The categorical columns are the categorical features, the companions
-    that show gaps of numeric features, and the conditions: a conditional model must keep their association with
-    features. Pairs of two conditions are excluded, because conditions are given. Also excluded are pairs of a feature
-    and the companion that shows its gaps, and columns that are constant in the real test rows.
+    ratio eta, neither V nor eta is corrected for bias. The categorical columns are the categorical features, the
+    companions that show gaps of numeric features, and the conditions: a conditional model must keep their association
+    with features. Pairs of two conditions are excluded, because conditions are given. Also excluded are pairs of a
+    feature and the companion that shows its gaps, and columns that are constant in the real test rows.
 
     - ``association-error``: over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: by kind of pair
     - ``strong-association-error``: over the pairs whose association in the training rows is at least 0.3 (option
-      ``strong``) in absolute value. The pairs are selected by the training rows, so that chance in the test rows does
-      not affect the selection.
+      ``strong``) in absolute value. The pairs are selected on the training rows, so that sampling noise of the test
+      rows does not affect the selection.
     """
 
     name: ClassVar[str] = "associations"
@@ -223,7 +223,7 @@ class PairAssociations(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with the association of each pair, one panel a generator."""
+        """Return one figure with the association of each pair, with one panel per generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.associations_figure")
         figures: Iterable[MetricFigure] = module.associations_figures(artifacts)

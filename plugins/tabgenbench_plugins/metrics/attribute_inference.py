@@ -1,4 +1,4 @@
-"""Attribute inference: whether synthetic rows help more to guess a category of training rows than of other rows."""
+"""Attribute inference: whether synthetic rows reveal categories of training rows better than those of unseen rows."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ __all__ = ["AttributeInference"]
 
 
 class AttributeInference(Metric):
-    """An attacker knows all columns of a row but one category, and takes that of the closest synthetic row.
+    """An attacker knows all columns of a row except one category and guesses it from the closest synthetic row.
 
-    The score is the accuracy on training rows minus that on equally many never-seen rows. The second is what the
-    synthetic rows teach about the population; only the difference is a leak about persons.
+    The score is the accuracy on training rows minus the accuracy on equally many rows that the model has not seen. The
+    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference is a leak
+    about individual persons.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -66,7 +67,8 @@ class AttributeInference(Metric):
         """Score one draw; the artifact ``columns`` has both accuracies of each guessed column.
 
         Raises:
-            Unsupported: the table has no categorical column beside another column, or only constant ones.
+            Unsupported: the table has no categorical column, has only one column, or all its categorical columns are
+                constant.
         """
         names = self._guessed(evaluation)
         try:

@@ -26,15 +26,15 @@ N_ITERATIONS = 300  # of the logistic regression
 
 
 class ClassifierTest(Metric):
-    """Cross-validated ROC AUC of a linear and of a boosted classifier of synthetic against real test rows.
+    """Cross-validated ROC AUC of a linear and a boosted classifier that separate synthetic rows from real test rows.
 
-    - ``c2st-trees``: gradient-boosted trees (100 trees, 32 bins a column)
+    - ``c2st-trees``: gradient-boosted trees (100 trees, 32 bins per column)
     - ``c2st-linear``: logistic regression on standardised columns (C = 1)
 
     Columns are the numeric features, and indicators of the categories and of the conditions, as in module `encoded`.
-    The score is the mean AUC over 5 folds, or 0.5 if that is larger. Identical rows, conditions included, are in one
-    fold, so that a classifier does not recognise a row by its copy, unless there are more of them than folds: then
-    every fold has some. Folds depend on the content of rows, not on their order.
+    The score is the mean AUC over 5 folds, or 0.5 if that is larger. Identical rows (including their conditions) are in
+    the same fold, so that a classifier cannot recognise a row by its copy. Only if there are more identical rows than
+    folds are these rows distributed over all folds. Folds depend on the content of rows, not on their order.
     """
 
     name: ClassVar[str] = "c2st"
@@ -121,7 +121,7 @@ class ClassifierTest(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """Pooled rows and the fold of each.
+    """The real and synthetic rows together, and the fold of each row.
 
     Attributes:
         values: shape (n_rows, n_columns).
@@ -136,7 +136,10 @@ class _Folds:
     n_folds: int
 
     def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], NDArray[np.bool_]]]:
-        """Yield training rows and labels, then test rows and labels, of each fold with both kinds of rows in each."""
+        """Yield training rows, training labels, test rows and test labels of each fold.
+
+        A fold is skipped if its training rows or its test rows are all real or all synthetic.
+        """
         for one in range(self.n_folds):
             inside = self.fold == one
             labels = self.is_synthetic[~inside], self.is_synthetic[inside]
@@ -147,8 +150,9 @@ class _Folds:
 def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
     """Return the fold of each row, for rows sorted by group.
 
-    Groups of identical rows are dealt out, separately by what origins they have, the larger ones first and equal ones
-    in the order of their codes, which are random. Rows of groups of more than ``n_folds`` are dealt out singly.
+    Groups of identical rows are assigned to the folds in turn. Groups with only real, only synthetic and both kinds of
+    rows are assigned separately, larger groups first; groups of equal size are in random order. The rows of a group of
+    more than ``n_folds`` rows are assigned one by one.
     """
     sizes = np.bincount(groups)
     n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))
@@ -164,7 +168,7 @@ def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_
 
 
 def _dealt(kinds: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Return a fold for each item, so that the items of each kind, in their order, go to the folds in turn."""
+    """Return a fold for each item: the items of each kind, in their order, are assigned to the folds in turn."""
     fold = np.empty(len(kinds), dtype=np.int64)
     for one in np.unique(kinds):
         chosen = np.flatnonzero(kinds == one)

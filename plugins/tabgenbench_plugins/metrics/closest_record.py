@@ -30,8 +30,8 @@ PASSES_LEAKS = (
 class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model has not seen.
 
-    Training rows and hold-out rows are equally many, because the closest of more rows is closer. Distances are
-    Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
+    The numbers of training rows and of hold-out rows are equal, because the closest of more rows is closer on average.
+    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
     """
 
     name: ClassVar[str] = "closest-record"

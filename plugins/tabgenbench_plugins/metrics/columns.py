@@ -24,7 +24,7 @@ BLIND_TO = "Dependence between columns and on conditions: independently permuted
 
 
 class Columns(Metric):
-    """Distances between the distributions of a column over synthetic and over real test rows, averaged over columns.
+    """Distance between a column's distributions in synthetic rows and in real test rows, averaged over columns.
 
     - ``ks-distance``: Kolmogorov-Smirnov distance of a numeric feature, the largest difference between the two
       distribution functions
@@ -34,8 +34,8 @@ class Columns(Metric):
       differences between the shares of its categories
 
     Numeric features are compared over their present values. A feature without a present value in the real test rows is
-    excluded; one without a present value in the synthetic rows counts as constant at the median of the training rows. A
-    missing value of a categorical feature is a category.
+    excluded; a feature without a present value in the synthetic rows counts as constant, with the median of the
+    training rows as its value. A missing value of a categorical feature counts as a category.
     """
 
     name: ClassVar[str] = "columns"

@@ -110,7 +110,7 @@ def _cophenetic(r: Floats) -> Floats:
 
 
 def _fit(r: Floats, t: Floats, side: str) -> float:
-    """Return gamma(1 - r, t)."""
+    """Return gamma(1 - r, t), the Pearson correlation of the distances 1 - r and t over the pairs of features."""
     try:
         return -pearson(r, t)
     except Undefined:

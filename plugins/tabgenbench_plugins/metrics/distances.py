@@ -30,8 +30,8 @@ class Distances(Metric):
 
     Rows are vectors with Euclidean distance, as in module `encoded`. With X, X' real and Y, Y' synthetic rows:
 
-    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, each mean over all pairs, a row with itself included. It
-      is never negative, and is above 0 by chance for finite samples.
+    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, where each mean is over all pairs, including the pairs of
+      a row with itself. It is never negative, and is above 0 by chance for finite samples.
     - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)), where h is the
       median distance of two real test rows (of at most 2,000). A row is not paired with itself, so the estimate is
       unbiased and may be negative.
@@ -109,7 +109,7 @@ class Distances(Metric):
 
 
 def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
-    """Return the median Euclidean distance of two rows, of at most 2,000 of them, drawn with the seed."""
+    """Return the median Euclidean distance between two rows, computed from at most 2,000 rows, drawn with the seed."""
     from scipy.spatial.distance import pdist
 
     if len(rows) > MEDIAN_ROWS:
@@ -119,7 +119,7 @@ def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Sums:
-    """Sum of distances, and of kernel values, of each row to the rows of a side; a row and itself count 0."""
+    """For each row, sums of distances and of kernel values to all real or all synthetic rows, except to itself."""
 
     distance: Floats
     kernel: Floats
@@ -127,7 +127,7 @@ class _Sums:
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """Sums over rows of each side to the same and to the other side, which make up 2 E(X, Y) - E(X, X') - E(Y, Y')."""
+    """For each row, sums over the rows of its own and of the other table, for 2 E(X, Y) - E(X, X') - E(Y, Y')."""
 
     real: Floats
     synthetic: Floats
@@ -135,7 +135,7 @@ class _Contrast:
     to_real: Floats
 
     def of_all_pairs(self) -> float:
-        """Return the contrast of means over all pairs, with 0 for a row and itself."""
+        """Return the contrast of means over all pairs; the pair of a row with itself contributes 0."""
         n, m = len(self.real), len(self.synthetic)
         return float(2 * self.to_synthetic.sum() / (n * m) - self.real.sum() / n**2 - self.synthetic.sum() / m**2)
 
@@ -176,7 +176,7 @@ def _between(real: NDArray[np.float32], synthetic: NDArray[np.float32], width: f
 
 
 def _kernel(apart: Floats, width: float) -> Floats:
-    """Return the kernel of distances, whose memory is overwritten."""
+    """Return the kernel values of distances; the array of distances is overwritten."""
     if width == 0.0:
         return np.ones_like(apart)
     apart *= apart

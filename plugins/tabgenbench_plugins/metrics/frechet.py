@@ -19,12 +19,13 @@ ROWS_PER_COMPONENT = 5  # with fewer, chance in the covariances dominates
 
 
 class Frechet(Metric):
-    """Fréchet distance: that of two Gaussians with the means and covariances of synthetic and of real test rows.
+    """Fréchet distance of two Gaussians, fitted to the synthetic rows and to the real test rows.
 
     With means m, n and covariances S, T it is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2 distance
-    of the Gaussians, in the 50 leading principal components of the training rows (option ``components``). There are at
-    most as many components as a fifth of the rows of the smaller side. Covariances are divided by n - 1 and are not
-    shrunk: chance makes the value positive for real rows, too.
+    of the Gaussians, in the 50 leading principal components of the training rows (option ``components``). The number of
+    components is at most a fifth of the number of real test rows or of synthetic rows, whichever is smaller.
+    Covariances are divided by n - 1 and are not shrunk, so sampling noise makes the distance positive even between two
+    real samples.
     """
 
     name: ClassVar[str] = "frechet"

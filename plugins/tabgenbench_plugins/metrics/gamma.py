@@ -34,7 +34,7 @@ class Gamma(Metric):
     value equals smallest) in the real test rows are excluded and counted. A feature that is constant only in the
     synthetic rows has r = 0 with every other feature, because excluding it would reward collapse. Computed in float64.
     Tables of more than 4,000 features are processed in tiles, so that memory grows with rows times features.
-    With missing values, a correlation uses the rows in which both features have one.
+    With missing values, the correlation of two features uses the rows in which both features have a value.
     """
 
     name: ClassVar[str] = "gamma"

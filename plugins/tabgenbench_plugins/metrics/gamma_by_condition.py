@@ -50,10 +50,11 @@ class _Side:
 class GammaByCondition(Metric):
     """Mean of gamma within each condition with enough real test rows; all conditions have equal weight.
 
-    Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 of that over all rows of
-    the same table. A feature that is constant in the real rows of the condition is excluded. A feature that is constant
-    only in the synthetic rows has r = 0 with every other feature. A condition counts 0 if its synthetic rows do not
-    vary or are fewer than 3. A condition whose real rows give no gamma is excluded and named in the notes.
+    Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 times its standard
+    deviation over all rows of the same table. A feature that is constant in the real rows of the condition is excluded.
+    A feature that is constant only in the synthetic rows has r = 0 with every other feature. The gamma of a condition
+    counts as 0 if its synthetic rows do not vary or are fewer than 3. A condition for which gamma cannot be computed
+    from the real rows is excluded and named in the notes.
     """
 
     name: ClassVar[str] = "gamma-by-condition"

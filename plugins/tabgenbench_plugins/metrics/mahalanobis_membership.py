@@ -25,13 +25,15 @@ BLIND = (
 
 
 class MahalanobisMembership(Metric):
-    """Whether training rows are closer to the synthetic rows of their condition than never-seen rows, by covariance.
+    """Whether training rows have smaller Mahalanobis distances to synthetic rows than rows that the model has not seen.
 
     In each condition, mean and covariance S of N synthetic rows are estimated, with a ridge: S + 0.1 (mean variance) I.
-    A real row of the condition is a member the smaller its Mahalanobis distance. A model that has fitted a covariance
-    to few rows spreads its samples along exactly the directions in which the training rows vary.
+    The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
+    training row. A model that has fitted a covariance to few rows spreads its samples along exactly the directions in
+    which the training rows vary.
 
-    N is the number of attacked training rows of the condition, or all synthetic rows of the condition up to 1,000.
+    Two values of N are used: the number of attacked training rows of the condition, and the number of all synthetic
+    rows of the condition, at most 1,000.
     """
 
     name: ClassVar[str] = "mahalanobis-membership"
@@ -90,7 +92,7 @@ class MahalanobisMembership(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the notes say from how many synthetic rows."""
+        """Score one draw; the notes state how many synthetic rows were used."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
             rows = encoded(evaluation, "train")[attacked.members], encoded(evaluation, "test")[attacked.others]
@@ -132,7 +134,7 @@ class _Attack:
         self.sizes: list[int] = []
 
     def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
-        """Attack the rows of a condition, if it has rows on both sides and enough synthetic rows."""
+        """Attack the rows of a condition, if it has training rows, unseen rows and enough synthetic rows."""
         attacked = self.attacked
         sides = ((attacked.member_conditions, attacked.member_units), (attacked.other_conditions, attacked.other_units))
         places = [np.flatnonzero(conditions == code) for conditions, _ in sides]
@@ -158,7 +160,7 @@ class _Attack:
         return float(np.average(areas, weights=weights))
 
     def true_positives(self) -> float:
-        """Return the true positives at 1 % false positives over all conditions."""
+        """Return the share of true positives at 1 % false positives over all conditions."""
         members, others = (
             largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)
         )

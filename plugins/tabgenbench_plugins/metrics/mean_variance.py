@@ -30,7 +30,7 @@ AT_GAPS = "present values count"
 
 
 class MeanVariance(Metric):
-    """Zeros, and the relation of mean and variance of features, on the dataset's own scale.
+    """Errors of the shares of zeros and of the mean-variance relation of features, on the dataset's own scale.
 
     - ``zero-error``: mean over the features with a zero in the training rows of |share of zeros (synthetic) - share of
       zeros (test)|
@@ -39,7 +39,7 @@ class MeanVariance(Metric):
       log10 variance minus f(its log10 mean). The score is the mean over features of |residual (synthetic) - residual
       (test)|.
 
-    The second uses the features that have no negative training value and vary in the real test rows.
+    ``mean-variance-error`` uses the features that have no negative training value and vary in the real test rows.
     """
 
     name: ClassVar[str] = "mean-variance"
@@ -160,7 +160,7 @@ def _curve_error(evaluation: Evaluation) -> float:
 
 
 def _moments(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Floats, Floats]:
-    """Return mean and variance of each feature on the own scale, 0 for one without a present value."""
+    """Return mean and variance of each feature on the dataset's own scale, 0 for a feature without a present value."""
     finite_values(evaluation, side)
     values, present = evaluation.own(side).dense(), present_cells(evaluation, side)
     if not np.isfinite(values).all():

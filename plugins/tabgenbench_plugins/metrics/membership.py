@@ -1,4 +1,4 @@
-"""Membership inference: whether an attacker who has the synthetic rows can tell training rows from never-seen rows."""
+"""Membership inference: whether an attacker with the synthetic rows can tell training rows from unseen rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ONE_ATTACK = "What other attacks find: a value of chance does not show that rows
 
 
 def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) -> tuple[ScoreSpec, ScoreSpec]:
-    """Return the specifications of the area under the ROC curve and of the true positives of an attack."""
+    """Return the specifications of an attack's two scores: area under the ROC curve, and share of true positives."""
     auc = ScoreSpec(
         name=f"{attack}-auc",
         question="privacy",
@@ -52,16 +52,17 @@ def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) 
 
 
 class Membership(Metric):
-    """Success of three attacks on training rows against equally many never-seen rows.
+    """Success of three attacks that tell training rows (members) from equally many rows that the model has not seen.
 
-    - ``nearest``: a row is a member the closer its closest synthetic row is.
+    - ``nearest``: the closer the closest synthetic row is, the more the attack takes a row for a member.
     - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference, each estimated by the distance to the k-th
-      nearest row: a row is a member if synthetic rows are denser around it than real rows are.
-    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows; a row is a member the more it
-      is taken for synthetic.
+      nearest row: the denser synthetic rows around a row are, compared with real reference rows, the more the attack
+          takes the row for a member.
+    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows; the more the trees take a row
+      for synthetic, the more the attack takes the row for a member.
 
-    Where the table has donors, donors are attacked: the score of a donor is the largest of its rows. The second and
-    third attack need reference rows, which neither the model nor the attacked rows include.
+    If the table has donors, donors are attacked instead of rows; the score of a donor is the largest score of its rows.
+    ``domias`` and ``discriminator`` need reference rows: real rows that are neither training rows nor attacked rows.
     """
 
     name: ClassVar[str] = "membership"
@@ -174,7 +175,7 @@ class Membership(Metric):
         return ratios
 
     def _likeness(self, rows: Encoded, synthetic: Encoded, reference: Encoded | None, context: MetricContext) -> Floats:
-        """Return how much a classifier takes each row for a synthetic one, on the scale of log odds."""
+        """Return for each row the log odds, according to a classifier, that the row is synthetic."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         if reference is None:

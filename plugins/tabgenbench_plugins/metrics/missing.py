@@ -20,7 +20,7 @@ WORD = 32  # columns coded in one number
 
 
 class Missing(Metric):
-    """Missing values of synthetic rows against those of real test rows, over the columns that have gaps in the dataset.
+    """Compares missing values of synthetic rows and of real test rows, over the columns that have gaps in the dataset.
 
     - ``missing-rate-error``: mean over columns of the absolute difference of the shares of missing values
     - ``missing-pattern-distance``: total variation distance between the distributions of patterns; the pattern of a

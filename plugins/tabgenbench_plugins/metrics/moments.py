@@ -32,7 +32,7 @@ AT_GAPS = (
 
 
 class Moments(Metric):
-    """Means and variances of single features on the evaluation scale, where all features have equal weight.
+    """Errors of means and variances of single features, on the evaluation scale, where all features have equal weight.
 
     With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, the scores are averages
     and sums over all features, including constant ones:
@@ -125,13 +125,16 @@ class Moments(Metric):
 
 
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return which cells are used, or None for all: present cells, and all cells of a feature that has none."""
+    """Return a mask of the used cells, or None for all cells.
+
+    The present cells of a feature are used; if it has none, all its cells are used.
+    """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 
 
 def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
-    """Return the given numbers of those features that have a value in the real test rows.
+    """Return the given numbers, one per feature, only for the features that have a value in the real test rows.
 
     Raises:
         Undefined: no feature has a value in the real test rows.

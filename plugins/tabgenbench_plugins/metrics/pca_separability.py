@@ -20,7 +20,7 @@ __all__ = ["PCASeparability"]
 
 
 class PCASeparability(Metric):
-    """Tissue, status, mixing and overall in the leading principal components of test and synthetic rows.
+    """Scores for tissue, status, mixing and overall separability in the leading principal components of the rows.
 
     Module `separability` has the formulas. Fifty components keep differences between conditions and much of the
     variation within them. The remaining components are dropped: they contain noise of single features, which would make

@@ -23,8 +23,8 @@ EQUAL = 1e-7  # as a share of the rows' size: a smaller distance, or difference 
 class PRDC(Metric):
     """Precision, recall, density and coverage with k = 5 neighbours (option ``n_neighbours``).
 
-    The ball of a row reaches to its k-th nearest other row of the same side. Rows are vectors with Euclidean distance,
-    as in module `encoded`.
+    The ball of a row has the row as its centre and reaches to the k-th nearest other row of the same table (real test
+    rows or synthetic rows). Rows are vectors with Euclidean distance, as in module `encoded`.
 
     - ``precision``: share of synthetic rows inside the ball of a real test row
     - ``recall``: share of real test rows inside the ball of a synthetic row
@@ -123,7 +123,7 @@ class PRDC(Metric):
         return Result(scores, notes=notes)
 
     def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return the values of real rows and of synthetic rows whose means are the scores."""
+        """Return one value per real row and per synthetic row for each score; the score is the mean of its values."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         real_radius = neighbours(evaluation, "test", "test", k).distances[:, -1]

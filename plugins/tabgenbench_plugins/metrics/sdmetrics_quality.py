@@ -1,4 +1,4 @@
-"""The quality report of SDMetrics: the number that users of SDV know."""
+"""The quality report of the package SDMetrics, which SDV shows as its quality score."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ BLIND_TO = (
 class SDMetricsQuality(Metric):
     """Quality report of the package ``sdmetrics``, as `evaluate_quality` of SDV shows it, against real test rows.
 
-    - ``sdmetrics-quality``: mean of the other two
+    - ``sdmetrics-quality``: mean of the following two scores
     - ``sdmetrics-shapes``: "Column Shapes", mean over columns of 1 - Kolmogorov-Smirnov distance (numeric) or 1 - total
       variation distance (categorical)
-    - ``sdmetrics-pair-trends``: "Column Pair Trends", mean over the pairs of columns that the report counts of the
-      similarity of correlations or of contingency tables
+    - ``sdmetrics-pair-trends``: "Column Pair Trends", the similarity of correlations or of contingency tables, averaged
+      over the pairs of columns that the report includes
 
     Rows are on the dataset's own scale, with conditions as columns and without values at gaps. Settings of the report
     are its defaults, which depend on the version of the package.

@@ -1,4 +1,4 @@
-"""Separability in the two dimensions of a UMAP, as an illustration."""
+"""Separability of conditions in the two dimensions of a UMAP, as an illustration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["UMAPSeparability"]
 
 
 class UMAPSeparability(Metric):
-    """Tissue, status, mixing and overall in a UMAP of real test rows and synthetic rows together.
+    """Scores for tissue, status, mixing and overall separability in a UMAP of pooled real test and synthetic rows.
 
     Not ranked: UMAP contracts compact groups, so rows without noise look better separated than real rows, and another
     seed changes the scores by about .05. The ranked scores are those of ``pca-separability``. The figures show the

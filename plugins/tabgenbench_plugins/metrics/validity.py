@@ -1,4 +1,4 @@
-"""Synthetic values that cannot be, judged by the training rows."""
+"""Shares of synthetic values that are impossible according to the training rows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Shares of synthetic cells and rows that violate what the training rows show. Gaps are not counted.
+    """Shares of synthetic values and rows outside the ranges, categories or whole numbers of the training rows.
 
     - ``out-of-range``: share of the present values of numeric features, dates included, below the smallest or above the
       largest value of the feature in the training rows
     - ``unseen-categories``: share of the values of categorical features that no training row has
     - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
-      dataset's own scale. A run rounds samples, so only tables from elsewhere can have them.
-    - ``invalid-rows``: share of rows with any of these
+      dataset's own scale. A run rounds samples, so only tables that were not sampled in a run can have such values.
+    - ``invalid-rows``: share of rows with at least one of these three violations
     """
 
     name: ClassVar[str] = "validity"
@@ -116,7 +116,10 @@ class Validity(Metric):
 
 
 class _Violations:
-    """Violations of a table, by kind and column: numbers of violations and of values, and the rows that have one."""
+    """Violations in a table: for each kind and column, numbers of violations and of values.
+
+    And a mask of invalid rows.
+    """
 
     def __init__(self, n_rows: int) -> None:
         self.invalid = np.zeros(n_rows, dtype=bool)
@@ -129,7 +132,7 @@ class _Violations:
         self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))
 
     def share(self, kind: str, reason: str) -> float:
-        """Return the share of violations among values, or raise `Undefined` with a reason if no column is of a kind."""
+        """Return the share of violations of a kind among the values that this kind applies to."""
         chosen = [(wrong, values) for _, found, wrong, values in self.counts if found == kind]
         if not chosen:
             raise Undefined(reason)

@@ -1,1 +1,1 @@
-"""What several generators share."""
+"""Code that several generators share."""

@@ -47,8 +47,9 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        The mean of a condition with one training row is that row. With gaps, only present cells count; if a condition
-        has no present cell of a feature, the mean is over all its cells, which then have the same value.
+        The mean of a condition with one training row is that row. If a feature has gaps, only its present values are
+        averaged. If all values of a feature in a condition are missing, the mean is the value that all these gaps
+        contain.
 
         Args:
             values: training rows, shape (n_train, n_features).
@@ -75,9 +76,10 @@ class TrainingConditions:
         return counts.reshape(len(self.labels), n_values).astype(np.int64)
 
     def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
-        """Return for each requested row the training condition to use, shape (n_asked,).
+        """Return for each requested row the position of the training condition to use, shape (n_asked,).
 
-        A condition without training rows is replaced by the nearest one that has some, and this is recorded.
+        A condition without training rows is replaced by the nearest condition with training rows, and the replacement
+        is recorded.
         """
         used = conditions.loc[:, list(self.frame.columns)]
         if used.shape[1] == 0:
@@ -114,8 +116,8 @@ def with_known_values(
 ) -> pd.DataFrame:
     """Return conditions that consist of values of the training rows, for a model with one-hot codes.
 
-    A row with a value that no training row has gets the nearest training condition, recorded as a fallback. A new
-    combination of known values is kept for the model to combine, and named in a note.
+    A row with a value that no training row has gets the nearest training condition, which is recorded as a fallback. A
+    new combination of values that occur in training rows is kept, and a note names the combination.
 
     Args:
         conditions: requested conditions, shape (n_rows, at least the condition columns).
@@ -145,7 +147,7 @@ def with_known_values(
 
 
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return ``n`` of ``rows`` in random order, each used n // len(rows) times or once more.
+    """Return ``n`` rows, taken from ``rows`` in random order; each row is used n // len(rows) times or once more.
 
     Rows are drawn without replacement; once all are used, they are shuffled again.
     """

@@ -73,8 +73,8 @@ def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
     """Return the shrinkage s of Ledoit & Wolf (2004) for centred rows, as `sklearn.covariance.ledoit_wolf` computes it.
 
     With S = XᵀX / N and m = tr(S) / F, s = min(b², d²) / d² where d² = |S - m I|² / F and b² is the mean squared
-    distance of the single rows' xxᵀ from S, over N F. Only |S|² needs a product of X with itself. This product is
-    computed in blocks, as XXᵀ or XᵀX, whichever is smaller, since |XᵀX| = |XXᵀ|.
+    distance of the single rows' xxᵀ from S, over N F. Only |S|² needs a product of X with itself. Because |XᵀX| =
+    |XXᵀ|, the smaller of the two products is computed, in blocks.
     """
     n, n_features = residuals_NF.shape
     if n_features == 1:

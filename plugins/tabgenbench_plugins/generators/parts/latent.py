@@ -168,14 +168,15 @@ def impute(
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
     """Return the covariance for the next sweep.
 
-    Each sweep would shrink imputed values again, so the shrinkage is at most P / N, as much as Gaussian rows need.
+    Each sweep would shrink the imputed values again. The shrinkage is therefore limited to P / N, about the shrinkage
+    that Gaussian rows need.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Return rows whose scores have mean 0 and variance 1, without which unbounded scores would drift."""
+    """Return rows with latent scores of mean 0 and variance 1; without this step, unbounded scores would drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()
@@ -215,7 +216,7 @@ def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.f
 
 
 def truncated_normal(lower: NDArray[Any], upper: NDArray[Any], rng: np.random.Generator) -> Floats:
-    """Return draws from N(0, 1) within intervals, by the inverse of Φ on the side of its smaller tail."""
+    """Return draws from N(0, 1) within intervals, by the inverse of Φ in the tail that gives higher precision."""
     flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     p, q = ndtr(low), ndtr(high)

@@ -28,10 +28,10 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 
 
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
-    """Return a stack of Linear, batch norm and ReLU, one for each step from a width to the next.
+    """Return a stack of Linear, batch norm and ReLU, one group for each pair of consecutive widths.
 
-    Batch norm removes any constant from a unit, so a Linear layer before it has no bias. The gradient of such a bias
-    would be rounding noise, which Adam would scale up to full steps.
+    Batch norm subtracts the mean of each unit, so a Linear layer before batch norm has no bias. The gradient of such a
+    bias would be rounding noise, which Adam would scale up to full steps.
 
     Args:
         widths: width of the input, followed by those of the hidden layers.

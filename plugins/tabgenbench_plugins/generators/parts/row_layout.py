@@ -25,7 +25,7 @@ class RowLayout:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
         gaps: for each numeric feature with gaps, the position of the feature and the position of the one-hot code that
-            shows a gap.
+            is 1 at a gap.
     """
 
     n_features: int
@@ -49,7 +49,7 @@ class RowLayout:
         return self.n_features + sum(self.n_values)
 
     def encode(self, x_NF: torch.Tensor, codes_NC: torch.Tensor) -> torch.Tensor:
-        """Return the vectors of rows, shape (N, Y); the values themselves for a numeric table."""
+        """Return the rows as vectors, shape (N, Y); for a numeric table, the vectors are the values themselves."""
         return torch.cat([x_NF, one_hot(codes_NC, self.n_values)], dim=1) if self.n_values else x_NF
 
     def blocks(self, y_NY: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -84,7 +84,7 @@ class RowLayout:
         return torch.cat(parts, dim=1)
 
     def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss w.r.t. a network's output, given that w.r.t. the result of `soften`.
+        """Return the gradient of a loss w.r.t. the input of `soften`, given the gradient w.r.t. the result of `soften`.
 
         For s = softmax(l / τ), the gradient w.r.t. l is s (g - Σ s g) / τ.
         """

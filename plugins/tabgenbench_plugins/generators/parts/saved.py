@@ -40,5 +40,5 @@ def codes_to(codes: ConditionCodes) -> dict[str, Any]:
 
 
 def codes_from(saved: Mapping[str, Any]) -> ConditionCodes:
-    """Return the encoding of `codes_to`."""
+    """Return the encoding that `codes_to` wrote."""
     return ConditionCodes(tuple(saved["columns"]), tuple(tuple(values) for values in saved["values"]))

@@ -1,6 +1,6 @@
-"""The network of the CVAE: an encoder and a decoder that both take the condition.
+"""The network of the CVAE: an encoder and a decoder, which both get the condition as input.
 
-The module of the generator, `cvae`, has the reference, the figure and the loss.
+The docstring of module `cvae` contains the reference, a diagram and the loss.
 
     N rows   F features   K one-hot codes of the conditions   Z latent
 

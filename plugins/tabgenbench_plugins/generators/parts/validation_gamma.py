@@ -1,4 +1,4 @@
-"""Gamma on validation rows, by which `wgan-gp` stops early."""
+"""Gamma on validation rows, the criterion for early stopping of `wgan-gp`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ValidationGamma:
 
     @torch.no_grad()
     def __call__(self, generator: ConditionalMLP) -> float:
-        """Return gamma of the rows that the generator makes.
+        """Return gamma between validation rows and the rows that the generator network generates.
 
         Raises:
             ConfigError: gamma is undefined.

@@ -14,7 +14,10 @@ FEWEST_OTHERS = round(1 / FALSE_POSITIVES)
 
 
 def area(members: Floats, others: Floats) -> float:
-    """Return the area under the ROC curve: how often a member has a higher score than another row; ties count half."""
+    """Return the area under the ROC curve: the probability that a member has a higher score than another row.
+
+    Ties count half.
+    """
     from sklearn.metrics import roc_auc_score
 
     truth = np.repeat([1, 0], [len(members), len(others)])
@@ -22,10 +25,10 @@ def area(members: Floats, others: Floats) -> float:
 
 
 def true_positives(members: Floats, others: Floats) -> float:
-    """Return the largest share of members found while at most 1 % of the others are taken for members.
+    """Return the largest share of members that is found if at most 1 % of the other rows are taken for members.
 
     Raises:
-        Undefined: there are fewer than 100 others.
+        Undefined: there are fewer than 100 other rows.
     """
     from sklearn.metrics import roc_curve
 

@@ -25,9 +25,9 @@ class Attacked:
 
     Attributes:
         members: positions of the members in ``evaluation.train``, in a random order of donors.
-        others: positions of the others in ``evaluation.test``, likewise.
+        others: positions of the others in ``evaluation.test``, in a random order of donors.
         member_units: a code for each member, equal for rows of one donor; without donors, one for each row.
-        other_units: likewise for the others.
+        other_units: a code for each of the others, defined in the same way.
         member_conditions: a code of the condition of each member.
         other_conditions: likewise for the others, with the same codes.
         labels: label of each code of a condition.
@@ -44,7 +44,7 @@ class Attacked:
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
-        """Return at most about ``max_rows`` rows of each side: the first ones, with all rows of their donors."""
+        """Return about ``max_rows`` members and others at most: the first rows, with all rows of their donors."""
         if max(len(self.members), len(self.others)) <= max_rows:
             return self
         members, others = (_whole_units(units, max_rows) for units in (self.member_units, self.other_units))
@@ -63,13 +63,13 @@ class Attacked:
 
 
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
-    """Choose members and others: every row of the smaller side of a condition, and as many of the larger side.
+    """Choose equally many members and others in each condition: as many as the smaller of the two groups has rows.
 
-    Where the table has donors, a donor is used with all rows or not at all. The choice is the same for all generators
-    on a split, and shared by all metrics.
+    If the table has donors, either all rows of a donor are used or none. The choice is the same for all generators on a
+    split and for all metrics.
 
     Raises:
-        Undefined: fewer than `FEWEST` rows of a side can be used.
+        Undefined: fewer than `FEWEST` members or fewer than `FEWEST` others can be used.
     """
     return evaluation.shared.once(
         ("attacked", seed), lambda: _choose(evaluation.train, evaluation.test, seed), scope="split"
@@ -135,7 +135,7 @@ def _order_of_units(units: Rows, rng: np.random.Generator) -> Rows:
 
 
 def _fill(strata: Rows, units: Rows, order: Rows, quota: Rows) -> Rows:
-    """Return the rows of the units, in order, that exceed the quota of no stratum."""
+    """Return the rows of the units, in order; a unit that would exceed the quota of a stratum is skipped."""
     if len(np.unique(units)) == len(units):
         rank = pd.Series(strata[order]).groupby(strata[order]).cumcount().to_numpy()
         fitting: Rows = order[rank < quota[strata[order]]]
@@ -156,7 +156,10 @@ def _fill(strata: Rows, units: Rows, order: Rows, quota: Rows) -> Rows:
 
 
 def _whole_units(units: Rows, max_rows: int) -> int:
-    """Return how many of the first rows are whole units and at most ``max_rows``, or the rows of the first unit."""
+    """Return the largest number of first rows, at most ``max_rows``, that form whole units.
+
+    At least the first unit is used.
+    """
     ends = np.append(np.flatnonzero(np.diff(units) != 0) + 1, len(units))
     fitting = ends[ends <= max_rows]
     return int(fitting[-1] if len(fitting) else ends[0])

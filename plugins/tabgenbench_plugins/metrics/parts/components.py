@@ -1,4 +1,4 @@
-"""Principal components of real test rows and synthetic rows together."""
+"""Principal components of the pooled real test rows and synthetic rows."""
 
 from __future__ import annotations
 

@@ -29,13 +29,13 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
     Coordinates are the numeric features, then the indicators of the categorical features, then those of the conditions
     if they are wanted. A categorical column has one indicator for each category of the training and test rows, and one
-    for all others, so synthetic rows with different unknown categories are equal there. A table without categorical
-    columns is returned without a copy.
+    indicator for all other categories. In such a column, synthetic rows with different unknown categories are therefore
+    equal. A table without categorical columns is returned without a copy.
 
     Args:
         evaluation: the rows; it caches the result.
         side: ``train``, ``test`` or ``synthetic``.
-        conditions: whether conditions are coordinates, too.
+        conditions: whether the vectors also contain the indicators of the conditions.
 
     Raises:
         Undefined: there is no row or no column, or a value is not a finite number.

@@ -39,14 +39,14 @@ class Neighbours:
 
 
 def neighbours(evaluation: Evaluation, of: Side, among: Side, k: int) -> Neighbours:
-    """Return the nearest neighbours of the rows of one side among those of another, or of its own.
+    """Return the nearest neighbours of the rows of one table (training, test, synthetic) in the same or another table.
 
     Rows are vectors as in `encoded`, without conditions. A row is not its own neighbour. Computed once for all metrics.
 
     Args:
         evaluation: the rows; it caches the result.
-        of: side whose rows are asked for.
-        among: side of the neighbours.
+        of: table whose rows get neighbours.
+        among: table in which the neighbours are searched.
         k: number of neighbours.
 
     Raises:
@@ -69,7 +69,7 @@ def neighbours(evaluation: Evaluation, of: Side, among: Side, k: int) -> Neighbo
 def nearest(
     rows: NDArray[np.floating], reference: NDArray[np.floating], k: int, *, exclude_self: bool = False
 ) -> Neighbours:
-    """Return the nearest reference rows of each row; which of several equally distant ones are found is arbitrary.
+    """Return the nearest reference rows of each row; the choice between equally distant reference rows is arbitrary.
 
     scikit-learn finds a few more candidates by products of matrices in blocks. Their distances are then computed from
     differences in float64, so that the distance of equal rows is exactly 0.
@@ -78,7 +78,7 @@ def nearest(
         rows: shape (n_rows, d).
         reference: shape (n_reference, d).
         k: number of neighbours, at most n_reference, or n_reference - 1 with ``exclude_self``.
-        exclude_self: whether both arrays are the same rows, and a row is not its own neighbour.
+        exclude_self: set this if both arrays are the same rows, so that a row is not its own neighbour.
     """
     from sklearn.neighbors import NearestNeighbors
 
@@ -105,8 +105,9 @@ def nearest(
 def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
     """Yield rows of ``a`` and their Euclidean distances to all rows of ``b``, in blocks of at most 32 MiB.
 
-    Distances come from products of matrices in float64: they are accurate to about 1e-7 of the rows' spread, and rows
-    that are equal may be that far apart. A single row of distances may exceed the block.
+    Distances are computed by products of matrices in float64. Their error is about 1e-7 of the rows' spread, so the
+    computed distance of two equal rows may have this size instead of 0. A block has at least one row of distances, even
+    if this row exceeds 32 MiB.
 
     Args:
         a: shape (n_a, d).

@@ -1,4 +1,4 @@
-"""Correlations over all rows of an evaluation, and the features they use."""
+"""Correlations over all real test rows and over all synthetic rows, and the selection of features for them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
 
     Args:
         evaluation: the rows.
-        at_gaps: what the metric does where a numeric feature has no value.
+        at_gaps: text that states how the metric treats missing values of numeric features.
     """
     schema = evaluation.test.schema
     notes = []

@@ -20,7 +20,8 @@ def real_components(evaluation: Evaluation, n_components: int) -> tuple[Floats, 
     """Return real test rows and synthetic rows in the leading principal components of the training rows.
 
     Rows are vectors as in `encoded`, without conditions. Components are not whitened, and come in the order of their
-    variance. They hide what lies outside their subspace. Computed once for all metrics.
+    variance. Differences between rows outside the subspace of the components are not visible. Computed once for all
+    metrics.
 
     Args:
         evaluation: the rows; it caches the result.

@@ -61,7 +61,7 @@ Looks = Sequence[Mapping[str, Look]]
 
 @dataclass(frozen=True)
 class _Panel:
-    """One way to colour the rows: title, label of each row, look of each label."""
+    """One panel, which colours the rows by one property: title, label of each row, colour and marker of each label."""
 
     title: str
     labels: tuple[str, ...]
@@ -247,7 +247,7 @@ class _Page:
         return self.figure.add_axes(place)
 
     def head(self, middle: float, text: str, size: float) -> None:
-        """Write above the panels."""
+        """Write a heading above the panels."""
         place = (middle / _WIDTH, self._up(self._top - 0.06))
         self.figure.text(*place, text, fontsize=size, ha="center", va="bottom")
 
@@ -270,7 +270,10 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the panels of the generator with the most panels; each lists the looks of all panels of its title."""
+    """Return the panels of the generator with the most panels.
+
+    Each panel lists the looks of all panels with its title.
+    """
     found = list(chain.from_iterable(panels))
     merged = []
     for widest in max(panels, key=len):

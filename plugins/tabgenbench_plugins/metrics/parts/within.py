@@ -43,7 +43,7 @@ class Residuals:
 
     @property
     def degrees_of_freedom(self) -> int:
-        """Number of included rows minus number of means."""
+        """Number of included rows minus number of subtracted means."""
         return len(self.values) - self.n_conditions
 
 

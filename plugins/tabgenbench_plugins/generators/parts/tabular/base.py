@@ -103,7 +103,7 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model with these options."""
+        """Return the package's model, trained with the options of this generator."""
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
@@ -156,7 +156,10 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows labelled with the requested conditions, if possible; rows with other labels are recorded."""
+        """Return generated rows whose own condition is the requested one, as far as possible.
+
+        All other rows are recorded.
+        """
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
             self._package.start_sampling(context.seed)

@@ -97,9 +97,9 @@ class PackageModel:
         self._seed = seed
 
     def draw(self, value: int | None) -> Draw:
-        """Sample a batch of rows: of random conditions, or with one value of the condition made more likely.
+        """Sample a batch of rows, either with random conditions or with one value of the condition made more likely.
 
-        The rows are values, then codes of the other discrete columns.
+        A row contains the values of continuous columns, then the codes of all discrete columns except the condition.
         """
         asked = {} if value is None else {"condition_column": CONDITION, "condition_value": self._values[value]}
         with self._in_bounds(self._seed):

@@ -1,7 +1,8 @@
 """Training of CTGAN and TVAE on arranged rows, without synchronisation with the device inside an epoch.
 
 All random numbers of a step, including indices, are drawn on the device. Losses are summed on the device and read once
-per epoch. Settings without an option are the package's: Adam's betas, penalty weight 10, TVAE's learning rate 10⁻³.
+per epoch. Settings that are not options have the values of the package `ctgan`: Adam's betas, penalty weight 10, TVAE's
+learning rate 10⁻³.
 
     N rows of a batch   D width of an encoded row   K values of all discrete columns   Z latent
 """
