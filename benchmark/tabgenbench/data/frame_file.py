@@ -51,7 +51,7 @@ def read_frame(
     The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`,
     the name that pandas gives its index (``Unnamed: 0``), or text without repeated values; else rows are numbered from
     1. A given column name may differ from the name in the file in leading or trailing blanks, if only one column
-       matches.
+    matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be

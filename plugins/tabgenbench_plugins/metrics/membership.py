@@ -57,7 +57,7 @@ class Membership(Metric):
     - ``nearest``: the closer the closest synthetic row is, the more the attack takes a row for a member.
     - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference, each estimated by the distance to the k-th
       nearest row: the denser synthetic rows around a row are, compared with real reference rows, the more the attack
-          takes the row for a member.
+      takes the row for a member.
     - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows; the more the trees take a row
       for synthetic, the more the attack takes the row for a member.
 
