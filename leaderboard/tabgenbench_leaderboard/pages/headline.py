@@ -233,7 +233,7 @@ def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
 
 
 def _facts(dataset: DatasetBoard) -> str:
-    """Return a line with the sizes of a dataset, which omits validation rows if two kinds of features make it too long."""
+    """Return a line with the sizes of a dataset; a line that is too long may omit the number of validation rows."""
     title, n_splits = quote(dataset.dataset), count_text(len(dataset.splits), "split")
     if dataset.n_train is None:
         return end_cut(f"{title}: {n_splits}", COLUMNS)
