@@ -1,14 +1,15 @@
 """Boards: tables, figures and pages, computed from the records of a store.
 
-A board needs neither plugins nor torch, because the record of a score describes the score. Only the figures of a
-metric need the metric's plugin. Entry points name this module, so it imports nothing large. Its parts are
+A board needs neither plugins nor torch, because the record of a score contains the score's description. Only the
+figures of a metric need the metric's plugin. Entry points name this module, so it imports no large module. The main
+objects of the package are
 
     report.Leaderboard      the report named "leaderboard"
-    board.aggregate         records of a suite -> `board.model.Board`
-    pages.headline          board -> one screen of a terminal
-    publish.publish         store -> a published board: pages, records and a manifest
-    publish.verify          a published board -> what is wrong with it
-    files.write_board       board -> README.md, scores.csv, costs.csv, board.json, index.html, figures
+    board.aggregate         the records of a suite -> a `board.model.Board`
+    pages.headline          a board -> a summary that fits one screen of a terminal
+    publish.publish         a store -> a published board: pages, records and a manifest
+    publish.verify          a published board -> the list of its errors
+    files.write_board       a board -> README.md, scores.csv, costs.csv, board.json, index.html, figures
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def register_reports() -> list[Lazy]:
-    """Register the report."""
+    """Register the report named "leaderboard"."""
     return [
         Lazy(
             "leaderboard",
@@ -37,7 +38,7 @@ def register_reports() -> list[Lazy]:
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add leaderboard, publish, verify and compare."""
+    """Add the commands leaderboard, publish, verify and compare."""
     from tabgenbench_leaderboard.commands.compare import compare
     from tabgenbench_leaderboard.commands.leaderboard import leaderboard
     from tabgenbench_leaderboard.commands.publish import publish
@@ -49,14 +50,14 @@ def register_commands(cli: click.Group) -> None:
 
 @hookimpl
 def run_started(run: ObservedRun) -> None:
-    """Import the modules that `run_finished` needs, so that a missing package stops the run at its start."""
+    """Import the modules that `run_finished` needs, so that a missing package stops the run before the first cell."""
     import tabgenbench_leaderboard.pages.to_terminal
     import tabgenbench_leaderboard.report  # noqa: F401
 
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, unless the run is quiet or has no scores."""
+    """Print the headline of the run to standard output, unless the run is quiet or the run has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError

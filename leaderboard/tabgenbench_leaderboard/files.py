@@ -37,11 +37,11 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
 
 @dataclass(frozen=True)
 class Extras:
-    """What some formats show beside the board, from the records.
+    """Data from the records that the formats ``bib``, ``parquet`` and ``draws`` need in addition to the board.
 
     Attributes:
-        draws: the scores of every draw; None without records.
-        cards: the cards of datasets by label.
+        draws: the scores of every draw; None if no records are available.
+        cards: the cards (descriptions) of datasets by label.
     """
 
     draws: Sequence[DrawRow] | None = None
@@ -64,14 +64,14 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Read a ``board.json``, also one of an older version; ranks and summaries are computed from its values by split.
+    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values by split.
 
     Args:
-        path: the file.
-        missing: what a missing result means over datasets; None for the rule of the file.
+        path: path of the ``board.json``.
+        missing: rule for a missing result in the summary over datasets; None for the rule that the file states.
 
     Raises:
-        StoreError: the file cannot be read, is not a board, or has a newer version.
+        StoreError: the file cannot be read, is not a board, or has a newer version than this program.
     """
     try:
         content = path.read_bytes()
@@ -102,17 +102,18 @@ def render_board(
     kept: Path | None = None,
     extras: Extras = Extras(),
 ) -> dict[str, bytes]:
-    """Return the content of every file by its path inside the board's folder; equal records give equal bytes.
+    """Return the content of every file of a board by its path in the board's folder; equal records give equal bytes.
 
     Args:
         board: the board.
         formats: formats of the files.
-        artifacts: artifacts of metrics, for their figures; None for no such figures.
+        artifacts: artifacts from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
         extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
 
     Raises:
-        ConfigError: ``parquet`` or ``draws`` without records, or ``parquet`` without its package.
+        ConfigError: ``formats`` contains ``parquet`` or ``draws`` but there are no records, or it contains ``parquet``
+            but the package pyarrow is not installed.
     """
     rendered: dict[str, bytes] = {}
     if "md" in formats or "html" in formats:
@@ -164,18 +165,18 @@ def write_board(
     kept: Path | None = None,
     extras: Extras = Extras(),
 ) -> list[Path]:
-    """Write a board to a folder; each file is replaced atomically.
+    """Write a board to a folder, and replace each existing file atomically.
 
     Args:
         board: the board.
         out: folder to write.
         formats: formats of the files.
-        artifacts: result of `collect_artifacts`, for the figures of metrics.
+        artifacts: result of `collect_artifacts`, from which metrics draw their figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
         extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
 
     Returns:
-        The paths of the files.
+        The paths of the written files.
 
     Raises:
         StoreError: the folder cannot be created or written.

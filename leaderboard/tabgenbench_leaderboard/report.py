@@ -1,4 +1,4 @@
-"""The report ``leaderboard``: a board as an object, for notebooks and for the commands."""
+"""The report ``leaderboard``, which gives notebooks and commands a board as a Python object."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Leaderboard(Report):
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
     def build(self, store_folder: Path, suite: str | None = None) -> BoardView:
-        """Read the records of a suite; arguments and errors as in `tabgenbench.Report.build`."""
+        """Build the board of a suite from its records; arguments and errors are those of `tabgenbench.Report.build`."""
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
         cells = collect_cells(store, record)
@@ -48,14 +48,14 @@ class Leaderboard(Report):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoardView:
-    """A board as `tabgenbench.Board` describes it.
+    """A board that implements the interface `tabgenbench.Board`.
 
     Attributes:
         board: all values that the pages show, immutable.
         cells: records of each cell of the suite.
-        artifacts: artifacts of metrics, for their figures.
-        store_folder: folder of the store.
-        unreadable: sentences about files of the store that are not valid records.
+        artifacts: artifacts from which metrics draw their figures.
+        store_folder: folder of the store from which the board was built.
+        unreadable: sentences on files of the store that are not valid records.
     """
 
     board: Board
@@ -68,28 +68,28 @@ class BoardView:
         return self.text()
 
     def table(self) -> pd.DataFrame:
-        """Return one row per dataset and generator: headline scores with half of their intervals, and costs."""
+        """Return a DataFrame of headline scores, half intervals and costs, with one row per dataset and generator."""
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """One row per score of a cell, averaged over draws; see `pages.to_frame.scores_frame` for the columns."""
+        """A DataFrame with one row per score of a cell; see `pages.to_frame.scores_frame` for the columns."""
         from tabgenbench_leaderboard.pages.to_frame import scores_frame
 
         return scores_frame(self.board, self.cells)
 
     @property
     def figure_names(self) -> tuple[str, ...]:
-        """Names of the figures: the stems of the files that `save` writes."""
+        """Names of the board's figures, which are the stems of the figure files that `save` writes."""
         return tuple(self._figures)
 
     def figure(self, name: str) -> Figure:
-        """Draw one figure.
+        """Draw the figure with this name.
 
         Raises:
-            ConfigError: there is no figure with this name; the message suggests a close one.
+            ConfigError: there is no figure with this name; the message suggests a similar name.
         """
         from tabgenbench.interfaces.drawing import drawing
 
@@ -106,7 +106,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self) -> Extras:
-        """Return what some formats show beside the board; reads the records again."""
+        """Read the records again, and return the data that some formats need in addition to the board."""
         from tabgenbench_leaderboard.board.cards import dataset_cards
         from tabgenbench_leaderboard.board.draws import draw_rows
         from tabgenbench_leaderboard.files import Extras
@@ -121,7 +121,7 @@ class BoardView:
         return write_board(self.board, Path(folder), artifacts=self.artifacts)
 
     def text(self) -> str:
-        """Return the headline as text: at most 46 lines of 100 columns."""
+        """Return the headline as text of at most 46 lines of 100 columns."""
         return headline_text(self.board, again(f"{self.board.suite} --store {self.store_folder}"))
 
     def _repr_html_(self) -> str:

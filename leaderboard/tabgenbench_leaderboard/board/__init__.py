@@ -1,1 +1,1 @@
-"""Records to numbers: what a board shows, before it is drawn or written."""
+"""Computation of the numbers that a board shows, from the records of a suite."""

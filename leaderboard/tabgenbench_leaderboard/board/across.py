@@ -1,4 +1,4 @@
-"""Generators over several datasets: mean rank, win rate and mean scaled value, with intervals over datasets."""
+"""Summary of generators over several datasets: mean rank, win rate and mean scaled value, with intervals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["rank_and_win_rate", "summarise_datasets"]
 
 @dataclass(frozen=True)
 class _Generator:
-    """A generator with its row on each dataset that has one."""
+    """A generator with its row on each dataset on which it has a row."""
 
     label: str
     is_control: bool
@@ -26,12 +26,13 @@ class _Generator:
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of a measure on one dataset: by label of the row and by split.
+    """Values of a measure on one dataset, by the label of the row and by split.
 
     Attributes:
-        splits: splits in which any row has a value.
-        merit: a quantity of which more is better.
-        scaled: scaled values, clipped to [0, 1]; empty if the measure is not scaled on this dataset.
+        splits: splits in which at least one row has a value.
+        merit: value of each row and split, with its sign or form changed so that a larger value is better.
+        scaled: scaled value of each row and split, clipped to [0, 1]; empty if the measure is not scaled on this
+            dataset.
     """
 
     splits: frozenset[int]
@@ -41,7 +42,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored`` if a missing result counts as the floor."""
+    """Result of a generator on one dataset; ``floored`` means that a missing result counts as the floor."""
 
     merit: float
     scaled: float | None
@@ -49,12 +50,12 @@ class _Result:
 
 
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
-    """Summarise the questions over the datasets on which they have values; empty for fewer than two datasets.
+    """Summarise each question over the datasets with values of it; return nothing for fewer than two datasets.
 
-    A board without questions is summarised by its ranked headline scores. A generator has a result on a dataset if it
-    has a value in every split in which another row has one. Ranks and win rates are computed among the models that
-    have a result on every dataset; with the rule ``floor`` these are all models, because a missing result then counts
-    as the last rank, and each missing split as the scaled value 0.
+    On a board without questions, each ranked headline score is summarised instead. A generator has a result on a
+    dataset if it has a value in every split in which another row has a value. Ranks and win rates are computed among
+    the models that have a result on every dataset; with the rule ``floor`` these are all models, because this rule
+    counts a missing result as the last rank on that dataset, and each missing split as the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -82,9 +83,9 @@ def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -
 
 
 def _generators(datasets: Sequence[DatasetBoard]) -> list[_Generator]:
-    """Return the generators: rows of equal label, or of equal name if each dataset has one row of that name.
+    """Group rows into generators: by equal label, or by equal name if each dataset has one row of that name.
 
-    A suite may give one generator another label on each dataset, such as another number of epochs.
+    A suite may give a generator a different label on each dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs".
     """
     names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
     for dataset in datasets:
@@ -141,7 +142,7 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
 
 
 def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missing: MissingRule) -> Iterator[AcrossRow]:
-    """Yield the rows of a measure; ranks and win rates compare the models with a result on every dataset."""
+    """Yield the rows of a measure; ranks and win rates compare only the models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]
     models = [one.label for one in complete if not one.is_control]
@@ -170,9 +171,9 @@ def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missi
 
 
 def _results(one: _Generator, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's result by dataset; a dataset on which a value is missing has none, or counts as the floor.
+    """Return a generator's result by dataset; a missing result is omitted, or counts as the floor.
 
-    Missing results of controls never count as the floor.
+    A missing result of a control is always omitted.
     """
     found = {}
     for dataset, table in values.items():
@@ -188,9 +189,9 @@ def _results(one: _Generator, values: Mapping[str, _Values], missing: MissingRul
 
 
 def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return each row's rank, 1 for the best, and the share of other rows that are worse; ties count half in both.
+    """Return each row's rank, 1 for the best, and the share of the other rows that are worse than it.
 
-    Values that differ only by rounding are ties.
+    A tied row counts as half a row in the rank and in the share. Values that differ only by rounding are ties.
 
     >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
     {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}

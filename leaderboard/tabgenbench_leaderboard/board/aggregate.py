@@ -1,4 +1,4 @@
-"""Records to a board: a pure function whose result does not depend on the order of the suite's cells."""
+"""Computation of a board from the records of a suite; the order of the suite's cells does not change the board."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ __all__ = ["assemble_board", "build_board"]
 def build_board(store: Store, suite: SuiteRecord) -> Board:
     """Build the board of a suite from the records in a store.
 
-    Datasets keep the order of the suite. In each dataset, models precede controls, and both are sorted by label,
+    Datasets are in the order of the suite. In each dataset, models precede controls, and both are sorted by label,
     because no single score ranks generators. Cells without a record are listed as waiting.
 
     Raises:
@@ -69,7 +69,7 @@ def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Metrics in the order in which rows list them; rows are sorted by key, so their own order does not matter."""
+    """Return the metrics in the order in which rows list them; the order of the rows has no effect."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -148,7 +148,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Return the options in a label, or the whole config if the label cannot be parsed."""
+    """Return the generator's name and the options in a label, or all options if the label cannot be parsed."""
     try:
         name, options = parse_plugin_string(label)
     except ConfigError:
@@ -157,7 +157,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average the seeds and folds that have a value within each split, then compute the interval over splits."""
+    """Average the seeds and folds with a value within each split, then compute mean and interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -191,7 +191,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Say why a cell has no value of a metric if the metric's own record does not say it."""
+    """Return why a cell has no value of a metric, for a metric whose record does not give the reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

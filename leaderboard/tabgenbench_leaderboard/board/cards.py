@@ -1,4 +1,4 @@
-"""The cards of the datasets of a board, from the records of a store."""
+"""Dataset cards (descriptions of datasets) of a board, from the records of a store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["dataset_cards"]
 
 
 def dataset_cards(store: Store, board: Board) -> dict[str, Card]:
-    """Return the cards of a board's datasets by label, as far as the store has records of them."""
+    """Return the cards of those datasets of a board that have a record in the store, by the dataset's label."""
     labels = {dataset.fingerprint: dataset.dataset for dataset in board.datasets}
     found = {}
     for path in sorted((store.root / "datasets").glob("*.json")):

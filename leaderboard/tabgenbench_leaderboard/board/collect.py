@@ -1,4 +1,4 @@
-"""The facts that a board shows, read from the records of a suite; each record is read once."""
+"""Reading of the values that a board shows from the records of a suite; each record is read once."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class MetricFacts:
     """Result of a metric on a cell.
 
     Attributes:
-        values: mean over draws, by score.
-        missing: reason, by score without a value in some draw.
+        values: mean over draws, by the name of the score.
+        missing: reason for the missing value, by the name of each score without a value in some draw.
         specs: specifications of the scores.
-        seconds: time for all draws, if known.
-        environment: machine and settings.
-        output: output of the process, if the metric is not ok.
+        seconds: time to score all draws, if the record has it.
+        environment: machine and settings on which the metric ran.
+        output: output of the process, if the metric's status is not ok.
     """
 
     status: Status | Literal["waiting"]
@@ -60,7 +60,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """Facts of a cell that a board shows; `identity` and the fields below it are set only if the cell has a record."""
+    """Values of a cell that a board shows; `identity` and the later fields are set only if the cell has a record."""
 
     row: SuiteRow
     status: Status | Literal["waiting"]
@@ -99,7 +99,7 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
 
 
 class _Collector:
-    """Reads cells one by one and counts the loss curves that it keeps."""
+    """Reads cells one by one and counts the loss curves kept, which are limited for each dataset and label."""
 
     def __init__(self, store: Store) -> None:
         self._reader = RecordReader(store)
@@ -154,7 +154,7 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average over draws; a score that lacks a value in some draw has no value for the cell."""
+    """Average scores over draws; a score that lacks a value in some draw has no value for the cell."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws

@@ -1,4 +1,4 @@
-"""Comparisons of rows: models against controls and models against models, with sentences on them."""
+"""Paired comparisons of models with controls and of models with models, and sentences that describe the verdicts."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ MAX_PAIRED_MODELS = 20
 def compare_rows(
     rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
-    """Compare every model with every control, and every pair of models, on every ranked score that both have.
+    """Compare every model with every control, and every pair of models, on every ranked score of both rows.
 
-    On each score, the pairs of models and the pairs of a model and a control are two families of tests. All pairs of
-    models count for the standings, but they are listed only for up to `MAX_PAIRED_MODELS` models.
+    On each score, the pairs of models are one family of tests, and the pairs of a model and a control are another
+    family. The standings use all pairs of models. The comparisons include the pairs of models only if there are at most
+    `MAX_PAIRED_MODELS` models.
 
     Returns:
-        The comparisons, and for each column the standings of the models by label; empty for scores without ranks.
+        The comparisons, and for each column the standings of the models by label; a score without ranks has no
+        standings.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []
@@ -76,11 +78,11 @@ def _listed_pairs(rows: Sequence[BoardRow]) -> Iterator[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences on comparisons, one per pair of rows.
+    """Sentences that describe the comparisons of a dataset, one sentence per pair of rows.
 
     Attributes:
-        controls: sentences on each model and the controls, by the model's label.
-        models: sentences on the pairs of models.
+        controls: sentences that compare each model with the controls, by the model's label.
+        models: sentences that compare one model with another model.
     """
 
     controls: dict[str, tuple[str, ...]]
@@ -105,7 +107,7 @@ def comparison_sentences(dataset: DatasetBoard) -> Sentences:
 
 
 def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequence[str]]) -> str:
-    """Describe the verdicts on ``first``; the first mention of a row includes its time to fit."""
+    """Describe the verdicts on the row ``first``; the first mention of any row includes the row's time to fit."""
     long, short = f"`{first.label}`{_time(first, ' to fit')}", f"`{first.label}`"
     other_long, other_short = f"`{second.label}`{_time(second)}", f"`{second.label}`"
     parts = []

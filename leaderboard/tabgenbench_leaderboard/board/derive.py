@@ -1,4 +1,4 @@
-"""What follows from the values by split of a board: comparisons, ranks, scaled scores, questions, datasets together."""
+"""Computation of comparisons, ranks, scaled scores, questions and summaries from a board's values by split."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ __all__ = ["derive_board"]
 
 
 def derive_board(board: Board, missing: MissingRule | None = None) -> Board:
-    """Return a board with everything that follows from its values by split, which also older boards contain.
+    """Return a board whose comparisons, ranks, scaled scores and summaries are recomputed from its values by split.
 
     Args:
-        board: the board; what it says about comparisons, ranks, scaled scores and questions is replaced.
-        missing: what a missing result means over datasets; None for the board's own rule.
+        board: the board, also one of an older version; its own comparisons, ranks, scaled scores and questions are
+            replaced.
+        missing: rule for a missing result in the summary over datasets; None for the rule that the board states.
     """
     datasets = tuple(_derive_dataset(dataset) for dataset in board.datasets)
     rule = missing or board.missing

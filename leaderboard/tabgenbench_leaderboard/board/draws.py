@@ -31,10 +31,10 @@ DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | Non
 
 
 def draw_rows(store: Store, suite: SuiteRecord) -> list[DrawRow]:
-    """Return one row per score, cell and draw, sorted.
+    """Return sorted rows, one per score, cell and draw.
 
-    A score that is undefined in a draw has no value and a reason. A cell or a metric that is not ok has one row without
-    score, draw and value.
+    A score that is undefined in a draw has no value and a reason. A cell or a metric whose status is not ok has one row
+    without score, draw and value.
     """
     reader = RecordReader(store)
     places = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}

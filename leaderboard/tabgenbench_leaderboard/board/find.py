@@ -1,4 +1,4 @@
-"""Selection of the suite of a board."""
+"""Selection of the suite from whose records a board is built."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
     """Find a suite in a store.
 
     Args:
-        store: the store.
+        store: the store in which the suite was run.
         name: name of the suite, or the path of its file; None for the most recent suite.
 
     Raises:
         StoreError: there is no store, or it contains no suite.
-        ConfigError: the suite was not run in this store; the message suggests a close name.
+        ConfigError: the suite was not run in this store; the message suggests a suite with a similar name.
     """
     known = store.suites() if store.root.is_dir() else []
     if not known:

@@ -28,7 +28,7 @@ _SHORT_ARROWS = {"higher": "↑", "lower": "↓", "one": "best at 1"}
 
 
 def direction_text(column: ScoreColumn, *, short: bool = False) -> str:
-    """Say which values of a score are better.
+    """Return a phrase that says which values of a score are better.
 
     >>> from tabgenbench.records import ScoreSpec
     >>> direction_text(ScoreColumn(metric="gamma", title="gamma", spec=ScoreSpec(name="gamma", direction="higher")))
@@ -45,7 +45,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the numbers of features of a dataset, of each kind if it has both."""
+    """Format the number of features of a dataset; numeric and categorical features are counted apart if it has both."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
@@ -54,7 +54,7 @@ def features_text(dataset: DatasetBoard) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return the decimals of a column: three significant digits of its largest value, one more for narrow intervals."""
+    """Return a column's decimals: three significant digits of its largest value, and more for narrow intervals."""
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:
@@ -69,7 +69,7 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:
-    """Format a score: mean ± half of the interval, with ``n`` if splits are missing; or the state without a value."""
+    """Format a score as mean ± half of its interval, with ``n`` if splits are missing; without a mean, as its state."""
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
     text = number_text(value.mean, decimals)
@@ -80,7 +80,7 @@ def score_text(value: ScoreValue, decimals: int) -> str:
 
 
 def difference_text(comparison: Comparison) -> str:
-    """Format a verdict with its difference."""
+    """Format the verdict of a comparison with the difference of the two rows."""
     if comparison.difference is None:
         return comparison.verdict
     half = None
@@ -94,7 +94,7 @@ def difference_text(comparison: Comparison) -> str:
 
 
 def estimate_text(value: Estimate | None, decimals: int, expected: int = 0) -> str:
-    """Format a mean ± half of its interval, with ``n`` if it is not the expected number of values.
+    """Format a mean ± half of its interval, with ``n`` if ``n`` is not the expected number of values.
 
     >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
     '0.50 ± 0.25 (n=4)'
@@ -107,7 +107,7 @@ def estimate_text(value: Estimate | None, decimals: int, expected: int = 0) -> s
 
 
 def rank_text(rank: tuple[int, int] | None, models: int) -> str:
-    """Format a rank interval among so many models.
+    """Format a rank interval with the number of ranked models.
 
     >>> rank_text((1, 2), 5), rank_text((3, 3), 5), rank_text(None, 5)
     ('1-2 of 5', '3 of 5', '-')
@@ -124,7 +124,7 @@ def _half_width(value: ScoreValue | Estimate) -> float | None:
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns that have a value; the problems explain why the others are empty."""
+    """Return the columns that have a value; the board's problems state why the other columns are empty."""
     return [
         i
         for i in range(len(dataset.columns))

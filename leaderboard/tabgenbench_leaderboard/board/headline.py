@@ -1,4 +1,4 @@
-"""The headline of a board: selection of its scores, and two sentences that summarise them."""
+"""Headline of a board: selection of the headline scores, and two sentences that summarise their comparisons."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 
 
 def headline_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns of the headline that have a value: the first of each metric, then the second, and so on.
+    """Return the headline columns with a value: the first column of each metric, then the second of each, and so on.
 
-    These are the scores that metrics declare as headline scores, or the first ranked scores if no metric declares any.
+    Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
+    declares a headline score.
     """
     columns = dataset.columns
     known = [i for i in range(len(columns)) if any(row.scores[i].by_split for row in dataset.rows)]
@@ -48,11 +49,11 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 
 
 def headline_sentences(board: Board) -> tuple[str, ...]:
-    """Say which models beat which controls, and which rows are not distinguishable, over all headline scores.
+    """Return sentences on which models beat which controls, and which rows are not distinguishable, on headline scores.
 
-    A row beats another if it is better on at least one ranked headline score of the datasets and worse on none. The
-    first text also names the models that cannot be compared with any control. If no comparison is possible, the only
-    sentence says why.
+    A row beats another row if it is better on at least one ranked headline score of any dataset and worse on no ranked
+    headline score. The first sentence also names the models that cannot be compared with any control. If no comparison
+    is possible, one sentence gives the reason, and it is the only sentence.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
@@ -118,7 +119,7 @@ def _missing_sentence(models: Sequence[str], judged: Sequence[str]) -> str:
 
 
 def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
-    """Say which controls beat which models; empty if none does."""
+    """Return a sentence on which controls beat which models; empty if no control beats a model."""
     parts = []
     for control in controls:
         beaten = [model for model in models if relations.get((model, control)) == "is beaten by"]
@@ -134,7 +135,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Return the sentence with as many parts as fit, but at least one."""
+    """Return the longest sentence that fits: the sentence omits its last parts, but contains at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1
@@ -177,7 +178,7 @@ def _quoted(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names: ``a``, ``a and b``, ``a, b and c``; of a long list, the first names and the number of the others."""
+    """Join names: ``a``, ``a and b``, ``a, b and c``; a long list shows its first names and the number of others."""
     shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")

@@ -1,7 +1,7 @@
 """Intervals over splits, paired tests, and Holm's correction.
 
 Draws and seeds are averaged within a split before the 95 % t-interval over splits is computed. The page
-``docs/statistics.md`` gives the reasons, and the coverage on simulated boards.
+``docs/statistics.md`` gives the reasons for these methods, and the coverage of the intervals on simulated boards.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over ``n`` values with its two-sided interval; the ends need two values, the mean needs one."""
+    """A mean of ``n`` values with its two-sided interval; the interval needs two values, the mean needs one value."""
 
     mean: float | None
     low: float | None
@@ -63,7 +63,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences of two rows over their common splits, and the verdict on the first row.
+    """Comparison of two rows by their differences over common splits, with the verdict on the first row.
 
     Attributes:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
@@ -79,7 +79,7 @@ class Paired:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Return the mean, exactly rounded, so that the order of the values does not matter.
+    """Return the exactly rounded mean of values, which does not depend on the order of the values.
 
     >>> mean([0.1] * 10)
     0.1
@@ -97,7 +97,7 @@ def _t_quantile(degrees: int) -> float:
 
 
 def t_interval(values: Sequence[float]) -> Interval:
-    """Return mean and two-sided 95 % interval of Student's t.
+    """Return the mean of values with its two-sided 95 % interval from Student's t distribution.
 
     >>> interval = t_interval([1.0, 2.0, 3.0])
     >>> interval.mean, round(interval.low, 4), round(interval.high, 4), interval.n
@@ -112,16 +112,17 @@ def t_interval(values: Sequence[float]) -> Interval:
 
 
 def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
-    """Return the mean of at least two values, and its standard error."""
+    """Return the mean of at least two values, and the standard error of the mean."""
     n, centre = len(values), mean(values)
     variance = math.fsum((value - centre) ** 2 for value in values) / (n - 1)
     return centre, math.sqrt(variance / n)
 
 
 def t_tails(t: float, degrees: int) -> float:
-    """Return the probability that Student's t with this number of degrees of freedom is at least as far from 0.
+    """Return the two-sided p-value of a t statistic: the probability that Student's t is at least as far from 0.
 
-    Finite sums for whole degrees of freedom (Abramowitz & Stegun 1964, 26.7.3 and 26.7.4), absolute error about 1e-15.
+    The probability is computed by finite sums for whole degrees of freedom (Abramowitz & Stegun 1964, 26.7.3 and
+    26.7.4), with an absolute error of about 1e-15.
 
     >>> round(t_tails(2.7764451051977934, 4), 12)
     0.05
@@ -140,9 +141,10 @@ def t_tails(t: float, degrees: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted by Holm's step-down procedure, which controls the family-wise error rate.
+    """Return the p-values adjusted by Holm's step-down procedure, which controls the family-wise error rate.
 
-    S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6, 1979.
+    Source: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of Statistics 6,
+    1979.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -156,30 +158,31 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def compared_quantity(value: float, direction: Direction) -> float:
-    """Return the quantity that is compared: the value, or its distance from 1 for a score that is best at 1."""
+    """Return the quantity that tests compare: a score's value, or its distance from 1 if the score is best at 1."""
     return abs(value - 1) if direction == "one" else value
 
 
 def badness(value: float, direction: Direction) -> float:
-    """Return a quantity of which less is better."""
+    """Return the badness of a value, which is lower for better values."""
     return -value if direction == "higher" else compared_quantity(value, direction)
 
 
 def compare_paired(
     pairs: Sequence[tuple[Mapping[int, float], Mapping[int, float]]], direction: Direction
 ) -> list[Paired]:
-    """Compare pairs of rows by their differences on common splits, as one family of tests.
+    """Test pairs of rows by their differences on common splits, as one family of tests.
 
-    Splits of a table overlap. The tests hold for the mean over all splits of this table; for tables of the same kind
-    they find more differences than there are.
+    Splits of a table share rows. The tests are valid for the mean over all splits of this table. As tests about all
+    tables of the same kind, they have too many false positives.
 
     Args:
         pairs: values by split of the judged row and of the other row.
         direction: whether higher, lower or nearest to 1 is better.
 
     Returns:
-        One comparison per pair. Pairs with fewer than two common splits are not tested and do not count for the
-        correction. If all differences are equal, the p-value is 1 if they are 0 and otherwise 0.
+        One comparison per pair. A pair of rows with fewer than two common splits is not tested and does not count for
+        Holm's correction. If all differences of a pair are equal, the p-value is 1 if the differences are 0, and 0 if
+        they are not.
     """
     tested = [_test(_differences(*pair, direction)) for pair in pairs]
     adjusted = iter(holm([p for _, p in tested if p is not None]))

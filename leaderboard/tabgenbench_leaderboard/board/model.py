@@ -62,7 +62,7 @@ class ScoreColumn(Part):
         metric: name of the metric with the options that differ from its defaults.
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
         spec: direction, range, meaning and limitations, from the records.
-        unscaled: why the score is not rescaled to its controls on this dataset; empty if it is.
+        unscaled: why the score is not rescaled to its controls on this dataset; empty if the score is rescaled.
     """
 
     metric: str
@@ -72,7 +72,7 @@ class ScoreColumn(Part):
 
 
 class ScaledScore(Estimate):
-    """A score rescaled in each split: 0 at the control that marks its floor, 1 at its ceiling; not clipped.
+    """A score rescaled in each split to 0 at its floor control and 1 at its ceiling control, without clipping.
 
     Attributes:
         by_split: scaled value by split.
@@ -82,21 +82,21 @@ class ScaledScore(Estimate):
 
 
 class ScoreValue(Part):
-    """A score of one generator: the mean over splits; within each split, draws are averaged first, then seeds.
+    """A score of one generator: the mean over splits of the mean over seeds of the mean over draws.
 
     Attributes:
-        state: ``value``, or why there is no value.
+        state: ``value``, or the reason why the score has no value.
         mean: mean over the splits that have a value.
         ci_low: lower end of the two-sided 95 % t-interval over splits; None for fewer than two splits.
-        ci_high: upper end.
+        ci_high: upper end of the same interval.
         n: number of splits with a value.
-        splits: number of requested splits.
+        splits: number of splits that the suite requests.
         by_split: value by split.
-        best: whether it is the best of the models and distinguishable from every other model.
-        rank: rank interval among the models with a value (`ranks.find_standings`); None for controls, for scores that
-            are not ranked, and for fewer than five splits.
-        scaled: the score rescaled to its controls; None if it is not.
-        why: distinct reasons for missing values.
+        best: whether the generator is the best of the models and distinguishable from every other model on this score.
+        rank: rank interval among the models with a value (see `ranks.find_standings`); None for a control, for a score
+            that is not ranked, and for fewer than five splits.
+        scaled: the score rescaled to its controls; None if the score is not rescaled.
+        why: distinct reasons for the missing values of the score.
     """
 
     state: State
@@ -143,11 +143,12 @@ class BoardRow(Part):
     """One generator with one config on one dataset.
 
     Attributes:
-        label: label of the suite, or the name with the options that differ from the defaults; unique in a dataset.
-        options: those options as JSON with sorted keys.
-        config: all options; empty if no cell has run.
-        scores: one per column of the dataset.
-        questions: one per question of the dataset.
+        label: label that the suite gives the generator, or the generator's name with the options that differ from its
+            defaults; unique in a dataset.
+        options: the options that differ from the generator's defaults, as JSON with sorted keys.
+        config: all options of the generator; empty if no cell has run.
+        scores: one score per column of the dataset.
+        questions: one value per question of the dataset.
     """
 
     label: str
@@ -170,17 +171,18 @@ class Comparison(Part):
 
     Attributes:
         model: label of the judged row.
-        against: label of the row that it is compared with, a control or another model.
+        against: label of the row that the judged row is compared with: a control or another model.
         title: title of the score's column.
-        difference: mean over common splits of model minus other (of the distances from 1 if 1 is best).
-        ci_low: lower end of the 95 % t-interval of that mean, not adjusted for the number of comparisons; None for
+        difference: mean over common splits of the score of ``model`` minus the score of ``against``; for a score that
+            is best at 1, the distances from 1 are subtracted.
+        ci_low: lower end of the 95 % t-interval of the difference, not adjusted for the number of comparisons; None for
             fewer than two common splits.
-        ci_high: upper end.
+        ci_high: upper end of the same interval.
         n: number of common splits.
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
-        p_adjusted: the p-value after Holm's correction over the comparisons of this score on this dataset, of models
-            with controls or of models with each other.
-        verdict: verdict on ``model``, by the adjusted p-value.
+        p_adjusted: the p-value after Holm's correction. The family of tests is all pairs of two models, or all pairs of
+            a model and a control, on this score and this dataset.
+        verdict: whether ``model`` is better than ``against``, by the adjusted p-value.
     """
 
     model: str
@@ -197,15 +199,16 @@ class Comparison(Part):
 
 
 class Problem(Part):
-    """Cells without a result, or cells on which a metric has no result, grouped by reason.
+    """A group of cells that have no result, or on which a metric has no result, for the same reason.
 
     Attributes:
-        what: phase of the cell (``fit``, ``sample``, ...), or name of the metric.
+        what: phase in which the cells have no result (``fit``, ``sample``, ...), or name of the metric without a
+            result.
         status: status of the record; ``waiting`` if there is no record.
-        cells: (split, seed) of each cell.
-        keys: keys of the cells, with which the tracebacks can be found in the store.
-        output: end of the output (stdout and stderr) of the first of these cells that has output.
-        output_key: key of that cell.
+        cells: the pair (split, seed) of each cell.
+        keys: keys of the cells, which name the folders of their tracebacks in the store.
+        output: last lines of stdout and stderr of the first of these cells that has any output.
+        output_key: key of the cell with this output.
     """
 
     label: str
@@ -219,7 +222,7 @@ class Problem(Part):
 
 
 class Note(Part):
-    """A note from the records, and the labels of the rows that have it."""
+    """A note from the records, and the labels of the rows whose records contain the note."""
 
     what: str
     text: str
@@ -227,7 +230,7 @@ class Note(Part):
 
 
 class MetricCost(Part):
-    """Seconds of a metric for all draws of a cell."""
+    """Time in seconds that a metric takes to score all draws of a cell."""
 
     metric: str
     seconds: Range
@@ -235,7 +238,7 @@ class MetricCost(Part):
 
 
 class TimedCells(Part):
-    """Number of cells whose times were measured under one setting; ``timing``: one cell at a time, by ``--timing``."""
+    """Number of cells timed under one setting; ``timing`` means one cell at a time, as with ``--timing``."""
 
     cells: int
     timing: bool
@@ -246,7 +249,7 @@ class TimedCells(Part):
 
 
 class FigureNote(Part):
-    """A figure of a metric, with the texts for a page.
+    """A figure of a metric, with the texts that a page shows beside the figure.
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
@@ -263,15 +266,17 @@ class FigureNote(Part):
 
 
 class DatasetBoard(Part):
-    """The results on one dataset. Sizes are (smallest, largest) over splits, None if no cell has run.
+    """The results on one dataset. A size is the pair (smallest, largest) over splits, or None if no cell has run.
 
     Attributes:
-        n_features: numeric features.
-        n_categorical: categorical features; None, and not in ``board.json``, if there are none.
+        n_features: number of numeric features.
+        n_categorical: number of categorical features; None, and not in ``board.json``, if the dataset has no
+            categorical features.
         fit_settings: settings under which the successful cells were trained and sampled.
-        metric_settings: settings under which metrics ran, counted once per cell and metric.
-        figures: figures of metrics, set after drawing; figures of scores and losses are not listed.
-        figures_left_out: sentences on figures that could not be drawn.
+        metric_settings: settings under which metrics ran, each with its number of pairs of a cell and a metric.
+        figures: figures drawn by metrics, set after drawing; the dot plot of scores and the loss curves are not in this
+            list.
+        figures_left_out: sentences on why a figure could not be drawn.
     """
 
     dataset: str
@@ -326,11 +331,12 @@ class Machine(Part):
 
 
 class Board(Part):
-    """Everything that the pages show, computed from records alone.
+    """All values that the pages of a board show, computed from records alone.
 
     Attributes:
-        missing: what a missing result means over datasets.
-        across: questions, or the headline scores of a board without questions, over at least two datasets.
+        missing: rule for a missing result in the summary over datasets.
+        across: summary of each question over at least two datasets, or of each headline score if the board has no
+            questions.
     """
 
     board_version: int = BOARD_VERSION

@@ -1,4 +1,4 @@
-"""Failures, skipped cells, waiting cells and notes, grouped so that the page shows each reason once."""
+"""Failures, skipped cells, waiting cells and notes, grouped so that a page shows each reason once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """List unsuccessful cells, and unsuccessful metrics on successful cells, with one entry per reason.
+    """List failed, skipped and waiting cells, and such metrics on successful cells, with one entry per reason.
 
-    Order: failures, then skipped, then waiting; within each by label and phase or metric.
+    Failures precede skipped results, which precede waiting results. Entries of one kind are sorted by label, then by
+    phase or metric.
     """
     groups: dict[tuple[str, str, CellStatus, str], list[tuple[SuiteRow, str]]] = {}
     for cell in cells:
@@ -52,7 +53,7 @@ def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[Suit
 
 
 def _tail(output: str) -> str:
-    """Return the last lines of an output without colours and other control sequences of a terminal."""
+    """Return the last lines of a process's output, without terminal control sequences such as colours."""
     # A line that is overwritten with \r, such as a progress bar, counts as its last version.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
     text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
@@ -61,7 +62,7 @@ def _tail(output: str) -> str:
 
 
 def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
-    """List the distinct notes of splits, cells and metrics, each with the labels of the rows that have it."""
+    """List the distinct notes of splits, cells and metrics, each with the labels of the rows that have the note."""
     labels: dict[tuple[str, str], dict[str, None]] = {}
     splits = _splits_by_note(cells)
     for cell in cells:
@@ -79,7 +80,7 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
 
 
 def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
-    """Return which splits have a note, such as ``splits 0, 2``, by note."""
+    """Return a text for each note that names the splits with this note, such as ``splits 0, 2``."""
     splits: dict[str, set[int]] = {}
     for cell in cells:
         splits.setdefault(cell.row.split_note, set()).add(cell.row.split)
@@ -90,5 +91,5 @@ def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
 
 
 def _by_number(text: str) -> list[str | int]:
-    """Return a key that puts trial 2 before trial 10."""
+    """Return a sort key that compares numbers in a text by value, so that "trial 2" precedes "trial 10"."""
     return [int(part) if i % 2 else part for i, part in enumerate(re.split(r"(\d+)", text))]

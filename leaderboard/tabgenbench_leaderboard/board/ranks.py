@@ -1,4 +1,4 @@
-"""Rank intervals: which ranks of a model the paired tests between all models leave open."""
+"""Rank intervals: the ranks of a model that are consistent with the paired tests between all models."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ RANK_SPLITS = 5
 
 @dataclass(frozen=True)
 class Standing:
-    """Standing of a model among the models with a value.
+    """Standing of a model among the models that have a value of a score.
 
     Attributes:
-        rank: smallest and largest rank that the tests leave open; None for fewer than `RANK_SPLITS` splits, or if no
-            other model has a value.
-        best: whether it is significantly better than every other model.
+        rank: smallest and largest rank that are consistent with the tests; None for fewer than `RANK_SPLITS` splits, or
+            if no other model has a value.
+        best: whether the model is significantly better than every other model.
     """
 
     rank: tuple[int, int] | None
@@ -32,7 +32,7 @@ def compare_models(values: Mapping[str, Mapping[int, float]], direction: Directi
     """Compare all pairs of models as one family of paired t-tests with Holm's correction.
 
     Args:
-        values: value by split, by model; models without a value must be left out.
+        values: values by split of each model; the caller must exclude models without a value.
         direction: whether higher, lower or nearest to 1 is better.
     """
     pairs = list(combinations(values, 2))
@@ -43,12 +43,13 @@ def compare_models(values: Mapping[str, Mapping[int, float]], direction: Directi
 def find_standings(
     values: Mapping[str, Mapping[int, float]], pairs: Mapping[tuple[str, str], Paired]
 ) -> dict[str, Standing]:
-    """Return the standing of every model, given the comparisons of all pairs.
+    """Return the standing of every model, computed from the comparisons of all pairs of models.
 
     The rank interval reaches from 1 + the number of models that are significantly better to m - the number of models
-    that are significantly worse, where m models have a value. If the tests make no error, which they do not in at
-    least 95 % of all boards, all intervals hold the true ranks (Al Mohamad, Goeman & van Zwet, Simultaneous confidence
-    intervals for ranks, Biometrics 78, 2022, who count the same way after Tukey's test).
+    that are significantly worse, where m models have a value. On at least 95 % of boards, no test makes a false
+    discovery; on these boards, every rank interval contains the model's true rank. Al Mohamad, Goeman & van Zwet
+    (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank intervals from Tukey's test in the
+    same way.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

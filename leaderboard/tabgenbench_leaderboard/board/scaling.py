@@ -1,4 +1,4 @@
-"""Scores rescaled by two controls of the same split: 0 at the floor, 1 at the ceiling."""
+"""Scores rescaled in each split by the values of two controls: 0 at the floor control, 1 at the ceiling control."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Scaling:
     """Scaled values of one score.
 
     Attributes:
-        values: scaled value by split, by label of the row; it may lie outside [0, 1].
-        reason: why the score is not scaled; empty if it is.
+        values: scaled values by split, by label of the row; a scaled value may lie outside [0, 1].
+        reason: why the score is not scaled; empty if the score is scaled.
     """
 
     values: dict[str, dict[int, float]] = field(default_factory=dict)
@@ -30,19 +30,20 @@ class Scaling:
 
 
 def clipped(value: float) -> float:
-    """Return a scaled value limited to [0, 1], as in every mean of several scores."""
+    """Return a scaled value limited to [0, 1]; every mean of several scaled scores uses limited values."""
     return min(1.0, max(0.0, value))
 
 
 def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:
-    """Rescale a score: (b_floor - b) / (b_floor - b_ceiling) in every split with values of both controls.
+    """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in every split in which both controls have a value.
 
     b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
-    if 1 is best. A score is not scaled where its controls are too close: if the mean of b_floor - b_ceiling
-    over splits is below `STANDARD_ERRORS` standard errors, or the difference is not positive in some split.
+    if 1 is best. A score is not scaled if its two controls are too close to each other: the mean of b_floor - b_ceiling
+    over splits is below `STANDARD_ERRORS` standard errors of this mean, or b_floor - b_ceiling is not positive in some
+    split.
 
     Args:
-        rows: rows of a dataset.
+        rows: rows of a dataset on the board.
         index: index of the score among the row's scores.
         spec: the score's specification, which names the two controls.
     """
@@ -72,13 +73,13 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
 
 
 def _control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
-    """Return the row of a control: with default options if there are several."""
+    """Return the row of a control; of several rows, return the row with default options."""
     found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
     return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)
 
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
-    """Say why the differences between floor and ceiling do not permit scaling; empty if they do."""
+    """Return why differences between floor and ceiling are too small for scaling; empty if they are large enough."""
     names = f"`{spec.floor}` and `{spec.ceiling}`"
     if len(span) < 2:
         return f"{names} have values in {len(span)} common split{'' if len(span) == 1 else 's'}, not in two or more"

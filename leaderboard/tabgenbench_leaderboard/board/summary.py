@@ -1,4 +1,4 @@
-"""Data model of the summaries of a board: values of a question on one dataset, and of a generator over datasets."""
+"""Data model of the summaries of a board: questions on one dataset, and generators over several datasets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MissingRule = Literal["apart", "floor"]
 
 
 class Part(BaseModel):
-    """An immutable part of a board."""
+    """Base class of the immutable objects that a board consists of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -34,10 +34,10 @@ class Estimate(Part):
     """A mean with its two-sided 95 % t-interval.
 
     Attributes:
-        mean: None without values.
-        ci_low: lower end; None for fewer than two values.
-        ci_high: upper end.
-        n: number of values.
+        mean: the mean; None if there are no values.
+        ci_low: lower end of the interval; None for fewer than two values.
+        ci_high: upper end of the interval.
+        n: number of averaged values.
     """
 
     mean: float | None = None
@@ -47,13 +47,13 @@ class Estimate(Part):
 
 
 def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean of values with its interval."""
+    """Return the mean of values with its 95 % t-interval."""
     found = t_interval(values)
     return Estimate(mean=found.mean, ci_low=found.low, ci_high=found.high, n=found.n)
 
 
 class QuestionColumn(Part):
-    """A question that the headline scores of a dataset answer.
+    """A question, and the headline scores of a dataset that answer the question.
 
     Attributes:
         question: name of the question, such as ``fidelity``.
@@ -65,14 +65,15 @@ class QuestionColumn(Part):
 
 
 class QuestionValue(Estimate):
-    """A generator's value on a question: the mean over splits of the mean of its scaled scores, each clipped to [0, 1].
+    """A generator's value on a question: the mean over splits and scores of scaled values, each clipped to [0, 1].
 
     Attributes:
-        splits: number of requested splits.
-        by_split: value by split; a split in which one of the scores has no scaled value has none.
-        rank: rank interval among the models; None for controls and without ranks.
+        splits: number of splits that the suite requests.
+        by_split: value by split; there is no value for a split in which one of the question's scores has no scaled
+            value.
+        rank: rank interval among the models; None for a control and if the models have no ranks.
         best: whether the model is significantly better than every other model.
-        lacking: titles of the scores without a scaled value in some requested split.
+        lacking: titles of the question's scores without a scaled value in some requested split.
     """
 
     splits: int = 0
@@ -83,16 +84,20 @@ class QuestionValue(Estimate):
 
 
 class AcrossRow(Part):
-    """A generator over the datasets of a measure.
+    """Summary of a generator on a question or a score, over several datasets.
 
     Attributes:
-        label: its label, or its name if it has one row with another label on each dataset.
-        datasets: number of datasets on which it has a value in every split.
-        complete: whether it has a value on all of them, or its missing results count as the floor.
+        label: the generator's label, or its name if its label differs between datasets.
+        datasets: number of datasets on which the generator has a value in every split.
+        complete: whether the generator has a value in every split of every dataset; True also if missing results count
+            as the floor.
         floored: number of datasets on which a missing result counts as the floor.
-        mean_rank: mean over datasets of its rank among the complete models; None for controls and incomplete rows.
-        win_rate: mean over datasets of the share of the other complete models that are worse, where ties count half.
-        scaled: mean over datasets of its scaled value, over the datasets that it has if it is incomplete.
+        mean_rank: mean over datasets of the generator's rank among the models with ``complete``; None for a control and
+            for a generator without ``complete``.
+        win_rate: mean over datasets of the share of the other models with ``complete`` that are worse than the
+            generator, where a tie counts half.
+        scaled: mean over datasets of the generator's scaled value; a dataset without a scaled value is excluded unless
+            a missing result counts as the floor.
     """
 
     label: str
@@ -106,14 +111,15 @@ class AcrossRow(Part):
 
 
 class AcrossMeasure(Part):
-    """A question, or a score of a board without questions, over the datasets on which it has values.
+    """Summary of a question, or of a score of a board without questions, over the datasets with values of it.
 
     Attributes:
         title: name of the question or title of the score.
-        kind: which of the two it is.
-        direction: which values are better.
-        datasets: names of the datasets, at least two.
-        rows: complete rows first; within both, models precede controls, sorted by label.
+        kind: whether the measure is a question or a score.
+        direction: which values of the measure are better.
+        datasets: names of the at least two datasets with values of the measure.
+        rows: one row per generator. Rows with ``complete`` precede the others; within each of these two groups, models
+            precede controls, and labels are sorted.
     """
 
     title: str

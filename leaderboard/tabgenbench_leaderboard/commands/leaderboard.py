@@ -117,7 +117,7 @@ def leaderboard(
 
 
 def _read_store(path: Path, suite: str | None) -> BoardView:
-    """Read the records of a suite; report unreadable files on standard error."""
+    """Read the records of a suite, and report unreadable files of the store on standard error."""
     from tabgenbench_leaderboard.report import Leaderboard
 
     view = Leaderboard().build(path, suite)

@@ -1,1 +1,1 @@
-"""Figures of a board."""
+"""Drawing of the figures of a board and their conversion to PNG and SVG."""

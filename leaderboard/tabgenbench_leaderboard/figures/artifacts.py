@@ -1,7 +1,7 @@
-"""Artifacts of metrics in the store, and the figures that metrics draw from them.
+"""Artifacts (CSV files) that metrics store beside their scores, and the figures that metrics draw from artifacts.
 
-These figures are the only part of a board that needs plugins. If a metric's plugin is not installed, or its figure
-raises, the board omits the figure and says why.
+No other part of a board needs plugins. If a metric's plugin is not installed, or drawing its figure raises an
+exception, the board omits the figure and states the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FindMetric = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts of one draw of one cell, by name, with the options of the metric."""
+    """Artifacts of one metric for one draw of one cell, by name, with the options of the metric."""
 
     split: int
     draw: int
@@ -48,8 +48,8 @@ def find_installed(name: str) -> Any:
     """Return the class of an installed metric.
 
     Raises:
-        ConfigError: no plugin registers it.
-        PluginError: it cannot be imported or used.
+        ConfigError: no plugin registers a metric of this name.
+        PluginError: the metric's plugin cannot be imported or used.
     """
     from tabgenbench.registry.manager import make_manager
 
@@ -58,16 +58,16 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts by dataset and metric (with its options), then by the generator's label on the board."""
+    """Artifacts read from a store, by dataset and metric (with its options), then by the generator's label."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """For each metric and generator, read the artifacts of the first split that has them, for its first draw.
+    """Read the artifacts of each metric and generator: those of the first draw of the first split with artifacts.
 
-    A corrupt artifact counts as missing; `Store.quarantined` names it.
+    A corrupt artifact counts as missing, and `Store.quarantined` names its file.
     """
     found: dict[tuple[str, str], dict[str, Found]] = {}
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -82,7 +82,7 @@ def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetr
 
 
 def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
-    """Return the files that `collect_artifacts` reads."""
+    """Return the paths of the artifact files that `collect_artifacts` reads."""
     found = []
     seen: set[tuple[str, str, str]] = set()
     for row in sorted(suite.rows, key=lambda row: (row.dataset, row.label, row.split, row.seed)):
@@ -95,7 +95,7 @@ def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
-    """Return the paths of the files ``<key>.<artifact>.csv`` of a cell, by key and artifact."""
+    """Return the paths of a cell's files ``<key>.<artifact>.csv``, by score key and artifact name."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -135,14 +135,14 @@ def _first_draw(path: Path) -> tuple[Columns, int]:
 
 @dataclass(frozen=True)
 class MetricFigures:
-    """The figures of a dataset's metrics, each with the metric's name, and sentences on omitted figures."""
+    """The figures that metrics draw for a dataset, each with the metric's name, and sentences on omitted figures."""
 
     figures: tuple[tuple[str, MetricFigure], ...]
     left_out: tuple[str, ...]
 
 
 def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigures:
-    """Return the figures of every metric that has artifacts on a dataset."""
+    """Return the figures of every metric that has artifacts for a dataset."""
     figures: list[tuple[str, MetricFigure]] = []
     left_out = []
     for metric in dict.fromkeys(column.metric for column in dataset.columns):
@@ -165,7 +165,7 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
 
 
 def failure_sentence(metric: str, error: Exception) -> str:
-    """Say that the figures of a metric could not be drawn."""
+    """Return a sentence that says that the figures of a metric could not be drawn."""
     return f"Figures of `{metric}` are left out: drawing raised {text_of(error)}."
 
 

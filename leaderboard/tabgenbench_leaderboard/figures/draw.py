@@ -1,4 +1,4 @@
-"""The list of a board's figures, and each figure as PNG and SVG."""
+"""Planning and drawing of all figures of a board, each as PNG and SVG."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["BoardFigure", "Drawn", "draw_figures", "plan_figures"]
 
 @dataclass(frozen=True)
 class BoardFigure:
-    """A figure that can be drawn.
+    """A figure that a board shows, with the function that draws it.
 
     Attributes:
-        dataset: name of the dataset.
+        dataset: name of the dataset whose results the figure shows.
         kind: ``scores``, ``losses``, or the name of a metric.
-        name: stem of its files.
-        draw: draws it; called inside `tabgenbench.interfaces.drawing.drawing`.
-        note: texts for a page, for a figure of a metric.
+        name: stem of the figure's files.
+        draw: function that draws the figure; called inside `tabgenbench.interfaces.drawing.drawing`.
+        note: texts that a page shows beside a figure of a metric.
     """
 
     dataset: str
@@ -40,10 +40,10 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the texts of its figures, and the figures by the stem of their files.
+    """A board with the texts of its figures, and the drawn figures by the stem of their files.
 
     Attributes:
-        names: stems of the figures of scores and losses by (dataset, ``scores`` or ``losses``).
+        names: stem of the figure's files by dataset and kind, where kind is ``scores`` or ``losses``.
     """
 
     board: Board
@@ -53,7 +53,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures of a board, and the sentences on omitted figures by dataset."""
+    """Return the figures to draw for a board, and by dataset the sentences on omitted figures."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     for dataset in map(drawn_rows, board.datasets):
@@ -81,13 +81,13 @@ def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigur
 def draw_figures(
     board: Board, stored: StoredArtifacts | None, kept: Path | None = None, *, enlarged: bool = True
 ) -> Drawn:
-    """Draw all figures; equal boards and artifacts give equal bytes.
+    """Draw all figures of a board; equal boards and artifacts give figures with equal bytes.
 
     Args:
-        board: the board.
-        stored: artifacts of metrics, for their figures; None for no such figures.
-        kept: folder with existing figures of metrics, which are kept unchanged.
-        enlarged: whether figures of single generators are drawn, which take most of the time.
+        board: the board whose figures are drawn.
+        stored: artifacts from which metrics draw their figures; None if no metric draws figures.
+        kept: folder with existing figures of metrics, which are copied unchanged.
+        enlarged: whether to draw also a metric's figures of single generators, which take most of the time.
     """
     # Imported here because matplotlib takes half a second to import.
     from tabgenbench.interfaces.drawing import drawing
@@ -137,7 +137,7 @@ def draw_figures(
 
 
 def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str]) -> None:
-    """Copy the existing figures of metrics from a folder."""
+    """Copy the existing figures that metrics drew from a folder."""
     left_out += dataset.figures_left_out
     for note in dataset.figures:
         paths = [kept / f"{note.name}.{suffix}" for suffix in ("png", "svg")]
@@ -162,7 +162,7 @@ def _losses(dataset: DatasetBoard) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield a unique part of a file name for the name and generator of each figure."""
+    """Yield for each figure a part of a file name that is unique and contains the figure's name and generator."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses"}
@@ -179,7 +179,7 @@ def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> 
 
 
 def _stem(board: Board, dataset: DatasetBoard, kind: str) -> str:
-    """Return the stem of a figure's file; it is unique even if names of datasets differ only in punctuation."""
+    """Return the stem of a figure's file, which is unique even if names of datasets differ only in punctuation."""
     slugs = [_slug(other.dataset, "dataset") for other in board.datasets]
     place = [other.dataset for other in board.datasets].index(dataset.dataset)
     slug = slugs[place]

@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Lay out a figure and return it as PNG; equal figures give equal bytes. Call inside `drawing`."""
+    """Lay out a figure and return it as PNG, with equal bytes for equal figures; must be called inside `drawing`."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib gives this class no types
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
@@ -35,9 +35,9 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def with_palette(image: Image.Image) -> Image.Image:
-    """Reduce an image to 256 of its colours: the most frequent ones and those most distant from them.
+    """Reduce an image to 256 of its colours: the most frequent colours and the colours most distant from these.
 
-    Markers therefore keep their colours, and a tissue has the same colour in all figures. Rare colours, such as those
+    Markers keep their colours, so a tissue has the same colour in all figures. Rare colours, such as those
     of antialiased edges and gradients, are replaced by the nearest colour.
     """
     pixels = np.asarray(image).astype(np.int32) @ np.array([2**16, 2**8, 1], dtype=np.int32)
@@ -54,16 +54,16 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances of colours, shape (n, m), up to a constant for each row.
+    """Return squared distances between n and m colours, shape (n, m), up to a constant for each row.
 
-    All values are integers that single precision represents exactly.
+    All distances are integers that single precision represents exactly.
     """
     lengths: NDArray[np.float32] = (others**2).sum(axis=1)
     return lengths - 2 * (some @ others.T)
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Choose 256 colours of an array, shape (n, 3), sorted by frequency: the first 192, then the most distant ones."""
+    """Choose 256 of n colours sorted by frequency, shape (n, 3): the first 192, then the most distant from these."""
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
     places = list(range(n_frequent))
@@ -76,7 +76,7 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 
 def svg_text(figure: Figure) -> str:
-    """Return an SVG file without a date; equal figures give equal text. Call inside `drawing`."""
+    """Return a figure as SVG without a date, so that equal figures give equal text; must be called inside `drawing`."""
     buffer = io.StringIO()
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)
@@ -88,11 +88,11 @@ def inline_svg(text: str, prefix: str) -> str:
     """Convert an SVG file into an element for an HTML page.
 
     Args:
-        text: result of `svg_text`.
-        prefix: prefix of every id, so that ids are unique on a page.
+        text: SVG file, as returned by `svg_text`.
+        prefix: prefix of every id in the SVG element, so that ids are unique on a page.
 
     Returns:
-        The element, whose colours are CSS variables such as ``--ink``.
+        The SVG element, whose colours are CSS variables such as ``--ink``.
     """
     element = text[text.index("<svg") :]
     element = re.sub(r"<metadata>.*?</metadata>\s*", "", element, flags=re.DOTALL)

@@ -1,4 +1,4 @@
-"""Figure of the loss curves that generators reported, one panel per generator. Sizes are in inches."""
+"""Figure of the loss curves that generators report, with one panel per generator. Sizes of figures are in inches."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _NARROW, _FEW_CURVES = 5.0, 6  # width of a figure of one panel with few curves
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw the loss curves that generators reported, with one panel per generator and one line per cell and curve.
+    """Draw the loss curves that generators report, with one panel per generator and one line per cell and curve.
 
     Returns:
-        None if no generator reported a loss.
+        The figure, or None if no generator reported a loss.
     """
     rows = [row for row in dataset.rows if row.curves]
     if not rows:
@@ -93,7 +93,7 @@ def _loss_panel(axis: Axes, row: BoardRow, title: str, width: float) -> None:
 
 
 def _draw_curves(axis: Axes, row: BoardRow, name: str, **style: Any) -> LineCollection:
-    """Draw a curve of all cells as one artist, because boards can be long; missing values are gaps."""
+    """Draw one curve of all cells as one matplotlib artist, which is fast for many cells; missing values are gaps."""
     cells = [(curve.epochs, curve.losses[name]) for curve in row.curves if name in curve.losses]
     lines = [np.column_stack([epochs, np.array(losses, dtype=float)]) for epochs, losses in cells]
     drawn = LineCollection(lines, lw=1, alpha=0.85, **style)

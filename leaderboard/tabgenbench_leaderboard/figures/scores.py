@@ -1,4 +1,4 @@
-"""A dot plot of every score."""
+"""Dot plot of every score of a dataset, with the generators on the vertical axis."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def score_figure(dataset: DatasetBoard) -> Figure | None:
     """Draw one panel per score and one for the time to fit, with the generators on the vertical axis.
 
     Returns:
-        None if no row has a value.
+        The figure, or None if no row has a value.
     """
     chosen = [i for i in shown_columns(dataset) if any(row.scores[i].by_split for row in dataset.rows)]
     if not chosen:
@@ -69,7 +69,7 @@ def _heights(rows: Sequence[BoardRow]) -> list[float]:
 
 
 def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    """Draw a line for each row and label the given rows; panels with a shared axis would take longer to lay out."""
+    """Draw a line for each row and label the given rows, because panels with a shared axis take longer to lay out."""
     axis.set_ylim(heights[-1] + 0.7, -0.7)
     axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
     axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)
@@ -101,9 +101,9 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return -1 or 1 for rows so far below or above the others that showing them would compress the panel, else 0.
+    """Return -1 or 1 for each row so far below or above the other rows that it would compress the panel, else 0.
 
-    At most a third of the rows are far off, and never the best row or the best model.
+    At most a third of the rows have -1 or 1; the best row and the best model always have 0.
     """
     means = [row.scores[index].mean for row in rows]
     known = [mean for mean in means if mean is not None]
@@ -133,7 +133,7 @@ def _colour(row: BoardRow) -> str:
 
 
 def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
-    """Draw means, intervals and single splits of rows of one kind; return the values that the panel has to include."""
+    """Draw means, intervals and single splits of models or of controls; return the values that the panel must show."""
     means, bars, marks = [], [], []
     for row, height in places:
         score = row.scores[index]
@@ -151,7 +151,7 @@ def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: in
 def _draw_rows(
     axis: Axes, dots: Sequence[tuple[float, float]], bars: Sequence[tuple[float, float, float]], kind: BoardRow
 ) -> None:
-    """Draw dots and bars of rows of one kind, as few artists, because boards can be long."""
+    """Draw the dots and bars of models or of controls as few matplotlib artists, which is fast for many rows."""
     colour = _colour(kind)
     axis.hlines([y for _, _, y in bars], [low for low, _, _ in bars], [high for _, high, _ in bars], colour, lw=1.4)
     marker = "s" if kind.is_control else "o"
@@ -159,7 +159,7 @@ def _draw_rows(
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
-    """Set limits that include all values and intervals, clipped to the range of the score; mark the best value."""
+    """Set axis limits that include all values and intervals, clipped to the range of the score; mark the best value."""
     spec = column.spec
     low, high = min(ends), max(ends)
     low = low if spec.low is None else max(low, spec.low)

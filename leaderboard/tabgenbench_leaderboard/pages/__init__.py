@@ -1,1 +1,1 @@
-"""Pages of a board in Markdown, HTML, CSV and text."""
+"""Pages and tables of a board in Markdown, HTML, LaTeX, CSV and plain text."""

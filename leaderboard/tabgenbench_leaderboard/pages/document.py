@@ -1,6 +1,6 @@
-"""The parts of a page, independent of Markdown and HTML.
+"""Classes for the parts of a page (headings, paragraphs, tables, figures), independent of Markdown and HTML.
 
-In every text, backticks enclose code; `quote` makes text from elsewhere safe to include.
+In the text of every part, backticks enclose code. `quote` makes a text that may contain backticks safe to include.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["Block", "Bullets", "Cell", "Details", "Figure", "Grid", "Heading", "
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading; level 1 is the title of the page."""
+    """A heading of a page; level 1 is the title of the page."""
 
     level: int
     text: str
@@ -21,14 +21,14 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text."""
+    """A paragraph of text."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list."""
+    """A bulleted list of texts."""
 
     items: tuple[str, ...]
 
@@ -43,18 +43,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A line of a table that names the group of rows below it."""
+    """A line of a table that names the group of rows below this line."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: the first column names the rows.
+    """A table whose first column names the rows.
 
     Attributes:
-        caption: description of the table, for pages with captions.
-        numeric: whether all columns but the first hold numbers.
+        caption: description of the table, shown by formats in which tables have captions.
+        numeric: whether all columns but the first contain numbers.
     """
 
     header: tuple[str, ...]
@@ -65,7 +65,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: ``name`` is the stem of its file, ``alt`` its description for readers who cannot see it."""
+    """A figure; ``name`` is the stem of its file, and ``alt`` describes it for readers who cannot see it."""
 
     name: str
     alt: str
@@ -74,11 +74,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Details:
-    """Preformatted text that a page shows on demand; Markdown pages omit it.
+    """Preformatted text that an HTML page shows when the reader unfolds it, and that a Markdown page omits.
 
     Attributes:
-        summary: description of the text.
-        text: the text, with its line breaks.
+        summary: description of the text, which is always visible.
+        text: the preformatted text, with its line breaks.
     """
 
     summary: str
@@ -89,10 +89,10 @@ Block = Heading | Paragraph | Bullets | Grid | Figure | Details
 
 
 def cells(texts: Sequence[str]) -> tuple[Cell, ...]:
-    """Return plain cells with these texts."""
+    """Return one plain table cell for each text."""
     return tuple(Cell(text) for text in texts)
 
 
 def quote(text: str) -> str:
-    """Return text from elsewhere on one line, with its backticks replaced."""
+    """Return a text on one line with its backticks replaced, so that a page shows all of it as plain text."""
     return " ".join(text.replace("`", "'").split())

@@ -39,12 +39,12 @@ _ACROSS = "Over datasets: mean rank and mean value (1 = ceiling control, 0 = flo
 def headline_text(board: Board, where: Sequence[str]) -> str:
     """Return a table over datasets, tables of single datasets, sentences, and lines that locate the full board.
 
-    The text has at most `LINES` lines of at most `COLUMNS` columns, except for long paths. Rows and datasets that do
-    not fit are counted. The controls are described if there is room.
+    The text has at most `LINES` lines of at most `COLUMNS` columns; only lines with long paths are wider. For rows and
+    datasets that do not fit, the text gives their number. It describes the controls if there is room.
 
     Args:
-        board: the board.
-        where: lines that say where the full board is; they are not wrapped, because they contain paths.
+        board: the board to summarise.
+        where: lines that say where the full board is; these lines are not wrapped, because they contain paths.
     """
     title = f"{quote(board.suite)}: {quote(board.summary)}" if board.summary else quote(board.suite)
     head = _wrapped(title)
@@ -71,26 +71,26 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
 
 
 def again(arguments: str) -> list[str]:
-    """Return the lines that name the command that writes the full board."""
+    """Return the lines with the command that writes the full board."""
     command = f"tabgenbench leaderboard {arguments} --out DIR"
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of the headline: its heading, and its cells in the order of the rows."""
+    """A column of a headline table: the heading, and the cells in the order of the rows."""
 
     heading: str
     cells: tuple[Cell, ...]
 
     @property
     def texts(self) -> list[str]:
-        """The cells as plain text, with a star at the best model."""
+        """The cells as plain text, with a star before the value of the best model."""
         return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
 
 
 def headline_grid(dataset: DatasetBoard) -> Grid:
-    """Return rank intervals and headline scores of every generator, its coverage if incomplete, and its time to fit."""
+    """Return a table of rank intervals, headline scores, successful cells (if some are missing) and times to fit."""
     columns = [*_score_columns(dataset, dataset.rows), *_cost_columns(dataset, dataset.rows)]
     lines = [
         (Cell(f"`{quote(row.label)}`"), *(column.cells[i] for column in columns)) for i, row in enumerate(dataset.rows)
@@ -104,7 +104,7 @@ def headline_grid(dataset: DatasetBoard) -> Grid:
 
 
 def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return the rank intervals of the questions, or of the headline scores without questions, and these scores."""
+    """Return the columns of rank intervals, on questions if the board has any, and the columns of headline scores."""
     places = headline_columns(dataset)
     ranked = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
     ranked = ranked or [(f"{quote(dataset.columns[i].title)} rank", False, i) for i in places]
@@ -123,7 +123,7 @@ def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Col
 
 
 def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return the coverage, if some row is incomplete, and the time to fit."""
+    """Return columns with the number of successful cells, if a cell of any row is missing, and with the time to fit."""
     coverage = [_Column("cells ok", cells([f"{row.cells_ok} of {row.cells}" for row in rows]))]
     incomplete = any(row.cells_ok < row.cells for row in dataset.rows)
     times = [row.costs.fit_seconds for row in rows]
@@ -132,7 +132,7 @@ def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Colu
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
-    """Return the table of a dataset in at most this many lines, with as many columns as fit."""
+    """Return the headline table of a dataset in at most ``n_lines`` lines, with as many columns as fit."""
     models, controls = _chosen(dataset, n_lines - 4)
     rows = [*models, *controls]
     names = [quote(row.label) for row in rows]
@@ -143,7 +143,7 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def _across_lines(board: Board) -> list[str]:
-    """Return a table of mean ranks and mean scaled values over datasets; empty if there is none."""
+    """Return a table of mean ranks and mean scaled values over datasets; empty if the board has no such summary."""
     measures = [measure for measure in board.across if any(row.mean_rank for row in measure.rows)]
     found = {row.label: row.complete for measure in measures for row in measure.rows if not row.is_control}
     if not found:
@@ -175,9 +175,9 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return a table: the names of the rows, as many columns as fit, and the last columns.
+    """Return a table as lines: the names of the rows, as many columns as fit, and the columns that are always last.
 
-    A line separates the first rows, ``above`` in number, from the others.
+    A horizontal line separates the first ``above`` rows from the other rows.
     """
     n_shown = len(columns)
     while n_shown > 1 and not _fits([*columns[:n_shown], *last]):
@@ -198,7 +198,7 @@ def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Col
 
 
 def _fits(columns: Sequence[_Column]) -> bool:
-    """Return whether the columns leave room for the names of the rows."""
+    """Return whether the columns leave enough width for the names of the rows."""
     return sum(map(_width, columns)) <= COLUMNS - _SHORTEST_LABEL
 
 
@@ -207,12 +207,12 @@ def _width(column: _Column) -> int:
 
 
 def _padded(heading: str) -> str:
-    """Return a heading with the padding that `tabulate` adds."""
+    """Return a column's heading with the padding that `tabulate` adds."""
     return heading + " " * MIN_PADDING
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
-    """Return the models and the controls that fit, at least some of each."""
+    """Return the models and the controls that fit into the table, with at least some models and some controls."""
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls
@@ -222,7 +222,7 @@ def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Seque
 
 
 def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
-    """Return descriptions of controls in at most this many lines; those that do not fit are counted."""
+    """Return descriptions of controls in at most ``most`` lines, with the number of controls that do not fit."""
     for shown in range(len(descriptions), 0, -1):
         left = len(descriptions) - shown
         more = [f"{count_text(left, 'more control')} on the full board."] if left else []
@@ -233,7 +233,7 @@ def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
 
 
 def _facts(dataset: DatasetBoard) -> str:
-    """Return the sizes of a dataset on one line. Validation rows make room for two kinds of features."""
+    """Return a line with the sizes of a dataset; a line that is too long may omit the number of validation rows."""
     title, n_splits = quote(dataset.dataset), count_text(len(dataset.splits), "split")
     if dataset.n_train is None:
         return end_cut(f"{title}: {n_splits}", COLUMNS)
@@ -252,6 +252,6 @@ def _lines_of(text: str) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    """Return a sentence on at most three lines."""
+    """Return a sentence wrapped to at most three lines."""
     lines = _lines_of(text)
     return lines if len(lines) <= 3 else [*lines[:2], end_cut(" ".join(lines[2:]), COLUMNS)]

@@ -1,4 +1,4 @@
-"""The content of a board's page, which a reader can understand without other documents."""
+"""Content of the page of a board; a reader can understand the page without other documents."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ _READING = (
 
 
 def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> list[Block]:
-    """Return the whole page.
+    """Return the whole page of a board.
 
     Args:
-        board: the board, with the notes of its metrics' figures.
-        figures: stems of the figures of scores and losses by dataset and kind (see `figures.draw.Drawn`).
-        enlarged: whether figures of single generators are shown.
+        board: the board, with the texts of the figures that metrics drew.
+        figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
+        enlarged: whether the page shows a metric's figures of single generators.
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -75,7 +75,7 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
 
 
 def facts_sentence(dataset: DatasetBoard) -> str:
-    """Describe the data, splits, seeds and draws of a dataset's table."""
+    """Return sentences on the data, splits, seeds and draws from which a dataset's table is computed."""
     note = f"{quote(dataset.note)}; " if dataset.note else ""
     shape = (
         f"{count_text(len(dataset.splits), 'split')}"
@@ -97,7 +97,7 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Say why scores lack a value in some splits, except if the cell or the metric is among the problems.
+    """Return why scores lack a value in some splits, except for cells and metrics that are listed as problems.
 
     One sentence covers all rows that lack a score for the same reason.
     """
@@ -129,7 +129,7 @@ def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
 
 
 def waiting_sentence(dataset: DatasetBoard) -> str:
-    """List the cells and metrics without a record; empty if there are none."""
+    """Return a sentence on the cells and metrics without a record; empty if every cell and metric has a record."""
     waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
     parts = [
         f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
@@ -220,7 +220,7 @@ def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def _output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the outputs of failed cells; Markdown pages omit them."""
+    """Return the outputs of failed cells, which Markdown pages omit."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [

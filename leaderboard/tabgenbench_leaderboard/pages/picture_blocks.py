@@ -1,4 +1,4 @@
-"""The part of a page that shows the figures of metrics."""
+"""The part of a page that shows the figures drawn by metrics."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ __all__ = ["picture_blocks"]
 
 
 def picture_blocks(dataset: DatasetBoard, *, enlarged: bool = True) -> list[Block]:
-    """Return the figures of a dataset's metrics with their texts; empty if there are none.
+    """Return the figures that metrics drew for a dataset, with the texts of the figures; empty without figures.
 
     Args:
-        dataset: the board of a dataset.
-        enlarged: whether figures of single generators are also shown.
+        dataset: the results on one dataset.
+        enlarged: whether a metric's figures of single generators are also shown.
     """
     blocks: list[Block] = []
     told: set[str] = set()

@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class PublishedValue(_Part):
-    """A published value: names of generator and score as in this program, and the number of training rows."""
+    """A published value, with generator and score by their names in this program, and the number of training rows."""
 
     generator: str
     score: str
@@ -35,11 +35,11 @@ class Publication(_Part):
 
     Attributes:
         dataset: name of the dataset, without options.
-        citation: the paper.
-        data: description of the paper's data.
+        citation: citation of the paper.
+        data: description of the data that the paper used.
         controls: controls to show in the table, such as real rows.
-        notes: sentences that a reader needs for the comparison.
-        values: the published values.
+        notes: sentences that a reader needs to compare published with measured values.
+        values: the published values of the paper.
     """
 
     dataset: str
@@ -52,7 +52,7 @@ class Publication(_Part):
 
 @lru_cache
 def load_published() -> tuple[Publication, ...]:
-    """Return the publications that come with the package, sorted by file name."""
+    """Return the publications in the package's files ``published/*.toml``, sorted by file name."""
     folder = files("tabgenbench_leaderboard").joinpath("published")
     texts = {
         entry.name: entry.read_text(encoding="utf-8") for entry in folder.iterdir() if entry.name.endswith(".toml")
@@ -61,7 +61,7 @@ def load_published() -> tuple[Publication, ...]:
 
 
 def published_blocks(dataset: DatasetBoard, publications: Sequence[Publication]) -> list[Block]:
-    """Return a table and notes per publication and score, if the board has at least one of its generators."""
+    """Return a table and notes per score of each publication that has at least one of the board's generators."""
     blocks: list[Block] = []
     for publication in publications:
         if publication.dataset != dataset.dataset.partition(":")[0]:
@@ -106,7 +106,7 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
 
 
 def _rows_trained_on(dataset: DatasetBoard) -> str:
-    """Return the number of training and validation rows, because papers count both as training rows."""
+    """Return the number of training plus validation rows, because papers count validation rows as training rows."""
     if dataset.n_train is None:
         return "-"
     more = dataset.n_validation or (0, 0)
@@ -132,7 +132,7 @@ def _words(dataset: DatasetBoard, publication: Publication, score: str) -> Itera
 
 
 def _order(dataset: DatasetBoard, publication: Publication, score: str) -> Iterator[tuple[str, float, float]]:
-    """Yield generator, published value and measured value of the row with the fewest changed options."""
+    """Yield each generator, its published value, and the measured value of its row with the fewest changed options."""
     for value in publication.values:
         if value.score != score:
             continue

@@ -1,4 +1,4 @@
-"""The end of a page: legend of the scores, descriptions of the generators, and environment."""
+"""The last sections of a page: legend of the scores, descriptions of the generators, and environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["reference_blocks"]
 
 
 def reference_blocks(board: Board) -> list[Block]:
-    """Return the legend of the scores, the generators by their cards, and the environment."""
+    """Return the legend of the scores, the cards (descriptions) of the generators, and the environment."""
     blocks: list[Block] = []
     columns = {column.title: column for dataset in board.datasets for column in dataset.columns}
     if columns:

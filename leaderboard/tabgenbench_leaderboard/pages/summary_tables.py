@@ -1,4 +1,4 @@
-"""Tables of rank intervals, of scores scaled to controls, and of generators over datasets."""
+"""Tables of rank intervals, of scores scaled to controls, and of means over datasets."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ DECIMALS = 3
 
 
 def ranked_models(dataset: DatasetBoard, column: int, *, question: bool) -> int:
-    """Return the number of models among which a column ranks: those with a value."""
+    """Return the number of models that a column ranks, which are the models with a value in this column."""
     return sum(bool((row.questions if question else row.scores)[column].by_split) for row in dataset.models)
 
 
 def rank_cell(dataset: DatasetBoard, row: BoardRow, column: int, *, question: bool) -> Cell:
-    """Return the rank interval of a row on a question or a score."""
+    """Return a table cell with the rank interval of a row on a question or a score."""
     value = (row.questions if question else row.scores)[column]
     return Cell(rank_text(value.rank, ranked_models(dataset, column, question=question)), value.best)
 
 
 def standing_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the rank intervals and the scaled scores of a dataset with headings."""
+    """Return headings and tables of the rank intervals and the scaled scores of a dataset."""
     blocks: list[Block] = []
     ranks = list(_rank_grids(dataset))
     if ranks:
@@ -92,7 +92,7 @@ def _rank_grids(dataset: DatasetBoard) -> Iterator[Grid]:
 
 
 def _scaled_grids(dataset: DatasetBoard) -> Iterator[Grid]:
-    """Yield tables of question values and scaled scores."""
+    """Yield a table of the values of questions and tables of the scaled scores."""
     columns = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
     columns += [(dataset.columns[i].title, False, i) for i in shown_columns(dataset) if not dataset.columns[i].unscaled]
 
@@ -122,7 +122,7 @@ def _scaled_text(row: BoardRow, place: int) -> str:
 
 
 def _unscaled(dataset: DatasetBoard) -> tuple[str, ...]:
-    """Return the reasons why scores are not scaled, each with its scores."""
+    """Return the reasons why scores are not scaled, each with the names of the scores that it applies to."""
     reasons: dict[str, list[str]] = {}
     for i in shown_columns(dataset):
         column = dataset.columns[i]
@@ -132,7 +132,7 @@ def _unscaled(dataset: DatasetBoard) -> tuple[str, ...]:
 
 
 def across_blocks(board: Board) -> list[Block]:
-    """Return the summary over datasets; empty for a board of one dataset."""
+    """Return the section that summarises a board over its datasets; empty for a board of one dataset."""
     if not board.across:
         return []
     rule = (
@@ -157,7 +157,7 @@ def across_blocks(board: Board) -> list[Block]:
 
 
 def across_grid(measure: AcrossMeasure) -> Grid:
-    """Return mean ranks, win rates and scaled values over datasets."""
+    """Return a table of generators with their mean ranks, win rates and mean scaled values over datasets."""
     groups = (
         ("models", [row for row in measure.rows if row.complete and not row.is_control]),
         ("models without all results", [row for row in measure.rows if not row.complete and not row.is_control]),

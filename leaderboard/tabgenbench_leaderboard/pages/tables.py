@@ -1,4 +1,4 @@
-"""The tables of a board, shared by all formats."""
+"""Tables of a board that all output formats share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return one line per row of the board, in the groups models and controls."""
+    """Return one table line per row of the board, first the models, then the controls."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -39,12 +39,13 @@ def grouped_rows(
 
 
 def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = False) -> Grid:
-    """Return a table of scores.
+    """Return a table of a dataset's scores.
 
     Args:
         dataset: the board of a dataset.
-        columns: indices of the columns.
-        short: whether headings show the direction as an arrow only, and rows show their time to fit.
+        columns: indices of the score columns to show.
+        short: whether a heading shows the direction as an arrow without words, and two more columns show the number of
+            successful cells and the time to fit.
     """
     decimals = {i: column_decimals([row.scores[i] for row in dataset.rows]) for i in columns}
 
@@ -69,7 +70,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return the verdicts on a model against each control on each ranked score; None if there are none."""
+    """Return a table of the verdicts on a model against each control on each ranked score; None without verdicts."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons
@@ -99,7 +100,7 @@ def _verdict_cell(comparison: Comparison | None) -> Cell:
 
 
 def cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return times and memory of fitting and sampling."""
+    """Return a table of the times and the memory of fitting and sampling."""
     on_gpu = any(row.costs.peak_gpu_bytes for row in dataset.rows)
 
     def line(row: BoardRow) -> tuple[Cell, ...]:
@@ -137,7 +138,7 @@ def _range_cell(found: Range | None) -> str:
 
 
 def metric_cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return times of scoring."""
+    """Return a table of the times of scoring."""
     rows = tuple(
         cells([f"`{quote(cost.metric)}`", _range_cell(cost.seconds), str(cost.cells)]) for cost in dataset.metric_costs
     )
@@ -146,7 +147,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
-    """Return unsuccessful cells and metrics with their reasons."""
+    """Return a table of failed, skipped and waiting cells and metrics with the reasons."""
     rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [
@@ -166,7 +167,7 @@ def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
 
 
 def _cell_list(problem: Problem) -> str:
-    """Return the splits and seeds of the cells, or the number of cells if there are many."""
+    """Return a text with the splits and seeds of the cells, or with the number of cells if there are many cells."""
     splits = sorted({split for split, _ in problem.cells})
     seeds = sorted({seed for _, seed in problem.cells})
     if len(problem.cells) > 12:
@@ -180,7 +181,7 @@ def _shortened(text: str) -> str:
 
 
 def fallback_grid(dataset: DatasetBoard) -> Grid | None:
-    """Return the numbers of rows that a fallback rule sampled instead of the model; None if there are none."""
+    """Return a table of the numbers of rows sampled by a fallback rule instead of the model; None without such rows."""
     found = [(row, fallback) for row in dataset.rows for fallback in row.fallbacks]
     if not found:
         return None

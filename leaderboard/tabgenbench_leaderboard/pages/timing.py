@@ -1,4 +1,4 @@
-"""Sentences on the settings under which times were measured: whether the times of a board are comparable."""
+"""Sentences on the settings under which times were measured, and on whether the times of a board are comparable."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Say how many cells ran in parallel while times were measured, and warn if settings differ.
+    """Return how many cells ran in parallel while times were measured, with a warning if settings differ between cells.
 
     Args:
-        settings: settings under which the times of one table were measured; without any, there is no sentence.
+        settings: settings under which the times of one table were measured; if empty, no sentence is returned.
     """
     if not settings:
         return ()

@@ -1,4 +1,4 @@
-"""The publications of a board's generators, scores and datasets as BibTeX, from the cards in the records."""
+"""BibTeX entries for the publications of a board's generators, scores and datasets, from the cards in the records."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
-    """Return one entry for each generator, score and dataset with a citation; keys are equal on all boards.
+    """Return an entry for each generator, score and dataset with a citation; its key is the same on all boards.
 
-    A citation is free text, so it becomes the note of a ``@misc`` entry. What it names in a recognisable form, year and
-    doi, is repeated in fields.
+    A citation is free text, so it becomes the note of a ``@misc`` entry. If the citation contains a year or a doi in a
+    recognisable form, the entry also has the fields year and doi.
 
     Args:
-        board: the board.
+        board: the board whose generators and scores are cited.
         datasets: the cards of datasets, by label.
     """
     entries = {

@@ -1,4 +1,4 @@
-"""``scores.csv`` and ``costs.csv``: tidy tables with one line per value and floats with full precision."""
+"""The tables ``scores.csv`` and ``costs.csv``, with one line per value and with floats in full precision."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COST_FIELDS = (
 
 
 def scores_csv(board: Board) -> str:
-    """Return one line per dataset, generator, config and score, sorted; ``n`` is 0 for a score without a value.
+    """Return sorted lines, one per dataset, generator, config and score; ``n`` is 0 for a score without a value.
 
     ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores
     give equal bytes for any order of the suite.
@@ -54,7 +54,7 @@ def scores_csv(board: Board) -> str:
 
 
 def costs_csv(board: Board) -> str:
-    """Return one line per dataset, generator and config, sorted: seconds per cell, and largest peak memory in bytes."""
+    """Return sorted lines, one per dataset, generator and config, with seconds per cell and peak memory in bytes."""
     lines = [
         (
             dataset.dataset,

@@ -13,7 +13,7 @@ __all__ = ["draws_csv", "draws_parquet", "has_parquet"]
 
 
 def draws_csv(rows: Sequence[DrawRow]) -> str:
-    """Return the rows as CSV; a missing value is empty."""
+    """Return rows of scores as CSV, in which a missing value is an empty field."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(DRAW_FIELDS)
@@ -22,7 +22,7 @@ def draws_csv(rows: Sequence[DrawRow]) -> str:
 
 
 def has_parquet() -> bool:
-    """Whether the package that writes Parquet is installed."""
+    """Return whether the package that writes Parquet is installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -31,7 +31,7 @@ def has_parquet() -> bool:
 
 
 def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
-    """Return the rows as a Parquet file.
+    """Return rows of scores as a Parquet file.
 
     Raises:
         ConfigError: the package pyarrow is missing.

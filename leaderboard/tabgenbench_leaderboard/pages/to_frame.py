@@ -1,4 +1,4 @@
-"""A board as pandas DataFrames: one of the headline, one of all scores of all cells."""
+"""Conversion of a board to pandas DataFrames: one of the headline scores, and one of all scores of all cells."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCORE_COLUMNS = (
 
 
 def headline_frame(board: Board) -> pd.DataFrame:
-    """Return one row per dataset and generator, models before controls.
+    """Return a DataFrame with one row per dataset and generator, models before controls.
 
     Columns: ``dataset``, ``generator`` (its label on the board), ``is_control``; for each headline score its mean and,
     as ``<score> ±``, half of its 95 % interval, NaN if there is none; for each question the same columns, and
@@ -80,10 +80,10 @@ def _mean(found: Range | None) -> float:
 
 
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
-    """Return one row per score of each cell, averaged over draws.
+    """Return a DataFrame with one row per score of each cell, averaged over draws.
 
-    Columns are `SCORE_COLUMNS`: ``generator`` is the plugin's name, ``label`` its label on the board; a score without
-    a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, a column ``fold`` follows.
+    Columns are `SCORE_COLUMNS`: ``generator`` is the generator's name, ``label`` is its label on the board; a score
+    without a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, a column ``fold`` follows.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

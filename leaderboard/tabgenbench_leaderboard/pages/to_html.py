@@ -1,4 +1,4 @@
-"""A page as one self-contained HTML file with embedded figures and a light and a dark scheme."""
+"""Rendering of a page as one self-contained HTML file with embedded figures, a light and a dark colour scheme."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
 
 def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return the page.
+    """Return a page as an HTML file.
 
     Args:
-        title: title of the window.
-        blocks: content of the page.
-        figures: SVG element of each figure by its name.
+        title: title of the browser window.
+        blocks: parts of the page in order.
+        figures: SVG element of each figure by the figure's name.
     """
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     body = render_blocks(blocks, figures)
@@ -44,7 +44,7 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return only the blocks, without the rest of the page; arguments as for `render_html`."""
+    """Return the blocks as HTML without the rest of a page; the arguments are those of `render_html`."""
     return "\n".join(_block(block, figures) for block in blocks)
 
 

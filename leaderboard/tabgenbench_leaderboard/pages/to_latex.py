@@ -39,7 +39,7 @@ _SIGNS = re.compile("|".join(map(re.escape, _ESCAPED)))
 
 
 def escape_latex(text: str) -> str:
-    r"""Return a text with the signs escaped that LaTeX would take as commands; backticks enclose code.
+    r"""Escape the characters of a text that are special in LaTeX; text between backticks becomes code.
 
     >>> escape_latex("a_b: 5 % ± 1")
     'a\\_b: 5 \\% $\\pm$ 1'

@@ -1,4 +1,4 @@
-"""A page as Markdown (GitHub's dialect)."""
+"""Rendering of a page as Markdown (GitHub's dialect)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return the page without its details; figures are PNG files in the folder ``figures`` beside it."""
+    """Return a page as Markdown without its `Details`; figures are links to PNG files in the folder ``figures``."""
     return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The view of a board in a notebook: headline, dot plot and failures of each dataset, self-contained."""
+"""Self-contained HTML view of a board in a notebook: headline, dot plot and failures of each dataset."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _STYLE = """
 
 
 def notebook_html(board: Board) -> str:
-    """Return an HTML element."""
+    """Return the HTML element that a notebook displays for a board."""
     from tabgenbench_leaderboard.figures.files import inline_svg
 
     drawn = draw_figures(board, None)

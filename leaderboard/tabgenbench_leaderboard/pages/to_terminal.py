@@ -1,4 +1,4 @@
-"""The whole board as plain text for a terminal."""
+"""Rendering of a whole board as plain text for a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": 
 
 
 def print_text(text: str) -> None:
-    """Print text to standard output, in ASCII if its encoding lacks a character."""
+    """Print text to standard output, in ASCII if the encoding of standard output lacks a character."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         text.encode(encoding)
@@ -42,11 +42,11 @@ def print_text(text: str) -> None:
 
 
 def render_text(board: Board, *, width: int = 110) -> str:
-    """Return the scores, sentences on the comparisons, and the failures.
+    """Return the scores of a board, sentences on its comparisons, and its failures, as text.
 
     Args:
-        board: the board.
-        width: columns of the terminal; a wider table continues in a second block below.
+        board: the board to render.
+        width: width of the terminal in characters; the columns of a wider table continue in a block below.
     """
     lines = [f"Leaderboard: {board.suite}"]
     lines += _wrapped(board.summary, width) if board.summary else []
@@ -96,7 +96,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
 
 
 def _block_lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
-    """Yield headings, paragraphs, lists and tables, with a blank line above each."""
+    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each of these blocks."""
     for block in blocks:
         yield from [] if isinstance(block, Bullets) else [""]
         if isinstance(block, Heading):
@@ -146,7 +146,7 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
-    """Yield a table in as many blocks of columns as the width requires; each block repeats the first column."""
+    """Yield the lines of a table; a table that is too wide becomes blocks of columns that repeat the first column."""
     names = [_label(row) for row in grid.rows]
     left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]
@@ -175,7 +175,7 @@ def _bottom_aligned(headings: Sequence[str]) -> list[str]:
 
 
 def _label(row: tuple[Cell, ...] | Section) -> str:
-    """Return a row's name, on several lines if it is long."""
+    """Return the name of a row, on several lines if the name is long."""
     if isinstance(row, Section):
         return row.text
     text = row[0].text.replace("`", "")
@@ -184,7 +184,7 @@ def _label(row: tuple[Cell, ...] | Section) -> str:
 
 
 def _column(grid: Grid, index: int) -> list[str]:
-    """Return the heading of a column, wrapped to the width of its cells, and the cells."""
+    """Return the heading of a column, wrapped to the width of the column's cells, and the cells."""
     cells = ["" if isinstance(row, Section) else _starred(row[index]) for row in grid.rows]
     widest = max([_HEADING_WIDTH, *map(len, cells)])
     heading = textwrap.wrap(grid.header[index], widest, break_long_words=False, break_on_hyphens=False)

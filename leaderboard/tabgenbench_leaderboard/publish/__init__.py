@@ -1,1 +1,1 @@
-"""Published boards: writing, verification, repetition and comparison."""
+"""Published boards: writing, verifying and comparing them, and repeating their cells."""

@@ -1,4 +1,4 @@
-"""The files of a published board beside its records and its manifest."""
+"""The pages, tables and figures of a published board, which are all its files except records and manifest."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ __all__ = ["board_files"]
 
 
 def board_files(view: BoardView, *, parquet: bool | None = None) -> dict[str, bytes]:
-    """Return the content of every file by its path; equal records and programs give equal bytes.
+    """Return the content of every page, table and figure by its path; equal records and code give equal bytes.
 
     Args:
         view: the board, from published records.
-        parquet: whether the scores of all draws are a Parquet file, not CSV; by default if its package is installed.
+        parquet: whether the scores of all draws are written as Parquet instead of CSV; the default is Parquet if the
+            package pyarrow is installed.
     """
     draws = "parquet" if (has_parquet() if parquet is None else parquet) else "draws"
     formats = (*FORMATS, "tex", "bib", draws)

@@ -1,4 +1,4 @@
-"""Checks of the records of a suite: that they agree with their hashes, with each other and with the suite."""
+"""Checks that the records of a suite agree with their hashes, with each other and with the suite."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SLACK = 1e-6  # a run accepts a value that exceeds the end of its range by round
 
 @dataclass
 class Checked:
-    """The result of the checks.
+    """The result of the checks of a suite's records.
 
     Attributes:
-        findings: what is wrong.
-        missing: records that the suite asks for and that are not there.
+        findings: errors in the records.
+        missing: records that the suite requests and the store lacks.
         unchecked: number of cells and of scores whose key cannot be computed from their record, by reason.
         cells: number of cells with a record.
     """
@@ -39,7 +39,7 @@ class Checked:
 
 
 def check_records(store: Store, suite: SuiteRecord) -> Checked:
-    """Check every record of a suite, and the synthetic tables and models that the store still has."""
+    """Check every record of a suite, and every synthetic table and model that is still in the store."""
     checker = _Checker(store, suite)
     for row in suite.rows:
         checker.check_row(row)
@@ -65,7 +65,7 @@ class _Checker:
         self.found.findings.append(Finding(where, what, expected))
 
     def check_row(self, row: SuiteRow) -> None:
-        """Check the record of a cell and those of its scores."""
+        """Check the record of a cell and the records of its scores."""
         where = f"cells/{row.key}/fit.json"
         unreadable = len(self.store.quarantined)
         record = self.store.read_cell(row.key)
@@ -135,7 +135,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report cells of one dataset that are of different tables, and cells of one split that are not."""
+        """Report cells of one dataset that use different tables, and cells of one split that use different rows."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, int], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -160,7 +160,7 @@ class _Checker:
                     self.report(f"cells/{record.key}/fit.json", f"{what} is {value}", others)
 
     def check_indexes(self) -> None:
-        """Compare each cell with the record of its dataset, if the store has one."""
+        """Compare each cell with the record of its dataset, if the store has this record."""
         known: dict[tuple[str, str], tuple[str, int]] = {}
         for path, index in self.indexes:
             for info in index.splits.values():
@@ -178,7 +178,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with two cells for one split and seed, or without one that other generators have."""
+        """Report generators that have two cells for a split and seed, or none where another generator has a cell."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, int, int], set[str]] = {}
         for row in self.suite.rows:
@@ -200,7 +200,7 @@ class _Checker:
 
 
 def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the values of a metric, and what is expected."""
+    """Yield each error in the values of a metric with the expected value."""
     if record.status != "ok":
         return
     draws = [draw.draw for draw in record.draws]

@@ -1,4 +1,4 @@
-"""Comparison of the scores of two boards: which differ by more than noise."""
+"""Comparison of the scores of two boards, with tests that find the scores that differ by more than noise."""
 
 from __future__ import annotations
 
@@ -19,21 +19,24 @@ Verdict = Literal["equal", "within noise", "better", "worse", "too few splits"]
 
 @dataclass(frozen=True)
 class ScoreChange:
-    """A score of a generator on both boards; differences are second minus first.
+    """A score of a generator on two boards; a difference is the second board's value minus the first board's value.
 
     Attributes:
         title: title of the score.
         higher_is_better: whether a positive difference is better; False also for a score that is best at 1.
         first: mean on the first board.
         second: mean on the second board.
-        difference: of the means over the compared splits, of the distances from 1 for a score that is best at 1.
-        low: lower end of its 95 % interval; None for too few splits.
-        high: upper end.
-        how: ``paired`` over splits with equal rows, or ``welch`` over the splits of each board.
-        n: number of pairs, or of values of both boards.
+        difference: mean over the compared splits of the second board minus the mean of the first board; for a score
+            that is best at 1, the means are those of the distances from 1.
+        low: lower end of the 95 % interval of the difference; None for too few splits.
+        high: upper end of the same interval.
+        how: the test: ``paired`` over splits with equal rows on both boards, or ``welch`` over the splits of each
+            board.
+        n: number of pairs of splits for ``paired``; for ``welch``, the number of values on both boards together.
         p: p-value of the difference; None for too few splits.
-        p_holm: the same after Holm's correction over all comparisons of the two boards.
-        verdict: ``better`` or ``worse`` on the second board if the corrected p-value is below 0.05.
+        p_holm: the p-value after Holm's correction over all compared scores of the two boards.
+        verdict: ``better`` or ``worse`` if the score on the second board is better or worse than on the first board and
+            the corrected p-value is below 0.05.
     """
 
     dataset: str
@@ -64,7 +67,7 @@ def score_changes(first: Side, second: Side) -> list[ScoreChange]:
 
 
 def _common_splits(dataset: str, first: Side, second: Side) -> set[int]:
-    """Return the splits that have the same rows on both boards; without records none is known."""
+    """Return the splits that have the same rows on both boards; empty if a board has no records."""
     places = {place for place in first.splits if place[0] == dataset}
     return {place[1] for place in places if first.splits[place] == second.splits.get(place)}
 
@@ -138,7 +141,7 @@ def _t_test(differences: Sequence[float]) -> _Test:
 
 
 def _welch(first: Sequence[float], second: Sequence[float]) -> _Test:
-    """Return the difference of two means with Welch's interval (Biometrika 34, 1947)."""
+    """Return the difference of two means with the interval of Welch's test (Biometrika 34, 1947)."""
     centre = _difference(mean(first), mean(second))
     if min(len(first), len(second)) < 2:
         return _Test(centre)
@@ -163,7 +166,7 @@ def _student(centre: float, error: float, degrees: float) -> _Test:
 
 
 def _corrected(found: Sequence[ScoreChange]) -> list[ScoreChange]:
-    """Apply Holm's correction (Scandinavian Journal of Statistics 6, 1979) and give the verdicts."""
+    """Add verdicts and Holm-corrected p-values (Scandinavian Journal of Statistics 6, 1979) to score changes."""
     tested = sorted((i for i, one in enumerate(found) if one.p is not None), key=lambda i: (found[i].p or 0.0, i))
     corrected: dict[int, float] = {}
     largest = 0.0

@@ -1,9 +1,11 @@
-"""Comparison of recorded scores with those of the same cell, trained again.
+"""Comparison of the recorded scores of a cell with its scores after it is trained again.
 
-On the same kind of machine, with equal versions and code, scores are equal to the last bit. Elsewhere rounding differs,
-and a training amplifies it as another seed would. There a score may differ by 2 % of its range, or by four standard
-deviations over splits if that is more. The standard deviation is that of the generator's other splits, or the median of
-the other generators if that is larger: a value that somebody made up for one cell does not widen its own tolerance.
+On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
+rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. On
+another kind of machine, a score may therefore differ by 2 % of its range, or by four standard deviations over splits if
+these are more. The standard deviation of a score is computed over the generator's other splits. If the median of the
+other generators' standard deviations is larger, it is used instead. A value that somebody made up for one cell
+therefore does not widen the tolerance of this cell.
 """
 
 from __future__ import annotations
@@ -25,19 +27,20 @@ Scores = Mapping[str, ScoreRecord]
 
 @dataclass(frozen=True)
 class Repeated:
-    """A cell that was trained and scored again: its record and its scores by the label of the suite."""
+    """New record of a cell that was trained and scored again, and its new scores by the metric's label."""
 
     record: CellRecord | None
     scores: Mapping[str, ScoreRecord | None]
 
 
 class ScoreComparer:
-    """Compares the scores of repeated cells.
+    """Compares the scores of repeated cells with the recorded scores.
 
     Args:
-        suite: the suite.
+        suite: the suite that lists the cells.
         scores: the recorded scores of each cell by key, by the metric's label.
-        tolerance: largest accepted difference as a share of the score's range, or None for the rule above.
+        tolerance: largest accepted difference as a share of the score's range, or None for the rule that the module's
+            docstring states.
     """
 
     def __init__(self, suite: SuiteRecord, scores: Mapping[str, Scores], tolerance: float | None) -> None:
@@ -51,7 +54,7 @@ class ScoreComparer:
 
     @property
     def rule(self) -> str:
-        """The tolerance in words."""
+        """A sentence that states the tolerance."""
         if self._tolerance is not None:
             other = f"within {self._tolerance:g} of the range of the score (--tolerance)"
         else:
@@ -64,13 +67,13 @@ class ScoreComparer:
     def compare(
         self, row: SuiteRow, recorded: CellRecord, *, before: Scores, again: Repeated
     ) -> tuple[list[Finding], str]:
-        """Return what differs, and a line on the comparison.
+        """Return findings on the scores that differ, and a line that summarises the comparison.
 
         Args:
             row: the cell in the suite.
-            recorded: its record.
-            before: its recorded scores by label.
-            again: the repeated cell.
+            recorded: the cell's record.
+            before: the cell's recorded scores by the metric's label.
+            again: the same cell, trained and scored again.
         """
         repeated = again.record
         if repeated is None or repeated.status != "ok":
@@ -106,7 +109,7 @@ class ScoreComparer:
     def _distant_values(
         self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
     ) -> Iterator[Finding]:
-        """Yield the scores whose means over draws differ by more than the tolerance."""
+        """Yield the scores whose recorded and repeated means over draws differ by more than the tolerance."""
         old, new = _means(before), _means(again)
         for spec in again.specs:
             if spec.name not in old:
@@ -121,7 +124,7 @@ class ScoreComparer:
                 yield Finding(where, what, expected)
 
     def _allowed(self, row: SuiteRow, label: str, spec: ScoreSpec, *, value: float, other: float) -> float:
-        """Return the largest accepted difference."""
+        """Return the largest accepted difference between a recorded and a repeated score."""
         if spec.low is not None and spec.high is not None:
             width = spec.high - spec.low
         else:
@@ -140,7 +143,7 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield the values of single draws that are not equal."""
+    """Yield the values of single draws that differ between the recorded and the repeated cell."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)
@@ -150,7 +153,7 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 
 
 def other_machine(first: Environment, second: Environment) -> str:
-    """Say in what two environments differ that may change the last digits of a result; empty if in nothing."""
+    """Return the differences between two environments that may change the last digits of a result; empty if none."""
     packages = sorted(
         name
         for name in first.packages.keys() | second.packages.keys()
@@ -164,7 +167,7 @@ def other_machine(first: Environment, second: Environment) -> str:
 
 
 def _means(record: ScoreRecord) -> dict[str, float]:
-    """Return the mean over draws of each score that is defined in every draw."""
+    """Return the mean over draws of each score that has a value in every draw."""
     found: dict[str, list[float]] = {}
     for draw in record.draws:
         for name, value in draw.scores.items():

@@ -1,4 +1,4 @@
-"""Copying of the records of a suite into a folder that is read as a store, without what identifies a machine."""
+"""Copying of the records of a suite into a new store, without texts that identify a machine or a person."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ __all__ = ["copy_records", "indexes_of", "records_of"]
 
 
 def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrubber) -> None:
-    """Write the records of a suite into an empty folder, as a store lays them out.
+    """Write the records of a suite into an empty folder, in the layout of a store.
 
-    Synthetic tables, models and the rows of splits are not copied. Of the artifacts of metrics, those that figures show
-    are. A record without anything to remove keeps its bytes.
+    Synthetic tables, models and the rows of splits are not copied. Artifacts of metrics are copied only if a figure
+    shows them. A record keeps its bytes if it contains no text that identifies a machine or a person.
     """
     for path, record in records_of(store, suite):
         place = target / path.relative_to(store.root)
@@ -36,7 +36,7 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 
 
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
-    """Yield path and content of every record of a suite: its own, of its datasets, cells, scores and run times."""
+    """Yield path and content of every record of a suite: of the suite, its datasets, cells, scores and run times."""
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()
     for row in suite.rows:

@@ -1,4 +1,4 @@
-"""Published boards by name or folder."""
+"""Search for a published board by its name or its folder."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ __all__ = ["find_board"]
 
 
 def find_board(text: str, boards: Path) -> Path:
-    """Return the folder of a published board, given its name in ``boards`` or its path.
+    """Return the folder of a published board, given the folder's path or its name inside the folder ``boards``.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no published board of this name or path.
     """
     for folder in (Path(text).expanduser(), boards / text):
         if (folder / MANIFEST).is_file():

@@ -1,4 +1,4 @@
-"""Findings of a check: what is wrong with a published board or a store, and where."""
+"""Findings of a check: errors in the files of a published board or a store."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ __all__ = ["Finding"]
 
 @dataclass(frozen=True, order=True)
 class Finding:
-    """Something that is not as it should be.
+    """An error in a file of a published board or a store.
 
     Attributes:
-        where: the file, relative to the checked folder.
-        what: what it is.
-        expected: what it should be.
+        where: path of the file, relative to the checked folder.
+        what: description of the error or of the wrong value.
+        expected: the expected value or state.
     """
 
     where: str
@@ -22,7 +22,7 @@ class Finding:
     expected: str
 
     def below(self, folder: str) -> Finding:
-        """Return the finding with its file in a folder."""
+        """Return the finding with ``folder`` prepended to the path of its file."""
         return replace(self, where=f"{folder}/{self.where}")
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""``manifest.json`` of a published board: its tools, what it can be compared with, and the hash of every file."""
+"""The file ``manifest.json`` of a published board: versions of tools, comparability, and the hash of every file."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprints of a dataset and of its splits by number."""
+    """Fingerprint of a dataset, and fingerprints of its splits by the split's number."""
 
     fingerprint: str
     splits: dict[int, str]
@@ -62,15 +62,15 @@ class Manifest(_Part):
 
     Attributes:
         suite: name of the suite.
-        command: command line of the run, without paths.
+        command: command line of the run that wrote the records, without paths.
         tabgenbench: version of the program that published the board.
-        program: hash of the code that writes boards. Equal hashes and records give equal pages.
-        tools: versions of the libraries that write the files.
-        comparability: what the scores can be compared with.
-        datasets: fingerprints by dataset.
-        metrics: keys of each metric by its label.
-        missing: records that the suite asks for and that a partial board lacks.
-        files: hash and size of every other file by its path.
+        program: hash of the code that writes boards; two programs of equal hash write equal pages from equal records.
+        tools: versions of the libraries that write the board's files.
+        comparability: statement on the boards and values that the scores can be compared with.
+        datasets: fingerprints of each dataset and its splits, by the dataset's label.
+        metrics: keys of each metric by the metric's label.
+        missing: records that the suite requests and a partial board lacks.
+        files: hash and size of every file of the board except the manifest, by the file's path.
     """
 
     manifest_version: int = MANIFEST_VERSION
@@ -98,7 +98,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple[str, ...]) -> Manifest:
-    """Return the manifest of a folder with the files of a board; ``store`` has its records."""
+    """Return the manifest for a folder with the files of a board; ``store`` contains the board's records."""
     datasets: dict[str, DatasetFacts] = {}
     metrics: dict[str, set[str]] = {}
     for row in suite.rows:
@@ -129,7 +129,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a published board.
 
     Raises:
-        StoreError: it is missing or is not a manifest.
+        StoreError: the file ``manifest.json`` is missing or is not a manifest.
     """
     path = folder / MANIFEST
     try:
@@ -145,7 +145,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Yield what differs between the files of a folder and its manifest."""
+    """Yield a finding for each difference between the files of a folder and the folder's manifest."""
     there = set(_names(folder))
     for name, facts in manifest.files.items():
         if name not in there:

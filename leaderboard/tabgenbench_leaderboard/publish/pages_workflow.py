@@ -1,4 +1,4 @@
-"""A workflow that publishes the boards of a repository on GitHub Pages."""
+"""Writing of a GitHub workflow that publishes the boards of a repository on GitHub Pages."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ jobs:
 
 
 def write_workflow(root: Path, boards: Path, *, force: bool) -> Iterator[Path]:
-    """Write the workflow into a repository, and yield its path unless it is there already.
+    """Write the workflow into a repository, and yield its path unless the same workflow was there before.
 
     Args:
         root: the top folder of the repository.
-        boards: folder of the boards, relative to it.
-        force: whether another workflow at this place is replaced.
+        boards: folder of the boards, inside the repository.
+        force: whether to replace an existing file of the same path with different content.
 
     Raises:
-        ConfigError: another workflow is at this place, or the boards are outside the repository.
+        ConfigError: a file of the same path has different content, or the boards are outside the repository.
     """
     if boards.is_absolute() or ".." in boards.parts:
         raise ConfigError(f"--workflow: {boards} is not below this folder; run in the repository that has the boards")

@@ -1,4 +1,4 @@
-"""Writing of a published board: pages, tables, records and a manifest in one folder."""
+"""Writing of a published board, which is a folder with pages, tables, records and a manifest."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class Published:
     """A published board.
 
     Attributes:
-        folder: where it is.
-        board: its values.
-        checked: the checks of its records.
-        files: number of files.
-        is_new: whether any byte of the folder has changed.
+        folder: folder of the board.
+        board: values of the board.
+        checked: result of the checks of the board's records.
+        files: number of files in the folder.
+        is_new: whether the folder is new or its content has changed.
     """
 
     folder: Path
@@ -68,19 +68,20 @@ class Published:
 def publish_board(
     store: Store, suite_name: str | None, folder: Path, *, partial: bool, force: bool, hide: Sequence[str] = ()
 ) -> Published:
-    """Write the board of a suite with its records into a folder. The folder appears in one step.
+    """Write the board of a suite with its records into a folder, which appears only when it is complete.
 
     Args:
-        store: the store with the records; only read.
+        store: the store with the records, which is not changed.
         suite_name: name of the suite; None for the most recent one.
         folder: the folder of the board.
-        partial: whether missing records are allowed; the board then says that it is partial.
-        force: whether an existing folder of a board is replaced.
-        hide: words to remove from free text, beside the hosts and users that the records name.
+        partial: whether missing records are allowed; a board with missing records states that it is partial.
+        force: whether to replace an existing folder of a board.
+        hide: words to remove from free text, in addition to the hosts and users that the records name.
 
     Raises:
-        StoreError: records are unreadable, disagree or are missing, or the folder cannot be replaced or written.
-        ConfigError: the suite does not exist.
+        StoreError: a record is unreadable, contradicts its hash or another record, or is missing; or the folder cannot
+            be replaced or written.
+        ConfigError: the store has no suite of this name.
     """
     suite = find_suite(store, suite_name)
     checked = check_records(store, suite)
@@ -112,7 +113,7 @@ def publish_board(
 
 
 def _refuse(store: Store, suite: str, checked: Checked, *, partial: bool) -> None:
-    """Raise if records are wrong, or missing without `partial`."""
+    """Raise `StoreError` if any record is wrong, or if any record is missing and ``partial`` is false."""
     if checked.findings:
         raise StoreError(
             f"publish: {store.root}: {count_text(len(checked.findings), 'finding')} in the records of suite {suite!r}; "
@@ -132,7 +133,7 @@ def _listed(findings: Sequence[Finding]) -> str:
 
 
 def _replace(folder: Path, draft: Path, *, force: bool) -> bool:
-    """Move a draft to its place; return False if a folder with the same content is there, which then stays."""
+    """Move the draft folder to ``folder``; if ``folder`` has the same content already, keep it and return False."""
     if folder.exists():
         if _content(folder) == _content(draft):
             return False

@@ -1,4 +1,4 @@
-"""The headline table of a board between two markers of a page."""
+"""Insertion of the headline table of a board between two marker lines of a page such as README.md."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DEFAULT = Path("README.md")
 
 
 def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Path]:
-    """Replace the table of a board in a page, and yield the page if there was one.
+    """Replace the table of a board in a page, and yield the page's path if a page was changed.
 
     Args:
-        page: the page; None for README.md of this folder, if it has the markers.
-        name: name of the board in the markers.
-        done: the published board.
+        page: path of the page; None for README.md in the current folder, if it contains the markers.
+        name: name of the board, as the markers contain it.
+        done: result of publishing the board.
 
     Raises:
-        ConfigError: the page that was named cannot be read, or lacks the markers.
+        ConfigError: ``page`` cannot be read, or lacks the markers.
     """
     path = DEFAULT if page is None else page
     try:
@@ -48,7 +48,7 @@ def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Pat
 
 
 def headline_markdown(board: Board, link: str) -> str:
-    """Return the headline tables of a board as Markdown, with a link to its page."""
+    """Return the headline tables of a board as Markdown, with a link to the board's page."""
     blocks: list[Block] = []
     for dataset in board.datasets:
         if len(board.datasets) > 1:
@@ -58,7 +58,7 @@ def headline_markdown(board: Board, link: str) -> str:
 
 
 def replace_table(text: str, name: str, table: str) -> str | None:
-    """Return a page with another table between the markers of a board; None if it does not have both markers."""
+    """Return a page with ``table`` between the two markers of a board; None if the page lacks a marker."""
     first, last = _markers(name)
     before, opened, rest = text.partition(first)
     _, closed, after = rest.partition(last)

@@ -1,4 +1,4 @@
-"""Repetition of random cells of a suite: they are trained and scored again in a temporary store."""
+"""Repetition of randomly chosen cells of a suite, which are trained and scored again in a temporary store."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ NAME = "verify"
 
 @dataclass(frozen=True, kw_only=True)
 class RerunRequest:
-    """Which cells to repeat, and how.
+    """Settings of a repetition: the number of cells to repeat, and how to repeat them.
 
     Attributes:
-        number: number of cells.
-        seed: seed of their choice.
-        tolerance: largest accepted difference on another kind of machine, as a share of the score's range; None for
-            the rule of `compare_scores`.
-        datasets: paths or names of datasets that are not registered under the name that the suite has for them.
+        number: number of cells to repeat.
+        seed: seed of the random choice of cells.
+        tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
+            share of the score's range; None for the rule of the module `compare_scores`.
+        datasets: paths or names of datasets whose name in the suite is not registered.
         data_dir: root folder of downloaded data.
         executor: engine that runs the cells.
-        say: called with lines of text.
+        say: function that receives each line of progress text.
     """
 
     number: int
@@ -61,9 +61,9 @@ class Rerun:
     """The result of a repetition.
 
     Attributes:
-        findings: scores that differ, and cells that failed.
+        findings: scores that differ from the recorded scores, and cells that failed.
         repeated: number of repeated cells.
-        possible: number of cells that could have been chosen.
+        possible: number of cells that can be repeated with the installed plugins.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A cell that is ok, with its record and its scores that are ok, by the metric's label."""
+    """A cell whose status is ok, with its record, and by the metric's label the scores whose status is ok."""
 
     row: SuiteRow
     record: CellRecord
@@ -81,19 +81,19 @@ class _Recorded:
 
     @property
     def settings(self) -> tuple[str, int, int, int, str]:
-        """Cells with equal settings are repeated by one run."""
+        """The settings that a run applies to all its cells; cells with equal settings are repeated by one run."""
         environment, cell = self.record.environment, self.record.cell
         return (cell.dataset, cell.seed, cell.draws, environment.threads, environment.device.partition(":")[0])
 
 
 def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> Rerun:
-    """Train and score random cells again, and compare their scores with the recorded ones.
+    """Train and score randomly chosen cells again, and compare their scores with the recorded scores.
 
-    Only cells that are ok are chosen. Options, seed, number of draws, threads and kind of device are those of the
-    records; the split is made again from the dataset and must have the recorded fingerprint.
+    Only cells whose status is ok are chosen. Options, seed, number of draws, threads and kind of device are taken from
+    the records. The split is computed again from the dataset and must have the recorded fingerprint.
 
     Raises:
-        ConfigError: no cell can be repeated here, or a dataset is not known.
+        ConfigError: no cell can be repeated with the installed plugins, or a dataset is not registered.
         DataError: a dataset cannot be loaded.
     """
     cells = list(_recorded_cells(store, suite))
@@ -130,7 +130,7 @@ def _recorded_cells(store: Store, suite: SuiteRecord) -> Iterator[_Recorded]:
 
 
 def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
-    """Return why a cell cannot be repeated with the installed plugins, or an empty text."""
+    """Return why a cell cannot be repeated with the installed plugins; empty if the cell can be repeated."""
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
@@ -148,7 +148,7 @@ class _Repeater:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Train and score the cells of a group again, and return what differs."""
+        """Train and score the cells of a group again, and return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -169,7 +169,7 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Plan a run that contains the cells, with the splits that the records name."""
+        """Plan a run that contains the cells of a group, with splits that have the recorded fingerprints."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         wanted = {one.record.cell.split: one.record.cell.split_fingerprint for one in group}
@@ -222,7 +222,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the settings of the splits as recorded; those that an older record may have had if it does not say."""
+    """Yield the recorded split settings, or all possible split settings if an older record lacks them."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return
@@ -262,7 +262,7 @@ def _place(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Keep only the wanted cells of a plan; return them by the keys of the recorded ones."""
+    """Remove the cells from a plan that are not in the group; return the others by the keys of the recorded cells."""
     run, kept = planned.run, {}
     for one in group:
         wanted = one.record.cell
@@ -277,6 +277,6 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
-    """Return the label in a plan of the metric that computed recorded scores; empty if it is not installed."""
+    """Return a planned metric's label, given scores that the metric computed; empty if the plan lacks the metric."""
     place = _place(score.metric, score.config)
     return next((label for label, metric in metrics.items() if _place(metric.name, metric.config) == place), "")

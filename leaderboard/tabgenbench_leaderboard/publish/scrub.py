@@ -1,9 +1,9 @@
 """Removal of host names, user names, paths and e-mail addresses from records.
 
-Paths and addresses are found by their form. Hosts are those that the records name, and users those whose home folders
-appear in them. Hosts and users are replaced in free text only, such as an output or a note: a machine may be named
-``gamma``, which is also the name of a metric. What remains of a path is the part below ``site-packages`` or the name of
-a file, so that a traceback stays useful.
+Paths and e-mail addresses are recognised by their form. Host names are taken from the records' fields for the host, and
+user names from paths of home folders in the records. Host and user names are replaced in free text only, such as an
+output or a note, because a machine may be named ``gamma``, which is also the name of a metric. A removed path leaves
+its part below ``site-packages`` or the name of its file in the text, so that a traceback stays useful.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _USERINFO = re.compile(r"://[^/\s@]+@")
 
 
 class Names:
-    """Hosts and users that records name, as words."""
+    """Names of the hosts and users that occur in records."""
 
     def __init__(self, words: Iterable[str] = ()) -> None:
         self.words = {word for word in words if word}
 
     def add(self, data: Any) -> None:
-        """Add the hosts and users of a record, given as JSON values."""
+        """Add the names of hosts and users in a record, which is given as JSON values."""
         for field, text in _texts(data, ""):
             if field in ("host", "hostname", "node"):
                 found = {text, text.partition(".")[0]}
@@ -68,7 +68,7 @@ class Names:
 
 
 def find_names(records: Iterable[BaseModel], words: Iterable[str] = ()) -> Names:
-    """Return the hosts and users that records name, and further words to hide."""
+    """Return the names of hosts and users in records, together with further words to hide."""
     names = Names(words)
     for record in records:
         names.add(json.loads(record.model_dump_json()))
@@ -76,10 +76,10 @@ def find_names(records: Iterable[BaseModel], words: Iterable[str] = ()) -> Names
 
 
 class Scrubber:
-    """Removes what identifies a machine or a person. Scrubbing a result again changes nothing.
+    """Removes texts that identify a machine or a person. Scrubbing a scrubbed text again changes nothing.
 
     Args:
-        names: hosts and users; without them, only what has the form of a path or an address is found.
+        names: names of hosts and users to remove; without names, only paths and addresses are removed.
     """
 
     def __init__(self, names: Names | None = None) -> None:
@@ -87,13 +87,13 @@ class Scrubber:
         self._words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
 
     def record(self, record: RecordT) -> RecordT:
-        """Return a record without them; the same object if it has none."""
+        """Return a record without identifying texts; return the same object if the record has no identifying text."""
         before = json.loads(record.model_dump_json())
         after = self.value(before)
         return record if after == before else type(record).model_validate(after)
 
     def value(self, value: Any, field: str = "") -> Any:
-        """Return a JSON value without them; ``field`` is the name of the field that holds it."""
+        """Return a JSON value without identifying texts; ``field`` is the name of the field that contains the value."""
         if isinstance(value, str):
             return "" if field in BLANKED else self.text(value, free=field not in NAMED)
         if isinstance(value, list):
@@ -104,7 +104,7 @@ class Scrubber:
         return value
 
     def text(self, text: str, *, free: bool = True) -> str:
-        """Return a text without paths and addresses and, if it is free text, without known hosts and users."""
+        """Return a text without paths and addresses; a text with ``free`` is also returned without hosts and users."""
         if "/" in text or "@" in text:
             text = _FORMS.sub(_replaced, text)
         if free:
@@ -136,7 +136,7 @@ def _shortened(path: str) -> str:
 
 
 def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
-    """Yield each text of a JSON value with the name of its field."""
+    """Yield each text in a JSON value with the name of the field that contains the text."""
     if isinstance(value, str):
         yield field, value
     elif isinstance(value, list):

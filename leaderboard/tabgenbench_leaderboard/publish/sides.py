@@ -1,4 +1,4 @@
-"""The two sides of a comparison: published boards, stores, or single ``board.json`` files."""
+"""Reading of the two boards of a comparison, each a published board, a store, or a single ``board.json``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Side:
     """One of two compared boards.
 
     Attributes:
-        name: how messages call it.
-        board: its values.
-        cells: key of each cell; empty without records.
-        splits: fingerprint of each split by dataset and number; empty without records.
-        metrics: keys of each metric by dataset and label; empty without records.
+        name: name of the board in messages.
+        board: values of the board.
+        cells: key of each cell; empty if the board has no records.
+        splits: fingerprint of each split by dataset and number; empty if the board has no records.
+        metrics: keys of each metric by dataset and label; empty if the board has no records.
     """
 
     name: str
@@ -39,16 +39,16 @@ class Side:
 
 
 def read_side(text: str, boards: Path, suite: str | None = None) -> Side:
-    """Read a board.
+    """Read one of the two boards of a comparison.
 
     Args:
-        text: name of a published board, its folder, a board.json, or the folder of a store.
+        text: name or folder of a published board, path of a board.json, or folder of a store.
         boards: folder of the published boards.
-        suite: suite of a store; None for the most recent one.
+        suite: name of the suite, if ``text`` is a store; None for the most recent suite.
 
     Raises:
-        ConfigError: there is no such board.
-        StoreError: its records or its board.json cannot be read.
+        ConfigError: there is no board with this name or path.
+        StoreError: the records or the board.json of the board cannot be read.
     """
     for place in (Path(text).expanduser(), boards / text):
         if (place / RECORDS / "suites").is_dir():

@@ -1,4 +1,4 @@
-"""Verification of a published board: it is rebuilt from its records and compared with its files."""
+"""Verification of a published board: it is rebuilt from its records and compared with the published files."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ _SVG = re.compile(rb"<svg.*?</svg>", re.DOTALL)
 
 @dataclass(frozen=True)
 class Verified:
-    """The result of a verification.
+    """The result of the verification of a published board or a store.
 
     Attributes:
-        store: the records.
-        suite: the suite.
-        findings: what is wrong.
-        notes: sentences on what could not be checked here.
-        checked: the checks of the records.
-        compared: number of files that were rebuilt and compared.
-        folder: folder of the records in that of the board; empty for a store.
+        store: store that contains the records.
+        suite: the verified suite.
+        findings: errors in the files of the board or the store.
+        notes: sentences on checks that could not be made on this machine.
+        checked: result of the checks of the records.
+        compared: number of files that were rebuilt and compared with the published files.
+        folder: path of the folder of the records inside the folder of the board; empty for a store.
     """
 
     store: Store
@@ -62,11 +62,11 @@ class Verified:
 
 
 def verify_store(folder: Path, suite_name: str | None) -> Verified:
-    """Check the records of a suite in a store, such as one that somebody submits.
+    """Check the records of a suite in a store, such as a store that somebody submits.
 
     Raises:
-        StoreError: there is no store, or it has no suite.
-        ConfigError: the suite does not exist.
+        StoreError: there is no store, or the store has no suite.
+        ConfigError: the store has no suite of this name.
     """
     store = Store(folder)
     suite = find_suite(store, suite_name)
@@ -76,7 +76,7 @@ def verify_store(folder: Path, suite_name: str | None) -> Verified:
 
 
 def verify_folder(folder: Path) -> Verified:
-    """Check the records of a published board, rebuild it, and compare every file.
+    """Check the records of a published board, rebuild the board, and compare every file with its rebuilt content.
 
     Raises:
         StoreError: the folder is not a published board, or its records cannot be read as a store.
@@ -118,7 +118,7 @@ def _in_records(findings: list[Finding]) -> list[Finding]:
 
 
 def _known(manifest: Manifest) -> set[str]:
-    """Return the findings on missing records that the manifest of a partial board states."""
+    """Return the missing records that the manifest of a partial board lists, as paths of findings."""
     return {f"{RECORDS}/{text}" for text in manifest.missing}
 
 
@@ -129,7 +129,7 @@ def _unchecked_notes(checked: Checked) -> tuple[str, ...]:
 
 
 def _identifying(store: Store, suite: SuiteRecord) -> Iterator[Finding]:
-    """Yield the records that still contain a host, a path or an address."""
+    """Yield a finding for each record that still contains a host name, a path or an address."""
     scrubber = Scrubber()
     for path, record in records_of(store, suite):
         if scrubber.record(record) is not record:
@@ -138,7 +138,7 @@ def _identifying(store: Store, suite: SuiteRecord) -> Iterator[Finding]:
 
 
 def _manifest_findings(folder: Path, manifest: Manifest, store: Store, suite: SuiteRecord) -> Iterator[Finding]:
-    """Yield the facts of the manifest, beside those on files and tools, that its records do not give."""
+    """Yield a finding for each of the manifest's suite, command, datasets and metrics that differs from the records."""
     found = make_manifest(folder, store, suite, manifest.missing)
     for name in ("suite", "command", "datasets", "metrics"):
         if getattr(found, name) != getattr(manifest, name):
@@ -192,7 +192,7 @@ def _first_difference(name: str, found: bytes, rebuilt: bytes) -> Finding:
 
 
 def _around(line: str, other: str) -> str:
-    """Return the part of a line where it first differs from another, quoted."""
+    """Return, in quotes, the part of a line at which it first differs from another line."""
     pairs = zip(line, other, strict=False)
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(line), len(other)))
     start = max(0, place - 30)
