@@ -182,7 +182,7 @@ class Comparison(Part):
         p: two-sided p-value of the paired t-test; None for fewer than two common splits.
         p_adjusted: the p-value after Holm's correction. The family of tests is all pairs of two models, or all pairs of
             a model and a control, on this score and this dataset.
-        verdict: whether ``model`` is better than ``against``, by the adjusted p-value.
+        verdict: whether ``model`` is better than ``against``, worse, or not distinguishable, by the adjusted p-value.
     """
 
     model: str
