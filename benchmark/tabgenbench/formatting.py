@@ -91,7 +91,7 @@ def count_text(n: int, noun: str) -> str:
 
 
 def features_text(numeric: int, categorical: int) -> str:
-    """Format the numbers of features of each kind.
+    """Format how many numeric and how many categorical features a table has.
 
     >>> features_text(4, 0), features_text(4, 1), features_text(0, 22)
     ('4 features', '4 numeric and 1 categorical features', '22 categorical features')

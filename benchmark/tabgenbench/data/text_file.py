@@ -183,9 +183,9 @@ def _check_delimiter(path: Path, delimiter: str, header: str, row: str) -> None:
 def _check_header(frame: pd.DataFrame, path: Path) -> None:
     """Raise `DataError` if the column names look like a row of values.
 
-    A row of names looks like values if every column of numbers is named by a number, most of these numbers lie in the
-    range of their column, and they are not evenly spaced whole numbers, such as years. Names of spectral columns, which
-    are wavelengths, lie outside the range of the values and are accepted.
+    A row of names looks like values if every numeric column has a number as its name and most of these names lie in
+    the range of their column. Names that are evenly spaced whole numbers, such as the years 2001, 2002 and 2003, are
+    accepted. Names of spectral columns are wavelengths, which lie outside the range of the values; they are accepted.
     """
     numeric = [j for j, kind in enumerate(frame.dtypes) if pd.api.types.is_numeric_dtype(kind)]
     names = [str(frame.columns[j]) for j in numeric]

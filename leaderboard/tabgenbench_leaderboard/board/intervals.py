@@ -63,7 +63,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Comparison of two rows by their differences over common splits, with the verdict on the first row.
+    """Paired comparison of two rows of a board: differences on common splits, and a verdict on the first row.
 
     Attributes:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.

@@ -38,8 +38,8 @@ class TVAE(TabularGenerator):
     """The variational autoencoder of Xu et al.
 
     As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
-    takes the most probable mode and category. Rows with a requested label are kept. A category that is never the most
-    probable one is therefore never sampled.
+    takes the most probable mode and category. A category that is never the most probable one is therefore never
+    sampled. Of the generated rows, only those with a requested label are kept.
     """
 
     name = "tvae"
