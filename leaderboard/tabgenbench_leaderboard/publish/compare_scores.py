@@ -153,11 +153,13 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 
 
 def other_machine(first: Environment, second: Environment) -> str:
-    """Return the differences between two environments that may change the last digits of a result; empty if none."""
+    """Return the differences between two environments that may change the last digits of a result; empty if none.
+
+    A package that only one environment has recorded does not count, because a process records the packages that it has
+    imported, and the inline engine runs all cells in one process.
+    """
     packages = sorted(
-        name
-        for name in first.packages.keys() | second.packages.keys()
-        if first.packages.get(name) != second.packages.get(name)
+        name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]
     )
     fields = [name for name in ("cpu", "gpu", "python", "threads") if getattr(first, name) != getattr(second, name)]
     if first.device.partition(":")[0] != second.device.partition(":")[0]:
