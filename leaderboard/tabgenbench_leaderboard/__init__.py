@@ -9,7 +9,7 @@ objects of the package are
     pages.headline          a board -> a summary that fits one screen of a terminal
     publish.publish         a store -> a published board: pages, records and a manifest
     publish.verify          a published board -> the list of its errors
-    files.write_board       a board -> README.md, scores.csv, costs.csv, board.json, index.html, figures
+    files.write_board       a board -> README.md, CSV tables, board.json, index.html, figures
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Figure
 from tabgenbench_leaderboard.pages.page import full_page
 from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
-from tabgenbench_leaderboard.pages.to_csv import costs_csv, scores_csv
+from tabgenbench_leaderboard.pages.to_csv import comparisons_csv, costs_csv, scores_csv
 from tabgenbench_leaderboard.pages.to_draws import draws_csv, draws_parquet
-from tabgenbench_leaderboard.pages.to_html import render_html
+from tabgenbench_leaderboard.pages.to_html import linked_figure, render_html
+from tabgenbench_leaderboard.pages.to_json import board_json
 from tabgenbench_leaderboard.pages.to_latex import latex_tables
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
@@ -101,6 +102,7 @@ def render_board(
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
     extras: Extras = Extras(),
+    link_figures: bool = False,
 ) -> dict[str, bytes]:
     """Return the content of every file of a board by its path in the board's folder; equal records give equal bytes.
 
@@ -110,6 +112,8 @@ def render_board(
         artifacts: artifacts from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
         extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
+        link_figures: whether the HTML page shows the files in ``figures/``, which the format ``md`` writes. Otherwise
+            the page contains the figures.
 
     Raises:
         ConfigError: ``formats`` contains ``parquet`` or ``draws`` but there are no records, or it contains ``parquet``
@@ -131,13 +135,18 @@ def render_board(
         # Sheets only: they show every generator, and enlarged figures would make the file many megabytes large.
         whole = full_page(board, figures=drawn.names, enlarged=False)
         shown = {block.name for block in whole if isinstance(block, Figure)}
-        inlined = {name: inline_svg(text, f"f{i}") for i, (name, text) in enumerate(drawn.svg.items()) if name in shown}
-        rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", whole, inlined).encode()
+        pictures = {
+            name: linked_figure(f"figures/{name}.svg") if link_figures else inline_svg(text, f"f{i}")
+            for i, (name, text) in enumerate(drawn.svg.items())
+            if name in shown
+        }
+        rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", whole, pictures).encode()
     if "csv" in formats:
         rendered["scores.csv"] = scores_csv(board).encode()
         rendered["costs.csv"] = costs_csv(board).encode()
+        rendered["comparisons.csv"] = comparisons_csv(board).encode()
     if "json" in formats:
-        rendered["board.json"] = (board.model_dump_json(indent=1) + "\n").encode()
+        rendered["board.json"] = board_json(board).encode()
     return rendered | _exports(board, formats, extras)
 
 

@@ -47,8 +47,15 @@ def test_it_writes_a_folder_and_says_where(full_run: FakeRun, tmp_path: Path) ->
     out = tmp_path / "board"
     result = invoke("tiny", "--store", full_run.store.root, "--out", out, "--format", "md,csv")
     assert result.exit_code == 0
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "costs.csv", "figures", "scores.csv"]
-    assert f"The full board is in {out}:\n  README.md, scores.csv, costs.csv and 4 files in figures\n" in result.stdout
+    assert sorted(path.name for path in out.iterdir()) == [
+        "README.md",
+        "comparisons.csv",
+        "costs.csv",
+        "figures",
+        "scores.csv",
+    ]
+    names = "README.md, scores.csv, costs.csv, comparisons.csv"
+    assert f"The full board is in {out}:\n  {names} and 4 files in figures\n" in result.stdout
 
 
 def test_the_whole_board_is_printed_where_it_is_asked_for(full_run: FakeRun) -> None:

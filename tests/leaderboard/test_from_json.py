@@ -168,7 +168,7 @@ def test_a_published_board_is_what_its_board_json_gives(folder: Path, tmp_path: 
     chosen = ",".join(form for name, form in formats.items() if (folder / name).exists())
     result = invoke("--from", folder / "board.json", "--out", tmp_path, "--format", chosen)
     assert result.exit_code == 0, result.exception
-    for name in ("README.md", "scores.csv", "costs.csv", "board.json"):
+    for name in ("README.md", "scores.csv", "costs.csv", "comparisons.csv", "board.json"):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     figures = {path.name for path in (folder / "figures").iterdir()}
     assert {path.name for path in (tmp_path / "figures").iterdir()} == figures

@@ -96,6 +96,7 @@ def test_saving_writes_the_files_of_the_command_and_the_figures_by_their_names(
     assert {path.name for path in paths if path.parent == tmp_path / "board"} == {
         "README.md",
         "scores.csv",
+        "comparisons.csv",
         "costs.csv",
         "board.json",
         "index.html",

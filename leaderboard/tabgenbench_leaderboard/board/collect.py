@@ -32,6 +32,8 @@ MAX_POINTS = 150
 """Maximum number of points of a loss curve: a figure of half a page cannot show more."""
 MAX_CURVES = 12
 """Maximum number of cells of a row whose loss curves are kept for the figure."""
+LOSS_DIGITS = 5
+"""Significant digits of a loss in a figure, which cannot show more."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,7 @@ def _thin_curve(record: CellRecord) -> Curve | None:
         split=record.cell.split,
         seed=record.cell.seed,
         epochs=tuple([i + 1.0 if x is None else x for i, x in xs]),
-        losses={name: _finite([values[i] for i in kept]) for name, values in sorted(losses.items())},
+        losses={name: _rounded([values[i] for i in kept]) for name, values in sorted(losses.items())},
     )
 
 
@@ -202,8 +204,11 @@ def _kept_points(length: int) -> tuple[int, ...]:
     return tuple(sorted({round(i * (length - 1) / (MAX_POINTS - 1)) for i in range(MAX_POINTS)}))
 
 
-def _finite(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    return tuple([value if value is not None and math.isfinite(value) else None for value in values])
+def _rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
+    """Return losses with `LOSS_DIGITS` significant digits, and None for a loss that is not finite."""
+    return tuple(
+        [float(f"{value:.{LOSS_DIGITS}g}") if value is not None and math.isfinite(value) else None for value in values]
+    )
 
 
 def _largest(values: Sequence[int | None]) -> int | None:

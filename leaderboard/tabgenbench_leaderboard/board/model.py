@@ -270,8 +270,8 @@ class DatasetBoard(Part):
 
     Attributes:
         n_features: number of numeric features.
-        n_categorical: number of categorical features; None, and not in ``board.json``, if the dataset has no
-            categorical features.
+        n_categorical: number of categorical features; None if the dataset has no categorical features.
+        comparisons: comparisons of pairs of rows, which `derive_board` computes; they are not in ``board.json``.
         fit_settings: settings under which the successful cells were trained and sampled.
         metric_settings: settings under which metrics ran, each with its number of pairs of a cell and a metric.
         figures: figures drawn by metrics, set after drawing; the dot plot of scores and the loss curves are not in this
@@ -294,7 +294,7 @@ class DatasetBoard(Part):
     columns: tuple[ScoreColumn, ...]
     questions: tuple[QuestionColumn, ...] = ()
     rows: tuple[BoardRow, ...]
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[Comparison, ...] = ()
     problems: tuple[Problem, ...]
     notes: tuple[Note, ...]
     metric_costs: tuple[MetricCost, ...]

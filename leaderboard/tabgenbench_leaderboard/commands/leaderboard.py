@@ -73,9 +73,10 @@ def leaderboard(
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
     Prints the headline: a table and two sentences that fit one screen. With --out, it also writes the full board:
-    README.md, scores.csv, costs.csv, board.json, index.html and figures. Further formats are tex (table.tex, the
-    headline tables for the LaTeX package booktabs), bib (references.bib, the citations of generators, scores and
-    datasets), parquet (scores.parquet, one row per score, cell and draw) and draws (the same as scores-by-draw.csv).
+    README.md, scores.csv, costs.csv, comparisons.csv, board.json, index.html and figures. Further formats are tex
+    (table.tex, the headline tables for the LaTeX package booktabs), bib (references.bib, the citations of generators,
+    scores and datasets), parquet (scores.parquet, one row per score, cell and draw) and draws (the same as
+    scores-by-draw.csv).
 
     With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
     store; those in the folder figures beside board.json are kept.

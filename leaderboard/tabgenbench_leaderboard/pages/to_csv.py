@@ -1,4 +1,4 @@
-"""The tables ``scores.csv`` and ``costs.csv``, with one line per value and with floats in full precision."""
+"""The tables ``scores.csv``, ``costs.csv`` and ``comparisons.csv``, with floats in full precision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tabgenbench_leaderboard.board.model import Board, Range
 
-__all__ = ["COST_FIELDS", "SCORE_FIELDS", "costs_csv", "scores_csv"]
+__all__ = ["COMPARISON_FIELDS", "COST_FIELDS", "SCORE_FIELDS", "comparisons_csv", "costs_csv", "scores_csv"]
 
 SCORE_FIELDS = ("dataset", "generator", "config", "metric", "score", "mean", "ci_low", "ci_high", "n")
 COST_FIELDS = (
@@ -25,6 +25,19 @@ COST_FIELDS = (
     "sample_seconds_max",
     "peak_memory_bytes",
     "peak_gpu_bytes",
+)
+COMPARISON_FIELDS = (
+    "dataset",
+    "score",
+    "model",
+    "against",
+    "difference",
+    "ci_low",
+    "ci_high",
+    "n",
+    "p",
+    "p_adjusted",
+    "verdict",
 )
 
 
@@ -71,6 +84,25 @@ def costs_csv(board: Board) -> str:
         for row in dataset.rows
     ]
     return _csv(COST_FIELDS, sorted(lines))
+
+
+def comparisons_csv(board: Board) -> str:
+    """Return sorted lines, one per dataset, score and pair of rows; the rows have their labels on the board."""
+    lines = [
+        (
+            dataset.dataset,
+            found.title,
+            found.model,
+            found.against,
+            *map(_float, (found.difference, found.ci_low, found.ci_high)),
+            str(found.n),
+            *map(_float, (found.p, found.p_adjusted)),
+            found.verdict,
+        )
+        for dataset in board.datasets
+        for found in dataset.comparisons
+    ]
+    return _csv(COMPARISON_FIELDS, sorted(lines))
 
 
 def _csv(fields: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

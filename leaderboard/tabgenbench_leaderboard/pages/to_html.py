@@ -1,4 +1,4 @@
-"""Rendering of a page as one self-contained HTML file with embedded figures, a light and a dark colour scheme."""
+"""Rendering of a page as an HTML file with a light and a dark colour scheme."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tabgenbench_leaderboard.pages.document import (
     Section,
 )
 
-__all__ = ["render_blocks", "render_html"]
+__all__ = ["linked_figure", "render_blocks", "render_html"]
 
 _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
@@ -30,7 +30,7 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
     Args:
         title: title of the browser window.
         blocks: parts of the page in order.
-        figures: SVG element of each figure by the figure's name.
+        figures: HTML element of each figure by the figure's name: its SVG element or a link to its file.
     """
     style, script = (_asset(name) for name in ("page.css", "page.js"))
     body = render_blocks(blocks, figures)
@@ -41,6 +41,11 @@ def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str])
         f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n<script>\n{script}</script>\n"
         "</body>\n</html>\n"
     )
+
+
+def linked_figure(path: str) -> str:
+    """Return the HTML element that shows the figure in a file; the element around it describes the figure."""
+    return f'<img src="{html.escape(path)}" alt="" loading="lazy">'
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:

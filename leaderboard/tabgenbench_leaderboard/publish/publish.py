@@ -33,6 +33,7 @@ OWN = frozenset(
         ".nojekyll",
         "README.md",
         "board.json",
+        "comparisons.csv",
         "costs.csv",
         "figures",
         "index.html",

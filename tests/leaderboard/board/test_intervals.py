@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -17,6 +17,7 @@ def compare(first: dict[int, float], second: dict[int, float], direction: Direct
     return compare_paired([(first, second)], direction)[0]
 
 
+@settings(deadline=None)  # the first example imports scipy
 @given(st.lists(FINITE, min_size=2, max_size=12))
 def test_the_interval_is_that_of_scipy(values: list[float]) -> None:
     interval = t_interval(values)

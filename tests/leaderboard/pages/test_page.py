@@ -15,6 +15,7 @@ import pytest
 from tabgenbench.errors import ConfigError, StoreError
 from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.files import parse_formats, render_board, write_board
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section
@@ -116,8 +117,44 @@ def test_the_same_records_give_the_same_bytes(full_run: FakeRun) -> None:
 def test_board_json_reads_back_as_the_board(full_run: FakeRun) -> None:
     board = board_of(full_run)
     text = render_board(board, ["json"])["board.json"].decode()
-    assert Board.model_validate_json(text) == board
-    assert json.loads(text)["board_version"] == 3
+    content = json.loads(text)
+    assert content["board_version"] == 3
+    assert [dataset.get("comparisons") for dataset in content["datasets"]] == [None]
+    assert board.datasets[0].comparisons
+    assert derive_board(Board.model_validate_json(text)) == board
+
+
+def test_board_json_has_a_line_for_each_score_of_a_row(full_run: FakeRun) -> None:
+    board = board_of(full_run)
+    lines = render_board(board, ["json"])["board.json"].decode().splitlines()
+    scores = [score for dataset in board.datasets for row in dataset.rows for score in row.scores]
+    assert [line.rstrip(",") for line in lines if line.startswith('{"state":')] == [
+        json.dumps(json.loads(score.model_dump_json()), separators=(",", ":")) for score in scores
+    ]
+
+
+def test_a_page_may_link_its_figures(full_run: FakeRun) -> None:
+    files = render_board(board_of(full_run), ["md", "html"], link_figures=True)
+    page = files["index.html"].decode()
+    linked = re.findall(r'<img src="([^"]*)" alt="" loading="lazy">', page)
+    assert linked == ["figures/cells-scores.svg", "figures/cells-losses.svg"]
+    assert set(linked) <= files.keys()
+    assert "<svg" not in page
+
+
+def test_comparisons_have_p_values_of_both_kinds(full_run: FakeRun) -> None:
+    board = board_of(full_run)
+    text = render_board(board, ["csv"])["comparisons.csv"].decode()
+    lines = list(csv.DictReader(io.StringIO(text)))
+    found = {(line["score"], line["model"], line["against"]): line for line in lines}
+    assert list(found) == sorted(found)
+    assert len(found) == len(board.datasets[0].comparisons)
+    for one in board.datasets[0].comparisons:
+        line = found[one.title, one.model, one.against]
+        assert (line["n"], line["verdict"]) == (str(one.n), one.verdict)
+        for name in ("difference", "ci_low", "ci_high", "p", "p_adjusted"):
+            value = getattr(one, name)
+            assert line[name] == ("" if value is None else repr(value))
 
 
 def test_html_is_well_formed_self_contained_and_has_its_figures(full_run: FakeRun) -> None:

@@ -47,6 +47,7 @@ def test_the_folder_has_the_board_its_records_and_a_manifest(published_board: Pa
         ".nojekyll",
         "README.md",
         "board.json",
+        "comparisons.csv",
         "costs.csv",
         "figures",
         "index.html",

@@ -1,0 +1,29 @@
+"""The file ``board.json``: the values of a board, from which `derive_board` computes its comparisons."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tabgenbench_leaderboard.board.model import Board
+
+__all__ = ["board_json"]
+
+_LEVELS = 6
+"""Levels of nested objects and lists with one item per line: down to the scores and loss curves of a row."""
+
+
+def board_json(board: Board) -> str:
+    """Return a board as JSON without its comparisons, which are computed when the file is read."""
+    text = board.model_dump_json(exclude={"datasets": {"__all__": {"comparisons"}}})
+    return _lines(json.loads(text), _LEVELS) + "\n"
+
+
+def _lines(value: Any, levels: int) -> str:
+    """Return JSON whose outer levels have one item per line; the text of an item on deeper levels has no spaces."""
+    if levels == 0 or not value or not isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key, ensure_ascii=False)}: {_lines(item, levels - 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + "\n}"
+    return "[\n" + ",\n".join(_lines(item, levels - 1) for item in value) + "\n]"
