@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabgenbench import __version__
 from tabgenbench.errors import StoreError
+from tabgenbench.formatting import place_text
 from tabgenbench.records import SuiteRecord
 from tabgenbench.registry.keys import code_hash
 from tabgenbench.store.store import Store
@@ -51,10 +52,10 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprint of a dataset, and fingerprints of its splits by the split's number."""
+    """Fingerprint of a dataset, and fingerprints of its splits by number, such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
-    splits: dict[int, str]
+    splits: dict[str, str]
 
 
 class Manifest(_Part):
@@ -101,24 +102,21 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
     """Return the manifest for a folder with the files of a board; ``store`` contains the board's records."""
     datasets: dict[str, DatasetFacts] = {}
     metrics: dict[str, set[str]] = {}
-    for row in suite.rows:
+    for row in sorted(suite.rows, key=lambda row: (row.dataset, row.split, row.fold or 0)):
         for label, key in row.scores.items():
             metrics.setdefault(label, set()).add(key)
         record = store.read_cell(row.key)
         if record is not None:
             cell = record.cell
             facts = datasets.setdefault(row.dataset, DatasetFacts(fingerprint=cell.dataset_fingerprint, splits={}))
-            facts.splits[cell.split] = cell.split_fingerprint
+            facts.splits[place_text(cell.split, cell.fold).removeprefix("split ")] = cell.split_fingerprint
     return Manifest(
         suite=suite.name,
         command=suite.command,
         tabgenbench=__version__,
         program=code_hash(PROGRAM),
         tools=tool_versions(),
-        datasets={
-            name: facts.model_copy(update={"splits": dict(sorted(facts.splits.items()))})
-            for name, facts in sorted(datasets.items())
-        },
+        datasets=datasets,
         metrics={label: tuple(sorted(keys)) for label, keys in sorted(metrics.items())},
         missing=missing,
         files={name: _facts_of(folder / name) for name in _names(folder)},

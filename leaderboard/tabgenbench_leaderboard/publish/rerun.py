@@ -12,7 +12,7 @@ from typing import Any
 
 from tabgenbench.data.split_config import SplitConfig
 from tabgenbench.errors import ConfigError, DeviceError
-from tabgenbench.formatting import count_text
+from tabgenbench.formatting import count_text, place_text
 from tabgenbench.options import make_options
 from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.registry.manager import Plugins
@@ -78,6 +78,11 @@ class _Recorded:
     row: SuiteRow
     record: CellRecord
     scores: Mapping[str, ScoreRecord]
+
+    @property
+    def place(self) -> tuple[int, int | None]:
+        """The split, and its fold if it has folds."""
+        return self.record.cell.split, self.record.cell.fold
 
     @property
     def settings(self) -> tuple[str, int, int, int, str]:
@@ -172,12 +177,12 @@ class _Repeater:
         """Plan a run that contains the cells of a group, with splits that have the recorded fingerprints."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
-        wanted = {one.record.cell.split: one.record.cell.split_fingerprint for one in group}
-        where = f"cells/{group[0].row.key}/fit.json"
-        made: dict[int, str] = {}
+        n_splits = 1 + max(one.record.cell.split for one in group)
+        made: dict[tuple[int, int | None], str] = {}
+        differing: list[_Recorded] = []
         for config in _split_configs(self.store, self.suite, cell.split_fingerprint, self.plugins):
             asked = RunRequest(
-                suite=_suite_of(group, config, max(wanted) + 1, self.plugins),
+                suite=_suite_of(group, config, n_splits, self.plugins),
                 datasets=[opened],
                 engine=engine,
                 store=folder,
@@ -189,13 +194,16 @@ class _Repeater:
             [dataset] = planned.datasets
             if dataset.index.fingerprint != cell.dataset_fingerprint:
                 expected = f"{dataset.index.fingerprint}, that of {cell.dataset} on this machine"
+                where = f"cells/{group[0].row.key}/fit.json"
                 return Finding(where, f"dataset fingerprint is {cell.dataset_fingerprint}", expected)
-            made = {split: dataset.splits[split].fingerprint for split in wanted}
-            if made == wanted:
+            made = {(info.index, info.fold): info.fingerprint for info in dataset.splits}
+            differing = [one for one in group if made.get(one.place) != one.record.cell.split_fingerprint]
+            if not differing:
                 return planned
-        split = min(split for split in wanted if made[split] != wanted[split])
-        expected = f"{made[split]}, that of split {split} of {cell.dataset} made again"
-        return Finding(where, f"split fingerprint is {wanted[split]}", expected)
+        one = differing[0]
+        expected = f"{made.get(one.place, 'none')}, that of {place_text(*one.place)} of {cell.dataset} made again"
+        what = f"split fingerprint is {one.record.cell.split_fingerprint}"
+        return Finding(f"cells/{one.row.key}/fit.json", what, expected)
 
     def _engine(self, cell: _Recorded) -> EngineChoice:
         environment = cell.record.environment
@@ -266,9 +274,10 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
     run, kept = planned.run, {}
     for one in group:
         wanted = one.record.cell
-        place = (_place(wanted.generator, wanted.config), wanted.split)
+        place = (_place(wanted.generator, wanted.config), *one.place)
         for cell in run.plan.cells:
-            if (_place(cell.identity.generator, cell.identity.config), cell.identity.split) == place:
+            found = cell.identity
+            if (_place(found.generator, found.config), found.split, found.fold) == place:
                 labels = {_same_metric(score, run.plan.metrics) for score in one.scores.values()}
                 keys = {label: key for label, key in cell.metric_keys.items() if label in labels}
                 kept[one.row.key] = replace(cell, metric_keys=keys)

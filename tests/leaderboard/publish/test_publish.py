@@ -60,7 +60,7 @@ def test_the_folder_has_the_board_its_records_and_a_manifest(published_board: Pa
     manifest = read_manifest(published_board)
     assert manifest.files.keys() | {"manifest.json"} == contents(published_board).keys()
     assert (manifest.suite, list(manifest.metrics)) == (SUITE, ["gamma"])
-    assert sorted(manifest.datasets["simulated-tissues:n_rows=120,n_genes=6"].splits) == [0, 1]
+    assert sorted(manifest.datasets["simulated-tissues:n_rows=120,n_genes=6"].splits) == ["0", "1"]
     assert not list(published_board.rglob("*.h5ad"))
     failure = first_cell(Store(published_board / "records"), "failed")
     assert failure.reason != ""
