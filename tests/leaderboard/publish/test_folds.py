@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
 import json
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from click.testing import Result
 
 from tabgenbench.commands.cli import make_cli
 from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.pages.partial import partial_sentence
+from tabgenbench_leaderboard.pages.to_draws import draws_csv
 from tabgenbench_leaderboard.publish.manifest import read_manifest
 from tabgenbench_leaderboard.publish.publish import publish_board
 from tabgenbench_leaderboard.publish.verify import verify_folder, verify_store
+from tabgenbench_leaderboard.report import Leaderboard
 
 SUITE = """
 datasets = [{ name = "simulated-tissues", n_rows = 150, n_genes = 6 }]
@@ -54,6 +58,27 @@ def test_cells_of_both_folds_are_trained_again(board: Path, tabgenbench: Callabl
     for place in ("split 0, fold 0", "split 0, fold 1", "split 1, fold 0", "split 1, fold 1"):
         assert done.output.count(f"{place} · seed 0: 2 values equal to the last bit") == 2
     assert "8 of 8 trained again: no findings" in done.output
+
+
+def test_the_scores_of_draws_name_the_fold(board: Path) -> None:
+    view = Leaderboard().build(board / "records", "privately")
+    rows = list(csv.DictReader(io.StringIO(draws_csv(view.extras().draws or ()))))
+    assert [(row["split"], row["fold"]) for row in rows if (row["label"], row["score"]) == ("shuffled", "gamma")] == [
+        ("0", "0"),
+        ("0", "1"),
+        ("1", "0"),
+        ("1", "1"),
+    ]
+
+
+def test_a_board_without_a_fold_of_a_generator_is_partial(board: Path) -> None:
+    view = Leaderboard().build(board / "records", "privately")
+    assert partial_sentence(view.board) == ""
+    [dataset] = view.board.datasets
+    first, *others = dataset.rows
+    fewer = dataset.model_copy(update={"rows": (first.model_copy(update={"cells": 3}), *others)})
+    sentence = partial_sentence(view.board.model_copy(update={"datasets": (fewer,)}))
+    assert sentence.startswith("This board is partial: 1 cell that other generators have")
 
 
 def test_swapped_folds_are_found(board: Path, tmp_path: Path) -> None:
