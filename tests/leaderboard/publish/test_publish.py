@@ -175,6 +175,12 @@ def test_two_cells_for_one_place_are_refused(clean_store: Store, tmp_path: Path)
     assert "split 0, seed 0, has 2 cells" in refusal(store, tmp_path, partial=True)
 
 
+def test_words_to_hide_are_removed_from_free_text(planted_store: Store, tmp_path: Path) -> None:
+    publish_board(planted_store, SUITE, tmp_path / "out", partial=False, force=False, hide=["see"])
+    summary = json.loads((tmp_path / "out" / "records" / "suites" / f"{SUITE}.json").read_text())["summary"]
+    assert summary == 'File "<path>/x.py": on <name> by <name> <<address>>, <name> <path> and <path>'
+
+
 def test_a_partial_board_needs_the_option_and_says_so(clean_store: Store, tmp_path: Path, tabgenbench: Call) -> None:
     store = copied(clean_store, tmp_path / "store")
     record = first_cell(store)
