@@ -22,7 +22,7 @@ __all__ = [
     "PROGRAM",
     "FileFacts",
     "Manifest",
-    "check_files",
+    "check_manifest",
     "make_manifest",
     "read_manifest",
     "tool_versions",
@@ -119,7 +119,7 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
         datasets=datasets,
         metrics={label: tuple(sorted(keys)) for label, keys in sorted(metrics.items())},
         missing=missing,
-        files={name: _facts_of(folder / name) for name in _names(folder)},
+        files=_files(folder),
     )
 
 
@@ -142,23 +142,30 @@ def read_manifest(folder: Path) -> Manifest:
         raise StoreError(f"{path}: not a manifest of this program ({place}: {first['msg']}); publish again") from None
 
 
-def check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each difference between the files of a folder and the folder's manifest."""
-    there = set(_names(folder))
+def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
+    """Yield a finding for each file, and each fact from the records, that a manifest states wrongly.
+
+    Args:
+        manifest: the manifest of a published board.
+        found: a new manifest of the same folder and records.
+    """
     for name, facts in manifest.files.items():
-        if name not in there:
+        if name not in found.files:
             yield Finding(name, "missing", f"a file with SHA-256 {facts.sha256}, which {MANIFEST} lists")
-        elif (found := _facts_of(folder / name)) != facts:
-            yield Finding(name, f"SHA-256 is {found.sha256}", f"{facts.sha256}, which {MANIFEST} lists")
-    for name in sorted(there - manifest.files.keys()):
+        elif found.files[name] != facts:
+            yield Finding(name, f"SHA-256 is {found.files[name].sha256}", f"{facts.sha256}, which {MANIFEST} lists")
+    for name in sorted(found.files.keys() - manifest.files.keys()):
         yield Finding(name, f"not listed in {MANIFEST}", "no other files")
+    for name in ("suite", "command", "datasets", "metrics"):
+        if getattr(found, name) != getattr(manifest, name):
+            yield Finding(MANIFEST, f"{name}: {getattr(manifest, name)}", f"{getattr(found, name)}, as in the records")
 
 
-def _names(folder: Path) -> list[str]:
-    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if path != MANIFEST)
-
-
-def _facts_of(path: Path) -> FileFacts:
-    content = path.read_bytes()
-    return FileFacts(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+def _files(folder: Path) -> dict[str, FileFacts]:
+    """Return hash and size of every file below a folder except the manifest, by the file's path."""
+    found = {}
+    for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
+        if name != MANIFEST:
+            content = (folder / name).read_bytes()
+            found[name] = FileFacts(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+    return found
