@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.formatting import place_text
-from tabgenbench.interfaces.dataset import file_digest
 from tabgenbench.records import CellRecord, ScoreRecord, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.run.plan import cell_key, metric_key
 from tabgenbench.store.store import Store

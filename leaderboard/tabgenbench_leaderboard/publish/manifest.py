@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabgenbench import __version__
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.errors import StoreError
 from tabgenbench.formatting import place_text
 from tabgenbench.records import SuiteRecord
@@ -166,6 +166,5 @@ def _files(folder: Path) -> dict[str, FileFacts]:
     found = {}
     for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
         if name != MANIFEST:
-            content = (folder / name).read_bytes()
-            found[name] = FileFacts(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+            found[name] = FileFacts(sha256=file_digest(folder / name), bytes=(folder / name).stat().st_size)
     return found
