@@ -43,6 +43,13 @@ def test_it_prints_the_board_of_the_latest_suite(full_run: FakeRun) -> None:
     assert not (full_run.store.root / "README.md").exists()
 
 
+def test_a_tilde_is_the_home_folder(full_run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(full_run.store.root.parent))
+    result = invoke("--store=~/store", "--out=~/board", "--format", "csv")
+    assert result.exit_code == 0, result.output
+    assert (full_run.store.root.parent / "board" / "scores.csv").is_file()
+
+
 def test_it_writes_a_folder_and_says_where(full_run: FakeRun, tmp_path: Path) -> None:
     out = tmp_path / "board"
     result = invoke("tiny", "--store", full_run.store.root, "--out", out, "--format", "md,csv")

@@ -13,7 +13,6 @@ files.json        size and SHA-256 of each file, written last, to detect damage
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,6 +23,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.h5ad import read_table, read_transform, write_table
 from tabgenbench.data.split import Split, SplitSide
@@ -139,7 +139,7 @@ def _keeps_own(path: Path) -> bool:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    return {"bytes": path.stat().st_size, "sha256": _hash(path)}
+    return {"bytes": path.stat().st_size, "sha256": file_digest(path)}
 
 
 def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) -> bool:
@@ -149,12 +149,7 @@ def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) 
         return False
     if path.suffix == ".h5ad" and seen.st_mtime_ns <= written:
         return True
-    return bool(_hash(path) == described["sha256"])
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return bool(file_digest(path) == described["sha256"])
 
 
 def read_split(folder: Path) -> Split:

@@ -17,7 +17,7 @@ from tabgenbench.data.findings import examples, quoted_labels
 from tabgenbench.data.table import Table
 from tabgenbench.options import Options
 
-__all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileStatus", "file_digest", "load_card"]
+__all__ = ["DatasetCard", "DatasetSource", "FetchProgress", "Fetchable", "FileStatus", "load_card"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +136,3 @@ def describe_table(table: Table) -> dict[str, Any]:
         counts = quoted_labels(table.conditions).value_counts().sort_index()
         facts["conditions"] = [{"condition": str(label), "rows": int(n)} for label, n in counts.items()]
     return facts
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -23,6 +23,7 @@ from typing import Any, cast
 import pandas as pd
 
 from tabgenbench.data.column_names import match_roles
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.data.findings import with_findings
 from tabgenbench.data.frame_file import TABLE_SUFFIXES, known_suffix, suffix_of, transposed
 from tabgenbench.data.layout import Layout
@@ -30,7 +31,7 @@ from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Source, Table
 from tabgenbench.data.table_file import read_frame, read_h5ad, table_from_adata, table_from_frame, without
 from tabgenbench.errors import ConfigError, DataError
-from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource, file_digest
+from tabgenbench.interfaces.dataset import DatasetCard, DatasetSource
 from tabgenbench.options import Options, make_options
 from tabgenbench.registry.file_card import DESCRIPTIVE, FileCard, override
 from tabgenbench.registry.keys import code_hash

@@ -12,7 +12,6 @@ tmp/                      files being written
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -24,6 +23,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tabgenbench import __version__
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.errors import StoreError, is_of_file_system
 from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
 from tabgenbench.store.folder import Quarantined, StoreFolder
@@ -139,7 +139,7 @@ class Store(StoreFolder):
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
-        return [_hash(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
+        return [file_digest(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
         """Quarantine the corrupt synthetic tables of a cell; ignore missing ones, which were removed on purpose."""
@@ -154,7 +154,7 @@ class Store(StoreFolder):
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
-        record.draw_bytes, record.draw_hashes = [_size(path) for path in paths], [_hash(path) for path in paths]
+        record.draw_bytes, record.draw_hashes = [_size(path) for path in paths], [file_digest(path) for path in paths]
         if (final / "scores").exists():
             unknown = record.model_copy(update={"draw_bytes": [], "draw_hashes": []})
             if self.draw_hashes(self.read_cell(record.key) or unknown) != record.draw_hashes:
@@ -276,7 +276,7 @@ class Store(StoreFolder):
         torn = [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
         if torn or len(record.draw_hashes) != len(paths):
             return torn
-        return [path for path, known in zip(paths, record.draw_hashes, strict=True) if _hash(path) != known]
+        return [path for path, known in zip(paths, record.draw_hashes, strict=True) if file_digest(path) != known]
 
     def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
         if record is not None and not fits:
@@ -316,15 +316,10 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _hashes(folder: Path) -> dict[str, str]:
     """Return the hash of each file below a folder, by its path in the folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): _hash(path) for path in paths}
+    return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
 
 
 def _opens(path: Path) -> bool:

@@ -25,8 +25,10 @@ DRAW_FIELDS: dict[str, type] = {
     "value": float,
     "status": str,
     "reason": str,
+    "fold": int,
 }
-DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | None, str, str]
+"""Name and type of each column; ``fold``, the last one, has values only if splits have folds."""
+DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | None, str, str, int | None]
 """The values of `DRAW_FIELDS`."""
 
 
@@ -37,7 +39,7 @@ def draw_rows(store: Store, suite: SuiteRecord) -> list[DrawRow]:
     without score, draw and value.
     """
     reader = RecordReader(store)
-    places = {(row.dataset, row.label, row.split, row.seed, row.key): row for row in suite.rows}
+    places = {(row.dataset, row.label, row.split, row.seed, row.fold or 0, row.key): row for row in suite.rows}
     rows = (places[place] for place in sorted(places))
     return [found for row in rows for found in _rows_of(row, read_snapshot(reader, row.key, row.scores))]
 
@@ -48,12 +50,12 @@ def _rows_of(row: SuiteRow, found: CellSnapshot) -> Iterator[DrawRow]:
     head = (row.dataset, name, row.shown, row.is_control, row.split, row.seed)
     if record is None or record.status != "ok":
         status, reason = ("waiting", "") if record is None else (record.status, record.reason)
-        yield (*head, None, "", "", None, status, _one_line(reason))
+        yield (*head, None, "", "", None, status, _one_line(reason), row.fold)
         return
     for metric, score in found.scores.items():
         if score is None or score.status != "ok":
             status, reason = ("waiting", "") if score is None else (score.status, score.reason)
-            yield (*head, None, metric, "", None, status, _one_line(reason))
+            yield (*head, None, metric, "", None, status, _one_line(reason), row.fold)
             continue
         for draw in score.draws:
             for spec in score.specs:
@@ -61,7 +63,8 @@ def _rows_of(row: SuiteRow, found: CellSnapshot) -> Iterator[DrawRow]:
                 is_there = value is not None and math.isfinite(value) and spec.name not in draw.undefined
                 status = "ok" if is_there else "undefined"
                 reason = _one_line(draw.undefined.get(spec.name, ""))
-                yield (*head, draw.draw, metric, spec.name, value if is_there else None, status, reason)
+                shown = value if is_there else None
+                yield (*head, draw.draw, metric, spec.name, shown, status, reason, row.fold)
 
 
 def _one_line(text: str) -> str:

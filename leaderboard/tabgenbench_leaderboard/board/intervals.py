@@ -22,8 +22,10 @@ __all__ = [
     "badness",
     "compare_paired",
     "compared_quantity",
+    "difference",
     "holm",
     "mean",
+    "mean_and_error",
     "t_interval",
     "t_tails",
 ]
@@ -106,12 +108,12 @@ def t_interval(values: Sequence[float]) -> Interval:
     n = len(values)
     if n < 2:
         return Interval(values[0] if n else None, None, None, n)
-    centre, error = _mean_and_error(values)
+    centre, error = mean_and_error(values)
     half = _t_quantile(n - 1) * error
     return Interval(centre, centre - half, centre + half, n)
 
 
-def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     """Return the mean of at least two values, and the standard error of the mean."""
     n, centre = len(values), mean(values)
     variance = math.fsum((value - centre) ** 2 for value in values) / (n - 1)
@@ -155,6 +157,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - place) * p_values[i]))
         adjusted[i] = largest
     return adjusted
+
+
+def difference(first: float, second: float) -> float:
+    """Return ``first - second``, or 0 if the two values differ only by rounding."""
+    return 0.0 if abs(first - second) <= ROUNDING * max(abs(first), abs(second)) else first - second
 
 
 def compared_quantity(value: float, direction: Direction) -> float:
@@ -203,14 +210,14 @@ def _differences(first: Mapping[int, float], second: Mapping[int, float], direct
     pairs = ((first[split], second[split]) for split in sorted(first.keys() & second.keys()))
     if direction == "one":
         pairs = ((compared_quantity(a, direction), compared_quantity(b, direction)) for a, b in pairs)
-    return [0.0 if abs(a - b) <= ROUNDING * max(abs(a), abs(b)) else a - b for a, b in pairs]
+    return [difference(a, b) for a, b in pairs]
 
 
 def _test(differences: Sequence[float]) -> tuple[Interval, float | None]:
     n = len(differences)
     if n < 2:
         return t_interval(differences), None
-    centre, error = _mean_and_error(differences)
+    centre, error = mean_and_error(differences)
     half = _t_quantile(n - 1) * error
     interval = Interval(centre, centre - half, centre + half, n)
     if error == 0:

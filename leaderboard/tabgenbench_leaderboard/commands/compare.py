@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tabgenbench_leaderboard.commands.shared import boards_option
+
 if TYPE_CHECKING:
     from tabgenbench_leaderboard.publish.compare import ScoreChange
 
@@ -17,13 +19,7 @@ __all__ = ["compare"]
 @click.command()
 @click.argument("first")
 @click.argument("second")
-@click.option(
-    "--boards",
-    default="leaderboard/boards",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the published boards.",
-)
+@boards_option
 @click.option("--suite", metavar="NAME", help="Suite of a store.  [default: the most recent one]")
 @click.option("--all", "show_all", is_flag=True, help="List equal scores and those within noise too.")
 @click.option(

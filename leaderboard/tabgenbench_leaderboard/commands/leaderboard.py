@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tabgenbench.commands.shared import PATH, store_option
 from tabgenbench.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,19 +31,12 @@ FIRST_FILES = {
 
 @click.command()
 @click.argument("suite", required=False)
-@click.option(
-    "--store",
-    "store_path",
-    default="store",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder that contains the records.",
-)
+@store_option
 @click.option(
     "--from",
     "board_file",
     metavar="board.json",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Read the board from a board.json instead of a store.",
 )
 @click.option(
@@ -51,7 +45,7 @@ FIRST_FILES = {
     help="What a missing result means in the summary over datasets: the generator is listed apart and has no rank "
     "(apart, the default), or the result counts as the floor (floor), which the board states.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder to write the full board to.")
+@click.option("--out", type=PATH, help="Folder to write the full board to.")
 @click.option(
     "--format",
     "formats",
@@ -63,7 +57,7 @@ FIRST_FILES = {
 def leaderboard(
     *,
     suite: str | None,
-    store_path: Path,
+    store: Path,
     board_file: Path | None,
     missing: MissingRule | None,
     out: Path | None,
@@ -92,11 +86,11 @@ def leaderboard(
     if board_file is not None and suite is not None:
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
     if board_file is None:
-        view = _read_store(store_path, suite)
+        view = _read_store(store, suite)
         board = derive_board(view.board, missing) if missing else view.board
         artifacts, kept = view.artifacts, None
         extras = view.extras() if {"bib", "parquet", "draws"} & set(chosen) else Extras()
-        source = f"{board.suite} --store {store_path}"
+        source = f"{board.suite} --store {store}"
     else:
         board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
         extras = Extras()

@@ -6,34 +6,23 @@ from pathlib import Path
 
 import click
 
+from tabgenbench.commands.shared import PATH, store_option
+from tabgenbench_leaderboard.commands.shared import BOARDS
+
 __all__ = ["publish"]
 
 
 @click.command()
 @click.argument("name")
 @click.argument("suite", required=False)
-@click.option(
-    "--store",
-    "store_path",
-    default="store",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder that contains the records.",
-)
-@click.option(
-    "--to",
-    "boards",
-    default="leaderboard/boards",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the published boards.",
-)
+@store_option
+@click.option("--to", "boards", default=BOARDS, show_default=True, type=PATH, help="Folder of the published boards.")
 @click.option("--partial", is_flag=True, help="Publish although records are missing; the board says so.")
 @click.option("--force", is_flag=True, help="Replace a board of this name.")
 @click.option("--hide", multiple=True, metavar="WORD", help="Word to remove from outputs and notes too; repeatable.")
 @click.option(
     "--readme",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Page whose table between the markers of the board is replaced.  [default: README.md, if it has them]",
 )
 @click.option(
@@ -43,7 +32,7 @@ def publish(
     *,
     name: str,
     suite: str | None,
-    store_path: Path,
+    store: Path,
     boards: Path,
     partial: bool,
     force: bool,
@@ -72,7 +61,7 @@ def publish(
 
     if Path(name).name != name or name.startswith("."):
         raise ConfigError(f"NAME: got {name!r}, expected the name of a folder in --to, such as my-board")
-    done = publish_board(Store(store_path), suite or name, boards / name, partial=partial, force=force, hide=hide)
+    done = publish_board(Store(store), suite or name, boards / name, partial=partial, force=force, hide=hide)
     click.echo(f"{done.folder}: {done.files} files{'' if done.is_new else ', unchanged'}")
     if not has_parquet():
         click.echo("scores-by-draw.csv instead of scores.parquet: the package pyarrow is missing", err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tabgenbench.commands.shared import data_dir_option
+from tabgenbench.commands.shared import PATH, data_dir_option
+from tabgenbench_leaderboard.commands.shared import boards_option
 
 if TYPE_CHECKING:
     from tabgenbench_leaderboard.publish.rerun import Rerun
@@ -22,16 +23,10 @@ __all__ = ["verify"]
 @click.option(
     "--store",
     "store_path",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Check the suite NAME (default: the most recent one) of this store, not a published board.",
 )
-@click.option(
-    "--boards",
-    default="leaderboard/boards",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the published boards.",
-)
+@boards_option
 @click.option("--rerun", type=click.IntRange(min=1), metavar="N", help="Train and score N random cells again.")
 @click.option("--seed", type=click.IntRange(min=0), metavar="K", help="Seed of their choice.  [default: random]")
 @click.option(

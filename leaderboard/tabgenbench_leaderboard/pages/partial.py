@@ -13,11 +13,11 @@ def partial_sentence(board: Board) -> str:
     waiting = [problem for dataset in board.datasets for problem in dataset.problems if problem.status == "waiting"]
     cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
     results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")
-    unasked = sum(
-        max(0, len(dataset.splits) * len(dataset.seeds) - row.cells)
-        for dataset in board.datasets
-        for row in dataset.rows
-    )
+    unasked = 0
+    for dataset in board.datasets:
+        asked = [row.cells for row in dataset.rows]
+        full = max([len(dataset.splits) * len(dataset.seeds), *asked])  # a split into thirds has two cells per seed
+        unasked += full * len(asked) - sum(asked)
     parts = [
         f"{count_text(cells, 'cell')} without a record" if cells else "",
         f"{count_text(results, 'result')} of metrics without a record" if results else "",

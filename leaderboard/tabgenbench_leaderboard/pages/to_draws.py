@@ -14,10 +14,11 @@ __all__ = ["draws_csv", "draws_parquet", "has_parquet"]
 
 def draws_csv(rows: Sequence[DrawRow]) -> str:
     """Return rows of scores as CSV, in which a missing value is an empty field."""
+    fields = _fields(rows)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(DRAW_FIELDS)
-    writer.writerows(rows)
+    writer.writerow(fields)
+    writer.writerows(row[: len(fields)] for row in rows)
     return buffer.getvalue()
 
 
@@ -44,11 +45,17 @@ def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
             "--format: parquet needs the package pyarrow; install it: pip install 'tabgenbench[parquet]'"
         ) from None
     kinds = {bool: pyarrow.bool_(), int: pyarrow.int32(), float: pyarrow.float64(), str: pyarrow.string()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in DRAW_FIELDS.items()])
-    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in DRAW_FIELDS]
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in _fields(rows).items()])
+    columns = [[row[i] for row in rows] for i in range(len(schema))]
     table = pyarrow.Table.from_arrays(
         [pyarrow.array(column, kind) for column, kind in zip(columns, schema.types, strict=True)], schema=schema
     )
     buffer = io.BytesIO()
     pyarrow.parquet.write_table(table, buffer)
     return buffer.getvalue()
+
+
+def _fields(rows: Sequence[DrawRow]) -> dict[str, type]:
+    """Return the columns that a table of these rows has: the last one, ``fold``, only if splits have folds."""
+    has_folds = any(row[-1] is not None for row in rows)
+    return {name: kind for name, kind in DRAW_FIELDS.items() if name != "fold" or has_folds}

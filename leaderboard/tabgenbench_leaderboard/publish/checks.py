@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tabgenbench.interfaces.dataset import file_digest
+from tabgenbench.data.file_digest import file_digest
+from tabgenbench.formatting import place_text
 from tabgenbench.records import CellRecord, ScoreRecord, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.run.plan import cell_key, metric_key
 from tabgenbench.store.store import Store
@@ -83,7 +84,7 @@ class _Checker:
 
     def _check_identity(self, where: str, row: SuiteRow, record: CellRecord) -> None:
         cell = record.cell
-        for name in ("dataset", "label", "split", "seed", "is_control"):
+        for name in ("dataset", "label", "split", "fold", "seed", "is_control"):
             if getattr(cell, name) != getattr(row, name):
                 asked = f"{getattr(row, name)!r}, which the suite asks for"
                 self.report(where, f"{name} is {getattr(cell, name)!r}", asked)
@@ -137,18 +138,19 @@ class _Checker:
     def check_splits(self) -> None:
         """Report cells of one dataset that use different tables, and cells of one split that use different rows."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
-        splits: dict[tuple[str, int], list[tuple[str, CellRecord]]] = {}
+        splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         for record in self.records:
             cell = record.cell
+            place = place_text(cell.split, cell.fold)
             tables.setdefault(cell.dataset, []).append((cell.dataset_fingerprint, record))
-            splits.setdefault((cell.dataset, cell.split), []).append((cell.split_fingerprint, record))
-            numbers.setdefault((cell.dataset, cell.split_fingerprint), []).append((str(cell.split), record))
+            splits.setdefault((cell.dataset, place), []).append((cell.split_fingerprint, record))
+            numbers.setdefault((cell.dataset, cell.split_fingerprint), []).append((place, record))
         self._report_minority("dataset fingerprint", {f"dataset {name}": found for name, found in tables.items()})
-        named = {f"split {split} of {name}": found for (name, split), found in splits.items()}
+        named = {f"{place} of {name}": found for (name, place), found in splits.items()}
         self._report_minority("split fingerprint", named)
         named = {f"split fingerprint {print_} of {name}": found for (name, print_), found in numbers.items()}
-        self._report_minority("number of the split", named)
+        self._report_minority("place", named)
 
     def _report_minority(self, what: str, groups: dict[str, list[tuple[str, CellRecord]]]) -> None:
         for name, found in groups.items():
@@ -161,41 +163,40 @@ class _Checker:
 
     def check_indexes(self) -> None:
         """Compare each cell with the record of its dataset, if the store has this record."""
-        known: dict[tuple[str, str], tuple[str, int]] = {}
+        known: dict[tuple[str, str], tuple[str, str]] = {}
         for path, index in self.indexes:
             for info in index.splits.values():
-                known[index.fingerprint, info.fingerprint] = (path, info.index)
+                known[index.fingerprint, info.fingerprint] = (path, place_text(info.index, info.fold))
         tables = {table for table, _ in known}
         for record in self.records:
             cell, where = record.cell, f"cells/{record.key}/fit.json"
-            place, number = known.get((cell.dataset_fingerprint, cell.split_fingerprint), ("", cell.split))
-            if number != cell.split:
-                self.report(
-                    where, f"split fingerprint {cell.split_fingerprint}", f"that of split {cell.split} in {place}"
-                )
-            elif not place and cell.dataset_fingerprint in tables:
+            own = place_text(cell.split, cell.fold)
+            path, place = known.get((cell.dataset_fingerprint, cell.split_fingerprint), ("", own))
+            if place != own:
+                self.report(where, f"split fingerprint {cell.split_fingerprint}", f"that of {own} in {path}")
+            elif not path and cell.dataset_fingerprint in tables:
                 what = f"split fingerprint {cell.split_fingerprint} is unknown"
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators that have two cells for a split and seed, or none where another generator has a cell."""
+        """Report generators that have two cells for a split, fold and seed, or none where another has one."""
         where = f"suites/{self.suite.name}.json"
-        keys: dict[tuple[str, str, int, int], set[str]] = {}
+        keys: dict[tuple[str, str, str], set[str]] = {}
+        rows: dict[str, dict[str, set[str]]] = {}
         for row in self.suite.rows:
-            keys.setdefault((row.dataset, row.label, row.split, row.seed), set()).add(row.key)
-        for (dataset, label, split, seed), found in keys.items():
+            place = f"{place_text(row.split, row.fold)}, seed {row.seed}"
+            keys.setdefault((row.dataset, row.label, place), set()).add(row.key)
+            rows.setdefault(row.dataset, {}).setdefault(row.label, set()).add(place)
+        for (dataset, label, place), found in keys.items():
             if len(found) > 1:
                 cells = ", ".join(sorted(found))
-                what = f"{label} on {dataset}, split {split}, seed {seed}, has {len(found)} cells: {cells}"
+                what = f"{label} on {dataset}, {place}, has {len(found)} cells: {cells}"
                 self.report(where, what, "one: results of other code, options, threads or devices are not averaged")
-        rows: dict[str, dict[str, set[tuple[int, int]]]] = {}
-        for row in self.suite.rows:
-            rows.setdefault(row.dataset, {}).setdefault(row.label, set()).add((row.split, row.seed))
         for dataset, labels in rows.items():
             every = set().union(*labels.values())
             for label, places in labels.items():
-                for split, seed in sorted(every - places):
-                    what = f"{label} on {dataset} has no row for split {split}, seed {seed}"
+                for place in sorted(every - places):
+                    what = f"{label} on {dataset} has no row for {place}"
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
 

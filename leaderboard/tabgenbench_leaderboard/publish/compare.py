@@ -7,7 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tabgenbench_leaderboard.board.intervals import CONFIDENCE, ROUNDING, compared_quantity, mean
+from tabgenbench_leaderboard.board.intervals import (
+    CONFIDENCE,
+    Interval,
+    compare_paired,
+    compared_quantity,
+    difference,
+    holm,
+    mean,
+    mean_and_error,
+)
 from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn, ScoreValue
 from tabgenbench_leaderboard.publish.sides import Side
 
@@ -88,22 +97,21 @@ def _compare(
     place: tuple[str, str], column: ScoreColumn, *, first: ScoreValue, second: ScoreValue, common: set[int]
 ) -> ScoreChange:
     direction = column.spec.direction
-    values = [
-        {split: compared_quantity(value, direction) for split, value in score.by_split.items()}
-        for score in (first, second)
-    ]
-    pairs = sorted(common & values[0].keys() & values[1].keys())
-    how: How = "paired" if len(pairs) > 1 else "welch"
-    if how == "paired":
-        differences = [_difference(values[0][split], values[1][split]) for split in pairs]
-        test = _t_test(differences)
-        n = len(pairs)
-    else:
-        test = _welch(list(values[0].values()), list(values[1].values()))
-        n = len(values[0]) + len(values[1])
+    ours, theirs = (
+        {split: value for split, value in score.by_split.items() if split in common} for score in (first, second)
+    )
+    [paired] = compare_paired([(theirs, ours)], direction)
+    how: How = "paired"
+    interval, p = paired.interval, paired.p
+    if p is None:
+        how = "welch"
+        values = (
+            [compared_quantity(value, direction) for value in score.by_split.values()] for score in (second, first)
+        )
+        interval, p = _welch(*values)
     verdict: Verdict = "too few splits"
-    if test.p is not None:
-        verdict = "equal" if test.difference == 0 and test.low == test.high else "within noise"
+    if p is not None:
+        verdict = "equal" if interval.low == interval.high == 0 else "within noise"
     return ScoreChange(
         dataset=place[0],
         label=place[1],
@@ -111,73 +119,44 @@ def _compare(
         higher_is_better=direction == "higher",
         first=mean(list(first.by_split.values())),
         second=mean(list(second.by_split.values())),
-        difference=test.difference,
-        low=test.low,
-        high=test.high,
-        how=how if test.p is not None else "",
-        n=n,
-        p=test.p,
+        difference=interval.mean or 0.0,
+        low=interval.low,
+        high=interval.high,
+        how=how if p is not None else "",
+        n=interval.n,
+        p=p,
         p_holm=None,
         verdict=verdict,
     )
 
 
-@dataclass(frozen=True)
-class _Test:
-    difference: float
-    low: float | None = None
-    high: float | None = None
-    p: float | None = None
+def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, float | None]:
+    """Return the difference of two means with its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947).
 
-
-def _difference(first: float, second: float) -> float:
-    return 0.0 if abs(first - second) <= ROUNDING * max(abs(first), abs(second)) else second - first
-
-
-def _t_test(differences: Sequence[float]) -> _Test:
-    n, centre = len(differences), mean(differences)
-    variance = math.fsum((value - centre) ** 2 for value in differences) / (n - 1)
-    return _student(centre, math.sqrt(variance / n), n - 1)
-
-
-def _welch(first: Sequence[float], second: Sequence[float]) -> _Test:
-    """Return the difference of two means with the interval of Welch's test (Biometrika 34, 1947)."""
-    centre = _difference(mean(first), mean(second))
-    if min(len(first), len(second)) < 2:
-        return _Test(centre)
-    parts = []
-    for values in (first, second):
-        middle = mean(values)
-        parts.append(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1) / len(values))
-    total = sum(parts)
-    if total == 0:
-        return _student(centre, 0.0, 1)
-    degrees = total**2 / sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
-    return _student(centre, math.sqrt(total), degrees)
-
-
-def _student(centre: float, error: float, degrees: float) -> _Test:
+    Without two values on each side, there is a difference, but no interval and no p-value.
+    """
     from scipy.special import stdtr, stdtrit
 
+    n, centre = len(values) + len(others), difference(mean(values), mean(others))
+    if min(len(values), len(others)) < 2:
+        return Interval(centre, None, None, n), None
+    squares = [(mean_and_error(side)[1] ** 2, len(side) - 1) for side in (values, others)]
+    error = math.sqrt(sum(square for square, _ in squares))
     if error == 0:
-        return _Test(centre, centre, centre, 1.0 if centre == 0 else 0.0)
+        return Interval(centre, centre, centre, n), 0.0 if centre else 1.0
+    degrees = error**4 / sum(square**2 / free for square, free in squares)
     half = float(stdtrit(degrees, 0.5 + CONFIDENCE / 2)) * error
-    return _Test(centre, centre - half, centre + half, float(2 * stdtr(degrees, -abs(centre) / error)))
+    return Interval(centre, centre - half, centre + half, n), float(2 * stdtr(degrees, -abs(centre) / error))
 
 
 def _corrected(found: Sequence[ScoreChange]) -> list[ScoreChange]:
-    """Add verdicts and Holm-corrected p-values (Scandinavian Journal of Statistics 6, 1979) to score changes."""
-    tested = sorted((i for i, one in enumerate(found) if one.p is not None), key=lambda i: (found[i].p or 0.0, i))
-    corrected: dict[int, float] = {}
-    largest = 0.0
-    for rank, i in enumerate(tested):
-        largest = max(largest, min(1.0, (len(tested) - rank) * (found[i].p or 0.0)))
-        corrected[i] = largest
-    return [_judged(one, corrected.get(i)) for i, one in enumerate(found)]
+    """Add verdicts and Holm-corrected p-values to score changes, which are one family of tests."""
+    corrected = iter(holm([one.p for one in found if one.p is not None]))
+    return [one if one.p is None else _judged(one, next(corrected)) for one in found]
 
 
-def _judged(change: ScoreChange, p: float | None) -> ScoreChange:
+def _judged(change: ScoreChange, p: float) -> ScoreChange:
     verdict = change.verdict
-    if p is not None and p < 1 - CONFIDENCE and change.difference:
+    if p < 1 - CONFIDENCE:
         verdict = "better" if (change.difference > 0) == change.higher_is_better else "worse"
     return replace(change, p_holm=p, verdict=verdict)

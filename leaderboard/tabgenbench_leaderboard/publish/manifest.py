@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,7 +9,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tabgenbench import __version__
+from tabgenbench.data.file_digest import file_digest
 from tabgenbench.errors import StoreError
+from tabgenbench.formatting import place_text
 from tabgenbench.records import SuiteRecord
 from tabgenbench.registry.keys import code_hash
 from tabgenbench.store.store import Store
@@ -21,7 +22,7 @@ __all__ = [
     "PROGRAM",
     "FileFacts",
     "Manifest",
-    "check_files",
+    "check_manifest",
     "make_manifest",
     "read_manifest",
     "tool_versions",
@@ -51,10 +52,10 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprint of a dataset, and fingerprints of its splits by the split's number."""
+    """Fingerprint of a dataset, and fingerprints of its splits by number, such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
-    splits: dict[int, str]
+    splits: dict[str, str]
 
 
 class Manifest(_Part):
@@ -101,27 +102,24 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
     """Return the manifest for a folder with the files of a board; ``store`` contains the board's records."""
     datasets: dict[str, DatasetFacts] = {}
     metrics: dict[str, set[str]] = {}
-    for row in suite.rows:
+    for row in sorted(suite.rows, key=lambda row: (row.dataset, row.split, row.fold or 0)):
         for label, key in row.scores.items():
             metrics.setdefault(label, set()).add(key)
         record = store.read_cell(row.key)
         if record is not None:
             cell = record.cell
             facts = datasets.setdefault(row.dataset, DatasetFacts(fingerprint=cell.dataset_fingerprint, splits={}))
-            facts.splits[cell.split] = cell.split_fingerprint
+            facts.splits[place_text(cell.split, cell.fold).removeprefix("split ")] = cell.split_fingerprint
     return Manifest(
         suite=suite.name,
         command=suite.command,
         tabgenbench=__version__,
         program=code_hash(PROGRAM),
         tools=tool_versions(),
-        datasets={
-            name: facts.model_copy(update={"splits": dict(sorted(facts.splits.items()))})
-            for name, facts in sorted(datasets.items())
-        },
+        datasets=datasets,
         metrics={label: tuple(sorted(keys)) for label, keys in sorted(metrics.items())},
         missing=missing,
-        files={name: _facts_of(folder / name) for name in _names(folder)},
+        files=_files(folder),
     )
 
 
@@ -144,23 +142,29 @@ def read_manifest(folder: Path) -> Manifest:
         raise StoreError(f"{path}: not a manifest of this program ({place}: {first['msg']}); publish again") from None
 
 
-def check_files(folder: Path, manifest: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each difference between the files of a folder and the folder's manifest."""
-    there = set(_names(folder))
+def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
+    """Yield a finding for each file, and each fact from the records, that a manifest states wrongly.
+
+    Args:
+        manifest: the manifest of a published board.
+        found: a new manifest of the same folder and records.
+    """
     for name, facts in manifest.files.items():
-        if name not in there:
+        if name not in found.files:
             yield Finding(name, "missing", f"a file with SHA-256 {facts.sha256}, which {MANIFEST} lists")
-        elif (found := _facts_of(folder / name)) != facts:
-            yield Finding(name, f"SHA-256 is {found.sha256}", f"{facts.sha256}, which {MANIFEST} lists")
-    for name in sorted(there - manifest.files.keys()):
+        elif found.files[name] != facts:
+            yield Finding(name, f"SHA-256 is {found.files[name].sha256}", f"{facts.sha256}, which {MANIFEST} lists")
+    for name in sorted(found.files.keys() - manifest.files.keys()):
         yield Finding(name, f"not listed in {MANIFEST}", "no other files")
+    for name in ("suite", "command", "datasets", "metrics"):
+        if getattr(found, name) != getattr(manifest, name):
+            yield Finding(MANIFEST, f"{name}: {getattr(manifest, name)}", f"{getattr(found, name)}, as in the records")
 
 
-def _names(folder: Path) -> list[str]:
-    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if path != MANIFEST)
-
-
-def _facts_of(path: Path) -> FileFacts:
-    content = path.read_bytes()
-    return FileFacts(sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+def _files(folder: Path) -> dict[str, FileFacts]:
+    """Return hash and size of every file below a folder except the manifest, by the file's path."""
+    found = {}
+    for name in sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()):
+        if name != MANIFEST:
+            found[name] = FileFacts(sha256=file_digest(folder / name), bytes=(folder / name).stat().st_size)
+    return found

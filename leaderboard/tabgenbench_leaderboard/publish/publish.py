@@ -87,11 +87,11 @@ def publish_board(
     suite = find_suite(store, suite_name)
     checked = check_records(store, suite)
     _refuse(store, suite.name, checked, partial=partial)
-    names = find_names((record for _, record in records_of(store, suite)), hide)
+    scrubber = Scrubber({*find_names(record for _, record in records_of(store, suite)), *hide})
     draft = folder.parent / f".{folder.name}.{os.getpid()}-{secrets.token_hex(4)}"
     try:
         (draft / RECORDS).mkdir(parents=True)
-        copy_records(store, suite, draft / RECORDS, Scrubber(names))
+        copy_records(store, suite, draft / RECORDS, scrubber)
         view = Leaderboard().build(draft / RECORDS, suite.name)
         if view.unreadable:
             raise StoreError(f"publish: {view.unreadable[0]}; remove the file, and run the suite again")

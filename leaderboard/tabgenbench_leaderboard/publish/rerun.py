@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 
 from tabgenbench.data.split_config import SplitConfig
 from tabgenbench.errors import ConfigError, DeviceError
-from tabgenbench.formatting import count_text
+from tabgenbench.formatting import count_text, place_text
 from tabgenbench.options import make_options
-from tabgenbench.records import CellRecord, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import CellIdentity, CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Choice, Suite, find_suite, parse_choice
 from tabgenbench.run.choose_engine import EngineChoice, choose_engine
@@ -80,6 +81,11 @@ class _Recorded:
     scores: Mapping[str, ScoreRecord]
 
     @property
+    def place(self) -> tuple[int, int | None]:
+        """The split, and its fold if it has folds."""
+        return self.record.cell.split, self.record.cell.fold
+
+    @property
     def settings(self) -> tuple[str, int, int, int, str]:
         """The settings that a run applies to all its cells; cells with equal settings are repeated by one run."""
         environment, cell = self.record.environment, self.record.cell
@@ -97,9 +103,9 @@ def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugin
         DataError: a dataset cannot be loaded.
     """
     cells = list(_recorded_cells(store, suite))
-    known = [cell for cell in cells if not _obstacle(cell, plugins)]
-    for reason in sorted({_obstacle(cell, plugins) for cell in cells} - {""}):
-        number = sum(_obstacle(cell, plugins) == reason for cell in cells)
+    obstacles = [_obstacle(cell, plugins) for cell in cells]
+    known = [cell for cell, reason in zip(cells, obstacles, strict=True) if not reason]
+    for reason, number in sorted(Counter(filter(None, obstacles)).items()):
         request.say(f"{count_text(number, 'cell')} cannot be repeated here: {reason}")
     if not known:
         raise ConfigError("--rerun: no cell of the suite can be repeated here; install the plugins that it names")
@@ -172,12 +178,12 @@ class _Repeater:
         """Plan a run that contains the cells of a group, with splits that have the recorded fingerprints."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
-        wanted = {one.record.cell.split: one.record.cell.split_fingerprint for one in group}
-        where = f"cells/{group[0].row.key}/fit.json"
-        made: dict[int, str] = {}
+        n_splits = 1 + max(one.record.cell.split for one in group)
+        made: dict[tuple[int, int | None], str] = {}
+        differing: list[_Recorded] = []
         for config in _split_configs(self.store, self.suite, cell.split_fingerprint, self.plugins):
             asked = RunRequest(
-                suite=_suite_of(group, config, max(wanted) + 1, self.plugins),
+                suite=_suite_of(group, config, n_splits, self.plugins),
                 datasets=[opened],
                 engine=engine,
                 store=folder,
@@ -189,13 +195,16 @@ class _Repeater:
             [dataset] = planned.datasets
             if dataset.index.fingerprint != cell.dataset_fingerprint:
                 expected = f"{dataset.index.fingerprint}, that of {cell.dataset} on this machine"
+                where = f"cells/{group[0].row.key}/fit.json"
                 return Finding(where, f"dataset fingerprint is {cell.dataset_fingerprint}", expected)
-            made = {split: dataset.splits[split].fingerprint for split in wanted}
-            if made == wanted:
+            made = {(info.index, info.fold): info.fingerprint for info in dataset.splits}
+            differing = [one for one in group if made.get(one.place) != one.record.cell.split_fingerprint]
+            if not differing:
                 return planned
-        split = min(split for split in wanted if made[split] != wanted[split])
-        expected = f"{made[split]}, that of split {split} of {cell.dataset} made again"
-        return Finding(where, f"split fingerprint is {wanted[split]}", expected)
+        one = differing[0]
+        expected = f"{made.get(one.place, 'none')}, that of {place_text(*one.place)} of {cell.dataset} made again"
+        what = f"split fingerprint is {one.record.cell.split_fingerprint}"
+        return Finding(f"cells/{one.row.key}/fit.json", what, expected)
 
     def _engine(self, cell: _Recorded) -> EngineChoice:
         environment = cell.record.environment
@@ -236,8 +245,8 @@ def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: 
 
 def _suite_of(group: Sequence[_Recorded], split: SplitConfig, splits: int, plugins: Plugins) -> Suite:
     cell = group[0].record.cell
-    generators = {_place(one.record.cell.generator, one.record.cell.config): one for one in group}
-    metrics = {_place(score.metric, score.config): score for one in group for score in one.scores.values()}
+    generators = {_choice(one.record.cell.generator, one.record.cell.config): one for one in group}
+    metrics = {_choice(score.metric, score.config): score for one in group for score in one.scores.values()}
     return Suite(
         name=NAME,
         datasets=(Choice(name=cell.dataset),),
@@ -257,26 +266,29 @@ def _suite_of(group: Sequence[_Recorded], split: SplitConfig, splits: int, plugi
     )
 
 
-def _place(name: str, config: Mapping[str, Any]) -> str:
+def _choice(name: str, config: Mapping[str, Any]) -> str:
     return json.dumps([name, dict(config)], sort_keys=True)
+
+
+def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
+    """Return what tells the cells of one dataset with one seed apart, also if their code differs."""
+    return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
     """Remove the cells from a plan that are not in the group; return the others by the keys of the recorded cells."""
     run, kept = planned.run, {}
+    plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:
-        wanted = one.record.cell
-        place = (_place(wanted.generator, wanted.config), wanted.split)
-        for cell in run.plan.cells:
-            if (_place(cell.identity.generator, cell.identity.config), cell.identity.split) == place:
-                labels = {_same_metric(score, run.plan.metrics) for score in one.scores.values()}
-                keys = {label: key for label, key in cell.metric_keys.items() if label in labels}
-                kept[one.row.key] = replace(cell, metric_keys=keys)
+        cell = plan[_work(one.record.cell)]
+        labels = {_same_metric(score, run.plan.metrics) for score in one.scores.values()}
+        keys = {label: key for label, key in cell.metric_keys.items() if label in labels}
+        kept[one.row.key] = replace(cell, metric_keys=keys)
     run.plan = replace(run.plan, cells=tuple(kept.values()))
     return kept
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
     """Return a planned metric's label, given scores that the metric computed; empty if the plan lacks the metric."""
-    place = _place(score.metric, score.config)
-    return next((label for label, metric in metrics.items() if _place(metric.name, metric.config) == place), "")
+    place = _choice(score.metric, score.config)
+    return next((label for label, metric in metrics.items() if _choice(metric.name, metric.config) == place), "")

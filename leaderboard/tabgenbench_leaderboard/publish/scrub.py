@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-__all__ = ["Names", "Scrubber", "find_names"]
+__all__ = ["Scrubber", "find_names"]
 
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
@@ -51,39 +51,27 @@ _FILE = re.compile(r"[^/]*\.[A-Za-z]\w{0,7}")
 _USERINFO = re.compile(r"://[^/\s@]+@")
 
 
-class Names:
-    """Names of the hosts and users that occur in records."""
-
-    def __init__(self, words: Iterable[str] = ()) -> None:
-        self.words = {word for word in words if word}
-
-    def add(self, data: Any) -> None:
-        """Add the names of hosts and users in a record, which is given as JSON values."""
-        for field, text in _texts(data, ""):
-            if field in ("host", "hostname", "node"):
-                found = {text, text.partition(".")[0]}
-            else:
-                found = {name.rstrip(".") for name in _HOME.findall(text)}
-            self.words |= {name for name in found if len(name) >= MIN_LENGTH and name not in SYSTEM}
-
-
-def find_names(records: Iterable[BaseModel], words: Iterable[str] = ()) -> Names:
-    """Return the names of hosts and users in records, together with further words to hide."""
-    names = Names(words)
+def find_names(records: Iterable[BaseModel]) -> set[str]:
+    """Return the names of the hosts and users that occur in records."""
+    names: set[str] = set()
     for record in records:
-        names.add(json.loads(record.model_dump_json()))
-    return names
+        for field, text in _texts(json.loads(record.model_dump_json()), ""):
+            if field in ("host", "hostname", "node"):
+                names |= {text, text.partition(".")[0]}
+            else:
+                names |= {name.rstrip(".") for name in _HOME.findall(text)}
+    return {name for name in names if len(name) >= MIN_LENGTH and name not in SYSTEM}
 
 
 class Scrubber:
     """Removes texts that identify a machine or a person. Scrubbing a scrubbed text again changes nothing.
 
     Args:
-        names: names of hosts and users to remove; without names, only paths and addresses are removed.
+        names: names of hosts and users, and other words to remove; without names, only paths and addresses are removed.
     """
 
-    def __init__(self, names: Names | None = None) -> None:
-        words = sorted(names.words, key=lambda word: (-len(word), word)) if names is not None else []
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        words = sorted(filter(None, names), key=lambda word: (-len(word), word))
         self._words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
 
     def record(self, record: RecordT) -> RecordT:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError
+from tabgenbench.formatting import place_text
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.find import find_suite
 from tabgenbench_leaderboard.board.model import Board
@@ -15,8 +16,8 @@ from tabgenbench_leaderboard.report import Leaderboard
 
 __all__ = ["Side", "read_side"]
 
-Place = tuple[str, str, int, int]
-"""Dataset, label, split and seed of a cell."""
+Place = tuple[str, str, str, int]
+"""Dataset, label, split with its fold, and seed of a cell."""
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,14 @@ class Side:
         name: name of the board in messages.
         board: values of the board.
         cells: key of each cell; empty if the board has no records.
-        splits: fingerprint of each split by dataset and number; empty if the board has no records.
+        splits: fingerprints of each split by dataset and number, one per fold; empty if the board has no records.
         metrics: keys of each metric by dataset and label; empty if the board has no records.
     """
 
     name: str
     board: Board
     cells: dict[Place, str] = field(default_factory=dict)
-    splits: dict[tuple[str, int], str] = field(default_factory=dict)
+    splits: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
     metrics: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -68,13 +69,14 @@ def _read_records(name: str, folder: Path, suite_name: str | None) -> Side:
     view = Leaderboard().build(folder, suite_name)
     store = Store(folder)
     cells: dict[Place, str] = {}
-    splits: dict[tuple[str, int], str] = {}
+    splits: dict[tuple[str, int], frozenset[str]] = {}
     metrics: dict[tuple[str, str], set[str]] = {}
     for row in find_suite(store, view.board.suite).rows:
-        cells[row.dataset, row.shown, row.split, row.seed] = row.key
+        cells[row.dataset, row.shown, place_text(row.split, row.fold), row.seed] = row.key
         for label, key in row.scores.items():
             metrics.setdefault((row.dataset, label), set()).add(key)
     for cell in view.cells:
         if cell.identity is not None:
-            splits[cell.row.dataset, cell.row.split] = cell.identity.split_fingerprint
+            place = (cell.row.dataset, cell.row.split)
+            splits[place] = splits.get(place, frozenset()) | {cell.identity.split_fingerprint}
     return Side(name, view.board, cells, splits, {place: tuple(sorted(keys)) for place, keys in metrics.items()})

@@ -18,10 +18,8 @@ from tabgenbench_leaderboard.publish.checks import Checked, check_records
 from tabgenbench_leaderboard.publish.copy_records import records_of
 from tabgenbench_leaderboard.publish.findings import Finding
 from tabgenbench_leaderboard.publish.manifest import (
-    MANIFEST,
     PROGRAM,
-    Manifest,
-    check_files,
+    check_manifest,
     make_manifest,
     read_manifest,
     tool_versions,
@@ -83,8 +81,10 @@ def verify_folder(folder: Path) -> Verified:
     store = Store(folder / RECORDS)
     suite = find_suite(store, manifest.suite)
     checked = check_records(store, suite)
-    findings = [*check_files(folder, manifest), *_in_records(checked.findings)]
-    findings += [one for one in _in_records(checked.missing) if str(one) not in _known(manifest)]
+    findings = list(check_manifest(manifest, make_manifest(folder, store, suite, manifest.missing)))
+    findings += _in_records(checked.findings)
+    known = {f"{RECORDS}/{text}" for text in manifest.missing}
+    findings += [one for one in _in_records(checked.missing) if str(one) not in known]
     findings += _identifying(store, suite)
     notes = list(_unchecked_notes(checked))
     try:
@@ -93,7 +93,6 @@ def verify_folder(folder: Path) -> Verified:
     except TabGenBenchError as error:
         findings.append(Finding(RECORDS, f"no board can be built from them ({error})", "the records of the board"))
         return Verified(store, suite, tuple(findings), tuple(notes), checked, folder=RECORDS)
-    findings += _manifest_findings(folder, manifest, store, suite)
     with_figures = all(manifest.tools.get(name) == tool_versions().get(name) for name in FIGURE_TOOLS)
     if not with_figures:
         there = ", ".join(f"{name} {manifest.tools.get(name, 'unknown')}" for name in FIGURE_TOOLS)
@@ -115,11 +114,6 @@ def _in_records(findings: list[Finding]) -> list[Finding]:
     return [finding.below(RECORDS) for finding in findings]
 
 
-def _known(manifest: Manifest) -> set[str]:
-    """Return the missing records that the manifest of a partial board lists, as paths of findings."""
-    return {f"{RECORDS}/{text}" for text in manifest.missing}
-
-
 def _unchecked_notes(checked: Checked) -> tuple[str, ...]:
     return tuple(
         f"the keys of {number} records were not checked: {reason}" for reason, number in checked.unchecked.items()
@@ -133,14 +127,6 @@ def _identifying(store: Store, suite: SuiteRecord) -> Iterator[Finding]:
         if scrubber.record(record) is not record:
             where = f"{RECORDS}/{path.relative_to(store.root).as_posix()}"
             yield Finding(where, "contains a host name, a path or an address", "none: publish the store again")
-
-
-def _manifest_findings(folder: Path, manifest: Manifest, store: Store, suite: SuiteRecord) -> Iterator[Finding]:
-    """Yield a finding for each of the manifest's suite, command, datasets and metrics that differs from the records."""
-    found = make_manifest(folder, store, suite, manifest.missing)
-    for name in ("suite", "command", "datasets", "metrics"):
-        if getattr(found, name) != getattr(manifest, name):
-            yield Finding(MANIFEST, f"{name}: {getattr(manifest, name)}", f"{getattr(found, name)}, as in the records")
 
 
 def _differences(folder: Path, rebuilt: dict[str, bytes], *, with_figures: bool) -> Iterator[Finding]:

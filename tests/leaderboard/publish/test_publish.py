@@ -61,7 +61,7 @@ def test_the_folder_has_the_board_its_records_and_a_manifest(published_board: Pa
     manifest = read_manifest(published_board)
     assert manifest.files.keys() | {"manifest.json"} == contents(published_board).keys()
     assert (manifest.suite, list(manifest.metrics)) == (SUITE, ["gamma"])
-    assert sorted(manifest.datasets["simulated-tissues:n_rows=120,n_genes=6"].splits) == [0, 1]
+    assert sorted(manifest.datasets["simulated-tissues:n_rows=120,n_genes=6"].splits) == ["0", "1"]
     assert not list(published_board.rglob("*.h5ad"))
     failure = first_cell(Store(published_board / "records"), "failed")
     assert failure.reason != ""
@@ -174,6 +174,12 @@ def test_two_cells_for_one_place_are_refused(clean_store: Store, tmp_path: Path)
     store.prepare()
     store.write_suite(suite)
     assert "split 0, seed 0, has 2 cells" in refusal(store, tmp_path, partial=True)
+
+
+def test_words_to_hide_are_removed_from_free_text(planted_store: Store, tmp_path: Path) -> None:
+    publish_board(planted_store, SUITE, tmp_path / "out", partial=False, force=False, hide=["see"])
+    summary = json.loads((tmp_path / "out" / "records" / "suites" / f"{SUITE}.json").read_text())["summary"]
+    assert summary == 'File "<path>/x.py": on <name> by <name> <<address>>, <name> <path> and <path>'
 
 
 def test_a_partial_board_needs_the_option_and_says_so(clean_store: Store, tmp_path: Path, tabgenbench: Call) -> None:

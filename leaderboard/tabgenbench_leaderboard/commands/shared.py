@@ -1,0 +1,17 @@
+"""Options shared by several commands of this package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tabgenbench.commands.shared import PATH
+
+__all__ = ["BOARDS", "boards_option"]
+
+BOARDS = Path("leaderboard/boards")
+"""Folder of the published boards by default."""
+boards_option = click.option(
+    "--boards", default=BOARDS, show_default=True, type=PATH, help="Folder of the published boards."
+)
