@@ -86,6 +86,7 @@ def test_true_positives_at_one_percent_false_positives() -> None:
     members = np.array([199.5, 199.5, 197.5, 0.0])
     assert true_positives(members, others) == 0.75  # 2 of 200 others are above 197.5
     assert true_positives(np.array([196.5]), others) == 0.0
+    assert true_positives(others, others) == 0.01  # the curve is a straight line
     assert area(members, others) == pytest.approx((200 + 200 + 198 + 0.5) / 800)
     with pytest.raises(Undefined, match="99 never-seen rows or donors are too few"):
         true_positives(members, others[:99])
