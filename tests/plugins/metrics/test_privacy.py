@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, Schema, Table, Transform, Unsupported
+from tabgenbench_plugins.metrics import membership as module
 from tabgenbench_plugins.metrics.attribute_inference import AttributeInference
 from tabgenbench_plugins.metrics.closest_record import ClosestRecord
 from tabgenbench_plugins.metrics.mahalanobis_membership import MahalanobisMembership, ridge_distances
 from tabgenbench_plugins.metrics.membership import Membership
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
 
 N, P = 150, 8
 Values = np.ndarray[Any, Any]
@@ -115,6 +117,15 @@ def test_attacks_that_need_reference_rows_decline_without() -> None:
     result = score(Membership(), numeric(draw(0)), numeric(draw(1)), copier())
     assert set(result.scores) == {"nearest-auc", "nearest-tpr"}
     assert set(result.undefined.values()) == {"needs reference rows, which only a split into thirds has"}
+
+
+def test_each_pair_of_tables_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+    monkeypatch.setattr(module, "nearest", lambda *args: searched.append(len(args[1])) or nearest(*args))
+    metric = Membership(Membership.Config(neighbours=3))
+    result = score(metric, numeric(draw(0)), numeric(draw(1)), copier(), numeric(draw(3, 40)))
+    assert len(result.scores) == 6
+    assert searched == [5 * N, 40]
 
 
 def test_donors_are_attacked_by_the_largest_score_of_their_rows() -> None:
