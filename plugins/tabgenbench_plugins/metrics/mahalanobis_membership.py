@@ -13,7 +13,7 @@ from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
 from tabgenbench_plugins.metrics.parts.attacked import Attacked, Rows, attacked_rows, chosen_rows
 from tabgenbench_plugins.metrics.parts.encoded import encoded
-from tabgenbench_plugins.metrics.parts.results import undefined_result
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["MahalanobisMembership", "ridge_distances"]
 
@@ -101,26 +101,19 @@ class MahalanobisMembership(Metric):
             largest = _Attack(self.config.ridge, attacked, rows)
             equal = _Attack(self.config.ridge, attacked, rows)
             for code, label in enumerate(attacked.labels):
-                places = np.flatnonzero(labels == label)
-                places = places[chosen_rows(synthetic[places], self.config.most, seed=(context.seed, 5))]
+                made = synthetic[labels == label]
+                made = made[chosen_rows(made, self.config.most, seed=(context.seed, 5))]
                 n_members = int((attacked.member_conditions == code).sum())
-                largest.add(code, synthetic[places])
-                equal.add(code, synthetic[_part(places, n_members, context)])
-            aucs = {"mahalanobis-auc": largest.auc(), "mahalanobis-auc-equal": equal.auc()}
+                largest.add(code, made)
+                equal.add(code, made[chosen_rows(made, n_members, seed=(context.seed, 6))])
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        notes = (*attacked.notes, *largest.notes())
-        try:
-            return Result({**aucs, "mahalanobis-tpr": largest.true_positives()}, notes=notes)
-        except Undefined as reason:
-            return Result(aucs, {"mahalanobis-tpr": str(reason)}, notes=notes)
-
-
-def _part(places: Rows, n: int, context: MetricContext) -> Rows:
-    """Return at most ``n`` of these positions, drawn at random."""
-    if len(places) <= n:
-        return places
-    return places[np.sort(np.random.default_rng([context.seed, 6]).choice(len(places), n, replace=False))]
+        parts = {
+            "mahalanobis-auc": largest.auc,
+            "mahalanobis-tpr": largest.true_positives,
+            "mahalanobis-auc-equal": equal.auc,
+        }
+        return Result(*collect(parts), notes=(*attacked.notes, *largest.notes()))
 
 
 class _Attack:
@@ -154,20 +147,26 @@ class _Attack:
 
     def auc(self) -> float:
         """Return the mean area over conditions, weighted by their numbers of attacked rows or donors."""
-        if not self.areas:
-            raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
+        self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
 
     def true_positives(self) -> float:
         """Return the share of true positives at 1 % false positives over all conditions."""
+        self._check()
         members, others = (
             largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)
         )
         return true_positives(members, others)
 
+    def _check(self) -> None:
+        if not self.areas:
+            raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
+
     def notes(self) -> tuple[str, ...]:
         """Say how many conditions were attacked, and from how many synthetic rows."""
+        if not self.sizes:
+            return ()
         low, high = min(self.sizes), max(self.sizes)
         return (f"{len(self.sizes)} conditions attacked, from {low:,} to {high:,} synthetic rows of each",)
 

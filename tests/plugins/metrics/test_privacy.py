@@ -179,6 +179,19 @@ def test_mahalanobis_membership_of_independent_rows_is_chance() -> None:
     assert found["mahalanobis-tpr"] < 0.05
 
 
+def test_each_mahalanobis_score_has_its_own_reason() -> None:
+    """Five conditions have two training rows each, and two synthetic rows give no covariance."""
+    obs = pd.DataFrame({"c": pd.Categorical(list("abcde") * 2)}, index=pd.Index([f"r{i}" for i in range(10)]))
+    train, test = (replace(numeric(draw(seed, 10)), obs=obs) for seed in (0, 1))
+    many = test.take(np.tile(np.arange(10), 3))
+    result = score(MahalanobisMembership(), train, test, replace(many, X=draw(2, 30).astype(np.float32)))
+    assert list(result.scores) == ["mahalanobis-auc"]
+    assert result.undefined["mahalanobis-auc-equal"] == "no condition has attacked rows and 3 synthetic rows"
+    assert result.undefined["mahalanobis-tpr"].startswith("10 never-seen rows or donors are too few")
+    nothing = score(MahalanobisMembership(), train, test, many.take(np.arange(10)))
+    assert set(nothing.undefined.values()) == {"no condition has attacked rows and 3 synthetic rows"}
+
+
 def mixed(seed: int, n: int = N) -> Table:
     """Rows of a number and two categories: ``secret`` depends on nothing."""
     rng = np.random.default_rng(seed)
