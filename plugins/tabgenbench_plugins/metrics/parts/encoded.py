@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, Table, as_categorical
 from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.results import check_values
 
-__all__ = ["WORDS", "Side", "encode", "encoded", "encoding_notes", "known_categories"]
+__all__ = ["Side", "encode", "encoded", "encoding_notes", "known_categories"]
 
 Side: TypeAlias = Literal["train", "test", "synthetic", "reference"]
-WORDS: dict[Side, str] = {
+_WORDS: dict[Side, str] = {
     "train": "training",
     "test": "real test",
     "synthetic": "synthetic",
@@ -87,13 +88,8 @@ def _encoded(evaluation: Evaluation, side: Side, conditions: bool) -> NDArray[np
     table = evaluation.reference if side == "reference" else evaluation.side(side)
     if table is None:
         raise Undefined("needs reference rows, which only a split into thirds has")
-    if table.n_rows == 0:
-        raise Undefined(f"there are no {WORDS[side]} rows")
-    if not np.isfinite(table.dense()).all():
-        raise Undefined(f"the {WORDS[side]} rows contain values that are not finite numbers")
     values = encode(table, known_categories(evaluation, conditions=conditions))
-    if values.shape[1] == 0:
-        raise Undefined("there are no features")
+    check_values(values, _WORDS[side])
     return values
 
 
