@@ -81,7 +81,7 @@ class AttributeInference(Metric):
             n = self.config.max_columns
             notes = (*notes, f"guesses {n} of {len(names)} categorical columns, drawn at random (option max_columns)")
             names = [names[i] for i in np.sort(context.numpy.choice(len(names), n, replace=False))]
-        asked = evaluation.train.take(attacked.members), evaluation.test.take(attacked.others)
+        asked = evaluation.train.take(attacked.members.rows), evaluation.test.take(attacked.others.rows)
         found = []
         for name in names:
             known = {key: value for key, value in known_categories(evaluation, conditions=True).items() if key != name}

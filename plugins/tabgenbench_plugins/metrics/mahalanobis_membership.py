@@ -95,7 +95,10 @@ class MahalanobisMembership(Metric):
         """Score one draw; the notes state how many synthetic rows were used."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
-            rows = encoded(evaluation, "train")[attacked.members], encoded(evaluation, "test")[attacked.others]
+            rows = (
+                encoded(evaluation, "train")[attacked.members.rows],
+                encoded(evaluation, "test")[attacked.others.rows],
+            )
             synthetic = encoded(evaluation, "synthetic")
             labels = condition_labels(evaluation.synthetic.conditions).to_numpy(dtype=object)
             largest = _Attack(self.config.ridge, attacked, rows)
@@ -103,7 +106,7 @@ class MahalanobisMembership(Metric):
             for code, label in enumerate(attacked.labels):
                 made = synthetic[labels == label]
                 made = made[chosen_rows(made, self.config.most, seed=(context.seed, 5))]
-                n_members = int((attacked.member_conditions == code).sum())
+                n_members = int((attacked.members.conditions == code).sum())
                 largest.add(code, made)
                 equal.add(code, made[chosen_rows(made, n_members, seed=(context.seed, 6))])
         except Undefined as reason:
@@ -128,15 +131,14 @@ class _Attack:
 
     def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
         """Attack the rows of a condition, if it has training rows, unseen rows and enough synthetic rows."""
-        attacked = self.attacked
-        sides = ((attacked.member_conditions, attacked.member_units), (attacked.other_conditions, attacked.other_units))
-        places = [np.flatnonzero(conditions == code) for conditions, _ in sides]
+        groups = self.attacked.members, self.attacked.others
+        places = [np.flatnonzero(group.conditions == code) for group in groups]
         if min(map(len, places)) == 0 or len(synthetic) < FEWEST_SYNTHETIC:
             return
         asked = np.concatenate([rows[place] for rows, place in zip(self.rows, places, strict=True)])
         found = -ridge_distances(asked, synthetic, ridge=self.ridge)
         split = np.split(found, [len(places[0])])
-        units = [unit[place] for (_, unit), place in zip(sides, places, strict=True)]
+        units = [group.units[place] for group, place in zip(groups, places, strict=True)]
         best = [largest_by_unit(one, unit) for one, unit in zip(split, units, strict=True)]
         self.areas.append((area(best[0], best[1]), min(map(len, best))))
         self.sizes.append(len(synthetic))

@@ -107,8 +107,8 @@ class Membership(Metric):
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
             rows = np.concatenate(
                 [
-                    encoded(evaluation, "train")[attacked.members],
-                    encoded(evaluation, "test")[attacked.others],
+                    encoded(evaluation, "train")[attacked.members.rows],
+                    encoded(evaluation, "test")[attacked.others.rows],
                 ]
             )
             synthetic = encoded(evaluation, "synthetic")
@@ -125,11 +125,11 @@ class Membership(Metric):
         undefined: dict[str, str] = {}
         for name, attack in attacks.items():
             try:
-                members, others = np.split(attack(), [len(attacked.members)])
+                members, others = np.split(attack(), [len(attacked.members.rows)])
             except Undefined as reason:
                 undefined |= {f"{name}-auc": str(reason), f"{name}-tpr": str(reason)}
                 continue
-            best = largest_by_unit(members, attacked.member_units), largest_by_unit(others, attacked.other_units)
+            best = largest_by_unit(members, attacked.members.units), largest_by_unit(others, attacked.others.units)
             found, missing = collect(
                 {f"{name}-auc": partial(area, *best), f"{name}-tpr": partial(true_positives, *best)}
             )
