@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
 from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, nearest
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.thinning import thinned
+from tabgenbench_plugins.metrics.parts.thinning import RowLimit, thinned
 
 __all__ = ["PRDC"]
 
@@ -96,15 +96,10 @@ class PRDC(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(RowLimit):
         """Options of `PRDC`."""
 
         n_neighbours: int = Field(5, ge=1, description="number of the neighbour to which a ball reaches")
-        max_rows: int = Field(
-            5_000,
-            ge=100,
-            description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
-        )
 
     config: Config
 

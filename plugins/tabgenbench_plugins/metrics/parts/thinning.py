@@ -6,10 +6,21 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from tabgenbench import Evaluation, Shared
+from tabgenbench import Evaluation, Options, Shared
 
-__all__ = ["thinned"]
+__all__ = ["RowLimit", "thinned"]
+
+
+class RowLimit(Options):
+    """Option of metrics that compare each row with every other."""
+
+    max_rows: int = Field(
+        5_000,
+        ge=100,
+        description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
+    )
 
 
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
