@@ -6,14 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, row_order
 from tabgenbench_plugins.metrics.parts.categories import generated_columns
-from tabgenbench_plugins.metrics.parts.encoded import Side, encode, encoded, known_categories
+from tabgenbench_plugins.metrics.parts.encoded import encode, encoded, known_categories
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
@@ -73,8 +72,8 @@ class AttributeInference(Metric):
         names = self._guessed(evaluation)
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
-            # The closest of equally close rows is the first one: ordered by content, it does not depend on the draw.
-            order = row_order(encoded(evaluation, "synthetic", conditions=True))
+            # The order decides between equally close rows: by content, so that the order of the draw has no effect.
+            made = evaluation.synthetic.take(row_order(encoded(evaluation, "synthetic", conditions=True)))
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         notes = attacked.notes
@@ -82,15 +81,13 @@ class AttributeInference(Metric):
             n = self.config.max_columns
             notes = (*notes, f"guesses {n} of {len(names)} categorical columns, drawn at random (option max_columns)")
             names = [names[i] for i in np.sort(context.numpy.choice(len(names), n, replace=False))]
-        asked: list[tuple[Side, NDArray[np.int64]]] = [("train", attacked.members), ("test", attacked.others)]
+        asked = evaluation.train.take(attacked.members.rows), evaluation.test.take(attacked.others.rows)
         found = []
         for name in names:
             known = {key: value for key, value in known_categories(evaluation, conditions=True).items() if key != name}
-            synthetic = encode(evaluation.synthetic.take(order), known)
-            answers = evaluation.synthetic.obs[name].astype(str).to_numpy()[order]
+            synthetic, answers = encode(made, known), made.obs[name].astype(str).to_numpy()
             accuracies = []
-            for side, rows in asked:
-                table = evaluation.side(side).take(rows)
+            for table in asked:
                 guesses = answers[nearest(encode(table, known), synthetic, 1).indices[:, 0]]
                 accuracies.append(float(np.mean(guesses == table.obs[name].astype(str).to_numpy())))
             found.append((name, *accuracies))

@@ -122,8 +122,8 @@ class ClosestRecord(Metric):
         """Score one draw."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed)
-            train = encoded(evaluation, "train")[attacked.members]
-            hold_out = encoded(evaluation, "test")[attacked.others]
+            train = encoded(evaluation, "train")[attacked.members.rows]
+            hold_out = encoded(evaluation, "test")[attacked.others.rows]
             synthetic = encoded(evaluation, "synthetic")
         except Undefined as reason:
             return undefined_result(self.scores, reason)

@@ -7,14 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
 from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.thinning import thinned
+from tabgenbench_plugins.metrics.parts.thinning import RowLimit, thinned
 
 __all__ = ["Distances", "median_distance"]
 
@@ -66,14 +65,8 @@ class Distances(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(RowLimit):
         """Options of `Distances`."""
-
-        max_rows: int = Field(
-            5_000,
-            ge=100,
-            description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
-        )
 
     config: Config
 

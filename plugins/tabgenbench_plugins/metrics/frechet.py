@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.encoded import encoding_notes
-from tabgenbench_plugins.metrics.parts.real_components import real_components
+from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
 __all__ = ["Frechet", "frechet_distance"]
 
 ROWS_PER_COMPONENT = 5  # with fewer, chance in the covariances dominates
+EXACT = 2000  # with more columns, the decomposition is randomised, with a fixed seed
 
 
 class Frechet(Metric):
@@ -63,7 +64,7 @@ class Frechet(Metric):
         try:
             if n_rows and n_components == 0:
                 raise Undefined(f"{n_rows} rows are too few for a covariance, which needs {ROWS_PER_COMPONENT}")
-            real, synthetic = real_components(evaluation, max(1, n_components))
+            real, synthetic = self._components(evaluation, n_components)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         moments = [(one.mean(axis=0), np.atleast_2d(np.cov(one, rowvar=False))) for one in (real, synthetic)]
@@ -72,6 +73,28 @@ class Frechet(Metric):
             {"frechet-distance": frechet_distance(*moments[0], *moments[1])},
             notes=(note, *encoding_notes(evaluation)),
         )
+
+    def _components(self, evaluation: Evaluation, n_components: int) -> tuple[Floats, Floats]:
+        """Return real test rows and synthetic rows in the leading principal components of the training rows.
+
+        Components are not whitened. Their number is limited by the numbers of training rows and columns, too.
+        """
+        most = self.config.components
+        real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
+        pca = evaluation.shared.once(
+            ("components of training rows", most), lambda: _fitted(encoded(evaluation, "train"), most), scope="split"
+        )
+        a, b = (np.asarray(pca.transform(rows)[:, :n_components], dtype=np.float64) for rows in (real, synthetic))
+        return a, b
+
+
+def _fitted(rows: NDArray[np.float32], n_components: int) -> Any:
+    from sklearn.decomposition import PCA
+
+    n_kept = min(n_components, *rows.shape)
+    if rows.shape[1] > EXACT:
+        return PCA(n_kept, svd_solver="randomized", random_state=0).fit(rows)
+    return PCA(n_kept, svd_solver="covariance_eigh").fit(rows.astype(np.float64))
 
 
 def frechet_distance(mean_a: Floats, covariance_a: Floats, mean_b: Floats, covariance_b: Floats) -> float:

@@ -13,7 +13,7 @@ from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
 from tabgenbench_plugins.metrics.parts.attacked import Attacked, Rows, attacked_rows, chosen_rows
 from tabgenbench_plugins.metrics.parts.encoded import encoded
-from tabgenbench_plugins.metrics.parts.results import undefined_result
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["MahalanobisMembership", "ridge_distances"]
 
@@ -95,32 +95,28 @@ class MahalanobisMembership(Metric):
         """Score one draw; the notes state how many synthetic rows were used."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
-            rows = encoded(evaluation, "train")[attacked.members], encoded(evaluation, "test")[attacked.others]
+            rows = (
+                encoded(evaluation, "train")[attacked.members.rows],
+                encoded(evaluation, "test")[attacked.others.rows],
+            )
             synthetic = encoded(evaluation, "synthetic")
             labels = condition_labels(evaluation.synthetic.conditions).to_numpy(dtype=object)
             largest = _Attack(self.config.ridge, attacked, rows)
             equal = _Attack(self.config.ridge, attacked, rows)
             for code, label in enumerate(attacked.labels):
-                places = np.flatnonzero(labels == label)
-                places = places[chosen_rows(synthetic[places], self.config.most, seed=(context.seed, 5))]
-                n_members = int((attacked.member_conditions == code).sum())
-                largest.add(code, synthetic[places])
-                equal.add(code, synthetic[_part(places, n_members, context)])
-            aucs = {"mahalanobis-auc": largest.auc(), "mahalanobis-auc-equal": equal.auc()}
+                made = synthetic[labels == label]
+                made = made[chosen_rows(made, self.config.most, seed=(context.seed, 5))]
+                n_members = int((attacked.members.conditions == code).sum())
+                largest.add(code, made)
+                equal.add(code, made[chosen_rows(made, n_members, seed=(context.seed, 6))])
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        notes = (*attacked.notes, *largest.notes())
-        try:
-            return Result({**aucs, "mahalanobis-tpr": largest.true_positives()}, notes=notes)
-        except Undefined as reason:
-            return Result(aucs, {"mahalanobis-tpr": str(reason)}, notes=notes)
-
-
-def _part(places: Rows, n: int, context: MetricContext) -> Rows:
-    """Return at most ``n`` of these positions, drawn at random."""
-    if len(places) <= n:
-        return places
-    return places[np.sort(np.random.default_rng([context.seed, 6]).choice(len(places), n, replace=False))]
+        parts = {
+            "mahalanobis-auc": largest.auc,
+            "mahalanobis-tpr": largest.true_positives,
+            "mahalanobis-auc-equal": equal.auc,
+        }
+        return Result(*collect(parts), notes=(*attacked.notes, *largest.notes()))
 
 
 class _Attack:
@@ -135,15 +131,14 @@ class _Attack:
 
     def add(self, code: int, synthetic: NDArray[np.float32]) -> None:
         """Attack the rows of a condition, if it has training rows, unseen rows and enough synthetic rows."""
-        attacked = self.attacked
-        sides = ((attacked.member_conditions, attacked.member_units), (attacked.other_conditions, attacked.other_units))
-        places = [np.flatnonzero(conditions == code) for conditions, _ in sides]
+        groups = self.attacked.members, self.attacked.others
+        places = [np.flatnonzero(group.conditions == code) for group in groups]
         if min(map(len, places)) == 0 or len(synthetic) < FEWEST_SYNTHETIC:
             return
         asked = np.concatenate([rows[place] for rows, place in zip(self.rows, places, strict=True)])
         found = -ridge_distances(asked, synthetic, ridge=self.ridge)
         split = np.split(found, [len(places[0])])
-        units = [unit[place] for (_, unit), place in zip(sides, places, strict=True)]
+        units = [group.units[place] for group, place in zip(groups, places, strict=True)]
         best = [largest_by_unit(one, unit) for one, unit in zip(split, units, strict=True)]
         self.areas.append((area(best[0], best[1]), min(map(len, best))))
         self.sizes.append(len(synthetic))
@@ -154,20 +149,26 @@ class _Attack:
 
     def auc(self) -> float:
         """Return the mean area over conditions, weighted by their numbers of attacked rows or donors."""
-        if not self.areas:
-            raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
+        self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
 
     def true_positives(self) -> float:
         """Return the share of true positives at 1 % false positives over all conditions."""
+        self._check()
         members, others = (
             largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)
         )
         return true_positives(members, others)
 
+    def _check(self) -> None:
+        if not self.areas:
+            raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
+
     def notes(self) -> tuple[str, ...]:
         """Say how many conditions were attacked, and from how many synthetic rows."""
+        if not self.sizes:
+            return ()
         low, high = min(self.sizes), max(self.sizes)
         return (f"{len(self.sizes)} conditions attacked, from {low:,} to {high:,} synthetic rows of each",)
 

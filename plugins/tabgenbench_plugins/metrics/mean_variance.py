@@ -12,6 +12,7 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Transform
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.pooled import (
+    SIDES,
     RealOrSynthetic,
     check_numeric,
     finite_values,
@@ -127,7 +128,7 @@ def _zero_share(evaluation: Evaluation, side: RealOrSynthetic) -> Floats:
 def _zero_error(evaluation: Evaluation) -> float:
     if evaluation.transform.own_scale == "standardized":
         raise Undefined("the dataset is standardised, so zeros have no meaning")
-    real, synthetic = (_zero_share(evaluation, side) for side in ("test", "synthetic"))
+    real, synthetic = (_zero_share(evaluation, side) for side in SIDES)
     train = evaluation.train
     in_training = zero_shares(train.dense(), train.present(), evaluation.transform)
     counted = (np.nan_to_num(in_training) > 0.0) & ~np.isnan(real)
@@ -164,11 +165,11 @@ def _moments(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Floats, Flo
     finite_values(evaluation, side)
     values, present = evaluation.own(side).dense(), present_cells(evaluation, side)
     if not np.isfinite(values).all():
-        raise Undefined(f"the {side} rows have values that are too large on the dataset's own scale")
+        raise Undefined(f"the {SIDES[side]} rows have values that are too large on the dataset's own scale")
     mean, spread = mean_and_spread(values, present)
     n = np.full(len(mean), len(values)) if present is None else present.sum(axis=0)
     if len(values) < 2:
-        raise Undefined(f"there is one {side} row; a variance needs at least two")
+        raise Undefined(f"there is one {SIDES[side]} row; a variance needs at least two")
     return mean, spread**2 * n / np.maximum(n - 1, 1)
 
 
@@ -185,7 +186,7 @@ def _log10(values: Floats) -> Floats:
 
 def _per_feature(evaluation: Evaluation) -> pd.DataFrame:
     columns: dict[str, object] = {"feature": list(evaluation.test.features)}
-    for side in ("test", "synthetic"):
+    for side in SIDES:
         columns[f"mean_{side}"], columns[f"variance_{side}"] = _moments(evaluation, side)
         columns[f"zeros_{side}"] = _zero_share(evaluation, side)
     return pd.DataFrame(columns)

@@ -13,15 +13,14 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
-from tabgenbench_plugins.metrics.parts.attacked import Attacked, attacked_rows, chosen_rows
-from tabgenbench_plugins.metrics.parts.encoded import encode, encoded, known_categories
+from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, chosen_rows
+from tabgenbench_plugins.metrics.parts.encoded import encoded
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
-from tabgenbench_plugins.metrics.parts.results import undefined_result
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Membership"]
 
 Encoded = NDArray[np.float32]
-NO_REFERENCE = "needs reference rows, which only a split into thirds has"
 SMALLEST = 1e-9  # in place of a distance of 0, whose logarithm is infinite
 ONE_ATTACK = "What other attacks find: a value of chance does not show that rows are private"
 
@@ -108,78 +107,59 @@ class Membership(Metric):
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
             rows = np.concatenate(
                 [
-                    encoded(evaluation, "train")[attacked.members],
-                    encoded(evaluation, "test")[attacked.others],
+                    encoded(evaluation, "train")[attacked.members.rows],
+                    encoded(evaluation, "test")[attacked.others.rows],
                 ]
             )
             synthetic = encoded(evaluation, "synthetic")
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        reference = self._reference(evaluation)
+        k = min(self.config.neighbours, len(synthetic))
+        to_synthetic = nearest(rows, synthetic, k).distances
         attacks: dict[str, Callable[[], Floats]] = {
-            "nearest": lambda: -nearest(rows, synthetic, 1).distances[:, 0],
-            "domias": partial(self._density_ratios, rows, synthetic, reference, evaluation, context),
-            "discriminator": partial(self._likeness, rows, synthetic, reference, context),
+            "nearest": lambda: -to_synthetic[:, 0],
+            "domias": partial(self._density_ratios, rows, to_synthetic, evaluation, context),
+            "discriminator": partial(self._likeness, rows, synthetic, evaluation, context),
         }
         scores: dict[str, float] = {}
         undefined: dict[str, str] = {}
         for name, attack in attacks.items():
             try:
-                self._measure(name, attack(), attacked, scores, undefined)
+                members, others = np.split(attack(), [len(attacked.members.rows)])
             except Undefined as reason:
                 undefined |= {f"{name}-auc": str(reason), f"{name}-tpr": str(reason)}
+                continue
+            best = largest_by_unit(members, attacked.members.units), largest_by_unit(others, attacked.others.units)
+            found, missing = collect(
+                {f"{name}-auc": partial(area, *best), f"{name}-tpr": partial(true_positives, *best)}
+            )
+            scores |= found
+            undefined |= missing
         return Result(scores, undefined, notes=attacked.notes)
 
-    def _measure(
-        self, name: str, found: Floats, attacked: Attacked, scores: dict[str, float], undefined: dict[str, str]
-    ) -> None:
-        n = len(attacked.members)
-        members = largest_by_unit(found[:n], attacked.member_units)
-        others = largest_by_unit(found[n:], attacked.other_units)
-        scores[f"{name}-auc"] = area(members, others)
-        try:
-            scores[f"{name}-tpr"] = true_positives(members, others)
-        except Undefined as reason:
-            undefined[f"{name}-tpr"] = str(reason)
-
-    def _reference(self, evaluation: Evaluation) -> Encoded | None:
-        table = evaluation.reference
-        if table is None:
-            return None
-        categories = known_categories(evaluation)
-        return evaluation.shared.once(("encoded", "reference"), lambda: encode(table, categories), scope="split")
-
     def _density_ratios(
-        self,
-        rows: Encoded,
-        synthetic: Encoded,
-        reference: Encoded | None,
-        evaluation: Evaluation,
-        context: MetricContext,
+        self, rows: Encoded, to_synthetic: Floats, evaluation: Evaluation, context: MetricContext
     ) -> Floats:
         """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
 
         In d columns this is log(p_synthetic / p_reference) / d up to a constant, by k-nearest-neighbour densities.
         """
         k = self.config.neighbours
-        if reference is None:
-            raise Undefined(NO_REFERENCE)
-        if min(len(reference), len(synthetic)) < k:
+        reference = encoded(evaluation, "reference")
+        if min(len(reference), to_synthetic.shape[1]) < k:
             raise Undefined(f"there are fewer than {k} reference rows or synthetic rows")
         key = ("distance to reference", context.seed, self.config.max_rows, k)
         to_reference: Floats = evaluation.shared.once(
             key, lambda: nearest(rows, reference, k).distances[:, -1], scope="split"
         )
-        to_synthetic = nearest(rows, synthetic, k).distances[:, -1]
-        ratios: Floats = np.log(np.maximum(to_reference, SMALLEST)) - np.log(np.maximum(to_synthetic, SMALLEST))
+        ratios: Floats = np.log(np.maximum(to_reference, SMALLEST)) - np.log(np.maximum(to_synthetic[:, -1], SMALLEST))
         return ratios
 
-    def _likeness(self, rows: Encoded, synthetic: Encoded, reference: Encoded | None, context: MetricContext) -> Floats:
+    def _likeness(self, rows: Encoded, synthetic: Encoded, evaluation: Evaluation, context: MetricContext) -> Floats:
         """Return for each row the log odds, according to a classifier, that the row is synthetic."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
-        if reference is None:
-            raise Undefined(NO_REFERENCE)
+        reference = encoded(evaluation, "reference")
         most = self.config.max_training_rows
         sides = [real[chosen_rows(real, most, seed=(context.seed, 4))] for real in (synthetic, reference)]
         learned = np.concatenate(sides)

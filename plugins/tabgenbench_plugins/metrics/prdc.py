@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
-from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, neighbours
+from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, nearest
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.thinning import thinned
+from tabgenbench_plugins.metrics.parts.thinning import RowLimit, thinned
 
 __all__ = ["PRDC"]
 
@@ -95,15 +96,10 @@ class PRDC(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(RowLimit):
         """Options of `PRDC`."""
 
         n_neighbours: int = Field(5, ge=1, description="number of the neighbour to which a ball reaches")
-        max_rows: int = Field(
-            5_000,
-            ge=100,
-            description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
-        )
 
     config: Config
 
@@ -126,19 +122,27 @@ class PRDC(Metric):
         """Return one value per real row and per synthetic row for each score; the score is the mean of its values."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
-        real_radius = neighbours(evaluation, "test", "test", k).distances[:, -1]
-        synthetic_radius = neighbours(evaluation, "synthetic", "synthetic", k).distances[:, -1]
+        for rows, words in ((real, "real test"), (synthetic, "synthetic")):
+            if len(rows) <= k:
+                raise Undefined(f"{len(rows)} {words} rows are too few for {k} neighbours")
+        real_radius = evaluation.shared.once(("radius", k), lambda: _radius(real, k), scope="split")
+        synthetic_radius = _radius(synthetic, k)
         tolerance = EQUAL * float(np.sqrt(((real - real.mean(axis=0)) ** 2).sum(axis=1).mean()))
         recalled, covered = np.zeros((2, len(real)))
         balls = np.zeros(len(synthetic))
-        for rows, apart in distance_blocks(real, synthetic):
+        for block, apart in distance_blocks(real, synthetic):
             equal = apart <= tolerance
-            in_real = (apart < real_radius[rows, None] - tolerance) | equal
+            in_real = (apart < real_radius[block, None] - tolerance) | equal
             in_synthetic = (apart < synthetic_radius - tolerance) | equal
             balls += in_real.sum(axis=0)
-            covered[rows] = in_real.any(axis=1)
-            recalled[rows] = in_synthetic.any(axis=1)
+            covered[block] = in_real.any(axis=1)
+            recalled[block] = in_synthetic.any(axis=1)
         return (
             {"recall": recalled, "coverage": covered},
             {"precision": (balls > 0).astype(np.float64), "density": balls / k},
         )
+
+
+def _radius(rows: NDArray[np.float32], k: int) -> Floats:
+    """Return the distance of each row to its k-th nearest other row, shape (n_rows,)."""
+    return nearest(rows, rows, k, exclude_self=True).distances[:, -1]

@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Transform, as_categorical
+from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, as_categorical
 from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.pooled import RealOrSynthetic
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Validity"]
@@ -97,9 +98,9 @@ class Validity(Metric):
         """
         if evaluation.synthetic.n_rows == 0:
             return undefined_result(self.scores, Undefined("there are no synthetic rows"))
-        found = _violations(evaluation.synthetic, evaluation)
+        found = _violations(evaluation, "synthetic")
         of_test = evaluation.shared.once(
-            "violations of test rows", lambda: _violations(evaluation.test, evaluation), scope="split"
+            "violations of test rows", lambda: _violations(evaluation, "test"), scope="split"
         )
         scores, undefined = collect(
             {
@@ -159,7 +160,8 @@ class _Violations:
         return pd.DataFrame(rows, columns=["column", "violation", "share", "values"]).round({"share": 6})
 
 
-def _violations(table: Table, evaluation: Evaluation) -> _Violations:
+def _violations(evaluation: Evaluation, side: RealOrSynthetic) -> _Violations:
+    table = evaluation.side(side)
     found = _Violations(table.n_rows)
     low, high = evaluation.shared.once("training range", lambda: _range(evaluation.train), scope="split")
     values, present = table.dense(), table.present()
@@ -172,12 +174,13 @@ def _violations(table: Table, evaluation: Evaluation) -> _Violations:
     for name in table.schema.categorical_features:
         seen = as_categorical(evaluation.train.obs[name]).dropna().unique()
         found.add(CATEGORY, name, ~table.obs[name].astype(object).isin(seen).to_numpy(), every)
-    if evaluation.transform.own_scale == "standardized":
+    whole = {*table.schema.whole_numbers, *(date.column for date in table.schema.dates)}
+    if evaluation.transform.own_scale == "standardized" or whole.isdisjoint(table.features):
         return found
-    for name in dict.fromkeys((*table.schema.whole_numbers, *(date.column for date in table.schema.dates))):
-        if name in table.features:
-            j = table.features.index(name)
-            wrong = _not_whole(values[:, j], evaluation.transform, j)
+    own = evaluation.own(side).dense()
+    for j, name in enumerate(table.features):
+        if name in whole:
+            wrong = _not_whole(own[:, j], evaluation.transform.std[j])
             found.add(FRACTION, name, wrong, every if present is None else present[:, j])
     return found
 
@@ -191,11 +194,12 @@ def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return low, high
 
 
-def _not_whole(values: NDArray[np.float32], transform: Transform, column: int) -> Bools:
-    """Return which standardised values of a feature are not whole on the dataset's own scale, shape (n_rows,)."""
-    mean, std = transform.mean[column], transform.std[column]
-    own = values * std + mean
-    if transform.log2p1:
-        own = np.maximum(np.exp2(own) - 1.0, 0.0)
+def _not_whole(own: NDArray[np.float32], std: float) -> Bools:
+    """Return which values of a feature are not whole, shape (n_rows,).
+
+    Args:
+        own: values on the dataset's own scale.
+        std: standard deviation of the training rows.
+    """
     tolerance = np.maximum(1e-4, WHOLE * (np.abs(own) + std))
     return np.asarray(~(np.abs(own - np.rint(own)) <= tolerance))

@@ -8,8 +8,8 @@ from scipy.linalg import sqrtm
 from sklearn.decomposition import PCA
 
 from tabgenbench import Evaluation, MetricContext
+from tabgenbench_plugins.metrics import frechet as module
 from tabgenbench_plugins.metrics.frechet import Frechet, frechet_distance
-from tabgenbench_plugins.metrics.parts import real_components as module
 
 
 def test_the_distance_is_that_of_the_formula() -> None:

@@ -89,6 +89,8 @@ def test_scores_that_a_table_cannot_have_have_a_reason() -> None:
     standardized = replace(evaluation, transform=replace(evaluation.transform, own_scale="standardized"))
     assert len(compute(standardized).undefined) == 2
     assert all("the dataset is standardised" in reason for reason in compute(standardized).undefined.values())
+    one_row = compute(evaluation_of(counts(1, n=1), counts(2))).undefined
+    assert one_row == {"mean-variance-error": "there is one real test row; a variance needs at least two"}
     split = make_mixed_split()
     mixed = MeanVariance().compute(
         Evaluation(split.train, split.test, split.test, split.transform), MetricContext(seed=0)

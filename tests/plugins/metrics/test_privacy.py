@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, Schema, Table, Transform, Unsupported
+from tabgenbench_plugins.metrics import membership as module
 from tabgenbench_plugins.metrics.attribute_inference import AttributeInference
 from tabgenbench_plugins.metrics.closest_record import ClosestRecord
 from tabgenbench_plugins.metrics.mahalanobis_membership import MahalanobisMembership, ridge_distances
 from tabgenbench_plugins.metrics.membership import Membership
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
 
 N, P = 150, 8
 Values = np.ndarray[Any, Any]
@@ -117,6 +119,15 @@ def test_attacks_that_need_reference_rows_decline_without() -> None:
     assert set(result.undefined.values()) == {"needs reference rows, which only a split into thirds has"}
 
 
+def test_each_pair_of_tables_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+    monkeypatch.setattr(module, "nearest", lambda *args: searched.append(len(args[1])) or nearest(*args))
+    metric = Membership(Membership.Config(neighbours=3))
+    result = score(metric, numeric(draw(0)), numeric(draw(1)), copier(), numeric(draw(3, 40)))
+    assert len(result.scores) == 6
+    assert searched == [5 * N, 40]
+
+
 def test_donors_are_attacked_by_the_largest_score_of_their_rows() -> None:
     """Of each training donor's two rows one is copied: every donor is found, but half of the rows."""
     donors = np.arange(2 * N) // 2
@@ -166,6 +177,19 @@ def test_mahalanobis_membership_of_independent_rows_is_chance() -> None:
     assert found["mahalanobis-auc"] == pytest.approx(0.5, abs=0.06)
     assert found["mahalanobis-auc-equal"] == pytest.approx(0.5, abs=0.06)
     assert found["mahalanobis-tpr"] < 0.05
+
+
+def test_each_mahalanobis_score_has_its_own_reason() -> None:
+    """Five conditions have two training rows each, and two synthetic rows give no covariance."""
+    obs = pd.DataFrame({"c": pd.Categorical(list("abcde") * 2)}, index=pd.Index([f"r{i}" for i in range(10)]))
+    train, test = (replace(numeric(draw(seed, 10)), obs=obs) for seed in (0, 1))
+    many = test.take(np.tile(np.arange(10), 3))
+    result = score(MahalanobisMembership(), train, test, replace(many, X=draw(2, 30).astype(np.float32)))
+    assert list(result.scores) == ["mahalanobis-auc"]
+    assert result.undefined["mahalanobis-auc-equal"] == "no condition has attacked rows and 3 synthetic rows"
+    assert result.undefined["mahalanobis-tpr"].startswith("10 never-seen rows or donors are too few")
+    nothing = score(MahalanobisMembership(), train, test, many.take(np.arange(10)))
+    assert set(nothing.undefined.values()) == {"no condition has attacked rows and 3 synthetic rows"}
 
 
 def mixed(seed: int, n: int = N) -> Table:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from functools import partial
 
@@ -12,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tabgenbench import ArtifactRow, Artifacts, MetricFigure, drawing
+from tabgenbench_plugins.metrics.parts.panels import name_panel, panels_of
 
 __all__ = ["associations_figure", "associations_figures"]
 
@@ -23,8 +22,6 @@ _CAPTION = (
     "panel of `real-resample` shows how much."
 )
 _KINDS = {"numeric": ("#0067a8", "o"), "mixed": ("#d55e00", "^"), "categorical": ("#009e73", "s")}
-_WIDTH = 8.0
-_MOST_COLUMNS = 3
 
 
 def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
@@ -41,23 +38,12 @@ def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 def associations_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
     """Draw one panel per generator, all with the same axes."""
-    n_columns = min(_MOST_COLUMNS, len(rows))
-    n_lines = math.ceil(len(rows) / n_columns)
-    figure = Figure(figsize=(_WIDTH, 1.2 + 2.8 * n_lines), layout="constrained")
-    axes = figure.subplots(n_lines, n_columns, squeeze=False, sharex=True, sharey=True)
-    panels: list[Axes] = list(axes.flat)
-    for axis, row in zip(panels, rows, strict=False):
+    title = f"{dataset}: association of each pair of columns"
+    figure, panels = panels_of(len(rows), title, height=2.8, labels=("real test rows", "synthetic rows"))
+    for axis, row in zip(panels, rows, strict=True):
         _panel(axis, row, row.tables[ARTIFACT])
-    for axis in panels[len(rows) :]:
-        axis.set_visible(False)
     ends = [float(value) for row in rows for side in ("real", "synthetic") for value in row.tables[ARTIFACT][side]]
     panels[0].set(xlim=(min(ends) - 0.05, max(ends) + 0.05), ylim=(min(ends) - 0.05, max(ends) + 0.05))
-    figure.suptitle(f"{dataset}: association of each pair of columns", fontsize=10, fontweight="bold")
-    for axis in panels[max(0, len(rows) - n_columns) : len(rows)]:  # the lowest of each column
-        axis.set_xlabel("real test rows")
-        axis.tick_params(axis="x", labelbottom=True)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("synthetic rows")
     lines = [line for axis in panels for line in axis.get_lines()]
     handles = {str(line.get_label()): line for line in lines if line.get_label() in _KINDS}
     figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=len(_KINDS), fontsize=8)
@@ -75,4 +61,4 @@ def _panel(axis: Axes, row: ArtifactRow, table: pd.DataFrame) -> None:
     axis.tick_params(labelsize=7.5, labelcolor=drawing.SOFT, color=drawing.LINE)
     error = row.scores.get("association-error")
     facts = [] if error is None else [f"mean difference {drawing.number_text(error, 3)}"]
-    axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), *facts]))
+    name_panel(axis, row, facts)

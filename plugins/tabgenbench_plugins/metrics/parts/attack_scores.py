@@ -35,7 +35,8 @@ def true_positives(members: Floats, others: Floats) -> float:
     if len(others) < FEWEST_OTHERS:
         raise Undefined(f"{len(others)} never-seen rows or donors are too few for a rate of 1 %; expected 100")
     truth = np.repeat([1, 0], [len(members), len(others)])
-    false, true, _ = roc_curve(truth, np.concatenate([members, others]))
+    # scikit-learn would drop the points inside a straight part of the curve, of which one can be the best.
+    false, true, _ = roc_curve(truth, np.concatenate([members, others]), drop_intermediate=False)
     return float(true[false <= FALSE_POSITIVES].max())
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, Table, condition_labels
 from tabgenbench_plugins.correlation import Undefined
 
-__all__ = ["Attacked", "attacked_rows", "chosen_rows", "row_order"]
+__all__ = ["Attacked", "Group", "attacked_rows", "chosen_rows", "row_order"]
 
 ROUNDS = 10  # attempts to reach equal numbers of rows without dividing a donor
 FEWEST = 10  # rows of a side
@@ -20,46 +20,56 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
+class Group:
+    """Attacked rows of one table, in a random order of donors.
+
+    Attributes:
+        rows: positions of the rows in the table.
+        units: a code for each row, equal for rows of one donor; without donors, one for each row.
+        conditions: a code of the condition of each row, the same in both tables.
+    """
+
+    rows: Rows
+    units: Rows
+    conditions: Rows
+
+    def take(self, chosen: Rows | slice) -> Group:
+        """Return some of the rows."""
+        return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
+
+    def first(self, max_rows: int) -> Group:
+        """Return at most ``max_rows`` first rows that form whole units, but at least the first unit."""
+        ends = np.append(np.flatnonzero(np.diff(self.units) != 0) + 1, len(self.units))
+        fitting = ends[ends <= max_rows]
+        return self.take(slice(int(fitting[-1] if len(fitting) else ends[0])))
+
+
+@dataclass(frozen=True, eq=False)
 class Attacked:
     """Training rows (members) and hold-out rows (others), with equal numbers in each condition.
 
     Attributes:
-        members: positions of the members in ``evaluation.train``, in a random order of donors.
-        others: positions of the others in ``evaluation.test``, in a random order of donors.
-        member_units: a code for each member, equal for rows of one donor; without donors, one for each row.
-        other_units: a code for each of the others, defined in the same way.
-        member_conditions: a code of the condition of each member.
-        other_conditions: likewise for the others, with the same codes.
+        members: rows of ``evaluation.train``.
+        others: rows of ``evaluation.test``.
         labels: label of each code of a condition.
         notes: sentences on the rows that are not used.
     """
 
-    members: Rows
-    others: Rows
-    member_units: Rows
-    other_units: Rows
-    member_conditions: Rows
-    other_conditions: Rows
+    members: Group
+    others: Group
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
         """Return about ``max_rows`` members and others at most: the first rows, with all rows of their donors."""
-        if max(len(self.members), len(self.others)) <= max_rows:
+        if max(len(self.members.rows), len(self.others.rows)) <= max_rows:
             return self
-        members, others = (_whole_units(units, max_rows) for units in (self.member_units, self.other_units))
-        error = 0.5 * np.sqrt(1 / members + 1 / others)
-        note = f"attacks {members:,} of these training rows and {others:,} of these test rows, drawn at random"
-        return Attacked(
-            self.members[:members],
-            self.others[:others],
-            self.member_units[:members],
-            self.other_units[:others],
-            self.member_conditions[:members],
-            self.other_conditions[:others],
-            self.labels,
-            (*self.notes, f"{note} (option max_rows); standard error at most {error:.4f}"),
-        )
+        members, others = (group.first(max_rows) for group in (self.members, self.others))
+        n_members, n_others = len(members.rows), len(others.rows)
+        error = 0.5 * np.sqrt(1 / n_members + 1 / n_others)
+        note = f"attacks {n_members:,} of these training rows and {n_others:,} of these test rows, drawn at random"
+        notes = (*self.notes, f"{note} (option max_rows); standard error at most {error:.4f}")
+        return Attacked(members, others, self.labels, notes)
 
 
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
@@ -77,40 +87,32 @@ def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
 
 
 def _choose(train: Table, test: Table, seed: int) -> Attacked:
-    texts = [condition_labels(table.conditions) for table in (train, test)]
-    codes, labels = pd.factorize(pd.concat(texts), sort=True)
-    strata = codes[: train.n_rows].astype(np.int64), codes[train.n_rows :].astype(np.int64)
-    units = _units(train), _units(test)
-    orders = [_order_of_units(one, np.random.default_rng([seed, side])) for side, one in enumerate(units)]
-    quota = np.minimum(*(np.bincount(one, minlength=len(labels)) for one in strata))
+    codes, labels = pd.factorize(pd.concat([condition_labels(table.conditions) for table in (train, test)]), sort=True)
+    conditions = np.split(codes.astype(np.int64), [train.n_rows])
+    everyone = [
+        _in_random_order(table, own, np.random.default_rng([seed, side]))
+        for side, (table, own) in enumerate(zip((train, test), conditions, strict=True))
+    ]
+    counts = [np.bincount(own, minlength=len(labels)) for own in conditions]
     for _ in range(ROUNDS):
-        rows = [_fill(one, unit, order, quota) for one, unit, order in zip(strata, units, orders, strict=True)]
-        counts = [np.bincount(one[chosen], minlength=len(labels)) for one, chosen in zip(strata, rows, strict=True)]
+        quota = np.minimum(*counts)
+        members, others = (_fill(group, quota) for group in everyone)
+        counts = [np.bincount(group.conditions, minlength=len(labels)) for group in (members, others)]
         if np.array_equal(counts[0], counts[1]):
             break
-        quota = np.minimum(counts[0], counts[1])
-    members, others = rows
-    if min(len(members), len(others)) < FEWEST:
+    n_members, n_others = len(members.rows), len(others.rows)
+    if min(n_members, n_others) < FEWEST:
         raise Undefined(
-            f"{len(members)} training and {len(others)} test rows of the same conditions are too few; expected {FEWEST}"
+            f"{n_members} training and {n_others} test rows of the same conditions are too few; expected {FEWEST}"
         )
-    return Attacked(
-        members,
-        others,
-        units[0][members],
-        units[1][others],
-        strata[0][members],
-        strata[1][others],
-        tuple(map(str, labels)),
-        _notes(train, test, members, others),
-    )
+    return Attacked(members, others, tuple(map(str, labels)), _notes(train, test, n_members, n_others))
 
 
-def _notes(train: Table, test: Table, members: Rows, others: Rows) -> tuple[str, ...]:
-    if (len(members), len(others)) == (train.n_rows, test.n_rows):
+def _notes(train: Table, test: Table, n_members: int, n_others: int) -> tuple[str, ...]:
+    if (n_members, n_others) == (train.n_rows, test.n_rows):
         return ()
     notes = [
-        f"uses {len(members):,} of {train.n_rows:,} training rows and {len(others):,} of {test.n_rows:,} test rows: "
+        f"uses {n_members:,} of {train.n_rows:,} training rows and {n_others:,} of {test.n_rows:,} test rows: "
         "equally many of each condition"
     ]
     if train.schema.group is not None:
@@ -128,41 +130,28 @@ def _units(table: Table) -> Rows:
     return codes
 
 
-def _order_of_units(units: Rows, rng: np.random.Generator) -> Rows:
-    """Return the positions of the rows in a random order of their units; rows of a unit are neighbours."""
+def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -> Group:
+    """Return all rows of a table in a random order of their units; rows of a unit are neighbours."""
+    units = _units(table)
     rank = rng.permutation(int(units.max(initial=-1)) + 1)
-    return np.argsort(rank[units], kind="stable").astype(np.int64)
+    order = np.argsort(rank[units], kind="stable").astype(np.int64)
+    return Group(order, units[order], conditions[order])
 
 
-def _fill(strata: Rows, units: Rows, order: Rows, quota: Rows) -> Rows:
-    """Return the rows of the units, in order; a unit that would exceed the quota of a stratum is skipped."""
-    if len(np.unique(units)) == len(units):
-        rank = pd.Series(strata[order]).groupby(strata[order]).cumcount().to_numpy()
-        fitting: Rows = order[rank < quota[strata[order]]]
-        return fitting
-    left = quota.tolist()
-    starts = np.flatnonzero(np.append(True, np.diff(units[order]) != 0)).tolist()
-    chosen: list[int] = []
-    for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
-        rows = order[start:end].tolist()
-        wanted: dict[int, int] = {}
-        for row in rows:
-            wanted[int(strata[row])] = wanted.get(int(strata[row]), 0) + 1
-        if all(count <= left[k] for k, count in wanted.items()):
-            chosen += rows
-            for k, count in wanted.items():
-                left[k] -= count
-    return np.array(chosen, dtype=np.int64)
-
-
-def _whole_units(units: Rows, max_rows: int) -> int:
-    """Return the largest number of first rows, at most ``max_rows``, that form whole units.
-
-    At least the first unit is used.
-    """
-    ends = np.append(np.flatnonzero(np.diff(units) != 0) + 1, len(units))
-    fitting = ends[ends <= max_rows]
-    return int(fitting[-1] if len(fitting) else ends[0])
+def _fill(group: Group, quota: Rows) -> Group:
+    """Return the rows of the units, in order; a unit that would exceed the quota of a condition is skipped."""
+    conditions = group.conditions
+    if len(np.unique(group.units)) == len(group.units):
+        rank = pd.Series(conditions).groupby(conditions).cumcount().to_numpy()
+        return group.take(np.flatnonzero(rank < quota[conditions]))
+    left = quota.copy()
+    chosen: list[Rows] = []
+    for rows in np.split(np.arange(len(conditions)), np.flatnonzero(np.diff(group.units)) + 1):
+        wanted = np.bincount(conditions[rows], minlength=len(quota))
+        if (wanted <= left).all():
+            chosen.append(rows)
+            left -= wanted
+    return group.take(np.concatenate(chosen) if chosen else np.empty(0, dtype=np.int64))
 
 
 def row_order(rows: NDArray[np.float32]) -> Rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,13 +11,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator, NullLocator
 
 from tabgenbench import ArtifactRow, Artifacts, MetricFigure, drawing
+from tabgenbench_plugins.metrics.parts.panels import name_panel, panels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["correlation_figure", "correlation_figures"]
 
@@ -29,8 +29,6 @@ _CAPTION = (
     "synthetic correlations are too weak; a steeper one that they are too strong, as in rows without noise. The width "
     "of the cloud is disagreement, part of which is chance: the panel of `real-resample` shows how much."
 )
-_WIDTH = 8.0
-_MOST_COLUMNS = 3
 _SHOWN = {"gamma": "gamma", "correlation-spread": "spread"}
 
 
@@ -49,26 +47,16 @@ def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 def correlation_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
     """Draw one panel per generator, all with the same axes and colours."""
     hexagons = [row.tables[ARTIFACT].astype(float) for row in rows]
-    n_columns = min(_MOST_COLUMNS, len(rows))
-    n_lines = math.ceil(len(rows) / n_columns)
-    figure = Figure(figsize=(_WIDTH, 1.2 + 2.95 * n_lines), layout="constrained")
-    axes = figure.subplots(n_lines, n_columns, squeeze=False, sharex=True, sharey=True)
-    panels: list[Axes] = list(axes.flat)
+    title = f"{dataset}: correlation r of each pair of features"
+    labels = "r over real test rows", "r over synthetic rows"
+    figure, panels = panels_of(len(rows), title, height=2.95, labels=labels)
     norm = LogNorm(1, max(2.0, *(table["pairs"].max() for table in hexagons)))
-    for axis, row, table in zip(panels, rows, hexagons, strict=False):
+    for axis, row, table in zip(panels, rows, hexagons, strict=True):
         drawn = _panel(axis, row, table, norm)
-    for axis in panels[len(rows) :]:
-        axis.set_visible(False)
     low, high = _limits(hexagons)
     panels[0].set_xlim(low, high)
     panels[0].set_ylim(low, high)
-    figure.suptitle(f"{dataset}: correlation r of each pair of features", fontsize=10, fontweight="bold")
-    for axis in panels[max(0, len(rows) - n_columns) : len(rows)]:  # the lowest of each column
-        axis.set_xlabel("r over real test rows")
-        axis.tick_params(axis="x", labelbottom=True)
-    for axis in axes[:, 0]:
-        axis.set_ylabel("r over synthetic rows")
-    bar = figure.colorbar(drawn, ax=axes, location="bottom", shrink=0.6, aspect=40, pad=0.02)
+    bar = figure.colorbar(drawn, ax=figure.axes, location="bottom", shrink=0.6, aspect=40, pad=0.02)
     bar.set_label("pairs of features in a hexagon; dotted line: real and synthetic r are equal", fontsize=8)
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     bar.ax.xaxis.set_minor_locator(NullLocator())
@@ -98,7 +86,7 @@ def _panel(axis: Axes, row: ArtifactRow, table: pd.DataFrame, norm: LogNorm) -> 
     axis.xaxis.set_major_locator(MultipleLocator(0.5))
     axis.yaxis.set_major_locator(MultipleLocator(0.5))
     axis.tick_params(axis="y", labelsize=7.5, labelcolor=drawing.SOFT, color=drawing.LINE)
-    axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), _facts(row)]))
+    name_panel(axis, row, [_facts(row)])
     return drawn
 
 

@@ -17,11 +17,17 @@ from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, Table, as_categorical
 from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.results import check_values
 
-__all__ = ["WORDS", "Side", "encode", "encoded", "encoding_notes", "known_categories"]
+__all__ = ["Side", "encode", "encoded", "encoding_notes", "known_categories"]
 
-Side: TypeAlias = Literal["train", "test", "synthetic"]
-WORDS: dict[Side, str] = {"train": "training", "test": "real test", "synthetic": "synthetic"}
+Side: TypeAlias = Literal["train", "test", "synthetic", "reference"]
+_WORDS: dict[Side, str] = {
+    "train": "training",
+    "test": "real test",
+    "synthetic": "synthetic",
+    "reference": "reference",
+}
 
 
 def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> NDArray[np.float32]:
@@ -34,11 +40,11 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
     Args:
         evaluation: the rows; it caches the result.
-        side: ``train``, ``test`` or ``synthetic``.
+        side: ``train``, ``test``, ``synthetic`` or ``reference``.
         conditions: whether the vectors also contain the indicators of the conditions.
 
     Raises:
-        Undefined: there is no row or no column, or a value is not a finite number.
+        Undefined: there is no row or no column, a value is not a finite number, or the split has no reference rows.
     """
     scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
     return evaluation.shared.once(
@@ -79,14 +85,11 @@ def encode(table: Table, categories: dict[str, tuple[str, ...]]) -> NDArray[np.f
 
 
 def _encoded(evaluation: Evaluation, side: Side, conditions: bool) -> NDArray[np.float32]:
-    table = evaluation.side(side)
-    if table.n_rows == 0:
-        raise Undefined(f"there are no {WORDS[side]} rows")
-    if not np.isfinite(table.dense()).all():
-        raise Undefined(f"the {WORDS[side]} rows contain values that are not finite numbers")
+    table = evaluation.reference if side == "reference" else evaluation.side(side)
+    if table is None:
+        raise Undefined("needs reference rows, which only a split into thirds has")
     values = encode(table, known_categories(evaluation, conditions=conditions))
-    if values.shape[1] == 0:
-        raise Undefined("there are no features")
+    check_values(values, _WORDS[side])
     return values
 
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabgenbench import Evaluation
-from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.encoded import WORDS, Side, encoded
+from tabgenbench_plugins.correlation import Floats
 
-__all__ = ["BLOCK", "Neighbours", "distance_blocks", "nearest", "neighbours"]
+__all__ = ["BLOCK", "Neighbours", "distance_blocks", "nearest"]
 
 BLOCK = 4_194_304  # entries of a block of distances: 32 MiB
-SHARED = 10  # smallest number of neighbours that is computed, so that metrics with different numbers share one search
 QUERIES = 4096  # rows per search
 SPARE = 8  # further candidates, whose order by exact distances decides between near ties
 
@@ -32,38 +28,6 @@ class Neighbours:
 
     distances: Floats
     indices: NDArray[np.int64]
-
-    def first(self, k: int) -> Neighbours:
-        """Return the nearest ``k`` of these neighbours."""
-        return Neighbours(self.distances[:, :k], self.indices[:, :k])
-
-
-def neighbours(evaluation: Evaluation, of: Side, among: Side, k: int) -> Neighbours:
-    """Return the nearest neighbours of the rows of one table (training, test, synthetic) in the same or another table.
-
-    Rows are vectors as in `encoded`, without conditions. A row is not its own neighbour. Computed once for all metrics.
-
-    Args:
-        evaluation: the rows; it caches the result.
-        of: table whose rows get neighbours.
-        among: table in which the neighbours are searched.
-        k: number of neighbours.
-
-    Raises:
-        Undefined: there are fewer than ``k`` rows to choose from, or a value is not a finite number.
-    """
-    rows, reference = encoded(evaluation, of), encoded(evaluation, among)
-    available = len(reference) - (of == among)
-    if k > available:
-        raise Undefined(f"{len(reference)} {WORDS[among]} rows are too few for {k} neighbours")
-    n_found = min(max(k, SHARED), available)
-    scope: Literal["draw", "split"] = "draw" if "synthetic" in (of, among) else "split"
-    found = evaluation.shared.once(
-        ("neighbours", of, among, n_found),
-        lambda: nearest(rows, reference, n_found, exclude_self=of == among),
-        scope=scope,
-    )
-    return found.first(k)
 
 
 def nearest(
@@ -83,13 +47,16 @@ def nearest(
     from sklearn.neighbors import NearestNeighbors
 
     n_candidates = min(k + exclude_self + SPARE, len(reference))
-    centre = reference.mean(axis=0, dtype=np.float64)  # products of small numbers lose little precision
-    search = NearestNeighbors(n_neighbors=n_candidates, algorithm="brute").fit((reference - centre).astype(np.float32))
+    # Products of small numbers lose little precision. In float32, because wide tables fill the memory.
+    centre = reference.mean(axis=0, dtype=np.float64).astype(np.float32)
+    search = NearestNeighbors(n_neighbors=n_candidates, algorithm="brute").fit(
+        (reference - centre).astype(np.float32, copy=False)
+    )
     distances = np.empty((len(rows), k))
     indices = np.empty((len(rows), k), dtype=np.int64)
     size = max(1, BLOCK // (n_candidates * rows.shape[1]))
     for outer in range(0, len(rows), QUERIES):
-        asked = (rows[outer : outer + QUERIES] - centre).astype(np.float32)
+        asked = (rows[outer : outer + QUERIES] - centre).astype(np.float32, copy=False)
         candidates = np.sort(search.kneighbors(asked, return_distance=False), axis=1)
         for start in range(outer, outer + len(asked), size):
             block = slice(start, min(start + size, outer + len(asked)))

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, Unsupported
-from tabgenbench_plugins.correlation import Floats, Undefined, unit_columns
+from tabgenbench_plugins.correlation import Floats, unit_columns
 from tabgenbench_plugins.metrics.parts.present import Columns, PresentColumns, check_columns, triangle_of, varying
+from tabgenbench_plugins.metrics.parts.results import check_values
 
 __all__ = [
     "SIDES",
@@ -35,12 +36,7 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
         Undefined: there is no row or no feature, or a value is not a finite number.
     """
     values = evaluation.side(side).dense()
-    if len(values) == 0:
-        raise Undefined(f"there are no {SIDES[side]} rows")
-    if values.shape[1] == 0:
-        raise Undefined("there are no features")
-    if not np.isfinite(values).all():
-        raise Undefined(f"the {SIDES[side]} rows contain values that are not finite numbers")
+    check_values(values, SIDES[side])
     return values
 
 

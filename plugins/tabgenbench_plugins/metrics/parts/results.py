@@ -1,13 +1,16 @@
-"""Results of metrics with undefined scores."""
+"""Results of metrics with undefined scores, and the reasons that most metrics share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tabgenbench import Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
 
-__all__ = ["collect", "undefined_result"]
+__all__ = ["check_values", "collect", "undefined_result"]
 
 
 def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, str]]:
@@ -25,3 +28,18 @@ def collect(parts: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float],
 def undefined_result(scores: Iterable[ScoreSpec], reason: Undefined) -> Result:
     """Return a result in which every score is undefined for the same reason."""
     return Result({}, {spec.name: str(reason) for spec in scores})
+
+
+def check_values(values: NDArray[np.floating], words: str) -> None:
+    """Raise `Undefined` if there is no row or no feature, or a value is not a finite number.
+
+    Args:
+        values: shape (n_rows, n_features).
+        words: what the rows are, for the reason, such as "real test".
+    """
+    if len(values) == 0:
+        raise Undefined(f"there are no {words} rows")
+    if values.shape[1] == 0:
+        raise Undefined("there are no features")
+    if not np.isfinite(values).all():
+        raise Undefined(f"the {words} rows contain values that are not finite numbers")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from tabgenbench import Options, ScoreSpec
+from tabgenbench import ScoreSpec
+from tabgenbench_plugins.metrics.parts.thinning import RowLimit
 
 __all__ = ["SeparabilityOptions", "separability_specs"]
 
 CITATION = "criteria of the UMAP figure of Bong & Oh, JBE 28(3), 2023, doi 10.5909/JBE.2023.28.3.275"
 
 
-class SeparabilityOptions(Options):
+class SeparabilityOptions(RowLimit):
     """Options of every separability metric."""
 
     tissue: str | None = Field(
@@ -23,11 +24,6 @@ class SeparabilityOptions(Options):
         "else the first other one",
     )
     n_neighbours: int = Field(5, ge=1, description="number of nearest neighbours, for classification and for mixing")
-    max_rows: int = Field(
-        5_000,
-        ge=100,
-        description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
-    )
     min_tissue_rows: int = Field(10, ge=2, description="minimum number of real test rows of a scored tissue")
     min_status_rows: int = Field(
         5,

@@ -6,28 +6,42 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
-from tabgenbench import Evaluation, Shared
+from tabgenbench import Evaluation, Options, Shared
 
-__all__ = ["thinned"]
+__all__ = ["RowLimit", "thinned"]
+
+
+class RowLimit(Options):
+    """Option of metrics that compare each row with every other."""
+
+    max_rows: int = Field(
+        5_000,
+        ge=100,
+        description="test rows and synthetic rows to use at most, drawn at random: time grows with their square",
+    )
 
 
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
     """Return an evaluation of at most ``max_rows`` test rows and synthetic rows, and a note if some are left out.
 
     The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
-    rows, and a synthetic row stays with the test row whose conditions it has.
+    rows, and a synthetic row stays with the test row whose conditions it has. Results of the real rows alone are cached
+    for all draws, as for the whole evaluation.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:
         return evaluation, ()
     test = _chosen(n_test, max_rows, seed)
     synthetic = test if n_synthetic == n_test else _chosen(n_synthetic, max_rows, seed)
+    shared = evaluation.shared.once(("thinned", max_rows, seed), Shared, scope="split")
+    evaluation.shared.once(("new draw of thinned", max_rows, seed), shared.next_draw)
     part = replace(
         evaluation,
         test=evaluation.test.take(test),
         synthetic=evaluation.synthetic.take(synthetic),
-        shared=evaluation.shared.once(("thinned", max_rows, seed), Shared),
+        shared=shared,
     )
     note = f"computed on {len(test):,} of {n_test:,} test rows and {len(synthetic):,} of {n_synthetic:,} synthetic rows"
     return part, (f"{note}, drawn at random (option max_rows)",)

@@ -36,17 +36,17 @@ def counts(table: Table, chosen: np.ndarray) -> Counter[str]:
 def test_both_sides_have_equally_many_rows_of_each_condition(seed: int) -> None:
     train, test = rows(["a"] * 30 + ["b"] * 8 + ["train only"] * 5), rows(["a"] * 12 + ["b"] * 20)
     attacked = choose(train, test, seed)
-    assert counts(train, attacked.members) == counts(test, attacked.others) == {"a": 12, "b": 8}
-    assert len(set(attacked.members)) == 20
-    assert [attacked.labels[k] for k in attacked.member_conditions] == [
-        f"c={text}" for text in train.obs["c"].iloc[attacked.members]
+    assert counts(train, attacked.members.rows) == counts(test, attacked.others.rows) == {"a": 12, "b": 8}
+    assert len(set(attacked.members.rows)) == 20
+    assert [attacked.labels[k] for k in attacked.members.conditions] == [
+        f"c={text}" for text in train.obs["c"].iloc[attacked.members.rows]
     ]
     assert attacked.notes == ("uses 20 of 43 training rows and 20 of 32 test rows: equally many of each condition",)
 
 
 def test_another_seed_chooses_other_rows_and_the_same_seed_the_same() -> None:
     train, test = rows(["a"] * 60), rows(["a"] * 20)
-    one, same, other = (choose(train, test, seed).members for seed in (0, 0, 1))
+    one, same, other = (choose(train, test, seed).members.rows for seed in (0, 0, 1))
     assert one.tolist() == same.tolist()
     assert set(one) != set(other)
     assert choose(train, train).notes == ()
@@ -56,15 +56,15 @@ def test_a_donor_is_used_with_all_rows_or_not_at_all() -> None:
     train = rows(["a", "b"] * 40, [f"d{i // 4}" for i in range(80)])
     test = rows(["a", "b"] * 15, [f"e{i // 2}" for i in range(30)])
     attacked = choose(train, test)
-    used = Counter(train.obs["d"].iloc[attacked.members])
+    used = Counter(train.obs["d"].iloc[attacked.members.rows])
     assert {n for n in used.values() if n} == {4}
-    assert counts(train, attacked.members) == counts(test, attacked.others)
-    assert 24 <= len(attacked.members) <= 30
-    assert len(set(attacked.member_units)) == len(attacked.members) // 4
+    assert counts(train, attacked.members.rows) == counts(test, attacked.others.rows)
+    assert 24 <= len(attacked.members.rows) <= 30
+    assert len(set(attacked.members.units)) == len(attacked.members.rows) // 4
     part = attacked.first(10)
-    assert len(part.members) == 8
-    assert len(part.others) == 10
-    assert Counter(part.member_units.tolist()).most_common()[-1][1] == 4
+    assert len(part.members.rows) == 8
+    assert len(part.others.rows) == 10
+    assert Counter(part.members.units.tolist()).most_common()[-1][1] == 4
     assert "standard error at most" in part.notes[-1]
 
 
@@ -86,6 +86,7 @@ def test_true_positives_at_one_percent_false_positives() -> None:
     members = np.array([199.5, 199.5, 197.5, 0.0])
     assert true_positives(members, others) == 0.75  # 2 of 200 others are above 197.5
     assert true_positives(np.array([196.5]), others) == 0.0
+    assert true_positives(others, others) == 0.01  # the curve is a straight line
     assert area(members, others) == pytest.approx((200 + 200 + 198 + 0.5) / 800)
     with pytest.raises(Undefined, match="99 never-seen rows or donors are too few"):
         true_positives(members, others[:99])
@@ -95,4 +96,4 @@ def test_rows_without_a_donor_are_separate_donors() -> None:
     table = rows(["a"] * 30, ["x"] * 30)
     obs = table.obs.assign(d=pd.Categorical([None] * 20 + ["x"] * 10))
     gaps = replace(table, obs=obs)
-    assert len(set(choose(gaps, rows(["a"] * 30, [f"e{i}" for i in range(30)])).member_units)) == 21
+    assert len(set(choose(gaps, rows(["a"] * 30, [f"e{i}" for i in range(30)])).members.units)) == 21

@@ -57,6 +57,11 @@ def test_rows_that_cannot_be_encoded_have_a_reason() -> None:
     values[0, 0] = np.nan
     with pytest.raises(Undefined, match=r"^the synthetic rows contain values that are not finite numbers$"):
         encoded(evaluation_of(split, replace(split.test, X=values)), "synthetic")
+    thirds = replace(evaluation_of(split, split.test), reference=replace(split.test, X=values))
+    with pytest.raises(Undefined, match=r"^the reference rows contain values that are not finite numbers$"):
+        encoded(thirds, "reference")
+    with pytest.raises(Undefined, match=r"^needs reference rows"):
+        encoded(evaluation_of(split, split.test), "reference")
     empty = replace(split.test, X=split.test.X[:, :0], features=())
     with pytest.raises(Undefined, match=r"^there are no features$"):
         encoded(Evaluation(empty, empty, empty, split.transform), "test")

@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from tabgenbench import Evaluation
-from tabgenbench.interfaces.contract_table import make_mixed_split
-from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts import neighbours as module
-from tabgenbench_plugins.metrics.parts.encoded import encoded
-from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, nearest, neighbours
+from tabgenbench_plugins.metrics.parts.neighbours import distance_blocks, nearest
 
 
 @pytest.mark.parametrize("exclude_self", [False, True])
@@ -45,22 +41,3 @@ def test_blocks_of_distances_make_up_the_matrix(monkeypatch: pytest.MonkeyPatch)
         assert block.size <= 100
         found[rows] = block
     np.testing.assert_allclose(found, cdist(a, b), atol=1e-7)
-
-
-def test_one_search_answers_for_several_numbers_of_neighbours() -> None:
-    split = make_mixed_split()
-    evaluation = Evaluation(split.train, split.test, split.test, split.transform)
-    five, three = (neighbours(evaluation, "synthetic", "train", k) for k in (5, 3))
-    np.testing.assert_array_equal(five.distances[:, :3], three.distances)
-    assert five.distances.base is three.distances.base is not None
-    apart = cdist(*(encoded(evaluation, side).astype(np.float64) for side in ("synthetic", "train")))
-    np.testing.assert_allclose(five.distances, np.sort(apart, axis=1)[:, :5], atol=1e-12)
-
-
-def test_a_row_is_not_its_own_neighbour() -> None:
-    split = make_mixed_split()
-    evaluation = Evaluation(split.train, split.test, split.test, split.transform)
-    own = neighbours(evaluation, "test", "test", 5)
-    assert (own.indices != np.arange(split.test.n_rows)[:, None]).all()
-    with pytest.raises(Undefined, match=f"^{split.test.n_rows} real test rows are too few for 500 neighbours$"):
-        neighbours(evaluation, "test", "test", 500)

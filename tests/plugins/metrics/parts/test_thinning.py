@@ -23,3 +23,17 @@ def test_the_same_rows_of_each_generator_are_used_and_counted(make_evaluation: C
     assert any("computed on 120 of 300 test rows and 120 of 300 synthetic rows" in note for note in result.notes)
     everything = PCASeparability().compute(whole[0], MetricContext(seed=7))
     assert abs(result.scores["pca-tissue"] - everything.scores["pca-tissue"]) < 0.1
+
+
+def test_results_of_the_thinned_real_rows_are_kept_for_the_next_draw(
+    make_evaluation: Callable[..., Evaluation],
+) -> None:
+    whole = make_evaluation(*np.random.default_rng(0).normal(size=(2, 30, 4)))
+    computed = []
+    for draw in range(2):
+        for _ in range(2):
+            shared = thinned(whole, 10, seed=7)[0].shared
+            shared.once("real", lambda draw=draw: computed.append(("real", draw)), scope="split")
+            shared.once("synthetic", lambda draw=draw: computed.append(("synthetic", draw)))
+        whole.shared.next_draw()
+    assert computed == [("real", 0), ("synthetic", 0), ("synthetic", 1)]
