@@ -43,6 +43,8 @@ PCA = tuple(ScoreSpec(name=f"pca-{name}", direction="higher", low=0, headline=Tr
 WITHIN = ScoreSpec(name="gamma-within", direction="higher", low=-1, high=1, headline=True)
 DISTANCE = ScoreSpec(name="distance", direction="lower", low=0, question="fidelity", floor="shuffled", headline=True)
 OVERLAP = ScoreSpec(name="overlap", direction="higher", high=1, question="fidelity", floor="shuffled", headline=True)
+UNRANKED = OVERLAP.model_copy(update={"name": "unranked", "ranked": False})
+DETAIL = OVERLAP.model_copy(update={"name": "detail", "headline": False})
 SPREAD = ScoreSpec(name="correlation-spread", direction="one", low=0)
 SPECS: dict[str, tuple[ScoreSpec, ...]] = {
     "gamma": (GAMMA,),
@@ -54,6 +56,8 @@ SPECS: dict[str, tuple[ScoreSpec, ...]] = {
     "correlation-pairs": (SPREAD,),
     "distance": (DISTANCE,),
     "overlap": (OVERLAP,),
+    "unranked": (UNRANKED,),
+    "detail": (DETAIL,),
     "ratio": (ScoreSpec(name="ratio", direction="one", low=0, floor="shuffled"),),
 }
 CONTROLS = ("condition-mvn", "real-resample", "shuffled", "condition-mean", "truth")

@@ -6,6 +6,7 @@ import pytest
 
 from tabgenbench_leaderboard.board.across import rank_and_win_rate
 from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.model import Board
 
 FakeRun = Any
@@ -55,3 +56,43 @@ def test_one_dataset_has_no_summary(run: FakeRun, datasets: int) -> None:
     for k in range(datasets):
         run.cell("cvae", {"gamma": {"gamma": 0.5}}, dataset=f"table-{k}")
     assert len(board_of(run).across) == datasets - 1
+
+
+def test_without_questions_a_lower_distance_has_the_better_rank(run: FakeRun) -> None:
+    for dataset in ("a", "b"):
+        for label, distance in {"cvae": 0.2, "tvae": 0.5}.items():
+            run.cell(label, {"distance": {"distance": distance}}, dataset=dataset)
+    (measure,) = board_of(run).across
+    assert (measure.kind, measure.direction) == ("score", "lower")
+    ranks = {row.label: row.mean_rank.mean for row in measure.rows if row.mean_rank}
+    wins = {row.label: row.win_rate.mean for row in measure.rows if row.win_rate}
+    assert (ranks, wins) == ({"cvae": 1, "tvae": 2}, {"cvae": 1, "tvae": 0})
+
+
+def scaled_gamma(run: FakeRun, ceilings: dict[str, float]) -> dict[str, float | None]:
+    """Return scaled values over tables with the ceilings, by row; cvae has gamma 0.9, the floor has 0."""
+    for dataset in ("a", "b"):
+        rows = {"cvae": 0.9, "shuffled": 0.0}
+        for label, gamma in (rows | ({"real-resample": ceilings[dataset]} if dataset in ceilings else {})).items():
+            for split in range(2):
+                run.cell(label, {"gamma": {"gamma": gamma}}, dataset=dataset, split=split)
+    (measure,) = board_of(run).across
+    return {row.label: row.scaled.mean if row.scaled else None for row in measure.rows}
+
+
+def test_scaled_values_of_scores_are_clipped_before_they_are_averaged(run: FakeRun) -> None:
+    found = scaled_gamma(run, {"a": 0.6, "b": 1.0})  # 1.5 counts as 1 on a; 0.9 on b
+    assert found == {"cvae": pytest.approx(0.95), "real-resample": 1, "shuffled": 0}
+
+
+def test_a_score_that_is_not_scaled_on_each_dataset_has_no_mean_scaled_value(run: FakeRun) -> None:
+    assert scaled_gamma(run, {"a": 1.0})["cvae"] is None
+
+
+def test_a_missing_result_of_a_control_never_counts_as_the_floor(run: FakeRun) -> None:
+    for dataset, labels in {"a": ("cvae", "tvae", "shuffled"), "b": ("cvae",)}.items():
+        for label in labels:
+            run.cell(label, {"distance": {"distance": 0.5}}, dataset=dataset)
+    (measure,) = derive_board(board_of(run), "floor").across
+    found = {row.label: (row.datasets, row.floored, row.complete) for row in measure.rows}
+    assert found == {"cvae": (2, 0, True), "tvae": (1, 1, True), "shuffled": (1, 0, False)}

@@ -101,7 +101,13 @@ def test_a_row_that_lacks_one_score_of_a_question_in_a_split_has_no_value_there(
     assert (tvae.n, tvae.mean, tvae.rank) == (5, 0.75, (1, 1))
 
 
-def test_scores_that_are_not_ranked_or_not_headline_scores_are_in_no_question(run: FakeRun) -> None:
-    dataset = fill(run, "gamma", {"cvae": (0.5, 0.5), "shuffled": (0, 0), "real-resample": (1, 1)})
-    assert dataset.columns[0].unscaled == ""
-    assert dataset.questions == ()
+@pytest.mark.parametrize("metric", ["unranked", "detail", "gamma"])
+def test_scores_that_are_not_ranked_no_headline_scores_or_name_no_question_are_in_none(
+    run: FakeRun, metric: str
+) -> None:
+    for split in range(2):
+        for label, value in {"cvae": 0.5, "shuffled": 0.0, "real-resample": 1.0}.items():
+            run.cell(label, {metric: {metric: value}, "overlap": {"overlap": value / 2}}, split=split)
+    dataset = build_board(run.store, run.suite).datasets[0]
+    assert {column.title: column.unscaled for column in dataset.columns} == {metric: "", "overlap": ""}
+    assert [question.titles for question in dataset.questions] == [("overlap",)]

@@ -122,7 +122,9 @@ def test_parquet_has_the_same_rows_with_types(full_run: FakeRun, tmp_path: Any) 
     assert [str(kind) for kind in table.schema.types[3:8]] == ["bool", "int32", "int32", "int32", "string"]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "scores-by-draw.csv").read_text())))
     assert table.num_rows == len(rows)
-    assert [value or 0.0 for value in table["value"].to_pylist()] == [float(row["value"] or 0) for row in rows]
+    values = table["value"].to_pylist()
+    assert values == [float(row["value"]) if row["value"] else None for row in rows]
+    assert None in values
 
 
 def test_a_board_json_has_no_draws(full_run: FakeRun, tmp_path: Any) -> None:

@@ -145,6 +145,36 @@ def test_mixed_splits_are_refused_and_named(clean_store: Store, tmp_path: Path) 
     assert f"cells/{record.key}/fit.json: dataset fingerprint is {'f' * 64}; expected" in said
 
 
+def test_a_split_that_the_dataset_does_not_have_is_refused(clean_store: Store, tmp_path: Path) -> None:
+    store = copied(clean_store, tmp_path / "store")
+    for record in [record for record in store.cells() if record.cell.split == 0]:
+        record.cell.split_fingerprint = "f" * 64
+        store.write_cell(record)
+    dataset = first_cell(store).cell.dataset
+    expected = f"split fingerprint {'f' * 64} is unknown; expected a split of {dataset} in datasets/"
+    assert refusal(store, tmp_path).count(expected) == 2
+
+
+def test_scores_of_another_metric_or_with_other_descriptions_are_refused(clean_store: Store, tmp_path: Path) -> None:
+    store = copied(clean_store, tmp_path / "store")
+    first, second, *_ = sorted(store.root.glob("cells/*/scores/*.json"))
+    first.write_text(first.read_text().replace('"metric": "gamma"', '"metric": "moments"'))
+    second.write_text(second.read_text().replace('"direction": "higher"', '"direction": "lower"', 1))
+    said = refusal(store, tmp_path)
+    assert f"{first.relative_to(store.root)}: metric is 'moments'; expected 'gamma', which the suite asks for" in said
+    assert "the descriptions of its scores differ; expected those of cells/" in said
+
+
+def test_a_model_that_differs_from_its_hashes_is_refused(clean_store: Store, tmp_path: Path) -> None:
+    store = copied(clean_store, tmp_path / "store")
+    record = first_cell(store)
+    folder = store.model_folder(record.key)
+    folder.mkdir()
+    (folder / "weights.json").write_text("[1]")
+    store.write_cell(record.model_copy(update={"model_hashes": {"weights.json": "f" * 64}}))
+    assert f"{folder.relative_to(store.root)}: differs from its hashes; expected those" in refusal(store, tmp_path)
+
+
 def test_scores_outside_their_range_or_incomplete_are_refused(clean_store: Store, tmp_path: Path) -> None:
     store = copied(clean_store, tmp_path / "store")
     paths = sorted(store.root.glob("cells/*/scores/*.json"))

@@ -52,6 +52,7 @@ def test_names_and_options_lose_paths_and_addresses_only() -> None:
         "notes": ["gamma, 1.2.3.4"],
         "undefined": {"gamma": "no gamma"},
         "host": "gamma",
+        "sizes": {"/a/b/c.csv": 1, "gamma": 2},
     }
     assert scrubber.value(record) == {
         "metric": "gamma",
@@ -60,6 +61,7 @@ def test_names_and_options_lose_paths_and_addresses_only() -> None:
         "notes": ["<name>, <address>"],
         "undefined": {"gamma": "no <name>"},
         "host": "",
+        "sizes": {"<path>/c.csv": 1, "gamma": 2},
     }
 
 

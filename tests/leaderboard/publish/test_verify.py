@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -25,6 +26,18 @@ def edit(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     record = json.loads(path.read_text())
     change(record)
     path.write_text(json.dumps(record, indent=1) + "\n")
+
+
+def list_in_manifest(board: Path, *paths: Path) -> None:
+    """Write the hashes of changed files into the manifest."""
+
+    def change(manifest: dict[str, Any]) -> None:
+        for path in paths:
+            content = path.read_bytes()
+            facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            manifest["files"][path.relative_to(board).as_posix()] = facts
+
+    edit(board / "manifest.json", change)
 
 
 def score_paths(folder: Path, metric: str) -> list[Path]:
@@ -122,6 +135,17 @@ def test_files_that_do_not_belong_are_found(board: Path) -> None:
     assert any(line.startswith("table.tex: missing; expected a file with SHA-256") for line in found)
 
 
+def test_a_made_up_value_in_the_parquet_file_is_found_although_the_manifest_was_rewritten(board: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = board / "scores.parquet"
+    table = parquet.read_table(path)
+    place = table.schema.get_field_index("value")
+    column = pyarrow.array([0.99] * table.num_rows, table.schema.types[place])
+    parquet.write_table(table.set_column(place, "value", column), path)
+    list_in_manifest(board, path)
+    assert [line.partition(":")[0] for line in findings(board)] == ["scores.parquet"]
+
+
 def test_a_path_in_a_record_is_found(board: Path) -> None:
     path = board / "records" / "suites" / f"{SUITE}.json"
     edit(path, lambda record: record.update(command="run --store /home/x/y"))
@@ -135,14 +159,7 @@ def test_figures_are_compared_only_under_the_versions_that_drew_them(board: Path
     figure = next(board.glob("figures/*.svg"))
     figure.write_text(figure.read_text().replace("<svg", "<svg data-x='1'", 1))
 
-    def recompute(manifest: dict[str, Any]) -> None:
-        import hashlib
-
-        content = figure.read_bytes()
-        facts = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-        manifest["files"][figure.relative_to(board).as_posix()] = facts
-
-    edit(board / "manifest.json", recompute)
+    list_in_manifest(board, figure)
     verified = verify_folder(board)
     assert verified.findings == ()
     assert verified.notes[0].startswith("figures were not compared: drawn with matplotlib 1.0")

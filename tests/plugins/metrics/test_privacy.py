@@ -62,6 +62,13 @@ def test_closest_record_of_rows_on_a_line() -> None:
     )
 
 
+def test_a_row_between_both_sides_counts_half() -> None:
+    train, test = (numeric(10.0 * np.arange(20)[:, None] + shift) for shift in (0.0, 4.0))
+    found = score(ClosestRecord(), train, test, numeric([[2.0], [12.0], [1.0], [3.0]])).scores
+    assert found["share-closer-to-train"] == 0.5
+    assert score(ClosestRecord(), train, test, numeric([[2.0], [1.0]])).scores["share-closer-to-train"] == 0.75
+
+
 def test_closest_record_finds_planted_copies() -> None:
     train, test = numeric(draw(0)), numeric(draw(1))
     found = score(ClosestRecord(), train, test, copier()).scores
@@ -103,6 +110,34 @@ def test_membership_finds_planted_copies() -> None:
     assert found["nearest-tpr"] > 0.99
     assert found["domias-auc"] > 0.999
     assert found["discriminator-auc"] > 0.7
+
+
+def test_domias_finds_remembered_rows_that_dense_regions_hide_from_the_distance() -> None:
+    """Half of all rows lie in a dense region, which the model learns; of the others it remembers the training rows.
+
+    The distance takes rows of the dense region for members before all others: its AUC is the mean of 1/2 (two dense
+    rows), 1, 0 and 1 (remembered against other). For the density ratio dense rows are like other rows: 1/2, 1/2, 1, 1.
+    """
+
+    def half_dense(seed: int, scale: float = 100.0) -> Values:
+        return draw(seed, 400) * np.where(np.arange(400) < 200, 0.01, scale)[:, None]
+
+    train = half_dense(0)
+    made = np.concatenate([half_dense(4)[:200], train[200:] + draw(5, 200)])
+    found = score(Membership(), numeric(train), numeric(half_dense(1)), numeric(made), numeric(half_dense(3))).scores
+    assert found["nearest-auc"] == pytest.approx(0.625, abs=0.03)
+    assert found["domias-auc"] == pytest.approx(0.75, abs=0.03)
+
+
+def test_domias_takes_the_distance_to_the_kth_row() -> None:
+    """The closest row of a training row is its copy; the second closest is another row."""
+    train, test, reference = (numeric(draw(seed)) for seed in (0, 1, 3))
+    first, second = (
+        score(Membership(Membership.Config(neighbours=k)), train, test, train, reference).scores["domias-auc"]
+        for k in (1, 2)
+    )
+    assert first == 1.0
+    assert 0.6 < second < 0.9
 
 
 def test_membership_of_independent_rows_is_chance() -> None:
@@ -169,6 +204,38 @@ def test_mahalanobis_membership_finds_a_covariance_of_few_rows_that_nearest_reco
     assert result.undefined == {
         "mahalanobis-tpr": "80 never-seen rows or donors are too few for a rate of 1 %; expected 100"
     }
+
+
+def test_the_equal_attack_uses_as_many_synthetic_rows_as_training_rows() -> None:
+    train, test = numeric(draw(0, 80, 120)), numeric(draw(1, 80, 120))
+    made = numeric(np.tile(np.asarray(train.X), (25, 1)) + 2.0 * draw(2, 2000, 120))
+    found = score(MahalanobisMembership(), train, test, made).scores
+    assert found["mahalanobis-auc"] > 0.99
+    assert 0.6 < found["mahalanobis-auc-equal"] < 0.95
+    forty = MahalanobisMembership(MahalanobisMembership.Config(most=40))  # 40 training rows of each condition
+    found = score(forty, train, test, made).scores
+    assert found["mahalanobis-auc"] == found["mahalanobis-auc-equal"]
+
+
+def test_conditions_count_by_their_attacked_rows() -> None:
+    def sides(seed: int, sizes: tuple[int, int]) -> Table:
+        table = numeric(draw(seed, sum(sizes), 5))
+        return replace(table, obs=table.obs.assign(c=pd.Categorical(["a"] * sizes[0] + ["b"] * sizes[1])))
+
+    train, test = sides(0, (90, 30)), sides(1, (90, 30))
+    whole, few = (score(MahalanobisMembership(), train, test, made).scores for made in (train, train.take(range(90))))
+    alone = score(MahalanobisMembership(), *(one.take(range(90, 120)) for one in (train, test, train))).scores
+    name = "mahalanobis-auc"
+    assert few[name] != pytest.approx(alone[name], abs=0.1)
+    assert whole[name] == pytest.approx(0.75 * few[name] + 0.25 * alone[name])
+
+
+def test_the_rate_of_true_positives_compares_rows_with_the_median_of_their_condition() -> None:
+    """Squared distances: 1 and 4 in one condition, 100 and 400 in the other; each pair is told apart."""
+    scale = np.where(np.arange(240) % 2, 1.0, 10.0)[:, None]
+    train, test, made = (numeric(np.hstack([scale * side, 0 * scale])) for side in (1, 2, 0))
+    found = score(MahalanobisMembership(), train, test, made).scores
+    assert (found["mahalanobis-auc"], found["mahalanobis-tpr"]) == (1.0, 1.0)
 
 
 def test_mahalanobis_membership_of_independent_rows_is_chance() -> None:
