@@ -16,6 +16,7 @@ __all__ = [
     "direction_text",
     "estimate_text",
     "features_text",
+    "half_width",
     "range_text",
     "rank_text",
     "score_text",
@@ -61,7 +62,7 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
         decimals = max(0, 4 - len(str(int(largest))))
     elif 0 < largest < 0.1:
         decimals = min(_MOST_DECIMALS, 2 - math.floor(math.log10(largest)))
-    halves = [half for value in values if (half := _half_width(value))]
+    halves = [half for value in values if (half := half_width(value))]
     if halves:
         first_digit = -math.floor(math.log10(median(halves)))
         decimals = min(max(decimals, first_digit), decimals + 1, _MOST_DECIMALS)
@@ -72,20 +73,14 @@ def score_text(value: ScoreValue, decimals: int) -> str:
     """Format a score as mean ± half of its interval, with ``n`` if splits are missing; without a mean, as its state."""
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
-    text = number_text(value.mean, decimals)
-    half = _half_width(value)
-    if half is not None:
-        text += f" ± {number_text(half, decimals)}"
-    return text if value.n == value.splits else f"{text} (n={value.n})"
+    return estimate_text(value, decimals, expected=value.splits)
 
 
 def difference_text(comparison: Comparison) -> str:
     """Format the verdict of a comparison with the difference of the two rows."""
     if comparison.difference is None:
         return comparison.verdict
-    half = None
-    if comparison.ci_low is not None and comparison.ci_high is not None:
-        half = (comparison.ci_high - comparison.ci_low) / 2
+    half = half_width(comparison)
     size = max(abs(comparison.difference), half or 0.0)
     decimals = 3 if size >= 0.01 or size == 0 else min(_MOST_DECIMALS, 1 - math.floor(math.log10(size)))
     sign = "+" if comparison.difference > 0 else ""
@@ -93,7 +88,7 @@ def difference_text(comparison: Comparison) -> str:
     return f"{comparison.verdict} ({text}{f' ± {number_text(half, decimals)}' if half is not None else ''})"
 
 
-def estimate_text(value: Estimate | None, decimals: int, expected: int = 0) -> str:
+def estimate_text(value: Estimate | ScoreValue | None, decimals: int, expected: int = 0) -> str:
     """Format a mean ± half of its interval, with ``n`` if ``n`` is not the expected number of values.
 
     >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
@@ -101,7 +96,7 @@ def estimate_text(value: Estimate | None, decimals: int, expected: int = 0) -> s
     """
     if value is None or value.mean is None:
         return "-"
-    half = _half_width(value)
+    half = half_width(value)
     text = number_text(value.mean, decimals) + (f" ± {number_text(half, decimals)}" if half is not None else "")
     return f"{text} (n={value.n})" if expected and value.n != expected else text
 
@@ -117,7 +112,8 @@ def rank_text(rank: tuple[int, int] | None, models: int) -> str:
     return f"{rank[0]} of {models}" if rank[0] == rank[1] else f"{rank[0]}-{rank[1]} of {models}"
 
 
-def _half_width(value: ScoreValue | Estimate) -> float | None:
+def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
+    """Return half of the width of an interval; None without an interval."""
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2

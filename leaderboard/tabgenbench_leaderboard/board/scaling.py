@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tabgenbench.records import ScoreSpec
-from tabgenbench_leaderboard.board.intervals import badness, mean
+from tabgenbench_leaderboard.board.intervals import badness, mean_and_error
 from tabgenbench_leaderboard.board.model import BoardRow
 
 __all__ = ["STANDARD_ERRORS", "Scaling", "clipped", "scale_score"]
@@ -83,9 +82,7 @@ def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
     names = f"`{spec.floor}` and `{spec.ceiling}`"
     if len(span) < 2:
         return f"{names} have values in {len(span)} common split{'' if len(span) == 1 else 's'}, not in two or more"
-    values = list(span.values())
-    centre = mean(values)
-    error = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1) / len(values))
+    centre, error = mean_and_error(list(span.values()))
     if centre <= 0 or centre < STANDARD_ERRORS * error:
         return (
             f"`{spec.ceiling}` is not better than `{spec.floor}` by {STANDARD_ERRORS} standard errors (mean difference "

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tabgenbench_leaderboard.board.collect import CellFacts
+from tabgenbench_leaderboard.board.formatting import half_width
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard, Range, ScoreValue
 from tabgenbench_leaderboard.board.summary import QuestionValue
@@ -70,9 +71,8 @@ def _headline(dataset: DatasetBoard, row: BoardRow, titles: Sequence[str], quest
 
 def _mean_and_half(title: str, value: ScoreValue | QuestionValue | None) -> dict[str, float]:
     center = math.nan if value is None or value.mean is None else value.mean
-    ends = (None, None) if value is None else (value.ci_low, value.ci_high)
-    half = math.nan if ends[0] is None or ends[1] is None else (ends[1] - ends[0]) / 2
-    return {title: center, f"{title} ±": half}
+    half = None if value is None else half_width(value)
+    return {title: center, f"{title} ±": math.nan if half is None else half}
 
 
 def _mean(found: Range | None) -> float:
