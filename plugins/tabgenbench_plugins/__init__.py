@@ -29,6 +29,13 @@ GENERATORS = (
         "Gaussian copula with separately fitted margins (package sdv)",
         extra="sdv",
     ),
+    _generator("arf", "arf:ARF", "adversarial random forest with conditions by leaf weights (Watson et al. 2023)"),
+    _generator(
+        "forest-flow",
+        "forest_flow:ForestFlow",
+        "flow matching with boosted trees (package ForestDiffusion; Jolicoeur-Martineau et al. 2024)",
+        extra="forest",
+    ),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
