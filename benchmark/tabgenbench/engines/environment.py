@@ -24,6 +24,7 @@ __all__ = ["available_cores", "describe_environment", "imported_versions", "visi
 PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", "anndata")
 # Module name -> distribution of packages that only some plugins and engines import and that influence their results.
 OCCASIONAL = {
+    "ForestDiffusion": "ForestDiffusion",
     "copulas": "copulas",
     "ctgan": "ctgan",
     "numba": "numba",
@@ -32,6 +33,7 @@ OCCASIONAL = {
     "rdt": "rdt",
     "sdv": "sdv",
     "umap": "umap-learn",
+    "xgboost": "xgboost",
 }
 
 

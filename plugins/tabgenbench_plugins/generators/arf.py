@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARF"]
 
+MIN_ROWS = 2  # training rows that a mean and a variance need
 ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no leaf has all requested values
 
 
@@ -68,7 +69,7 @@ class ARF(Generator):
         """Options of `ARF`."""
 
         trees: int = Field(30, ge=1, description="trees of each forest")
-        min_leaf: int = Field(5, ge=1, description="fewest training rows of a leaf")
+        min_leaf: int = Field(5, ge=1, description="fewest training and synthetic rows of a leaf")
         rounds: int = Field(10, ge=1, description="maximum number of rounds of drawing rows and fitting a forest")
         delta: float = Field(
             0.0, ge=0, le=0.5, description="rounds end when the out-of-bag accuracy is at most 0.5 + delta"
@@ -135,7 +136,7 @@ class ARF(Generator):
             if drawn_from is not None and accuracy <= 0.5 + self.config.delta:
                 break
             trees = [tree.tree_ for tree in forest.estimators_]
-            drawn_from = trees, ForestLeaves.of(trees, rows, self.config.min_leaf)
+            drawn_from = trees, ForestLeaves.of(trees, rows, MIN_ROWS)
             chosen = drawn_from[1].choose(len(rows), drawn_from[1].weight, context.numpy)
             synthetic = self._draw_encoded(rows, drawn_from[1], chosen, context.numpy)
         assert best is not None  # there are at least two rounds
@@ -175,8 +176,7 @@ class ARF(Generator):
         overall = values.mean(axis=0)
         centred = np.where(has_value, values - overall, 0.0)
         mean = self._leaves.sums(centred) / np.maximum(count, 1)
-        square = self._leaves.sums(centred**2) / np.maximum(count, 1) - mean**2
-        variance = np.maximum(square, 0.0) * count / np.maximum(count - 1, 1)
+        variance = np.maximum(self._leaves.sums(centred**2) / np.maximum(count, 1) - mean**2, 0.0)
         self._mean = (mean + overall).astype(np.float32)
         self._sd = np.sqrt(variance).astype(np.float32)
         self._low, self._high = self._leaves.boxes(trees, values.shape[1])

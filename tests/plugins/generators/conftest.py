@@ -20,11 +20,14 @@ from tabgenbench_plugins import register_generators
 QUICK: dict[str, dict[str, Any]] = {
     "cvae": {"epochs": 3, "hidden": [16, 8], "latent": 4},
     "cvae-selected": {"epochs": 2, "learning_rates": [1e-3, 5e-3], "depths": [2], "latent": 4},
+    "arf": {"trees": 8, "rounds": 2},
+    "forest-flow": {"levels": 3, "duplicates": 4, "trees": 3, "depth": 3},
     "gaussian-copula": {"distribution": "norm"},
     "ctgan": {"epochs": 3, "batch_size": 20, "generator_dim": [16, 8], "discriminator_dim": [16, 8], "max_batches": 4},
     "tvae": {"epochs": 3, "batch_size": 20, "compress_dims": [16, 8], "decompress_dims": [8, 16], "max_batches": 4},
     "wgan-gp": {"epochs": 3, "hidden": [16, 8], "latent": 4},
 }
+PACKAGES = {"forest": "ForestDiffusion"}  # extras whose package has another name
 CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say what is missing
 
 
@@ -33,7 +36,7 @@ def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
     """Every built-in generator in turn."""
     lazy: Lazy = request.param
     if lazy.extra:
-        pytest.importorskip(lazy.extra)  # each such extra has the name of its package
+        pytest.importorskip(PACKAGES.get(lazy.extra, lazy.extra))
     return lazy.load()
 
 

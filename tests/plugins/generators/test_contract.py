@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Generator, Persistent, Table, check_generator, failures
+from tabgenbench.options import make_options
 
 Make = Callable[..., Any]
 CONTROLS = {"real-resample", "unseen-third", "condition-mean", "condition-gaussian", "condition-mvn", "shuffled"}
@@ -27,6 +28,7 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
         "discriminator_steps": 3,
         "pac": 2,
     },
+    "forest-flow": {"levels": 10, "duplicates": 20, "trees": 10, "depth": 4},
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
 }
@@ -166,8 +168,11 @@ def test_validation_rows_of_new_conditions_do_no_harm(
     check_table(made, train.conditions, train)
 
 
-def test_card_and_memory_are_stated(generator_class: type[Generator], make_table: Make) -> None:
+def test_card_and_memory_are_stated(
+    generator_class: type[Generator], quick_options: dict[str, Any], make_table: Make
+) -> None:
     assert generator_class.card.summary.endswith(".")
     assert generator_class.is_control == (generator_class.name in CONTROLS)
-    memory = generator_class().estimate_memory(make_table().schema, 800, 1000)
+    generator = generator_class(make_options(generator_class.Config, quick_options, where=generator_class.name))
+    memory = generator.estimate_memory(make_table().schema, 800, 1000)
     assert memory is None or 1e6 < memory < 1e9

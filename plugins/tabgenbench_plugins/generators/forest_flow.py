@@ -1,0 +1,226 @@
+"""Flow matching with boosted trees in place of a network; fitted by the package ForestDiffusion.
+
+Jolicoeur-Martineau, Fatras & Kachman, "Generating and imputing tabular data via diffusion and flow-based
+gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolicoeur-martineau24a.html; package
+``ForestDiffusion`` (MIT).
+
+    x_t = t x_1 + (1 - t) x_0,   x_0 ~ N(0, I)
+    v_t = arg min E |v(x_t, c) - (x_1 - x_0)|²      one boosted ensemble for each level t and output column
+    x_{t+h} = x_t + h v_t(x_t, c),   h = 1 / (T - 1)      sampling: Euler steps from noise at t = 0
+
+    x_1 row, scaled to [-1, 1]   c one-hot codes of the conditions   T number of levels t
+    n training rows   p columns of x   q columns of c   K noisy copies of each training row
+
+A categorical feature with V values gives V - 1 one-hot columns. As in the package, a sampled row has the value of the
+largest of them, or the first value if none exceeds 1/2. This module encodes and decodes these columns itself, because
+the package confuses the columns of features whose positions have digits in common, such as 1 and 11.
+
+Cost. The model consists of T p ensembles. The time of a tree is proportional to the columns, and has a part for the
+split search and a part for the n K rows:
+
+    seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
+
+The constants were measured on 20,000 to 100,000 rows of 9 to 100 columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import (
+    Card,
+    ConditionCodes,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+)
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
+from tabgenbench_plugins.generators.parts.components import Components
+
+__all__ = ["ForestFlow"]
+
+SPLIT_SECONDS, ROW_SECONDS = 3.6e-4, 5e-9  # for each column of a tree: search of splits, and each row
+DEPTH = 7  # of the measured trees
+ROW_BYTES = 24  # for each cell of the noisy rows: bin, target, prediction and gradient
+NODE_BYTES = 40  # for each node of a tree
+WIDE_LIMIT = 1e6  # one-hot columns are not clipped
+
+
+class ForestFlow(Generator):
+    """Flow matching whose velocity is fitted by XGBoost, with the conditions as additional inputs of the trees.
+
+    Every row has exactly the requested condition. The package clips numeric features to the range of the training
+    rows. For the fit, each gap of a feature is filled with a random present value, because the column that marks the
+    gap is generated, too. A table whose fit would take longer than `max_hours` is skipped before the training.
+    """
+
+    name = "forest-flow"
+    card = Card(
+        summary="Flow matching with boosted trees, one ensemble for each noise level and column (ForestDiffusion).",
+        citation="Jolicoeur-Martineau, Fatras & Kachman, AISTATS 2024",
+        licence="MIT (package ForestDiffusion)",
+        url="https://proceedings.mlr.press/v238/jolicoeur-martineau24a.html",
+    )
+    libraries = ("ForestDiffusion",)
+    makes = ("numeric", "categorical")
+
+    class Config(Options):
+        """Options of `ForestFlow`; the defaults are those of the paper and the package."""
+
+        levels: int = Field(50, ge=2, description="levels of noise, and steps of sampling (the package's n_t)")
+        duplicates: int = Field(100, ge=1, description="noisy copies of each training row (the package's duplicate_K)")
+        trees: int = Field(100, ge=1, description="trees of each ensemble (the package's n_estimators)")
+        depth: int = Field(DEPTH, ge=1, le=16, description="depth of the trees (the package's max_depth)")
+        learning_rate: float = Field(0.3, gt=0, le=1, description="shrinkage of each tree (the package's eta)")
+        components: int = Field(
+            0, ge=0, description="number of principal components that replace the numeric features; 0 keeps the features"
+        )
+        max_hours: float = Field(
+            24.0, gt=0, description="a table whose estimated fit takes longer than these hours is skipped"
+        )
+
+    config: Config
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        """Return bytes: noisy rows with targets and gradients, and all trees. Each category counts as one column.
+
+        Raises:
+            Unsupported: the fit would take longer than `max_hours` even if each category had only two values.
+        """
+        n_columns = (min(self.config.components, n_features) or n_features) + len(schema.categorical_features)
+        self._check_time(n_rows, n_columns, len(schema.conditions))
+        noisy = ROW_BYTES * n_rows * self.config.duplicates * n_columns
+        nodes = min(2 ** (self.config.depth + 1), 2 * n_rows * self.config.duplicates)
+        return noisy + NODE_BYTES * self.config.levels * self.config.trees * n_columns * nodes
+
+    def _check_time(self, n_rows: int, n_columns: int, n_conditions: int) -> None:
+        """Raise `Unsupported` if the fit of these columns would take longer than `max_hours`."""
+        noisy_rows = n_rows * self.config.duplicates
+        ensembles = self.config.levels * n_columns
+        per_column = SPLIT_SECONDS * min(1.0, 2.0 ** (self.config.depth - DEPTH)) + ROW_SECONDS * noisy_rows
+        seconds = ensembles * self.config.trees * (n_columns + n_conditions) * per_column
+        if seconds > 3600 * self.config.max_hours:
+            raise Unsupported(
+                f"generator 'forest-flow': {self.config.levels} levels x {n_columns:,} columns = {ensembles:,} ensembles "
+                f"on {noisy_rows:,} noisy rows take an estimated {seconds / 3600:,.0f} hours, more than max_hours="
+                f"{self.config.max_hours:g}; set components=20 for a wide table, fewer levels or duplicates, or a "
+                "larger max_hours"
+            )
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Encode the rows and fit the ensembles."""
+        self._template = train.take([])
+        self._conditions = TrainingConditions.of(train)
+        self._codes = ConditionCodes.fit(train.conditions)
+        self._categories = ConditionCodes.fit(train.categories)
+        values = _with_drawn_gaps(train, context.numpy)
+        self._components = Components.fit(values, self.config.components, context)
+        if self._components is not None:
+            values = self._components.scores(values)
+        self._n_features = values.shape[1]
+        rows = np.hstack([values, self._one_hot(train.categories)]).astype(np.float64)
+        given = self._codes.one_hot(train.conditions)
+        self._check_time(len(rows), rows.shape[1], given.shape[1])
+        self._is_constant = not (np.ptp(rows, axis=0) > 0).any() if rows.size else True
+        self._first = rows[:1]
+        if not self._is_constant:
+            self._model = self._fitted(rows, given if given.shape[1] else None, context)
+
+    def _one_hot(self, categories: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the one-hot columns of the categories but the first value of each feature."""
+        codes = self._categories.one_hot(categories)
+        starts = np.cumsum([0, *self._categories.n_categories[:-1]]) if self._categories.columns else []
+        kept: NDArray[np.float32] = np.delete(codes, np.asarray(starts, dtype=int), axis=1)
+        return kept
+
+    def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
+        """Return the package's model of these rows."""
+        from ForestDiffusion import ForestDiffusionModel
+
+        config = self.config
+
+        class Reporting(ForestDiffusionModel):  # type: ignore[misc]
+            """The package's model, which reports each level of noise."""
+
+            n_done = 0
+
+            def train_iterator(self, *args: Any, **options: Any) -> Any:
+                ensembles = super().train_iterator(*args, **options)
+                self.n_done += 1
+                context.report(self.n_done, config.levels)
+                return ensembles
+
+        low, high = rows.min(axis=0), rows.max(axis=0)
+        low[self._n_features :], high[self._n_features :] = -WIDE_LIMIT, WIDE_LIMIT
+        seed = int(context.numpy.integers(2**31))
+        with _global_seed(seed):
+            return Reporting(
+                rows,
+                X_covs=given,
+                n_t=config.levels,
+                duplicate_K=config.duplicates,
+                n_estimators=config.trees,
+                max_depth=config.depth,
+                eta=config.learning_rate,
+                true_min_max_values=[low[None], high[None]],
+                n_jobs=1,
+                nthread=1,  # the trees are small, and threads that wait for each other take longer
+                seed=seed,
+            )
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Integrate the flow from noise for each requested row, given the codes of its condition."""
+        used = with_known_values(conditions, self._conditions, self._codes, context)
+        if self._is_constant or not len(used):
+            rows = np.repeat(self._first, len(used), axis=0)
+        else:
+            given = self._codes.one_hot(used) if self._codes.columns else None
+            with _global_seed(int(context.numpy.integers(2**31))):
+                rows = self._model.generate(batch_size=len(used), X_covs=given)
+        values = rows[:, : self._n_features].astype(np.float32)
+        if self._components is not None:
+            values = self._components.features(values, context.numpy)
+        return self._template.like(values, conditions, self._decoded(rows[:, self._n_features :]))
+
+    def _decoded(self, columns: NDArray[np.float64]) -> pd.DataFrame | None:
+        """Return the categories of one-hot columns: the largest, or the first value if none exceeds 1/2."""
+        if not self._categories.columns:
+            return None
+        codes, start = [], 0
+        for n in self._categories.n_categories:
+            block = columns[:, start : start + n - 1]
+            codes.append(np.hstack([np.full((len(block), 1), 0.5), block]).argmax(axis=1))
+            start += n - 1
+        return self._categories.decode(np.column_stack(codes))
+
+
+def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the values, in which each gap is filled with a random present value of the feature."""
+    values, present = np.array(train.dense()), train.present()
+    if present is None:
+        return values
+    for j in np.flatnonzero(~present.all(axis=0) & present.any(axis=0)):
+        values[~present[:, j], j] = rng.choice(values[present[:, j], j], int((~present[:, j]).sum()))
+    return values
+
+
+@contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    """Seed NumPy's global state, which the package draws from, and restore it afterwards."""
+    state = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(state)
