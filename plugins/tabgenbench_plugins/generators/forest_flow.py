@@ -84,7 +84,9 @@ class ForestFlow(Generator):
         depth: int = Field(DEPTH, ge=1, le=16, description="depth of the trees (the package's max_depth)")
         learning_rate: float = Field(0.3, gt=0, le=1, description="shrinkage of each tree (the package's eta)")
         components: int = Field(
-            0, ge=0, description="number of principal components that replace the numeric features; 0 keeps the features"
+            0,
+            ge=0,
+            description="number of principal components that replace the numeric features; 0 keeps the features",
         )
         max_hours: float = Field(
             24.0, gt=0, description="a table whose estimated fit takes longer than these hours is skipped"

@@ -160,6 +160,16 @@ def test_list_names_everything_as_json(tabgenbench: Call, capsys: pytest.Capture
     assert {"quickstart", "rnaseqdb"} <= {row["name"] for row in found["suites"]}
 
 
+def test_list_names_plugins_whose_packages_are_missing(
+    tabgenbench: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = {"forest": ("ForestDiffusion",)}
+    monkeypatch.setattr("tabgenbench.commands.list.missing_packages", lambda extra: missing.get(extra, ()))
+    assert tabgenbench("list", "generators") == 0
+    found = [line for line in capsys.readouterr().out.splitlines() if "not installed" in line]
+    assert found == ["  forest-flow is not installed; run: pip install 'tabgenbench[forest]'"]
+
+
 def test_describe_prints_json(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
     assert tabgenbench("dataset", "describe", "wdbc", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
