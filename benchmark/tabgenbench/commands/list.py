@@ -63,8 +63,9 @@ def _rows(plugins: Plugins, kind: str) -> list[dict[str, str]]:
 
 def _install_hint(target: type | Lazy) -> str:
     """Return the command that installs the missing packages of a plugin's extra, or an empty string."""
-    is_missing = isinstance(target, Lazy) and target.extra and missing_packages(target.extra)
-    return target.install_hint if is_missing else ""
+    if isinstance(target, Lazy) and target.extra and missing_packages(target.extra):
+        return target.install_hint
+    return ""
 
 
 def _suite_summary(text: str) -> str:

@@ -207,10 +207,10 @@ class ARF(Generator):
         If no leaf has all requested values, leaves with most of them are used.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
-        weight = self._leaves.weight * shares.prod(axis=1)
-        if weight.any():
-            return weight
-        return self._leaves.weight * np.maximum(shares, ALMOST_NONE).prod(axis=1)
+        weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)
+        if not weight.any():
+            weight = self._leaves.weight * np.maximum(shares, ALMOST_NONE).prod(axis=1)
+        return weight
 
     def _draw_normals(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
         """Return draws from the normal distributions of these leaves, truncated to their boxes, shape (n, F)."""
@@ -223,8 +223,8 @@ class ARF(Generator):
         below, above = ndtr((low - mean) / scale), ndtr((high - mean) / scale)
         drawn = ndtri(below + rng.random(mean.shape) * (above - below))
         tiny = np.finfo(np.float32).eps
-        drawn = mean + sd * np.clip(drawn, ndtri(tiny), -ndtri(tiny))
-        return np.clip(drawn, low, high).astype(np.float32)
+        values = mean + sd * np.clip(drawn, ndtri(tiny), -ndtri(tiny))
+        return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
         """Replace a category by a uniform draw with the probability α V / (n + α V), in place."""

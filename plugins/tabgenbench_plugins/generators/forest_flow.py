@@ -103,21 +103,21 @@ class ForestFlow(Generator):
         n_columns = (min(self.config.components, n_features) or n_features) + len(schema.categorical_features)
         self._check_time(n_rows, n_columns, len(schema.conditions))
         noisy = ROW_BYTES * n_rows * self.config.duplicates * n_columns
-        nodes = min(2 ** (self.config.depth + 1), 2 * n_rows * self.config.duplicates)
+        nodes = min(1 << (self.config.depth + 1), 2 * n_rows * self.config.duplicates)
         return noisy + NODE_BYTES * self.config.levels * self.config.trees * n_columns * nodes
 
     def _check_time(self, n_rows: int, n_columns: int, n_conditions: int) -> None:
         """Raise `Unsupported` if the fit of these columns would take longer than `max_hours`."""
         noisy_rows = n_rows * self.config.duplicates
         ensembles = self.config.levels * n_columns
-        per_column = SPLIT_SECONDS * min(1.0, 2.0 ** (self.config.depth - DEPTH)) + ROW_SECONDS * noisy_rows
+        per_column = SPLIT_SECONDS * 2.0 ** (self.config.depth - DEPTH) + ROW_SECONDS * noisy_rows
         seconds = ensembles * self.config.trees * (n_columns + n_conditions) * per_column
         if seconds > 3600 * self.config.max_hours:
             raise Unsupported(
-                f"generator 'forest-flow': {self.config.levels} levels x {n_columns:,} columns = {ensembles:,} ensembles "
-                f"on {noisy_rows:,} noisy rows take an estimated {seconds / 3600:,.0f} hours, more than max_hours="
-                f"{self.config.max_hours:g}; set components=20 for a wide table, fewer levels or duplicates, or a "
-                "larger max_hours"
+                f"generator 'forest-flow': {self.config.levels} levels x {n_columns:,} columns = {ensembles:,} "
+                f"ensembles on {noisy_rows:,} noisy rows take an estimated {seconds / 3600:,.0f} hours, more than "
+                f"max_hours={self.config.max_hours:g}; set components=20 for a wide table, fewer levels or duplicates, "
+                "or a larger max_hours"
             )
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -142,9 +142,8 @@ class ForestFlow(Generator):
     def _one_hot(self, categories: pd.DataFrame) -> NDArray[np.float32]:
         """Return the one-hot columns of the categories but the first value of each feature."""
         codes = self._categories.one_hot(categories)
-        starts = np.cumsum([0, *self._categories.n_categories[:-1]]) if self._categories.columns else []
-        kept: NDArray[np.float32] = np.delete(codes, np.asarray(starts, dtype=int), axis=1)
-        return kept
+        ends = np.cumsum(self._categories.n_categories, dtype=np.int64)
+        return np.delete(codes, ends - self._categories.n_categories, axis=1)
 
     def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
         """Return the package's model of these rows."""

@@ -50,7 +50,7 @@ class Components:
         """
         if not n or not values.size:
             return None
-        mean = values.mean(axis=0, dtype=np.float64)
+        mean: NDArray[np.float64] = values.mean(axis=0, dtype=np.float64)
         centred = values - mean
         _, _, axes = _svd(centred)
         axes = axes[: min(n, len(axes))].T
@@ -66,14 +66,12 @@ class Components:
 
     def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the scores of rows, shape (N, K)."""
-        found: NDArray[np.float32] = (values - self.mean) @ self.axes
-        return found
+        return np.asarray((values - self.mean) @ self.axes, dtype=np.float32)
 
     def features(self, scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """Return rows with these scores, and noise with the variance that the axes leave, shape (N, F)."""
         noise = rng.standard_normal((len(scores), len(self.mean)), dtype=np.float32)
-        rows: NDArray[np.float32] = self.mean + scores @ self.axes.T + self.residual * noise
-        return rows
+        return np.asarray(self.mean + scores @ self.axes.T + self.residual * noise, dtype=np.float32)
 
 
 def _svd(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -68,7 +68,7 @@ class ForestLeaves:
         cumulative = np.cumsum(weight)
         found = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
         last = int(np.flatnonzero(weight)[-1])  # rounding must not choose a leaf of weight 0
-        return np.minimum(found, last).astype(np.int64)
+        return np.asarray(np.minimum(found, last), dtype=np.int64)
 
     def draw_rows(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int32]:
         """Return a random training row of each of these leaves, in the shape of ``leaves``."""
@@ -87,7 +87,7 @@ class ForestLeaves:
         return sums
 
     def boxes(self, trees: list[Any], columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the bounds that the splits set for the first columns in each leaf: two arrays of shape (L, columns)."""
+        """Return the bounds that the splits set in each leaf for the first columns: two arrays, shape (L, columns)."""
         low = np.full((len(self.tree), columns), -np.inf, dtype=np.float32)
         high = np.full_like(low, np.inf)
         for number, tree in enumerate(trees):
