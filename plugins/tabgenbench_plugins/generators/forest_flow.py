@@ -142,8 +142,8 @@ class ForestFlow(Generator):
     def _one_hot(self, categories: pd.DataFrame) -> NDArray[np.float32]:
         """Return the one-hot columns of the categories but the first value of each feature."""
         codes = self._categories.one_hot(categories)
-        ends = np.cumsum(self._categories.n_categories, dtype=np.int64)
-        return np.delete(codes, ends - self._categories.n_categories, axis=1)
+        sizes = np.array(self._categories.n_categories, dtype=np.int64)
+        return np.delete(codes, np.cumsum(sizes) - sizes, axis=1)
 
     def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
         """Return the package's model of these rows."""
