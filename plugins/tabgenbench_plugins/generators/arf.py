@@ -6,8 +6,8 @@ Watson, Blesch, Kapar & Wright, "Adversarial random forests for density estimati
 Fit. A forest learns to tell the training rows from synthetic rows of the same number. In the first round, each column
 of the synthetic rows is permuted; this is a draw from independent columns. In each later round, a synthetic row is a
 draw from the leaves of the previous forest: a leaf by weight, then each column independently from the training rows in
-the leaf. The rounds end when the accuracy on out-of-bag rows is at most 1/2 + δ: within the leaves of the previous
-forest, the columns are then independent as far as a forest can see.
+the leaf. The rounds end when the accuracy on out-of-bag rows is at most 1/2 + δ, because the columns are then
+independent within the leaves of the previous forest, as far as a forest can see; or when the accuracy no longer falls.
 
 Density. With the leaves l = 1...L of all B trees and N training rows,
 
@@ -131,10 +131,11 @@ class ARF(Generator):
             forest = self._forest(rows, synthetic, int(context.numpy.integers(2**31)))
             accuracy = float(forest.oob_score_)
             context.report(number, self.config.rounds, accuracy=accuracy)
-            if drawn_from is not None and (best is None or accuracy < best[0]):
-                best = (accuracy, *drawn_from)
-            if drawn_from is not None and accuracy <= 0.5 + self.config.delta:
-                break
+            if drawn_from is not None:
+                is_better = best is None or accuracy < best[0]
+                best = (accuracy, *drawn_from) if is_better else best
+                if accuracy <= 0.5 + self.config.delta or not is_better:
+                    break
             trees = [tree.tree_ for tree in forest.estimators_]
             drawn_from = trees, ForestLeaves.of(trees, rows, MIN_ROWS)
             chosen = drawn_from[1].choose(len(rows), drawn_from[1].weight, context.numpy)
