@@ -97,15 +97,15 @@ class ProgressDisplay:
             # A terminal has space for one loss; by convention, a generator reports its main loss first.
             self._bars.update(task, completed=progress.epoch, total=progress.of, detail="".join(shown[:1]))
             return
-        losses = ", ".join(shown)
+        reached = ", ".join([f"epoch {progress.epoch} of {progress.of}", *shown])
         if self._bar is not None:
-            self._bar.show(self._done, f"{cell.identity.label}: epoch {progress.epoch} of {progress.of}, {losses}")
+            self._bar.show(self._done, f"{cell.identity.label}: {reached}")
             return
         now, started = time.monotonic(), self._started[cell.key]
         if now - self._last_line.get(cell.key, started) >= LINE_SECONDS:
             self._last_line[cell.key] = now
             left = (now - started) / max(progress.epoch, 1) * (progress.of - progress.epoch)
-            say(f"  {cell.title}: epoch {progress.epoch} of {progress.of}, {losses}, {duration_text(left)} left")
+            say(f"  {cell.title}: {reached}, {duration_text(left)} left")
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
