@@ -95,6 +95,9 @@ STRUCTURE = (
         "error and strength of correlations, pair by pair, with counts for a hexbin figure",
     ),
 )
+UTILITY = (
+    _metric("tstr", "tstr:TrainSyntheticTestReal", "train on synthetic, test on real, beside train on real"),
+)
 PRIVACY = (
     _metric(
         "closest-record",
@@ -128,7 +131,7 @@ def register_generators() -> list[Lazy]:
 @hookimpl
 def register_metrics() -> list[Lazy]:
     """Register the metrics of each question."""
-    return [*FIDELITY, *STRUCTURE, *PRIVACY]
+    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY]
 
 
 @hookimpl
