@@ -336,7 +336,7 @@ def _open(
             return open_dataset(choice, plugins, data_dir)
         options = {**choice.options, **said, **naming}
         opened = open_dataset(Choice(name=choice.name, options=options), plugins, data_dir)
-        return opened._replace(label=opened.source.name)  # all paths have the same options, so the label omits them
+        return opened.named(opened.source.name)  # all paths have the same options, so the label omits them
     if isinstance(item, type | DatasetSource):
         kind = item if isinstance(item, type) else type(item)
         if isinstance(item, type) and (reason := misfit("datasets", kind)):

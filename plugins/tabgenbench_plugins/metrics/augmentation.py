@@ -70,7 +70,7 @@ class Augmentation(Metric):
         _gain("f1", headline=True),
         _gain("auc"),
         _gain("r2", headline=True),
-        *(_level(side, name) for side in ("augmented", "real") for name in WHAT),
+        *(_level(side, name) for side in ("augmented", "real") for name in ("f1", "r2")),
     )
 
     class Config(DownstreamOptions):
