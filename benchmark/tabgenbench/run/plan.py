@@ -236,7 +236,7 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
     """
     options = dict(choice.options)
     train_rows = options.pop("train_rows", None)
-    if train_rows is not None and (type(train_rows) is not int or train_rows < 1):
+    if train_rows is not None and (not isinstance(train_rows, int) or isinstance(train_rows, bool) or train_rows < 1):
         raise ConfigError(
             f"dataset {choice.name!r}: option 'train_rows': got {train_rows!r}, expected a whole number of at least 1"
         )
