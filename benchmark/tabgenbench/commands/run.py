@@ -133,9 +133,7 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
 
     suite = find_suite(text, plugins)
     changes: dict[str, Any] = {
-        name: tuple(parse_choice(item) for item in options[name])
-        for name in ("generators", "metrics")
-        if options[name]
+        name: tuple(parse_choice(item) for item in options[name]) for name in ("generators", "metrics") if options[name]
     }
     if options["datasets"]:
         changes["datasets"] = dataset_choices(options["datasets"])

@@ -28,8 +28,8 @@ def _gain(name: str, **more: Any) -> ScoreSpec:
         low=None if name == "r2" else -1.0,
         high=None if name == "r2" else 1.0,
         description=(
-            f"{WHAT[name]} in real test rows of models trained on real and synthetic rows together, minus that of models "
-            "trained on the real rows alone"
+            f"{WHAT[name]} in real test rows of models trained on real and synthetic rows together, minus that of "
+            "models trained on the real rows alone"
         ),
         blind_to=(
             "Why it helps: more rows weaken the regularisation of a model, so compare it with bootstrapped rows "
@@ -100,7 +100,10 @@ class Augmentation(Metric):
             if spec.name not in scores
         }
         n_real, n_synthetic = downstream.train.n_rows, downstream.evaluation.synthetic.n_rows
-        notes = (*downstream.notes, f"{n_real:,} real rows alone against {n_real:,} real and {n_synthetic:,} synthetic rows")
+        notes = (
+            *downstream.notes,
+            f"{n_real:,} real rows alone against {n_real:,} real and {n_synthetic:,} synthetic rows",
+        )
         return Result(scores, undefined, artifacts={"models": models}, notes=notes)
 
     def _outcomes(self, downstream: Downstream) -> Iterator[dict[str, Any]]:

@@ -40,13 +40,13 @@ class FeatureImportance(Metric):
             direction="higher",
             low=-1.0,
             high=1.0,
-            description="Spearman correlation of the importances of predictors in forests of synthetic and of real rows",
+            description="Spearman correlation of the importances of predictors in forests of synthetic and real rows",
             blind_to=(
-                "Whether the predictions are good: tstr. In a wide table most predictors have a small importance, whose "
+                "Whether the predictions are good (see tstr). In a wide table most importances are small and their "
                 "order is noise, so that even real rows stay below 1"
             ),
             floor="shuffled",
-            detects=("correlation-breaker",),
+            detects=("label-swapper",),
             misses=("copier",),
             citation=CITATION,
         ),
@@ -57,8 +57,10 @@ class FeatureImportance(Metric):
             low=0.0,
             high=1.0,
             description="share of the most important predictors (option top) that both forests have in common",
-            blind_to="The order among the most important predictors, and all others. Predictors that say the same share "
-            "their importance, and their order is noise",
+            blind_to=(
+                "The order among the most important predictors, and all others. Correlated predictors share their "
+                "importance at random"
+            ),
             floor="shuffled",
             misses=("copier",),
             citation=CITATION,
@@ -101,7 +103,7 @@ def _importances(downstream: Downstream, task: Task) -> pd.DataFrame:
     def of(origin: Origin) -> Floats:
         columns = task.predictor_of_column
         single = downstream.model(task, origin, "forest").importances(len(columns))
-        return np.bincount(columns, weights=single, minlength=len(task.predictors))
+        return np.bincount(columns, weights=single, minlength=len(task.predictors)).astype(np.float64)
 
     values = {"synthetic": of("synthetic"), "real": of("train")}
     return pd.DataFrame({"target": task.target, "predictor": list(task.predictors), **values})

@@ -21,7 +21,12 @@ WHAT = {
     "f1": ("higher", 0.0, 1.0, "mean over classes of the F1 score of predicted classes"),
     "balanced-accuracy": ("higher", 0.0, 1.0, "mean over classes of the share of rows whose class is predicted"),
     "auc": ("higher", 0.0, 1.0, "mean over classes of the area under the ROC curve, one class against the others"),
-    "brier": ("lower", 0.0, 2.0, "Brier score: mean squared error of predicted class probabilities, summed over classes"),
+    "brier": (
+        "lower",
+        0.0,
+        2.0,
+        "Brier score: mean squared error of predicted class probabilities, summed over classes",
+    ),
     "r2": ("higher", None, 1.0, "share of the variance of a numeric target that is predicted"),
 }
 ORIGINS: dict[str, Origin] = {"tstr": "synthetic", "trtr": "train"}
@@ -71,15 +76,15 @@ class TrainSyntheticTestReal(Metric):
     - ``boosting``: gradient boosting with histograms, 100 iterations; if there are more than 200 columns, on the first
       50 principal components of the rows that train it
 
-    A score is the mean over targets and models, with equal weights. A choice of the best model would be made on the test
-    rows, and would differ between generators. A class that the synthetic rows lack is never predicted.
+    A score is the mean over targets and models, with equal weights. The best model is not chosen, because the choice
+    would use the test rows. A class that the synthetic rows lack is never predicted.
     """
 
     name: ClassVar[str] = "tstr"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         _spec("f1", headline=True, detects=("label-swapper", "mode-dropper"), misses=("copier",)),
-        _spec("balanced-accuracy", detects=("mode-dropper",), misses=("copier",)),
-        _spec("auc", misses=("copier",)),
+        _spec("balanced-accuracy", detects=("label-swapper", "mode-dropper"), misses=("copier",)),
+        _spec("auc", detects=("label-swapper",), misses=("copier",)),
         _spec("brier", detects=("label-swapper",), misses=("copier",)),
         _spec("r2", headline=True, detects=("correlation-breaker",), misses=("copier",)),
         *(_real_spec(name) for name in WHAT),

@@ -1,4 +1,4 @@
-"""SMOTE: rows lie between a training row and a neighbour of the same condition, categories are those of the majority."""
+"""SMOTE: rows lie between a training row and a neighbour of its condition; categories are those of the majority."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_categories_are_those_of_most_neighbours_and_ties_go_to_the_nearest(fit:
 
 
 def test_missing_values_are_those_of_the_row_itself(fit: Make, sample: Make) -> None:
-    train = as_table([[0.0, 0], [1, 7], [2, 1], [3, 7]], c=list("aaaa"), **{"g1 is missing": ["no", "yes", "no", "yes"]})
+    train = as_table(
+        [[0.0, 0], [1, 7], [2, 1], [3, 7]], c=list("aaaa"), **{"g1 is missing": ["no", "yes", "no", "yes"]}
+    )
     gap = Gap(column="g1", shown_by="g1 is missing", value="yes")
     train = replace(train, schema=train.schema.model_copy(update={"gaps": (gap,)}))
     asked = pd.concat([train.conditions] * 10)

@@ -111,7 +111,9 @@ def test_a_numeric_target_has_the_r2_of_scikit_learn() -> None:
     train, test, made = (table(i) for i in range(3))
     metric = TrainSyntheticTestReal(TrainSyntheticTestReal.Config(models=("linear",), targets=("g0",)))
     found = score(metric, train, test, made)
-    x, asked = (np.column_stack([t.X[:, 1:], labels(t, "smoker") == "no", labels(t, "smoker") == "yes"]) for t in (made, test))
+    x, asked = (
+        np.column_stack([t.X[:, 1:], labels(t, "smoker") == "no", labels(t, "smoker") == "yes"]) for t in (made, test)
+    )
     model = make_pipeline(StandardScaler(), Ridge()).fit(x, made.X[:, 0])
     assert found.scores["tstr-r2"] == pytest.approx(r2_score(test.X[:, 0], model.predict(asked)), abs=1e-5)
     assert found.scores["trtr-r2"] > 0.6
@@ -146,7 +148,11 @@ def test_synthetic_rows_of_one_class_and_of_an_unknown_class_are_scored() -> Non
     assert one.scores["tstr-balanced-accuracy"] == pytest.approx(1 / 3)
     assert one.scores["tstr-auc"] == 0.5
     unknown = score(TrainSyntheticTestReal(), train, test, draw(2, classes="xyz"))
-    assert (unknown.scores["tstr-f1"], unknown.scores["tstr-auc"], unknown.scores["tstr-brier"]) == (0, 0.5, pytest.approx(1, abs=1))
+    assert (unknown.scores["tstr-f1"], unknown.scores["tstr-auc"], unknown.scores["tstr-brier"]) == (
+        0,
+        0.5,
+        pytest.approx(1, abs=1),
+    )
     assert set(unknown.artifacts["classes"]["class"]) == set("abcxyz")
 
 
@@ -166,7 +172,11 @@ def test_the_order_of_rows_has_no_effect_and_equal_seeds_give_equal_scores() -> 
     order = np.random.default_rng(3).permutation(N)
     found = [
         score(TrainSyntheticTestReal(), a, b, c).scores
-        for a, b, c in [(train, test, made), (train, test, made), (train.take(order), test.take(order), made.take(order))]
+        for a, b, c in [
+            (train, test, made),
+            (train, test, made),
+            (train.take(order), test.take(order), made.take(order)),
+        ]
     ]
     assert found[0] == found[1]
     assert found[2] == pytest.approx(found[0], abs=1e-12)

@@ -76,7 +76,11 @@ class Downstream:
         train, train_notes = training_rows(evaluation, options.max_rows, seed=context.seed)
         evaluation, notes = thinned(evaluation, options.max_rows, seed=context.seed)
         if evaluation.test.n_features:
-            for words, table in (("training", train), ("real test", evaluation.test), ("synthetic", evaluation.synthetic)):
+            for words, table in (
+                ("training", train),
+                ("real test", evaluation.test),
+                ("synthetic", evaluation.synthetic),
+            ):
                 check_values(table.dense(), words)
         return cls(evaluation, train, tuple(tasks), (*declined, *train_notes, *notes), context.seed)
 

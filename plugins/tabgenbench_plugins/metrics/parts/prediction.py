@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ class Rows:
     """
 
     x: NDArray[np.float32]
-    y: NDArray[np.float64] | NDArray[np.object_]
+    y: NDArray[Any]
 
     def together_with(self, other: Rows) -> Rows:
         """Return the rows of both."""
@@ -74,10 +75,10 @@ class Task:
             x = np.delete(x, sorted(set(range(n_columns)) - set(self.numeric)), axis=1)
         return Rows(x, self._answers(table))
 
-    def _answers(self, table: Table) -> NDArray[np.float64] | NDArray[np.object_]:
+    def _answers(self, table: Table) -> NDArray[Any]:
         if self.is_numeric:
             return table.dense()[:, self.features.index(self.target)].astype(np.float64)
-        return as_categorical(table.obs[self.target]).astype(object).to_numpy()
+        return np.asarray(as_categorical(table.obs[self.target]).astype(object))
 
 
 def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> tuple[list[Task], tuple[str, ...]]:
