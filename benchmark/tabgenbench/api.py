@@ -27,7 +27,7 @@ from tabgenbench.registry.file_source import looks_like_file
 from tabgenbench.registry.keys import class_hash
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
-from tabgenbench.registry.suite import Choice, Suite, find_suite, make_choices, parse_choice
+from tabgenbench.registry.suite import Choice, Suite, dataset_choices, find_suite, make_choices, parse_choice
 from tabgenbench.run.choose_engine import choose_engine
 from tabgenbench.run.export import ExportRequest, make_rows
 from tabgenbench.run.find_cell import CellChoice
@@ -303,7 +303,9 @@ def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
-        pairs = [(None, one) for one in (given if isinstance(given, list | tuple) else [given])]
+        items = given if isinstance(given, list | tuple) else [given]
+        each = [dataset_choices([one]) if isinstance(one, str | Choice) else [one] for one in items]
+        pairs = [(None, one) for found in each for one in found]
     if not pairs or pairs[0][1] is None:
         raise ConfigError("datasets: got none; pass a DataFrame, an AnnData object, a path or a name")
     used = [one for _, one in pairs if not _has_roles(one)]
@@ -336,7 +338,7 @@ def _open(
             return open_dataset(choice, plugins, data_dir)
         options = {**choice.options, **said, **naming}
         opened = open_dataset(Choice(name=choice.name, options=options), plugins, data_dir)
-        return opened._replace(label=opened.source.name)  # all paths have the same options, so the label omits them
+        return opened.named(opened.source.name)  # all paths have the same options, so the label omits them
     if isinstance(item, type | DatasetSource):
         kind = item if isinstance(item, type) else type(item)
         if isinstance(item, type) and (reason := misfit("datasets", kind)):

@@ -39,6 +39,7 @@ GENERATORS = (
     _generator(
         "condition-mvn", "condition_mvn:ConditionMVN", "control: condition mean + Ledoit-Wolf covariance of residuals"
     ),
+    _generator("smote", "smote:SMOTE", "control: interpolation between neighbouring training rows of the condition"),
     _generator("unseen-third", "unseen_third:UnseenThird", "control of privacy: rows of the third that no model sees"),
     _generator("shuffled", "shuffled:Shuffled", "control: every feature permuted over training rows"),
 )
@@ -95,6 +96,19 @@ STRUCTURE = (
         "error and strength of correlations, pair by pair, with counts for a hexbin figure",
     ),
 )
+UTILITY = (
+    _metric("tstr", "tstr:TrainSyntheticTestReal", "train on synthetic, test on real, beside train on real"),
+    _metric(
+        "feature-importance",
+        "feature_importance:FeatureImportance",
+        "agreement of the importances of predictors in forests of synthetic and of real rows",
+    ),
+    _metric(
+        "augmentation",
+        "augmentation:Augmentation",
+        "gain of models by synthetic rows that are added to the real training rows",
+    ),
+)
 PRIVACY = (
     _metric(
         "closest-record",
@@ -128,7 +142,7 @@ def register_generators() -> list[Lazy]:
 @hookimpl
 def register_metrics() -> list[Lazy]:
     """Register the metrics of each question."""
-    return [*FIDELITY, *STRUCTURE, *PRIVACY]
+    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY]
 
 
 @hookimpl

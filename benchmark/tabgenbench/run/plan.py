@@ -39,11 +39,25 @@ __all__ = [
 
 
 class OpenedDataset(NamedTuple):
-    """The source of a dataset, a hash of the source's code, and the dataset's label on boards."""
+    """A dataset of a run.
+
+    Attributes:
+        source: the source of the table.
+        code: hash of the source's code.
+        label: label on boards, with ``train_rows`` if it is given.
+        train_rows: number of training rows in place of that of the suite's split, or None.
+    """
 
     source: DatasetSource
     code: str
     label: str
+    train_rows: int | None = None
+
+    def named(self, label: str) -> OpenedDataset:
+        """Return the dataset with another label, to which ``train_rows`` is added if it is given."""
+        if self.train_rows is not None:
+            label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
+        return self._replace(label=label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,18 +228,28 @@ def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
     """Return the dataset with the given name, card or file.
 
+    The option ``train_rows`` exists for every dataset: it is not passed to the source.
+
     Raises:
-        ConfigError: the dataset or an option does not exist.
+        ConfigError: the dataset or an option does not exist, or ``train_rows`` is not a positive whole number.
         PluginError: the class of the dataset cannot be imported or does not fit its kind.
     """
+    options = dict(choice.options)
+    train_rows = options.pop("train_rows", None)
+    if train_rows is not None and (not isinstance(train_rows, int) or isinstance(train_rows, bool) or train_rows < 1):
+        raise ConfigError(
+            f"dataset {choice.name!r}: option 'train_rows': got {train_rows!r}, expected a whole number of at least 1"
+        )
     is_file = looks_like_file(choice.name) or Path(choice.name).is_file()
     if choice.name not in plugins.entries("datasets") and is_file:
-        file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
-        return OpenedDataset(file, code_hash(FileSource.__module__), label_of(file.name, file.config))
+        file = FileSource.from_path(Path(choice.name).expanduser(), options)
+        opened = OpenedDataset(file, code_hash(FileSource.__module__), "", train_rows)
+        return opened.named(label_of(file.name, file.config))
     entry = plugins.find("datasets", choice.name)
     kind = entry.load_fitting("datasets")
-    config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
-    return OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), label_of(choice.name, config))
+    config = make_options(kind.Config, options, where=f"dataset {choice.name!r}")
+    opened = OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), "", train_rows)
+    return opened.named(label_of(choice.name, config))
 
 
 def make_plan(

@@ -12,7 +12,15 @@ import pytest
 from tabgenbench import Generator, Persistent, Table, check_generator, failures
 
 Make = Callable[..., Any]
-CONTROLS = {"real-resample", "unseen-third", "condition-mean", "condition-gaussian", "condition-mvn", "shuffled"}
+CONTROLS = {
+    "real-resample",
+    "unseen-third",
+    "condition-mean",
+    "condition-gaussian",
+    "condition-mvn",
+    "shuffled",
+    "smote",
+}
 LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to separate three conditions of 40 rows
     "cvae": {"epochs": 80, "learning_rate": 1e-2},
     "cvae-selected": {"epochs": 30, "learning_rates": [1e-2]},
