@@ -94,6 +94,12 @@ STRUCTURE = (
         "correlation_pairs:CorrelationPairs",
         "error and strength of correlations, pair by pair, with counts for a hexbin figure",
     ),
+    _metric(
+        "differential-expression",
+        "differential_expression:DifferentialExpression",
+        "agreement of fold changes and of significant features between two groups, as cancer and normal in a tissue",
+    ),
+    _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
 )
 PRIVACY = (
     _metric(
