@@ -100,6 +100,11 @@ STRUCTURE = (
         "agreement of fold changes and of significant features between two groups, as cancer and normal in a tissue",
     ),
     _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
+    _metric(
+        "regulators",
+        "regulators:Regulators",
+        "agreement of the correlations of regulators and their targets, given a file of pairs (psi, phi)",
+    ),
 )
 PRIVACY = (
     _metric(

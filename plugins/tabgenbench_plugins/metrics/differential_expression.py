@@ -11,7 +11,13 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Requirement, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.comparison import Pair, compared_pairs, lacking_note, mean_over_contrasts
+from tabgenbench_plugins.metrics.parts.comparison import (
+    Pair,
+    compared_pairs,
+    lacking_note,
+    mean_over_contrasts,
+    size_ratio,
+)
 from tabgenbench_plugins.metrics.parts.contrasts import role_cells, role_columns
 from tabgenbench_plugins.metrics.parts.feature_lists import (
     MIN_FEATURES,
@@ -30,6 +36,7 @@ from tabgenbench_plugins.metrics.parts.two_sample import benjamini_hochberg
 __all__ = ["DifferentialExpression"]
 
 CITATION = "Welch, Biometrika 34, 1947; Benjamini & Hochberg, JRSS B 57(1), 1995"
+AVERAGED = ("logfc-correlation", "logfc-sign-agreement", "de-top-overlap", "de-significant-overlap")
 MEAN = "mean over contrasts (such as cancer against normal in each tissue)"
 
 
@@ -42,6 +49,8 @@ class DifferentialExpression(Metric):
     test rows. Module `two_sample` has the tests. Per contrast, over the features that vary in its real test rows:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
+    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real ones, over all
+      contrasts together
     - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; 0 counts one half
     - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 of the
       synthetic rows, with the same sign
@@ -64,6 +73,19 @@ class DifferentialExpression(Metric):
                 "features. Means without noise exceed real rows"
             ),
             floor="shuffled",
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="logfc-ratio",
+            question="structure",
+            direction="one",
+            low=0.0,
+            description="root mean square of synthetic log2 fold changes, divided by that of the real test rows",
+            blind_to="Which features differ: fold changes of two features may be exchanged. Variation within groups",
+            floor="shuffled",
+            detects=("label-swapper",),
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -74,10 +96,11 @@ class DifferentialExpression(Metric):
             high=1.0,
             description=f"share of features whose log2 fold change has the sign of the real test rows, {MEAN}",
             blind_to=(
-                "The size of fold changes and variation. Features without a difference have a random sign in real rows, "
-                "too, and chance reaches 0.5"
+                "The size of fold changes and variation. A feature without a difference has a random sign, so that real "
+                "rows stay below 1; chance reaches 0.5"
             ),
             floor="shuffled",
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -89,6 +112,8 @@ class DifferentialExpression(Metric):
             description=f"share of the 50 most significant features that is found in synthetic rows, {MEAN}",
             blind_to="The size of fold changes, features outside the list, and dependence between features",
             floor="shuffled",
+            detects=("label-swapper",),
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -104,6 +129,8 @@ class DifferentialExpression(Metric):
                 "variation agree well. It depends on the number of rows"
             ),
             floor="shuffled",
+            detects=("label-swapper",),
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
     )
@@ -134,8 +161,8 @@ class DifferentialExpression(Metric):
         """Score one synthetic table; the artifact ``contrasts`` has the scores of each contrast.
 
         Raises:
-            Unsupported: the dataset has no condition column, an option names a column that is not a condition, or a mixed
-                table has fewer than three numeric features.
+            Unsupported: the dataset has no condition column, an option names a column that is not a condition, or a
+                mixed table has fewer than three numeric features.
         """
         check_numeric(evaluation, self.name, fewest=MIN_FEATURES)
         tissue, status = role_columns(evaluation, tissue=self.config.tissue, status=self.config.status)
@@ -153,9 +180,10 @@ class DifferentialExpression(Metric):
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         scale, scale_note = _fold_scale(evaluation)
-        table = pd.DataFrame([self._row(pair, scale) for pair in pairs])
-        names = [spec.name for spec in self.scores]
-        scores, undefined = collect({name: partial(mean_over_contrasts, table[name]) for name in names})
+        changes = [_fold_changes(pair, scale) for pair in pairs]
+        table = pd.DataFrame([self._row(*one) for one in zip(pairs, changes, strict=True)])
+        parts = {name: partial(mean_over_contrasts, table[name]) for name in AVERAGED}
+        scores, undefined = collect({**parts, "logfc-ratio": partial(size_ratio, *zip(*changes, strict=True))})
         within = f"compares values of {status!r}" + (f" within values of {tissue!r}" if tissue is not None else "")
         notes = [
             *numeric_notes(evaluation, at_gaps="a mean and a test use the present values"),
@@ -165,9 +193,9 @@ class DifferentialExpression(Metric):
         ]
         return Result(scores, undefined, artifacts={"contrasts": table}, notes=tuple(notes))
 
-    def _row(self, pair: Pair, scale: Floats) -> dict[str, Any]:
+    def _row(self, pair: Pair, changes: tuple[Floats, Floats]) -> dict[str, Any]:
         usable = pair.real.usable
-        real, synthetic = (one.difference[usable] * scale[usable] for one in (pair.real, pair.synthetic))
+        real, synthetic = changes
         p_real, p_synthetic = pair.real.p[usable], pair.synthetic.p[usable]
         n = list_length(int(usable.sum()), self.config.top)
         tops = [top_signs(d, (p, -np.abs(d)), n) for d, p in ((real, p_real), (synthetic, p_synthetic))]
@@ -188,6 +216,12 @@ class DifferentialExpression(Metric):
         if not len(p):
             return difference
         return np.sign(difference) * (benjamini_hochberg(p) < self.config.fdr)
+
+
+def _fold_changes(pair: Pair, scale: Floats) -> tuple[Floats, Floats]:
+    """Return the real and the synthetic fold changes of the usable features."""
+    usable = pair.real.usable
+    return pair.real.difference[usable] * scale[usable], pair.synthetic.difference[usable] * scale[usable]
 
 
 def _fold_scale(evaluation: Evaluation) -> tuple[Floats, tuple[str, ...]]:

@@ -11,7 +11,13 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Requirement, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.comparison import Pair, compared_pairs, lacking_note, mean_over_contrasts
+from tabgenbench_plugins.metrics.parts.comparison import (
+    Pair,
+    compared_pairs,
+    lacking_note,
+    mean_over_contrasts,
+    size_ratio,
+)
 from tabgenbench_plugins.metrics.parts.contrasts import condition_cells
 from tabgenbench_plugins.metrics.parts.feature_lists import (
     MIN_FEATURES,
@@ -27,6 +33,7 @@ from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 __all__ = ["MarkerGenes"]
 
 CITATION = "effect sizes: Kerby, Comprehensive Psychology 3, 2014 (rank-biserial); Tate, Ann. Math. Stat. 25, 1954"
+AVERAGED = ("marker-overlap", "marker-effect-correlation")
 
 
 class MarkerGenes(Metric):
@@ -39,6 +46,8 @@ class MarkerGenes(Metric):
     rows. Features that are constant in the real test rows are excluded.
 
     - ``marker-overlap``: share of the markers in the real test rows that are markers in the synthetic rows
+    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes divided by that of the real ones, over all
+      conditions together
     - ``marker-effect-correlation``: Pearson correlation over features of the effect sizes
     """
 
@@ -52,12 +61,27 @@ class MarkerGenes(Metric):
             low=0.0,
             high=1.0,
             headline=True,
-            description="share of the 50 features that mark a condition which mark it in synthetic rows, condition mean",
+            description="share of the 50 markers of a condition that are markers in synthetic rows, mean over conditions",
             blind_to=(
                 "Features outside the lists, the size of differences, and dependence between features. Means without "
                 "noise may exceed real rows"
             ),
             floor="shuffled",
+            detects=("label-swapper",),
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="marker-effect-ratio",
+            question="structure",
+            direction="one",
+            low=0.0,
+            headline=True,
+            description="root mean square of the conditions' effect sizes, divided by that in the real test rows",
+            blind_to="Which features mark a condition, and dependence between features",
+            floor="shuffled",
+            detects=("label-swapper",),
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -66,12 +90,13 @@ class MarkerGenes(Metric):
             direction="higher",
             low=-1.0,
             high=1.0,
-            description="correlation over features of the effect sizes of a condition against all others, condition mean",
+            description="correlation over features of the effect sizes of a condition, mean over conditions",
             blind_to=(
                 "A common factor of all effect sizes, dependence between features, and conditions with few test rows. "
                 "Means without noise may exceed real rows"
             ),
             floor="shuffled",
+            misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
             citation=CITATION,
         ),
     )
@@ -81,7 +106,7 @@ class MarkerGenes(Metric):
 
         effect: Literal["point-biserial", "rank-biserial"] = Field(
             "point-biserial",
-            description="effect size: point-biserial (of values) or rank-biserial (of ranks, as in a Mann-Whitney test)",
+            description="effect size: point-biserial (of values) or rank-biserial (of ranks, as in the Mann-Whitney test)",
         )
         min_rows: int = Field(5, ge=2, description="minimum number of real test rows of a scored condition")
         top: int = Field(50, ge=1, description="number of markers of a condition; at most a quarter of the features")
@@ -111,8 +136,9 @@ class MarkerGenes(Metric):
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         table = pd.DataFrame([self._row(pair) for pair in pairs])
-        names = [spec.name for spec in self.scores]
-        scores, undefined = collect({name: partial(mean_over_contrasts, table[name]) for name in names})
+        parts = {name: partial(mean_over_contrasts, table[name]) for name in AVERAGED}
+        effects = zip(*(_effects(pair) for pair in pairs), strict=True)
+        scores, undefined = collect({**parts, "marker-effect-ratio": partial(size_ratio, *effects)})
         notes = (
             *numeric_notes(evaluation, at_gaps="an effect size uses the present values"),
             f"conditions scored: {len(pairs)} of {len(condition_cells(evaluation.test.conditions))}",
@@ -121,8 +147,7 @@ class MarkerGenes(Metric):
         return Result(scores, undefined, artifacts={"conditions": table}, notes=notes)
 
     def _row(self, pair: Pair) -> dict[str, Any]:
-        usable = pair.real.usable
-        real, synthetic = pair.real.effect[usable], pair.synthetic.effect[usable]
+        real, synthetic = _effects(pair)
         n = list_length(len(real), self.config.top)
         return {
             "condition": pair.contrast.first[0][1],
@@ -132,6 +157,11 @@ class MarkerGenes(Metric):
             "features": len(real),
             "test_rows": pair.test_rows[0],
         }
+
+
+def _effects(pair: Pair) -> tuple[Floats, Floats]:
+    """Return the real and the synthetic effect sizes of the usable features."""
+    return pair.real.effect[pair.real.usable], pair.synthetic.effect[pair.real.usable]
 
 
 def _markers(effect: Floats, n: int) -> Signs:

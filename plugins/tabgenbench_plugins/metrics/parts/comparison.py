@@ -16,7 +16,7 @@ from tabgenbench_plugins.metrics.parts.pooled import RealOrSynthetic, finite_val
 from tabgenbench_plugins.metrics.parts.present import CHUNK
 from tabgenbench_plugins.metrics.parts.two_sample import Moments, Ranks, mann_whitney, merged, moments, ranked, welch
 
-__all__ = ["Comparison", "Pair", "compared_pairs", "lacking_note", "mean_over_contrasts"]
+__all__ = ["Comparison", "Pair", "compared_pairs", "lacking_note", "mean_over_contrasts", "size_ratio"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,9 +175,27 @@ def mean_over_contrasts(values: pd.Series) -> float:
     return float(found.mean())
 
 
+def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
+    """Return the root mean square of synthetic differences, divided by that of real ones, over all contrasts together.
+
+    Args:
+        real: differences of the usable features of each contrast.
+        synthetic: the same in synthetic rows.
+
+    Raises:
+        Undefined: all real differences are 0.
+    """
+    size = sum(float(one @ one) for one in real)
+    if size == 0.0:
+        raise Undefined("the real test rows have no difference in any contrast")
+    return float(np.sqrt(sum(float(one @ one) for one in synthetic) / size))
+
+
 def lacking_note(pairs: Sequence[Pair]) -> tuple[str, ...]:
     """Return a note that names the contrasts without enough synthetic rows, or nothing."""
     names = [pair.contrast.name for pair in pairs if not pair.synthetic.usable.any()]
     if not names:
         return ()
-    return (f"no difference is found where a group has fewer than 2 synthetic rows or all are equal: {'; '.join(names)}",)
+    return (
+        f"no difference is found where a group has fewer than 2 synthetic rows or all are equal: {'; '.join(names)}",
+    )
