@@ -61,7 +61,7 @@ class MarkerGenes(Metric):
             low=0.0,
             high=1.0,
             headline=True,
-            description="share of the 50 markers of a condition that are markers in synthetic rows, mean over conditions",
+            description="share of a condition's 50 markers that are its markers in synthetic rows, condition mean",
             blind_to=(
                 "Features outside the lists, the size of differences, and dependence between features. Means without "
                 "noise may exceed real rows"
@@ -106,7 +106,7 @@ class MarkerGenes(Metric):
 
         effect: Literal["point-biserial", "rank-biserial"] = Field(
             "point-biserial",
-            description="effect size: point-biserial (of values) or rank-biserial (of ranks, as in the Mann-Whitney test)",
+            description="effect size: point-biserial (of values) or rank-biserial (of ranks, as in Mann-Whitney tests)",
         )
         min_rows: int = Field(5, ge=2, description="minimum number of real test rows of a scored condition")
         top: int = Field(50, ge=1, description="number of markers of a condition; at most a quarter of the features")

@@ -57,8 +57,8 @@ class Regulators(Metric):
             high=1.0,
             description="weighted mean cosine of the correlations of regulators with their targets",
             blind_to=(
-                "A common factor of the correlations of a regulator, and correlations within conditions, which are small "
-                "beside differences between conditions. If all correlations are positive, the cosine is high anyway"
+                "A common factor of the correlations of a regulator, and correlations within conditions, beside those "
+                "between conditions. If all correlations are positive, every cosine is high"
             ),
             floor="shuffled",
             detects=("correlation-breaker",),
@@ -73,8 +73,8 @@ class Regulators(Metric):
             high=1.0,
             description="weighted mean cosine of the correlations between the targets of a regulator",
             blind_to=(
-                "A common factor of the correlations of a regulator's targets, and correlations within conditions. If all "
-                "correlations are positive, the cosine is high anyway"
+                "A common factor of the correlations of a regulator's targets, and correlations within conditions, "
+                "beside those between conditions. If all correlations are positive, every cosine is high"
             ),
             floor="shuffled",
             detects=("correlation-breaker",),
@@ -100,13 +100,18 @@ class Regulators(Metric):
         @field_validator("pairs")
         @classmethod
         def _absolute(cls, value: str | None) -> str | None:
-            return value if value is None else str(Path(value).expanduser().absolute())
+            if value is None:
+                return value
+            path = Path(value).expanduser().absolute()
+            if not path.is_file():
+                raise ValueError(f"there is no file {path}; set pairs to a TSV or CSV file of regulators and targets")
+            return str(path)
 
         @field_validator("content")
         @classmethod
         def _hashed(cls, value: str | None, info: ValidationInfo) -> str | None:
             path = info.data.get("pairs")
-            return value if value is not None or path is None else _hash(path)
+            return value if value is not None or path is None else _hash(Path(path))
 
     config: Config
 
@@ -114,7 +119,8 @@ class Regulators(Metric):
         """Score one synthetic table; the artifact ``regulators`` has both cosines of each regulator.
 
         Raises:
-            Unsupported: no file of pairs is given, it cannot be used, or a mixed table has fewer than two numeric features.
+            Unsupported: no file of pairs is given, the file cannot be used, or a mixed table has fewer than two numeric
+                features.
         """
         check_numeric(evaluation, self.name)
         targets, n_left_out = self._targets(evaluation)
@@ -146,14 +152,14 @@ class Regulators(Metric):
             n_left_out += not {regulator, target} <= features
         if not targets:
             raise Unsupported(
-                f"option 'pairs': none of the {len(set(pairs))} pairs has two features of this table; the first pair is "
-                f"{pairs[0][0]!r}, {pairs[0][1]!r}, and the first feature {evaluation.test.features[0]!r}"
+                f"option 'pairs': none of the {len(set(pairs))} pairs has two features of this table; the last pair is "
+                f"{pairs[-1][0]!r}, {pairs[-1][1]!r}, and the first feature is {evaluation.test.features[0]!r}"
             )
         most = max(targets, key=lambda one: len(targets[one]))
         if len(targets[most]) >= MAX_TRIANGLE_FEATURES:
             raise Unsupported(
-                f"option 'pairs': regulator {most!r} has {len(targets[most]):,} targets, and the correlations of at most "
-                f"{MAX_TRIANGLE_FEATURES - 1:,} targets are compared, because memory grows with their square"
+                f"option 'pairs': regulator {most!r} has {len(targets[most]):,} targets, expected fewer than "
+                f"{MAX_TRIANGLE_FEATURES:,}, because memory grows with their square; remove pairs from the file"
             )
         return targets, n_left_out
 
@@ -187,11 +193,8 @@ def read_pairs(path: str, content: str | None = None) -> list[tuple[str, str]]:
     return pairs
 
 
-def _hash(path: str) -> str:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:DIGITS]
-    except OSError as error:
-        raise ValueError(f"cannot read {path} ({error.strerror}); set pairs to a TSV or CSV file") from None
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS]
 
 
 def _cosines(evaluation: Evaluation, targets: dict[str, list[str]]) -> pd.DataFrame:

@@ -160,7 +160,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
     whole = merged([first, second])
     squares = np.where(whole.squares > 0.0, whole.squares, 1.0) * np.maximum(whole.count, 1.0)
     r = (first.mean - second.mean) * np.sqrt(first.count * second.count / squares)
-    return np.clip(r, -1.0, 1.0)
+    return np.asarray(np.clip(r, -1.0, 1.0))
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
@@ -196,6 +196,5 @@ def lacking_note(pairs: Sequence[Pair]) -> tuple[str, ...]:
     names = [pair.contrast.name for pair in pairs if not pair.synthetic.usable.any()]
     if not names:
         return ()
-    return (
-        f"no difference is found where a group has fewer than 2 synthetic rows or all are equal: {'; '.join(names)}",
-    )
+    reason = "a group has fewer than 2 synthetic rows, or all synthetic rows are equal"
+    return (f"differences count as 0 because {reason}: {'; '.join(names)}",)

@@ -39,8 +39,9 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is one column.
 
-    A column that is not given is the one named ``tissue`` or ``status``. Without a column of this name, the status is the
-    first column with two values in the real test rows, or else the last column, and the tissue is the first other one.
+    A column that is not given is the one named ``tissue`` or ``status``. Without a column of this name, the status is
+    the first column with two values in the real test rows, or else the last column, and the tissue is the first other
+    column.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.

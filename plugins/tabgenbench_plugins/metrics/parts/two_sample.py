@@ -1,7 +1,7 @@
 """Two-sample tests of every feature of a table at once, and the correction of their p-values for multiple testing.
 
-Welch's test: Welch, Biometrika 34, 1947. Mann-Whitney test: Mann & Whitney, Annals of Mathematical Statistics 18, 1947, with
-its normal approximation, corrected for ties and continuity. Correction: Benjamini & Hochberg, JRSS B 57(1), 1995.
+Welch's test: Welch, Biometrika 34, 1947. Mann-Whitney test: Mann & Whitney, Annals of Mathematical Statistics 18, 1947,
+with its normal approximation, corrected for ties and continuity. Correction: Benjamini & Hochberg, JRSS B 57(1), 1995.
 """
 
 from __future__ import annotations
@@ -145,8 +145,9 @@ def _ranked(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats
 def mann_whitney(ranks: Ranks, first: Bools) -> tuple[Floats, Floats]:
     """Return the rank-biserial correlation and the two-sided p-value of the Mann-Whitney test for each feature.
 
-    The rank-biserial correlation is 2 U / (n_1 n_2) - 1: the share of pairs of rows in which the first group has the larger
-    value, minus the share in which it has the smaller. A feature with an empty group has 0, and p = 1.
+    The rank-biserial correlation is 2 U / (n_1 n_2) - 1: the share of pairs of rows in which the first group has the
+    larger value, minus the share in which it has the smaller. If a group has no value of a feature, the correlation is
+    0 and p = 1.
 
     Args:
         ranks: ranks of the rows of both groups.
@@ -172,7 +173,7 @@ def mann_whitney(ranks: Ranks, first: Bools) -> tuple[Floats, Floats]:
 def _counted(ranks: Ranks, rows: Bools) -> Floats:
     if ranks.present is None:
         return np.full(ranks.values.shape[1], float(rows.sum()))
-    return ranks.present[rows].sum(axis=0).astype(np.float64)
+    return np.asarray(ranks.present[rows].sum(axis=0), dtype=np.float64)
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
