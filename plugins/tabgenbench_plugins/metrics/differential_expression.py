@@ -96,8 +96,8 @@ class DifferentialExpression(Metric):
             high=1.0,
             description=f"share of features whose log2 fold change has the sign of the real test rows, {MEAN}",
             blind_to=(
-                "The size of fold changes and variation. Features without a difference have a random sign, so real rows "
-                "stay below 1; chance reaches 0.5"
+                "The size of fold changes and variation. Signs of features without a difference are random, so real "
+                "rows stay below 1; chance reaches 0.5"
             ),
             floor="shuffled",
             misses=("copier", "correlation-breaker", "mean-shifter", "category-collapser"),
