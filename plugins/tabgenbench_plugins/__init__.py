@@ -101,6 +101,11 @@ STRUCTURE = (
     ),
     _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
     _metric(
+        "condition-coexpression",
+        "condition_coexpression:ConditionCoexpression",
+        "agreement of the strongest correlations within each condition",
+    ),
+    _metric(
         "regulators",
         "regulators:Regulators",
         "agreement of the correlations of regulators and their targets, given a file of pairs (psi, phi)",

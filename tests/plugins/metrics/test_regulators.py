@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tabgenbench import ConfigError, Unsupported, check_metric, failures
+from tabgenbench import ConfigError, Unsupported
 from tabgenbench.options import make_options
 from tabgenbench_plugins.metrics.regulators import Regulators, read_pairs
 
@@ -124,9 +124,3 @@ def test_the_content_of_the_file_is_part_of_the_options(tmp_path: Path) -> None:
     assert read_pairs(str(tmp_path / "pairs.tsv")) == [("g0", "g1")]
     with pytest.raises(Unsupported, match="has changed since the run was planned; start the run again"):
         read_pairs(str(tmp_path / "pairs.tsv"), first.content)
-
-
-def test_the_contract_kit_finds_nothing(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.tsv"
-    path.write_text("gene-0\tgene-1\ngene-0\tgene-2\nsize\tweight\nsize\tvisits\n")
-    assert failures(check_metric(Regulators, pairs=str(path))) == []
