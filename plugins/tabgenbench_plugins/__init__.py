@@ -95,6 +95,22 @@ STRUCTURE = (
         "correlation_pairs:CorrelationPairs",
         "error and strength of correlations, pair by pair, with counts for a hexbin figure",
     ),
+    _metric(
+        "differential-expression",
+        "differential_expression:DifferentialExpression",
+        "agreement of fold changes and of significant features between two groups, as cancer and normal in a tissue",
+    ),
+    _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
+    _metric(
+        "condition-coexpression",
+        "condition_coexpression:ConditionCoexpression",
+        "agreement of the strongest correlations within each condition",
+    ),
+    _metric(
+        "regulators",
+        "regulators:Regulators",
+        "agreement of the correlations of regulators and their targets, given a file of pairs (psi, phi)",
+    ),
 )
 UTILITY = (
     _metric("tstr", "tstr:TrainSyntheticTestReal", "train on synthetic, test on real, beside train on real"),
