@@ -57,6 +57,10 @@ class Schema(BaseModel):
     whole_numbers: tuple[str, ...] = Field((), description="features that are whole numbers; samples are rounded")
     dates: tuple[DateFeature, ...] = Field((), description="features that are dates; they are whole numbers too")
     gaps: tuple[Gap, ...] = Field((), description="columns with missing values, and what shows them")
+    per_10k: bool = Field(
+        False,
+        description="features are counts, such as those of a cell; the evaluation scale is log1p(counts per 10,000)",
+    )
 
     @field_validator("conditions", "targets", "categorical_features")
     @classmethod
@@ -107,7 +111,7 @@ class Schema(BaseModel):
         Fingerprints of tables use this text, so a new field does not change the fingerprints of tables without this
         field.
         """
-        later = ("whole_numbers", "dates", "gaps")
+        later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
 
     def without_columns(self, lost: Collection[str]) -> Schema:
