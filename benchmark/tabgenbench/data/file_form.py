@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def to_frame(table: Table) -> pd.DataFrame:
     the columns of ``obs`` come first, then the features.
     """
     found: dict[str, Any] = {}
+    table = replace(table, X=table.dense())
     for column in layout_of(table).columns:
         if column.constant is not None:
             found[column.name] = _constant(column, table.n_rows)

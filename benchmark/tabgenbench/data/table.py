@@ -22,8 +22,8 @@ Scale = Literal["counts", "linear", "log2p1", "lognorm", "standardized"]
 Matrix: TypeAlias = NDArray[np.float32] | Any  # or a scipy.sparse.csr_matrix, which has no types
 CHECK_ROWS = 1024  # rows per block in checks of large matrices, to limit memory
 NO_COUNT = (
-    "is not a count, expected whole numbers >= 0 for per_10k = true; if the values are logarithms or estimates, name the "
-    "layer that contains the counts, or set per_10k = false"
+    "is not a count, expected whole numbers >= 0; if the values are logarithms or estimates, name the layer that contains "
+    "the counts, or set another scale"
 )
 
 
@@ -190,7 +190,7 @@ class Table:
             checks = [(bad_values, "is not a finite number; impute it or drop the row")]
             if self.log2p1:
                 checks.append((block < 0, "is negative, expected >= 0 to take log2(x + 1); set log2p1 = false"))
-            if self.schema.per_10k and self.scale == "counts":
+            if self.scale == "counts":
                 checks.append(((block < 0) | (block != np.floor(block)), NO_COUNT))
             for bad, problem in checks:
                 if bad.any():
@@ -249,6 +249,12 @@ def dense_block(values: Matrix) -> NDArray[np.float32]:
     sparse_or_dense: Any = values
     dense: NDArray[np.float32] = sparse_or_dense.toarray() if sparse.issparse(values) else sparse_or_dense
     return dense
+
+
+def stored_values(values: Matrix) -> NDArray[np.float32]:
+    """Return the values that a matrix stores: all of a dense matrix, those other than 0 of a sparse one."""
+    stored: NDArray[np.float32] = values.data if sparse.issparse(values) else values
+    return stored
 
 
 def as_categorical(column: pd.Series) -> pd.Series:
