@@ -39,6 +39,11 @@ GENERATORS = (
     _generator(
         "condition-mvn", "condition_mvn:ConditionMVN", "control: condition mean + Ledoit-Wolf covariance of residuals"
     ),
+    _generator(
+        "condition-nb",
+        "condition_nb:ConditionNB",
+        "control: negative binomial counts of each gene within the condition (single cells)",
+    ),
     _generator("unseen-third", "unseen_third:UnseenThird", "control of privacy: rows of the third that no model sees"),
     _generator("shuffled", "shuffled:Shuffled", "control: every feature permuted over training rows"),
 )

@@ -56,7 +56,7 @@ def layout_of(table: Table) -> Layout:
         Column(name=str(name), kind="category", role="feature") for name in table.obs.columns if name not in companions
     ]
     for name in table.features:
-        whole = name in table.schema.whole_numbers
+        whole = table.schema.per_10k or name in table.schema.whole_numbers
         columns.append(
             Column(
                 name=name,

@@ -124,6 +124,16 @@ class Schema(BaseModel):
         changes["gaps"] = tuple(gap for gap in self.gaps if gap.shown_by not in lost)
         return self.model_copy(update=changes)
 
+    def without_features(self, lost: Collection[str]) -> Schema:
+        """Return the schema of a table that lacks some features."""
+        changes: dict[str, object] = {
+            "targets": tuple(name for name in self.targets if name not in lost),
+            "whole_numbers": tuple(name for name in self.whole_numbers if name not in lost),
+            "dates": tuple(date for date in self.dates if date.column not in lost),
+            "gaps": tuple(gap for gap in self.gaps if gap.column not in lost),
+        }
+        return self.model_copy(update=changes)
+
     @property
     def n_categorical(self) -> int:
         """Number of categorical features, without the columns that mark the gaps of numeric features."""

@@ -65,6 +65,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
     Raises:
         DataError: the split belongs to another table.
     """
+    if split.features:
+        table = table.keep_features(split.features)
     train = table.take(split.rows(table, "train"))
     transform, medians = Transform.fit(train), medians_at_gaps(train)
     _write_side(folder / "train.h5ad", fill_gaps(train, medians), transform, keep_own=True)

@@ -130,9 +130,10 @@ class Table:
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def keep_features(self, names: Sequence[str]) -> Table:
-        """Return the table with these features only, in this order."""
+        """Return the table with these features only, in this order; the roles of other features are removed."""
         columns = pd.Index(self.features).get_indexer(pd.Index(names))
-        return replace(self, X=self.X[:, columns], features=tuple(names))
+        schema = self.schema.without_features({*self.features} - {*names})
+        return replace(self, X=self.X[:, columns], features=tuple(names), schema=schema)
 
     def like(self, X: Matrix, obs: pd.DataFrame, categories: pd.DataFrame | None = None) -> Table:
         """Return a table with new values and rows, and with the features, schema and scale of this table.
