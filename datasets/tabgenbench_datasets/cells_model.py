@@ -215,8 +215,8 @@ def _shift(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
     """Draw a column for each row of probabilities, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
-    chosen = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1)
-    return np.minimum(chosen, probabilities.shape[1] - 1).astype(np.int64)
+    chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
+    return np.minimum(chosen, probabilities.shape[1] - 1)
 
 
 def _outer(left: Floats, right: Floats) -> Iterator[Floats]:

@@ -21,8 +21,8 @@ OTHER = f"truth-cells samples from the model of {SimulatedCells.name!r} and of n
 class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
-    This control does not learn from training rows. The donor of a cell is drawn from all donors of the simulation, given
-    the type and the condition of the cell. If a split holds out donors, the sampled cells therefore belong to the
+    This control does not learn from training rows. The donor of a cell is drawn from all donors of the simulation,
+    given the type and the condition of the cell. If a split holds out donors, the sampled cells therefore belong to the
     donors of the training rows and of the held-out rows.
     """
 
@@ -52,7 +52,9 @@ class TruthCells(Generator):
         try:
             self._model = CellsModel.from_config(CellsConfig.model_validate(dict(train.source.options)))
         except ValidationError as error:
-            raise Unsupported(f"truth-cells: the table's options are none of {SimulatedCells.name!r}: {error}") from None
+            raise Unsupported(
+                f"truth-cells: the table's options are none of {SimulatedCells.name!r}: {error}"
+            ) from None
         genes = pd.Index(cell_gene_names(self._model.config))
         self._columns = genes.get_indexer(pd.Index(train.features))  # a split may keep some genes only
         if (self._columns < 0).any():

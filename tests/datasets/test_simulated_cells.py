@@ -127,5 +127,5 @@ def test_truth_declines_other_tables(cells: Table, table: Table) -> None:
         TruthCells.supports(Schema(conditions=("cell_type", "condition")), 100, 10)
     TruthCells.supports(cells.schema, 100, 10)
     asked = pd.DataFrame({"cell_type": ["type-1"], "condition": ["treated-2"]})
-    with pytest.raises(DataError, match="got the condition .*treated-2"):
+    with pytest.raises(DataError, match=r"got the condition .*treated-2"):
         fitted(cells).sample(asked, SampleContext(device="cpu", seed=2))

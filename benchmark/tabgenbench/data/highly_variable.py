@@ -42,7 +42,8 @@ def _standardised_variance(train: Table) -> Floats:
     counts, n, size = sparse.csr_matrix(train.X), train.n_rows, train.n_features
 
     def sums(values: NDArray[np.floating]) -> Floats:
-        return np.bincount(counts.indices, weights=values.astype(np.float64), minlength=size)
+        totals: Floats = np.bincount(counts.indices, weights=values, minlength=size).astype(np.float64)
+        return totals
 
     mean = sums(counts.data) / n
     variance = (sums(counts.data.astype(np.float64) ** 2) - n * mean**2) / max(n - 1, 1)

@@ -83,5 +83,7 @@ def adata_as_read(
     """
     import anndata
 
-    copied = anndata.AnnData(X=matrix_of(adata, layer, where), obs=adata.obs.copy(), var=adata.var[[]].copy(), uns=dict(adata.uns))
+    copied = anndata.AnnData(
+        X=matrix_of(adata, layer, where), obs=adata.obs.copy(), var=adata.var[[]].copy(), uns=dict(adata.uns)
+    )
     return prepare_adata(copied, where, ids=ids, ignore=ignore)

@@ -194,7 +194,9 @@ def make_split(
     names_of_pooled = tuple(labels[k] for k in pooled)
     kept = () if config.highly_variable is None else highly_variable(table.take(train), config.highly_variable)
     return Split(
-        *ids[:3],
+        train=ids[0],
+        validation=ids[1],
+        test=ids[2],
         config=config,
         seed=seed,
         dataset=dataset,

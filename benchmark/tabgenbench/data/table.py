@@ -22,8 +22,8 @@ Scale = Literal["counts", "linear", "log2p1", "lognorm", "standardized"]
 Matrix: TypeAlias = NDArray[np.float32] | Any  # or a scipy.sparse.csr_matrix, which has no types
 CHECK_ROWS = 1024  # rows per block in checks of large matrices, to limit memory
 NO_COUNT = (
-    "is not a count, expected whole numbers >= 0; if the values are logarithms or estimates, name the layer that contains "
-    "the counts, or set another scale"
+    "is not a count, expected whole numbers >= 0; if the values are logarithms or estimates, name the layer that "
+    "contains the counts, or set another scale"
 )
 
 
@@ -254,7 +254,8 @@ def dense_block(values: Matrix) -> NDArray[np.float32]:
 
 def stored_values(values: Matrix) -> NDArray[np.float32]:
     """Return the values that a matrix stores: all of a dense matrix, those other than 0 of a sparse one."""
-    stored: NDArray[np.float32] = values.data if sparse.issparse(values) else values
+    sparse_or_dense: Any = values
+    stored: NDArray[np.float32] = sparse_or_dense.data if sparse.issparse(values) else sparse_or_dense
     return stored
 
 

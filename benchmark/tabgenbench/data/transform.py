@@ -111,8 +111,7 @@ class Transform:
         library = ((log_libraries(table.X) - mean) / std).astype(np.float32)
         values = np.empty((table.n_rows, table.n_features + 1), dtype=np.float32)
         values[:, -1] = library
-        for start, block in zip(range(0, len(values), CHECK_ROWS), _row_blocks(table.X), strict=True):
-            values[start : start + CHECK_ROWS, :-1] = self._standardized(block)
+        self._standardize_into(values[:, :-1], table.X)
         return replace(table, X=values, features=(*table.features, LIBRARY), scale="standardized")
 
     def to_store(self, table: Table) -> Table:
@@ -126,10 +125,11 @@ class Transform:
 
     def apply_array(self, values: Matrix) -> NDArray[np.float32]:
         """Map values, shape (n_rows, n_features), to the evaluation scale."""
-        if self.library is not None:
-            return np.concatenate([self._standardized(block) for block in _row_blocks(values)])
-        logged = _log2p1(values) if self.log2p1 else values
         out = np.empty(values.shape, dtype=np.float32)
+        if self.library is not None:
+            self._standardize_into(out, values)
+            return out
+        logged = _log2p1(values) if self.log2p1 else values
         for start in range(0, len(out), CHECK_ROWS):
             rows = slice(start, start + CHECK_ROWS)
             out[rows] = (logged[rows] - self.mean) / self.std
@@ -154,9 +154,11 @@ class Transform:
             out[rows] = np.maximum(np.exp2(values) - 1.0, 0.0) if self.log2p1 else values
         return replace(table, X=out, scale=self.own_scale)
 
-    def _standardized(self, counts: Matrix) -> NDArray[np.float32]:
-        values: NDArray[np.float32] = ((log_normalised(counts) - self.mean) / self.std).astype(np.float32)
-        return values
+    def _standardize_into(self, out: NDArray[np.float32], counts: Matrix) -> None:
+        """Write log-normalised, standardised counts to an array of their shape, in blocks of rows."""
+        for start in range(0, len(out), CHECK_ROWS):
+            rows = slice(start, start + CHECK_ROWS)
+            out[rows] = (log_normalised(counts[rows]) - self.mean) / self.std
 
     def _counts(self, table: Table) -> Table:
         """Return the counts of log-normalised rows."""

@@ -53,7 +53,7 @@ class Shared:
 def lock_arrays(values: Iterable[Any]) -> None:
     """Mark arrays and tables read-only, so that no metric changes the input of the next one."""
     for value in values:
-        array = value.X if isinstance(value, Table) else value
+        array: Any = value.X if isinstance(value, Table) else value
         parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
         for part in parts:
             if isinstance(part, np.ndarray):

@@ -154,7 +154,9 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
         DataError: the content is invalid; the message names column and row.
     """
     if said.layer:
-        raise ConfigError(f"{where}: option 'layer' is for h5ad files and AnnData objects, got {said.layer!r}; remove it")
+        raise ConfigError(
+            f"{where}: option 'layer' is for h5ad files and AnnData objects, got {said.layer!r}; remove it"
+        )
     frame = _oriented(frame, said, where)
     said = match_roles(said, list(frame.columns), where=str(where))
     found = find_roles(frame, said, names[1], where=where)

@@ -35,7 +35,8 @@ class MemorySource(DatasetSource):
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
         name: name of the dataset on boards.
         said: fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
-            ``log2p1``, ``layer``, ``per_10k``, ``title``, ``summary``, ``metadata`` (path of a metadata JSON of SDV) and so on.
+            ``log2p1``, ``layer``, ``per_10k``, ``title``, ``summary``,
+            ``metadata`` (path of a metadata JSON of SDV) and so on.
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.

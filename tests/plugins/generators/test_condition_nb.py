@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported
+from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported, check_generator, failures
 from tabgenbench.interfaces.checks import check_sample
 from tabgenbench_plugins.generators.condition_nb import ConditionNB
 
@@ -110,6 +110,12 @@ def test_cells_without_counts_give_cells_without_counts(cells: Table) -> None:
     empty = replace(cells.take(range(20)), X=sparse.csr_matrix((20, G), dtype=np.float32))
     made, _ = sampled(fitted(empty), empty.conditions)
     assert made.X.nnz == 0
+
+
+def test_the_shipped_kit_finds_nothing() -> None:
+    checks = check_generator(ConditionNB)
+    assert failures(checks) == []
+    assert len(checks) == 9
 
 
 def test_other_tables_are_declined(make_table: Callable[..., Table]) -> None:
