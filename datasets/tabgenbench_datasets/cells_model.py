@@ -216,7 +216,8 @@ def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
     """Draw a column for each row of probabilities, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
     chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
-    return np.minimum(chosen, probabilities.shape[1] - 1)
+    chosen[chosen == probabilities.shape[1]] -= 1  # rounding
+    return chosen
 
 
 def _outer(left: Floats, right: Floats) -> Iterator[Floats]:

@@ -188,22 +188,20 @@ def make_split(
     train = candidates & ~validation
     if config.train_rows is not None:
         train, validation = _subset(config.train_rows, strata, train, validation, rng=_stream(seed, SUBSET))
-    names = table.obs.index.astype(str).to_numpy(dtype=object)
-    ids = [tuple(names[side].tolist()) for side in (train, validation, test, reference)]
-    dataset = table.fingerprint() if fingerprint is None else fingerprint
-    names_of_pooled = tuple(labels[k] for k in pooled)
-    kept = () if config.highly_variable is None else highly_variable(table.take(train), config.highly_variable)
     return Split(
-        train=ids[0],
-        validation=ids[1],
-        test=ids[2],
+        **_ids(table, train=train, validation=validation, test=test, reference=reference),
         config=config,
         seed=seed,
-        dataset=dataset,
-        pooled=names_of_pooled,
-        reference=ids[3],
-        features=kept,
+        dataset=table.fingerprint() if fingerprint is None else fingerprint,
+        pooled=tuple(labels[k] for k in pooled),
+        features=highly_variable(table.take(train), config.highly_variable) if config.highly_variable else (),
     )
+
+
+def _ids(table: Table, **sides: Mask) -> dict[str, tuple[str, ...]]:
+    """Return the sample ids of each side."""
+    names = table.obs.index.astype(str).to_numpy(dtype=object)
+    return {side: tuple(names[rows].tolist()) for side, rows in sides.items()}
 
 
 def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:
