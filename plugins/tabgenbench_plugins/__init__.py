@@ -70,6 +70,11 @@ FIDELITY = (
     _metric(
         "mean-variance", "mean_variance:MeanVariance", "shares of zeros, and relation of mean and variance of features"
     ),
+    _metric(
+        "count-realism",
+        "count_realism:CountRealism",
+        "counts of cells: zeros, library sizes, and mean profiles of types",
+    ),
     _metric("distances", "distances:Distances", "energy distance and maximum mean discrepancy"),
     _metric("frechet", "frechet:Frechet", "Fréchet distance in principal components"),
     _metric("prdc", "prdc:PRDC", "precision, recall, density and coverage by nearest neighbours"),
