@@ -40,6 +40,11 @@ GENERATORS = (
         "condition-mvn", "condition_mvn:ConditionMVN", "control: condition mean + Ledoit-Wolf covariance of residuals"
     ),
     _generator("smote", "smote:SMOTE", "control: interpolation between neighbouring training rows of the condition"),
+    _generator(
+        "condition-nb",
+        "condition_nb:ConditionNB",
+        "control: negative binomial counts of each gene within the condition (single cells)",
+    ),
     _generator("unseen-third", "unseen_third:UnseenThird", "control of privacy: rows of the third that no model sees"),
     _generator("shuffled", "shuffled:Shuffled", "control: every feature permuted over training rows"),
 )
@@ -65,6 +70,11 @@ FIDELITY = (
     _metric("validity", "validity:Validity", "values outside the range, unseen categories, broken whole numbers"),
     _metric(
         "mean-variance", "mean_variance:MeanVariance", "shares of zeros, and relation of mean and variance of features"
+    ),
+    _metric(
+        "count-realism",
+        "count_realism:CountRealism",
+        "counts of cells: zeros, library sizes, and mean profiles of types",
     ),
     _metric("distances", "distances:Distances", "energy distance and maximum mean discrepancy"),
     _metric("frechet", "frechet:Frechet", "Fréchet distance in principal components"),

@@ -185,8 +185,9 @@ import sys
 from tabgenbench import Schema
 from tabgenbench.registry.manager import make_manager
 kind = make_manager().find("generators", {name!r}).load()
-kind.supports(Schema(conditions=("tissue",)), 40, 6)
-memory = kind(kind.Config()).estimate_memory(Schema(conditions=("tissue",)), 40, 6)
+schema = Schema(conditions=("tissue",), per_10k={name!r} == "condition-nb")
+kind.supports(schema, 40, 6)
+memory = kind(kind.Config()).estimate_memory(schema, 40, 6)
 assert memory is None or memory > 0
 assert kind.name == {name!r} and kind.card.summary and kind.scale in ("standardized", "own")
 print(*sys.modules)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Table
+from tabgenbench.data.table import Table, stored_values
 from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -205,8 +205,9 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         raise PluginError(f"{where} returned values of shape {synthetic.X.shape}, expected {expected}")
     if synthetic.X.dtype != np.float32:
         raise PluginError(f"{where} returned values of type {synthetic.X.dtype}, expected float32; use train.like()")
-    values = synthetic.dense()
-    if not np.isfinite(values).all():
+    values = synthetic.X
+    if not np.isfinite(stored_values(values)).all():
+        values = synthetic.dense()
         row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
         place = f"row {row}, feature {like.features[column]!r}"
         raise PluginError(f"{where} returned {values[row, column]} in {place}, expected finite numbers")

@@ -315,7 +315,7 @@ def _identity(
         n_train=split.n_train,
         n_validation=split.n_validation,
         n_test=split.n_test,
-        n_features=dataset.index.n_features,
+        n_features=dataset.index.n_features if split.n_features is None else split.n_features,
         n_categorical=dataset.index.roles.n_categorical,
         generator=generator.name,
         label=generator.label,

@@ -160,6 +160,7 @@ def _info(split: Split, index: int, fold: int | None, table: Table) -> SplitInfo
         n_train=len(split.train),
         n_validation=len(split.validation),
         n_test=len(split.test),
+        n_features=len(split.features) or None,
         pooled=split.pooled,
         note=coverage_note(split, table),
     )
