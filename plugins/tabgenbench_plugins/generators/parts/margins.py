@@ -119,7 +119,7 @@ def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = 
     """
 
     def quantiles(code: int, levels: NDArray[np.float64]) -> NDArray[Any]:
-        return np.quantile(draw(code, n_draws), levels, axis=0, method="hazen")
+        return np.asarray(np.quantile(draw(code, n_draws), levels, axis=0, method="hazen"))
 
     return quantiles
 
