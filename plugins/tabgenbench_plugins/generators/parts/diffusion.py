@@ -103,4 +103,4 @@ def category_posterior(
 def category_draw(p_NV: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
     """Return one-hot codes drawn with given probabilities: the largest p / e, with e exponential."""
     race_NV = p_NV / torch.empty_like(p_NV).exponential_(generator=draws).clamp_min(1e-30)
-    return torch.nn.functional.one_hot(race_NV.argmax(dim=1), p_NV.shape[1]).to(p_NV.dtype)
+    return torch.zeros_like(p_NV).scatter_(1, race_NV.argmax(dim=1, keepdim=True), 1.0)

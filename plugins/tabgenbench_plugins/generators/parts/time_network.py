@@ -1,9 +1,9 @@
 """A network of rows, time and condition, and its training with an exponential moving average of the weights.
 
-    h = W_x x + W_t φ(t) + W_c c + b,   then Linear - SiLU layers, then a linear output as wide as x
+    h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 
-φ(t) are cosines and sines of t at frequencies from 1 to 1,000 per unit of time, passed through Linear - SiLU
-(Kotelnikov et al. 2023, appendix). t lies in [0, 1].
+τ(t) are cosines and sines of t at angular frequencies from 1 to 1,000, passed through Linear - SiLU - Linear, as in
+TabDDPM (Kotelnikov et al. 2023). t lies in [0, 1]; c are the one-hot codes of the condition.
 
     N rows   Y width of a row   K one-hot codes of the conditions   H width of the first hidden layer
 """
@@ -40,8 +40,7 @@ class TimeNetwork(nn.Module):
 
     def __init__(self, n_in: int, n_codes: int, hidden: tuple[int, ...], generator: torch.Generator) -> None:
         super().__init__()
-        self.of_row = linear(n_in, hidden[0], generator)
-        self.of_condition = linear(n_codes, hidden[0], generator, bias=False)
+        self.of_row = linear(n_in + n_codes, hidden[0], generator)
         self.of_time = linear(2 * N_FREQUENCIES, hidden[0], generator)
         self.of_time_inner = linear(hidden[0], hidden[0], generator)
         self.layers = nn.ModuleList(
@@ -55,7 +54,7 @@ class TimeNetwork(nn.Module):
         """Return the output, shape (N, Y)."""
         angles = t_N[:, None] * self.frequencies
         time = self.of_time_inner(functional.silu(self.of_time(torch.cat([angles.cos(), angles.sin()], dim=1))))
-        h = self.of_row(x_NY) + time + self.of_condition(c_NK)
+        h = self.of_row(torch.cat([x_NY, c_NK], dim=1)) + time
         for layer in self.layers:
             h = layer(functional.silu(h))
         out: torch.Tensor = self.to_output(functional.silu(h))
