@@ -137,7 +137,14 @@ class RowsFromNoise(Generator):
         initial = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         self._constants = self._constants_of(x_NY)
         network = self._new_network(initial).to(context.device)
-        self._network = train_network(network, (x_NY, c_NK), self._objective(context.torch), config, context)
+        self._network = train_network(
+            network,
+            (x_NY, c_NK),
+            loss=self._objective(context.torch),
+            recipe=config,
+            context=context,
+            where=f"generator {self.name!r}",
+        )
         self._margins = self._fit_margins(train, context) if config.margins and train.n_features else None
 
     def _constants_of(self, x_NY: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -25,7 +25,7 @@ from tabgenbench_plugins.generators.parts.nn import linear
 __all__ = ["Recipe", "TimeNetwork", "train_network"]
 
 N_FREQUENCIES = 64
-REPORTS = 200  # losses in the record
+REPORTS = 100  # losses in the record
 
 
 class TimeNetwork(nn.Module):
@@ -90,13 +90,23 @@ Loss = Callable[[TimeNetwork, torch.Tensor, torch.Tensor], torch.Tensor]
 def train_network(
     network: TimeNetwork,
     rows: tuple[torch.Tensor, torch.Tensor],
+    *,
     loss: Loss,
     recipe: Recipe,
     context: FitContext,
+    where: str,
 ) -> TimeNetwork:
-    """Minimise a loss over random batches of rows x_NY and codes c_NK; return the network of averaged weights.
+    """Minimise a loss over random batches of rows x_NY and codes c_NK; return a network with the averaged weights.
 
-    Losses are reported `REPORTS` times at most, as means over the steps since the last report.
+    Losses are reported about `REPORTS` times, as means over the steps since the last report.
+
+    Args:
+        network: the network to train.
+        rows: x_NY and c_NK.
+        loss: function of the network and a batch, a mean over the rows of the batch.
+        recipe: optimisation steps, batch size and so on.
+        context: random numbers and progress.
+        where: beginning of the error message, such as ``generator 'tabddpm'``.
 
     Raises:
         ConfigError: the loss is not finite.
@@ -124,7 +134,10 @@ def train_network(
         if step % every == 0 or step == recipe.steps:
             mean = total.item() / since  # the only time that the host waits for the device
             if not math.isfinite(mean):
-                raise ConfigError(f"the loss is {mean} at step {step}, expected a finite number; lower learning_rate")
+                raise ConfigError(
+                    f"{where}: the loss is {mean} at step {step}, expected a finite number; "
+                    f"lower learning_rate ({recipe.learning_rate})"
+                )
             context.report(step, recipe.steps, loss=mean)
             total.zero_()
             since = 0
