@@ -24,7 +24,7 @@ from tabgenbench_plugins.generators.parts.normal_scores import NormalScores
 __all__ = ["DEFAULT_COMPONENTS", "WIDE", "PreparedRows", "n_components_of"]
 
 WIDE = 200  # a table with more numeric features is modelled in principal components
-DEFAULT_COMPONENTS = 32
+DEFAULT_COMPONENTS = 64
 Floats = NDArray[np.float32]
 
 
@@ -79,9 +79,15 @@ class PreparedRows:
         """Number of prepared numbers of a row, D."""
         return self.scores.n_features if self.components is None else len(self.components.axes)
 
-    def values(self, z_ND: Floats, rng: np.random.Generator) -> Floats:
-        """Return the numeric features of prepared rows, shape (N, F)."""
-        return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, rng))
+    def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Return the numeric features of prepared rows, shape (N, F).
+
+        Args:
+            z_ND: prepared rows.
+            group: number of the condition of each row, shape (N,); -1 for a condition without training rows.
+            rng: draws the noise that principal components leave out.
+        """
+        return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays of a saved model, by name. They contain quantiles of each feature, no row."""

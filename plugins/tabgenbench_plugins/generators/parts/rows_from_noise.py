@@ -61,7 +61,7 @@ class NoiseOptions(Options):
     components: PositiveInt | Literal["auto", "none"] = Field(
         "auto",
         description="number of principal components that are modelled in place of the numeric features; none models "
-        "the features; auto is 32 for tables with more than 200 numeric features, else none",
+        "the features; auto is 64 for tables with more than 200 numeric features, else none",
     )
     margins: bool = Field(
         False, description="map each feature, condition by condition, to the distribution of its training values"
@@ -103,12 +103,12 @@ class RowsFromNoise(Generator):
         widths = (width + n_codes + 2 * N_FREQUENCIES + config.hidden[0], *config.hidden, config.hidden[-1], width)
         parameters = sum(a * b + b for a, b in pairwise(widths))
         activations = config.batch_size * (8 * width + 4 * sum(config.hidden) + 2 * N_FREQUENCIES)
-        sampling = min(CHUNK, n_rows) * (6 * width + 3 * max(config.hidden) + 6 * n_features)
+        sampling = min(CHUNK, n_rows) * (6 * width + 3 * max(config.hidden) + 8 * n_features)
         rows = n_rows * (3 * n_features + 2 * width + n_codes)
         if n_components is not None:  # centred rows and both factors of the decomposition, float64
             rows += 2 * (3 * n_rows * n_features + 2 * min(n_rows, n_features) ** 2)
         if config.margins:
-            rows += 2 * n_rows * n_features + 3 * MARGIN_DRAWS * n_features
+            rows += 2 * n_rows * n_features + 4 * MARGIN_DRAWS * n_features
         return 4 * (6 * parameters + rows + max(activations, sampling))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -174,25 +174,29 @@ class RowsFromNoise(Generator):
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
 
-        codes = torch.from_numpy(self._codes.encode(conditions)).to(draws.device)
+        codes, group = torch.from_numpy(self._codes.encode(conditions)).to(draws.device), self._group(conditions)
         values_NF = np.empty((len(codes), self._template.n_features), dtype=np.float32)
         codes_NC = np.empty((len(codes), len(self._layout.n_values)), dtype=np.int64)
         with torch.no_grad():
             for rows in chunks(len(codes)):
                 y_NY = self._generate(one_hot(codes[rows], self._codes.n_categories), draws)
-                values_NF[rows] = self._rows.values(y_NY[:, : self._layout.n_features].cpu().numpy(), rng)
+                z_ND = y_NY[:, : self._layout.n_features].cpu().numpy()
+                values_NF[rows] = self._rows.values(z_ND, group[rows], rng)
                 for j, block in enumerate(self._layout.blocks(y_NY)):
                     codes_NC[rows, j] = block.argmax(dim=1).cpu().numpy()
         return values_NF, codes_NC
+
+    def _group(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
+        """Return the number of the condition of each row; -1 for a new combination of condition values."""
+        found = pd.Index(self._conditions.labels).get_indexer(condition_labels(conditions))
+        return np.asarray(found, dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Turn noise into rows of the requested conditions."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         values_NF, codes_NC = self._draw(used, context.torch, context.numpy)
         if self._margins is not None:
-            # -1 for a new combination of condition values, which has no training rows and no map.
-            labels = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))
-            values_NF = self._margins.apply(values_NF, labels.astype(np.int64))
+            values_NF = self._margins.apply(values_NF, self._group(used))
         categories = self._categories.decode(codes_NC) if self._layout.n_values else None
         return self._template.like(values_NF, conditions, categories)
 

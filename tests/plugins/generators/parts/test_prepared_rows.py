@@ -71,18 +71,22 @@ def test_components_and_their_noise_are_those_of_the_decomposition() -> None:
     np.testing.assert_allclose(scores.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(scores.T @ scores / 60, np.eye(4), atol=1e-4)
     left_out = values - (fitted.mean + (scores * fitted.scale) @ fitted.axes)
-    within = left_out - np.stack([left_out[group == k].mean(axis=0) for k in group])
-    np.testing.assert_allclose(fitted.noise_sd, np.sqrt((within**2).sum(axis=0) / 57), rtol=1e-3)
-    made = fitted.values(np.repeat(scores, 200, axis=0), np.random.default_rng(1))
-    noise = made - np.repeat(values - left_out, 200, axis=0)
-    np.testing.assert_allclose(noise.std(axis=0), fitted.noise_sd, rtol=0.03)
+    squares = np.stack([len(left_out[group == k]) * left_out[group == k].var(axis=0) for k in range(3)])
+    pooled = squares.sum(axis=0) / (60 - 3)
+    np.testing.assert_allclose(fitted.noise_sd[-1] ** 2, pooled, rtol=1e-3)
+    np.testing.assert_allclose(fitted.noise_sd[:3] ** 2, (squares + 10 * pooled) / (19 + 10), rtol=1e-3)
+    for k in (1, -1):
+        made = fitted.values(np.zeros((9000, 4), dtype=np.float32), np.full(9000, k), np.random.default_rng(1))
+        np.testing.assert_allclose(made.std(axis=0), fitted.noise_sd[k], rtol=0.04)
+        np.testing.assert_allclose(made.mean(axis=0), fitted.mean, atol=0.02)
 
 
 def test_as_many_components_as_features_leave_no_noise() -> None:
     values = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float32)
     fitted = Components.fit(values, 99, np.zeros(30, dtype=np.int64))
     assert fitted.noise_sd.max() < 1e-5
-    np.testing.assert_allclose(fitted.values(fitted.scores(values), np.random.default_rng(0)), values, atol=1e-4)
+    group = np.zeros(30, dtype=np.int64)
+    np.testing.assert_allclose(fitted.values(fitted.scores(values), group, np.random.default_rng(0)), values, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ def test_arrays_describe_the_preparation(n_components: int | None, make_table: C
     fitted, z = PreparedRows.fit(train, n_components, group, np.random.default_rng(0))
     loaded = PreparedRows.from_arrays({**fitted.arrays(), "other": np.zeros(1)})
     assert fitted.width == loaded.width == z.shape[1]
-    first, second = (rows.values(z, np.random.default_rng(1)) for rows in (fitted, loaded))
+    first, second = (rows.values(z, group, np.random.default_rng(1)) for rows in (fitted, loaded))
     np.testing.assert_array_equal(first, second)
     if n_components is None:
         np.testing.assert_allclose(first, train.X, atol=1e-5)
