@@ -30,7 +30,9 @@ GENERATORS = (
         extra="sdv",
     ),
     _generator(
-        "flow-matching", "flow_matching:FlowMatching", "conditional flow matching (Lipman et al. 2023, Tong et al. 2024)"
+        "flow-matching",
+        "flow_matching:FlowMatching",
+        "conditional flow matching (Tong et al. 2024)",
     ),
     _generator("tabddpm", "tabddpm:TabDDPM", "Gaussian and multinomial diffusion (Kotelnikov et al. 2023)"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),

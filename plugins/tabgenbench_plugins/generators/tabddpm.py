@@ -24,6 +24,7 @@ The numbers are the prepared numbers of `parts/prepared_rows`.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -139,13 +140,11 @@ class TabDDPM(RowsFromNoise):
         numbers = torch.randn(n, layout.n_features, generator=draws, device=device)
         blocks = [category_draw(p, draws) for p in uniform]
         times = sampling_times(config.diffusion_steps, config.sampling_steps)
-        for t, s in zip(times, times[1:], strict=False):
+        for t, s in pairwise(times):
             x_NY = torch.cat([numbers, *blocks], dim=1)
             output_NY = self._denoise(x_NY, torch.full((n,), t / config.diffusion_steps, device=device), c_NK)
             noise = torch.randn(numbers.shape, generator=draws, device=device)
-            numbers = number_step(
-                numbers, output_NY[:, : layout.n_features], (signal_T[t], signal_T[s]), bounds, noise
-            )
+            numbers = number_step(numbers, output_NY[:, : layout.n_features], (signal_T[t], signal_T[s]), bounds, noise)
             blocks = [
                 category_draw(category_posterior(block, logits.softmax(dim=1), signal_T[t], signal_T[s]), draws)
                 for block, logits in zip(blocks, layout.blocks(output_NY), strict=True)

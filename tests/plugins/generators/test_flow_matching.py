@@ -62,7 +62,9 @@ def test_the_solver_is_of_second_order(solver: str, make_table: Make, fit: Make)
 
 def test_the_loss_is_the_formula_and_codes_are_signs(make_mixed: Make, fit: Make) -> None:
     generator, _ = fit(FlowMatching, make_mixed(60, missing=0.2))
-    x_NY = generator._layout.encode(torch.ones(6, 2), torch.zeros(6, len(generator._layout.n_values), dtype=torch.int64))
+    x_NY = generator._layout.encode(
+        torch.ones(6, 2), torch.zeros(6, len(generator._layout.n_values), dtype=torch.int64)
+    )
     seen: list[torch.Tensor] = []
 
     def network(x: torch.Tensor, t: torch.Tensor, c: torch.Tensor) -> torch.Tensor:

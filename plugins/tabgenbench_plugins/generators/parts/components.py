@@ -59,7 +59,7 @@ class Components:
         mean = values.mean(axis=0, dtype=np.float64)
         centred = values - mean
         n_kept = max(1, min(n_components, n_rows - 1, values.shape[1]))
-        left, sizes, axes = svd(centred, full_matrices=False, lapack_driver="gesdd")
+        _, sizes, axes = svd(centred, full_matrices=False, lapack_driver="gesdd")
         signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:n_kept]
         axes = axes[:n_kept] * np.where(signs == 0, 1.0, signs)[:, None]
         scale = sizes[:n_kept] / np.sqrt(max(n_rows, 1))

@@ -55,9 +55,7 @@ class NormalScores:
         """Number of features."""
         return self.quantiles.shape[1]
 
-    def of_training_rows(
-        self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator
-    ) -> Floats:
+    def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
         """Return the scores of the rows that the quantiles were fitted on, same shape.
 
         Args:

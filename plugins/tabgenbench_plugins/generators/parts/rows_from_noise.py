@@ -40,7 +40,6 @@ from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, con
 if TYPE_CHECKING:
     import torch
 
-    from tabgenbench_plugins.generators.parts.row_layout import RowLayout
     from tabgenbench_plugins.generators.parts.time_network import Loss
 
 __all__ = ["NoiseOptions", "RowsFromNoise"]

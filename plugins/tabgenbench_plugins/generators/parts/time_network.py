@@ -73,15 +73,20 @@ class Recipe(Protocol):
     """
 
     @property
-    def steps(self) -> int: ...
+    def steps(self) -> int:  # noqa: D102 - documented above
+        ...
     @property
-    def batch_size(self) -> int: ...
+    def batch_size(self) -> int:  # noqa: D102 - documented above
+        ...
     @property
-    def learning_rate(self) -> float: ...
+    def learning_rate(self) -> float:  # noqa: D102 - documented above
+        ...
     @property
-    def ema(self) -> float: ...
+    def ema(self) -> float:  # noqa: D102 - documented above
+        ...
     @property
-    def weight_decay(self) -> float: ...
+    def weight_decay(self) -> float:  # noqa: D102 - documented above
+        ...
 
 
 Loss = Callable[[TimeNetwork, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -114,9 +119,7 @@ def train_network(
     x_NY, c_NK = rows
     averaged = copy.deepcopy(network).requires_grad_(False)
     weights, averages = list(network.parameters()), list(averaged.parameters())
-    optimizer = torch.optim.AdamW(
-        weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     every, total, since = max(1, recipe.steps // REPORTS), torch.zeros((), device=x_NY.device), 0
     for step in range(1, recipe.steps + 1):
         for group in optimizer.param_groups:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -62,10 +64,10 @@ def test_categories_keep_their_share_of_the_signal() -> None:
 
 @pytest.mark.parametrize("times", [list(range(10, -1, -1)), [10, 6, 1, 0]])
 def test_a_chain_with_the_true_probabilities_samples_them(times: list[int]) -> None:
-    """With a single column, the best prediction is the column's distribution, for every x_t and every length of a step."""
+    """With a single column, the best prediction is the column's distribution, for each x_t and length of a step."""
     true = torch.tensor([0.5, 0.3, 0.2])
     x = category_draw(torch.full((40_000, 3), 1 / 3), draws())
-    for t, s in zip(times, times[1:], strict=False):
+    for t, s in pairwise(times):
         x = category_draw(category_posterior(x, true.expand(len(x), -1), SIGNAL[t], SIGNAL[s]), draws(t))
     torch.testing.assert_close(x.mean(dim=0), true, atol=0.015, rtol=0)
 
@@ -74,7 +76,7 @@ def test_a_chain_with_the_true_probabilities_samples_them(times: list[int]) -> N
 def test_a_chain_with_the_true_noise_returns_the_point(times: list[int]) -> None:
     point, x = torch.tensor([[1.5, -0.5]]), torch.randn(1, 2, generator=draws())
     bounds = torch.tensor([-3.0, -3.0]), torch.tensor([3.0, 3.0])
-    for t, s in zip(times, times[1:], strict=False):
+    for t, s in pairwise(times):
         noise = (x - SIGNAL[t].sqrt() * point) / (1 - SIGNAL[t]).sqrt()
         x = number_step(x, noise, (SIGNAL[t], SIGNAL[s]), bounds, torch.randn(1, 2, generator=draws(t)))
     torch.testing.assert_close(x, point, atol=1e-4, rtol=0)
@@ -85,9 +87,18 @@ def test_a_step_is_that_of_ho_et_al_inside_the_bounds() -> None:
     t, wide = 6, (torch.full((2,), -1e6), torch.full((2,), 1e6))
     alpha, beta = SIGNAL[t] / SIGNAL[t - 1], 1 - SIGNAL[t] / SIGNAL[t - 1]
     mean = (x - beta / (1 - SIGNAL[t]).sqrt() * predicted) / alpha.sqrt()  # Algorithm 2
-    variance = beta * (1 - SIGNAL[t - 1]) / (1 - SIGNAL[t])
     found = number_step(x, predicted, (SIGNAL[t], SIGNAL[t - 1]), wide, noise)
-    torch.testing.assert_close(found, mean + variance.sqrt() * noise, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(found, mean + beta.sqrt() * noise, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("times", [list(range(10, -1, -1)), [10, 5, 0]])
+def test_numbers_of_variance_one_keep_it(times: list[int]) -> None:
+    """For x_0 ~ N(0, 1), the best prediction of the noise is √(1 - ā_t) x_t."""
+    x, wide = torch.randn(20_000, 1, generator=draws()), (torch.tensor([-1e6]), torch.tensor([1e6]))
+    for t, s in pairwise(times):
+        noise = torch.randn(20_000, 1, generator=draws(t))
+        x = number_step(x, (1 - SIGNAL[t]).sqrt() * x, (SIGNAL[t], SIGNAL[s]), wide, noise)
+    assert x.std().item() == pytest.approx(1.0, abs=0.05)
 
 
 def test_noised_numbers_have_the_variance_of_the_formula() -> None:
