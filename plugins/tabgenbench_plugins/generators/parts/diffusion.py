@@ -64,8 +64,8 @@ def number_step(
     """Return a draw of x_s given x_t and x̂_0, which the predicted noise determines.
 
     The mean is that of q(x_s | x_t, x̂_0), √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t. The variance is
-    1 - α, and 0 at s = 0: the larger one of the two of Ho et al., section 3.2. It is exact for numbers of variance 1,
-    such as prepared ones, whatever the length of a step; the smaller one would lose 5 % of the variance in 100 steps.
+    1 - α, and 0 at s = 0: the larger one of the two of Ho et al., section 3.2. In 100 steps, it keeps a variance of 1,
+    which prepared numbers have, to 0.1 %; the smaller one would lose 5 %.
 
     Args:
         x_ND: x_t.
