@@ -29,6 +29,12 @@ GENERATORS = (
         "Gaussian copula with separately fitted margins (package sdv)",
         extra="sdv",
     ),
+    _generator(
+        "flow-matching",
+        "flow_matching:FlowMatching",
+        "conditional flow matching (Tong et al. 2024)",
+    ),
+    _generator("tabddpm", "tabddpm:TabDDPM", "Gaussian and multinomial diffusion (Kotelnikov et al. 2023)"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(

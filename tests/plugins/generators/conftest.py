@@ -24,6 +24,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "ctgan": {"epochs": 3, "batch_size": 20, "generator_dim": [16, 8], "discriminator_dim": [16, 8], "max_batches": 4},
     "tvae": {"epochs": 3, "batch_size": 20, "compress_dims": [16, 8], "decompress_dims": [8, 16], "max_batches": 4},
     "wgan-gp": {"epochs": 3, "hidden": [16, 8], "latent": 4},
+    "flow-matching": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
+    "tabddpm": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
 }
 MAKE_COUNTS = {"condition-nb"}  # they decline the tables here; tests of their own
 CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say what is missing

@@ -37,6 +37,15 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
     },
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
+    "flow-matching": {"steps": 300, "learning_rate": 5e-3, "batch_size": 64, "hidden": [32, 32], "ema": 0.98},
+    "tabddpm": {
+        "steps": 300,
+        "learning_rate": 5e-3,
+        "batch_size": 64,
+        "hidden": [32, 32],
+        "ema": 0.98,
+        "sampling_steps": 20,
+    },
 }
 JOIN_CONDITIONS = {"ctgan", "tvae"}  # limited to one column, so that no combination lacks training rows
 LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")

@@ -23,6 +23,8 @@ GOLDEN = {
     "ctgan": (0.10589, 5.0766, 0.99442, 980.43),
     "tvae": (0.46926, 1.6702, 0.57335, 700.27),
     "wgan-gp": (0.64347, 1.7808, 0.86379, 516.51),
+    "flow-matching": (0.94214, 0.99429, 0.078337, 758.83),
+    "tabddpm": (0.91969, 2.5606, 0.3498, 787.73),
     "real-resample": (0.98468, 1.1178, 0.10257, 748.76),
     "condition-mean": (0.8939, 0.0, 0.0, 647.04),
     "condition-gaussian": (0.85452, 0.98805, 0.059683, 729.91),
@@ -38,6 +40,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "real-resample": {"replace": True},
     "ctgan": {"epochs": 40, "batch_size": 40, "embedding_dim": 8, "generator_lr": 2e-3, "discriminator_lr": 2e-3},
     "tvae": {"epochs": 60, "batch_size": 20},
+    "flow-matching": {"steps": 150, "hidden": [32, 16], "batch_size": 32, "learning_rate": 5e-3, "margins": True},
+    "tabddpm": {"steps": 150, "hidden": [32, 16], "batch_size": 32, "learning_rate": 5e-3, "components": 4},
     "wgan-gp": {"epochs": 6, "hidden": [32, 16], "latent": 4, "batch_size": 10, "learning_rate": 2e-3},
 }
 SIZES = {("lung", "normal"): 40, ("lung", "cancer"): 25, ("liver", "normal"): 31}
