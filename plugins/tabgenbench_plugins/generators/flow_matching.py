@@ -8,7 +8,11 @@ With noise x_0 ~ N(0, I), a training row x_1 of condition c, and a time t ~ U(0,
 
     x_t = (1 - t) x_0 + t x_1        loss = E ‖v(x_t, t, c) - (x_1 - x_0)‖² / Y
 
-The minimum is the mean velocity v(x, t, c) = E[x_1 - x_0 | x_t = x, c]. The solution at t = 1 of
+The network F is added to the velocity that would be right for rows of N(0, I), so it only learns what is different:
+
+    v(x, t, c) = (2 t - 1) / (t² + (1 - t)²) x + F(x, t, c)
+
+The minimum of the loss is the mean velocity E[x_1 - x_0 | x_t = x, c]. The solution at t = 1 of
 
     dx/dt = v(x, t, c)
 
@@ -60,11 +64,11 @@ class FlowMatching(RowsFromNoise):
     def _objective(self, draws: torch.Generator) -> Loss:
         import torch
 
-        def loss(velocity: TimeNetwork, x_NY: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
+        def loss(network: TimeNetwork, x_NY: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
             x1_NY = self._with_signs(x_NY)
             x0_NY = torch.randn(x1_NY.shape, generator=draws, device=x1_NY.device)
             t_N = torch.rand(len(x1_NY), generator=draws, device=x1_NY.device)
-            predicted = velocity(torch.lerp(x0_NY, x1_NY, t_N[:, None]), t_N, c_NK)
+            predicted = self._velocity(network, torch.lerp(x0_NY, x1_NY, t_N[:, None]), t_N, c_NK)
             return torch.nn.functional.mse_loss(predicted, x1_NY - x0_NY)
 
         return loss
@@ -86,8 +90,15 @@ class FlowMatching(RowsFromNoise):
             x_NY = self._step(x_NY, t_N, c_NK, 1 / n_steps)
         return x_NY
 
+    def _velocity(
+        self, network: TimeNetwork, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor
+    ) -> torch.Tensor:
+        t_N1 = t_N[:, None]
+        of_normal_rows: torch.Tensor = (2 * t_N1 - 1) / (t_N1.square() + (1 - t_N1).square()) * x_NY
+        return of_normal_rows + network(x_NY, t_N, c_NK)
+
     def _step(self, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor, h: float) -> torch.Tensor:
-        velocity = self._network(x_NY, t_N, c_NK)
+        velocity = self._velocity(self._network, x_NY, t_N, c_NK)
         if self.config.solver == "midpoint":
-            return x_NY + h * self._network(x_NY + h / 2 * velocity, t_N + h / 2, c_NK)
-        return x_NY + h / 2 * (velocity + self._network(x_NY + h * velocity, t_N + h, c_NK))
+            return x_NY + h * self._velocity(self._network, x_NY + h / 2 * velocity, t_N + h / 2, c_NK)
+        return x_NY + h / 2 * (velocity + self._velocity(self._network, x_NY + h * velocity, t_N + h, c_NK))

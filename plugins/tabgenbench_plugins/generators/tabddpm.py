@@ -2,7 +2,10 @@
 
 Kotelnikov et al., "TabDDPM: modelling tabular data with diffusion models", ICML 2023,
 https://arxiv.org/abs/2209.15421. `parts/diffusion` contains the formulas of the two kinds of diffusion. One network of
-x_t, t / T and condition c predicts the noise of the numbers, ε̂, and the logits of each category at time 0, p̂_0:
+x_t, t / T and condition c predicts the noise of the numbers, ε̂, and the logits of each category at time 0, p̂_0. The
+noise is the best prediction for rows of N(0, I) plus the output F of the network (our choice; in the paper, ε̂ = F):
+
+    ε̂ = √(1 - ā_t) x_t + √ā_t F
 
     loss = E_t [ ‖ε - ε̂‖² / D  +  T / C Σ_C KL( q(x_{t-1} | x_t, x_0) ‖ q(x_{t-1} | x_t, p̂_0) ) ],   t ~ U{1, ..., T}
 
@@ -114,13 +117,18 @@ class TabDDPM(RowsFromNoise):
 
         layout, loss = self._layout, output_NY.new_zeros(())
         if layout.n_features:
-            loss = loss + torch.nn.functional.mse_loss(output_NY[:, : layout.n_features], noise_ND)
+            loss = loss + torch.nn.functional.mse_loss(self._noise(output_NY, x_NY, signal[0]), noise_ND)
         weight = self.config.diffusion_steps / (max(1, len(layout.n_values)) * len(x_NY))
         for logits, x, x0 in zip(layout.blocks(output_NY), layout.blocks(x_NY), layout.blocks(x0_NY), strict=True):
             true = category_posterior(x, x0, *signal)
             made = category_posterior(x, logits.softmax(dim=1), *signal).clamp_min(1e-12)
             loss = loss + weight * (torch.xlogy(true, true) - true * made.log()).sum()
         return loss
+
+    def _noise(self, output_NY: torch.Tensor, x_NY: torch.Tensor, signal: torch.Tensor) -> torch.Tensor:
+        """Return the predicted noise of the numbers; ``signal`` is ā_t, a scalar or one number for each row."""
+        numbers = slice(self._layout.n_features)
+        return (1 - signal).sqrt() * x_NY[:, numbers] + signal.sqrt() * output_NY[:, numbers]
 
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         import torch
@@ -144,7 +152,8 @@ class TabDDPM(RowsFromNoise):
             x_NY = torch.cat([numbers, *blocks], dim=1)
             output_NY = self._denoise(x_NY, torch.full((n,), t / config.diffusion_steps, device=device), c_NK)
             noise = torch.randn(numbers.shape, generator=draws, device=device)
-            numbers = number_step(numbers, output_NY[:, : layout.n_features], (signal_T[t], signal_T[s]), bounds, noise)
+            predicted = self._noise(output_NY, x_NY, signal_T[t])
+            numbers = number_step(numbers, predicted, (signal_T[t], signal_T[s]), bounds, noise)
             blocks = [
                 category_draw(category_posterior(block, logits.softmax(dim=1), signal_T[t], signal_T[s]), draws)
                 for block, logits in zip(blocks, layout.blocks(output_NY), strict=True)

@@ -25,12 +25,13 @@ LEARNS = {"steps": 600, "learning_rate": 4e-3, "batch_size": 128, "hidden": [64,
 
 
 class GaussianVelocity(torch.nn.Module):
-    """The exact velocity towards N(2, 0.5²), for noise and target that are independent."""
+    """The exact velocity towards N(2, 0.5²), minus that towards N(0, 1)."""
 
     def forward(self, x: torch.Tensor, t: torch.Tensor, c: torch.Tensor) -> torch.Tensor:
         mean, sd, t = 2.0, 0.5, t[:, None]
         variance = (1 - t) ** 2 + (t * sd) ** 2
-        return mean + (t * sd**2 - (1 - t)) / variance * (x - t * mean)
+        exact = mean + (t * sd**2 - (1 - t)) / variance * (x - t * mean)
+        return exact - (2 * t - 1) / ((1 - t) ** 2 + t**2) * x
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,9 @@ def test_the_loss_is_the_formula_and_codes_are_signs(make_mixed: Make, fit: Make
     x1 = torch.cat([x_NY[:, :2], 2 * x_NY[:, 2:] - 1], dim=1)
     assert set(x1[:, 2:].unique().tolist()) == {-1.0, 1.0}
     assert torch.equal(seen[0], t)
-    expected = (((1 - t[:, None]) * x0 + t[:, None] * x1 - (x1 - x0)) ** 2).mean()
+    t = t[:, None]
+    xt = (1 - t) * x0 + t * x1
+    expected = (((2 * t - 1) / (t**2 + (1 - t) ** 2) * xt + xt - (x1 - x0)) ** 2).mean()
     torch.testing.assert_close(loss, expected)
 
 

@@ -21,10 +21,11 @@ def test_the_loss_is_the_formula(make_mixed: Make, fit: Make) -> None:
     layout, signal, n = generator._layout, cosine_signal(10), 5
     draws = torch.Generator().manual_seed(1)
     codes = torch.zeros(n, len(layout.n_values), dtype=torch.int64)
-    x0, x = layout.encode(torch.zeros(n, 2), codes), layout.encode(torch.zeros(n, 2), 1 - codes)
+    x0, x = layout.encode(torch.zeros(n, 2), codes), layout.encode(torch.randn(n, 2, generator=draws), 1 - codes)
     output, noise = torch.randn(n, layout.width, generator=draws), torch.randn(n, 2, generator=draws)
     now, then = signal[[1, 4, 6, 9, 10]][:, None], signal[[0, 3, 5, 8, 9]][:, None]
-    expected = float(((output[:, :2] - noise) ** 2).mean())
+    predicted = (1 - now).sqrt() * x[:, :2] + now.sqrt() * output[:, :2]
+    expected = float(((predicted - noise) ** 2).mean())
     for logits, xt, start in zip(layout.blocks(output), layout.blocks(x), layout.blocks(x0), strict=True):
         true, made = (category_posterior(xt, p, now, then) for p in (start, logits.softmax(dim=1)))
         kl = torch.where(true > 0, true * (true / made).log(), 0.0).sum()
