@@ -29,6 +29,11 @@ GENERATORS = (
         "Gaussian copula with separately fitted margins (package sdv)",
         extra="sdv",
     ),
+    _generator(
+        "hierarchical-factors",
+        "hierarchical_factors:HierarchicalFactors",
+        "condition means, shrunk covariances of few factors, empirical margins (ours)",
+    ),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
