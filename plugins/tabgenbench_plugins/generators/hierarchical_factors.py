@@ -9,8 +9,8 @@ A model of this project, without neural networks. Row of condition c:
    empirical-Bayes estimate: near 1 if the condition has many rows and differs from the others (`parts.hierarchical`).
 3. L_c has the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c: correlations beyond K factors are
    dropped, variances are kept.
-4. If a condition has at least 8 rows, the quantiles of each feature are mapped to those of its training rows, and
-   values are limited by the lowest training value of the feature (`parts.margins`).
+4. If a condition has at least 8 rows, the quantiles of each feature are mapped to those of its training rows. No value
+   is below the lowest training value of its feature, if several rows have this value (`parts.margins`).
 
 In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); scores
 and numeric residuals share Σ_c, and thresholds from the frequencies in the condition decode the scores.
@@ -77,7 +77,7 @@ class HierarchicalFactors(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: four copies of the rows, the margins, a Gram matrix with workspace, and the loadings.
+        """Return bytes: six copies of the rows, the margins, a Gram matrix with workspace, and the loadings.
 
         Assumes 32 values for each condition column and 5 latent scores for each categorical feature.
         """
@@ -86,7 +86,7 @@ class HierarchicalFactors(Generator):
         n_factors = n_columns if self.config.factors == "none" else self.config.factors
         loadings = min(n_conditions * (min(n_factors, n_rows) + 1), 2 * n_rows) * n_columns
         gram = 0 if self.config.factors == "none" else 3 * 8 * min(2 * n_rows, n_columns) ** 2
-        return 4 * ((4 + 2 * self.config.margins) * n_rows * n_columns + loadings) + gram
+        return 4 * ((6 + 2 * self.config.margins) * n_rows * n_columns + loadings) + gram
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Compute means, covariances, thresholds and margins."""
@@ -109,14 +109,11 @@ class HierarchicalFactors(Generator):
         self._note(np.array(weights), context)
 
     def _note(self, weights: NDArray[np.float64], context: FitContext) -> None:
-        own = weights[weights > 0]
         if self._conditions.counts.max() == 1:
             context.note("no condition has two training rows, so no spread can be learned and rows are means")
-        elif len(own):
-            context.note(
-                f"weight of a condition's own covariance: {own.min():.2f} to {own.max():.2f} for {len(own)} of "
-                f"{len(weights)} conditions, 0 for the others"
-            )
+        elif len(weights) > 1:
+            span = f"{weights.min():.2f} to {weights.max():.2f}"
+            context.note(f"weight of a condition's own covariance: {span} over {len(weights)} conditions")
         if self.config.factors == "none":
             context.note("factors=none keeps whole covariances, which reveals training rows (mahalanobis-membership)")
 

@@ -30,7 +30,8 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
 }
-JOIN_CONDITIONS = {"ctgan", "tvae"}  # limited to one column, so that no combination lacks training rows
+# These models know the conditions of training rows only, so a new combination gets the nearest of them.
+JOIN_CONDITIONS = {"ctgan", "tvae", "hierarchical-factors"}
 LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")
 
 
