@@ -35,6 +35,11 @@ GENERATORS = (
         "conditional flow matching (Tong et al. 2024)",
     ),
     _generator("tabddpm", "tabddpm:TabDDPM", "Gaussian and multinomial diffusion (Kotelnikov et al. 2023)"),
+    _generator(
+        "hierarchical-factors",
+        "hierarchical_factors:HierarchicalFactors",
+        "condition means, shrunk covariances of few factors, empirical margins (ours)",
+    ),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(

@@ -47,7 +47,8 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
         "sampling_steps": 20,
     },
 }
-JOIN_CONDITIONS = {"ctgan", "tvae"}  # limited to one column, so that no combination lacks training rows
+# These models know the conditions of training rows only, so a new combination gets the nearest of them.
+JOIN_CONDITIONS = {"ctgan", "tvae", "hierarchical-factors"}
 LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")
 
 

@@ -14,6 +14,7 @@ from tabgenbench import Generator, Lazy, Options
 from tabgenbench_plugins.generators.cvae import CVAE
 from tabgenbench_plugins.generators.flow_matching import FlowMatching
 from tabgenbench_plugins.generators.tabddpm import TabDDPM
+from tabgenbench_plugins.generators.hierarchical_factors import HierarchicalFactors
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
@@ -55,7 +56,11 @@ def as_shown(default: object) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "config"),
-    [("The CVAE", CVAE.Config), ("The WGAN-GP", WGANGP.Config)],
+    [
+        ("The CVAE", CVAE.Config),
+        ("The WGAN-GP", WGANGP.Config),
+        ("Hierarchical factors", HierarchicalFactors.Config),
+    ],
 )
 def test_the_defaults_on_the_page_are_those_of_the_code(heading: str, config: type[Options]) -> None:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]

@@ -7,7 +7,8 @@ a skewed one. For each condition with enough rows and each feature, a sampled va
 
 with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the outermost quantiles, y = x plus the
 distance of the two outermost quantiles, so tails keep their shape. The map is increasing, so ranks within a condition
-are kept. Then values below the lowest training value of the feature in any condition are set to it.
+are kept. If several training rows have the lowest value of a feature, such as an expression of 0, this value is a
+limit: lower values are set to it, in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -38,7 +39,8 @@ class Margins:
     Attributes:
         model: the model's quantiles of each condition that is mapped, by its code, shape (Q, F), float32.
         train: the training rows' quantiles at the same levels, same shape.
-        lowest: lowest present training value of each feature over all conditions, shape (F,); -inf without a value.
+        lowest: limit of each feature, shape (F,): its lowest present training value over all conditions, -inf if fewer
+            than two rows have this value.
     """
 
     model: dict[int, Floats]
@@ -72,15 +74,17 @@ class Margins:
             levels = _levels(min(len(rows), MAX_LEVELS))
             model[k] = np.asarray(quantiles(k, levels), dtype=np.float32)
             train[k] = _present_quantiles(values[rows], None if present is None else present[rows], levels, model[k])
-        lowest = np.where(True if present is None else present, values, np.inf).min(axis=0, initial=np.inf)
-        return cls(model, train, np.where(np.isfinite(lowest), lowest, -np.inf).astype(np.float32))
+        shown = np.where(True if present is None else present, values, np.inf)
+        lowest = shown.min(axis=0, initial=np.inf)
+        is_limit = np.isfinite(lowest) & ((shown == lowest).sum(axis=0) > 1)
+        return cls(model, train, np.where(is_limit, lowest, -np.inf).astype(np.float32))
 
     def apply(self, values: NDArray[Any], codes: NDArray[np.int64]) -> Floats:
         """Return sampled values with the margins of the training rows; the argument is not changed.
 
         Args:
             values: sampled rows, shape (M, F). Values at gaps have no meaning, before and after.
-            codes: the condition of each row, shape (M,). Rows of conditions without a map are only clipped.
+            codes: the condition of each row, shape (M,). Rows of conditions without a map are only limited.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
         for k in np.unique(codes).tolist():

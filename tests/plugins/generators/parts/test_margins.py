@@ -32,15 +32,16 @@ def test_quantiles_of_the_model_become_training_values_and_between_them_it_is_li
     assert mapped(margins, 0.0, 2.0, 7.0, 2.5, 6.25) == [1.0, 4.0, 128.0, 6.0, 80.0]
 
 
-def test_tails_are_shifted_and_the_lowest_training_value_is_the_limit() -> None:
+def test_tails_are_shifted() -> None:
     margins = Margins.fit(TRAIN, ONE, ranks)
-    assert mapped(margins, 7.5, 9.0, -0.5, -30.0) == [128.5, 130.0, 1.0, 1.0]
+    assert mapped(margins, 7.5, 9.0, -0.5, -30.0) == [128.5, 130.0, 0.5, -29.0]
 
 
-def test_the_limit_is_the_lowest_value_of_any_condition() -> None:
-    margins = Margins.fit(np.vstack([TRAIN, [[-3.0]]]), np.append(ONE, 1), ranks)
-    assert mapped(margins, -0.5, -30.0) == [0.5, -3.0]
-    assert mapped(margins, -30.0, 5.5, code=1) == [-3.0, 5.5]  # one row: no map, only the limit
+def test_a_lowest_value_of_several_rows_is_a_limit_in_every_condition() -> None:
+    for lowest, limited in (([[-3.0], [-3.0]], [0.5, -3.0, -3.0]), ([[-3.0], [-2.0]], [0.5, -29.0, -29.0])):
+        margins = Margins.fit(np.vstack([TRAIN, lowest]), np.append(ONE, [1, 1]), ranks)
+        assert mapped(margins, -0.5, -30.0) == limited[:2]
+        assert mapped(margins, -29.0, 5.5, code=1) == [limited[2], 5.5]  # two rows: no map, only the limit
 
 
 @pytest.mark.parametrize(("n", "is_mapped"), [(7, False), (8, True)])
@@ -57,9 +58,10 @@ def test_gaps_count_as_no_value() -> None:
     margins = Margins.fit(
         values, np.zeros(9, dtype=np.int64), lambda k, levels: np.ones((9, 3)) * levels[:, None], present=present
     )
+    assert np.isneginf(margins.lowest).all()
     low, middle = margins.apply(np.array([[0.0, 0.5, -7.0], [0.5, 0.5, -7.0]]), np.zeros(2, dtype=np.int64))
-    assert low.tolist() == [1.0, 2.0, -7.0]
-    assert middle.tolist() == [12.0, 2.0, -7.0]  # the median of the present values; the lowest present value
+    assert low.tolist() == [pytest.approx(1 - 1 / 18), 0.5, -7.0]
+    assert middle.tolist() == [12.0, 0.5, -7.0]  # the median of the present values
 
 
 def test_features_that_do_not_vary() -> None:
