@@ -144,6 +144,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bo
         blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
+        *_learning_blocks(dataset, figures),
         *_score_blocks(dataset, figures),
         *standing_blocks(dataset),
         *published_blocks(dataset, load_published()),
@@ -154,6 +155,15 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bo
         *picture_blocks(dataset, enlarged=enlarged),
         *_curve_blocks(dataset, figures),
     ]
+
+
+def _learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    name = figures.get((dataset.dataset, "learning"))
+    if not name:
+        return []
+    alt = "Headline scores by number of training rows, one line per generator; the numbers are in the tables."
+    caption = "The test rows are the same for every number, and fewer training rows are a part of more training rows."
+    return [Heading(3, "Learning curve"), Figure(name, alt, caption)]
 
 
 def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
