@@ -265,6 +265,28 @@ def test_real_tables_by_path(data_dir: Path) -> None:
     assert isinstance(glioma.obs, pd.DataFrame)
 
 
+CARDS = {"kang": (1556, 1267), "glioblastoma": (5000, 300), "mixology": (1408, 11533)}
+SINGLE_CELL = Path(__file__).parents[3] / "examples" / "single-cell"
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_cards_of_single_cell_files_are_valid(card: str) -> None:
+    source = FileSource.from_path(SINGLE_CELL / f"{card}.toml")
+    assert (source.name, source.settings.per_10k) == (card, True)
+    assert source.card.citation
+    assert {path.stem for path in SINGLE_CELL.glob("*.toml")} == set(CARDS)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("card", CARDS)
+def test_cards_of_single_cell_files_read_them(card: str, data_dir: Path) -> None:
+    path = SINGLE_CELL / f"{card}.toml"
+    file = data_dir / "single_cell" / FileSource.from_path(path).path.name
+    table = FileSource.from_path(path, {"file": str(file)}).load()
+    assert (table.X.shape, table.scale, table.schema.per_10k) == (CARDS[card], "counts", True)
+    assert (table.X.data == np.rint(table.X.data)).all()
+
+
 def test_a_table_of_genes_in_rows_can_be_transposed(write: Write) -> None:
     rows = [f"ENSG0000000000{i}," + ",".join(str(i * j) for j in range(1, 5)) for i in range(5)]
     path = write("\n".join(["gene,S1,S2,S3,S4", "tissue,lung,colon,lung,colon", *rows]), "genes.csv")
