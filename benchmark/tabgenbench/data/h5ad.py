@@ -191,11 +191,16 @@ def read_transform(path: Path) -> Transform:
 
 
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``."""
+    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
+
+    A stored table of counts with library sizes stays one if other roles are given.
+    """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
         stored = json.loads(adata.uns[KEY])
         kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": _source(stored["source"])}
+        of_counts = stored["schema"].get("per_10k", False) and not {"scale", "log2p1"} & meaning.keys()
+        schema = schema.model_copy(update={"per_10k": True}) if schema and of_counts else schema
         schema = schema or Schema(**stored["schema"])
     schema = schema or Schema()
     source = meaning.get("source", kept.get("source", Source()))

@@ -266,4 +266,5 @@ def test_counts_are_exported_sparse_and_read_again(cells: Table, tmp_path: Path)
     assert sparse.issparse(anndata.read_h5ad(tmp_path / "out.h5ad").X)
     again = FileSource.from_path(tmp_path / "out.h5ad").load()
     assert again.schema.per_10k
+    assert load(tmp_path / "out.h5ad").schema.per_10k, "other roles do not change what the values are"
     np.testing.assert_array_equal(again.dense(), cells.dense())
