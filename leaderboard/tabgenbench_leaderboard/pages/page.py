@@ -27,7 +27,20 @@ from tabgenbench_leaderboard.pages.tables import (
 )
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
-__all__ = ["FigureNames", "facts_sentence", "full_page", "gaps", "problem_parts", "waiting_sentence"]
+__all__ = [
+    "FigureNames",
+    "cost_blocks",
+    "curve_blocks",
+    "facts_sentence",
+    "full_page",
+    "gaps",
+    "output_blocks",
+    "problem_blocks",
+    "problem_parts",
+    "rule_blocks",
+    "score_blocks",
+    "waiting_sentence",
+]
 
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
@@ -144,19 +157,20 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bo
         blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
-        *_score_blocks(dataset, figures),
+        *score_blocks(dataset, figures),
         *standing_blocks(dataset),
         *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
-        *_cost_blocks(dataset),
-        *_problem_blocks(dataset),
-        *_rule_blocks(dataset),
+        *cost_blocks(dataset),
+        *problem_blocks(dataset),
+        *rule_blocks(dataset),
         *picture_blocks(dataset, enlarged=enlarged),
-        *_curve_blocks(dataset, figures),
+        *curve_blocks(dataset, figures),
     ]
 
 
-def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    """Return the tables of the scores of a dataset, the reasons for missing values, and the dot plot of the scores."""
     columns = shown_columns(dataset)
     blocks: list[Block] = [Heading(3, "Scores")]
     if not columns:
@@ -199,7 +213,8 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
+def cost_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the tables of times and memory of a dataset."""
     fit, scoring = timing_sentences(dataset.fit_settings), timing_sentences(dataset.metric_settings)
     blocks: list[Block] = [Heading(3, "Costs"), *([Paragraph(" ".join(fit))] if fit else []), cost_grid(dataset)]
     if dataset.metric_costs:
@@ -208,18 +223,18 @@ def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
+def problem_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the tables of failed and skipped cells, and a sentence on the cells without a record."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
-    blocks += _output_blocks(dataset)
     waiting = waiting_sentence(dataset)
     if waiting:
         blocks += [Heading(3, "Waiting"), Paragraph(waiting)]
     return blocks
 
 
-def _output_blocks(dataset: DatasetBoard) -> list[Block]:
+def output_blocks(dataset: DatasetBoard) -> list[Block]:
     """Return the outputs of failed cells, which Markdown pages omit."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
@@ -233,7 +248,8 @@ def _output_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
+def rule_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the table of rows that a fallback rule sampled, and the notes from the records."""
     blocks: list[Block] = []
     if any(row.cells_ok for row in dataset.rows):
         grid = fallback_grid(dataset)
@@ -247,7 +263,8 @@ def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    """Return the figure of the loss curves of a dataset."""
     name = figures.get((dataset.dataset, "losses"))
     if not name:
         return []
