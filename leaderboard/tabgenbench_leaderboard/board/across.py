@@ -112,7 +112,9 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
                 yield dataset.dataset, _Values(splits, merit, scaled)
 
 
-def _rows(generators: Sequence[GeneratorRows], values: Mapping[str, _Values], missing: MissingRule) -> Iterator[AcrossRow]:
+def _rows(
+    generators: Sequence[GeneratorRows], values: Mapping[str, _Values], missing: MissingRule
+) -> Iterator[AcrossRow]:
     """Yield the rows of a measure; ranks and win rates compare only the models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]

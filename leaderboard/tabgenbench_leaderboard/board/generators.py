@@ -68,7 +68,9 @@ def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (3, 3)})
     {'a': 'a', 'b': 'ab', 'c': 'b'}
     """
-    shared = {first: frozenset(n for n, (low, high) in ranks.items() if low <= first <= high) for first, _ in ranks.values()}
+    shared = {
+        first: frozenset(n for n, (low, high) in ranks.items() if low <= first <= high) for first, _ in ranks.values()
+    }
     groups = [shared[rank] for rank in sorted(shared) if len(shared[rank]) > 1]
     largest = [group for group in groups if not any(group < other for other in groups)]
     return {

@@ -37,7 +37,9 @@ def _sentence(text: str) -> str:
 
 def _score_item(column: ScoreColumn) -> str:
     spec = column.spec
-    parts = [f"`{quote(column.title)}` ({direction_text(column)}{limits_text(column)}, of metric `{quote(column.metric)}`)"]
+    parts = [
+        f"`{quote(column.title)}` ({direction_text(column)}{limits_text(column)}, of metric `{quote(column.metric)}`)"
+    ]
     if spec.unit:
         parts[0] += f" in {quote(spec.unit)}"
     if spec.description:

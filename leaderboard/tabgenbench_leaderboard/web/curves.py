@@ -21,7 +21,9 @@ def curve_figure(curves: Sequence[Curve], label: str) -> Markup:
     panels = [panel for name in names if (panel := _panel(curves, name, label))]
     if not panels:
         return Markup()
-    caption = f"Loss curves of {count_text(len(curves), 'cell')}, one line per cell; the records have the complete curves."
+    caption = (
+        f"Loss curves of {count_text(len(curves), 'cell')}, one line per cell; the records have the complete curves."
+    )
     return Markup('<figure><div class="panels">{}</div><figcaption>{}</figcaption></figure>').format(
         Markup().join(panels), caption
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from tabgenbench_leaderboard.board.compare import MAX_PAIRED_MODELS
 from tabgenbench_leaderboard.board.formatting import column_decimals
-from tabgenbench_leaderboard.board.generators import GeneratorRows, tie_groups
+from tabgenbench_leaderboard.board.generators import tie_groups
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, Range, ScoreColumn, ScoreValue
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, Estimate, QuestionValue
@@ -25,7 +25,7 @@ MAX_BYTES = 900_000
 
 def data_files(site: Site) -> dict[str, bytes]:
     """Return the content of every data file by its name."""
-    files = {}
+    files: dict[str, bytes] = {}
     names: list[list[str]] = []
     for i, dataset in enumerate(site.board.datasets):
         stem = file_stems(one.dataset for one in site.board.datasets)[dataset.dataset]
@@ -179,7 +179,9 @@ def _pairs(dataset: DatasetBoard) -> list[list[Any]]:
 
 
 def _row(row: BoardRow, generator: int, ties: Sequence[dict[str, str]]) -> list[Any]:
-    is_complete = all(value.n == value.splits for value in row.questions) if row.questions else row.cells_ok == row.cells
+    is_complete = (
+        all(value.n == value.splits for value in row.questions) if row.questions else row.cells_ok == row.cells
+    )
     seconds: Range | None = row.costs.fit_seconds
     return [
         generator,

@@ -33,15 +33,19 @@ MAX_VALUES = 5_000
 def dataset_page(site: Site, dataset: DatasetBoard) -> str:
     """Return the HTML page of a dataset."""
     page = site.dataset_pages[dataset.dataset]
-    return templates().get_template("dataset.html").render(
-        suite=site.board.suite,
-        home="../index.html",
-        up="",
-        dataset=dataset,
-        facts=facts_sentence(dataset).replace("`", ""),
-        card=site.cards.get(dataset.dataset, Card()),
-        stem=page.removeprefix("dataset-").removesuffix(".html"),
-        body=html_of(list(_blocks(site, dataset))),
+    return (
+        templates()
+        .get_template("dataset.html")
+        .render(
+            suite=site.board.suite,
+            home="../index.html",
+            up="",
+            dataset=dataset,
+            facts=facts_sentence(dataset).replace("`", ""),
+            card=site.cards.get(dataset.dataset, Card()),
+            stem=page.removeprefix("dataset-").removesuffix(".html"),
+            body=html_of(list(_blocks(site, dataset))),
+        )
     )
 
 

@@ -16,14 +16,14 @@ from tabgenbench_leaderboard.board.compare import MAX_PAIRED_MODELS, comparison_
 from tabgenbench_leaderboard.board.formatting import column_decimals, estimate_text, score_text, shown_columns
 from tabgenbench_leaderboard.board.generators import GeneratorRows
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
-from tabgenbench_leaderboard.pages.document import Block, Bullets, Heading
-from tabgenbench_leaderboard.pages.page import facts_sentence, output_blocks, problem_blocks, rule_blocks
+from tabgenbench_leaderboard.pages.document import Block, Bullets
+from tabgenbench_leaderboard.pages.page import output_blocks, problem_blocks, rule_blocks
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.pages.summary_tables import DECIMALS, rank_cell
 from tabgenbench_leaderboard.pages.tables import control_grid
 from tabgenbench_leaderboard.web.curves import curve_figure
 from tabgenbench_leaderboard.web.render import html_of
-from tabgenbench_leaderboard.web.site import Site, calibration_of, file_stems, templates
+from tabgenbench_leaderboard.web.site import Site, calibration_of, file_stems, short_facts, templates
 
 __all__ = ["generator_page", "rerun_command"]
 
@@ -39,18 +39,22 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
     card = next((row.card for row in rows if row.card != Card()), Card())
     datasets = [dataset for dataset in site.board.datasets if dataset.dataset in one.rows]
     most = MAX_NUMBERS // max(1, len(datasets))
-    return templates().get_template("generator.html").render(
-        suite=site.board.suite,
-        home="../index.html",
-        up="",
-        label=one.label,
-        name=rows[0].generator,
-        is_control=one.is_control,
-        card=card,
-        command=rerun_command(site.board.command, rows[0]),
-        parts=[_part(site, dataset, one.rows[dataset.dataset], most) for dataset in datasets],
-        records=site.records,
-        without_records=site.cells is None,
+    return (
+        templates()
+        .get_template("generator.html")
+        .render(
+            suite=site.board.suite,
+            home="../index.html",
+            up="",
+            label=one.label,
+            name=rows[0].generator,
+            is_control=one.is_control,
+            card=card,
+            command=rerun_command(site.board.command, rows[0]),
+            parts=[_part(site, dataset, one.rows[dataset.dataset], most) for dataset in datasets],
+            records=site.records,
+            without_records=site.cells is None,
+        )
     )
 
 
@@ -91,7 +95,7 @@ def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[s
         "dataset": dataset.dataset,
         "stem": site.dataset_pages[dataset.dataset].removesuffix(".html"),
         "page": site.dataset_pages[dataset.dataset],
-        "facts": facts_sentence(dataset).replace("`", ""),
+        "facts": short_facts(dataset),
         "config": json.dumps(row.config, sort_keys=True, ensure_ascii=False) if row.config else "",
         "questions": [
             {
@@ -133,7 +137,7 @@ def _comparisons(dataset: DatasetBoard, row: BoardRow) -> Markup:
     sentences = comparison_sentences(mine)
     found = (*sentences.controls.get(row.label, ()), *sentences.models)
     grid = control_grid(mine, row)
-    blocks: list[Block] = [Heading(3, "Compared with others"), Bullets(found)] if found else []
+    blocks: list[Block] = [Bullets(found)] if found else []
     return html_of([*blocks, *([grid] if grid else [])])
 
 
@@ -166,7 +170,9 @@ def _values(
         "caption": "Scores by split, seed and draw" if cells else "Scores by split, mean over seeds and draws",
         "header": ["split, seed, draw" if cells else "split", *titles],
         "lines": lines[:shown],
-        "left_out": f"{count_text(left_out, 'more line')} in scores-by-draw.csv or scores.parquet" if left_out > 0 else "",
+        "left_out": f"{count_text(left_out, 'more line')} in scores-by-draw.csv or scores.parquet"
+        if left_out > 0
+        else "",
     }
 
 
@@ -208,6 +214,7 @@ def _cells(cells: Sequence[CellFacts]) -> dict[str, Any] | None:
                 "finished": cell.environment.finished[:19] if cell.environment else "-",
                 "machine": _machine(cell),
                 "key": cell.row.key,
+                "is_recorded": cell.status != "waiting",
                 "scores": [(name, key) for name, key in cell.row.scores.items() if _has_record(cell, name)],
             }
             for cell in cells[:MAX_CELLS]

@@ -22,14 +22,18 @@ def metric_page(site: Site, metric: str) -> str:
         for i, column in enumerate(dataset.columns):
             if column.metric == metric:
                 places.setdefault(column.title, []).append((dataset, i))
-    return templates().get_template("metric.html").render(
-        suite=site.board.suite,
-        home="../index.html",
-        up="",
-        metric=metric,
-        scores=[_score(site, title, found) for title, found in places.items()],
-        has_calibration=any(calibration_of(d.columns[i]) for found in places.values() for d, i in found),
-        costs=list(_costs(site, metric)),
+    return (
+        templates()
+        .get_template("metric.html")
+        .render(
+            suite=site.board.suite,
+            home="../index.html",
+            up="",
+            metric=metric,
+            scores=[_score(site, title, found) for title, found in places.items()],
+            has_calibration=any(calibration_of(d.columns[i]) for found in places.values() for d, i in found),
+            costs=list(_costs(site, metric)),
+        )
     )
 
 

@@ -6,7 +6,6 @@ from importlib.resources import files
 from typing import Any
 
 from tabgenbench_leaderboard.board.headline import headline_sentences
-from tabgenbench_leaderboard.pages.page import facts_sentence
 from tabgenbench_leaderboard.pages.partial import partial_sentence
 from tabgenbench_leaderboard.pages.reference import environment_blocks
 from tabgenbench_leaderboard.web.data_files import data_files
@@ -14,7 +13,7 @@ from tabgenbench_leaderboard.web.dataset_page import dataset_page
 from tabgenbench_leaderboard.web.generator_page import generator_page
 from tabgenbench_leaderboard.web.metric_page import metric_page
 from tabgenbench_leaderboard.web.render import html_of
-from tabgenbench_leaderboard.web.site import FOLDER, Site, templates
+from tabgenbench_leaderboard.web.site import FOLDER, Site, short_facts, templates
 
 __all__ = ["web_files"]
 
@@ -36,25 +35,31 @@ def _assets() -> dict[str, bytes]:
 
 def _index_page(site: Site) -> str:
     board = site.board
-    return templates().get_template("index.html").render(
-        suite=board.suite,
-        home="index.html",
-        up=f"{FOLDER}/",
-        board=board,
-        partial=partial_sentence(board),
-        sentences=headline_sentences(board),
-        generators=[{"label": one.label, "page": site.generator_pages[one.label]} for one in site.generators],
-        datasets=[
-            {
-                "name": dataset.dataset,
-                "page": site.dataset_pages[dataset.dataset],
-                "facts": facts_sentence(dataset).replace("`", ""),
-            }
-            for dataset in board.datasets
-        ],
-        metrics=[{"name": name, "page": page, "titles": _titles(site, name)} for name, page in site.metric_pages.items()],
-        files=site.files,
-        environment=html_of(environment_blocks(board), ""),
+    return (
+        templates()
+        .get_template("index.html")
+        .render(
+            suite=board.suite,
+            home="index.html",
+            up=f"{FOLDER}/",
+            board=board,
+            partial=partial_sentence(board),
+            sentences=headline_sentences(board),
+            generators=[{"label": one.label, "page": site.generator_pages[one.label]} for one in site.generators],
+            datasets=[
+                {
+                    "name": dataset.dataset,
+                    "page": site.dataset_pages[dataset.dataset],
+                    "facts": short_facts(dataset),
+                }
+                for dataset in board.datasets
+            ],
+            metrics=[
+                {"name": name, "page": page, "titles": _titles(site, name)} for name, page in site.metric_pages.items()
+            ],
+            files=site.files,
+            environment=html_of(environment_blocks(board), ""),
+        )
     )
 
 

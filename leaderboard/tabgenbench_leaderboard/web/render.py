@@ -19,5 +19,7 @@ def html_of(blocks: Sequence[Block], up: str = "../") -> Markup:
         blocks: the blocks in order.
         up: path from the page's folder to the folder of the board.
     """
-    figures = {block.name: linked_figure(f"{up}figures/{block.name}.svg") for block in blocks if isinstance(block, Figure)}
-    return Markup(render_blocks(blocks, figures))  # noqa: S704
+    figures = {
+        block.name: linked_figure(f"{up}figures/{block.name}.svg") for block in blocks if isinstance(block, Figure)
+    }
+    return Markup(render_blocks(blocks, figures))

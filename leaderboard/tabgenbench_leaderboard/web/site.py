@@ -13,9 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.collect import CellFacts
 from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
-from tabgenbench_leaderboard.board.model import Board, ScoreColumn
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard, ScoreColumn
+from tabgenbench_leaderboard.pages.page import facts_sentence
 
-__all__ = ["FOLDER", "Site", "calibration_of", "file_stems", "is_link", "templates"]
+__all__ = ["FOLDER", "Site", "calibration_of", "file_stems", "is_link", "short_facts", "templates"]
 
 FOLDER = "web"
 """Folder of all files of the web board except ``index.html``."""
@@ -92,6 +93,11 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
         used.add(stem)
         found[name] = stem
     return found
+
+
+def short_facts(dataset: DatasetBoard) -> str:
+    """Return sentences on the splits, seeds, draws, rows and features of a dataset, without the note of its source."""
+    return facts_sentence(dataset.model_copy(update={"note": ""})).replace("`", "")
 
 
 def calibration_of(column: ScoreColumn) -> str:

@@ -48,6 +48,7 @@ tabgenbench.plots = (() => {
   }
 
   const label = (column, value) => (column.format ? column.format(value) : String(value));
+  const tick = (column, value) => (column.tick ? column.tick(value) : label(column, value));
   const scaleNote = (column) => (column.kind === "cost" ? `${column.title} (logarithmic)` : column.title);
 
   function tradeOff(view, x, y, withControls) {
@@ -78,12 +79,12 @@ tabgenbench.plots = (() => {
     for (const value of across.ticks) {
       const at = across.place(value);
       found.push(drawing("line", { x1: at, x2: at, y1: BOX.top, y2: HEIGHT - BOX.bottom, class: "grid" }));
-      found.push(drawing("text", { x: at, y: HEIGHT - BOX.bottom + 16, "text-anchor": "middle" }, label(x, value)));
+      found.push(drawing("text", { x: at, y: HEIGHT - BOX.bottom + 16, "text-anchor": "middle" }, tick(x, value)));
     }
     for (const value of up.ticks) {
       const at = up.place(value);
       found.push(drawing("line", { x1: BOX.left, x2: WIDTH - BOX.right, y1: at, y2: at, class: "grid" }));
-      found.push(drawing("text", { x: BOX.left - 6, y: at + 4, "text-anchor": "end" }, label(y, value)));
+      found.push(drawing("text", { x: BOX.left - 6, y: at + 4, "text-anchor": "end" }, tick(y, value)));
     }
     const middle = (BOX.top + HEIGHT - BOX.bottom) / 2;
     found.push(drawing("text", { x: (BOX.left + WIDTH - BOX.right) / 2, y: HEIGHT - 10, "text-anchor": "middle", class: "axis" }, scaleNote(x)));

@@ -9,7 +9,16 @@ tabgenbench.views = (() => {
 
   const coverage = (id, text) => ({ id, title: "coverage", kind: "coverage", better: 1, shown: true, help: text });
   const costs = (text) => [
-    { id: "fit", title: "fit", kind: "cost", better: -1, shown: true, format: duration, help: `Time to fit, ${text}.` },
+    {
+      id: "fit",
+      title: "fit",
+      kind: "cost",
+      better: -1,
+      shown: true,
+      format: duration,
+      tick: (value) => (value < 1 ? `${value} s` : duration(value)),
+      help: `Time to fit, ${text}.`,
+    },
     {
       id: "memory",
       title: "peak memory",
