@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tabgenbench_leaderboard.board.compare import MAX_PAIRED_MODELS
-from tabgenbench_leaderboard.board.formatting import column_decimals
+from tabgenbench_leaderboard.board.formatting import half_width
 from tabgenbench_leaderboard.board.generators import tie_groups
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, Range, ScoreColumn, ScoreValue
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, Estimate, QuestionValue
-from tabgenbench_leaderboard.web.site import Site, calibration_of, file_stems
+from tabgenbench_leaderboard.web.site import Site, calibration_of
 
 __all__ = ["data_files", "dataset_scripts"]
 
@@ -27,8 +27,8 @@ def data_files(site: Site) -> dict[str, bytes]:
     """Return the content of every data file by its name."""
     files: dict[str, bytes] = {}
     names: list[list[str]] = []
-    for i, dataset in enumerate(site.board.datasets):
-        stem = file_stems(one.dataset for one in site.board.datasets)[dataset.dataset]
+    for i, page in enumerate(site.dataset_pages.values()):
+        stem = page.removeprefix("dataset-").removesuffix(".html")
         scripts = list(dataset_scripts(site, i))
         names.append([f"data-{stem}-{number}.js" for number in range(1, len(scripts) + 1)])
         files.update(zip(names[-1], scripts, strict=True))
@@ -126,35 +126,27 @@ def _across(row: AcrossRow | None) -> list[Any] | None:
 
 
 def _head(site: Site, dataset: DatasetBoard) -> dict[str, Any]:
-    headline = set(headline_columns(dataset))
+    headline, facts = set(headline_columns(dataset)), site.facts[dataset.dataset]
     return {
         "splits": len(dataset.splits),
         "questions": [
-            {"question": one.question, "titles": one.titles, "ranked": _ranked(dataset, i)}
+            {"question": one.question, "titles": one.titles, "ranked": facts.ranked_questions[i]}
             for i, one in enumerate(dataset.questions)
         ],
-        "columns": [
-            _column(site, dataset, i, headline=i in headline) | {"place": i}
-            for i in range(len(dataset.columns))
-            if any(row.scores[i].state in ("value", "undefined") for row in dataset.rows)
-        ],
+        "columns": [_column(site, dataset, i, headline=i in headline) | {"place": i} for i in facts.shown],
         "pairs": _pairs(dataset) if len(dataset.models) <= MAX_PAIRED_MODELS else None,
     }
 
 
-def _ranked(dataset: DatasetBoard, question: int) -> int:
-    return sum(bool(row.questions[question].by_split) for row in dataset.models)
-
-
 def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dict[str, Any]:
     column: ScoreColumn = dataset.columns[i]
-    spec = column.spec
+    spec, facts = column.spec, site.facts[dataset.dataset]
     found = {
         "title": column.title,
-        "page": f"{site.metric_pages[column.metric]}#{file_stems(one.title for one in dataset.columns)[column.title]}",
+        "page": facts.scores[i],
         "direction": spec.direction,
-        "decimals": column_decimals([row.scores[i] for row in dataset.rows]),
-        "ranked": sum(bool(row.scores[i].by_split) for row in dataset.models) if spec.ranked else 0,
+        "decimals": facts.decimals[i],
+        "ranked": facts.ranked[i] if spec.ranked else 0,
         "headline": headline,
         "unit": spec.unit,
         "question": spec.question,
@@ -167,13 +159,12 @@ def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dic
 
 
 def _pairs(dataset: DatasetBoard) -> list[list[Any]]:
-    """Return the comparisons, each with the places of its rows and its column, difference, interval and verdict."""
+    """Return the comparisons, each with the places of its rows and its column, and the verdict."""
     rows = {row.label: i for i, row in enumerate(dataset.rows)}
     columns = {column.title: i for i, column in enumerate(dataset.columns)}
 
     def pair(one: Comparison) -> list[Any]:
-        numbers = [_short(value) for value in (one.difference, one.ci_low, one.ci_high)]
-        return [rows[one.model], rows[one.against], columns[one.title], *numbers, one.verdict]
+        return [rows[one.model], rows[one.against], columns[one.title], one.verdict]
 
     return [pair(one) for one in dataset.comparisons]
 
@@ -211,12 +202,12 @@ def _score(score: ScoreValue) -> list[Any] | str:
     if score.mean is None:
         return score.state
     rank = score.rank or (None, None)
-    interval = [_short(value) for value in (score.mean, score.ci_low, score.ci_high)]
-    return _trimmed([*interval, score.n, *rank, int(score.best), *_estimate(score.scaled)])
+    return _trimmed([*_estimate(score), score.n, *rank, int(score.best), *_estimate(score.scaled)])
 
 
-def _estimate(found: Estimate | None) -> list[float | None]:
-    return [_short(value) for value in (found.mean, found.ci_low, found.ci_high)] if found else [None] * 3
+def _estimate(found: Estimate | ScoreValue | None) -> list[float | None]:
+    """Return a mean and half of its interval, which is symmetric."""
+    return [_short(found.mean), _short(half_width(found))] if found else [None, None]
 
 
 def _trimmed(values: list[Any]) -> list[Any]:

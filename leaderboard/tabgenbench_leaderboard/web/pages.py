@@ -13,7 +13,7 @@ from tabgenbench_leaderboard.web.dataset_page import dataset_page
 from tabgenbench_leaderboard.web.generator_page import generator_page
 from tabgenbench_leaderboard.web.metric_page import metric_page
 from tabgenbench_leaderboard.web.render import html_of
-from tabgenbench_leaderboard.web.site import FOLDER, Site, short_facts, templates
+from tabgenbench_leaderboard.web.site import FOLDER, Site, templates
 
 __all__ = ["web_files"]
 
@@ -50,7 +50,7 @@ def _index_page(site: Site) -> str:
                 {
                     "name": dataset.dataset,
                     "page": site.dataset_pages[dataset.dataset],
-                    "facts": short_facts(dataset),
+                    "facts": site.facts[dataset.dataset].facts,
                 }
                 for dataset in board.datasets
             ],

@@ -12,15 +12,37 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.collect import CellFacts
+from tabgenbench_leaderboard.board.formatting import column_decimals, shown_columns
 from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard, ScoreColumn
 from tabgenbench_leaderboard.pages.page import facts_sentence
 
-__all__ = ["FOLDER", "Site", "calibration_of", "file_stems", "is_link", "short_facts", "templates"]
+__all__ = ["FOLDER", "DatasetFacts", "Site", "calibration_of", "file_stems", "is_link", "templates"]
 
 FOLDER = "web"
 """Folder of all files of the web board except ``index.html``."""
 _LONGEST_STEM = 60
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What several pages show of a dataset, computed once.
+
+    Attributes:
+        shown: indices of the columns with a value.
+        scores: address of the description of the score in each column.
+        ranked: number of models with a value in each column.
+        ranked_questions: number of models with a value on each question.
+        decimals: number of decimals of each column.
+        facts: sentences on splits, seeds, draws, rows and features.
+    """
+
+    shown: list[int]
+    scores: list[str]
+    ranked: list[int]
+    ranked_questions: list[int]
+    decimals: list[int]
+    facts: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +86,27 @@ class Site:
         return _pages("metric", [column.metric for dataset in self.board.datasets for column in dataset.columns])
 
     @cached_property
+    def facts(self) -> dict[str, DatasetFacts]:
+        """What several pages show of each dataset."""
+        return {dataset.dataset: self._facts(dataset) for dataset in self.board.datasets}
+
+    def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
+        columns, models = dataset.columns, dataset.models
+        anchors = file_stems(column.title for column in columns)
+        # The source of a dataset is described on its own page.
+        facts = facts_sentence(dataset.model_copy(update={"note": ""})).replace("`", "")
+        return DatasetFacts(
+            shown=shown_columns(dataset),
+            scores=[f"{self.metric_pages[column.metric]}#{anchors[column.title]}" for column in columns],
+            ranked=[sum(bool(row.scores[i].by_split) for row in models) for i in range(len(columns))],
+            ranked_questions=[
+                sum(bool(row.questions[i].by_split) for row in models) for i in range(len(dataset.questions))
+            ],
+            decimals=[column_decimals([row.scores[i] for row in dataset.rows]) for i in range(len(columns))],
+            facts=facts,
+        )
+
+    @cached_property
     def cells_of(self) -> dict[tuple[str, str], list[CellFacts]]:
         """The records of the cells of each dataset and label."""
 
@@ -93,11 +136,6 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
         used.add(stem)
         found[name] = stem
     return found
-
-
-def short_facts(dataset: DatasetBoard) -> str:
-    """Return sentences on the splits, seeds, draws, rows and features of a dataset, without the note of its source."""
-    return facts_sentence(dataset.model_copy(update={"note": ""})).replace("`", "")
 
 
 def calibration_of(column: ScoreColumn) -> str:

@@ -69,7 +69,7 @@ def wait(browser: Browser, condition: str) -> None:
 def labels(browser: Browser, body: str = "models") -> list[str]:
     """Return the visible generators of a group of rows in their order."""
     script = (
-        f"return [...document.querySelectorAll('#verdict tbody.{body} tr:not(.section):not([hidden]) th')]"
+        f"return [...document.querySelectorAll('#verdict tbody.{body} tr:not(.section) th')]"
         ".map((head) => head.textContent)"
     )
     found: list[str] = browser.execute_script(script)

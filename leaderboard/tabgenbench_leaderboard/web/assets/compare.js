@@ -48,7 +48,7 @@ tabgenbench.compare = (() => {
     const swapped = { better: "worse", worse: "better" };
     const ids = new Map(view.head.columns.map((column) => [column.place, `s:${column.title}`]));
     const found = new Map();
-    for (const [i, j, column, , , , verdict] of view.pairs) {
+    for (const [i, j, column, verdict] of view.pairs) {
       if (i === a && j === b) found.set(ids.get(column), verdict);
       if (i === b && j === a) found.set(ids.get(column), swapped[verdict] ?? verdict);
     }

@@ -1,33 +1,35 @@
 "use strict";
 // The verdict table: columns, sorting within groups of rows, search, filters, and the table as CSV.
 tabgenbench.table = (() => {
-  const { element } = tabgenbench;
+  const { element, number } = tabgenbench;
   const byId = (id) => document.getElementById(id);
+  const MOST_CELLS = 2000;
+  const FEWEST_ROWS = 40;
   let view = null;
   let columns = [];
-  let bodies = []; // {name, rows: [{row, line, text}]}
+  let bodies = []; // groups of rows: {name, rows, element, all: whether every row is shown}
 
-  // Draws all rows of a view; `sort` and `filter` then only move and hide them.
+  // Draws the head of a view and its rows.
   function draw(found, state) {
     view = found;
     columns = chosen(view, state);
     const table = byId("verdict");
     byId("caption").textContent = `Verdict on ${view.name}`;
-    const titles = columns.map((column) => heading(column));
-    table.tHead.replaceChildren(element("tr", {}, element("th", { scope: "col" }, sorter("label", "generator")), ...titles));
+    const first = element("th", { scope: "col" }, sorter("label", "generator"));
+    table.tHead.replaceChildren(element("tr", {}, first, ...columns.map(heading)));
     for (const body of [...table.tBodies]) body.remove();
     const groups = [
       ["models", (row) => !row.control && row.complete],
       ["models without all results", (row) => !row.control && !row.complete],
       ["controls", (row) => row.control],
     ];
-    bodies = groups.map(([name, belongs]) => ({ name, rows: view.rows.filter(belongs).map(line) }));
-    for (const body of bodies) {
-      body.element = element("tbody", { class: name(body.name) }, section(body.name));
-      table.append(body.element);
-    }
+    bodies = groups.map(([title, belongs]) => {
+      const body = { name: title, all: false, rows: view.rows.filter(belongs).map(searchable) };
+      body.element = element("tbody", { class: name(title) }, section(title));
+      return body;
+    });
+    table.append(...bodies.map((body) => body.element));
     sort(state);
-    filter(state);
   }
 
   const name = (text) => text.replaceAll(" ", "-");
@@ -55,12 +57,20 @@ tabgenbench.table = (() => {
     return element("button", { type: "button", "data-column": id, "aria-describedby": "explain" }, title);
   }
 
-  function line(row) {
-    const { page, summary, licence } = tabgenbench.info.generators[row.generator];
-    const link = element("a", { href: `web/${page}` }, row.label);
-    const cells = columns.map((column) => cell(row.cells[column.id], column));
-    const head = element("th", { scope: "row" }, link);
-    return { row, line: element("tr", {}, head, ...cells), text: `${row.label} ${summary} ${licence}`.toLowerCase(), licence };
+  function searchable(row) {
+    const { summary, licence } = tabgenbench.info.generators[row.generator];
+    return { row, licence, text: `${row.label} ${summary} ${licence}`.toLowerCase(), line: null };
+  }
+
+  // Returns the line of a row, which is created when it is first shown.
+  function lineOf(one) {
+    if (!one.line) {
+      const { page } = tabgenbench.info.generators[one.row.generator];
+      const link = element("a", { href: `web/${page}` }, one.row.label);
+      const cells = columns.map((column) => cell(one.row.cells[column.id], column));
+      one.line = element("tr", {}, element("th", { scope: "row" }, link), ...cells);
+    }
+    return one.line;
   }
 
   function cell(found, column) {
@@ -74,7 +84,7 @@ tabgenbench.table = (() => {
 
   function interval(found, column) {
     if (found.low === null) return null;
-    const format = column.format ?? ((value) => String(value));
+    const format = column.format ?? ((value) => number(value, column.decimals ?? 3));
     return `${column.kind === "cost" ? "" : "95 % interval "}${format(found.low)} to ${format(found.high)}`;
   }
 
@@ -96,7 +106,6 @@ tabgenbench.table = (() => {
         return (column ? 1 : sign) * a.one.row.label.localeCompare(b.one.row.label);
       });
       body.rows = found.map(({ one }) => one);
-      body.element.replaceChildren(body.element.firstChild, ...body.rows.map((one) => one.line));
     }
     for (const button of byId("verdict").tHead.querySelectorAll("button")) {
       const now = button.dataset.column === (column ? id : "label");
@@ -104,34 +113,49 @@ tabgenbench.table = (() => {
       if (now) button.parentElement.setAttribute("aria-sort", up ? "ascending" : "descending");
       else button.parentElement.removeAttribute("aria-sort");
     }
+    filter(state);
   }
 
+  // Shows the rows that fit the filters: as many as a browser sorts without delay, and all of them on demand.
   function filter(state) {
     const words = state.s.toLowerCase().split(/\s+/).filter((word) => word);
+    const most = Math.max(FEWEST_ROWS, Math.floor(MOST_CELLS / (columns.length + 1)));
     let shown = 0;
     for (const body of bodies) {
-      let visible = 0;
-      for (const one of body.rows) {
-        const fits =
+      body.fitting = body.rows.filter(
+        (one) =>
           words.every((word) => one.text.includes(word)) &&
           (!state.l || one.licence === state.l) &&
-          (state.c === "1" || !one.row.control);
-        one.line.hidden = !fits;
-        visible += fits;
-      }
-      body.element.hidden = visible === 0;
-      shown += visible;
+          (state.c === "1" || !one.row.control),
+      );
+      const lines = body.fitting.slice(0, body.all ? undefined : most).map(lineOf);
+      const left = body.fitting.length - lines.length;
+      body.element.replaceChildren(body.element.firstChild, ...lines, ...(left ? [more(body, left, state)] : []));
+      body.element.hidden = body.fitting.length === 0;
+      shown += body.fitting.length;
     }
     byId("count").textContent = `${shown} of ${view.rows.length} generators`;
     byId("verdict").classList.toggle("shaded", state.h === "1");
   }
 
+  function more(body, left, state) {
+    const button = element("button", { type: "button" }, `Show ${left} more`);
+    button.addEventListener("click", () => {
+      body.all = true;
+      filter(state);
+    });
+    return element("tr", { class: "more" }, element("td", { colspan: columns.length + 1 }, button));
+  }
+
   function csv() {
     const head = ["generator", "group"];
-    for (const column of columns) head.push(column.title, ...(ranged(column) ? ["low", "high", "note"].map((end) => `${column.title} ${end}`) : []));
+    for (const column of columns) {
+      head.push(column.title);
+      if (ranged(column)) head.push(...["low", "high", "note"].map((end) => `${column.title} ${end}`));
+    }
     const lines = [head];
     for (const body of bodies)
-      for (const one of body.rows.filter((found) => !found.line.hidden)) {
+      for (const one of body.fitting) {
         const values = [one.row.label, body.name];
         for (const column of columns) {
           const found = one.row.cells[column.id];

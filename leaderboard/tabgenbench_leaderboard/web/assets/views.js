@@ -33,9 +33,11 @@ tabgenbench.views = (() => {
   const missing = (text) => ({ value: null, text, low: null, high: null, half: "", note: "", shade: null });
   const clip = (value) => Math.min(1, Math.max(0, value));
 
-  function estimate(value, low, high, decimals) {
-    const half = low === null || low === undefined ? "" : `± ${number((high - low) / 2, decimals)}`;
-    return { value, low: low ?? null, high: high ?? null, text: number(value, decimals), half, note: "", shade: null };
+  function estimate(value, half, decimals) {
+    const known = half !== null && half !== undefined;
+    const [low, high] = known ? [value - half, value + half].map((end) => Number(end.toPrecision(5))) : [null, null];
+    const text = known ? `± ${number(half, decimals)}` : "";
+    return { value, low, high, text: number(value, decimals), half: text, note: "", shade: null };
   }
 
   function all() {
@@ -84,12 +86,12 @@ tabgenbench.views = (() => {
 
   function acrossCell(measure, across) {
     if (!across) return missing("-");
-    const [, , , scaled, low, high, mean, first, last, wins] = across;
-    const half = first === null || first === undefined ? "" : ` ± ${number((last - first) / 2, 1)}`;
-    const note = mean === null || mean === undefined ? "" : `rank ${number(mean, 1)}${half} of ${measure.ranked}`;
-    if (!measure.scaled && note) return { ...estimate(mean, first, last, 1), note: `win rate ${number(wins, 2)}` };
+    const [, , , scaled, half, mean, spread, wins] = across;
+    const plus = spread === null || spread === undefined ? "" : ` ± ${number(spread, 1)}`;
+    const note = mean === null || mean === undefined ? "" : `rank ${number(mean, 1)}${plus} of ${measure.ranked}`;
+    if (!measure.scaled && note) return { ...estimate(mean, spread, 1), note: `win rate ${number(wins, 2)}` };
     if (scaled === null || scaled === undefined) return { ...missing("-"), note };
-    return { ...estimate(scaled, low, high, 3), note, shade: clip(scaled), ranks: note ? [mean, first, last] : null };
+    return { ...estimate(scaled, half, 3), note, shade: clip(scaled), ranks: note ? [mean, mean - spread, mean + spread] : null };
   }
 
   function one(index, data) {
@@ -114,7 +116,7 @@ tabgenbench.views = (() => {
         kind: "score",
         better: better[column.direction],
         shown: Boolean(column.headline) && first-- > 0,
-        headline: Boolean(column.headline),
+        decimals: column.decimals,
         question: column.question,
         page: column.page,
         grey: column.calibration === "uncalibrated" || column.calibration === "not calibrated",
@@ -147,8 +149,8 @@ tabgenbench.views = (() => {
 
   function asked(question, value, head) {
     if (typeof value === "string") return { ...missing("-"), note: value };
-    const [mean, low, high, n, from, to, best, ties] = value;
-    const found = estimate(mean, low, high, 3);
+    const [mean, half, n, from, to, best, ties] = value;
+    const found = estimate(mean, half, 3);
     if (n < head.splits) found.half += ` (n=${n})`;
     const ranked = from !== null && from !== undefined;
     found.note = ranked ? `rank ${rank(from, to, question.ranked)}${ties ? ` ${ties}` : ""}` : "";
@@ -157,8 +159,8 @@ tabgenbench.views = (() => {
 
   function scored(column, value, [low, high]) {
     if (typeof value === "string") return missing(value === "not asked" ? "-" : value);
-    const [mean, from, to, , first, last, best, scaled] = value;
-    const found = estimate(mean, from, to, column.decimals);
+    const [mean, half, , first, last, best, scaled] = value;
+    const found = estimate(mean, half, column.decimals);
     const ranked = first !== null && first !== undefined;
     found.note = ranked ? `rank ${rank(first, last, column.ranked)}` : "";
     const share = high > low ? (badness(column, mean) - low) / (high - low) : 0.5;
