@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import features_text, range_text, shown_columns
+from tabgenbench_leaderboard.board.headline import headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
-from tabgenbench_leaderboard.pages.headline import headline_grid
+from tabgenbench_leaderboard.pages.headline import headline_grid, verdict_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
 from tabgenbench_leaderboard.pages.partial import partial_sentence
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
@@ -66,13 +67,12 @@ _READING = (
 )
 
 
-def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> list[Block]:
+def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     """Return the whole page of a board.
 
     Args:
         board: the board, with the texts of the figures that metrics drew.
         figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
-        enlarged: whether the page shows a metric's figures of single generators.
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -81,9 +81,9 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
         blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is computed from the records alone."))
     if partial := partial_sentence(board):
         blocks.append(Paragraph(partial))
-    blocks += [Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
+    blocks += [*_verdict_blocks(board), Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
     for dataset in board.datasets:
-        blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)
+        blocks += _dataset_blocks(dataset, figures, alone=len(board.datasets) == 1)
     return [*blocks, *reference_blocks(board)]
 
 
@@ -151,9 +151,18 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
     return f"Waiting (not yet recorded): {', '.join(parts)}." if parts else ""
 
 
-def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bool) -> list[Block]:
+def _verdict_blocks(board: Board) -> list[Block]:
+    """Return the table that a reader sees first: all datasets together, or the headline of a single dataset."""
+    grid = verdict_grid(board)
+    if grid is None and len(board.datasets) == 1 and shown_columns(board.datasets[0]):
+        grid = headline_grid(board.datasets[0])
+    sentences = [quote(sentence) for sentence in headline_sentences(board)]
+    return [Heading(2, "Verdict"), grid, Bullets(tuple(sentences))] if grid else []
+
+
+def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool) -> list[Block]:
     blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
-    if shown_columns(dataset):
+    if shown_columns(dataset) and not alone:
         blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
@@ -164,7 +173,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bo
         *cost_blocks(dataset),
         *problem_blocks(dataset),
         *rule_blocks(dataset),
-        *picture_blocks(dataset, enlarged=enlarged),
+        *picture_blocks(dataset),
         *curve_blocks(dataset, figures),
     ]
 
