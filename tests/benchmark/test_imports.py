@@ -35,9 +35,10 @@ BOARD_ROOMS = {
     "board": set(),
     "figures": {"board"},
     "pages": {"board", "figures"},
-    "root": {"board", "figures", "pages"},
-    "publish": {"board", "figures", "pages", "root"},
-    "commands": {"board", "figures", "pages", "root", "publish"},
+    "web": {"board", "pages"},
+    "root": {"board", "figures", "pages", "web"},
+    "publish": {"board", "figures", "pages", "web", "root"},
+    "commands": {"board", "figures", "pages", "web", "root", "publish"},
 }
 FRONT = {"tabgenbench", "tabgenbench.__main__", "tabgenbench_leaderboard"}  # these may name any room
 HEAVY = {"anndata", "h5py", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "sklearn", "torch"}

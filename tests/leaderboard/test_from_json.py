@@ -53,7 +53,8 @@ def test_figures_of_metrics_are_kept_as_they_are(written: Path, tmp_path: Path) 
     assert (tmp_path / "again" / "figures" / "cells-umap.png").read_bytes() == b"the old PNG"
     page = (tmp_path / "again" / "README.md").read_text()
     assert "![A cloud.](figures/cells-umap.png)\n\nHow to read it." in page
-    assert "the old one" in (tmp_path / "again" / "index.html").read_text()
+    assert (tmp_path / "again" / "figures" / "cells-umap.svg").read_text() == "<svg>the old one</svg>\n"
+    assert '<img src="../figures/cells-umap.svg"' in (tmp_path / "again" / "web" / "dataset-cells.html").read_text()
 
 
 def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:

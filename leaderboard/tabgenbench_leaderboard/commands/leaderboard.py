@@ -89,7 +89,7 @@ def leaderboard(
         view = _read_store(store, suite)
         board = derive_board(view.board, missing) if missing else view.board
         artifacts, kept = view.artifacts, None
-        extras = view.extras() if {"bib", "parquet", "draws"} & set(chosen) else Extras()
+        extras = view.extras(chosen)
         source = f"{board.suite} --store {store}"
     else:
         board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"

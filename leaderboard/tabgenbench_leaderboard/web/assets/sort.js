@@ -1,5 +1,5 @@
-// Sorts a table by a column, within each group of rows; the page is complete without this script.
-for (const table of document.querySelectorAll("table")) {
+// Sorts a table by a column, within each group of rows; a table with an id has its own script.
+for (const table of document.querySelectorAll("table:not([id])")) {
   table.querySelectorAll("thead th").forEach((head, column) => {
     const button = document.createElement("button");
     button.type = "button";
