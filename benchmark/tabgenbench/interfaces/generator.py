@@ -130,6 +130,8 @@ class Generator(ABC):
         card: summary, citation, licence and address.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether the generator is a control, not a model.
+        is_planted: whether the generator is a planted failure: a control with one known fault, with which `tabgenbench
+            calibrate` tests scores. Boards have no row of a planted failure.
         makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
             (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
             categories)``.
@@ -143,6 +145,7 @@ class Generator(ABC):
     card: ClassVar[Card]
     scale: ClassVar[Literal["standardized", "own"]] = "standardized"
     is_control: ClassVar[bool] = False
+    is_planted: ClassVar[bool] = False
     makes: ClassVar[tuple[Literal["numeric", "categorical"], ...]] = ("numeric",)
     trained_on: ClassVar[Literal["train", "reference"]] = "train"
     libraries: ClassVar[tuple[str, ...]] = ()
