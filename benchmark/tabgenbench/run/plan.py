@@ -173,7 +173,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
                 **common,
                 card=kind.card,
                 is_control=kind.is_control,
-                is_planted=kind.is_planted,
+                is_planted=bool(kind.planted_for),
                 title=choice.label,
             )
         )

@@ -138,7 +138,9 @@ def _calibrated(
         for label, key in cell.row.scores.items():
             keys.setdefault(label, set()).add(key)
     found = calibrated_columns(columns, keys, record)
-    titles = {(column.metric, column.spec.name): column.title for column in found if column.calibration != "not calibrated"}
+    titles = {
+        (column.metric, column.spec.name): column.title for column in found if column.calibration != "not calibrated"
+    }
     if record is None or not titles:
         return found, None
     return found, calibration_table(record, lambda score: titles.get((score.metric, score.score)))

@@ -24,7 +24,9 @@ def calibrated_columns(
         record: the calibration of the dataset; None if it was not calibrated.
     """
     known = {} if record is None else {(score.key, score.score): score for score in record.scores}
-    return tuple(_with_state(column, [known.get((key, column.spec.name)) for key in keys[column.metric]]) for column in columns)
+    return tuple(
+        _with_state(column, [known.get((key, column.spec.name)) for key in keys[column.metric]]) for column in columns
+    )
 
 
 def _with_state(column: ScoreColumn, found: Sequence[CalibratedScore | None]) -> ScoreColumn:
@@ -35,9 +37,7 @@ def _with_state(column: ScoreColumn, found: Sequence[CalibratedScore | None]) ->
     return column.model_copy(update={"calibration": "uncalibrated" if missed else "calibrated", "missed": missed})
 
 
-def calibration_table(
-    record: CalibrationRecord, title_of: Callable[[CalibratedScore], str | None]
-) -> CalibrationTable:
+def calibration_table(record: CalibrationRecord, title_of: Callable[[CalibratedScore], str | None]) -> CalibrationTable:
     """Return the table of what each score can see.
 
     Args:

@@ -73,6 +73,11 @@ class CalibrationRow(Part):
     must: tuple[str, ...] = ()
     floor: bool | None = None
 
+    def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
+        """Return the planted failures of a table that the score must detect and does not detect."""
+        outcomes = zip(failures, self.outcomes, strict=True)
+        return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
+
 
 class CalibrationTable(Part):
     """What each score of a dataset can see.

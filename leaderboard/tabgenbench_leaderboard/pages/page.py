@@ -9,6 +9,7 @@ from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import features_text, range_text, shown_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
+from tabgenbench_leaderboard.pages.calibration import calibration_blocks
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.pages.headline import headline_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
@@ -146,6 +147,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bo
         *blocks,
         *_score_blocks(dataset, figures),
         *standing_blocks(dataset),
+        *calibration_blocks(dataset),
         *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
         *_cost_blocks(dataset),
