@@ -10,6 +10,8 @@ from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, H
 __all__ = ["calibration_blocks", "calibration_grid", "calibration_note", "table_blocks"]
 
 DETECTED, MISSED, KNOWN, UNTESTED = "yes", "MISSED", "no", "-"
+MOST_NAMES = 3
+"""Maximum number of scores that the note of a headline names; the others are counted."""
 _READING = (
     "A planted failure is a table of real training rows with one known fault. `yes`: the score rates the failure worse "
     "than real rows, by a one-sided paired t-test over {splits} with Holm's correction (p < 0.05); `no`: it does not; "
@@ -45,16 +47,19 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
 
 
 def calibration_note(board: Board) -> str:
-    """Return a sentence on the uncalibrated scores of a board and on its datasets without calibration."""
+    """Return sentences on the uncalibrated scores of a board and on its datasets without calibration."""
     blind = [
-        f"{quote(column.title)} ({quote(dataset.dataset)})"
+        f"{quote(column.title)} on {quote(dataset.dataset)}"
         for dataset in board.datasets
         for column in dataset.columns
         if column.calibration == "uncalibrated"
     ]
-    unknown = [quote(dataset.dataset) for dataset in board.datasets if dataset.calibration is None]
-    parts = [f"Uncalibrated here, so left out: {', '.join(blind)}."] if blind else []
-    parts += [f"Not calibrated here: {', '.join(unknown)}."] if unknown else []
+    unknown = sum(dataset.calibration is None for dataset in board.datasets)
+    more = f" and {len(blind) - MOST_NAMES} more" if len(blind) > MOST_NAMES else ""
+    parts = [f"Uncalibrated here, so left out: {', '.join(blind[:MOST_NAMES])}{more}."] if blind else []
+    if unknown:
+        where = "" if unknown == len(board.datasets) else f": {count_text(unknown, 'dataset')}"
+        parts.append(f"Not calibrated here{where}.")
     return " ".join(parts)
 
 
