@@ -26,7 +26,7 @@ from tabgenbench.store.calibration import (
 )
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.aggregate import assemble_board
-from tabgenbench_leaderboard.board.calibrate import judge_scores
+from tabgenbench_leaderboard.board.calibrate import judge_score
 from tabgenbench_leaderboard.board.collect import collect_cells
 from tabgenbench_leaderboard.board.model import DatasetBoard
 
@@ -204,7 +204,7 @@ def _record(request: CalibrationRequest, asked: CalibrationSuites, suites: Seque
         split=by_thirds.get(False, {}),
         privacy_split=by_thirds.get(True, {}),
         failures=asked.failures,
-        scores=judge_scores(scores),
+        scores=tuple(map(judge_score, scores)),
         skipped=skipped,
     )
 

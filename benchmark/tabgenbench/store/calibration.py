@@ -41,7 +41,7 @@ class FailureTest(_Part):
         difference: mean over splits of how much worse the score rates the failure than the reference; positive means
             worse. For a score that is best at 1, distances from 1 are compared.
         p: one-sided p-value of the paired t-test.
-        p_adjusted: the p-value after Holm's correction over the tests of the score's question.
+        p_adjusted: the p-value after Holm's correction over the planted failures tested on the score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
         reason: why there is no test; empty if there is one.
     """

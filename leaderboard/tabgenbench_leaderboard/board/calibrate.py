@@ -5,61 +5,42 @@ The page ``docs/statistics.md`` gives the reasons for the test and for its famil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from tabgenbench.store.calibration import CalibratedScore, FailureTest
-from tabgenbench_leaderboard.board.intervals import CONFIDENCE, holm, worse_by
+from tabgenbench_leaderboard.board.intervals import CONFIDENCE, DECIMALS, holm, worse_by
 
-__all__ = ["MIN_SPLITS", "judge_scores"]
+__all__ = ["MIN_SPLITS", "judge_score"]
 
 MIN_SPLITS = 2
 """Number of common splits without which there is no test."""
 
 
-def judge_scores(scores: Sequence[CalibratedScore]) -> tuple[CalibratedScore, ...]:
-    """Return the scores with their tests recomputed from their values by split.
+def judge_score(score: CalibratedScore) -> CalibratedScore:
+    """Return a score with its tests recomputed from its values by split.
 
-    The planted failures of all scores of a question are one family of Holm's correction; the floors of these scores are
+    The planted failures that are tested on the score are one family of Holm's correction; the test of the floor is
     another. A test that has a reason, such as a failure that does not apply to the dataset, is not made.
     """
-    found = {(i, test.name): test for i, score in enumerate(scores) for test in _raw_tests(score, score.tests)}
-    floors = {
-        (i, test.name): test
-        for i, score in enumerate(scores)
-        for test in _raw_tests(score, [score.floor] if score.floor else [])
-    }
-    for question in dict.fromkeys(score.question for score in scores):
-        members = [i for i, score in enumerate(scores) if score.question == question]
-        for tests in (found, floors):
-            _correct(tests, members)
-    return tuple(
-        score.model_copy(
-            update={
-                "tests": tuple(found[i, test.name] for test in score.tests),
-                "floor": floors[i, score.floor.name] if score.floor else None,
-            }
-        )
-        for i, score in enumerate(scores)
-    )
+    floor = _judged(score, [score.floor])[0] if score.floor else None
+    return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
 
 
-def _raw_tests(score: CalibratedScore, tests: Sequence[FailureTest]) -> Iterator[FailureTest]:
-    """Yield each test without Holm's correction."""
-    real = score.values.get(score.reference, {})
-    for test in tests:
-        values = score.values.get(test.name, {})
-        if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
-            reason = test.reason or f"fewer than {MIN_SPLITS} splits with values"
-            yield FailureTest(name=test.name, reason=reason)
-            continue
-        difference, p = worse_by(values, real, score.direction)
-        yield FailureTest(name=test.name, difference=difference, p=p)
+def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[FailureTest, ...]:
+    raw = [_test(score, test) for test in tests]
+    adjusted = iter(holm([test.p for test in raw if test.p is not None]))
+    return tuple(test if test.p is None else _with_adjusted(test, next(adjusted)) for test in raw)
 
 
-def _correct(tests: dict[tuple[int, str], FailureTest], members: Sequence[int]) -> None:
-    """Set the adjusted p-values of the tests of some scores, which are one family."""
-    family = [place for place, test in tests.items() if place[0] in members and test.p is not None]
-    adjusted = holm([p for place in family if (p := tests[place].p) is not None])
-    for place, p in zip(family, adjusted, strict=True):
-        update = {"p_adjusted": round(p, 12), "detected": round(p, 12) < 1 - CONFIDENCE}
-        tests[place] = tests[place].model_copy(update=update)
+def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
+    """Return a test without Holm's correction."""
+    real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
+    if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
+        return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")
+    difference, p = worse_by(values, real, score.direction)
+    return FailureTest(name=test.name, difference=difference, p=p)
+
+
+def _with_adjusted(test: FailureTest, p: float) -> FailureTest:
+    adjusted = round(p, DECIMALS)
+    return test.model_copy(update={"p_adjusted": adjusted, "detected": adjusted < 1 - CONFIDENCE})

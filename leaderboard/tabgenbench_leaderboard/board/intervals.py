@@ -14,6 +14,7 @@ from typing import Literal
 
 __all__ = [
     "CONFIDENCE",
+    "DECIMALS",
     "ROUNDING",
     "Direction",
     "Interval",
@@ -47,8 +48,8 @@ _T_QUANTILES = (
 ROUNDING = 1e-9
 """Relative difference between two sums of the same numbers in different order; smaller differences count as 0."""
 
-# p-values are rounded, because libraries of mathematical functions differ in the last digits.
 DECIMALS = 12
+"""Decimals of p-values, which are rounded because libraries of mathematical functions differ in the last digits."""
 
 Direction = Literal["higher", "lower", "one"]
 Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]

@@ -13,7 +13,7 @@ from tabgenbench.records import CellRecord, ScoreRecord, ScoreSpec, SuiteRecord,
 from tabgenbench.run.plan import cell_key, metric_key
 from tabgenbench.store.calibration import read_calibration
 from tabgenbench.store.store import Store
-from tabgenbench_leaderboard.board.calibrate import judge_scores
+from tabgenbench_leaderboard.board.calibrate import judge_score
 from tabgenbench_leaderboard.publish.copy_records import indexes_of
 from tabgenbench_leaderboard.publish.findings import Finding
 
@@ -202,15 +202,14 @@ class _Checker:
                     what = f"{label} on {dataset} has no row for {place}"
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
-
     def check_calibrations(self) -> None:
         """Compare the tests of the calibration of each dataset with those that its values give."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:
                 continue
-            for score, expected in zip(record.scores, judge_scores(record.scores), strict=True):
-                if score != expected:
+            for score in record.scores:
+                if score != judge_score(score):
                     where = f"calibrations/{fingerprint}.json"
                     self.report(where, f"the tests of {score.score} are others", "those that its values by split give")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tabgenbench import Card
+from tabgenbench import Card, Table
 from tabgenbench_plugins.generators.parts.planted import Planted
 
 __all__ = ["Copier"]
@@ -26,8 +26,12 @@ class Copier(Planted):
     card = Card(summary="Training rows with noise of 0.01 standard deviations.")
     planted_for = "privacy"
 
+    def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
+        """Compute the standard deviation of the noise of each feature."""
+        self._noise = NOISE * train.dense().std(axis=0)
+
     def change_rows(
         self, values: NDArray[np.float32], categories: pd.DataFrame, asked: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], pd.DataFrame]:
         """Add noise to the numeric features."""
-        return values + NOISE * rng.standard_normal(values.shape, dtype=np.float32), categories
+        return values + self._noise * rng.standard_normal(values.shape, dtype=np.float32), categories
