@@ -28,7 +28,7 @@ from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.aggregate import assemble_board
 from tabgenbench_leaderboard.board.calibrate import judge_score
 from tabgenbench_leaderboard.board.collect import collect_cells
-from tabgenbench_leaderboard.board.model import DatasetBoard
+from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreValue
 
 __all__ = ["CalibrationRequest", "CalibrationSuites", "calibrate", "calibration_suites"]
 
@@ -223,7 +223,7 @@ def _score(
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
     real = rows.get(reference)
-    reason = "" if reference in values else (real.why[0].partition(": ")[2] if real and real.why else "no value")
+    reason = "" if reference in values else _first_reason(real)
     tests = tuple(
         FailureTest(name=one.name, reason="" if one.name in values else _why(board, place, one)) for one in failures
     )
@@ -253,5 +253,10 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
     if not row.cells_ok:
         problem = next((one for one in board.problems if one.label == row.label), None)
         return problem.reason if problem else "not run"
-    why = row.scores[place].why
-    return why[0].partition(": ")[2] if why else "no value"
+    return _first_reason(row.scores[place])
+
+
+def _first_reason(score: ScoreValue | None) -> str:
+    """Return why a score has no value, without the place and the number of draws."""
+    reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
+    return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason
