@@ -30,7 +30,15 @@ from tabgenbench_leaderboard.board.calibrate import judge_score
 from tabgenbench_leaderboard.board.collect import collect_cells
 from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreValue
 
-__all__ = ["CalibrationRequest", "CalibrationSuites", "calibrate", "calibration_suites"]
+__all__ = [
+    "PRIVACY",
+    "SPLIT",
+    "CalibrationRequest",
+    "CalibrationSuites",
+    "calibrate",
+    "calibration_suites",
+    "default_metrics",
+]
 
 LEFT_OUT = ("umap-separability",)
 """Metrics that are calibrated only on request: their scores are illustrations, and slow."""
@@ -107,7 +115,7 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
     ordinary splits. The planted failures of privacy are run on both, because other scores should not detect them. The
     other planted failures consist of training rows too, so they are not run on thirds.
     """
-    metrics = _metrics(request, plugins)
+    metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
     failures = _planted(plugins)
     suites = []
@@ -132,18 +140,18 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
     return CalibrationSuites(suites=tuple(suites), failures=failures)
 
 
-def _metrics(request: CalibrationRequest, plugins: Plugins) -> tuple[Choice, ...]:
-    if request.metrics is not None:
-        return request.metrics
+def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choice, ...]:
+    """Return the installed metrics except `LEFT_OUT`; ``say`` gets a line on each metric that cannot be imported."""
     found = []
     for name, entry in plugins.entries("metrics").items():
+        if name in LEFT_OUT:
+            continue
         try:
             entry.load_fitting("metrics")
         except PluginError as error:
-            request.say(f"left out: {error}")
+            say(f"left out: {error}")
             continue
-        if name not in LEFT_OUT:
-            found.append(Choice(name=name))
+        found.append(Choice(name=name))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import nct, t, ttest_rel
 
 from tabgenbench.store.calibration import CalibratedScore, FailureTest
 from tabgenbench_leaderboard.board.calibrate import judge_score
@@ -32,6 +32,12 @@ def test_the_p_value_is_that_of_scipy(direction: Literal["lower", "higher", "one
         difference, p = worse_by(by_split(*first), by_split(*second), direction)
         assert p == pytest.approx(ttest_rel(a, b, alternative=alternative).pvalue, abs=1e-9)
         assert difference == pytest.approx((b - a if direction == "higher" else a - b).mean())
+
+
+@pytest.mark.parametrize(("family", "size"), [(1, 0.85), (7, 1.26)])
+def test_ten_splits_resolve_what_the_page_states(family: int, size: float) -> None:
+    limit = t.isf(0.05 / family, 9)
+    assert nct.sf(limit, 9, size * 10**0.5) == pytest.approx(0.8, abs=0.005)
 
 
 @pytest.mark.parametrize(("shift", "p"), [(0.5, 0.0), (-0.5, 1.0), (0.0, 0.5)])
