@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tabgenbench import Report, did_you_mean
 from tabgenbench.errors import ConfigError
 from tabgenbench.store.store import Store
-from tabgenbench_leaderboard.board.aggregate import assemble_board
+from tabgenbench_leaderboard.board.aggregate import assemble_board, read_calibrations
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.board.find import find_suite, require_scores
 from tabgenbench_leaderboard.board.model import Board
@@ -39,7 +39,7 @@ class Leaderboard(Report):
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
         cells = collect_cells(store, record)
-        board = assemble_board(record, cells)
+        board = assemble_board(record, cells, read_calibrations(store, cells))
         require_scores(store, record, board)
         artifacts = collect_artifacts(store, record)
         unreadable = tuple(str(found) for found in store.quarantined)

@@ -59,6 +59,25 @@ GENERATORS = (
     _generator("unseen-third", "unseen_third:UnseenThird", "control of privacy: rows of the third that no model sees"),
     _generator("shuffled", "shuffled:Shuffled", "control: every feature permuted over training rows"),
 )
+PLANTED = (
+    _generator("copier", "copier:Copier", "planted failure: training rows with tiny noise"),
+    _generator("mode-dropper", "mode_dropper:ModeDropper", "planted failure: a tenth of the conditions is missing"),
+    _generator(
+        "correlation-breaker",
+        "correlation_breaker:CorrelationBreaker",
+        "planted failure: each feature permuted within the condition",
+    ),
+    _generator("mean-shifter", "mean_shifter:MeanShifter", "planted failure: a tenth of the features too high"),
+    _generator(
+        "label-swapper", "label_swapper:LabelSwapper", "planted failure: conditions of a fifth of the rows permuted"
+    ),
+    _generator("rounder", "rounder:Rounder", "planted failure: coarsely rounded numbers"),
+    _generator(
+        "category-collapser",
+        "category_collapser:CategoryCollapser",
+        "planted failure: the rarest categories replaced by the most frequent one",
+    ),
+)
 FIDELITY = (
     _metric("moments", "moments:Moments", "errors of means and variances, variance ratios"),
     _metric(
@@ -172,8 +191,8 @@ PRIVACY = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the generators."""
-    return list(GENERATORS)
+    """Register the generators, and the planted failures of `tabgenbench calibrate`."""
+    return [*GENERATORS, *PLANTED]
 
 
 @hookimpl

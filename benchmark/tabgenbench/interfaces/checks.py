@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.interfaces.metric import Metric, MetricContext, Result
 from tabgenbench.interfaces.report import Report
 from tabgenbench.options import Options
-from tabgenbench.records import Card, ScoreSpec
+from tabgenbench.records import Card, Question, ScoreSpec
 
 __all__ = [
     "check_estimate",
@@ -71,6 +71,7 @@ def _generator_misfit(found: type) -> str:
         _wrong(found, "card", lambda card: isinstance(card, Card), 'a tabgenbench.Card; write card = Card("...")')
         or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
+        or _wrong(found, "planted_for", _may_be_planted_for(found), "a question; only controls are planted failures")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
         or _wrong(found, "trained_on", _may_train_on(found), '"train"; controls alone may be trained on "reference"')
         or _wrong(found, "makes", _are_kinds, 'a tuple of "numeric" and "categorical"; write makes = ("numeric",)')
@@ -81,6 +82,11 @@ def _generator_misfit(found: type) -> str:
 def _may_train_on(found: type) -> Callable[[Any], bool]:
     is_control: bool = found.is_control  # type: ignore[attr-defined]  # checked by the caller
     return lambda rows: rows == "train" or (rows == "reference" and is_control)
+
+
+def _may_be_planted_for(found: type) -> Callable[[Any], bool]:
+    is_control: bool = found.is_control  # type: ignore[attr-defined]  # checked by the caller
+    return lambda question: question in get_args(Question) and (is_control or not question)
 
 
 def _are_texts(values: Any) -> bool:

@@ -85,11 +85,13 @@ class GeneratorChoice(PluginChoice):
     """A generator with its resolved options.
 
     Attributes:
+        is_planted: whether the generator is a planted failure, which boards leave out.
         title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
     """
 
     card: Card
     is_control: bool
+    is_planted: bool = False
     title: str = ""
 
     @property
@@ -151,6 +153,7 @@ class Plan:
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
                 title=cell.generator.title,
+                is_planted=cell.generator.is_planted,
                 split_note=self.split_notes.get(cell.identity.split_fingerprint, ""),
             )
             for cell in self.cells
@@ -179,7 +182,15 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     generators, metrics = [], []
     for choice in suite.generators:
         kind, common = _resolve_one("generators", choice, plugins)
-        generators.append(GeneratorChoice(**common, card=kind.card, is_control=kind.is_control, title=choice.label))
+        generators.append(
+            GeneratorChoice(
+                **common,
+                card=kind.card,
+                is_control=kind.is_control,
+                is_planted=bool(kind.planted_for),
+                title=choice.label,
+            )
+        )
     for choice in suite.metrics:
         kind, common = _resolve_one("metrics", choice, plugins)
         metrics.append(MetricChoice(**common, specs=kind.scores))

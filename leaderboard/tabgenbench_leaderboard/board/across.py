@@ -95,7 +95,7 @@ def _question_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[t
 def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tuple[str, _Values]]:
     for dataset in datasets:
         for i, column in enumerate(dataset.columns):
-            if column.title != title:
+            if column.title != title or column.calibration == "uncalibrated":
                 continue
             direction = column.spec.direction
             merit = {

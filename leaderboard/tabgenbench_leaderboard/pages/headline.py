@@ -20,6 +20,7 @@ from tabgenbench_leaderboard.board.formatting import (
 from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
 from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
+from tabgenbench_leaderboard.pages.calibration import calibration_note
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
 from tabgenbench_leaderboard.pages.summary_tables import rank_cell
 
@@ -61,6 +62,8 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
         legend.append(_RANKS)
     if together:
         legend.append(_ACROSS)
+    if note := calibration_note(board):
+        legend.append(note)
     foot = [*_lines_of(" ".join(legend)), *where]
     # One line counts the datasets that are not shown, and one stands above the sentences.
     lines = LINES - len(head) - len(sentences) - len(foot) - len(together) - 1 - (len(board.datasets) > _MOST_DATASETS)

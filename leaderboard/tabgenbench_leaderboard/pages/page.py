@@ -10,6 +10,7 @@ from tabgenbench_leaderboard.board.formatting import features_text, range_text, 
 from tabgenbench_leaderboard.board.headline import headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
+from tabgenbench_leaderboard.pages.calibration import calibration_blocks
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
 from tabgenbench_leaderboard.pages.headline import headline_grid, verdict_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
@@ -169,6 +170,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
         *_learning_blocks(dataset, figures),
         *score_blocks(dataset, figures),
         *standing_blocks(dataset),
+        *calibration_blocks(dataset),
         *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
         *cost_blocks(dataset),

@@ -84,7 +84,7 @@ def test_board_json_reads_back_as_the_board(full_run: FakeRun) -> None:
     board = board_of(full_run)
     text = render_board(board, ["json"])["board.json"].decode()
     content = json.loads(text)
-    assert content["board_version"] == 3
+    assert content["board_version"] == 4
     assert [dataset.get("comparisons") for dataset in content["datasets"]] == [None]
     assert board.datasets[0].comparisons
     assert derive_board(Board.model_validate_json(text)) == board

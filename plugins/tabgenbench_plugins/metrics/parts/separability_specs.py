@@ -49,6 +49,8 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
             description=f"{description}, {where}",
             blind_to=f"{blind}. {blind_to}",
             floor={"mixing": "condition-mean", "silhouette-origin": "condition-mean"}.get(name, "shuffled"),
+            detects=("label-swapper",) if name == "tissue" and ranked else (),
+            misses=("copier",),
             citation=CITATION,
             ranked=ranked and not name.startswith("silhouette"),
             headline=name in ("overall", "mixing"),
