@@ -307,8 +307,8 @@ class _Yardstick:
         if split.transform.library is not None:
             counts: dict[Side, Table] = {"train": split.train, "test": split.test}
             counts["synthetic"] = split.transform.to_store(synthetic)
-            scaled = {side: split.transform.apply(table) for side, table in counts.items()}
-            evaluation = Evaluation(**scaled, transform=split.transform, counts=counts)
+            train, test, made = (split.transform.apply(counts[side]) for side in ("train", "test", "synthetic"))
+            evaluation = Evaluation(train, test, made, split.transform, counts=counts)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
 
     def declares_its_scores(self) -> None:

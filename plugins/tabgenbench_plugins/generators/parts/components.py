@@ -94,4 +94,4 @@ def _noise_sd(left_out: NDArray[np.float64], group: NDArray[np.int64]) -> NDArra
         squares[k], freedom[k] = ((rows - rows.mean(axis=0)) ** 2).sum(axis=0), len(rows) - 1
     pooled = squares.sum(axis=0) / max(1.0, freedom.sum())
     own = (squares + PRIOR_ROWS * pooled) / (freedom + PRIOR_ROWS)
-    return np.sqrt(np.vstack([own, pooled]))
+    return np.asarray(np.sqrt(np.vstack([own, pooled])))
