@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Schema, Table, Unsupported, check_generator, failures
+from tabgenbench.registry.manager import make_manager
+from tabgenbench.registry.suite import find_suite
 from tabgenbench_plugins import PLANTED, register_generators
 from tabgenbench_plugins.generators.category_collapser import CategoryCollapser
 from tabgenbench_plugins.generators.copier import Copier
@@ -47,6 +49,12 @@ def test_they_are_controls_marked_as_planted() -> None:
 def test_the_shipped_kit_finds_nothing(name: str) -> None:
     kind = next(lazy for lazy in PLANTED if lazy.name == name).load()
     assert failures(check_generator(kind)) == []  # type: ignore[type-var]
+
+
+def test_no_shipped_suite_runs_them() -> None:
+    plugins = make_manager()
+    run = {choice.name for name in plugins.suites() for choice in find_suite(name, plugins).generators}
+    assert run.isdisjoint({lazy.name for lazy in PLANTED})
 
 
 def test_they_are_on_the_page() -> None:
