@@ -13,8 +13,8 @@ import pytest
 from tabgenbench import Generator, Lazy, Options
 from tabgenbench_plugins.generators.cvae import CVAE
 from tabgenbench_plugins.generators.flow_matching import FlowMatching
-from tabgenbench_plugins.generators.tabddpm import TabDDPM
 from tabgenbench_plugins.generators.hierarchical_factors import HierarchicalFactors
+from tabgenbench_plugins.generators.tabddpm import TabDDPM
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
