@@ -62,7 +62,7 @@ class Regulators(Metric):
             ),
             floor="shuffled",
             detects=("correlation-breaker",),
-            misses=("copier", "mean-shifter", "category-collapser"),
+            misses=("copier", "mean-shifter", "label-swapper", "category-collapser"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -78,7 +78,7 @@ class Regulators(Metric):
             ),
             floor="shuffled",
             detects=("correlation-breaker",),
-            misses=("copier", "mean-shifter", "category-collapser"),
+            misses=("copier", "mean-shifter", "label-swapper", "category-collapser"),
             citation=CITATION,
         ),
     )

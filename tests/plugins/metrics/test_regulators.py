@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from tabgenbench import ConfigError, Unsupported
+from tabgenbench import ConfigError, Evaluation, MetricContext, Unsupported
+from tabgenbench.interfaces.contract_table import make_mixed_split
 from tabgenbench.options import make_options
 from tabgenbench_plugins.metrics.regulators import Regulators, read_pairs
 
@@ -84,6 +86,20 @@ def test_regulators_of_one_target_have_no_phi(score: Any, tmp_path: Path) -> Non
     result = score(metric(tmp_path / "pairs.tsv", "g6,g7\n"), *tables())
     assert set(result.scores) == {"psi"}
     assert result.undefined == {"phi": "no regulator has two targets that vary in the real test rows"}
+
+
+def test_a_correlation_uses_the_rows_in_which_both_features_have_a_value(tmp_path: Path) -> None:
+    split = make_mixed_split()
+    made = split.test.take(np.random.default_rng(0).permutation(split.test.n_rows)[:40])
+    u, v = (
+        pd.DataFrame(np.where(one.present(), one.dense(), np.nan), columns=one.features).corr().loc["weight"]
+        for one in (split.test, made)
+    )
+    names = ["size", "visits"]
+    expected = u[names] @ v[names] / np.linalg.norm(u[names]) / np.linalg.norm(v[names])
+    regulators = metric(tmp_path / "pairs.tsv", "weight,size\nweight,visits\n")
+    evaluation = Evaluation(split.train, split.test, made, split.transform)
+    assert regulators.compute(evaluation, MetricContext(seed=0)).scores["psi"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_headers_unknown_names_and_repeated_pairs(score: Any, tmp_path: Path) -> None:

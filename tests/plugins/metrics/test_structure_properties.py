@@ -68,7 +68,8 @@ def test_degenerate_tables_give_values_in_range_or_reasons(
 ) -> None:
     labels, synthetic_labels = ([row[0] for row in rows] for rows in (real, synthetic))
     values, made = ([row[1:] for row in rows] for rows in (real, synthetic))
-    scores(metric, make_evaluation(values, made, labels, synthetic_labels))
+    found = scores(metric, make_evaluation(values, made, labels, synthetic_labels))
+    assert np.isfinite(list(found.values())).all()
 
 
 @metrics
