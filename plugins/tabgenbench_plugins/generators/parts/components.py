@@ -94,4 +94,5 @@ def _noise_sd(left_out: NDArray[np.float64], group: NDArray[np.int64]) -> NDArra
         squares[k], freedom[k] = ((rows - rows.mean(axis=0)) ** 2).sum(axis=0), len(rows) - 1
     pooled = squares.sum(axis=0) / max(1.0, freedom.sum())
     own = (squares + PRIOR_ROWS * pooled) / (freedom + PRIOR_ROWS)
-    return np.asarray(np.sqrt(np.vstack([own, pooled])))
+    noise_sd: NDArray[np.float64] = np.sqrt(np.vstack([own, pooled]))
+    return noise_sd

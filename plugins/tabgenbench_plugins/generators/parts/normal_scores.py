@@ -53,7 +53,7 @@ class NormalScores:
     @property
     def n_features(self) -> int:
         """Number of features."""
-        return int(self.quantiles.shape[1])
+        return len(self.n_present)
 
     def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
         """Return the scores of the rows that the quantiles were fitted on, same shape.
