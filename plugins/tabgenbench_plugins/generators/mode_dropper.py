@@ -21,7 +21,8 @@ class ModeDropper(Planted):
     With at least ten conditions in the training rows, a tenth of the conditions, chosen at random, is missing: rows of
     the other conditions take their places. With fewer conditions, a tenth of the rows of each condition is missing: the
     rows that lie furthest along the first principal component of the features (categories as indicators, each column
-    with unit variance, means of conditions removed). In a condition with fewer than ten rows, no row is missing.
+    with unit variance, means of conditions removed). The number of missing rows is rounded, so no row of a condition
+    with five rows or fewer is missing.
     """
 
     name = "mode-dropper"
@@ -37,7 +38,7 @@ class ModeDropper(Planted):
             along = self._first_component(train)
             for k in range(n_conditions):
                 rows = self._conditions.rows(k)
-                n_missing = len(rows) // SHARE
+                n_missing = round(len(rows) / SHARE)
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
