@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
 from tabgenbench.records import Card
+from tabgenbench.store.reader import without_collection
 from tabgenbench_leaderboard.board.collect import CellFacts
 from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.draws import DrawRow
@@ -141,7 +142,8 @@ def render_board(
     if "html" in formats:
         tables = [name for name in rendered if "/" not in name]
         site = Site(board, drawn.names, extras.cells, extras.cards, records=extras.published, files=tables)
-        rendered |= web_files(site)
+        with without_collection():
+            rendered |= web_files(site)
     return rendered
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tabgenbench import Report, did_you_mean
 from tabgenbench.errors import ConfigError
+from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.aggregate import assemble_board, read_calibrations
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
@@ -38,8 +39,9 @@ class Leaderboard(Report):
         """Build the board of a suite from its records; arguments and errors are those of `tabgenbench.Report.build`."""
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
-        cells = collect_cells(store, record)
-        board = assemble_board(record, cells, read_calibrations(store, cells))
+        with without_collection():
+            cells = collect_cells(store, record)
+            board = assemble_board(record, cells, read_calibrations(store, cells))
         require_scores(store, record, board)
         artifacts = collect_artifacts(store, record)
         unreadable = tuple(str(found) for found in store.quarantined)

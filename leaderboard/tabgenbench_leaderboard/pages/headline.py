@@ -22,7 +22,7 @@ from tabgenbench_leaderboard.board.headline import control_descriptions, headlin
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.calibration import calibration_note
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
-from tabgenbench_leaderboard.pages.summary_tables import rank_cell
+from tabgenbench_leaderboard.pages.summary_tables import rank_cells
 
 __all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text", "verdict_grid"]
 
@@ -130,7 +130,7 @@ def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Col
     ranked = [(f"{question.question} rank", True, i) for i, question in enumerate(dataset.questions)]
     ranked = ranked or [(f"{quote(dataset.columns[i].title)} rank", False, i) for i in places]
     ranks = [
-        _Column(heading, tuple(rank_cell(dataset, row, i, question=question) for row in rows))
+        _Column(heading, rank_cells(dataset, rows, i, question=question))
         for heading, question, i in ranked
         if any((row.questions if question else row.scores)[i].rank for row in dataset.models)
     ]

@@ -74,7 +74,7 @@ def _grid(grid: Grid) -> str:
             body.append(_row(row))
     rows = "\n".join(body or ["<tbody>"])
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(grid.caption)}">\n<table{kind}>\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(grid.caption)}">\n<table{kind}>\n'
         f"<caption>{_inline(grid.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 

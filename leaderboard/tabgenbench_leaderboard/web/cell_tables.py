@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
+
+from markupsafe import Markup
 
 from tabgenbench.formatting import bytes_text, count_text, duration_text, number_text, place_text
 from tabgenbench_leaderboard.board.collect import CellFacts
@@ -11,7 +14,7 @@ from tabgenbench_leaderboard.board.model import DatasetBoard
 
 __all__ = ["cell_table", "draw_table", "single_number"]
 
-MAX_CELLS = 500
+MAX_CELLS = 200
 """Maximum number of cells that a page lists per dataset."""
 
 
@@ -26,30 +29,38 @@ def draw_table(
         columns: indices of the columns to show.
         most: maximum number of values.
     """
-    lines = list(_draw_lines(dataset, cells, columns))
-    if not lines or not columns:
+    if not cells or not columns:
         return None
     shown = max(1, most // (len(columns) + 1))
-    left_out = len(lines) - shown
+    lines = list(islice(_draw_lines(dataset, cells, columns), shown))
+    left_out = sum(_draws(cell) for cell in cells) - len(lines)
     return {
         "header": ["split, seed, draw", *(dataset.columns[i].title for i in columns)],
-        "lines": lines[:shown],
+        "lines": lines,
         "left_out": f"{count_text(left_out, 'more line')} in scores-by-draw.csv or scores.parquet"
         if left_out > 0
         else "",
     }
 
 
-def _draw_lines(dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]) -> Iterator[list[str]]:
+def _draw_lines(
+    dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]
+) -> Iterator[tuple[str, Markup]]:
+    """Yield the place of each draw, and the elements with its values; values are formatted numbers, without markup."""
     places = [(dataset.columns[i].metric, dataset.columns[i].spec.name) for i in columns]
     for cell in cells:
-        draws = max((len(facts.draws) for facts in cell.metrics.values()), default=0)
-        for draw in range(draws):
+        for draw in range(_draws(cell)):
             found = [cell.metrics[metric].draws if metric in cell.metrics else () for metric, _ in places]
             values = [
                 one[draw].get(name) if draw < len(one) else None for one, (_, name) in zip(found, places, strict=True)
             ]
-            yield [f"{place_text(cell.row.split, cell.row.fold)}, {cell.row.seed}, {draw}", *map(single_number, values)]
+            texts = "</td><td>".join(map(single_number, values))
+            place = f"{place_text(cell.row.split, cell.row.fold)}, {cell.row.seed}, {draw}"
+            yield place, Markup(f"<td>{texts}</td>")
+
+
+def _draws(cell: CellFacts) -> int:
+    return max((len(facts.draws) for facts in cell.metrics.values()), default=0)
 
 
 def single_number(value: float | None) -> str:

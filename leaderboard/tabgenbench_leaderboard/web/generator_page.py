@@ -26,7 +26,7 @@ from tabgenbench_leaderboard.web.site import DatasetFacts, Site, calibration_of,
 
 __all__ = ["generator_page", "rerun_command"]
 
-MAX_NUMBERS = 20_000
+MAX_NUMBERS = 6_000
 """Maximum number of single values on a page, divided between its datasets."""
 
 

@@ -119,7 +119,7 @@ tabgenbench.views = (() => {
         decimals: column.decimals,
         question: column.question,
         page: column.page,
-        grey: column.calibration === "uncalibrated" || column.calibration === "not calibrated",
+        grey: column.calibration === "uncalibrated",
         help: [
           column.text ?? "",
           column.blind ? `Blind to: ${column.blind}.` : "",
