@@ -216,6 +216,7 @@ def test_more_rows_than_max_rows_are_drawn_and_noted() -> None:
     assert found.notes == (
         "trains on 100 of 120 training rows, drawn at random (option max_rows)",
         "computed on 100 of 130 test rows and 100 of 130 synthetic rows, drawn at random (option max_rows)",
+        "standard error of a share of test rows, such as an accuracy: at most 0.05",
     )
     assert found.artifacts["classes"]["n_test"].sum() == 100
 
