@@ -31,8 +31,8 @@ N = 90
 
 @pytest.fixture(autouse=True)
 def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten trees and ten iterations, so that the tests are fast."""
-    monkeypatch.setattr(predictors, "N_TREES", 10)
+    """Five trees and five iterations, so that the tests are fast."""
+    monkeypatch.setattr(predictors, "N_TREES", 5)
 
 
 def as_table(values: Any, **columns: Sequence[str]) -> Table:
@@ -94,7 +94,7 @@ def test_two_classes_have_the_area_of_scikit_learn() -> None:
 def test_a_forest_is_the_one_of_scikit_learn_on_sorted_rows() -> None:
     test, made = draw(1), draw(2)
     order = row_order(np.column_stack([made.X, made.obs["c"].cat.codes.to_numpy(np.float32)]))
-    model = RandomForestClassifier(10, random_state=5).fit(made.X[order], labels(made)[order])
+    model = RandomForestClassifier(5, random_state=5).fit(made.X[order], labels(made)[order])
     expected = f1_score(labels(test), model.predict(test.X), average="macro")
     metric = TrainSyntheticTestReal(TrainSyntheticTestReal.Config(models=("forest",)))
     assert score(metric, made, test, made, seed=5).scores["tstr-f1"] == pytest.approx(expected)
@@ -216,6 +216,7 @@ def test_more_rows_than_max_rows_are_drawn_and_noted() -> None:
     assert found.notes == (
         "trains on 100 of 120 training rows, drawn at random (option max_rows)",
         "computed on 100 of 130 test rows and 100 of 130 synthetic rows, drawn at random (option max_rows)",
+        "standard error of a share of test rows, such as an accuracy: at most 0.05",
     )
     assert found.artifacts["classes"]["n_test"].sum() == 100
 

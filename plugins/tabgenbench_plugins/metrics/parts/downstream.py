@@ -75,6 +75,9 @@ class Downstream:
         tasks, declined = find_tasks(evaluation, options.targets, metric)
         train, train_notes = training_rows(evaluation, options.max_rows, seed=context.seed)
         evaluation, notes = thinned(evaluation, options.max_rows, seed=context.seed)
+        if notes:
+            error = 0.5 / evaluation.test.n_rows**0.5
+            notes = (*notes, f"standard error of a share of test rows, such as an accuracy: at most {error:.2g}")
         if evaluation.test.n_features:
             for words, table in (
                 ("training", train),
