@@ -305,10 +305,10 @@ class _Yardstick:
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:
-            counts: dict[Side, Table] = {"train": split.train, "test": split.test}
-            counts["synthetic"] = split.transform.to_store(synthetic)
-            scaled = {side: split.transform.apply(table) for side, table in counts.items()}
-            evaluation = Evaluation(**scaled, transform=split.transform, counts=counts)
+            transform, stored = split.transform, split.transform.to_store(synthetic)
+            counts: dict[Side, Table] = {"train": split.train, "test": split.test, "synthetic": stored}
+            scaled = [transform.apply(table) for table in counts.values()]
+            evaluation = Evaluation(*scaled, transform=transform, counts=counts)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
 
     def declares_its_scores(self) -> None:
