@@ -307,8 +307,8 @@ class _Yardstick:
         if split.transform.library is not None:
             transform, stored = split.transform, split.transform.to_store(synthetic)
             counts: dict[Side, Table] = {"train": split.train, "test": split.test, "synthetic": stored}
-            scaled = [transform.apply(table) for table in counts.values()]
-            evaluation = Evaluation(*scaled, transform=transform, counts=counts)
+            train, test, made = (transform.apply(table) for table in counts.values())
+            evaluation = Evaluation(train, test, made, transform, counts=counts)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
 
     def declares_its_scores(self) -> None:
