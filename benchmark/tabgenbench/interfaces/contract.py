@@ -305,10 +305,10 @@ class _Yardstick:
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:
-            counts: dict[Side, Table] = {"train": split.train, "test": split.test}
-            counts["synthetic"] = split.transform.to_store(synthetic)
-            train, test, made = (split.transform.apply(counts[side]) for side in ("train", "test", "synthetic"))
-            evaluation = Evaluation(train, test, made, split.transform, counts=counts)
+            transform, stored = split.transform, split.transform.to_store(synthetic)
+            counts: dict[Side, Table] = {"train": split.train, "test": split.test, "synthetic": stored}
+            train, test, made = (transform.apply(table) for table in counts.values())
+            evaluation = Evaluation(train, test, made, transform, counts=counts)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
 
     def declares_its_scores(self) -> None:

@@ -130,7 +130,7 @@ class CountRealism(Metric):
                 continue
             profiles = [_profile(table, types == name) for table, types in zip((real, made), labels, strict=True)]
             if np.ptp(profiles[0]) > 0:  # a constant synthetic profile counts as 0
-                found.append(np.corrcoef(profiles[0], profiles[1])[0, 1] if np.ptp(profiles[1]) > 0 else 0.0)
+                found.append(_correlation(*profiles) if np.ptp(profiles[1]) > 0 else 0.0)
         if not found:
             raise Undefined(f"no type has {self.config.min_rows} test cells and a profile that differs between genes")
         return float(np.mean(found))
@@ -158,7 +158,12 @@ def _ratio(synthetic: np.floating, real: np.floating) -> float:
 
 def _profile(table: Table, rows: NDArray[np.bool_]) -> Floats:
     totals = np.asarray(table.X[np.flatnonzero(rows)].sum(axis=0, dtype=np.float64)).reshape(-1)
-    return np.asarray(np.log1p(PER * totals / max(totals.sum(), 1.0)))
+    profile: Floats = np.log1p(PER * totals / max(totals.sum(), 1.0))
+    return profile
+
+
+def _correlation(real: Floats, made: Floats) -> float:
+    return float(np.asarray(np.corrcoef(real, made))[0, 1])
 
 
 def _libraries(table: Table) -> Floats:
