@@ -37,7 +37,7 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
     },
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
-    "flow-matching": {"steps": 300, "learning_rate": 5e-3, "batch_size": 64, "hidden": [32, 32], "ema": 0.98},
+    "flow-matching": {"steps": 500, "learning_rate": 5e-3, "batch_size": 64, "hidden": [32, 32], "ema": 0.98},
     "tabddpm": {
         "steps": 300,
         "learning_rate": 5e-3,

@@ -76,7 +76,7 @@ class RowsFromNoise(Generator):
     """
 
     makes = ("numeric", "categorical")
-    libraries = ("torch", "scipy.special")
+    libraries = ("torch", "scipy.linalg", "scipy.special")
 
     config: NoiseOptions
 
