@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import doctest
 import json
 import posixpath
 import re
@@ -13,6 +14,7 @@ from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.aggregate import assemble_board, build_board
 from tabgenbench_leaderboard.board.collect import collect_cells
 from tabgenbench_leaderboard.board.model import Board
+from tabgenbench_leaderboard.web import generator_page, site
 from tabgenbench_leaderboard.web.pages import web_files
 from tabgenbench_leaderboard.web.site import Site
 
@@ -252,3 +254,9 @@ def test_a_board_without_scores_has_its_pages(run: FakeRun) -> None:
     files = render(run)
     assert "ValueError: nothing fits" in files["web/generator-cvae.html"].decode()
     assert isinstance(build_board(run.store, run.suite), Board)
+
+
+def test_the_examples_of_docstrings_hold() -> None:
+    for module in (generator_page, site):
+        found = doctest.testmod(module)
+        assert (found.attempted > 0, found.failed) == (True, 0)
