@@ -27,7 +27,7 @@ from tabgenbench.registry.file_source import looks_like_file
 from tabgenbench.registry.keys import class_hash
 from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.registry.memory_source import MemorySource
-from tabgenbench.registry.suite import Choice, Suite, find_suite, make_choices, parse_choice
+from tabgenbench.registry.suite import Choice, Suite, dataset_choices, find_suite, make_choices, parse_choice
 from tabgenbench.run.choose_engine import choose_engine
 from tabgenbench.run.export import ExportRequest, make_rows
 from tabgenbench.run.find_cell import CellChoice
@@ -66,6 +66,8 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     id: str | None = None,
     scale: str | None = None,
     log2p1: bool | None = None,
+    layer: str | None = None,
+    per_10k: bool | None = None,
     store: str | Path | None = None,
     data_dir: str | Path | None = None,
     device: str = "auto",
@@ -96,13 +98,15 @@ def benchmark(  # house: a parameter each and its description; the body has fort
         draws: synthetic tables per trained model; by default the suite's, else 5.
         split: settings of the split, such as ``{"test_fraction": 0.3}``: the fields of `SplitConfig`.
         conditions: columns that the generator receives for sampling; by default those with a name such as ``label``.
-            This and the next six arguments apply to DataFrames, AnnData objects and paths.
+            This and the next eight arguments apply to DataFrames, AnnData objects and paths.
         group: column of the donor; all rows of a donor are on the same side of a split.
         batch: column of the technical source.
         ignore: columns to exclude.
         id: column of sample ids; by default the index.
         scale: scale of the values: ``counts``, ``linear``, ``log2p1``, ``lognorm`` or ``standardized``.
         log2p1: whether to take log2(x + 1) before standardisation.
+        layer: layer of an AnnData object or h5ad file to read, such as ``counts``; by default ``X``.
+        per_10k: whether features are counts to evaluate as log1p(counts per 10,000), such as those of cells.
         store: folder for splits, synthetic tables and records; by default a temporary folder that is removed with the
             board.
         data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
@@ -141,7 +145,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     engine = choose_engine(options, plugins)
     engine.warm(chosen, plugins)
     roles = {"conditions": conditions, "group": group, "batch": batch, "ignore": ignore, "id": id}
-    said = _given({**roles, "scale": scale, "log2p1": log2p1})
+    said = _given({**roles, "scale": scale, "log2p1": log2p1, "layer": layer, "per_10k": per_10k})
     asked = chosen.datasets if datasets is None else datasets
     opened = _open_all(asked, plugins, resolve_data_dir(data_dir), said)
     with _store_folder(store) as (folder, is_temporary):
@@ -303,7 +307,9 @@ def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
-        pairs = [(None, one) for one in (given if isinstance(given, list | tuple) else [given])]
+        items = given if isinstance(given, list | tuple) else [given]
+        each = [dataset_choices([one]) if isinstance(one, str | Choice) else [one] for one in items]
+        pairs = [(None, one) for found in each for one in found]
     if not pairs or pairs[0][1] is None:
         raise ConfigError("datasets: got none; pass a DataFrame, an AnnData object, a path or a name")
     used = [one for _, one in pairs if not _has_roles(one)]
@@ -336,7 +342,7 @@ def _open(
             return open_dataset(choice, plugins, data_dir)
         options = {**choice.options, **said, **naming}
         opened = open_dataset(Choice(name=choice.name, options=options), plugins, data_dir)
-        return opened._replace(label=opened.source.name)  # all paths have the same options, so the label omits them
+        return opened.named(opened.source.name)  # all paths have the same options, so the label omits them
     if isinstance(item, type | DatasetSource):
         kind = item if isinstance(item, type) else type(item)
         if isinstance(item, type) and (reason := misfit("datasets", kind)):

@@ -278,6 +278,7 @@ class SuiteRow(_Record):
     is_control: bool
     scores: dict[str, str] = Field(description="metric name (with options) to metric key")
     title: str = Field("", description="what the suite calls the generator on boards; empty: its label")
+    is_planted: bool = Field(False, description="whether the generator is a planted failure, which no board shows")
     split_note: str = Field("", description="conditions that the split does not have on both sides; empty: none")
 
     @property

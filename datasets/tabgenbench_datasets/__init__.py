@@ -17,6 +17,11 @@ def register_datasets() -> list[Lazy]:
         Lazy("mushrooms", f"{_TABLES}:Mushrooms", "8,124 mushrooms, categories alone, target type"),
         Lazy("rnaseqdb", "tabgenbench_datasets.rnaseqdb:RNAseqDB", "bulk RNA-seq of GTEx and TCGA, 15 tissues"),
         Lazy(
+            "simulated-cells",
+            "tabgenbench_datasets.simulated_cells:SimulatedCells",
+            "counts of single cells simulated from a stated model with known latent factors, offline",
+        ),
+        Lazy(
             "simulated-clinic",
             "tabgenbench_datasets.simulated_clinic:SimulatedClinic",
             "patients of a clinic simulated from a stated model: mixed, with dates and gaps, offline",
@@ -33,6 +38,9 @@ def register_datasets() -> list[Lazy]:
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the control that samples from the model of a simulation."""
-    summary = "control: the simulation's own model (simulated-tissues and simulated-clinic)"
-    return [Lazy("truth", "tabgenbench_datasets.truth:Truth", summary)]
+    """Register the controls that sample from the model of a simulation."""
+    summary = "control: the simulation's own model"
+    return [
+        Lazy("truth", "tabgenbench_datasets.truth:Truth", f"{summary} (simulated-tissues and simulated-clinic)"),
+        Lazy("truth-cells", "tabgenbench_datasets.truth_cells:TruthCells", f"{summary} (simulated-cells)"),
+    ]

@@ -7,6 +7,7 @@ objects of the package are
     report.Leaderboard      the report named "leaderboard"
     board.aggregate         the records of a suite -> a `board.model.Board`
     pages.headline          a board -> a summary that fits one screen of a terminal
+    calibration             planted failures of a dataset -> the record of what each score detects
     publish.publish         a store -> a published board: pages, records and a manifest
     publish.verify          a published board -> the list of its errors
     files.write_board       a board -> README.md, CSV tables, board.json, index.html, figures
@@ -38,13 +39,14 @@ def register_reports() -> list[Lazy]:
 
 @hookimpl
 def register_commands(cli: click.Group) -> None:
-    """Add the commands leaderboard, publish, verify and compare."""
+    """Add the commands leaderboard, calibrate, publish, verify and compare."""
+    from tabgenbench_leaderboard.commands.calibrate import calibrate
     from tabgenbench_leaderboard.commands.compare import compare
     from tabgenbench_leaderboard.commands.leaderboard import leaderboard
     from tabgenbench_leaderboard.commands.publish import publish
     from tabgenbench_leaderboard.commands.verify import verify
 
-    for command in (leaderboard, publish, verify, compare):
+    for command in (leaderboard, calibrate, publish, verify, compare):
         cli.add_command(command)
 
 

@@ -12,21 +12,23 @@ from pydantic import ValidationError
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
 from tabgenbench.records import Card
+from tabgenbench.store.reader import without_collection
+from tabgenbench_leaderboard.board.collect import CellFacts
 from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.draws import DrawRow
 from tabgenbench_leaderboard.board.model import BOARD_VERSION, Board
 from tabgenbench_leaderboard.board.summary import MissingRule
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts
 from tabgenbench_leaderboard.figures.draw import draw_figures
-from tabgenbench_leaderboard.pages.document import Figure
 from tabgenbench_leaderboard.pages.page import full_page
 from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.to_csv import comparisons_csv, costs_csv, scores_csv
 from tabgenbench_leaderboard.pages.to_draws import draws_csv, draws_parquet
-from tabgenbench_leaderboard.pages.to_html import linked_figure, render_html
 from tabgenbench_leaderboard.pages.to_json import board_json
 from tabgenbench_leaderboard.pages.to_latex import latex_tables
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
+from tabgenbench_leaderboard.web.pages import web_files
+from tabgenbench_leaderboard.web.site import Site
 
 __all__ = ["FORMATS", "KNOWN_FORMATS", "Extras", "parse_formats", "read_board", "render_board", "write_board"]
 
@@ -38,15 +40,19 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
 
 @dataclass(frozen=True)
 class Extras:
-    """Data from the records that the formats ``bib``, ``parquet`` and ``draws`` need in addition to the board.
+    """Data from the records that some formats show in addition to the board.
 
     Attributes:
-        draws: the scores of every draw; None if no records are available.
-        cards: the cards (descriptions) of datasets by label.
+        draws: the scores of every draw, for ``parquet`` and ``draws``; None if no records are available.
+        cards: the cards (descriptions) of datasets by label, for ``bib`` and ``html``.
+        cells: the records of each cell, for ``html``; None if no records are available.
+        published: whether the folder of the board contains the records, to which the pages of ``html`` link.
     """
 
     draws: Sequence[DrawRow] | None = None
     cards: Mapping[str, Card] = field(default_factory=dict)
+    cells: Sequence[CellFacts] | None = None
+    published: bool = False
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -102,7 +108,6 @@ def render_board(
     artifacts: StoredArtifacts | None = None,
     kept: Path | None = None,
     extras: Extras = Extras(),
-    link_figures: bool = False,
 ) -> dict[str, bytes]:
     """Return the content of every file of a board by its path in the board's folder; equal records give equal bytes.
 
@@ -111,9 +116,7 @@ def render_board(
         formats: formats of the files.
         artifacts: artifacts from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
-        extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
-        link_figures: whether the HTML page shows the files in ``figures/``, which the format ``md`` writes. Otherwise
-            the page contains the figures.
+        extras: data from the records that some formats need.
 
     Raises:
         ConfigError: ``formats`` contains ``parquet`` or ``draws`` but there are no records, or it contains ``parquet``
@@ -123,31 +126,25 @@ def render_board(
     if "md" in formats or "html" in formats:
         drawn = draw_figures(board, artifacts, kept, enlarged="md" in formats)
         board = drawn.board
-    if "md" in formats:
-        page = full_page(board, figures=drawn.names)
-        rendered["README.md"] = render_markdown(page).encode()
-        for name in drawn.png:
-            rendered[f"figures/{name}.png"] = drawn.png[name]
+        for name in drawn.svg:
             rendered[f"figures/{name}.svg"] = drawn.svg[name].encode()
-    if "html" in formats:
-        from tabgenbench_leaderboard.figures.files import inline_svg
-
-        # Sheets only: they show every generator, and enlarged figures would make the file many megabytes large.
-        whole = full_page(board, figures=drawn.names, enlarged=False)
-        shown = {block.name for block in whole if isinstance(block, Figure)}
-        pictures = {
-            name: linked_figure(f"figures/{name}.svg") if link_figures else inline_svg(text, f"f{i}")
-            for i, (name, text) in enumerate(drawn.svg.items())
-            if name in shown
-        }
-        rendered["index.html"] = render_html(f"Leaderboard: {board.suite}", whole, pictures).encode()
+            if "md" in formats:
+                rendered[f"figures/{name}.png"] = drawn.png[name]
+    if "md" in formats:
+        rendered["README.md"] = render_markdown(full_page(board, figures=drawn.names)).encode()
     if "csv" in formats:
         rendered["scores.csv"] = scores_csv(board).encode()
         rendered["costs.csv"] = costs_csv(board).encode()
         rendered["comparisons.csv"] = comparisons_csv(board).encode()
     if "json" in formats:
         rendered["board.json"] = board_json(board).encode()
-    return rendered | _exports(board, formats, extras)
+    rendered |= _exports(board, formats, extras)
+    if "html" in formats:
+        tables = [name for name in rendered if "/" not in name]
+        site = Site(board, drawn.names, extras.cells, extras.cards, records=extras.published, files=tables)
+        with without_collection():
+            rendered |= web_files(site)
+    return rendered
 
 
 def _exports(board: Board, formats: Collection[str], extras: Extras) -> dict[str, bytes]:
@@ -182,7 +179,7 @@ def write_board(
         formats: formats of the files.
         artifacts: result of `collect_artifacts`, from which metrics draw their figures.
         kept: folder with existing figures, for a board that was read from its ``board.json``.
-        extras: what the formats ``bib``, ``parquet`` and ``draws`` need.
+        extras: data from the records that some formats need.
 
     Returns:
         The paths of the written files.

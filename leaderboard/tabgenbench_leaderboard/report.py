@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tabgenbench import Report, did_you_mean
 from tabgenbench.errors import ConfigError
+from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
-from tabgenbench_leaderboard.board.aggregate import assemble_board
+from tabgenbench_leaderboard.board.aggregate import assemble_board, read_calibrations
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.board.find import find_suite, require_scores
 from tabgenbench_leaderboard.board.model import Board
@@ -38,8 +39,9 @@ class Leaderboard(Report):
         """Build the board of a suite from its records; arguments and errors are those of `tabgenbench.Report.build`."""
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
-        cells = collect_cells(store, record)
-        board = assemble_board(record, cells)
+        with without_collection():
+            cells = collect_cells(store, record)
+            board = assemble_board(record, cells, read_calibrations(store, cells))
         require_scores(store, record, board)
         artifacts = collect_artifacts(store, record)
         unreadable = tuple(str(found) for found in store.quarantined)
@@ -105,20 +107,26 @@ class BoardView:
     def _figures(self) -> dict[str, BoardFigure]:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
-    def extras(self) -> Extras:
-        """Read the records again, and return the data that some formats need in addition to the board."""
+    def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
+        """Return the data that some formats need in addition to the board; only scores of draws are read again.
+
+        Args:
+            formats: the formats to write.
+            published: whether the folder of the board contains the records.
+        """
         from tabgenbench_leaderboard.board.cards import dataset_cards
         from tabgenbench_leaderboard.board.draws import draw_rows
         from tabgenbench_leaderboard.files import Extras
 
         store = Store(self.store_folder)
-        return Extras(draw_rows(store, find_suite(store, self.board.suite)), dataset_cards(store, self.board))
+        draws = draw_rows(store, find_suite(store, self.board.suite)) if {"parquet", "draws"} & set(formats) else None
+        return Extras(draws, dataset_cards(store, self.board), self.cells, published)
 
     def save(self, folder: Path) -> list[Path]:
         """Write the whole board to a folder and return the paths of its files."""
-        from tabgenbench_leaderboard.files import write_board
+        from tabgenbench_leaderboard.files import FORMATS, write_board
 
-        return write_board(self.board, Path(folder), artifacts=self.artifacts)
+        return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
     def text(self) -> str:
         """Return the headline as text of at most 46 lines of 100 columns."""

@@ -36,6 +36,17 @@ GENERATORS = (
         "flow matching with boosted trees (package ForestDiffusion; Jolicoeur-Martineau et al. 2024)",
         extra="forest",
     ),
+    _generator(
+        "flow-matching",
+        "flow_matching:FlowMatching",
+        "conditional flow matching (Tong et al. 2024)",
+    ),
+    _generator("tabddpm", "tabddpm:TabDDPM", "Gaussian and multinomial diffusion (Kotelnikov et al. 2023)"),
+    _generator(
+        "hierarchical-factors",
+        "hierarchical_factors:HierarchicalFactors",
+        "condition means, shrunk covariances of few factors, empirical margins (ours)",
+    ),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
@@ -46,8 +57,33 @@ GENERATORS = (
     _generator(
         "condition-mvn", "condition_mvn:ConditionMVN", "control: condition mean + Ledoit-Wolf covariance of residuals"
     ),
+    _generator("smote", "smote:SMOTE", "control: interpolation between neighbouring training rows of the condition"),
+    _generator(
+        "condition-nb",
+        "condition_nb:ConditionNB",
+        "control: negative binomial counts of each gene within the condition (single cells)",
+    ),
     _generator("unseen-third", "unseen_third:UnseenThird", "control of privacy: rows of the third that no model sees"),
     _generator("shuffled", "shuffled:Shuffled", "control: every feature permuted over training rows"),
+)
+PLANTED = (
+    _generator("copier", "copier:Copier", "planted failure: training rows with tiny noise"),
+    _generator("mode-dropper", "mode_dropper:ModeDropper", "planted failure: a tenth of the conditions is missing"),
+    _generator(
+        "correlation-breaker",
+        "correlation_breaker:CorrelationBreaker",
+        "planted failure: each feature permuted within the condition",
+    ),
+    _generator("mean-shifter", "mean_shifter:MeanShifter", "planted failure: a tenth of the features too high"),
+    _generator(
+        "label-swapper", "label_swapper:LabelSwapper", "planted failure: conditions of a fifth of the rows permuted"
+    ),
+    _generator("rounder", "rounder:Rounder", "planted failure: coarsely rounded numbers"),
+    _generator(
+        "category-collapser",
+        "category_collapser:CategoryCollapser",
+        "planted failure: the rarest categories replaced by the most frequent one",
+    ),
 )
 FIDELITY = (
     _metric("moments", "moments:Moments", "errors of means and variances, variance ratios"),
@@ -71,6 +107,11 @@ FIDELITY = (
     _metric("validity", "validity:Validity", "values outside the range, unseen categories, broken whole numbers"),
     _metric(
         "mean-variance", "mean_variance:MeanVariance", "shares of zeros, and relation of mean and variance of features"
+    ),
+    _metric(
+        "count-realism",
+        "count_realism:CountRealism",
+        "counts of cells: zeros, library sizes, and mean profiles of types",
     ),
     _metric("distances", "distances:Distances", "energy distance and maximum mean discrepancy"),
     _metric("frechet", "frechet:Frechet", "Fréchet distance in principal components"),
@@ -101,6 +142,35 @@ STRUCTURE = (
         "correlation_pairs:CorrelationPairs",
         "error and strength of correlations, pair by pair, with counts for a hexbin figure",
     ),
+    _metric(
+        "differential-expression",
+        "differential_expression:DifferentialExpression",
+        "agreement of fold changes and of significant features between two groups, as cancer and normal in a tissue",
+    ),
+    _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
+    _metric(
+        "condition-coexpression",
+        "condition_coexpression:ConditionCoexpression",
+        "agreement of the strongest correlations within each condition",
+    ),
+    _metric(
+        "regulators",
+        "regulators:Regulators",
+        "agreement of the correlations of regulators and their targets, given a file of pairs (psi, phi)",
+    ),
+)
+UTILITY = (
+    _metric("tstr", "tstr:TrainSyntheticTestReal", "train on synthetic, test on real, beside train on real"),
+    _metric(
+        "feature-importance",
+        "feature_importance:FeatureImportance",
+        "agreement of the importances of predictors in forests of synthetic and of real rows",
+    ),
+    _metric(
+        "augmentation",
+        "augmentation:Augmentation",
+        "gain of models by synthetic rows that are added to the real training rows",
+    ),
 )
 PRIVACY = (
     _metric(
@@ -128,14 +198,14 @@ PRIVACY = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the generators."""
-    return list(GENERATORS)
+    """Register the generators, and the planted failures of `tabgenbench calibrate`."""
+    return [*GENERATORS, *PLANTED]
 
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
     """Register the metrics of each question."""
-    return [*FIDELITY, *STRUCTURE, *PRIVACY]
+    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY]
 
 
 @hookimpl

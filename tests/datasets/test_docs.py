@@ -11,6 +11,7 @@ from tabgenbench.options import make_options
 from tabgenbench.registry.file_source import FileSource
 from tabgenbench_datasets.pinned_tables import Adult
 from tabgenbench_datasets.rnaseqdb import RNAseqDB
+from tabgenbench_datasets.simulated_cells import SimulatedCells
 from tabgenbench_datasets.simulated_clinic import SimulatedClinic
 from tabgenbench_datasets.simulated_tissues import SimulatedTissues
 
@@ -47,7 +48,7 @@ def test_the_source_in_the_guide_works() -> None:
     assert names["register_datasets"]()[0].name == spirals.name
 
 
-@pytest.mark.parametrize("source", [RNAseqDB, SimulatedTissues, SimulatedClinic, Adult])
+@pytest.mark.parametrize("source", [RNAseqDB, SimulatedTissues, SimulatedCells, SimulatedClinic, Adult])
 def test_the_guide_names_every_option_and_each_is_described(source: Any) -> None:
     for option, field in source.Config.model_fields.items():
         assert re.search(rf"`{option}\b", GUIDE) or f"\n{option} = " in GUIDE

@@ -154,3 +154,11 @@ def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch:
     text = stream.buffer.getvalue().decode("ascii")
     assert "0.930 +- 0.025" in text
     assert "gamma (higher)" in text
+
+
+def test_the_web_board_is_a_folder_and_cannot_be_printed(full_run: FakeRun) -> None:
+    result = invoke("--store", full_run.store.root, "--format", "html")
+    assert isinstance(result.exception, ConfigError)
+    assert str(result.exception) == (
+        "--format: got html without --out, but it is a folder of pages; name a folder with --out"
+    )

@@ -53,7 +53,8 @@ def test_figures_of_metrics_are_kept_as_they_are(written: Path, tmp_path: Path) 
     assert (tmp_path / "again" / "figures" / "cells-umap.png").read_bytes() == b"the old PNG"
     page = (tmp_path / "again" / "README.md").read_text()
     assert "![A cloud.](figures/cells-umap.png)\n\nHow to read it." in page
-    assert "the old one" in (tmp_path / "again" / "index.html").read_text()
+    assert (tmp_path / "again" / "figures" / "cells-umap.svg").read_text() == "<svg>the old one</svg>\n"
+    assert '<img src="../figures/cells-umap.svg"' in (tmp_path / "again" / "web" / "dataset-cells.html").read_text()
 
 
 def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written:
     assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_a_board_of_any_version_gets_ranks_and_scaled_scores_from_its_values_by_split(
     run: FakeRun, tmp_path: Path, version: int
 ) -> None:
@@ -78,13 +79,13 @@ def test_a_board_of_any_version_gets_ranks_and_scaled_scores_from_its_values_by_
         strip(content)
     (tmp_path / "board.json").write_text(json.dumps(content))
     read = read_board(tmp_path / "board.json")
-    assert read.board_version == 3
+    assert read.board_version == 4
     row = read.datasets[0].rows[0]
     assert row.scores[0].rank == (1, 1)
     assert row.scores[0].scaled == board.datasets[0].rows[0].scores[0].scaled
     assert [found.p_adjusted for found in read.datasets[0].comparisons] == pytest.approx([0] * 5, abs=1e-3)
-    assert [question.question for question in read.datasets[0].questions] == (["fidelity"] if version == 3 else [])
-    if version == 3:
+    assert [question.question for question in read.datasets[0].questions] == (["fidelity"] if version >= 3 else [])
+    if version >= 3:
         assert read == board
 
 
@@ -131,7 +132,7 @@ def test_without_out_the_headline_is_printed(written: Path) -> None:
         (None, "cannot read"),
         (b"{", "is not a board that this version reads"),
         (b'{"suite": "x"}', "is not a board that this version reads (summary: Field required)"),
-        ("newer", "has board version 99, this program reads up to 3; use a newer version"),
+        ("newer", "has board version 99, this program reads up to 4; use a newer version"),
     ],
 )
 def test_what_is_no_board_is_one_sentence(written: Path, content: bytes | str | None, words: str) -> None:

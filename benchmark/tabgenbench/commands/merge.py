@@ -10,7 +10,7 @@ from tabgenbench.commands.shared import print_rows
 
 __all__ = ["merge"]
 
-KINDS = ("splits", "datasets", "cells", "scores", "suites")
+KINDS = ("splits", "datasets", "cells", "scores", "suites", "calibrations")
 
 
 @click.command()

@@ -129,14 +129,14 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
 
 
 def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
-    from tabgenbench.registry.suite import find_suite, parse_choice
+    from tabgenbench.registry.suite import dataset_choices, find_suite, parse_choice
 
     suite = find_suite(text, plugins)
     changes: dict[str, Any] = {
-        name: tuple(parse_choice(item) for item in options[name])
-        for name in ("datasets", "generators", "metrics")
-        if options[name]
+        name: tuple(parse_choice(item) for item in options[name]) for name in ("generators", "metrics") if options[name]
     }
+    if options["datasets"]:
+        changes["datasets"] = dataset_choices(options["datasets"])
     if changes:
         changes["summary"] = ""  # it describes the lists of the suite
     numbers = ("splits", "seeds", "first_seed", "draws")

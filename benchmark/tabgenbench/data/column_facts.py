@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.layout import Column, ColumnKind
-from tabgenbench.data.table import Table
+from tabgenbench.data.table import Table, dense_block
 
 __all__ = ["column_facts"]
 
@@ -55,7 +55,8 @@ def _facts(table: Table, column: Column) -> dict[str, Any]:
     missing, values, shown = 0.0, 1 if column.constant else None, column.constant or ""
     if column.name in table.features:
         present = ~table.is_gap(column.name)
-        numbers = np.asarray(table.X[:, table.features.index(column.name)], dtype=np.float64)[present]
+        column_values = dense_block(table.X[:, [table.features.index(column.name)]])
+        numbers = column_values[:, 0].astype(np.float64)[present]
         missing, values, shown = 1.0 - present.mean(), len(np.unique(numbers)), _range(numbers, column, table)
     elif column.name in table.obs.columns and column.constant is None:
         present = ~table.is_gap(column.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ def to_frame(table: Table) -> pd.DataFrame:
     the columns of ``obs`` come first, then the features.
     """
     found: dict[str, Any] = {}
+    table = replace(table, X=table.dense())
     for column in layout_of(table).columns:
         if column.constant is not None:
             found[column.name] = _constant(column, table.n_rows)
@@ -54,7 +56,7 @@ def layout_of(table: Table) -> Layout:
         Column(name=str(name), kind="category", role="feature") for name in table.obs.columns if name not in companions
     ]
     for name in table.features:
-        whole = name in table.schema.whole_numbers
+        whole = table.schema.per_10k or name in table.schema.whole_numbers
         columns.append(
             Column(
                 name=name,

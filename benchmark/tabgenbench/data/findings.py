@@ -40,7 +40,7 @@ def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ())
         DataError: every row has a different combination of conditions.
     """
     _check_combinations(table, where)
-    found = [*notes, *_combinations(table), *near_equal_values(table), *_repeated(table)]
+    found = [*notes, *_combinations(table), *near_equal_values(table), *_repeated(table), *_without_counts(table)]
     if gene_ids(table.obs.index):
         found.append(
             f"sample ids such as {table.obs.index[0]!r} look like genes: rows are taken as samples and columns as "
@@ -108,6 +108,19 @@ def _repeated(table: Table) -> list[str]:
     n_repeated = n_repeated_rows(table)
     verb = "repeats" if n_repeated == 1 else "repeat"
     return [f"{n_repeated:,} of {table.n_rows:,} rows {verb} an earlier row"] if n_repeated else []
+
+
+def _without_counts(table: Table) -> list[str]:
+    """Return notes on features and rows of a table of counts that are zero throughout."""
+    if table.scale != "counts":
+        return []
+    notes = []
+    for axis, names, what in ((0, table.features, "feature"), (1, table.obs.index, "row")):
+        empty = np.flatnonzero(np.asarray(table.X.sum(axis=axis)).reshape(-1) == 0)
+        if len(empty):
+            has = "have" if len(empty) > 1 else "has"
+            notes.append(f"{count_text(len(empty), what)} {has} no count, such as {names[empty[0]]!r}")
+    return notes
 
 
 def _combinations(table: Table) -> list[str]:

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from tabgenbench.data.layout import Layout
+from tabgenbench.data.library_size import LIBRARY
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Matrix, Source, Table, as_categorical
 from tabgenbench.data.transform import Transform
@@ -120,7 +121,11 @@ def _parts(table: Table, transform: Transform | None) -> tuple[pd.DataFrame, pd.
     if table.source.layout is not None:
         meaning["source"]["layout"] = table.source.layout.model_dump(mode="json")
     if transform is not None:
-        var["mean"], var["std"] = transform.mean, transform.std
+        statistics = np.stack([transform.mean, transform.std])
+        if transform.library is not None:
+            meaning["library"] = list(transform.library)
+            statistics = np.column_stack([statistics, transform.library])[:, : table.n_features]
+        var["mean"], var["std"] = statistics
         meaning["own_scale"] = transform.own_scale
     written = _written_names(list(table.obs.columns))
     if written:
@@ -178,15 +183,24 @@ def read_transform(path: Path) -> Transform:
     with h5py.File(path, "r") as handle:
         meaning = _meaning(handle, path)
         mean, std = handle["var/mean"][()], handle["var/std"][()]
-    return Transform(mean, std, meaning["own_scale"], meaning["log2p1"])
+        names = handle["var"][handle["var"].attrs["_index"]].asstr()[()]
+    if "library" not in meaning:
+        return Transform(mean, std, meaning["own_scale"], meaning["log2p1"])
+    genes = names != LIBRARY
+    return Transform(mean[genes], std[genes], meaning["own_scale"], False, library=tuple(meaning["library"]))
 
 
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
-    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``."""
+    """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
+
+    A stored table of counts with library sizes stays one if other roles are given.
+    """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:
         stored = json.loads(adata.uns[KEY])
         kept = {"scale": stored["scale"], "log2p1": stored["log2p1"], "source": _source(stored["source"])}
+        of_counts = stored["schema"].get("per_10k", False) and not {"scale", "log2p1"} & meaning.keys()
+        schema = schema.model_copy(update={"per_10k": True}) if schema and of_counts else schema
         schema = schema or Schema(**stored["schema"])
     schema = schema or Schema()
     source = meaning.get("source", kept.get("source", Source()))

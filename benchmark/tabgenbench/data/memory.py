@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.frame_file import check_unique_names, index_by_id
-from tabgenbench.data.table_file import prepare_adata
+from tabgenbench.data.table_file import matrix_of, prepare_adata
 from tabgenbench.errors import DataError
 
 __all__ = ["adata_as_read", "frame_as_read", "is_adata"]
@@ -66,7 +66,9 @@ def frame_as_read(
     return frame
 
 
-def adata_as_read(adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
+def adata_as_read(
+    adata: Any, where: str, *, ids: str | None = None, ignore: Collection[str] = (), layer: str = ""
+) -> Any:
     """Return a copy of an `anndata.AnnData` in the form that `tabgenbench.data.table_file.read_h5ad` returns.
 
     Args:
@@ -74,11 +76,14 @@ def adata_as_read(adata: Any, where: str, *, ids: str | None = None, ignore: Col
         where: the table's name in an error.
         ids: ``obs`` column of sample ids; by default the index of ``obs``.
         ignore: ``obs`` columns and features to leave out.
+        layer: layer to read; ``X`` if empty.
 
     Raises:
-        DataError: ``adata`` is empty, or has no column with a given name.
+        DataError: ``adata`` is empty, or has no column or layer with a given name.
     """
     import anndata
 
-    copied = anndata.AnnData(X=adata.X, obs=adata.obs.copy(), var=adata.var[[]].copy(), uns=dict(adata.uns))
+    copied = anndata.AnnData(
+        X=matrix_of(adata, layer, where), obs=adata.obs.copy(), var=adata.var[[]].copy(), uns=dict(adata.uns)
+    )
     return prepare_adata(copied, where, ids=ids, ignore=ignore)

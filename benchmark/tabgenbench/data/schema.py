@@ -57,6 +57,10 @@ class Schema(BaseModel):
     whole_numbers: tuple[str, ...] = Field((), description="features that are whole numbers; samples are rounded")
     dates: tuple[DateFeature, ...] = Field((), description="features that are dates; they are whole numbers too")
     gaps: tuple[Gap, ...] = Field((), description="columns with missing values, and what shows them")
+    per_10k: bool = Field(
+        False,
+        description="features are counts, such as those of a cell; the evaluation scale is log1p(counts per 10,000)",
+    )
 
     @field_validator("conditions", "targets", "categorical_features")
     @classmethod
@@ -107,7 +111,7 @@ class Schema(BaseModel):
         Fingerprints of tables use this text, so a new field does not change the fingerprints of tables without this
         field.
         """
-        later = ("whole_numbers", "dates", "gaps")
+        later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})
 
     def without_columns(self, lost: Collection[str]) -> Schema:
@@ -118,6 +122,16 @@ class Schema(BaseModel):
         changes["group"] = self.group if self.group not in lost else None
         changes["targets"] = tuple(name for name in self.targets if name not in lost)
         changes["gaps"] = tuple(gap for gap in self.gaps if gap.shown_by not in lost)
+        return self.model_copy(update=changes)
+
+    def without_features(self, lost: Collection[str]) -> Schema:
+        """Return the schema of a table that lacks some features."""
+        changes: dict[str, object] = {
+            "targets": tuple(name for name in self.targets if name not in lost),
+            "whole_numbers": tuple(name for name in self.whole_numbers if name not in lost),
+            "dates": tuple(date for date in self.dates if date.column not in lost),
+            "gaps": tuple(gap for gap in self.gaps if gap.column not in lost),
+        }
         return self.model_copy(update=changes)
 
     @property

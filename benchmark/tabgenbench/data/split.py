@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tabgenbench.data.highly_variable import highly_variable
 from tabgenbench.data.split_config import SplitConfig
 from tabgenbench.data.stratify import Codes, Mask, Needs, hold_out, hold_out_both_sides, nested_order
 from tabgenbench.data.table import Table, condition_labels
@@ -37,6 +38,7 @@ class Split:
         pooled: labels of conditions with too few rows for training and test; the rows of these conditions were split
             together.
         reference: sample ids of the third that no model sees; empty unless the rows are divided into thirds.
+        features: features that the split keeps, in the order of the table; empty if it keeps all.
     """
 
     train: tuple[str, ...]
@@ -47,6 +49,7 @@ class Split:
     dataset: str
     pooled: tuple[str, ...] = ()
     reference: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -109,6 +112,7 @@ class Split:
                 dataset=str(kept["dataset"]),
                 pooled=pooled,
                 reference=tuple(str(name) for name in kept.get("reference", ())),
+                features=tuple(str(name) for name in kept.get("features", ())),
             )
             expected = kept["fingerprint"]
         except (ValueError, KeyError, TypeError) as error:
@@ -128,6 +132,7 @@ class Split:
             "validation": self.validation,
             "test": self.test,
             **({"reference": self.reference} if self.reference else {}),
+            **({"features": self.features} if self.features else {}),
         }
 
 
@@ -147,6 +152,8 @@ def make_split(
     and ``train_rows``.
 
     Thirds: the rows are divided into three parts A, B and C by the same rules. The parts are the same in both folds.
+
+    Highly variable features are chosen by training rows only, without validation rows.
 
     Args:
         table: the table, with unique sample ids.
@@ -181,13 +188,20 @@ def make_split(
     train = candidates & ~validation
     if config.train_rows is not None:
         train, validation = _subset(config.train_rows, strata, train, validation, rng=_stream(seed, SUBSET))
-    names = table.obs.index.astype(str).to_numpy(dtype=object)
-    ids = [tuple(names[side].tolist()) for side in (train, validation, test, reference)]
-    dataset = table.fingerprint() if fingerprint is None else fingerprint
-    names_of_pooled = tuple(labels[k] for k in pooled)
     return Split(
-        ids[0], ids[1], ids[2], config=config, seed=seed, dataset=dataset, pooled=names_of_pooled, reference=ids[3]
+        **_ids(table, train=train, validation=validation, test=test, reference=reference),
+        config=config,
+        seed=seed,
+        dataset=table.fingerprint() if fingerprint is None else fingerprint,
+        pooled=tuple(labels[k] for k in pooled),
+        features=highly_variable(table.take(train), config.highly_variable) if config.highly_variable else (),
     )
+
+
+def _ids(table: Table, **sides: Mask) -> dict[str, tuple[str, ...]]:
+    """Return the sample ids of each side."""
+    names = table.obs.index.astype(str).to_numpy(dtype=object)
+    return {side: tuple(names[rows].tolist()) for side, rows in sides.items()}
 
 
 def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:

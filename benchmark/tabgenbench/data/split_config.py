@@ -13,7 +13,7 @@ from tabgenbench.options import Options
 
 __all__ = ["SplitConfig"]
 
-LATER = ("thirds", "rows_per_training_row")
+LATER = ("thirds", "rows_per_training_row", "highly_variable")
 """Options that were added later: they are written only if they are used, so that no earlier key changes."""
 
 
@@ -46,6 +46,12 @@ class SplitConfig(Options):
         ge=1,
         description="number of synthetic rows for the condition of each training and validation row; by default one "
         "for each test row",
+    )
+    highly_variable: int | None = Field(
+        None,
+        ge=1,
+        description="keep this number of features of a table of counts: the most variable ones among the training rows "
+        "of each split",
     )
 
     @field_validator("leave_out", mode="before")
@@ -115,6 +121,8 @@ class SplitConfig(Options):
             parts.append("thirds")
         if self.rows_per_training_row is not None:
             parts.append(f"{self.rows_per_training_row} synthetic rows per training row")
+        if self.highly_variable is not None:
+            parts.append(f"{self.highly_variable} highly variable features")
         return ", ".join(parts)
 
     @property

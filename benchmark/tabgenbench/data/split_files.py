@@ -4,6 +4,7 @@ split.json        ids of every side, kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
 validation.h5ad   validation rows, likewise; only if the split has some
 test.h5ad         test rows on the evaluation scale
+                  If the schema says per_10k, these three have the counts instead, which are standardised when read.
 reference.h5ad    rows that no model sees, like training rows; only of a split into thirds
 conditions.json   conditions of the synthetic rows, in order: those of the test rows, of which a fit process gets
                   nothing else, or those of training rows
@@ -22,6 +23,7 @@ from typing import Any, Literal
 import h5py
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from tabgenbench.data.file_digest import file_digest
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
@@ -38,6 +40,7 @@ __all__ = [
     "read_reference",
     "read_reference_as_training",
     "read_split",
+    "read_stored_tables",
     "read_transform",
     "same_split",
     "write_split",
@@ -62,6 +65,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
     Raises:
         DataError: the split belongs to another table.
     """
+    if split.features:
+        table = table.keep_features(split.features)
     train = table.take(split.rows(table, "train"))
     transform, medians = Transform.fit(train), medians_at_gaps(train)
     _write_side(folder / "train.h5ad", fill_gaps(train, medians), transform, keep_own=True)
@@ -120,7 +125,8 @@ def _same_file(one: Path, other: Path) -> bool:
 def _same_values(one: Path, other: Path) -> bool:
     kept = [_keeps_own(path) for path in (one, other)]
     transforms = [read_transform(path) for path in (one, other)]
-    same = [np.array_equal(getattr(transforms[0], name), getattr(transforms[1], name)) for name in ("mean", "std")]
+    parts = ("mean", "std", "library")
+    same = [np.array_equal(getattr(transforms[0], name), getattr(transforms[1], name)) for name in parts]
     if kept[0] != kept[1] or not all(same):
         return False
     layers: tuple[Literal["own"] | None, ...] = (None, "own") if kept[0] else (None,)
@@ -162,7 +168,9 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return the input of a generator, without the donor column and without opening test or reference rows.
+    """Return the input of a generator, with the columns that have a role, except the donor.
+
+    The files of test rows and reference rows are not opened.
 
     Args:
         folder: the split's folder.
@@ -195,17 +203,29 @@ def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
     The tables are on the evaluation scale. Validation rows follow training rows. Without validation rows, the
     training rows stay mapped from disk.
     """
+    transform = read_transform(folder / "train.h5ad")
+    train, test = read_stored_tables(folder)
+    return transform.apply(train), transform.apply(test), transform
+
+
+def read_stored_tables(folder: Path) -> tuple[Table, Table]:
+    """Return training and validation rows, and test rows, on the scale of the files."""
     train = read_table(folder / "train.h5ad")
     if (folder / "validation.h5ad").exists():
         validation = read_table(folder / "validation.h5ad")
         obs = pd.concat([train.obs, validation.obs])
-        train = replace(train, X=np.concatenate([train.dense(), validation.dense()]), obs=obs)
-    return train, read_table(folder / "test.h5ad"), read_transform(folder / "train.h5ad")
+        if train.schema.per_10k:
+            values = sparse.vstack([train.X, validation.X], format="csr")
+        else:
+            values = np.concatenate([train.dense(), validation.dense()])
+        train = replace(train, X=values, obs=obs)
+    return train, read_table(folder / "test.h5ad")
 
 
 def read_reference(folder: Path) -> Table | None:
     """Return the reference rows on the evaluation scale, or None if the split is not into thirds."""
-    return read_table(folder / REFERENCE) if (folder / REFERENCE).exists() else None
+    path = folder / REFERENCE
+    return read_transform(path).apply(read_table(path)) if path.exists() else None
 
 
 def _side(table: Table, split: Split, side: SplitSide) -> Table:
@@ -213,21 +233,24 @@ def _side(table: Table, split: Split, side: SplitSide) -> Table:
 
 
 def _write_side(path: Path, table: Table, transform: Transform, *, keep_own: bool) -> None:
+    if transform.library is not None:
+        write_table(table, path, transform=transform)
+        return
     evaluated = transform.apply(table)
     layers: Mapping[str, Matrix] = {"own": table.X} if keep_own and table.scale != evaluated.scale else {}
     write_table(evaluated, path, transform=transform, layers=layers)
 
 
 def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
-    table = read_table(path)
-    if scale == "own" and read_transform(path).own_scale != table.scale:
+    """Return the rows that a generator gets, without the donor and without columns of ``obs`` that have no role."""
+    table, transform = read_table(path), read_transform(path)
+    if scale == "own" and transform.own_scale != table.scale:
         table = read_table(path, layer="own")
-    group = table.schema.group
-    if group is None:
-        return table
+    if scale == "standardized":
+        table = transform.for_generator(table)
     schema = table.schema.model_copy(update={"group": None})
-    kept = schema.obs_columns() + tuple(target for target in schema.targets if target in table.obs)
-    return replace(table, obs=table.obs.drop(columns=group) if group not in kept else table.obs, schema=schema)
+    kept = {*schema.obs_columns(), *schema.targets}
+    return replace(table, obs=table.obs[[name for name in table.obs.columns if name in kept]], schema=schema)
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:

@@ -21,6 +21,10 @@ __all__ = ["Matrix", "Scale", "Source", "Table", "condition_labels"]
 Scale = Literal["counts", "linear", "log2p1", "lognorm", "standardized"]
 Matrix: TypeAlias = NDArray[np.float32] | Any  # or a scipy.sparse.csr_matrix, which has no types
 CHECK_ROWS = 1024  # rows per block in checks of large matrices, to limit memory
+NO_COUNT = (
+    "is not a count, expected whole numbers >= 0; if the values are logarithms or estimates, name the layer that "
+    "contains the counts, or set another scale"
+)
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,12 @@ class Table:
             expected = (len(self.obs), len(self.features))
             raise DataError(f"{where}: X has shape {self.X.shape}, expected {expected} from obs and features")
         self.schema.check(columns=self.obs.columns, features=self.features, where=where)
+        if self.schema.per_10k and (self.log2p1 or self.scale not in ("counts", "standardized")):
+            got = f"scale {self.scale!r}" + " and log2p1 = true" * self.log2p1
+            raise DataError(f"{where}: got {got} with per_10k = true, expected scale = 'counts' and log2p1 = false")
+        if self.schema.per_10k and self.schema.numeric_gaps():
+            column = self.schema.numeric_gaps()[0].column
+            raise DataError(f"{where}: column {column!r} has gaps, expected a count in every row for per_10k = true")
 
     @property
     def n_rows(self) -> int:
@@ -119,6 +129,12 @@ class Table:
         """Return the rows at these positions, in this order."""
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
+    def keep_features(self, names: Sequence[str]) -> Table:
+        """Return the table with these features only, in this order; the roles of other features are removed."""
+        columns = pd.Index(self.features).get_indexer(pd.Index(names))
+        schema = self.schema.without_features({*self.features} - {*names})
+        return replace(self, X=self.X[:, columns], features=tuple(names), schema=schema)
+
     def like(self, X: Matrix, obs: pd.DataFrame, categories: pd.DataFrame | None = None) -> Table:
         """Return a table with new values and rows, and with the features, schema and scale of this table.
 
@@ -145,8 +161,8 @@ class Table:
 
         Raises:
             DataError: a sample id or feature name occurs twice, a value is not finite, a value is negative where
-                log2(x + 1) is to be taken, or a column with a role has missing values. The message names the row and
-                the column.
+                log2(x + 1) is to be taken, a count is not a whole number, or a column with a role has missing values.
+                The message names the row and the column.
         """
         where = f"dataset {self.source.name!r}"
         ids = self.obs.index
@@ -175,6 +191,8 @@ class Table:
             checks = [(bad_values, "is not a finite number; impute it or drop the row")]
             if self.log2p1:
                 checks.append((block < 0, "is negative, expected >= 0 to take log2(x + 1); set log2p1 = false"))
+            if self.scale == "counts":
+                checks.append(((block < 0) | (block != np.floor(block)), NO_COUNT))
             for bad, problem in checks:
                 if bad.any():
                     row, column = (int(i[0]) for i in np.nonzero(bad))
@@ -232,6 +250,13 @@ def dense_block(values: Matrix) -> NDArray[np.float32]:
     sparse_or_dense: Any = values
     dense: NDArray[np.float32] = sparse_or_dense.toarray() if sparse.issparse(values) else sparse_or_dense
     return dense
+
+
+def stored_values(values: Matrix) -> NDArray[np.float32]:
+    """Return the values that a matrix stores: all of a dense matrix, those other than 0 of a sparse one."""
+    sparse_or_dense: Any = values
+    stored: NDArray[np.float32] = sparse_or_dense.data if sparse.issparse(values) else sparse_or_dense
+    return stored
 
 
 def as_categorical(column: pd.Series) -> pd.Series:

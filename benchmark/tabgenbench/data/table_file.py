@@ -22,6 +22,7 @@ from tabgenbench.data.typed_columns import encoded_frame
 from tabgenbench.errors import DataError, did_you_mean
 
 __all__ = [
+    "matrix_of",
     "numeric_problem",
     "prepare_adata",
     "read_frame",
@@ -67,16 +68,17 @@ def read_table_file(
     return table_from_frame(frame, path, schema=schema, scale=scale, log2p1=log2p1, source=source)
 
 
-def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
+def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (), layer: str = "") -> Any:
     """Read an h5ad file as an `anndata.AnnData`.
 
     Args:
         path: the file.
         ids: ``obs`` column of sample ids; by default the index of ``obs``.
         ignore: ``obs`` columns and features to leave out.
+        layer: layer to read; ``X`` if empty.
 
     Raises:
-        DataError: the file is missing, corrupt or empty, or has no column with a given name.
+        DataError: the file is missing, corrupt or empty, or has no column or layer with a given name.
     """
     import anndata
 
@@ -84,7 +86,23 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
         warnings.simplefilter("ignore", UserWarning)  # names that are not unique: said later, with the name
         warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)  # names of other people's columns
         adata = anndata.read_h5ad(path)
+    if layer:
+        adata.X = matrix_of(adata, layer, path)
     return prepare_adata(adata, path, ids=ids, ignore=ignore)
+
+
+def matrix_of(adata: Any, layer: str, where: Path | str) -> Any:
+    """Return a layer of an `anndata.AnnData`, or ``X`` if no layer is named.
+
+    Raises:
+        DataError: there is no layer with this name.
+    """
+    if not layer:
+        return adata.X
+    if layer not in adata.layers:
+        known = ", ".join(map(repr, sorted(adata.layers))) or "no layer"
+        raise DataError(f"{where}: no layer {layer!r}, the file has {known}; name another, or leave it out to read X")
+    return adata.layers[layer]
 
 
 def prepare_adata(adata: Any, path: Path | str, *, ids: str | None = None, ignore: Collection[str] = ()) -> Any:
@@ -135,6 +153,9 @@ def table_from_adata(
             f"{path}: row {row!r}, column {column!r}: {adata.X[place]} is too large, expected at most 3.4e38 in size; "
             "give the column another unit or leave it out"
         )
+    if schema.per_10k:
+        counts = {"scale": scale or "counts", "log2p1": bool(log2p1)}
+        return check_table(from_anndata(adata, schema=kept, source=source, **counts), path)
     with np.errstate(over="ignore"):
         table = from_anndata(adata, schema=kept, source=source)
     if scale is None and "tabgenbench" not in adata.uns:
@@ -154,8 +175,8 @@ def table_from_frame(
     source: Source,
 ) -> Table:
     """Return a frame that `read_frame` read as a checked table; see `read_table_file`."""
-    scale = scale or "linear"
-    log2p1 = scale == "counts" if log2p1 is None else log2p1
+    scale = scale or ("counts" if schema.per_10k else "linear")
+    log2p1 = scale == "counts" and not schema.per_10k if log2p1 is None else log2p1
     schema = match_roles(schema, list(frame.columns), where=str(path))
     frame = encoded_frame(frame, schema, str(path))
     targets = {target for target in schema.targets if target in frame and is_text(frame[target])}

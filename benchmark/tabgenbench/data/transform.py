@@ -1,16 +1,20 @@
-"""The evaluation scale: log2(x + 1) if the dataset requests it, then standardisation by training rows."""
+"""The evaluation scale: log2(x + 1) or log1p(counts per 10,000) if requested, then standardisation by training rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
+from tabgenbench.data.library_size import LIBRARY, counts_of, log_libraries, log_normalised, whole_counts
 from tabgenbench.data.table import CHECK_ROWS, Matrix, Scale, Table
 from tabgenbench.errors import DataError
 
-__all__ = ["Transform"]
+__all__ = ["Transform", "has_library"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,18 +30,23 @@ class Transform:
             for a feature that is constant in training rows.
         own_scale: the scale of the table that the transform was fitted on.
         log2p1: whether log2(x + 1) is applied before standardisation.
+        library: mean and standard deviation of the log library size over training rows, if counts are standardised
+            after log1p(counts per 10,000); otherwise None.
     """
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
     own_scale: Scale
     log2p1: bool
+    library: tuple[float, float] | None = None
 
     @classmethod
     def fit(cls, train: Table) -> Transform:
         """Compute mean and standard deviation of every feature from training rows only."""
         if train.n_rows == 0:
             raise DataError("the training side of the split has no row, expected at least one")
+        if train.schema.per_10k:
+            return cls._fit_counts(train)
         if train.scale == "standardized":
             if train.log2p1:
                 raise DataError("got log2p1 for values that are standardized already; set log2p1 = false")
@@ -59,28 +68,85 @@ class Transform:
         std[constant | (std == 0)] = 1.0
         return cls(mean, std, train.scale, train.log2p1)
 
+    @classmethod
+    def _fit_counts(cls, train: Table) -> Transform:
+        """Compute the statistics of log1p(counts per 10,000), in blocks of rows."""
+        if train.scale != "counts":
+            raise DataError(f"got scale {train.scale!r} with per_10k = true, expected counts; set per_10k = false")
+        if LIBRARY in train.features:
+            raise DataError(f"got a feature named {LIBRARY!r}, a name of TabGenBench for per_10k = true; rename it")
+        mean, variance = np.zeros(train.n_features), np.zeros(train.n_features)
+        low, high = np.full(train.n_features, np.inf), np.full(train.n_features, -np.inf)
+        for block in _row_blocks(train.X):
+            values = log_normalised(block)
+            mean += values.sum(axis=0) / train.n_rows
+            low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
+        for block in _row_blocks(train.X):
+            variance += ((log_normalised(block) - mean) ** 2).sum(axis=0) / train.n_rows
+        std = np.sqrt(variance)
+        std[(low == high) | (std == 0)] = 1.0
+        libraries = log_libraries(train.X)
+        spread = float(libraries.std()) if np.ptp(libraries) > 0 else 1.0
+        return cls(mean, std, train.scale, False, library=(float(libraries.mean()), spread))
+
     def apply(self, table: Table) -> Table:
         """Return a table on the evaluation scale; a table on that scale is returned unchanged.
 
-        If log2(x + 1) is applied, negative values count as 0.
+        If log2(x + 1) is applied, negative values count as 0. The feature `LIBRARY` of `for_generator` is left out.
         """
         if table.scale == "standardized":
-            return table
-        return replace(table, X=self.apply_array(table.dense()), scale="standardized")
+            return table.keep_features(table.features[:-1]) if has_library(table) else table
+        values = table.X if self.library is not None else table.dense()
+        return replace(table, X=self.apply_array(values), scale="standardized")
+
+    def for_generator(self, table: Table) -> Table:
+        """Return a table on the evaluation scale for a generator.
+
+        Counts get one more feature, the last: the standardised log library size, so that `invert` can undo the
+        normalisation of each row. Other tables are those of `apply`.
+        """
+        if self.library is None or table.scale == "standardized":
+            return self.apply(table)
+        mean, std = self.library
+        library = ((log_libraries(table.X) - mean) / std).astype(np.float32)
+        values = np.empty((table.n_rows, table.n_features + 1), dtype=np.float32)
+        values[:, -1] = library
+        self._standardize_into(values[:, :-1], table.X)
+        return replace(table, X=values, features=(*table.features, LIBRARY), scale="standardized")
+
+    def to_store(self, table: Table) -> Table:
+        """Return a table of sampled rows as it is stored: on the evaluation scale, with whole-number features.
+
+        Sampled counts are stored as counts in CSR form, rounded to whole numbers; negative values count as 0.
+        """
+        if self.library is not None and table.scale == "counts":
+            return replace(table, X=whole_counts(table.X))
+        return table if self.library is not None else self.round_whole(self.apply(table))
 
     def apply_array(self, values: Matrix) -> NDArray[np.float32]:
         """Map values, shape (n_rows, n_features), to the evaluation scale."""
-        logged = _log2p1(values) if self.log2p1 else values
         out = np.empty(values.shape, dtype=np.float32)
+        if self.library is not None:
+            self._standardize_into(out, values)
+            return out
+        logged = _log2p1(values) if self.log2p1 else values
         for start in range(0, len(out), CHECK_ROWS):
             rows = slice(start, start + CHECK_ROWS)
             out[rows] = (logged[rows] - self.mean) / self.std
         return out
 
     def invert(self, table: Table) -> Table:
-        """Return a table on the dataset's own scale; values that log2(x + 1) cannot produce become 0."""
+        """Return a table on the dataset's own scale; values that log2(x + 1) cannot produce become 0.
+
+        With ``library``, the result has whole counts in CSR form.
+
+        Raises:
+            DataError: the table was log-normalised and has no feature `LIBRARY`.
+        """
         if table.scale != "standardized":
             return table
+        if self.library is not None:
+            return self._counts(table)
         out = np.empty(table.X.shape, dtype=np.float32)
         for start in range(0, len(out), CHECK_ROWS):
             rows = slice(start, start + CHECK_ROWS)
@@ -88,13 +154,30 @@ class Transform:
             out[rows] = np.maximum(np.exp2(values) - 1.0, 0.0) if self.log2p1 else values
         return replace(table, X=out, scale=self.own_scale)
 
+    def _standardize_into(self, out: NDArray[np.float32], counts: Matrix) -> None:
+        """Write log-normalised, standardised counts to an array of their shape, in blocks of rows."""
+        for start in range(0, len(out), CHECK_ROWS):
+            rows = slice(start, start + CHECK_ROWS)
+            out[rows] = (log_normalised(counts[rows]) - self.mean) / self.std
+
+    def _counts(self, table: Table) -> Table:
+        """Return the counts of log-normalised rows."""
+        if not has_library(table) or self.library is None:
+            raise DataError(f"table {table.source.name!r}: no feature {LIBRARY!r}, expected it to compute counts")
+        mean, std = self.library
+        blocks: list[Any] = [sparse.csr_matrix((0, len(self.mean)), dtype=np.float32)]
+        for block in _row_blocks(table.dense()):
+            blocks.append(counts_of(block[:, :-1] * self.std + self.mean, block[:, -1] * std + mean))
+        counts = sparse.vstack(blocks, format="csr")
+        return replace(table, X=counts, features=table.features[:-1], scale=self.own_scale)
+
     def round_whole(self, table: Table) -> Table:
         """Return a standardized table whose whole-number features are whole on the dataset's own scale.
 
         Values at gaps stay as they are: the medians of training rows, which may be between two whole numbers.
         """
         names = table.schema.whole_numbers
-        if not names or table.scale != "standardized" or self.own_scale == "standardized":
+        if self.library is not None or not names or table.scale != "standardized" or self.own_scale == "standardized":
             return table
         columns = [table.features.index(name) for name in names]
         part = replace(self, mean=self.mean[columns], std=self.std[columns])
@@ -104,6 +187,16 @@ class Transform:
         rounded, present = part.apply_array(np.rint(own).astype(np.float32)), table.present()
         values[:, columns] = rounded if present is None else np.where(present[:, columns], rounded, values[:, columns])
         return replace(table, X=values)
+
+
+def has_library(table: Table) -> bool:
+    """Whether the last feature of a table on the evaluation scale is the log library size."""
+    return table.schema.per_10k and table.scale == "standardized" and table.features[-1:] == (LIBRARY,)
+
+
+def _row_blocks(values: Matrix) -> Iterator[Matrix]:
+    for start in range(0, values.shape[0], CHECK_ROWS):
+        yield values[start : start + CHECK_ROWS]
 
 
 def _log2p1(values: NDArray[np.float32]) -> NDArray[np.float64]:

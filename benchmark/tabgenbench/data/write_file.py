@@ -56,7 +56,7 @@ def write_file(table: Table, path: Path, *, overwrite: bool = False) -> pd.DataF
     frame, suffix = to_frame(table), suffix_of(path)
     with _replacing(path) as temporary:
         if suffix == ".h5ad":
-            write_table(replace(table, X=with_open_gaps(table)), temporary)
+            write_table(table if table.schema.per_10k else replace(table, X=with_open_gaps(table)), temporary)
         elif suffix == ".parquet":
             frame.to_parquet(temporary, index=False, engine="pyarrow")
         else:

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.table import Table
+from tabgenbench.data.table import Table, stored_values
 from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
@@ -27,7 +27,7 @@ from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.interfaces.metric import Metric, MetricContext, Result
 from tabgenbench.interfaces.report import Report
 from tabgenbench.options import Options
-from tabgenbench.records import Card, ScoreSpec
+from tabgenbench.records import Card, Question, ScoreSpec
 
 __all__ = [
     "check_estimate",
@@ -71,6 +71,7 @@ def _generator_misfit(found: type) -> str:
         _wrong(found, "card", lambda card: isinstance(card, Card), 'a tabgenbench.Card; write card = Card("...")')
         or _unrecordable("card", found.card)  # type: ignore[attr-defined]  # checked above
         or _wrong(found, "is_control", lambda value: isinstance(value, bool), "True or False")
+        or _wrong(found, "planted_for", _may_be_planted_for(found), "a question; only controls are planted failures")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
         or _wrong(found, "trained_on", _may_train_on(found), '"train"; controls alone may be trained on "reference"')
         or _wrong(found, "makes", _are_kinds, 'a tuple of "numeric" and "categorical"; write makes = ("numeric",)')
@@ -81,6 +82,11 @@ def _generator_misfit(found: type) -> str:
 def _may_train_on(found: type) -> Callable[[Any], bool]:
     is_control: bool = found.is_control  # type: ignore[attr-defined]  # checked by the caller
     return lambda rows: rows == "train" or (rows == "reference" and is_control)
+
+
+def _may_be_planted_for(found: type) -> Callable[[Any], bool]:
+    is_control: bool = found.is_control  # type: ignore[attr-defined]  # checked by the caller
+    return lambda question: question in get_args(Question) and (is_control or not question)
 
 
 def _are_texts(values: Any) -> bool:
@@ -205,8 +211,9 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         raise PluginError(f"{where} returned values of shape {synthetic.X.shape}, expected {expected}")
     if synthetic.X.dtype != np.float32:
         raise PluginError(f"{where} returned values of type {synthetic.X.dtype}, expected float32; use train.like()")
-    values = synthetic.dense()
-    if not np.isfinite(values).all():
+    values = synthetic.X
+    if not np.isfinite(stored_values(values)).all():
+        values = synthetic.dense()
         row, column = (int(i[0]) for i in np.nonzero(~np.isfinite(values)))
         place = f"row {row}, feature {like.features[column]!r}"
         raise PluginError(f"{where} returned {values[row, column]} in {place}, expected finite numbers")

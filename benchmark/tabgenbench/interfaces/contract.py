@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from tabgenbench.data.table import Table
 from tabgenbench.errors import TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import check_estimate, check_makes, check_sample, score_draw
-from tabgenbench.interfaces.contract_table import KitSplit, make_kit_split, make_mixed_split
+from tabgenbench.interfaces.contract_table import KitSplit, make_count_split, make_kit_split, make_mixed_split
 from tabgenbench.interfaces.device_split import upload
-from tabgenbench.interfaces.evaluation import Evaluation
+from tabgenbench.interfaces.evaluation import Evaluation, Side
 from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.interfaces.persistent import Persistent
@@ -57,7 +57,8 @@ def failures(checks: Iterable[Check]) -> list[str]:
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     """Check a generator on small tables on the CPU, with several fits and samples.
 
-    A generator that makes categorical features is also checked on a mixed table and on a table that has only
+    A generator that declines all tables but counts is checked on a table of counts. A generator that makes categorical
+    features is also checked on a mixed table and on a table that has only
     categories.
 
     Args:
@@ -68,7 +69,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
         ConfigError: an option is unknown or invalid.
     """
     config = make_options(kind.Config, options, where=f"generator {kind.name!r}")
-    split = make_kit_split(kind.scale)
+    split = _numeric_split(kind)
     subject = _Subject(kind, config, split)
     mixed = _Subject(kind, config, make_mixed_split(kind.scale))
     alone = _Subject(kind, config, make_mixed_split(kind.scale, numeric=False))
@@ -102,8 +103,8 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
 def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     """Check a metric on small tables on the CPU, with several computations.
 
-    The table has numeric features; a metric that declines it is checked on a mixed table instead. A metric may decline
-    mixed tables and tables that have only categories, but must give a reason.
+    The table has numeric features; a metric that declines it is checked on a mixed table or on counts instead. A metric
+    may decline mixed tables and tables that have only categories, but must give a reason.
 
     Args:
         kind: the plugin class.
@@ -113,9 +114,10 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
         ConfigError: an option is unknown or invalid.
     """
     metric = kind(make_options(kind.Config, options, where=f"metric {kind.name!r}"))
-    subject, on_mixed = _Yardstick(metric, make_kit_split()), _Yardstick(metric, make_mixed_split())
-    if subject.declines() and not on_mixed.declines():
-        subject = on_mixed
+    subject = _Yardstick(metric, make_kit_split())
+    if subject.declines():
+        others = (_Yardstick(metric, split) for split in (make_mixed_split(), make_count_split("own")))
+        subject = next((other for other in others if not other.declines()), subject)
     return _run(
         [
             ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
@@ -129,6 +131,23 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
             ("a mixed table gives the declared scores or is declined with a reason", subject.scores_mixed_tables),
         ]
     )
+
+
+def _numeric_split(kind: type[Generator]) -> KitSplit:
+    """Return the table of numbers for a generator, or the table of counts if the generator supports only counts."""
+    numbers = make_kit_split(kind.scale)
+    try:
+        kind.supports(numbers.train.schema, numbers.train.n_rows, numbers.train.n_features)
+    except Unsupported:
+        counts = make_count_split(kind.scale)
+        try:
+            kind.supports(counts.train.schema, counts.train.n_rows, counts.train.n_features)
+        except Unsupported:
+            return numbers
+        return counts
+    except Exception:  # a clause reports it
+        return numbers
+    return numbers
 
 
 class _Broken(Exception):
@@ -285,6 +304,11 @@ class _Yardstick:
         """Return the checked scores of rows, without undefined ones."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
+        if split.transform.library is not None:
+            transform, stored = split.transform, split.transform.to_store(synthetic)
+            counts: dict[Side, Table] = {"train": split.train, "test": split.test, "synthetic": stored}
+            train, test, made = (transform.apply(table) for table in counts.values())
+            evaluation = Evaluation(train, test, made, transform, counts=counts)
         return dict(score_draw(self.metric, evaluation, MetricContext(seed=3)).scores)
 
     def declares_its_scores(self) -> None:

@@ -1,20 +1,21 @@
-"""The small tables for contract checks of generators and metrics: one numeric, one mixed, one with categories only."""
+"""The small tables for contract checks of generators and metrics: numeric, counts, mixed, and categories only."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.schema import DateFeature, Gap, Schema
 from tabgenbench.data.table import Source, Table
 from tabgenbench.data.transform import Transform
 
-__all__ = ["KitSplit", "make_kit_split", "make_mixed_split"]
+__all__ = ["KitSplit", "make_count_split", "make_kit_split", "make_mixed_split"]
 
 N_FEATURES = 12
 TRAIN = {("lung", "normal"): 36, ("lung", "cancer"): 28, ("liver", "normal"): 24, ("liver", "cancer"): 1}
@@ -44,6 +45,21 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
     transform = Transform.fit(own[0])
     train, validation, test = own if scale == "own" else [transform.apply(one) for one in own]
     return KitSplit(train, validation, test, transform)
+
+
+def make_count_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
+    """Return the rows of `make_kit_split` as whole counts in CSR form, with ``per_10k`` in the schema."""
+    kit = make_kit_split("own")
+    own = [_counts(side) for side in (kit.train, kit.validation, kit.test)]
+    transform = Transform.fit(own[0])
+    train, validation, test = own if scale == "own" else [transform.for_generator(one) for one in own]
+    return KitSplit(train, validation, test, transform)
+
+
+def _counts(table: Table) -> Table:
+    schema = table.schema.model_copy(update={"per_10k": True})
+    counts = sparse.csr_matrix(np.rint(table.dense() / 8))
+    return replace(table, X=counts, schema=schema, scale="counts", log2p1=False)
 
 
 def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, numeric: bool = True) -> KitSplit:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
@@ -52,9 +53,11 @@ class Shared:
 def lock_arrays(values: Iterable[Any]) -> None:
     """Mark arrays and tables read-only, so that no metric changes the input of the next one."""
     for value in values:
-        array = value.X if isinstance(value, Table) else value
-        if isinstance(array, np.ndarray):
-            array.flags.writeable = False
+        array: Any = value.X if isinstance(value, Table) else value
+        parts = (array.data, array.indices, array.indptr) if sparse.issparse(array) else (array,)
+        for part in parts:
+            if isinstance(part, np.ndarray):
+                part.flags.writeable = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +74,8 @@ class Evaluation:
         embedding: latent coordinates of the test rows, shape (n_test, n_latent), if the model has them.
         reference: in a split into thirds, about as many rows as training rows, which no model sees; otherwise None.
         predictions: predicted labels of the test rows by column, if the model has them.
+        counts: the sides on the dataset's own scale, if the schema says ``per_10k``, because the library size cannot be
+            computed from the evaluation scale; otherwise empty.
     """
 
     train: Table
@@ -81,6 +86,7 @@ class Evaluation:
     embedding: NDArray[np.float32] | None = None
     predictions: dict[str, NDArray[Any]] | None = None
     reference: Table | None = None
+    counts: Mapping[Side, Table] = field(default_factory=dict)
 
     def side(self, side: Side) -> Table:
         """Return the table of a side on the evaluation scale."""
@@ -88,6 +94,8 @@ class Evaluation:
         return tables[side]
 
     def own(self, side: Side) -> Table:
-        """Return the table of a side on the dataset's own scale."""
+        """Return the table of a side on the dataset's own scale; sparse counts if the schema says ``per_10k``."""
+        if side in self.counts:
+            return self.counts[side]
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"
         return self.shared.once(("own", side), lambda: self.transform.invert(self.side(side)), scope=scope)

@@ -15,7 +15,7 @@ import pandas as pd
 from tabgenbench.data.schema import Schema
 from tabgenbench.data.table import Table
 from tabgenbench.options import Options
-from tabgenbench.records import Card, Fallback
+from tabgenbench.records import Card, Fallback, Question
 
 if TYPE_CHECKING:
     import torch
@@ -130,6 +130,9 @@ class Generator(ABC):
         card: summary, citation, licence and address.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether the generator is a control, not a model.
+        planted_for: the question whose headline scores should detect a planted failure, which is a control with one
+            known fault; empty for every other generator. `tabgenbench calibrate` tests scores with planted failures,
+            and no board has a row of one.
         makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
             (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
             categories)``.
@@ -143,6 +146,7 @@ class Generator(ABC):
     card: ClassVar[Card]
     scale: ClassVar[Literal["standardized", "own"]] = "standardized"
     is_control: ClassVar[bool] = False
+    planted_for: ClassVar[Question] = ""
     makes: ClassVar[tuple[Literal["numeric", "categorical"], ...]] = ("numeric",)
     trained_on: ClassVar[Literal["train", "reference"]] = "train"
     libraries: ClassVar[tuple[str, ...]] = ()

@@ -56,6 +56,12 @@ class FileOptions(Options):
     log2p1: bool | None = Field(
         None, description="take log2(x + 1) before standardising; default: true if the scale is counts"
     )
+    layer: str = Field("", description="layer of an h5ad file to read, such as counts; default: X")
+    per_10k: bool = Field(
+        False,
+        description="features are counts, such as those of a cell: evaluate log1p(counts per 10,000) instead of "
+        "log2(x + 1), and store synthetic rows as sparse counts",
+    )
 
     @field_validator("conditions", "targets", "categorical_features", "ignore", "missing_values", mode="before")
     @classmethod

@@ -120,7 +120,7 @@ class FileSource(DatasetSource):
         said, path = self.settings, self.path
         if suffix_of(path) == ".h5ad":
             refuse_transpose(said, path)
-            adata = read_h5ad(path, ids=said.id, ignore=said.ignore)
+            adata = read_h5ad(path, ids=said.id, ignore=said.ignore, layer=said.layer)
             said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=str(path))
             roles = says_roles(adata, said)
             schema, note = named_roles(adata.obs, said, path.name) if roles else (Schema(), "")
@@ -150,8 +150,13 @@ def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], 
         where: name of the table in error messages.
 
     Raises:
+        ConfigError: the card names a layer.
         DataError: the content is invalid; the message names column and row.
     """
+    if said.layer:
+        raise ConfigError(
+            f"{where}: option 'layer' is for h5ad files and AnnData objects, got {said.layer!r}; remove it"
+        )
     frame = _oriented(frame, said, where)
     said = match_roles(said, list(frame.columns), where=str(where))
     found = find_roles(frame, said, names[1], where=where)
@@ -178,7 +183,7 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 def says_roles(adata: Any, said: FileCard) -> bool:
     """Return whether roles come from the card. A table written by TabGenBench contains its own roles."""
-    roles = {"conditions", "group", "batch", "targets", "categorical_features"}
+    roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 

@@ -35,7 +35,8 @@ class MemorySource(DatasetSource):
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
         name: name of the dataset on boards.
         said: fields of a card: ``conditions``, ``group``, ``batch``, ``targets``, ``ignore``, ``id``, ``scale``,
-            ``log2p1``, ``title``, ``summary``, ``metadata`` (path of a metadata JSON of SDV) and so on.
+            ``log2p1``, ``layer``, ``per_10k``, ``title``, ``summary``,
+            ``metadata`` (path of a metadata JSON of SDV) and so on.
 
     Raises:
         ConfigError: a field is unknown or its value is invalid.
@@ -78,7 +79,7 @@ class MemorySource(DatasetSource):
             frame = frame_as_read(self.data, where, ids=said.id, text=said.named(), missing=said.missing_values)
             return table_of_frame(frame, said, (self.name, self.name), where=where)
         refuse_transpose(said, where)
-        adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore)
+        adata = adata_as_read(self.data, where, ids=said.id, ignore=said.ignore, layer=said.layer)
         said = match_roles(said, [*adata.obs.columns, *adata.var_names], where=where)
         roles = says_roles(adata, said)
         schema, note = named_roles(adata.obs, said, self.name) if roles else (Schema(), "")

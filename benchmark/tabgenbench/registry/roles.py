@@ -112,14 +112,16 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
         kept = kept.dropna()
         if kept.empty:
             raise DataError(f"{where}: every row has a missing value, so missing = drop-rows leaves none; keep them")
+    is_linear = said.scale in (None, "linear") and not said.per_10k
     schema = Schema(
         conditions=said.conditions if said.conditions is not None else found.names("condition"),
         batch=said.batch,
         group=group,
         targets=said.targets,
         categorical_features=found.names("feature", "category", "boolean", "text"),
-        whole_numbers=found.names("feature", "whole number", "date") if said.scale in (None, "linear") else (),
+        whole_numbers=found.names("feature", "whole number", "date") if is_linear else (),
         dates=tuple(found.dates),
+        per_10k=said.per_10k,
     )
     schema = with_gaps(kept, schema, where)
     ids = _ids(frame)
@@ -148,6 +150,7 @@ def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, 
         group=group,
         targets=said.targets,
         categorical_features=said.categorical_features,
+        per_10k=said.per_10k,
     )
     return schema, "; ".join(notes)
 

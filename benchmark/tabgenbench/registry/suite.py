@@ -15,7 +15,7 @@ from tabgenbench.interfaces.kinds import Kind
 from tabgenbench.options import Options, make_options, parse_plugin_string
 from tabgenbench.registry.manager import Plugins
 
-__all__ = ["Choice", "Suite", "find_suite", "is_for", "make_choices", "parse_choice"]
+__all__ = ["Choice", "Suite", "dataset_choices", "find_suite", "is_for", "make_choices", "parse_choice"]
 
 
 class Choice(Options):
@@ -46,6 +46,8 @@ class Suite(Options):
     def _choices(cls, value: Any, info: ValidationInfo) -> Any:
         if not isinstance(value, list | tuple):
             return value
+        if info.field_name == "datasets":
+            value = dataset_choices(value)
         choices = tuple(parse_choice(item) for item in value)
         labelled = next((choice for choice in choices if choice.label), None)
         if labelled is not None and info.field_name != "generators":
@@ -70,6 +72,24 @@ def parse_choice(item: Any) -> Choice:
         label, only_for = " ".join(label.split()), item.get("only_for", ())
         return Choice(name=item["name"], options=options, label=label, only_for=only_for)
     raise ConfigError(f"got {item!r}, expected NAME:key=value or a table with name")
+
+
+def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
+    """Turn items, as for `parse_choice`, into datasets; a list of ``train_rows`` becomes one dataset for each number.
+
+    Any dataset has the option ``train_rows``, the number of training rows of its splits.
+    """
+    choices = []
+    for choice in map(parse_choice, items):
+        sizes = choice.options.get("train_rows")
+        each = sizes if isinstance(sizes, list | tuple) else [sizes]
+        if sizes is None:
+            choices.append(choice)
+            continue
+        if not each:
+            raise ConfigError(f"dataset {choice.name!r}: train_rows is an empty list, expected at least one number")
+        choices += [choice.model_copy(update={"options": {**choice.options, "train_rows": one}}) for one in each]
+    return tuple(choices)
 
 
 def is_for(only_for: Sequence[str], dataset: str) -> bool:

@@ -138,8 +138,8 @@ def _of_file(
     """Return the cells that were trained on the content of a file; if there are none, announce that and return all."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
-        source, code, _ = open_dataset(parse_choice(str(given)), plugins, None)
-        index = read_index(store, source, code)
+        opened = open_dataset(parse_choice(str(given)), plugins, None)
+        index = read_index(store, opened.source, opened.code)
     same = [record for record in records if index is not None and record.cell.dataset_fingerprint == index.fingerprint]
     if not same:
         name = records[0].cell.dataset

@@ -39,11 +39,25 @@ __all__ = [
 
 
 class OpenedDataset(NamedTuple):
-    """The source of a dataset, a hash of the source's code, and the dataset's label on boards."""
+    """A dataset of a run.
+
+    Attributes:
+        source: the source of the table.
+        code: hash of the source's code.
+        label: label on boards, with ``train_rows`` if it is given.
+        train_rows: number of training rows in place of that of the suite's split, or None.
+    """
 
     source: DatasetSource
     code: str
     label: str
+    train_rows: int | None = None
+
+    def named(self, label: str) -> OpenedDataset:
+        """Return the dataset with another label, to which ``train_rows`` is added if it is given."""
+        if self.train_rows is not None:
+            label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
+        return self._replace(label=label)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +85,13 @@ class GeneratorChoice(PluginChoice):
     """A generator with its resolved options.
 
     Attributes:
+        is_planted: whether the generator is a planted failure, which boards leave out.
         title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
     """
 
     card: Card
     is_control: bool
+    is_planted: bool = False
     title: str = ""
 
     @property
@@ -137,6 +153,7 @@ class Plan:
                 is_control=cell.identity.is_control,
                 scores=cell.metric_keys,
                 title=cell.generator.title,
+                is_planted=cell.generator.is_planted,
                 split_note=self.split_notes.get(cell.identity.split_fingerprint, ""),
             )
             for cell in self.cells
@@ -165,7 +182,15 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     generators, metrics = [], []
     for choice in suite.generators:
         kind, common = _resolve_one("generators", choice, plugins)
-        generators.append(GeneratorChoice(**common, card=kind.card, is_control=kind.is_control, title=choice.label))
+        generators.append(
+            GeneratorChoice(
+                **common,
+                card=kind.card,
+                is_control=kind.is_control,
+                is_planted=bool(kind.planted_for),
+                title=choice.label,
+            )
+        )
     for choice in suite.metrics:
         kind, common = _resolve_one("metrics", choice, plugins)
         metrics.append(MetricChoice(**common, specs=kind.scores))
@@ -214,18 +239,28 @@ def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
     """Return the dataset with the given name, card or file.
 
+    The option ``train_rows`` exists for every dataset: it is not passed to the source.
+
     Raises:
-        ConfigError: the dataset or an option does not exist.
+        ConfigError: the dataset or an option does not exist, or ``train_rows`` is not a positive whole number.
         PluginError: the class of the dataset cannot be imported or does not fit its kind.
     """
+    options = dict(choice.options)
+    train_rows = options.pop("train_rows", None)
+    if train_rows is not None and (not isinstance(train_rows, int) or isinstance(train_rows, bool) or train_rows < 1):
+        raise ConfigError(
+            f"dataset {choice.name!r}: option 'train_rows': got {train_rows!r}, expected a whole number of at least 1"
+        )
     is_file = looks_like_file(choice.name) or Path(choice.name).is_file()
     if choice.name not in plugins.entries("datasets") and is_file:
-        file = FileSource.from_path(Path(choice.name).expanduser(), choice.options)
-        return OpenedDataset(file, code_hash(FileSource.__module__), label_of(file.name, file.config))
+        file = FileSource.from_path(Path(choice.name).expanduser(), options)
+        opened = OpenedDataset(file, code_hash(FileSource.__module__), "", train_rows)
+        return opened.named(label_of(file.name, file.config))
     entry = plugins.find("datasets", choice.name)
     kind = entry.load_fitting("datasets")
-    config = make_options(kind.Config, choice.options, where=f"dataset {choice.name!r}")
-    return OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), label_of(choice.name, config))
+    config = make_options(kind.Config, options, where=f"dataset {choice.name!r}")
+    opened = OpenedDataset(kind(config, data_dir=data_dir), code_hash(entry.module), "", train_rows)
+    return opened.named(label_of(choice.name, config))
 
 
 def make_plan(
@@ -291,7 +326,7 @@ def _identity(
         n_train=split.n_train,
         n_validation=split.n_validation,
         n_test=split.n_test,
-        n_features=dataset.index.n_features,
+        n_features=dataset.index.n_features if split.n_features is None else split.n_features,
         n_categorical=dataset.index.roles.n_categorical,
         generator=generator.name,
         label=generator.label,

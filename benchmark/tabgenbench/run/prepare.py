@@ -52,7 +52,9 @@ class Prepared:
                     shutil.rmtree(folder, ignore_errors=True)
         if self._new:
             path = _index_path(store, self.identity)
-            store.read(path, DatasetIndex)  # a corrupt index is quarantined before it is replaced
+            kept = store.read(path, DatasetIndex)  # a corrupt index is quarantined before it is replaced
+            if kept is not None and kept.fingerprint == self.index.fingerprint:  # other numbers of training rows
+                self.index.splits = {**kept.splits, **self.index.splits}
             store.write_text(path, self.index.model_dump_json(indent=1) + "\n")
         self._table, self._new = None, []
 
@@ -66,6 +68,7 @@ def prepare_dataset(
     config: SplitConfig,
     n_splits: int,
     say: Callable[[str], None],
+    tables: dict[str, Table] | None = None,
 ) -> Prepared:
     """Return a dataset with its splits. Loads the table only if a split is missing in the store. Writes nothing.
 
@@ -77,8 +80,10 @@ def prepare_dataset(
         config: settings of the split.
         n_splits: number of splits; split ``i`` has seed ``i``.
         say: called with a line of text before a slow step.
+        tables: tables that this run has loaded, by `identity_of`; a table that is loaded is added.
 
     Raises:
+        ConfigError: the settings of the split do not fit the table.
         DataError: the table cannot be loaded or is invalid.
     """
     splitting = code_hash("tabgenbench.data.split")
@@ -86,11 +91,15 @@ def prepare_dataset(
     places = [(i, fold) for i in range(n_splits) for fold in config.folds]
     requests = [_request(config, seed, fold, code=splitting) for seed, fold in places]
     index = read_index(store, source, code)
+    tables = {} if tables is None else tables
     table: Table | None = None
     new: list[Split] = []
     if index is None or not all(_is_there(store, index.splits.get(request)) for request in requests):
-        say(f"loading {label}")
-        table = source.load().validate()
+        is_first = identity not in tables
+        if is_first:
+            say(f"loading {label}")
+            tables[identity] = source.load().validate()
+        table = tables[identity]
         index = _fresh_index(index, table, label).model_copy(update={"card": _card_of(source)})
         for (i, fold), request in zip(places, requests, strict=True):
             split = make_split(table, config, seed=i, fingerprint=index.fingerprint, fold=fold)
@@ -98,10 +107,12 @@ def prepare_dataset(
             index.splits[request] = _info(split, i, fold, table)
         note = f" ({table.source.note})" if table.source.note else ""
         size = f"{count_text(table.n_rows, 'row')} x {features_text(table.n_features, table.schema.n_categorical)}"
-        say(f"{label}: {size}{note}")
+        if is_first:
+            say(f"{label}: {size}{note}")
         for info in (index.splits[request] for request in requests):
             if info.note:
                 say(f"{label}, {place_text(info.index, info.fold)}: {info.note}")
+    index = index.model_copy(update={"label": label})
     splits = [index.splits[request] for request in requests]
     return Prepared(index, splits, identity, _table=table, _new=new)
 
@@ -149,6 +160,7 @@ def _info(split: Split, index: int, fold: int | None, table: Table) -> SplitInfo
         n_train=len(split.train),
         n_validation=len(split.validation),
         n_test=len(split.test),
+        n_features=len(split.features) or None,
         pooled=split.pooled,
         note=coverage_note(split, table),
     )

@@ -7,9 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabgenbench.data.split_config import SplitConfig
+from tabgenbench.data.table import Table
 from tabgenbench.errors import ConfigError, StoreError
 from tabgenbench.formatting import count_text, rough_duration_text
 from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.options import make_options
 from tabgenbench.registry.manager import Plugins
 from tabgenbench.registry.suite import Suite
 from tabgenbench.run.budget import Budget
@@ -78,18 +81,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         if not (request.estimate_from / "store.json").is_file():
             raise StoreError(f"--estimate-from: {request.estimate_from} is not a store; name that of an earlier run")
         Store(request.estimate_from)  # refuses one of another version
-    prepared: dict[str, Prepared] = {}
-    for source, code, label in request.datasets:
-        one = prepare_dataset(
-            store, source, label=label, code=code, config=suite.split, n_splits=suite.splits, say=request.say
-        )
-        if label in prepared:
-            raise ConfigError(_same_name(label, [one.source for one in request.datasets if one.label == label]))
-        same = next((other for other in prepared.values() if other.index.fingerprint == one.index.fingerprint), one)
-        if same.index.label != label:
-            raise ConfigError(f"datasets: {same.index.label!r} and {label!r} are the same table; list it once")
-        prepared[label] = one
-    datasets = tuple(prepared.values())
+    datasets = _prepare_all(request, store)
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
     run = Run(
         plan=plan,
@@ -101,6 +93,41 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
         estimate_from=request.estimate_from,
     )
     return PlannedRun(run=run, engine=engine, datasets=datasets)
+
+
+def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
+    """Return the datasets with their splits; a table with several numbers of training rows is loaded once."""
+    suite = request.suite
+    prepared: dict[str, Prepared] = {}
+    tables: dict[str, Table] = {}
+    seen: dict[tuple[str, int | None], str] = {}  # labels by table and number of training rows
+    for opened in request.datasets:
+        label = opened.label
+        one = prepare_dataset(
+            store,
+            opened.source,
+            label=label,
+            code=opened.code,
+            config=_split_config(suite, opened),
+            n_splits=suite.splits,
+            say=request.say,
+            tables=tables,
+        )
+        if label in prepared:
+            raise ConfigError(_same_name(label, [one.source for one in request.datasets if one.label == label]))
+        other = seen.setdefault((one.index.fingerprint, opened.train_rows), label)
+        if other != label:
+            raise ConfigError(f"datasets: {other!r} and {label!r} are the same table; list it once")
+        prepared[label] = one
+    return tuple(prepared.values())
+
+
+def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
+    """Return the suite's split, with the number of training rows of the dataset if that is given."""
+    if opened.train_rows is None:
+        return suite.split
+    values = {**suite.split.model_dump(), "train_rows": opened.train_rows}
+    return make_options(SplitConfig, values, where=f"dataset {opened.label!r}")
 
 
 def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:

@@ -59,7 +59,7 @@ def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
     negative = trained.count_negative(checked)
     if negative:
         context.note(f"{negative:,} sampled values were negative and counted as 0")
-    table = trained.evaluated(checked)
+    table = trained.to_store(checked)
     write_table(table, payload.training.out_folder / ROWS_FILE, transform=trained.transform)
     contexts: list[Context] = [context]
     return {"fallbacks": summed_fallbacks(contexts), "notes": list(map(str, context.notes))}

@@ -97,7 +97,8 @@ def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
     tables = _read_all(request)
     transform, medians = Transform.fit(tables["train"]), medians_at_gaps(tables["train"])
     train, test, synthetic = (transform.apply(fill_gaps(tables[side], medians)) for side in SIDES)
-    evaluation = Evaluation(train, test, synthetic, transform)
+    counts = tables if transform.library is not None else {}
+    evaluation = Evaluation(train, test, synthetic, transform, counts=counts)
     context = MetricContext(seed=seed_of(request.seed, "metric"))
     return [row for metric in metrics for row in _rows(metric, evaluation, context)]
 

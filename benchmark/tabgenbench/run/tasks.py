@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.h5ad import read_table, write_table
-from tabgenbench.data.split_files import read_evaluation_tables, read_reference
+from tabgenbench.data.split_files import read_evaluation_tables, read_reference, read_stored_tables
+from tabgenbench.data.table import Table
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.isolate import unchanged_process
 from tabgenbench.engines.worker import failure_of, flush_output, mark
 from tabgenbench.interfaces.checks import score_draw
-from tabgenbench.interfaces.evaluation import Evaluation, Shared, lock_arrays
+from tabgenbench.interfaces.evaluation import Evaluation, Shared, Side, lock_arrays
 from tabgenbench.interfaces.generator import Context, Progress, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.records import DrawScores
@@ -87,7 +88,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         checked, seconds = trained.sample(conditions, context)
         sample_seconds += seconds
         negative += trained.count_negative(checked)
-        write_table(trained.evaluated(checked), payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
+        write_table(trained.to_store(checked), payload.out_folder / f"draw-{draw}.h5ad", transform=transform)
         contexts.append(context)
     if negative:
         n_values = payload.draws * len(conditions) * trained.train.n_features
@@ -111,6 +112,9 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
+    own: dict[Side, Table] = {}
+    if transform.library is not None:
+        own["train"], own["test"] = read_stored_tables(payload.split_folder)
     reference = read_reference(payload.split_folder)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
     states: dict[str, _MetricState] = {}
@@ -124,8 +128,12 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     for draw, path in enumerate(payload.draws):
         send(mark("reading"))
         shared.next_draw()
-        evaluation = Evaluation(train, test, read_table(path), transform, shared, reference=reference)
-        lock_arrays([train, test, evaluation.synthetic, reference])
+        stored = read_table(path)
+        if transform.library is not None:
+            own["synthetic"] = transform.invert(stored)
+        synthetic = transform.apply(stored)
+        evaluation = Evaluation(train, test, synthetic, transform, shared, reference=reference, counts=dict(own))
+        lock_arrays([train, test, synthetic, reference, *own.values()])
         for label, state in states.items():
             if state.failure is None:
                 send(mark(metric_phase(label)))

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from tabgenbench.data.split_files import read_fit_tables, read_reference_as_training, read_transform
-from tabgenbench.data.table import Table
+from tabgenbench.data.table import Table, stored_values
 from tabgenbench.data.transform import Transform
 from tabgenbench.engines.base import Send
 from tabgenbench.engines.worker import mark
@@ -94,13 +94,14 @@ class Trained:
 
     def count_negative(self, checked: Table) -> int:
         """Return the number of negative values, which the transform replaces by 0."""
-        if not self.transform.log2p1 or checked.scale == "standardized":
+        takes_logs = self.transform.log2p1 or self.transform.library is not None
+        if not takes_logs or checked.scale == "standardized":
             return 0
-        return int((checked.dense() < 0).sum())
+        return int((stored_values(checked.X) < 0).sum())
 
-    def evaluated(self, checked: Table) -> Table:
-        """Return checked rows on the evaluation scale, with whole numbers."""
-        return self.transform.round_whole(self.transform.apply(checked))
+    def to_store(self, checked: Table) -> Table:
+        """Return checked rows on the evaluation scale, with whole numbers, or as sparse counts."""
+        return self.transform.to_store(checked)
 
 
 def train_generator(payload: FitPayload, send: Send, *, model: Path | None = None) -> Trained:

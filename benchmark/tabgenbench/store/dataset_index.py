@@ -26,6 +26,7 @@ class SplitInfo(BaseModel):
     n_train: int
     n_validation: int
     n_test: int
+    n_features: int | None = Field(None, description="features that the split keeps; None: all of the table")
     pooled: tuple[str, ...] = ()
     note: str = ""
 

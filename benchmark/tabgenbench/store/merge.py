@@ -18,6 +18,7 @@ from pathlib import Path
 from tabgenbench.data.split_files import find_damage, same_split
 from tabgenbench.errors import StoreError
 from tabgenbench.records import Card, CellRecord, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.store.calibration import CalibrationRecord, read_calibration, write_calibration
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.dataset_index import DatasetIndex, publish_split
 from tabgenbench.store.store import Store
@@ -33,8 +34,8 @@ class MergeReport:
 
     Attributes:
         source: the store that was read.
-        taken: number of splits, cells, scores, datasets and suites that were copied or merged.
-        present: number of splits, cells, scores, datasets and suites that the target already had.
+        taken: number of splits, cells, scores, datasets, suites and calibrations that were copied or merged.
+        present: number of these items that the target already had.
         conflicts: a sentence for each result that both stores have and that differs.
         passed_over: a sentence for each item that was skipped for another reason.
     """
@@ -89,6 +90,10 @@ def merge_store(source: Store, target: Store, *, say: Callable[[str], None] = la
         claims.close()
     for name in reversed(source.suites()):
         _merge_suite(source, target, name=name, report=report)
+    for path in sorted((source.root / "calibrations").glob("*.json")):
+        theirs = read_calibration(source, path.stem)
+        if theirs is not None:
+            _merge_calibration(theirs, target, report)
     return report
 
 
@@ -250,6 +255,19 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
             seen = (source.root / "suites" / f"{name}.json").stat()
             os.utime(target.root / "suites" / f"{name}.json", ns=(seen.st_atime_ns, seen.st_mtime_ns))
     report.count("suites", joined != ours)
+
+
+def _merge_calibration(theirs: CalibrationRecord, target: Store, report: MergeReport) -> None:
+    ours = read_calibration(target, theirs.dataset_fingerprint)
+    if ours is None:
+        write_calibration(target, theirs)
+    elif ours != theirs:
+        report.conflicts.append(
+            f"calibration of {theirs.dataset}: {report.source} has other results than {target.root}; the second is "
+            "kept: calibrate the dataset again in the merged store"
+        )
+        return
+    report.count("calibrations", ours is None)
 
 
 def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:

@@ -5,6 +5,7 @@ splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  
 cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json  runs/<metric-key>.json
 datasets/<identity>.json  size, schema and splits of a dataset, so that it need not be loaded again
 suites/<name>.json        cells and scores that the last run of a suite asked for
+calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
 claims/<key>.json         which runner is working on a cell
 quarantine/                files that could not be read, at their former relative paths
 tmp/                      files being written

@@ -6,22 +6,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.intervals import ROUNDING, badness, mean
-from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
+from tabgenbench_leaderboard.board.model import DatasetBoard
 from tabgenbench_leaderboard.board.scaling import clipped
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, MissingRule, estimate
 
 __all__ = ["rank_and_win_rate", "summarise_datasets"]
-
-
-@dataclass(frozen=True)
-class _Generator:
-    """A generator with its row on each dataset on which it has a row."""
-
-    label: str
-    is_control: bool
-    rows: dict[str, BoardRow]
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -
     """
     if len(datasets) < 2:
         return ()
-    generators = _generators(datasets)
+    generators = group_generators(datasets)
     questions = dict.fromkeys(question.question for dataset in datasets for question in dataset.questions)
     found = []
     for title in questions or _score_titles(datasets):
@@ -80,27 +72,6 @@ def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -
             )
         )
     return tuple(found)
-
-
-def _generators(datasets: Sequence[DatasetBoard]) -> list[_Generator]:
-    """Group rows into generators: by equal label, or by equal name if each dataset has one row of that name.
-
-    A suite may give a generator a different label on each dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs".
-    """
-    names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
-    for dataset in datasets:
-        for row in dataset.rows:
-            names.setdefault((row.is_control, row.generator), {}).setdefault(dataset.dataset, []).append(row)
-    found = []
-    for (is_control, name), rows in names.items():
-        labels = {row.label for group in rows.values() for row in group}
-        if len(labels) > 1 and all(len(group) == 1 for group in rows.values()):
-            found.append(_Generator(name, is_control, {place: group[0] for place, group in rows.items()}))
-            continue
-        for label in labels:
-            of_label = {place: row for place, group in rows.items() for row in group if row.label == label}
-            found.append(_Generator(label, is_control, of_label))
-    return sorted(found, key=lambda one: (one.is_control, one.label))
 
 
 def _score_titles(datasets: Sequence[DatasetBoard]) -> dict[str, None]:
@@ -124,7 +95,7 @@ def _question_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[t
 def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tuple[str, _Values]]:
     for dataset in datasets:
         for i, column in enumerate(dataset.columns):
-            if column.title != title:
+            if column.title != title or column.calibration == "uncalibrated":
                 continue
             direction = column.spec.direction
             merit = {
@@ -141,7 +112,9 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
                 yield dataset.dataset, _Values(splits, merit, scaled)
 
 
-def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missing: MissingRule) -> Iterator[AcrossRow]:
+def _rows(
+    generators: Sequence[GeneratorRows], values: Mapping[str, _Values], missing: MissingRule
+) -> Iterator[AcrossRow]:
     """Yield the rows of a measure; ranks and win rates compare only the models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]
@@ -170,7 +143,7 @@ def _rows(generators: Sequence[_Generator], values: Mapping[str, _Values], missi
         )
 
 
-def _results(one: _Generator, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
+def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
     """Return a generator's result by dataset; a missing result is omitted, or counts as the floor.
 
     A missing result of a control is always omitted.

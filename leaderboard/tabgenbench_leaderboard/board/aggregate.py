@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from tabgenbench.errors import ConfigError
 from tabgenbench.formatting import place_text
 from tabgenbench.options import parse_plugin_string
 from tabgenbench.records import Card, CellIdentity, Environment, ScoreSpec, SuiteRecord
+from tabgenbench.store.calibration import CalibrationRecord, read_calibration
 from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.calibrated import calibrated_columns, calibration_table
 from tabgenbench_leaderboard.board.collect import CellFacts, collect_cells
 from tabgenbench_leaderboard.board.derive import derive_board
 from tabgenbench_leaderboard.board.intervals import mean, t_interval
@@ -31,8 +33,9 @@ from tabgenbench_leaderboard.board.model import (
     TimedCells,
 )
 from tabgenbench_leaderboard.board.problems import find_notes, find_problems
+from tabgenbench_leaderboard.board.summary import CalibrationTable
 
-__all__ = ["assemble_board", "build_board"]
+__all__ = ["assemble_board", "build_board", "read_calibrations"]
 
 
 def build_board(store: Store, suite: SuiteRecord) -> Board:
@@ -45,11 +48,27 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
         StoreError: a record cannot be read; the message names the file.
     """
     with without_collection():
-        return assemble_board(suite, collect_cells(store, suite))
+        cells = collect_cells(store, suite)
+        return assemble_board(suite, cells, read_calibrations(store, cells))
 
 
-def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
-    """Build the board of a suite from the result of `collect_cells`."""
+def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
+    """Return the calibrations of the datasets of some cells, by the dataset's fingerprint."""
+    fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
+    found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
+    return {fingerprint: record for fingerprint, record in found.items() if record is not None}
+
+
+def assemble_board(
+    suite: SuiteRecord, cells: Sequence[CellFacts], calibrations: Mapping[str, CalibrationRecord] | None = None
+) -> Board:
+    """Build the board of a suite.
+
+    Args:
+        suite: the record of the suite.
+        cells: result of `collect_cells`.
+        calibrations: result of `read_calibrations`; None if no dataset was calibrated.
+    """
     by_dataset = {name: list(group) for name, group in groupby(cells, key=lambda cell: cell.row.dataset)}
     order = list(dict.fromkeys(row.dataset for row in suite.rows))
     metrics = _metric_order(suite)
@@ -59,7 +78,7 @@ def assemble_board(suite: SuiteRecord, cells: Sequence[CellFacts]) -> Board:
         suite=suite.name,
         summary=suite.summary,
         command=suite.command,
-        datasets=tuple(_dataset_board(name, by_dataset[name], metrics) for name in order),
+        datasets=tuple(_dataset_board(name, by_dataset[name], metrics, calibrations or {}) for name in order),
         machines=_machines(environments),
         packages=_packages(environments),
         first_finished=finished[0] if finished else "",
@@ -74,15 +93,19 @@ def _metric_order(suite: SuiteRecord) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
 
-def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]) -> DatasetBoard:
+def _dataset_board(
+    name: str, cells: Sequence[CellFacts], metrics: Sequence[str], calibrations: Mapping[str, CalibrationRecord]
+) -> DatasetBoard:
     columns = _columns(cells, metrics)
     by_label = [list(group) for _, group in groupby(cells, key=lambda cell: cell.row.label)]
     rows = [_board_row(group, columns) for group in by_label]
     identities = [cell.identity for cell in cells if cell.identity is not None]
+    fingerprint = _joined(identity.dataset_fingerprint for identity in identities)
+    columns, calibration = _calibrated(columns, cells, calibrations.get(fingerprint))
     return DatasetBoard(
         dataset=name,
         note=_joined(identity.dataset_note for identity in identities),
-        fingerprint=_joined(identity.dataset_fingerprint for identity in identities),
+        fingerprint=fingerprint,
         split_kind=_joined(identity.split_kind for identity in identities),
         splits=tuple(sorted({cell.row.split for cell in cells})),
         seeds=tuple(sorted({cell.row.seed for cell in cells})),
@@ -95,6 +118,7 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
         columns=columns,
         rows=tuple(sorted(rows, key=lambda row: (row.is_control, row.label))),
         comparisons=(),
+        calibration=calibration,
         problems=find_problems(cells),
         notes=find_notes(cells),
         metric_costs=_metric_costs(cells, metrics),
@@ -103,6 +127,23 @@ def _dataset_board(name: str, cells: Sequence[CellFacts], metrics: Sequence[str]
             facts.environment for cell in cells for facts in cell.metrics.values() if facts.seconds is not None
         ),
     )
+
+
+def _calibrated(
+    columns: tuple[ScoreColumn, ...], cells: Sequence[CellFacts], record: CalibrationRecord | None
+) -> tuple[tuple[ScoreColumn, ...], CalibrationTable | None]:
+    """Return the columns with the state of their calibration, and the table of those that were calibrated."""
+    keys: dict[str, set[str]] = {}
+    for cell in cells:
+        for label, key in cell.row.scores.items():
+            keys.setdefault(label, set()).add(key)
+    found = calibrated_columns(columns, keys, record)
+    titles = {
+        (column.metric, column.spec.name): column.title for column in found if column.calibration != "not calibrated"
+    }
+    if record is None or not titles:
+        return found, None
+    return found, calibration_table(record, lambda score: titles.get((score.metric, score.score)))
 
 
 def _joined(texts: Iterable[str]) -> str:

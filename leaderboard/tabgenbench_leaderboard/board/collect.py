@@ -42,6 +42,7 @@ class MetricFacts:
 
     Attributes:
         values: mean over draws, by the name of the score.
+        draws: the defined scores of each draw by the name of the score.
         missing: reason for the missing value, by the name of each score without a value in some draw.
         specs: specifications of the scores.
         seconds: time to score all draws, if the record has it.
@@ -52,6 +53,7 @@ class MetricFacts:
     status: Status | Literal["waiting"]
     reason: str = ""
     values: dict[str, float] = field(default_factory=dict)
+    draws: tuple[dict[str, float], ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
     specs: tuple[ScoreSpec, ...] = ()
     notes: tuple[str, ...] = ()
@@ -146,6 +148,7 @@ class _Collector:
             record.status,
             reason=_one_line(record.reason),
             values=values,
+            draws=tuple(draw.scores for draw in record.draws),
             missing=missing,
             specs=tuple(record.specs),
             notes=tuple(dict.fromkeys(_one_line(note) for draw in record.draws for note in draw.notes)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tabgenbench.errors import ConfigError, StoreError, did_you_mean
@@ -14,11 +15,11 @@ __all__ = ["find_suite", "require_scores"]
 
 
 def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
-    """Find a suite in a store.
+    """Find a suite in a store, and return it without the rows of planted failures, which no board shows.
 
     Args:
         store: the store in which the suite was run.
-        name: name of the suite, or the path of its file; None for the most recent suite.
+        name: name of the suite, or the path of its file; None for the most recent suite without planted failures.
 
     Raises:
         StoreError: there is no store, or it contains no suite.
@@ -28,13 +29,22 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
     if not known:
         got = "is not a folder" if not store.root.is_dir() else "holds no suite that was run"
         raise StoreError(f"--store: {store.root} {got}; run one first: tabgenbench run SUITE --store {store.root}")
-    chosen = known[0] if name is None else name
+    chosen = _most_recent(store, known) if name is None else name
     if chosen not in known and Path(chosen).suffix == ".toml":
         chosen = Path(chosen).stem
     suite = store.read_suite(chosen) if chosen in known else None
     if suite is None:
         raise ConfigError(f"suite {chosen!r} was not run in {store.root}{did_you_mean(chosen, known)}")
-    return suite
+    return suite.model_copy(update={"rows": [row for row in suite.rows if not row.is_planted]})
+
+
+def _most_recent(store: Store, known: Sequence[str]) -> str:
+    """Return the most recent suite that is not a calibration; the most recent one if all suites are calibrations."""
+    for name in known:
+        suite = store.read_suite(name)
+        if suite is None or not any(row.is_planted for row in suite.rows):
+            return name
+    return known[0]
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:

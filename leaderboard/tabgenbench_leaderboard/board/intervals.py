@@ -14,6 +14,7 @@ from typing import Literal
 
 __all__ = [
     "CONFIDENCE",
+    "DECIMALS",
     "ROUNDING",
     "Direction",
     "Interval",
@@ -28,6 +29,7 @@ __all__ = [
     "mean_and_error",
     "t_interval",
     "t_tails",
+    "worse_by",
 ]
 
 CONFIDENCE = 0.95
@@ -46,8 +48,8 @@ _T_QUANTILES = (
 ROUNDING = 1e-9
 """Relative difference between two sums of the same numbers in different order; smaller differences count as 0."""
 
-# p-values are rounded, because libraries of mathematical functions differ in the last digits.
 DECIMALS = 12
+"""Decimals of p-values, which are rounded because libraries of mathematical functions differ in the last digits."""
 
 Direction = Literal["higher", "lower", "one"]
 Verdict = Literal["better", "worse", "not distinguishable", "too few splits"]
@@ -204,6 +206,30 @@ def compare_paired(
             verdict = "better" if (interval.mean > 0) == (direction == "higher") else "worse"
         found.append(Paired(interval, p, p_adjusted, verdict))
     return found
+
+
+def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction: Direction) -> tuple[float, float]:
+    """Test whether a row is worse than another row, by a one-sided paired t-test on their common splits.
+
+    Args:
+        first: values by split of the row that may be worse.
+        second: values by split of the other row; at least two splits are common to both.
+        direction: whether higher, lower or nearest to 1 is better.
+
+    Returns:
+        The mean difference of badness, which is positive if the first row is worse, and the one-sided p-value. If all
+        differences are equal, p is 0 if they are positive, 1 if they are negative, and 0.5 if they are 0.
+
+    >>> worse_by({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.1, 1: 0.2, 2: 0.3}, "lower")[1] < 0.05
+    True
+    """
+    differences = _differences(first, second, direction)
+    if direction == "higher":
+        differences = [0.0 - value for value in differences]
+    interval, p = _test(differences)
+    centre = interval.mean or 0.0
+    two_sided = 1.0 if p is None else p
+    return centre, round(two_sided / 2 if centre > 0 else 1 - two_sided / 2, DECIMALS)
 
 
 def _differences(first: Mapping[int, float], second: Mapping[int, float], direction: Direction) -> list[float]:

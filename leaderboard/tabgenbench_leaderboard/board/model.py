@@ -10,6 +10,7 @@ from tabgenbench.records import Card, ScoreSpec
 from tabgenbench_leaderboard.board.intervals import Verdict
 from tabgenbench_leaderboard.board.summary import (
     AcrossMeasure,
+    CalibrationTable,
     Estimate,
     MissingRule,
     Part,
@@ -21,6 +22,7 @@ __all__ = [
     "BOARD_VERSION",
     "Board",
     "BoardRow",
+    "CalibrationState",
     "Comparison",
     "Costs",
     "Curve",
@@ -39,11 +41,13 @@ __all__ = [
     "TimedCells",
 ]
 
-BOARD_VERSION = 3
+BOARD_VERSION = 4
 """Version 2 added figures of metrics and headline scores; version 3 ranks, scaled scores, questions and datasets
-together, which are computed from the values by split when an older board is read."""
+together, which are computed from the values by split when an older board is read; version 4 calibration."""
 
 State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
+CalibrationState = Literal["calibrated", "uncalibrated", "not calibrated"]
+"""``uncalibrated``: the score misses a planted failure; ``not calibrated``: the score was not tested here."""
 CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped", "waiting"]
 
 
@@ -63,12 +67,16 @@ class ScoreColumn(Part):
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
         spec: direction, range, meaning and limitations, from the records.
         unscaled: why the score is not rescaled to its controls on this dataset; empty if the score is rescaled.
+        calibration: whether the score detects the planted failures that it must detect on this dataset.
+        missed: planted failures that the score must detect and does not detect on this dataset.
     """
 
     metric: str
     title: str
     spec: ScoreSpec
     unscaled: str = ""
+    calibration: CalibrationState = "not calibrated"
+    missed: tuple[str, ...] = ()
 
 
 class ScaledScore(Estimate):
@@ -272,6 +280,7 @@ class DatasetBoard(Part):
         n_features: number of numeric features.
         n_categorical: number of categorical features; None if the dataset has no categorical features.
         comparisons: comparisons of pairs of rows, which `derive_board` computes; they are not in ``board.json``.
+        calibration: the calibration of the dataset with this fingerprint; None if it was not calibrated.
         fit_settings: settings under which the successful cells were trained and sampled.
         metric_settings: settings under which metrics ran, each with its number of pairs of a cell and a metric.
         figures: figures drawn by metrics, set after drawing; the dot plot of scores and the loss curves are not in this
@@ -295,6 +304,7 @@ class DatasetBoard(Part):
     questions: tuple[QuestionColumn, ...] = ()
     rows: tuple[BoardRow, ...]
     comparisons: tuple[Comparison, ...] = ()
+    calibration: CalibrationTable | None = None
     problems: tuple[Problem, ...]
     notes: tuple[Note, ...]
     metric_costs: tuple[MetricCost, ...]

@@ -19,12 +19,13 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
     """Return the questions of a dataset, each with the titles of the scores that answer it.
 
     The scores that answer a question are the ranked headline scores that name the question and are scaled on this
-    dataset.
+    dataset. A score that misses a planted failure that it must detect on this dataset answers no question.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
         spec = column.spec
-        if spec.question and spec.headline and spec.ranked and not column.unscaled:
+        is_blind = column.calibration == "uncalibrated"
+        if spec.question and spec.headline and spec.ranked and not column.unscaled and not is_blind:
             titles.setdefault(spec.question, []).append(column.title)
     return tuple(
         QuestionColumn(question=question, titles=tuple(titles[question]))

@@ -9,7 +9,7 @@ from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.intervals import badness, mean_and_error
 from tabgenbench_leaderboard.board.model import BoardRow
 
-__all__ = ["STANDARD_ERRORS", "Scaling", "clipped", "scale_score"]
+__all__ = ["STANDARD_ERRORS", "Scaling", "clipped", "find_control", "scale_score"]
 
 STANDARD_ERRORS = 3
 """Minimum mean difference between floor and ceiling, in standard errors over splits."""
@@ -48,7 +48,7 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     """
     if not spec.floor or not spec.ceiling:
         return Scaling(reason=f"the score names no {'ceiling' if spec.floor else 'floor'}")
-    floor, ceiling = _control(rows, spec.floor), _control(rows, spec.ceiling)
+    floor, ceiling = find_control(rows, spec.floor), find_control(rows, spec.ceiling)
     if floor is None or ceiling is None:
         return Scaling(reason=f"the board has no control `{spec.ceiling if floor else spec.floor}`")
     low, high = floor.scores[index].by_split, ceiling.scores[index].by_split
@@ -71,7 +71,7 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     )
 
 
-def _control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
+def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
     """Return the row of a control; of several rows, return the row with default options."""
     found = [row for row in rows if row.is_control and name in (row.generator, row.label)]
     return min(found, key=lambda row: (row.label != name, row.options != "{}", row.label), default=None)

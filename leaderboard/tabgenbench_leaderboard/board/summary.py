@@ -12,6 +12,8 @@ from tabgenbench_leaderboard.board.intervals import Direction, t_interval
 __all__ = [
     "AcrossMeasure",
     "AcrossRow",
+    "CalibrationRow",
+    "CalibrationTable",
     "Estimate",
     "MissingRule",
     "Part",
@@ -50,6 +52,47 @@ def estimate(values: Sequence[float]) -> Estimate:
     """Return the mean of values with its 95 % t-interval."""
     found = t_interval(values)
     return Estimate(mean=found.mean, ci_low=found.low, ci_high=found.high, n=found.n)
+
+
+class CalibrationRow(Part):
+    """A score of a calibration.
+
+    Attributes:
+        title: title of the score on the board.
+        question: the question that the score helps to answer.
+        headline: whether the score is a headline score.
+        outcomes: for each planted failure of the table, whether the score detects it, or None without a test.
+        must: planted failures that the score must detect.
+        floor: whether the score distinguishes the control that is its floor from real rows; None without a test.
+    """
+
+    title: str
+    question: str
+    headline: bool
+    outcomes: tuple[bool | None, ...]
+    must: tuple[str, ...] = ()
+    floor: bool | None = None
+
+    def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
+        """Return the planted failures of a table that the score must detect and does not detect."""
+        outcomes = zip(failures, self.outcomes, strict=True)
+        return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
+
+
+class CalibrationTable(Part):
+    """What each score of a dataset can see.
+
+    Attributes:
+        splits: number of splits.
+        failures: names of the planted failures.
+        inapplicable: planted failures that do not apply to the dataset, with the reasons.
+        rows: the scores that were tested.
+    """
+
+    splits: int
+    failures: tuple[str, ...]
+    inapplicable: dict[str, str] = Field(default_factory=dict)
+    rows: tuple[CalibrationRow, ...] = ()
 
 
 class QuestionColumn(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,6 @@ __all__ = ["leaderboard"]
 FIRST_FILES = {
     "md": "README.md",
     "csv": "scores.csv",
-    "html": "index.html",
     "json": "board.json",
     "tex": "table.tex",
     "bib": "references.bib",
@@ -66,15 +66,16 @@ def leaderboard(
 ) -> None:
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
-    Prints the headline: a table and two sentences that fit one screen. With --out, it also writes the full board:
-    README.md, scores.csv, costs.csv, comparisons.csv, board.json, index.html and figures. Further formats are tex
-    (table.tex, the headline tables for the LaTeX package booktabs), bib (references.bib, the citations of generators,
-    scores and datasets), parquet (scores.parquet, one row per score, cell and draw) and draws (the same as
-    scores-by-draw.csv).
+    Prints the headline: tables and two sentences that fit one screen. With --out, it also writes the full board:
+    README.md, scores.csv, costs.csv, comparisons.csv, board.json, figures, and the web board, which is index.html with
+    the folder web and opens from disk. Further formats are tex (table.tex, the headline tables for the LaTeX package
+    booktabs), bib (references.bib, the citations of generators, scores and datasets), parquet (scores.parquet, one row
+    per score, cell and draw) and draws (the same as scores-by-draw.csv).
 
     With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
     store; those in the folder figures beside board.json are kept.
     """
+    from tabgenbench.formatting import count_text
     from tabgenbench_leaderboard.board.derive import derive_board
     from tabgenbench_leaderboard.files import FORMATS, Extras, parse_formats, read_board, render_board, write_board
     from tabgenbench_leaderboard.pages.headline import again, headline_text
@@ -83,13 +84,15 @@ def leaderboard(
     chosen = parse_formats(formats) if formats is not None else FORMATS
     if out is None and formats is not None and len(chosen) > 1:
         raise ConfigError(f"--format: got {formats!r} without --out; name a folder with --out, or one format to print")
+    if out is None and formats is not None and chosen == ("html",):
+        raise ConfigError("--format: got html without --out, but it is a folder of pages; name a folder with --out")
     if board_file is not None and suite is not None:
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
     if board_file is None:
         view = _read_store(store, suite)
         board = derive_board(view.board, missing) if missing else view.board
         artifacts, kept = view.artifacts, None
-        extras = view.extras() if {"bib", "parquet", "draws"} & set(chosen) else Extras()
+        extras = view.extras(chosen)
         source = f"{board.suite} --store {store}"
     else:
         board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
@@ -103,11 +106,9 @@ def leaderboard(
     if out is not None:
         paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept, extras=extras)
         top = [path.name for path in paths if path.parent == out]
-        figures = len(paths) - len(top)
-        where = [
-            f"The full board is in {out}:",
-            f"  {', '.join(top)}{f' and {figures} files in figures' if figures else ''}",
-        ]
+        below = Counter(path.parent.name for path in paths if path.parent != out)
+        folders = [f"{count_text(number, 'file')} in {name}" for name, number in sorted(below.items())]
+        where = [f"The full board is in {out}:", f"  {' and '.join([', '.join(top), *folders])}"]
     print_text(render_text(board) if full else headline_text(board, where))
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tabgenbench_leaderboard.board.learning_curves import LearningCurve, learning_curves
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard, FigureNote
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts, failure_sentence, metric_figures
 from tabgenbench_leaderboard.figures.drawn_rows import drawn_rows
@@ -25,7 +26,7 @@ class BoardFigure:
 
     Attributes:
         dataset: name of the dataset whose results the figure shows.
-        kind: ``scores``, ``losses``, or the name of a metric.
+        kind: ``scores``, ``losses``, ``learning``, or the name of a metric.
         name: stem of the figure's files.
         draw: function that draws the figure; called inside `tabgenbench.interfaces.drawing.drawing`.
         note: texts that a page shows beside a figure of a metric.
@@ -43,7 +44,7 @@ class Drawn:
     """A board with the texts of its figures, and the drawn figures by the stem of their files.
 
     Attributes:
-        names: stem of the figure's files by dataset and kind, where kind is ``scores`` or ``losses``.
+        names: stem of the figure's files by dataset and kind, where kind is ``scores``, ``losses`` or ``learning``.
     """
 
     board: Board
@@ -56,12 +57,16 @@ def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigur
     """Return the figures to draw for a board, and by dataset the sentences on omitted figures."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
+    curves = {curve.datasets[0].dataset: curve for curve in learning_curves(board)}
     for dataset in map(drawn_rows, board.datasets):
         stem = partial(_stem, board, dataset)
         if any(score.by_split for row in dataset.rows for score in row.scores):
             figures.append(BoardFigure(dataset.dataset, "scores", stem("scores"), partial(_scores, dataset)))
         if any(row.curves for row in dataset.rows):
             figures.append(BoardFigure(dataset.dataset, "losses", stem("losses"), partial(_losses, dataset)))
+        if dataset.dataset in curves:  # with the smallest number of training rows
+            draw = partial(_learning, curves[dataset.dataset])
+            figures.append(BoardFigure(dataset.dataset, "learning", stem("learning"), draw))
         found = metric_figures(dataset, stored)
         left_out[dataset.dataset] = list(found.left_out)
         kinds = _unique_kinds(dataset, [(figure.name, figure.label) for _, figure in found.figures])
@@ -161,11 +166,17 @@ def _losses(dataset: DatasetBoard) -> Figure | None:
     return loss_figure(dataset)
 
 
+def _learning(curve: LearningCurve) -> Figure | None:
+    from tabgenbench_leaderboard.figures.learning import learning_figure
+
+    return learning_figure(curve)
+
+
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
     """Yield for each figure a part of a file name that is unique and contains the figure's name and generator."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
-    used = {"scores", "losses"}
+    used = {"scores", "losses", "learning"}
     for name, label in figures:
         kind = _slug(name, "figure")
         if label in labels:

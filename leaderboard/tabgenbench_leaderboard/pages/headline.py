@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tabulate import MIN_PADDING, SEPARATING_LINE, tabulate
 
-from tabgenbench.formatting import count_text, duration_text, end_cut, shortened
+from tabgenbench.formatting import bytes_text, count_text, duration_text, end_cut, shortened
 from tabgenbench_leaderboard.board.formatting import (
     column_decimals,
     direction_text,
@@ -17,22 +17,26 @@ from tabgenbench_leaderboard.board.formatting import (
     range_text,
     score_text,
 )
+from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
 from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
+from tabgenbench_leaderboard.pages.calibration import calibration_note
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
-from tabgenbench_leaderboard.pages.summary_tables import rank_cell
+from tabgenbench_leaderboard.pages.summary_tables import rank_cells
 
-__all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text"]
+__all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text", "verdict_grid"]
 
 LINES, COLUMNS = 46, 100
 """The screen has 50 lines; the command that prints the headline prints a few more lines."""
 _MOST_DATASETS, _LONGEST_LABEL, _SHORTEST_LABEL = 2, 32, 18
 _MOST_ACROSS = 12
+_DECIMALS = 2
 _LEGEND = (
-    "Mean ± half of the 95 % interval over splits; fit: mean time of a training. *: best model, better than every "
-    "other model by paired tests with Holm's correction."
+    "Mean ± half of the 95 % interval over splits; fit: mean time of a training; memory: largest peak. *: best model, "
+    "better than every other model by paired tests with Holm's correction."
 )
 _RANKS = "1-2 of 5: the ranks among the models that these tests leave open."
+_QUESTIONS = "Questions: means of scaled headline scores, 1 = ceiling control, 0 = floor."
 _ACROSS = "Over datasets: mean rank and mean value (1 = ceiling control, 0 = floor), ± half of the interval."
 
 
@@ -51,10 +55,15 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
     together = _across_lines(board) if len(board.datasets) > _MOST_DATASETS else []
     sentences = [line for sentence in headline_sentences(board) for line in _wrapped(sentence)]
     legend = [_LEGEND]
-    if any(question.rank for dataset in board.datasets for row in dataset.rows for question in row.questions):
+    answers = [question for dataset in board.datasets for row in dataset.rows for question in row.questions]
+    if answers and not together:
+        legend.append(_QUESTIONS)
+    if any(answer.rank for answer in answers):
         legend.append(_RANKS)
     if together:
         legend.append(_ACROSS)
+    if note := calibration_note(board):
+        legend.append(note)
     foot = [*_lines_of(" ".join(legend)), *where]
     # One line counts the datasets that are not shown, and one stands above the sentences.
     lines = LINES - len(head) - len(sentences) - len(foot) - len(together) - 1 - (len(board.datasets) > _MOST_DATASETS)
@@ -90,7 +99,7 @@ class _Column:
 
 
 def headline_grid(dataset: DatasetBoard) -> Grid:
-    """Return a table of rank intervals, headline scores, successful cells (if some are missing) and times to fit."""
+    """Return a table of questions, rank intervals, headline scores, coverage, times to fit and peak memory."""
     columns = [*_score_columns(dataset, dataset.rows), *_cost_columns(dataset, dataset.rows)]
     lines = [
         (Cell(f"`{quote(row.label)}`"), *(column.cells[i] for column in columns)) for i, row in enumerate(dataset.rows)
@@ -104,12 +113,24 @@ def headline_grid(dataset: DatasetBoard) -> Grid:
 
 
 def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return the columns of rank intervals, on questions if the board has any, and the columns of headline scores."""
+    """Return columns with the values of questions, with rank intervals on questions or scores, and headline scores."""
     places = headline_columns(dataset)
-    ranked = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
+    values = [
+        _Column(
+            question.question,
+            tuple(
+                Cell(
+                    estimate_text(row.questions[i], _DECIMALS, expected=row.questions[i].splits), row.questions[i].best
+                )
+                for row in rows
+            ),
+        )
+        for i, question in enumerate(dataset.questions)
+    ]
+    ranked = [(f"{question.question} rank", True, i) for i, question in enumerate(dataset.questions)]
     ranked = ranked or [(f"{quote(dataset.columns[i].title)} rank", False, i) for i in places]
     ranks = [
-        _Column(heading, tuple(rank_cell(dataset, row, i, question=question) for row in rows))
+        _Column(heading, rank_cells(dataset, rows, i, question=question))
         for heading, question, i in ranked
         if any((row.questions if question else row.scores)[i].rank for row in dataset.models)
     ]
@@ -119,16 +140,18 @@ def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Col
         decimals = column_decimals([row.scores[i] for row in dataset.rows])
         found = tuple(Cell(score_text(row.scores[i], decimals), row.scores[i].best) for row in rows)
         scores.append(_Column(f"{quote(column.title)} {direction_text(column, short=True)}", found))
-    return [*ranks, *scores]
+    return [*values, *ranks, *scores]
 
 
 def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return columns with the number of successful cells, if a cell of any row is missing, and with the time to fit."""
+    """Return columns with the number of successful cells (if a cell of any row is missing), time and memory."""
     coverage = [_Column("cells ok", cells([f"{row.cells_ok} of {row.cells}" for row in rows]))]
     incomplete = any(row.cells_ok < row.cells for row in dataset.rows)
     times = [row.costs.fit_seconds for row in rows]
     fits = cells([duration_text(seconds.mean) if seconds else "-" for seconds in times])
-    return [*(coverage if incomplete else []), _Column("fit", fits)]
+    peaks = [row.costs.peak_memory_bytes for row in rows]
+    memory = cells(["-" if peak is None else bytes_text(peak) for peak in peaks])
+    return [*(coverage if incomplete else []), _Column("fit", fits), _Column("memory", memory)]
 
 
 def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
@@ -142,34 +165,91 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
     return [_facts(dataset), *table, *counted]
 
 
-def _across_lines(board: Board) -> list[str]:
-    """Return a table of mean ranks and mean scaled values over datasets; empty if the board has no such summary."""
-    measures = [measure for measure in board.across if any(row.mean_rank for row in measure.rows)]
-    found = {row.label: row.complete for measure in measures for row in measure.rows if not row.is_control}
-    if not found:
-        return []
-    labels = sorted(found, key=lambda label: (not found[label], label))[:_MOST_ACROSS]
-    by_label = [{row.label: row for row in measure.rows} for measure in measures]
+def verdict_grid(board: Board) -> Grid | None:
+    """Return a table of all datasets together: values of questions, mean ranks, coverage, and costs of each generator.
 
-    ranks, both = [], []
-    for measure, rows in zip(measures, by_label, strict=True):
-        shown = [estimate_text(rows[label].mean_rank, 1) for label in labels]
-        ranks.append(_Column(f"{quote(measure.title)} rank", cells(shown)))
-        both.append(ranks[-1])
+    Returns None for a board without a summary over datasets.
+    """
+    if not board.across:
+        return None
+    groups = _across_groups(board)
+    rows: list[tuple[Cell, ...] | Section] = []
+    header: tuple[str, ...] = ()
+    for name, group in groups.items():
+        columns, last = _across_columns(board, group)
+        header = ("generator", *(column.heading for column in [*columns, *last]))
+        lines = [
+            (Cell(f"`{quote(one.label)}`"), *(column.cells[i] for column in [*columns, *last]))
+            for i, one in enumerate(group)
+        ]
+        rows += [Section(name), *lines]
+    return Grid(header, tuple(rows), "All datasets together: mean ± half of the 95 % interval over datasets")
+
+
+def _across_groups(board: Board) -> dict[str, list[GeneratorRows]]:
+    """Return the generators of the summary over datasets in groups; groups without a generator are left out."""
+    is_complete: dict[tuple[str, bool], bool] = {}
+    for measure in board.across:
+        for row in measure.rows:
+            place = (row.label, row.is_control)
+            is_complete[place] = is_complete.get(place, True) and row.complete
+    generators = [one for one in group_generators(board.datasets) if (one.label, one.is_control) in is_complete]
+    models = [one for one in generators if not one.is_control]
+    groups = {
+        "models": [one for one in models if is_complete[one.label, False]],
+        "models without all results": [one for one in models if not is_complete[one.label, False]],
+        "controls": [one for one in generators if one.is_control],
+    }
+    return {name: group for name, group in groups.items() if group}
+
+
+def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[list[_Column], list[_Column]]:
+    """Return the columns of the summary over datasets, and the columns of coverage and costs."""
+    places = [(one.label, one.is_control) for one in generators]
+    values, ranks = [], []
+    for measure in board.across:
+        rows = {(row.label, row.is_control): row for row in measure.rows}
+        title = quote(measure.title)
         if any(row.scaled for row in measure.rows):
-            both.append(_Column("value", cells([estimate_text(rows[label].scaled, 2) for label in labels])))
-    covered = [[rows[label] for rows in by_label] for label in labels]
-    texts = [f"{min(row.datasets for row in rows)} of {len(board.datasets)}" for rows in covered]
-    complete = sum(found[label] for label in labels)
-    coverage = [_Column("datasets", cells(texts))] if complete < len(labels) or board.missing == "floor" else []
-    counted = len(found) - len(labels)
+            values.append(_Column(title, cells([estimate_text(rows[place].scaled, _DECIMALS) for place in places])))
+        ranks.append(_Column(f"{title} rank", cells([estimate_text(rows[place].mean_rank, 1) for place in places])))
+    coverage = cells([_coverage(board, place) for place in places])
+    fits = [duration_text(one.fit_seconds) if one.fit_seconds is not None else "-" for one in generators]
+    peaks = [bytes_text(one.peak_memory_bytes) if one.peak_memory_bytes is not None else "-" for one in generators]
+    return [*values, *ranks], [
+        _Column("datasets", coverage),
+        _Column("fit", cells(fits)),
+        _Column("memory", cells(peaks)),
+    ]
+
+
+def _coverage(board: Board, place: tuple[str, bool]) -> str:
+    """Return on how many datasets a generator has all results, for the measure on which it lacks the most."""
+    found = [
+        (row.datasets, len(measure.datasets))
+        for measure in board.across
+        for row in measure.rows
+        if (row.label, row.is_control) == place
+    ]
+    datasets, asked = min(found, key=lambda counts: counts[0] / counts[1])
+    return f"{datasets} of {asked}" if datasets < asked else f"{len(board.datasets)} of {len(board.datasets)}"
+
+
+def _across_lines(board: Board) -> list[str]:
+    """Return the table of the models over all datasets; empty if the board has no such summary."""
+    groups = _across_groups(board) if any(row.mean_rank for measure in board.across for row in measure.rows) else {}
+    complete = groups.get("models", [])
+    models = [*complete, *groups.get("models without all results", [])]
+    if not models:
+        return []
+    shown = models[:_MOST_ACROSS]
+    counted = len(models) - len(shown)
     rule = "; missing results count as the floor" if board.missing == "floor" else ""
+    columns, last = _across_columns(board, shown)
     return [
         "",
         f"All {len(board.datasets)} datasets together{rule}:",
-        *_table(
-            [quote(label) for label in labels], both if _fits([*both, *coverage]) else ranks, coverage, above=complete
-        ),
+        *_table([quote(one.label) for one in shown], columns, last, above=min(len(complete), len(shown))),
         *([f"and {count_text(counted, 'more model')} on the full board"] if counted else []),
     ]
 

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import features_text, range_text, shown_columns
+from tabgenbench_leaderboard.board.headline import headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.figures.drawn_rows import left_out_sentence
+from tabgenbench_leaderboard.pages.calibration import calibration_blocks
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Details, Figure, Grid, Heading, Paragraph, quote
-from tabgenbench_leaderboard.pages.headline import headline_grid
+from tabgenbench_leaderboard.pages.headline import headline_grid, verdict_grid
 from tabgenbench_leaderboard.pages.notes import fallback_sentence, note_sentences
 from tabgenbench_leaderboard.pages.partial import partial_sentence
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
@@ -27,7 +29,20 @@ from tabgenbench_leaderboard.pages.tables import (
 )
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
-__all__ = ["FigureNames", "facts_sentence", "full_page", "gaps", "problem_parts", "waiting_sentence"]
+__all__ = [
+    "FigureNames",
+    "cost_blocks",
+    "curve_blocks",
+    "facts_sentence",
+    "full_page",
+    "gaps",
+    "output_blocks",
+    "problem_blocks",
+    "problem_parts",
+    "rule_blocks",
+    "score_blocks",
+    "waiting_sentence",
+]
 
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
@@ -53,13 +68,12 @@ _READING = (
 )
 
 
-def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> list[Block]:
+def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
     """Return the whole page of a board.
 
     Args:
         board: the board, with the texts of the figures that metrics drew.
         figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
-        enlarged: whether the page shows a metric's figures of single generators.
     """
     blocks: list[Block] = [Heading(1, f"Leaderboard: {quote(board.suite)}")]
     if board.summary:
@@ -68,9 +82,9 @@ def full_page(board: Board, *, figures: FigureNames, enlarged: bool = True) -> l
         blocks.append(Paragraph(f"Run by `{quote(board.command)}`; this page is computed from the records alone."))
     if partial := partial_sentence(board):
         blocks.append(Paragraph(partial))
-    blocks += [Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
+    blocks += [*_verdict_blocks(board), Heading(2, "How to read it"), Bullets(_READING), *across_blocks(board)]
     for dataset in board.datasets:
-        blocks += _dataset_blocks(dataset, figures, enlarged=enlarged)
+        blocks += _dataset_blocks(dataset, figures, alone=len(board.datasets) == 1)
     return [*blocks, *reference_blocks(board)]
 
 
@@ -138,25 +152,46 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
     return f"Waiting (not yet recorded): {', '.join(parts)}." if parts else ""
 
 
-def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, enlarged: bool) -> list[Block]:
+def _verdict_blocks(board: Board) -> list[Block]:
+    """Return the table that a reader sees first: all datasets together, or the headline of a single dataset."""
+    grid = verdict_grid(board)
+    if grid is None and len(board.datasets) == 1 and shown_columns(board.datasets[0]):
+        grid = headline_grid(board.datasets[0])
+    sentences = [quote(sentence) for sentence in headline_sentences(board)]
+    return [Heading(2, "Verdict"), grid, Bullets(tuple(sentences))] if grid else []
+
+
+def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool) -> list[Block]:
     blocks: list[Block] = [Heading(2, quote(dataset.dataset)), Paragraph(facts_sentence(dataset))]
-    if shown_columns(dataset):
+    if shown_columns(dataset) and not alone:
         blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
-        *_score_blocks(dataset, figures),
+        *_learning_blocks(dataset, figures),
+        *score_blocks(dataset, figures),
         *standing_blocks(dataset),
+        *calibration_blocks(dataset),
         *published_blocks(dataset, load_published()),
         *_comparison_blocks(dataset),
-        *_cost_blocks(dataset),
-        *_problem_blocks(dataset),
-        *_rule_blocks(dataset),
-        *picture_blocks(dataset, enlarged=enlarged),
-        *_curve_blocks(dataset, figures),
+        *cost_blocks(dataset),
+        *problem_blocks(dataset),
+        *rule_blocks(dataset),
+        *picture_blocks(dataset),
+        *curve_blocks(dataset, figures),
     ]
 
 
-def _score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def _learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    name = figures.get((dataset.dataset, "learning"))
+    if not name:
+        return []
+    alt = "Headline scores by number of training rows, one line per generator; the numbers are in the tables."
+    caption = "The test rows are the same for every number, and fewer training rows are a part of more training rows."
+    return [Heading(3, "Learning curve"), Figure(name, alt, caption)]
+
+
+def score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    """Return the tables of the scores of a dataset, the reasons for missing values, and the dot plot of the scores."""
     columns = shown_columns(dataset)
     blocks: list[Block] = [Heading(3, "Scores")]
     if not columns:
@@ -199,7 +234,8 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
+def cost_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the tables of times and memory of a dataset."""
     fit, scoring = timing_sentences(dataset.fit_settings), timing_sentences(dataset.metric_settings)
     blocks: list[Block] = [Heading(3, "Costs"), *([Paragraph(" ".join(fit))] if fit else []), cost_grid(dataset)]
     if dataset.metric_costs:
@@ -208,18 +244,18 @@ def _cost_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _problem_blocks(dataset: DatasetBoard) -> list[Block]:
+def problem_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the tables of failed and skipped cells, and a sentence on the cells without a record."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
-    blocks += _output_blocks(dataset)
     waiting = waiting_sentence(dataset)
     if waiting:
         blocks += [Heading(3, "Waiting"), Paragraph(waiting)]
     return blocks
 
 
-def _output_blocks(dataset: DatasetBoard) -> list[Block]:
+def output_blocks(dataset: DatasetBoard) -> list[Block]:
     """Return the outputs of failed cells, which Markdown pages omit."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
@@ -233,7 +269,8 @@ def _output_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
+def rule_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the table of rows that a fallback rule sampled, and the notes from the records."""
     blocks: list[Block] = []
     if any(row.cells_ok for row in dataset.rows):
         grid = fallback_grid(dataset)
@@ -247,7 +284,8 @@ def _rule_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def _curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    """Return the figure of the loss curves of a dataset."""
     name = figures.get((dataset.dataset, "losses"))
     if not name:
         return []

@@ -10,7 +10,7 @@ from tabgenbench_leaderboard.board.formatting import direction_text
 from tabgenbench_leaderboard.board.model import Board, BoardRow, ScoreColumn
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Grid, Heading, Paragraph, cells, quote
 
-__all__ = ["reference_blocks"]
+__all__ = ["environment_blocks", "limits_text", "reference_blocks"]
 
 
 def reference_blocks(board: Board) -> list[Block]:
@@ -27,7 +27,7 @@ def reference_blocks(board: Board) -> list[Block]:
         chosen = sorted((row for row in rows.values() if row.is_control == control), key=lambda row: row.label)
         if chosen:
             blocks += [Heading(2, title), Bullets(tuple(_generator_item(row) for row in chosen))]
-    return [*blocks, *_environment_blocks(board)]
+    return [*blocks, *environment_blocks(board)]
 
 
 def _sentence(text: str) -> str:
@@ -37,7 +37,9 @@ def _sentence(text: str) -> str:
 
 def _score_item(column: ScoreColumn) -> str:
     spec = column.spec
-    parts = [f"`{quote(column.title)}` ({direction_text(column)}{_limits(column)}, of metric `{quote(column.metric)}`)"]
+    parts = [
+        f"`{quote(column.title)}` ({direction_text(column)}{limits_text(column)}, of metric `{quote(column.metric)}`)"
+    ]
     if spec.unit:
         parts[0] += f" in {quote(spec.unit)}"
     if spec.description:
@@ -56,7 +58,8 @@ def _score_item(column: ScoreColumn) -> str:
     return " ".join(parts)
 
 
-def _limits(column: ScoreColumn) -> str:
+def limits_text(column: ScoreColumn) -> str:
+    """Return the possible values of a score, such as ``, 0 to 1``; empty if they are not limited."""
     low, high = column.spec.low, column.spec.high
     if low is not None and high is not None:
         return f", {low:g} to {high:g}"
@@ -84,7 +87,8 @@ def _card_sentences(card: Card) -> Iterator[str]:
         yield quote(card.url)
 
 
-def _environment_blocks(board: Board) -> list[Block]:
+def environment_blocks(board: Board) -> list[Block]:
+    """Return the machines, settings and packages with which the cells ran; empty without records."""
     if not board.machines:
         return []
     blocks: list[Block] = [Heading(2, "Environment")]

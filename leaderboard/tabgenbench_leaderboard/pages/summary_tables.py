@@ -12,7 +12,7 @@ from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section, quote
 from tabgenbench_leaderboard.pages.tables import grouped_rows
 
-__all__ = ["across_blocks", "across_grid", "rank_cell", "ranked_models", "standing_blocks"]
+__all__ = ["across_blocks", "across_grid", "rank_cells", "ranked_models", "standing_blocks"]
 
 COLUMNS_A_TABLE = 5
 DECIMALS = 3
@@ -23,10 +23,11 @@ def ranked_models(dataset: DatasetBoard, column: int, *, question: bool) -> int:
     return sum(bool((row.questions if question else row.scores)[column].by_split) for row in dataset.models)
 
 
-def rank_cell(dataset: DatasetBoard, row: BoardRow, column: int, *, question: bool) -> Cell:
-    """Return a table cell with the rank interval of a row on a question or a score."""
-    value = (row.questions if question else row.scores)[column]
-    return Cell(rank_text(value.rank, ranked_models(dataset, column, question=question)), value.best)
+def rank_cells(dataset: DatasetBoard, rows: Sequence[BoardRow], column: int, *, question: bool) -> tuple[Cell, ...]:
+    """Return table cells with the rank intervals of rows on a question or a score."""
+    models = ranked_models(dataset, column, question=question)
+    values = [(row.questions if question else row.scores)[column] for row in rows]
+    return tuple(Cell(rank_text(value.rank, models), value.best) for value in values)
 
 
 def standing_blocks(dataset: DatasetBoard) -> list[Block]:
@@ -80,13 +81,9 @@ def _rank_grids(dataset: DatasetBoard) -> Iterator[Grid]:
     ]
     for start in range(0, len(columns), COLUMNS_A_TABLE):
         chunk = columns[start : start + COLUMNS_A_TABLE]
-        rows = tuple(
-            (
-                Cell(f"`{quote(row.label)}`"),
-                *(rank_cell(dataset, row, i, question=question) for _, question, i in chunk),
-            )
-            for row in dataset.models
-        )
+        names = [Cell(f"`{quote(row.label)}`") for row in dataset.models]
+        found = [rank_cells(dataset, dataset.models, i, question=question) for _, question, i in chunk]
+        rows = tuple(zip(names, *found, strict=True))
         header = ("generator", *(quote(title) for title, _, _ in chunk))
         yield Grid(header, rows, f"Rank intervals of the models on {dataset.dataset}")
 

@@ -1,11 +1,10 @@
-"""Rendering of a page as an HTML file with a light and a dark colour scheme."""
+"""Rendering of blocks as HTML elements, in which every text is escaped."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 
 from tabgenbench_leaderboard.pages.document import (
     Block,
@@ -19,28 +18,9 @@ from tabgenbench_leaderboard.pages.document import (
     Section,
 )
 
-__all__ = ["linked_figure", "render_blocks", "render_html"]
+__all__ = ["linked_figure", "render_blocks"]
 
 _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
-
-
-def render_html(title: str, blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return a page as an HTML file.
-
-    Args:
-        title: title of the browser window.
-        blocks: parts of the page in order.
-        figures: HTML element of each figure by the figure's name: its SVG element or a link to its file.
-    """
-    style, script = (_asset(name) for name in ("page.css", "page.js"))
-    body = render_blocks(blocks, figures)
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta name="color-scheme" content="light dark">\n<title>{html.escape(title)}</title>\n'
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n<script>\n{script}</script>\n"
-        "</body>\n</html>\n"
-    )
 
 
 def linked_figure(path: str) -> str:
@@ -49,12 +29,13 @@ def linked_figure(path: str) -> str:
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return the blocks as HTML without the rest of a page; the arguments are those of `render_html`."""
+    """Return blocks as HTML elements.
+
+    Args:
+        blocks: the blocks in order.
+        figures: HTML element of each figure by the figure's name: its SVG element or a link to its file.
+    """
     return "\n".join(_block(block, figures) for block in blocks)
-
-
-def _asset(name: str) -> str:
-    return files("tabgenbench_leaderboard").joinpath(name).read_text(encoding="utf-8")
 
 
 def _block(block: Block, figures: Mapping[str, str]) -> str:
@@ -93,7 +74,7 @@ def _grid(grid: Grid) -> str:
             body.append(_row(row))
     rows = "\n".join(body or ["<tbody>"])
     return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{html.escape(grid.caption)}">\n<table{kind}>\n'
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{html.escape(grid.caption)}">\n<table{kind}>\n'
         f"<caption>{_inline(grid.caption)}</caption>\n<thead><tr>{head}</tr></thead>\n{rows}\n</tbody>\n</table>\n</div>"
     )
 

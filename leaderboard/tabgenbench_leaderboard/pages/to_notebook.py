@@ -9,9 +9,8 @@ from tabgenbench_leaderboard.board.headline import control_descriptions, headlin
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.figures.draw import draw_figures
 from tabgenbench_leaderboard.pages.document import Block, Figure, Paragraph, quote
-from tabgenbench_leaderboard.pages.headline import headline_grid
+from tabgenbench_leaderboard.pages.headline import headline_grid, verdict_grid
 from tabgenbench_leaderboard.pages.page import problem_parts
-from tabgenbench_leaderboard.pages.summary_tables import across_grid
 from tabgenbench_leaderboard.pages.to_html import render_blocks
 
 __all__ = ["notebook_html"]
@@ -39,7 +38,8 @@ def notebook_html(board: Board) -> str:
     for name, text in drawn.svg.items():
         # A notebook can show several boards, so ids are derived from the figure's content.
         figures[name] = inline_svg(text, f"t{hashlib.sha256(text.encode()).hexdigest()[:8]}")
-    blocks: list[Block] = [across_grid(measure) for measure in board.across]
+    verdict = verdict_grid(board)
+    blocks: list[Block] = [verdict] if verdict else []
     for dataset in board.datasets:
         blocks.append(headline_grid(dataset))
         scores = drawn.names.get((dataset.dataset, "scores"))

@@ -12,9 +12,12 @@ import click
 from tabulate import tabulate
 
 from tabgenbench.formatting import spaced
+from tabgenbench.store.calibration import CalibrationRecord
+from tabgenbench_leaderboard.board.calibrated import calibration_table
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard
+from tabgenbench_leaderboard.pages.calibration import calibration_blocks, table_blocks
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section, quote
 from tabgenbench_leaderboard.pages.notes import note_sentences
 from tabgenbench_leaderboard.pages.page import facts_sentence, gaps, waiting_sentence
@@ -22,7 +25,7 @@ from tabgenbench_leaderboard.pages.summary_tables import across_blocks, standing
 from tabgenbench_leaderboard.pages.tables import score_grid
 from tabgenbench_leaderboard.pages.timing import timing_sentences
 
-__all__ = ["print_text", "render_text"]
+__all__ = ["calibration_text", "print_text", "render_text"]
 
 _LABEL_WIDTH = 34
 _HEADING_WIDTH = 20
@@ -58,6 +61,16 @@ def render_text(board: Board, *, width: int = 110) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
+def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
+    """Return a calibration as text: what each score can see, and which failures and metrics do not apply."""
+    table = calibration_table(record, lambda score: score.score)
+    lines = [f"Calibration: {quote(record.dataset)}"]
+    lines += _block_lines(table_blocks(table, record.dataset), width)
+    skipped = [f"{quote(metric)}: {quote(reason)}" for metric, reason in record.skipped.items()]
+    lines += _listing("Metrics that do not apply", skipped, width)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
 _LEGEND = (
     "Mean ± half of the 95 % t-interval over splits; within a split, draws are averaged first, then seeds. ↑ higher is "
     "better, ↓ lower is better. *: best model, distinguishable from every other model by paired t-tests with Holm's "
@@ -74,7 +87,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
     yield from _grid_lines(score_grid(dataset, columns, short=True), width)
     if not columns:
         yield "No score yet."
-    yield from _block_lines(standing_blocks(dataset), width)
+    yield from _block_lines([*standing_blocks(dataset), *calibration_blocks(dataset)], width)
     timing = timing_sentences(dataset.fit_settings)
     if timing:
         yield ""

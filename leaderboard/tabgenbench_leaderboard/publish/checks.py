@@ -11,7 +11,9 @@ from tabgenbench.data.file_digest import file_digest
 from tabgenbench.formatting import place_text
 from tabgenbench.records import CellRecord, ScoreRecord, ScoreSpec, SuiteRecord, SuiteRow
 from tabgenbench.run.plan import cell_key, metric_key
+from tabgenbench.store.calibration import read_calibration
 from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.board.calibrate import judge_score
 from tabgenbench_leaderboard.publish.copy_records import indexes_of
 from tabgenbench_leaderboard.publish.findings import Finding
 
@@ -47,6 +49,7 @@ def check_records(store: Store, suite: SuiteRecord) -> Checked:
     checker.check_splits()
     checker.check_indexes()
     checker.check_grid()
+    checker.check_calibrations()
     for found in store.quarantined:
         place = found.path.relative_to(store.root).as_posix() if found.path.is_relative_to(store.root) else found.path
         checker.found.findings.append(Finding(str(place), f"unreadable, {found.reason}", "a record of this program"))
@@ -198,6 +201,17 @@ class _Checker:
                 for place in sorted(every - places):
                     what = f"{label} on {dataset} has no row for {place}"
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
+
+    def check_calibrations(self) -> None:
+        """Compare the tests of the calibration of each dataset with those that its values give."""
+        for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
+            record = read_calibration(self.store, fingerprint)
+            if record is None:
+                continue
+            for score in record.scores:
+                if score != judge_score(score):
+                    where = f"calibrations/{fingerprint}.json"
+                    self.report(where, f"the tests of {score.score} are others", "those that its values by split give")
 
 
 def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[str, str]]:

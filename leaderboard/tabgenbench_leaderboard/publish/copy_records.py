@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from tabgenbench import __version__
 from tabgenbench.records import SCHEMA_VERSION, RunInfo, SuiteRecord
+from tabgenbench.store.calibration import calibration_path, read_calibration
 from tabgenbench.store.dataset_index import DatasetIndex
 from tabgenbench.store.store import Store
 from tabgenbench.store.version import Marker
@@ -36,7 +37,10 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 
 
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
-    """Yield path and content of every record of a suite: of the suite, its datasets, cells, scores and run times."""
+    """Yield path and content of every record of a suite.
+
+    These are the records of the suite, its cells, scores and run times, its datasets and their calibrations.
+    """
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()
     for row in suite.rows:
@@ -55,6 +59,10 @@ def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseMod
             if info is not None:
                 yield path, info
     yield from ((path, index) for path, index in indexes_of(store) if index.fingerprint in fingerprints)
+    for fingerprint in sorted(fingerprints):
+        calibration = read_calibration(store, fingerprint)
+        if calibration is not None:
+            yield calibration_path(store, fingerprint), calibration
 
 
 def indexes_of(store: Store) -> Iterator[tuple[Path, DatasetIndex]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +26,7 @@ __all__ = [
     "Manifest",
     "check_manifest",
     "make_manifest",
+    "program_hash",
     "read_manifest",
     "tool_versions",
 ]
@@ -32,7 +35,7 @@ MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 PROGRAM = "tabgenbench_leaderboard.publish.board_files"
 """The module whose code, with that of its imports from this package, decides what a board looks like."""
-TOOLS = ("tabgenbench", "matplotlib", "numpy", "pillow", "pyarrow", "pydantic", "tabulate")
+TOOLS = ("tabgenbench", "jinja2", "matplotlib", "numpy", "pillow", "pyarrow", "pydantic", "tabulate")
 COMPARABILITY = (
     "Scores of two boards are comparable where dataset, split and metric have equal hashes below. A metric's hash "
     "covers its options and its code. Times are comparable only between cells that ran on machines of the same kind "
@@ -98,6 +101,15 @@ def tool_versions() -> dict[str, str]:
     return found
 
 
+def program_hash() -> str:
+    """Return the hash of the code that writes boards, and of the templates, styles and scripts of their pages."""
+    digest = hashlib.sha256(code_hash(PROGRAM).encode())
+    for folder in ("web/assets", "web/templates"):
+        for entry in sorted(files("tabgenbench_leaderboard").joinpath(folder).iterdir(), key=lambda found: found.name):
+            digest.update(f"{entry.name}\n".encode() + entry.read_bytes())
+    return digest.hexdigest()
+
+
 def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple[str, ...]) -> Manifest:
     """Return the manifest for a folder with the files of a board; ``store`` contains the board's records."""
     datasets: dict[str, DatasetFacts] = {}
@@ -114,7 +126,7 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
         suite=suite.name,
         command=suite.command,
         tabgenbench=__version__,
-        program=code_hash(PROGRAM),
+        program=program_hash(),
         tools=tool_versions(),
         datasets=datasets,
         metrics={label: tuple(sorted(keys)) for label, keys in sorted(metrics.items())},

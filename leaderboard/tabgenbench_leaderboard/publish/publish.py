@@ -42,6 +42,7 @@ OWN = frozenset(
         "scores.csv",
         "scores.parquet",
         "table.tex",
+        "web",
     }
 )
 """What a published folder may contain; anything else is somebody's and is not deleted."""

@@ -26,12 +26,22 @@ NAMED = frozenset(
     key cell_key schema_version status name metric generator label title dataset split_kind kind fingerprint
     dataset_fingerprint split_fingerprint config card specs scores losses packages model_hashes draw_hashes python
     git_commit device cpu gpu clock started finished schema split splits direction question code program
+    score reference detects misses values
     """.split()
 )
 """Fields whose texts are names, options or descriptions by an author; hosts and users are not looked for in them."""
-WHOLE = NAMED & {"config", "card", "specs", "scores", "losses", "packages", "model_hashes", "schema", "split"} | {
-    "undefined"
-}
+WHOLE = NAMED & {
+    "config",
+    "card",
+    "specs",
+    "scores",
+    "losses",
+    "packages",
+    "model_hashes",
+    "schema",
+    "split",
+    "values",
+} | {"undefined"}
 """Fields whose content is treated as one: names inside it are keys of the author's, not fields of a record."""
 MIN_LENGTH = 2  # of a host or a user: a single letter is part of ordinary text
 SYSTEM = frozenset({"root", "user", "localhost", "runner", "home"})  # these do not identify anybody

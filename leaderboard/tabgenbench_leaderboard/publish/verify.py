@@ -9,7 +9,6 @@ from pathlib import Path
 
 from tabgenbench.errors import TabGenBenchError
 from tabgenbench.records import SuiteRecord
-from tabgenbench.registry.keys import code_hash
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.find import find_suite
 from tabgenbench_leaderboard.pages.to_draws import has_parquet
@@ -18,9 +17,9 @@ from tabgenbench_leaderboard.publish.checks import Checked, check_records
 from tabgenbench_leaderboard.publish.copy_records import records_of
 from tabgenbench_leaderboard.publish.findings import Finding
 from tabgenbench_leaderboard.publish.manifest import (
-    PROGRAM,
     check_manifest,
     make_manifest,
+    program_hash,
     read_manifest,
     tool_versions,
 )
@@ -102,7 +101,7 @@ def verify_folder(folder: Path) -> Verified:
         notes.append("scores.parquet was not compared: the package pyarrow is missing")
         rebuilt.pop("scores-by-draw.csv", None)
     differing = list(_differences(folder, rebuilt, with_figures=with_figures))
-    if differing and manifest.program != code_hash(PROGRAM):
+    if differing and manifest.program != program_hash():
         notes.append(
             f"another version of the program published this board (tabgenbench {manifest.tabgenbench}); where only the "
             "layout of pages differs, publish the records again"

@@ -35,9 +35,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Card, ConditionCodes, FitContext, Generator, Options, SampleContext, Schema, Table
+from tabgenbench import (
+    Card,
+    ConditionCodes,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    condition_labels,
+)
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
-from tabgenbench_plugins.generators.parts.components import Components, n_components
+from tabgenbench_plugins.generators.parts.components import Components
 from tabgenbench_plugins.generators.parts.forest_leaves import ForestLeaves
 
 if TYPE_CHECKING:
@@ -45,6 +55,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ARF"]
 
+WIDE, COMPONENTS = 200, 20  # above so many numeric features, so many components are the default
 MIN_ROWS = 2  # training rows that a mean and a variance need
 ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no leaf has all requested values
 
@@ -89,12 +100,18 @@ class ARF(Generator):
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return bytes: sorted rows, sums along them, leaves with their statistics, and the nodes of two forests."""
-        kept = n_components(self.config.components, n_features)
+        kept = self._n_components(n_features)
         columns = (kept or n_features) + len(schema.categorical_features) + len(schema.conditions)
         leaves = self.config.trees * max(1, n_rows // self.config.min_leaf)
         forests = 2 * self.config.trees * 200 * max(1, 2 * n_rows // self.config.min_leaf)
         svd = 40 * n_rows * n_features if kept else 0
         return 4 * self.config.trees * n_rows + 40 * n_rows * columns + 40 * leaves * columns + forests + svd
+
+    def _n_components(self, n_features: int) -> int:
+        """Return the number of components that replace the numeric features; 0 keeps the features."""
+        if self.config.components is None:
+            return COMPONENTS if n_features > WIDE else 0
+        return self.config.components if n_features else 0
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Fit forests until the last one cannot tell the previous one's rows from training rows; keep its leaves."""
@@ -102,10 +119,12 @@ class ARF(Generator):
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
         self._categories = ConditionCodes.fit(train.categories)
-        values = train.dense()
-        self._components = Components.fit(values, n_components(self.config.components, train.n_features), context)
+        values, n_components = train.dense(), self._n_components(train.n_features)
+        self._components = Components.fit(values, n_components, self._conditions.group) if n_components else None
         self._present = None if self._components else train.present()
         self._values = np.array(values if self._components is None else self._components.scores(values))
+        if self._components is not None:
+            context.note(f"fitted on {self._values.shape[1]} principal components of {train.n_features} features")
         self._category_codes = self._categories.encode(train.categories)
         self._condition_codes = self._codes.encode(train.conditions)
         self._gaps = [] if self._components else self._gap_columns(train)
@@ -199,7 +218,8 @@ class ARF(Generator):
         if self.config.smoothing:
             self._smooth(codes, leaves, context.numpy)
         if self._components is not None:
-            values = self._components.features(values, context.numpy)
+            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1 is a new combination
+            values = self._components.values(values, group, context.numpy)
         return self._template.like(values, conditions, self._categories.decode(codes) if n_categories else None)
 
     def _weights(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -45,6 +45,7 @@ from tabgenbench import (
     Schema,
     Table,
     Unsupported,
+    condition_labels,
     load_arrays,
     save_arrays,
 )
@@ -55,6 +56,7 @@ from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, con
 if TYPE_CHECKING:
     import torch
 
+    from tabgenbench_plugins.generators.parts.aggregated_prior import AggregatedPrior
     from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
 
     Rows = tuple[torch.Tensor, torch.Tensor]  # values x_NF and codes c_NK
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = ["CVAE"]
 
 NOISE = "residual standard deviations"  # of the features, in a saved model
+CODES = "means of codes", "roots of covariances of codes"  # of an aggregated prior, in a saved model
 WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the paper's search over depth
 
 
@@ -69,10 +72,11 @@ class CVAE(Generator):
     """Trains `ConditionalVAE` and decodes draws from the prior.
 
     A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
-    small, unless ``output_noise`` adds noise with the residual variance. All conditions share the network, so rare
-    conditions need no fallback rule. The model itself samples new combinations of condition values that occur in
-    training rows. A condition with a value that no training row has is replaced by the nearest condition of the
-    training rows. Categories are drawn from the softmax of their logits.
+    small, unless ``output_noise`` adds noise with the residual variance. ``prior=aggregated`` also draws the codes from
+    a distribution fitted to those of the condition's training rows (`parts.aggregated_prior`). All conditions share the
+    network, so rare conditions need no fallback rule. The model itself samples new combinations of condition values
+    that occur in training rows. A condition with a value that no training row has is replaced by the nearest condition
+    of the training rows. Categories are drawn from the softmax of their logits.
     """
 
     name = "cvae"
@@ -99,6 +103,12 @@ class CVAE(Generator):
         latent: int = Field(50, ge=1, description="dimensions of the latent space")
         batch_norm: bool = Field(True, description="batch norm in each hidden layer")
         beta: float = Field(1.0, ge=0, description="weight of the KL term")
+        prior: Literal["standard", "aggregated"] = Field(
+            "standard",
+            description="distribution of the latent codes of sampled rows: standard is N(0, I), as in the paper; "
+            "aggregated is a normal distribution fitted to the codes of each condition's training rows, and sets "
+            "output_noise=residual unless output_noise is given",
+        )
         output_noise: Literal["none", "residual"] = Field(
             "none",
             description="noise added to the decoder's mean: none, or independent noise with each feature's "
@@ -117,6 +127,13 @@ class CVAE(Generator):
             if values.get("hidden", WIDTHS[depth]) not in (WIDTHS[depth], list(WIDTHS[depth])):
                 raise ValueError(f"depth {depth} means hidden {list(WIDTHS[depth])}; give only one of the two options")
             return {**values, "hidden": WIDTHS[depth]}
+
+        @model_validator(mode="before")
+        @classmethod
+        def _noise_of_prior(cls, values: Any) -> Any:
+            if isinstance(values, dict) and values.get("prior") == "aggregated":
+                return {"output_noise": "residual", **values}
+            return values
 
     config: Config
 
@@ -170,6 +187,17 @@ class CVAE(Generator):
         self._train(rows, (held_out, one_hot(split.validation_codes, n_categories)), context)
         self._model.eval()
         self._noise_sd_F = self._model.residual_sd(*rows, context.torch) if config.output_noise == "residual" else None
+        self._prior = self._aggregated_prior(*rows) if config.prior == "aggregated" else None
+
+    def _aggregated_prior(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> AggregatedPrior:
+        import torch
+
+        from tabgenbench_plugins.generators.parts.aggregated_prior import AggregatedPrior
+
+        with torch.no_grad():
+            parts = [self._model.posterior(x_NF[rows], c_NK[rows]) for rows in chunks(len(x_NF))]
+        mu_NZ, logvar_NZ = (torch.cat(part).cpu() for part in zip(*parts, strict=True))
+        return AggregatedPrior.fit(mu_NZ.numpy(), logvar_NZ.exp().numpy(), self._conditions.group)
 
     def _network(self, generator: torch.Generator) -> ConditionalVAE:
         from tabgenbench_plugins.generators.parts.vae import ConditionalVAE
@@ -240,19 +268,26 @@ class CVAE(Generator):
         return {**losses, "validation": validation[0]} if validation else losses
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Decode z ~ N(0, I) with each row's condition, using the running statistics of batch norm."""
+        """Decode z ~ N(0, I), or the aggregated prior, with each row's condition and the running statistics."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
         codes = torch.from_numpy(self._codes.encode(used)).to(context.device)
+        drawn_NZ = None
+        if self._prior is not None:
+            known = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))
+            drawn_NZ = torch.from_numpy(self._prior.draw(known, context.numpy))
         out_NF = torch.empty(len(codes), self._layout.n_features)
         codes_NC = torch.empty(len(codes), len(self._layout.n_values), dtype=torch.int64)
         with torch.no_grad():
             for rows in chunks(len(codes)):
                 c_NK = one_hot(codes[rows], self._codes.n_categories)
-                z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+                if drawn_NZ is None:
+                    z_NZ = torch.randn(len(c_NK), self.config.latent, generator=context.torch, device=context.device)
+                else:
+                    z_NZ = drawn_NZ[rows].to(context.device)
                 decoded = self._model.decode(z_NZ, c_NK)
                 x_NF = decoded[:, : self._layout.n_features]
                 if self._noise_sd_F is not None:
@@ -267,16 +302,20 @@ class CVAE(Generator):
         """Write the weights, the statistics of batch norm and the conditions."""
         noise = {} if self._noise_sd_F is None else {NOISE: self._noise_sd_F}
         facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
-        save_arrays(folder, {**self._model.state_dict(), **noise}, facts)
+        prior = () if self._prior is None else (self._prior.means_KZ, self._prior.roots_KZZ)
+        arrays = {**self._model.state_dict(), **noise, **dict(zip(CODES, prior, strict=False))}
+        save_arrays(folder, arrays, facts)
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> CVAE:
         """Return a generator with the saved weights."""
         import torch
 
+        from tabgenbench_plugins.generators.parts.aggregated_prior import AggregatedPrior
         from tabgenbench_plugins.generators.parts.row_layout import RowLayout
 
         arrays, facts = load_arrays(folder)
+        prior = [arrays.pop(name) for name in CODES if name in arrays]
         state = {name: torch.from_numpy(value) for name, value in arrays.items()}
         made = cls(config)
         made._template, made._conditions = template, conditions_from(facts["conditions"])
@@ -285,6 +324,7 @@ class CVAE(Generator):
         made._layout = RowLayout.of(template, made._categories)
         noise_sd_F = state.pop(NOISE, None)
         made._noise_sd_F = None if noise_sd_F is None else noise_sd_F.to(device)
+        made._prior = AggregatedPrior(*prior) if prior else None
         made._model = made._network(torch.Generator())
         made._model.load_state_dict(state)
         made._model.to(device).eval()

@@ -44,6 +44,7 @@ from tabgenbench import (
     Schema,
     Table,
     Unsupported,
+    condition_labels,
 )
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, with_known_values
 from tabgenbench_plugins.generators.parts.components import Components
@@ -127,9 +128,11 @@ class ForestFlow(Generator):
         self._codes = ConditionCodes.fit(train.conditions)
         self._categories = ConditionCodes.fit(train.categories)
         values = _with_drawn_gaps(train, context.numpy)
-        self._components = Components.fit(values, self.config.components, context)
-        if self._components is not None:
+        self._components = None
+        if self.config.components and train.n_features:
+            self._components = Components.fit(values, self.config.components, self._conditions.group)
             values = self._components.scores(values)
+            context.note(f"fitted on {values.shape[1]} principal components of {train.n_features} features")
         self._n_features = values.shape[1]
         rows = np.hstack([values, self._one_hot(train.categories)]).astype(np.float64)
         given = self._codes.one_hot(train.conditions)
@@ -191,7 +194,8 @@ class ForestFlow(Generator):
                 rows = self._model.generate(batch_size=len(used), X_covs=given)
         values = rows[:, : self._n_features].astype(np.float32)
         if self._components is not None:
-            values = self._components.features(values, context.numpy)
+            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1 is a new combination
+            values = self._components.values(values, group, context.numpy)
         return self._template.like(values, conditions, self._decoded(rows[:, self._n_features :]))
 
     def _decoded(self, columns: NDArray[np.float64]) -> pd.DataFrame | None:

@@ -52,7 +52,7 @@ class ClassifierTest(Metric):
                 "a large one"
             ),
             floor="condition-gaussian",
-            detects=("mean-shifter", "correlation-breaker"),
+            detects=("mean-shifter", "correlation-breaker", "rounder"),
             misses=("copier",),
             citation=CITATION,
         ),

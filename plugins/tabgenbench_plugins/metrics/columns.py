@@ -50,7 +50,7 @@ class Columns(Metric):
             description="mean over numeric features of the Kolmogorov-Smirnov distance of synthetic and real test rows",
             blind_to=f"{BLIND_TO}. Also how far apart values are: a small shift of a narrow peak counts as 1",
             floor="condition-mean",
-            detects=("mean-shifter",),
+            detects=("mean-shifter", "rounder"),
             misses=("copier", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
@@ -62,7 +62,7 @@ class Columns(Metric):
             description="mean over numeric features of the Wasserstein-1 distance of synthetic and real test rows",
             blind_to=f"{BLIND_TO}. Heavy tails dominate it",
             floor="condition-mean",
-            detects=("mean-shifter",),
+            detects=("mean-shifter", "rounder"),
             misses=("copier", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(

@@ -52,6 +52,8 @@ class CorrelationPairs(Metric):
                 "conditions dominate it, as for gamma. With few test rows, real rows against real rows are far from 0"
             ),
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
         ScoreSpec(
             name="correlation-spread",
@@ -64,6 +66,8 @@ class CorrelationPairs(Metric):
                 "strong, as in rows without noise"
             ),
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
         ),
     )
 

@@ -49,6 +49,8 @@ class Gamma(Metric):
             description="agreement of the feature-feature correlation matrices of synthetic and real test rows",
             blind_to=BLIND_TO,
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
             citation=CITATION,
         ),
         ScoreSpec(
@@ -60,6 +62,8 @@ class Gamma(Metric):
             description="gamma with every distance 1 - r clipped to [0, 1]: negative correlations count as 0",
             blind_to=f"The size of negative correlations. {BLIND_TO}",
             floor="shuffled",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
             citation="variant in the public code of Viñas et al., Bioinformatics 38(3), 2022",
         ),
     )

@@ -72,6 +72,9 @@ class GammaByCondition(Metric):
                 "with 1"
             ),
             floor="condition-gaussian",
+            detects=("correlation-breaker", "label-swapper"),
+            misses=("copier", "mean-shifter"),
+            headline=True,
             citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, within conditions",
         ),
     )

@@ -51,6 +51,8 @@ class GammaWithin(Metric):
                 "single conditions: one covariance for all conditions scores as well as real rows"
             ),
             floor="condition-gaussian",
+            detects=("correlation-breaker",),
+            misses=("copier", "mean-shifter"),
             citation="gamma of Viñas et al., Bioinformatics 38(3), 2022, on residuals",
         ),
     )

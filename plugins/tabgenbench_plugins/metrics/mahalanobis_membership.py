@@ -51,6 +51,7 @@ class MahalanobisMembership(Metric):
             blind_to=BLIND,
             floor="real-resample",
             ceiling="unseen-third",
+            detects=("copier",),
             headline=True,
         ),
         ScoreSpec(
@@ -66,6 +67,7 @@ class MahalanobisMembership(Metric):
             blind_to=BLIND,
             floor="real-resample",
             ceiling="unseen-third",
+            detects=("copier",),
         ),
         ScoreSpec(
             name="mahalanobis-auc-equal",
@@ -77,6 +79,7 @@ class MahalanobisMembership(Metric):
             blind_to=BLIND,
             floor="real-resample",
             ceiling="unseen-third",
+            detects=("copier",),
         ),
     )
 

@@ -46,7 +46,7 @@ class Validity(Metric):
             description="share of synthetic numeric values outside the range of the training rows",
             blind_to=f"{SEEN_IN}. Real test rows have some values outside, too; a note has their share",
             floor="condition-gaussian",
-            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper"),
+            misses=("mode-dropper", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
             name="unseen-categories",
@@ -77,7 +77,7 @@ class Validity(Metric):
             description="share of synthetic rows with a value outside the range, an unseen category or a fraction",
             blind_to=f"{SEEN_IN}. In a wide table, most real test rows have some value outside the training range",
             floor="condition-gaussian",
-            misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper"),
+            misses=("mode-dropper", "correlation-breaker", "label-swapper"),
             ranked=False,
         ),
     )

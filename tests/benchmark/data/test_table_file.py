@@ -85,9 +85,10 @@ def test_ids_may_be_named_and_a_named_column_is_kept_as_text(write: Write) -> No
 
 
 def test_columns_may_be_ignored_and_scales_given(write: Write) -> None:
-    table = read_table_file(write(GOOD), schema=Schema(), ignore=["sex", "b"], scale="counts")
-    assert (table.features, table.scale, table.log2p1) == (("a",), "counts", True)
-    assert not read_table_file(write(GOOD), schema=BY_SEX, scale="counts", log2p1=False).log2p1
+    table = read_table_file(write(GOOD), schema=Schema(), ignore=["sex", "a"], scale="counts")
+    assert (table.features, table.scale, table.log2p1) == (("b",), "counts", True)
+    assert not read_table_file(write(GOOD), schema=BY_SEX, scale="lognorm", log2p1=False).log2p1
+    assert not read_table_file(write(GOOD), schema=Schema(), ignore=["sex", "a"], scale="counts", log2p1=False).log2p1
 
 
 @pytest.mark.parametrize(

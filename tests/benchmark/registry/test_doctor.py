@@ -180,6 +180,11 @@ UNFIT = [
         "cannot import unfit_target: Card.summary is 3: Input should be a valid string",
     ),
     ("generators", GENERATOR.format("card = Card('x'); is_control = 'no'"), "is_control is 'no', expected True or"),
+    (
+        "generators",
+        GENERATOR.format("card = Card('x'); planted_for = 'privacy'"),
+        "planted_for is 'privacy', expected a question; only controls are planted failures",
+    ),
     ("generators", GENERATOR.format("card = Card('x'); scale = 'log'"), "scale is 'log', expected"),
     ("generators", GENERATOR.format("card = Card('x'); libraries = 'torch'"), "libraries is 'torch', expected a tuple"),
     ("generators", GENERATOR.format("card = Card('x'); Config = dict"), "Config is <class 'dict'>, expected a class"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -263,6 +264,29 @@ def test_real_tables_by_path(data_dir: Path) -> None:
     glioma = FileSource.from_path(data_dir / "single_cell" / "glioblastoma_panobinostat.h5ad").load()
     assert (glioma.X.shape, glioma.schema.group) == ((5000, 300), "patient_id")
     assert isinstance(glioma.obs, pd.DataFrame)
+
+
+CARDS = {"kang": (1556, 1267), "glioblastoma": (5000, 300), "mixology": (1408, 11533)}
+SINGLE_CELL = Path(__file__).parents[3] / "examples" / "single-cell"
+
+
+@pytest.mark.parametrize("card", CARDS)
+def test_cards_of_single_cell_files_are_valid(card: str) -> None:
+    fields = tomllib.loads((SINGLE_CELL / f"{card}.toml").read_text(encoding="utf-8"))
+    said = FileSource.Config.model_validate(fields)
+    assert (said.name, said.per_10k) == (card, True)
+    assert said.citation
+    assert {path.stem for path in SINGLE_CELL.glob("*.toml")} == set(CARDS)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("card", CARDS)
+def test_cards_of_single_cell_files_read_them(card: str, data_dir: Path) -> None:
+    path = SINGLE_CELL / f"{card}.toml"
+    file = data_dir / "single_cell" / tomllib.loads(path.read_text(encoding="utf-8"))["file"]
+    table = FileSource.from_path(path, {"file": str(file)}).load()
+    assert (table.X.shape, table.scale, table.schema.per_10k) == (CARDS[card], "counts", True)
+    assert (table.X.data == np.rint(table.X.data)).all()
 
 
 def test_a_table_of_genes_in_rows_can_be_transposed(write: Write) -> None:

@@ -20,8 +20,10 @@ def board_of(run: FakeRun) -> Board:
     return build_board(run.store, run.suite)
 
 
-def broken(run: FakeRun, label: str, output: str, *, split: int = 0, status: str = "crashed") -> None:
-    row = run.broken(label, status, "signal 11", split=split)
+def broken(
+    run: FakeRun, label: str, output: str, *, split: int = 0, status: str = "crashed", reason: str = "signal 11"
+) -> None:
+    row = run.broken(label, status, reason, split=split)
     record = run.store.read_cell(row.key)
     run.store.write_cell(record.model_copy(update={"output": output}))
 
@@ -32,8 +34,9 @@ def test_what_a_failed_cell_wrote_is_in_json_and_html_but_not_in_markdown(run: F
     files = {name: content.decode() for name, content in render_board(board_of(run)).items() if "figures" not in name}
     [problem] = json.loads(files["board.json"])["datasets"][0]["problems"]
     assert (problem["output"], problem["output_key"]) == ("loading\nSegmentation <fault>", run.suite.rows[1].key)
-    assert "<pre>loading\nSegmentation &lt;fault&gt;</pre>" in files["index.html"]
-    assert f"of <code>ctgan</code> (<code>cells/{run.suite.rows[1].key}</code>)" in files["index.html"]
+    page = files["web/generator-ctgan.html"]
+    assert "<pre>loading\nSegmentation &lt;fault&gt;</pre>" in page
+    assert f"of <code>ctgan</code> (<code>cells/{run.suite.rows[1].key}</code>)" in page
     assert "Segmentation" not in files["README.md"]
 
 
@@ -65,11 +68,11 @@ def test_what_a_failed_metric_wrote_is_shown(run: FakeRun) -> None:
 
 def test_many_outputs_and_many_problems_are_cut_with_a_sentence(run: FakeRun) -> None:
     for i in range(210):
-        broken(run, f"ctgan:epochs={i}", f"epoch {i}")
+        broken(run, "ctgan", f"epoch {i}", split=i, reason=f"signal {i}")
     files = render_board(board_of(run), ["md", "html"])
-    page, html = files["README.md"].decode(), files["index.html"].decode()
+    page, html = files["README.md"].decode(), files["web/generator-ctgan.html"].decode()
     assert "and 10 more lines in board.json" in page
-    assert html.count("<details>") == MAX_OUTPUTS + 1
+    assert html.count("<details>\n<summary>") == MAX_OUTPUTS + 1
     assert f"and {210 - MAX_OUTPUTS} more outputs in board.json" in html
     assert "  and 10 more (--out DIR writes them)\n" in render_text(board_of(run))
 

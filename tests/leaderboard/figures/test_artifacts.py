@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     }.items():
         text = " ".join(ElementTree.fromstring(files[f"figures/{name}.svg"]).itertext())
         assert [word for word in words if word not in text] == []
-    assert files["index.html"].decode().count("<svg") == 4  # only the sheets, no enlarged figures
+    sheets = re.findall(r'<img src="../figures/cells-(.*?)[.]svg"', files["web/dataset-cells.html"].decode())
+    assert sheets == ["scores", "umap", "correlations", "losses"]
+    assert "../figures/cells-umap-cvae.svg" in files["web/generator-cvae.html"].decode()
 
 
 def test_the_same_records_and_artifacts_give_the_same_bytes(pictured: FakeRun) -> None:
@@ -140,7 +143,7 @@ def test_figures_that_cannot_be_drawn_are_left_out_and_the_page_says_so(pictured
     files = render(pictured)
     assert not [name for name in files if name.startswith("figures/cells-umap")]
     assert "figures/cells-correlations.png" in files
-    for page in ("README.md", "index.html"):
+    for page in ("README.md", "web/dataset-cells.html"):
         assert "are left out: drawing raised" in files[page].decode()
     assert f"- Figures of `{UMAP}` are left out: drawing raised" in files["README.md"].decode()
 

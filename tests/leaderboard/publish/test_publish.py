@@ -57,6 +57,7 @@ def test_the_folder_has_the_board_its_records_and_a_manifest(published_board: Pa
         "scores.csv",
         "scores.parquet",
         "table.tex",
+        "web",
     ]
     manifest = read_manifest(published_board)
     assert manifest.files.keys() | {"manifest.json"} == contents(published_board).keys()

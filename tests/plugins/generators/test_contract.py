@@ -13,7 +13,15 @@ from tabgenbench import Generator, Persistent, Table, check_generator, failures
 from tabgenbench.options import make_options
 
 Make = Callable[..., Any]
-CONTROLS = {"real-resample", "unseen-third", "condition-mean", "condition-gaussian", "condition-mvn", "shuffled"}
+CONTROLS = {
+    "real-resample",
+    "unseen-third",
+    "condition-mean",
+    "condition-gaussian",
+    "condition-mvn",
+    "shuffled",
+    "smote",
+}
 LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to separate three conditions of 40 rows
     "cvae": {"epochs": 80, "learning_rate": 1e-2},
     "cvae-selected": {"epochs": 30, "learning_rates": [1e-2]},
@@ -31,8 +39,18 @@ LEARNS: dict[str, dict[str, Any]] = {  # options with which a model learns to se
     "forest-flow": {"levels": 10, "duplicates": 20, "trees": 10, "depth": 4},
     "tvae": {"epochs": 150, "compress_dims": [64, 64], "decompress_dims": [64, 64]},
     "wgan-gp": {"epochs": 200, "learning_rate": 4e-3, "batch_size": 20, "hidden": [32, 32]},
+    "flow-matching": {"steps": 500, "learning_rate": 5e-3, "batch_size": 64, "hidden": [32, 32], "ema": 0.98},
+    "tabddpm": {
+        "steps": 300,
+        "learning_rate": 5e-3,
+        "batch_size": 64,
+        "hidden": [32, 32],
+        "ema": 0.98,
+        "sampling_steps": 20,
+    },
 }
-JOIN_CONDITIONS = {"ctgan", "tvae"}  # limited to one column, so that no combination lacks training rows
+# These models know the conditions of training rows only, so a new combination gets the nearest of them.
+JOIN_CONDITIONS = {"ctgan", "tvae", "hierarchical-factors"}
 LUNG, TUMOUR, LIVER, SKIN = ("lung", "normal"), ("lung", "cancer"), ("liver", "normal"), ("skin", "normal")
 
 

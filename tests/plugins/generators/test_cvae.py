@@ -35,7 +35,7 @@ def test_defaults_are_the_papers() -> None:
     expected = {"epochs": 1400, "batch_size": 50, "learning_rate": 1e-4, "hidden": (1000, 512, 256), "latent": 50}
     assert config.model_dump(include=set(expected)) == expected
     assert config.batch_norm
-    assert (config.beta, config.output_noise, config.weights) == (1.0, "none", "last")
+    assert (config.beta, config.prior, config.output_noise, config.weights) == (1.0, "standard", "none", "last")
 
 
 def test_decoder_mirrors_the_encoder(model: ConditionalVAE) -> None:
@@ -137,6 +137,40 @@ def test_residual_noise_has_the_spread_that_the_decoder_leaves(make_table: Make,
     assert (noisy[:-1] > plain[:-1]).all()
     total = train.X.var(axis=0)
     assert noisy[:-1].mean() == pytest.approx(total[:-1].mean(), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("options", "noise"),
+    [
+        ({}, "none"),
+        ({"prior": "standard"}, "none"),
+        ({"prior": "aggregated"}, "residual"),
+        ({"prior": "aggregated", "output_noise": "none"}, "none"),
+    ],
+    ids=str,
+)
+def test_the_aggregated_prior_comes_with_noise(options: dict[str, Any], noise: str) -> None:
+    config = make_options(CVAE.Config, options, where="cvae")
+    assert config.output_noise == noise
+    assert CVAE.Config.model_validate_json(config.model_dump_json()) == config
+
+
+def test_codes_of_a_condition_are_drawn_from_those_of_its_training_rows(
+    make_table: Make, fit: Make, sample: Make, conditions: Make
+) -> None:
+    train = make_table({LUNG: 60, ("liver", "cancer"): 60})
+    asked = train.conditions.iloc[np.arange(4000) % 120].set_axis(range(4000))
+    ratios = []
+    for options in ({"beta": 0.1}, {"beta": 0.1, "prior": "aggregated"}):
+        generator, _ = fit(CVAE, train, **{**LEARNS, **options, "epochs": 20})
+        made, _ = sample(generator, asked)
+        is_lung = [(t.obs["tissue"] == "lung").to_numpy() for t in (train, made)]
+        real, drawn = (t.X[rows, :-1] for t, rows in zip((train, made), is_lung, strict=True))
+        ratios.append(drawn.var(axis=0).sum() / real.var(axis=0).sum())
+    assert ratios[0] < 0.4 < 0.7 < ratios[1] < 1.1
+    made, context = sample(generator, conditions(LUNG, LIVER))  # no training row has the second combination
+    assert np.isfinite(made.X).all()
+    assert [note for note in context.notes if "tissue=liver, status=normal" in note]
 
 
 def test_beta_weighs_the_divergence(make_table: Make, fit: Make) -> None:

@@ -12,6 +12,9 @@ import pytest
 
 from tabgenbench import Generator, Lazy, Options
 from tabgenbench_plugins.generators.cvae import CVAE
+from tabgenbench_plugins.generators.flow_matching import FlowMatching
+from tabgenbench_plugins.generators.hierarchical_factors import HierarchicalFactors
+from tabgenbench_plugins.generators.tabddpm import TabDDPM
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
@@ -53,10 +56,23 @@ def as_shown(default: object) -> str:
 
 @pytest.mark.parametrize(
     ("heading", "config"),
-    [("The CVAE", CVAE.Config), ("The WGAN-GP", WGANGP.Config)],
+    [
+        ("The CVAE", CVAE.Config),
+        ("The WGAN-GP", WGANGP.Config),
+        ("Hierarchical factors", HierarchicalFactors.Config),
+    ],
 )
 def test_the_defaults_on_the_page_are_those_of_the_code(heading: str, config: type[Options]) -> None:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
     shown = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", section, flags=re.MULTILINE))
     expected = {name: as_shown(field.default) for name, field in config.model_fields.items()}
     assert {name: value.strip("`") for name, value in shown.items()} == expected
+
+
+@pytest.mark.parametrize(("column", "config"), [(2, FlowMatching.Config), (3, TabDDPM.Config)])
+def test_the_defaults_of_two_models_in_one_table(column: int, config: type[Options]) -> None:
+    section = PAGE.split("## Flow matching and TabDDPM\n")[1].split("\n## ")[0]
+    rows = [re.split(r" *\| *", line) for line in section.splitlines() if line.startswith("| `")]
+    shown = {row[1].strip("`"): row[column].strip("`") for row in rows}
+    expected = {name: as_shown(field.default) for name, field in config.model_fields.items()}
+    assert {name: value for name, value in shown.items() if value} == expected

@@ -25,11 +25,15 @@ GOLDEN = {
     "ctgan": (0.10589, 5.0766, 0.99442, 980.43),
     "tvae": (0.46926, 1.6702, 0.57335, 700.27),
     "wgan-gp": (0.64347, 1.7808, 0.86379, 516.51),
+    "flow-matching": (0.91427, 1.0019, 0.08191, 758.94),
+    "tabddpm": (0.91319, 1.9659, 0.49955, 658.66),
+    "hierarchical-factors": (0.98968, 0.93228, 0.068637, 711.81),
     "real-resample": (0.98468, 1.1178, 0.10257, 748.76),
     "condition-mean": (0.8939, 0.0, 0.0, 647.04),
     "condition-gaussian": (0.85452, 0.98805, 0.059683, 729.91),
     "condition-mvn": (0.99099, 1.0971, 0.060426, 738.67),
     "shuffled": (-0.12593, 3.3303, 0.72153, 734.97),
+    "smote": (0.99554, 0.77858, 0.025086, 719.75),
     "unseen-third": (1.0, 1.0, 0.0, 734.97),
 }
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -39,6 +43,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "real-resample": {"replace": True},
     "ctgan": {"epochs": 40, "batch_size": 40, "embedding_dim": 8, "generator_lr": 2e-3, "discriminator_lr": 2e-3},
     "tvae": {"epochs": 60, "batch_size": 20},
+    "flow-matching": {"steps": 150, "hidden": [32, 16], "batch_size": 32, "learning_rate": 5e-3, "margins": True},
+    "tabddpm": {"steps": 150, "hidden": [32, 16], "batch_size": 32, "learning_rate": 5e-3, "components": 4},
     "wgan-gp": {"epochs": 6, "hidden": [32, 16], "latent": 4, "batch_size": 10, "learning_rate": 2e-3},
 }
 SIZES = {("lung", "normal"): 40, ("lung", "cancer"): 25, ("liver", "normal"): 31}

@@ -36,8 +36,14 @@ def rows(generator: Generator, conditions: pd.DataFrame) -> tuple[bytes, list[st
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(CVAE, {}), (CVAE, {"output_noise": "residual", "batch_norm": False}), (WGANGP, {}), (CVAESelected, SELECTED)],
-    ids=["cvae", "cvae-with-noise", "wgan-gp", "cvae-selected"],
+    [
+        (CVAE, {}),
+        (CVAE, {"output_noise": "residual", "batch_norm": False}),
+        (CVAE, {"prior": "aggregated"}),
+        (WGANGP, {}),
+        (CVAESelected, SELECTED),
+    ],
+    ids=["cvae", "cvae-with-noise", "cvae-aggregated", "wgan-gp", "cvae-selected"],
 )
 def test_a_loaded_model_samples_like_the_saved_one(
     make_table: Callable[..., Table], tmp_path: Path, kind: type[Generator], options: dict[str, Any]

@@ -12,18 +12,21 @@ import pytest
 from tabgenbench import Evaluation, Metric, MetricContext, Result, Schema, Table, Transform, Unsupported
 from tabgenbench.data.schema import Gap
 from tabgenbench.interfaces.contract_table import KitSplit, make_mixed_split
+from tabgenbench_plugins.metrics.condition_coexpression import ConditionCoexpression
 from tabgenbench_plugins.metrics.correlation_pairs import CorrelationPairs
 from tabgenbench_plugins.metrics.dendrogram import Dendrogram
+from tabgenbench_plugins.metrics.differential_expression import DifferentialExpression
 from tabgenbench_plugins.metrics.gamma import Gamma
 from tabgenbench_plugins.metrics.gamma_by_condition import GammaByCondition
 from tabgenbench_plugins.metrics.gamma_within import GammaWithin
+from tabgenbench_plugins.metrics.marker_genes import MarkerGenes
 from tabgenbench_plugins.metrics.moments import Moments
 from tabgenbench_plugins.metrics.parts.present import present_correlations
 from tabgenbench_plugins.metrics.pca_separability import PCASeparability
 from tabgenbench_plugins.metrics.umap_separability import UMAPSeparability
 
 CORRELATIONS = [Gamma, GammaWithin, GammaByCondition, CorrelationPairs, Dendrogram]
-PRESENT = [*CORRELATIONS, Moments]
+PRESENT = [*CORRELATIONS, ConditionCoexpression, Moments, DifferentialExpression, MarkerGenes]
 FILLED = [PCASeparability, UMAPSeparability]
 N_ROWS, N_FEATURES = 60, 6
 

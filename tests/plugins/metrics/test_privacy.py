@@ -231,7 +231,7 @@ def test_conditions_count_by_their_attacked_rows() -> None:
 
 
 def test_the_rate_of_true_positives_compares_rows_with_the_median_of_their_condition() -> None:
-    """Squared distances: 1 and 4 in one condition, 100 and 400 in the other; each pair is told apart."""
+    """Squared distances: 1 and 4 in one condition, 100 and 400 in the other; each pair is separated."""
     scale = np.where(np.arange(240) % 2, 1.0, 10.0)[:, None]
     train, test, made = (numeric(np.hstack([scale * side, 0 * scale])) for side in (1, 2, 0))
     found = score(MahalanobisMembership(), train, test, made).scores

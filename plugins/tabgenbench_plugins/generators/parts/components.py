@@ -1,8 +1,16 @@
-"""Principal components of wide tables, for models whose cost or quality suffers from many features.
+"""Principal components of wide training tables, with the noise that the components leave out.
 
-    x = μ + z V' + √ψ ε
+    x_F = mean_F + (z_D * scale_D) V_DF + sqrt(psi_F) ε_F
 
-N rows   F features   K components   z scores (N, K)   V axes (F, K)   ψ residual variances (F,)   ε standard normal
+V are the leading right singular vectors of the centred training rows, scale the standard deviations of their scores, so
+each z has variance 1 over training rows. ε is standard normal noise, and psi the variance of what the components do not
+explain. Without this noise, features would vary too little and would correlate too much.
+
+psi depends on the condition: a feature may vary in one condition and not in another. With the squared deviations S_k of
+the n_k rows of condition k from their mean, after the components are subtracted, psi_k lies between the condition's own
+variance and the pooled one:
+
+    psi = Σ_k S_k / Σ_k (n_k - 1)        psi_k = (S_k + 10 psi) / (n_k - 1 + 10)
 """
 
 from __future__ import annotations
@@ -12,70 +20,79 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tabgenbench import Context
+__all__ = ["Components"]
 
-__all__ = ["COMPONENTS", "WIDE", "Components", "n_components"]
+PRIOR_ROWS = 10  # rows that the pooled variance of the noise counts as, beside those of a condition
 
-WIDE = 200  # numeric features above which components are the default
-COMPONENTS = 20
-
-
-def n_components(asked: int | None, n_features: int) -> int:
-    """Return the number of components in place of ``n_features``; 0 keeps the features."""
-    return asked if asked is not None else COMPONENTS if n_features > WIDE else 0
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Axes of the training rows.
+    """The components, D of them.
 
     Attributes:
-        mean: mean row, shape (F,).
-        axes: orthonormal axes, shape (F, K); empty if the features themselves are kept.
-        residual: standard deviation of each feature around its reconstruction, shape (F,).
+        mean: shape (n_features,).
+        axes: rows are orthonormal, shape (D, n_features).
+        scale: standard deviation of the training rows along each axis, shape (D,).
+        noise_sd: standard deviation of the noise, √psi_k for each condition and √psi in the last row, shape
+            (n_conditions + 1, n_features).
     """
 
-    mean: NDArray[np.float32]
-    axes: NDArray[np.float32]
-    residual: NDArray[np.float32]
+    mean: Floats
+    axes: Floats
+    scale: Floats
+    noise_sd: Floats
 
     @classmethod
-    def fit(cls, values: NDArray[np.float32], n: int, context: Context) -> Components | None:
-        """Return the first axes of training rows, and note their share of the variance; None if ``n`` is 0.
+    def fit(cls, values: Floats, n_components: int, group: NDArray[np.int64]) -> Components:
+        """Compute the leading components of training rows, shape (n_train, n_features).
 
         Args:
-            values: training rows, shape (N, F).
-            n: number of components, at most the rank is used.
-            context: receives the note.
+            values: training rows.
+            n_components: number of components, at most n_train - 1 and n_features are used.
+            group: number of the condition of each row, shape (n_train,).
         """
-        if not n or not values.size:
-            return None
-        mean: NDArray[np.float64] = values.mean(axis=0, dtype=np.float64)
+        from scipy.linalg import svd
+
+        n_rows = len(values)
+        mean = values.mean(axis=0, dtype=np.float64)
         centred = values - mean
-        _, _, axes = _svd(centred)
-        axes = axes[: min(n, len(axes))].T
-        left = centred - centred @ axes @ axes.T
-        total = float(np.square(centred).sum())
-        share = 1.0 - float(np.square(left).sum()) / total if total else 1.0
-        context.note(
-            f"fitted on {axes.shape[1]} principal components of {values.shape[1]} features, which hold "
-            f"{100 * share:.0f} % of the variance of the training rows; the rest is independent noise"
-        )
-        residual = np.sqrt(np.square(left).mean(axis=0))
-        return cls(*(part.astype(np.float32) for part in (mean, axes, residual)))
+        n_kept = max(1, min(n_components, n_rows - 1, values.shape[1]))
+        _, sizes, axes = svd(centred, full_matrices=False, lapack_driver="gesdd")
+        signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:n_kept]
+        axes = axes[:n_kept] * np.where(signs == 0, 1.0, signs)[:, None]
+        scale = sizes[:n_kept] / np.sqrt(max(n_rows, 1))
+        noise_sd = _noise_sd(centred - (centred @ axes.T) @ axes, group)
+        kept = (mean, axes, np.where(scale > 0, scale, 1.0), noise_sd)
+        return cls(*(part.astype(np.float32) for part in kept))
 
-    def scores(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the scores of rows, shape (N, K)."""
-        return np.asarray((values - self.mean) @ self.axes, dtype=np.float32)
+    def scores(self, values: Floats) -> Floats:
+        """Return the scores z of rows, shape (n_rows, D)."""
+        return np.asarray((values - self.mean) @ self.axes.T / self.scale, dtype=np.float32)
 
-    def features(self, scores: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return rows with these scores, and noise with the variance that the axes leave, shape (N, F)."""
-        noise = rng.standard_normal((len(scores), len(self.mean)), dtype=np.float32)
-        return np.asarray(self.mean + scores @ self.axes.T + self.residual * noise, dtype=np.float32)
+    def values(self, scores: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Return rows for scores, shape (n_rows, n_features), with noise.
+
+        Args:
+            scores: shape (n_rows, D).
+            group: number of the condition of each row, shape (n_rows,); -1 for a condition without training rows.
+            rng: draws the noise.
+        """
+        made = rng.standard_normal((len(scores), len(self.mean)), dtype=np.float32)
+        made *= self.noise_sd[group]
+        made += self.mean
+        made += (scores * self.scale) @ self.axes
+        return made
 
 
-def _svd(centred: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return left vectors, sizes and axes, largest first; the largest entry of each axis is positive."""
-    left, sizes, axes = np.linalg.svd(centred, full_matrices=False)
-    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
-    return left * signs, sizes, axes * signs[:, None]
+def _noise_sd(left_out: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    n_conditions = int(group.max()) + 1
+    squares, freedom = np.zeros((n_conditions, left_out.shape[1])), np.zeros((n_conditions, 1))
+    for k in range(n_conditions):
+        rows = left_out[group == k]
+        squares[k], freedom[k] = ((rows - rows.mean(axis=0)) ** 2).sum(axis=0), len(rows) - 1
+    pooled = squares.sum(axis=0) / max(1.0, freedom.sum())
+    own = (squares + PRIOR_ROWS * pooled) / (freedom + PRIOR_ROWS)
+    noise_sd: NDArray[np.float64] = np.sqrt(np.vstack([own, pooled]))
+    return noise_sd

@@ -35,8 +35,7 @@ class SeparabilityOptions(RowLimit):
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
     """Return the specifications of the six scores, whose names start with ``prefix``.
 
-    ``where`` describes the space and ``blind_to`` its limitations. ``ranked`` states whether the four criteria are
-    ranked; silhouettes never are.
+    ``where`` describes the space and ``blind_to`` its limitations; ``ranked`` ranks the four criteria, not silhouettes.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:
@@ -49,6 +48,8 @@ def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) 
             description=f"{description}, {where}",
             blind_to=f"{blind}. {blind_to}",
             floor={"mixing": "condition-mean", "silhouette-origin": "condition-mean"}.get(name, "shuffled"),
+            detects=("label-swapper",) if name == "tissue" and ranked else (),
+            misses=("copier",),
             citation=CITATION,
             ranked=ranked and not name.startswith("silhouette"),
             headline=name in ("overall", "mixing"),

@@ -1,0 +1,46 @@
+"""Tests of scores against planted failures, computed from the values by split.
+
+The page ``docs/statistics.md`` gives the reasons for the test and for its families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabgenbench.store.calibration import CalibratedScore, FailureTest
+from tabgenbench_leaderboard.board.intervals import CONFIDENCE, DECIMALS, holm, worse_by
+
+__all__ = ["MIN_SPLITS", "judge_score"]
+
+MIN_SPLITS = 2
+"""Number of common splits without which there is no test."""
+
+
+def judge_score(score: CalibratedScore) -> CalibratedScore:
+    """Return a score with its tests recomputed from its values by split.
+
+    The planted failures that are tested on the score are one family of Holm's correction; the test of the floor is
+    another. A test that has a reason, such as a failure that does not apply to the dataset, is not made.
+    """
+    floor = _judged(score, [score.floor])[0] if score.floor else None
+    return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
+
+
+def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[FailureTest, ...]:
+    raw = [_test(score, test) for test in tests]
+    adjusted = iter(holm([test.p for test in raw if test.p is not None]))
+    return tuple(test if test.p is None else _with_adjusted(test, next(adjusted)) for test in raw)
+
+
+def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
+    """Return a test without Holm's correction."""
+    real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
+    if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
+        return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")
+    difference, p = worse_by(values, real, score.direction)
+    return FailureTest(name=test.name, difference=difference, p=p)
+
+
+def _with_adjusted(test: FailureTest, p: float) -> FailureTest:
+    adjusted = round(p, DECIMALS)
+    return test.model_copy(update={"p_adjusted": adjusted, "detected": adjusted < 1 - CONFIDENCE})

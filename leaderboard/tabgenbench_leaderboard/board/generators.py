@@ -1,0 +1,83 @@
+"""Rows of several datasets grouped into generators, and groups of models whose rank intervals overlap."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tabgenbench_leaderboard.board.intervals import mean
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
+
+__all__ = ["GeneratorRows", "group_generators", "tie_groups"]
+
+
+@dataclass(frozen=True)
+class GeneratorRows:
+    """A generator with its row on each dataset on which it has a row, by the name of the dataset."""
+
+    label: str
+    is_control: bool
+    rows: dict[str, BoardRow]
+
+    @property
+    def fit_seconds(self) -> float | None:
+        """Mean over datasets of the mean seconds to fit; None if no cell is ok."""
+        found = [row.costs.fit_seconds.mean for row in self.rows.values() if row.costs.fit_seconds]
+        return mean(found) if found else None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """Largest peak memory over datasets; None if it was never measured."""
+        found = [row.costs.peak_memory_bytes for row in self.rows.values() if row.costs.peak_memory_bytes is not None]
+        return max(found, default=None)
+
+
+def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
+    """Group rows into generators: by equal label, or by equal name if each dataset has one row of that name.
+
+    A suite may give a generator a different label on each dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs".
+
+    Returns:
+        The generators, models before controls, sorted by label.
+    """
+    names: dict[tuple[bool, str], dict[str, list[BoardRow]]] = {}
+    for dataset in datasets:
+        for row in dataset.rows:
+            names.setdefault((row.is_control, row.generator), {}).setdefault(dataset.dataset, []).append(row)
+    found = []
+    for (is_control, name), rows in names.items():
+        labels = {row.label for group in rows.values() for row in group}
+        if len(labels) > 1 and all(len(group) == 1 for group in rows.values()):
+            found.append(GeneratorRows(name, is_control, {place: group[0] for place, group in rows.items()}))
+            continue
+        for label in labels:
+            of_label = {place: row for place, group in rows.items() for row in group if row.label == label}
+            found.append(GeneratorRows(label, is_control, of_label))
+    return sorted(found, key=lambda one: (one.is_control, one.label))
+
+
+def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """Return the letters of each model's tie groups: models with a common letter share a possible rank.
+
+    A group consists of all models whose rank interval contains one rank; a group within a larger group has no letter.
+    A model that shares no rank with another model has no letter.
+
+    >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
+    {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}
+    >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (3, 3)})
+    {'a': 'a', 'b': 'ab', 'c': 'b'}
+    """
+    shared = {
+        first: frozenset(n for n, (low, high) in ranks.items() if low <= first <= high) for first, _ in ranks.values()
+    }
+    groups = [shared[rank] for rank in sorted(shared) if len(shared[rank]) > 1]
+    largest = [group for group in groups if not any(group < other for other in groups)]
+    return {
+        name: "".join(_letter(i) for i, group in enumerate(dict.fromkeys(largest)) if name in group) for name in ranks
+    }
+
+
+def _letter(number: int) -> str:
+    letters = string.ascii_lowercase
+    return letters[number] if number < len(letters) else f"({number + 1})"

@@ -1,0 +1,92 @@
+"""The table "what each score can see", on boards and as the output of ``calibrate``."""
+
+from __future__ import annotations
+
+from tabgenbench.formatting import count_text
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard
+from tabgenbench_leaderboard.board.summary import CalibrationRow, CalibrationTable
+from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section, quote
+
+__all__ = ["calibration_blocks", "calibration_grid", "calibration_note", "table_blocks"]
+
+DETECTED, MISSED, KNOWN, UNTESTED = "yes", "MISSED", "no", "-"
+MOST_NAMES = 3
+"""Maximum number of scores that the note of a headline names; the others are counted."""
+_READING = (
+    "A planted failure is a table of real training rows with one known fault. `yes`: the score rates the failure worse "
+    "than real rows, by a one-sided paired t-test over {splits} with Holm's correction (p < 0.05); `no`: it does not; "
+    "`MISSED`: it does not, but must; `-`: not tested. Scores of privacy are compared with rows that no model sees, "
+    "the others with `real-resample`. floor: whether the score distinguishes the control that is its floor."
+)
+
+
+def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the section of a board that says what each score can see."""
+    blocks: list[Block] = [Heading(3, "What each score can see")]
+    if dataset.calibration is None:
+        text = f"Not calibrated here: `tabgenbench calibrate {quote(dataset.dataset)}` tests what the scores can see."
+        return [*blocks, Paragraph(text)]
+    unknown = [f"`{quote(column.title)}`" for column in dataset.columns if column.calibration == "not calibrated"]
+    if unknown:
+        blocks.append(Paragraph(f"Not calibrated here: {', '.join(unknown)}."))
+    return [*blocks, *table_blocks(dataset.calibration, dataset.dataset)]
+
+
+def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
+    """Return sentences on a calibration, its table, and the planted failures that were not tested."""
+    blocks: list[Block] = [Paragraph(_READING.format(splits=count_text(table.splits, "split")))]
+    blind = [(row, row.missed(table.failures)) for row in table.rows]
+    items = [f"`{quote(row.title)}` misses {', '.join(map(_code, names))}" for row, names in blind if names]
+    if items:
+        blocks.append(Paragraph(f"Uncalibrated here, and left out of headline and questions: {'; '.join(items)}."))
+    blocks.append(calibration_grid(table, f"What each score can see on {dataset}"))
+    if table.inapplicable:
+        reasons = tuple(f"{_code(name)}: {quote(reason)}" for name, reason in table.inapplicable.items())
+        blocks += [Paragraph("Planted failures that were not tested:"), Bullets(reasons)]
+    return blocks
+
+
+def calibration_note(board: Board) -> str:
+    """Return sentences on the uncalibrated scores of a board and on its datasets without calibration."""
+    blind = [
+        f"{quote(column.title)} on {quote(dataset.dataset)}"
+        for dataset in board.datasets
+        for column in dataset.columns
+        if column.calibration == "uncalibrated"
+    ]
+    unknown = sum(dataset.calibration is None for dataset in board.datasets)
+    more = f" and {len(blind) - MOST_NAMES} more" if len(blind) > MOST_NAMES else ""
+    parts = [f"Uncalibrated here, so left out: {', '.join(blind[:MOST_NAMES])}{more}."] if blind else []
+    if unknown:
+        where = "" if unknown == len(board.datasets) else f": {count_text(unknown, 'dataset')}"
+        parts.append(f"Not calibrated here{where}.")
+    return " ".join(parts)
+
+
+def calibration_grid(table: CalibrationTable, caption: str) -> Grid:
+    """Return the table of scores (rows) and planted failures (columns), grouped by question."""
+    rows: list[tuple[Cell, ...] | Section] = []
+    for question in dict.fromkeys(row.question for row in table.rows):
+        rows.append(Section(question or "no question"))
+        rows += [_line(table, row) for row in table.rows if row.question == question]
+    return Grid(("score", *map(_code, table.failures), "floor"), tuple(rows), caption, numeric=False)
+
+
+def _line(table: CalibrationTable, row: CalibrationRow) -> tuple[Cell, ...]:
+    outcomes = zip(table.failures, row.outcomes, strict=True)
+    found = [(outcome, name in row.must) for name, outcome in outcomes]
+    return (
+        Cell(f"`{quote(row.title)}`{' (headline)' if row.headline else ''}"),
+        *(Cell(_word(outcome, must=must), strong=must and outcome is False) for outcome, must in found),
+        Cell(_word(row.floor, must=False)),
+    )
+
+
+def _word(outcome: bool | None, *, must: bool) -> str:
+    if outcome is None:
+        return UNTESTED
+    return DETECTED if outcome else MISSED if must else KNOWN
+
+
+def _code(name: str) -> str:
+    return f"`{quote(name)}`"

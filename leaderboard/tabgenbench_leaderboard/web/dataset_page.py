@@ -1,0 +1,68 @@
+"""The page of a dataset: its card, the scores of its questions, published values, costs, failures and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tabgenbench.formatting import count_text
+from tabgenbench.records import Card
+from tabgenbench_leaderboard.board.compare import comparison_sentences
+from tabgenbench_leaderboard.board.formatting import shown_columns
+from tabgenbench_leaderboard.board.model import DatasetBoard
+from tabgenbench_leaderboard.pages.document import Block, Bullets, Heading, Paragraph
+from tabgenbench_leaderboard.pages.page import (
+    cost_blocks,
+    curve_blocks,
+    facts_sentence,
+    problem_blocks,
+    rule_blocks,
+    score_blocks,
+)
+from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
+from tabgenbench_leaderboard.pages.publications import load_published, published_blocks
+from tabgenbench_leaderboard.pages.summary_tables import standing_blocks
+from tabgenbench_leaderboard.web.render import html_of
+from tabgenbench_leaderboard.web.site import Site, templates
+
+__all__ = ["dataset_page"]
+
+MAX_VALUES = 5_000
+"""Maximum number of scores of the tables on a page; the board shows all scores of larger datasets."""
+
+
+def dataset_page(site: Site, dataset: DatasetBoard) -> str:
+    """Return the HTML page of a dataset."""
+    page = site.dataset_pages[dataset.dataset]
+    return (
+        templates()
+        .get_template("dataset.html")
+        .render(
+            suite=site.board.suite,
+            home="../index.html",
+            up="",
+            dataset=dataset,
+            facts=facts_sentence(dataset).replace("`", ""),
+            card=site.cards.get(dataset.dataset, Card()),
+            stem=page.removeprefix("dataset-").removesuffix(".html"),
+            body=html_of(list(_blocks(site, dataset))),
+        )
+    )
+
+
+def _blocks(site: Site, dataset: DatasetBoard) -> Iterator[Block]:
+    if len(dataset.rows) * len(shown_columns(dataset)) <= MAX_VALUES:
+        yield from score_blocks(dataset, site.figures)
+        yield from standing_blocks(dataset)
+    else:
+        values = f"{count_text(len(dataset.rows), 'row')} and {count_text(len(shown_columns(dataset)), 'score')}"
+        yield Heading(3, "Scores")
+        yield Paragraph(f"The scores of {values} are on the board, and not repeated here.")
+    yield from published_blocks(dataset, load_published())
+    sentences = comparison_sentences(dataset).models
+    if sentences:
+        yield from (Heading(3, "Between the models"), Bullets(sentences))
+    yield from cost_blocks(dataset)
+    yield from problem_blocks(dataset)
+    yield from rule_blocks(dataset)
+    yield from picture_blocks(dataset, enlarged=False)
+    yield from curve_blocks(dataset, site.figures)

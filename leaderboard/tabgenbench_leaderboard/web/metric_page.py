@@ -1,0 +1,85 @@
+"""The page of a metric: what its scores measure, their limitations, their controls, and their calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tabgenbench.formatting import duration_text, number_text
+from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, score_text
+from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn
+from tabgenbench_leaderboard.board.scaling import find_control
+from tabgenbench_leaderboard.pages.reference import limits_text
+from tabgenbench_leaderboard.web.site import Site, calibration_of, file_stems, templates
+
+__all__ = ["metric_page"]
+
+
+def metric_page(site: Site, metric: str) -> str:
+    """Return the HTML page of a metric, given by its name with options."""
+    places: dict[str, list[tuple[DatasetBoard, int]]] = {}
+    for dataset in site.board.datasets:
+        for i, column in enumerate(dataset.columns):
+            if column.metric == metric:
+                places.setdefault(column.title, []).append((dataset, i))
+    return (
+        templates()
+        .get_template("metric.html")
+        .render(
+            suite=site.board.suite,
+            home="../index.html",
+            up="",
+            metric=metric,
+            scores=[_score(site, title, found) for title, found in places.items()],
+            has_calibration=any(calibration_of(d.columns[i]) for found in places.values() for d, i in found),
+            costs=list(_costs(site, metric)),
+        )
+    )
+
+
+def _score(site: Site, title: str, places: list[tuple[DatasetBoard, int]]) -> dict[str, Any]:
+    dataset, i = places[0]
+    column = dataset.columns[i]
+    return {
+        "title": title,
+        "stem": file_stems(one.title for one in dataset.columns)[title],
+        "spec": column.spec,
+        "direction": f"{direction_text(column)}{limits_text(column)}",
+        "question": _question(column),
+        "scale": f"0 at the floor {column.spec.floor}, 1 at the ceiling {column.spec.ceiling}"
+        if column.spec.floor and column.spec.ceiling
+        else "not scaled: the score names no floor",
+        "lines": [_line(site, *place) for place in places],
+    }
+
+
+def _question(column: ScoreColumn) -> str:
+    kind = "headline score" if column.spec.headline else "not a headline score"
+    ranked = "ranked" if column.spec.ranked else "not ranked, because it is too noisy"
+    return f"{column.spec.question or 'none'} ({kind}, {ranked})"
+
+
+def _line(site: Site, dataset: DatasetBoard, i: int) -> dict[str, str]:
+    column = dataset.columns[i]
+    decimals = column_decimals([row.scores[i] for row in dataset.rows])
+    controls = [find_control(dataset.rows, name) if name else None for name in (column.spec.floor, column.spec.ceiling)]
+    floor, ceiling = (score_text(row.scores[i], decimals) if row else "-" for row in controls)
+    means = [mean for row in dataset.models if (mean := row.scores[i].mean) is not None]
+    ends = f"{number_text(min(means), decimals)} to {number_text(max(means), decimals)}" if means else "-"
+    return {
+        "dataset": dataset.dataset,
+        "page": site.dataset_pages[dataset.dataset],
+        "floor": floor,
+        "ceiling": ceiling,
+        "models": ends,
+        "unscaled": f"no: {column.unscaled}" if column.unscaled else "",
+        "calibration": calibration_of(column),
+    }
+
+
+def _costs(site: Site, metric: str) -> Iterator[str]:
+    for dataset in site.board.datasets:
+        for cost in dataset.metric_costs:
+            if cost.metric == metric:
+                ends = f"{duration_text(cost.seconds.low)} to {duration_text(cost.seconds.high)}"
+                yield f"{dataset.dataset}: {duration_text(cost.seconds.mean)} a cell ({ends})"

@@ -1,0 +1,25 @@
+"""Blocks of a page, such as tables that Markdown pages also show, as HTML of the web board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from tabgenbench_leaderboard.pages.document import Block, Figure
+from tabgenbench_leaderboard.pages.to_html import linked_figure, render_blocks
+
+__all__ = ["html_of"]
+
+
+def html_of(blocks: Sequence[Block], up: str = "../") -> Markup:
+    """Return blocks as HTML, in which every text is escaped; figures are links to the files in ``figures``.
+
+    Args:
+        blocks: the blocks in order.
+        up: path from the page's folder to the folder of the board.
+    """
+    figures = {
+        block.name: linked_figure(f"{up}figures/{block.name}.svg") for block in blocks if isinstance(block, Figure)
+    }
+    return Markup(render_blocks(blocks, figures))

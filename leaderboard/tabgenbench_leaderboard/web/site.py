@@ -1,0 +1,163 @@
+"""What all pages of a web board share: the board, its generators, the addresses of pages, and the templates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tabgenbench.records import Card
+from tabgenbench_leaderboard.board.collect import CellFacts
+from tabgenbench_leaderboard.board.formatting import column_decimals, shown_columns
+from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard, ScoreColumn
+from tabgenbench_leaderboard.pages.page import facts_sentence
+
+__all__ = ["FOLDER", "DatasetFacts", "Site", "calibration_of", "file_stems", "is_link", "templates"]
+
+FOLDER = "web"
+"""Folder of all files of the web board except ``index.html``."""
+_LONGEST_STEM = 60
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What several pages show of a dataset, computed once.
+
+    Attributes:
+        shown: indices of the columns with a value.
+        scores: address of the description of the score in each column.
+        ranked: number of models with a value in each column.
+        ranked_questions: number of models with a value on each question.
+        decimals: number of decimals of each column.
+        facts: sentences on splits, seeds, draws, rows and features.
+    """
+
+    shown: list[int]
+    scores: list[str]
+    ranked: list[int]
+    ranked_questions: list[int]
+    decimals: list[int]
+    facts: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A board, and what its pages show in addition to the values of the board.
+
+    Attributes:
+        board: the board, with the texts of the figures that metrics drew.
+        figures: stem of the figure's files by dataset and kind, ``scores`` or ``losses`` (see `figures.draw.Drawn`).
+        cells: the records of each cell; None for a board that was read from its ``board.json``.
+        cards: descriptions of datasets by label.
+        records: whether the folder ``records`` beside ``index.html`` contains the records, as in a published board.
+        files: names of the tables in the folder of the board, such as ``scores.csv``.
+    """
+
+    board: Board
+    figures: Mapping[tuple[str, str], str]
+    cells: Sequence[CellFacts] | None = None
+    cards: Mapping[str, Card] = field(default_factory=dict)
+    records: bool = False
+    files: Sequence[str] = ()
+
+    @cached_property
+    def generators(self) -> list[GeneratorRows]:
+        """The generators of the board, models before controls."""
+        return group_generators(self.board.datasets)
+
+    @cached_property
+    def generator_pages(self) -> dict[str, str]:
+        """File name of the page of each generator, by the generator's label and whether it is a control."""
+        return _pages("generator", [one.label for one in self.generators])
+
+    @cached_property
+    def dataset_pages(self) -> dict[str, str]:
+        """File name of the page of each dataset."""
+        return _pages("dataset", [dataset.dataset for dataset in self.board.datasets])
+
+    @cached_property
+    def metric_pages(self) -> dict[str, str]:
+        """File name of the page of each metric, by the metric's name with options."""
+        return _pages("metric", [column.metric for dataset in self.board.datasets for column in dataset.columns])
+
+    @cached_property
+    def facts(self) -> dict[str, DatasetFacts]:
+        """What several pages show of each dataset."""
+        return {dataset.dataset: self._facts(dataset) for dataset in self.board.datasets}
+
+    def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
+        columns, models = dataset.columns, dataset.models
+        anchors = file_stems(column.title for column in columns)
+        # The source of a dataset is described on its own page.
+        facts = facts_sentence(dataset.model_copy(update={"note": ""})).replace("`", "")
+        return DatasetFacts(
+            shown=shown_columns(dataset),
+            scores=[f"{self.metric_pages[column.metric]}#{anchors[column.title]}" for column in columns],
+            ranked=[sum(bool(row.scores[i].by_split) for row in models) for i in range(len(columns))],
+            ranked_questions=[
+                sum(bool(row.questions[i].by_split) for row in models) for i in range(len(dataset.questions))
+            ],
+            decimals=[column_decimals([row.scores[i] for row in dataset.rows]) for i in range(len(columns))],
+            facts=facts,
+        )
+
+    @cached_property
+    def cells_of(self) -> dict[tuple[str, str], list[CellFacts]]:
+        """The records of the cells of each dataset and label."""
+
+        def place(cell: CellFacts) -> tuple[str, str]:
+            return cell.row.dataset, cell.row.shown
+
+        return {found: list(group) for found, group in groupby(sorted(self.cells or (), key=place), key=place)}
+
+
+def _pages(kind: str, names: Iterable[str]) -> dict[str, str]:
+    return {name: f"{kind}-{stem}.html" for name, stem in file_stems(names).items()}
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """Return a file name without suffix for each name: letters, digits and hyphens, unique regardless of case.
+
+    >>> file_stems(["CTGAN, 30 epochs", "ctgan:30-epochs", "<>"])
+    {'CTGAN, 30 epochs': 'ctgan-30-epochs', 'ctgan:30-epochs': 'ctgan-30-epochs-2', '<>': 'unnamed'}
+    """
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    for name in dict.fromkeys(names):
+        first = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:_LONGEST_STEM].strip("-") or "unnamed"
+        stem, number = first, 2
+        while stem in used:
+            stem, number = f"{first}-{number}", number + 1
+        used.add(stem)
+        found[name] = stem
+    return found
+
+
+def calibration_of(column: ScoreColumn) -> str:
+    """Return the state of a score's calibration on a dataset, such as ``uncalibrated``; empty if the board has none."""
+    return str(getattr(column, "calibration", ""))
+
+
+def is_link(url: str) -> bool:
+    """Return whether a page may link to an address from a card; other schemes, such as ``javascript:``, are text."""
+    return re.fullmatch(r"https?://[^\s<>\"']+", url) is not None
+
+
+@lru_cache
+def templates() -> Environment:
+    """Return the templates of the pages; every value that they insert is escaped."""
+    environment = Environment(
+        loader=PackageLoader("tabgenbench_leaderboard", "web/templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.tests["link"] = is_link
+    return environment

@@ -1,0 +1,37 @@
+"""Planted failure `copier`: training rows with tiny noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import Card, Table
+from tabgenbench_plugins.generators.parts.planted import Planted
+
+__all__ = ["Copier"]
+
+NOISE = 0.01
+"""Standard deviation of the noise, in standard deviations of a feature."""
+
+
+class Copier(Planted):
+    """Returns training rows with normal noise of 0.01 standard deviations of each numeric feature.
+
+    Categories are copied, and whole numbers are rounded back to the training row's value. Every score of fidelity and
+    structure rates this control like real rows; a score of privacy must detect it.
+    """
+
+    name = "copier"
+    card = Card(summary="Training rows with noise of 0.01 standard deviations.")
+    planted_for = "privacy"
+
+    def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
+        """Compute the standard deviation of the noise of each feature."""
+        self._noise = NOISE * train.dense().std(axis=0)
+
+    def change_rows(
+        self, values: NDArray[np.float32], categories: pd.DataFrame, asked: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        """Add noise to the numeric features."""
+        return values + self._noise * rng.standard_normal(values.shape, dtype=np.float32), categories

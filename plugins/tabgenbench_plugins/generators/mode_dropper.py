@@ -1,0 +1,69 @@
+"""Planted failure `mode-dropper`: a tenth of the conditions, or a tenth of the rows of each condition, is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench import Card, ConditionCodes, Table
+from tabgenbench_plugins.generators.parts.by_condition import permuted_rows
+from tabgenbench_plugins.generators.parts.planted import Planted
+
+__all__ = ["ModeDropper"]
+
+SHARE = 10
+"""One of this many conditions, or one of this many rows of a condition, is missing."""
+
+
+class ModeDropper(Planted):
+    """Returns no rows of a tenth of the conditions, or none of the rows at one end of a direction.
+
+    With at least ten conditions in the training rows, a tenth of the conditions, chosen at random, is missing: rows of
+    the other conditions take their places. With fewer conditions, a tenth of the rows of each condition is missing: the
+    rows that lie furthest along the first principal component of the features (categories as indicators, each column
+    with unit variance, means of conditions removed). The number of missing rows is rounded, so no row of a condition
+    with five rows or fewer is missing.
+    """
+
+    name = "mode-dropper"
+    card = Card(summary="Training rows without a tenth of the conditions, or without a tenth of the density.")
+    planted_for = "fidelity"
+
+    def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
+        """Choose the missing conditions, or the missing rows."""
+        n_conditions = len(self._conditions.labels)
+        self._dropped = np.sort(rng.choice(n_conditions, n_conditions // SHARE, replace=False))
+        self._kept = np.ones(train.n_rows, dtype=bool)
+        if not len(self._dropped):
+            along = self._first_component(train)
+            for k in range(n_conditions):
+                rows = self._conditions.rows(k)
+                n_missing = round(len(rows) / SHARE)
+                self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
+
+    def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Replace the missing conditions by other conditions, as often as these are requested."""
+        is_dropped = np.isin(asked, self._dropped)
+        others = asked[~is_dropped]
+        if not len(others):
+            others = np.setdiff1d(np.arange(len(self._conditions.labels)), self._dropped)
+        found = asked.copy()
+        found[is_dropped] = permuted_rows(others, int(is_dropped.sum()), rng)
+        return found
+
+    def rows_of(self, condition: int) -> NDArray[np.int64]:
+        """Return the rows of a condition that are not missing."""
+        rows = self._conditions.rows(condition)
+        return rows[self._kept[rows]]
+
+    def _first_component(self, train: Table) -> NDArray[np.float64]:
+        """Return the position of each training row along the first principal component, shape (n_train,)."""
+        codes = ConditionCodes.fit(train.categories)
+        indicators = codes.one_hot(train.categories) if codes.columns else np.zeros((train.n_rows, 0))
+        columns = np.hstack([train.dense(), indicators]).astype(np.float64)
+        columns -= self._conditions.means(columns.astype(np.float32))[self._conditions.group]
+        spread = columns.std(axis=0)
+        columns /= np.where(spread > 0, spread, 1.0)
+        if columns.shape[1] <= train.n_rows:
+            return np.asarray(columns @ np.linalg.eigh(columns.T @ columns)[1][:, -1], dtype=np.float64)
+        return np.asarray(np.linalg.eigh(columns @ columns.T)[1][:, -1], dtype=np.float64)

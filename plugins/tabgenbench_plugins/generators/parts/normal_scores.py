@@ -1,0 +1,87 @@
+"""Quantile transform of numeric features to normal scores, and back.
+
+The score of a training value with rank r among n present values of its feature is Φ⁻¹((r + ½) / n), r = 0 .. n - 1. The
+inverse reads the empirical quantile function at Φ(score), linear between neighbouring training values, and never leaves
+their range. Equal values get consecutive ranks in random order, so a feature with many zeros has normal scores too,
+and all scores of those zeros map back to zero. A feature with one value has score 0.
+
+A cell at a gap has no rank. Its score is a draw from N(0, 1), so it says nothing about the row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+__all__ = ["MAX_QUANTILES", "NormalScores"]
+
+MAX_QUANTILES = 1001  # kept for each feature; a feature with fewer training values is reproduced exactly
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class NormalScores:
+    """Empirical quantiles of each feature.
+
+    Attributes:
+        quantiles: values at equally spaced probabilities from 0 to 1, shape (n_quantiles, n_features).
+        n_present: number of training values of each feature, shape (n_features,).
+    """
+
+    quantiles: Floats
+    n_present: NDArray[np.int64]
+
+    @classmethod
+    def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
+        """Compute the quantiles of training rows, shape (n_train, n_features), from present cells only.
+
+        A feature without present cells keeps the value that its gaps contain.
+        """
+        n_rows, n_features = values.shape
+        grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))
+        quantiles = np.empty((len(grid), n_features), dtype=np.float32)
+        counts = np.full(n_features, n_rows) if present is None else present.sum(axis=0)
+        for j in range(n_features):
+            column = values[:, j] if present is None or counts[j] == 0 else values[present[:, j], j]
+            ordered = np.sort(column).astype(np.float64)
+            quantiles[:, j] = np.interp(grid * (len(ordered) - 1), np.arange(len(ordered)), ordered)
+        return cls(quantiles, np.maximum(counts, 1).astype(np.int64))
+
+    @property
+    def n_features(self) -> int:
+        """Number of features."""
+        return len(self.n_present)
+
+    def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
+        """Return the scores of the rows that the quantiles were fitted on, same shape.
+
+        Args:
+            values: training rows, shape (n_train, n_features).
+            present: which cells have a value; None if all have one.
+            rng: orders equal values, and draws the scores of gaps.
+        """
+        scores = np.zeros(values.shape, dtype=np.float32)
+        for j in range(values.shape[1]):
+            here = np.arange(len(values)) if present is None else np.flatnonzero(present[:, j])
+            if present is not None:
+                scores[:, j] = rng.normal(size=len(values))
+            if len(here) and self.quantiles[0, j] < self.quantiles[-1, j]:
+                order = here[np.lexsort((rng.random(len(here)), values[here, j]))]
+                scores[order, j] = ndtri((np.arange(len(here)) + 0.5) / len(here))
+            else:
+                scores[here, j] = 0.0
+        return scores
+
+    def values(self, scores: Floats) -> Floats:
+        """Return the values of scores, shape (n_rows, n_features)."""
+        last = len(self.quantiles) - 1
+        spread = np.maximum(self.n_present - 1, 1)
+        places = (ndtr(scores.astype(np.float64)) * self.n_present - 0.5) / spread
+        places = np.clip(places, 0.0, 1.0) * last
+        lower = np.minimum(places.astype(np.int64), max(last - 1, 0))
+        columns = np.arange(self.n_features)
+        below, above = self.quantiles[lower, columns], self.quantiles[np.minimum(lower + 1, last), columns]
+        return np.asarray(below + (places - lower) * (above - below), dtype=np.float32)

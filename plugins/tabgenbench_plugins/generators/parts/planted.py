@@ -1,0 +1,74 @@
+"""Base class of the planted failures: real training rows with one known fault."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import FitContext, Generator, SampleContext, Table
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
+
+__all__ = ["Planted"]
+
+
+class Planted(Generator):
+    """Returns training rows of the requested condition, without replacement while they last, with one fault.
+
+    Without its fault, a planted failure would be the control `real-resample`. A subclass overrides the method in which
+    its fault is made. The random choices of a fault differ between splits and between planted failures, so the rows are
+    not those that `real-resample` returns on the same split.
+    """
+
+    is_control = True
+    makes = ("numeric", "categorical")
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Keep the training rows, and choose the fault at random."""
+        self._train = train
+        self._conditions = TrainingConditions.of(train)
+        self._salt = zlib.crc32("\n".join([self.name, *map(str, train.obs.index)]).encode())
+        self.choose_fault(train, np.random.default_rng([context.seed, self._salt]))
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return a training row, or its faulty version, for each requested row."""
+        rng = np.random.default_rng([context.seed, self._salt])
+        asked = self.choose_conditions(self._conditions.asked(conditions, context), rng)
+        chosen = np.empty(len(asked), dtype=np.int64)
+        for k in np.unique(asked):
+            places = np.flatnonzero(asked == k)
+            chosen[places] = permuted_rows(self.rows_of(int(k)), len(places), rng)
+        values, categories = self._train.dense()[chosen], self._train.categories.iloc[chosen]
+        values, categories = self.change_rows(values, categories, asked, rng)
+        return self._train.like(values, conditions, categories if categories.shape[1] else None)
+
+    def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
+        """Choose what is faulty, such as the columns; called once with the training rows."""
+
+    def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Return the training condition from which each requested row is taken, shape (n_asked,).
+
+        Args:
+            asked: the training condition of each requested row, shape (n_asked,).
+            rng: source of random choices.
+        """
+        return asked
+
+    def rows_of(self, condition: int) -> NDArray[np.int64]:
+        """Return the positions of the training rows of a condition that may be used, at least one."""
+        return self._conditions.rows(condition)
+
+    def change_rows(
+        self, values: NDArray[np.float32], categories: pd.DataFrame, asked: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[NDArray[np.float32], pd.DataFrame]:
+        """Return faulty rows.
+
+        Args:
+            values: a copy of training rows, shape (n_asked, n_features).
+            categories: their categorical features, shape (n_asked, n_categorical_features).
+            asked: the training condition of each row, shape (n_asked,).
+            rng: source of random choices.
+        """
+        return values, categories

@@ -1,0 +1,104 @@
+"""Training rows as standardised numbers for a network, and the way back.
+
+    x_NF ── normal scores ── (principal components) ──► z_ND
+
+`normal_scores` and `components` contain the two steps. Categories are not part of it: a network gets their one-hot
+codes as further columns.
+
+    N rows   F numeric features   D numbers of a row: F, or the number of principal components
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench import Table
+from tabgenbench_plugins.generators.parts.components import Components
+from tabgenbench_plugins.generators.parts.normal_scores import NormalScores
+
+__all__ = ["DEFAULT_COMPONENTS", "WIDE", "PreparedRows", "n_components_of"]
+
+WIDE = 200  # a table with more numeric features is modelled in principal components
+DEFAULT_COMPONENTS = 64
+Floats = NDArray[np.float32]
+
+
+def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | None:
+    """Return the number of principal components that an option means for a table; None for no components.
+
+    Args:
+        option: a number, ``none``, or ``auto``, which is `DEFAULT_COMPONENTS` above `WIDE` features.
+        n_rows: number of training rows.
+        n_features: number of numeric features.
+    """
+    if option == "none" or n_features == 0 or (option == "auto" and n_features <= WIDE):
+        return None
+    wanted = DEFAULT_COMPONENTS if isinstance(option, str) else option
+    return max(1, min(wanted, n_rows - 1, n_features))
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedRows:
+    """The two steps, fitted on training rows.
+
+    Attributes:
+        scores: the normal scores.
+        components: the principal components of the normal scores; None if the scores themselves are modelled.
+    """
+
+    scores: NormalScores
+    components: Components | None
+
+    @classmethod
+    def fit(
+        cls, train: Table, n_components: int | None, group: NDArray[np.int64], rng: np.random.Generator
+    ) -> tuple[PreparedRows, Floats]:
+        """Fit both steps; return them and the prepared training rows z_ND.
+
+        Args:
+            train: training rows.
+            n_components: number of principal components, or None.
+            group: number of the condition of each row, shape (N,).
+            rng: orders equal values of a feature.
+        """
+        values, present = train.dense(), train.present()
+        scores = NormalScores.fit(values, present)
+        z_ND = scores.of_training_rows(values, present, rng)
+        if n_components is None:
+            return cls(scores, None), z_ND
+        components = Components.fit(z_ND, n_components, group)
+        return cls(scores, components), components.scores(z_ND)
+
+    @property
+    def width(self) -> int:
+        """Number of prepared numbers of a row, D."""
+        return self.scores.n_features if self.components is None else len(self.components.axes)
+
+    def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+        """Return the numeric features of prepared rows, shape (N, F).
+
+        Args:
+            z_ND: prepared rows.
+            group: number of the condition of each row, shape (N,); -1 for a condition without training rows.
+            rng: draws the noise that principal components leave out.
+        """
+        return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays of a saved model, by name. They contain quantiles of each feature, no row."""
+        found: dict[str, NDArray[Any]] = {"quantiles": self.scores.quantiles, "n_present": self.scores.n_present}
+        if self.components is not None:
+            found |= {f"components.{name}": value for name, value in vars(self.components).items()}
+        return found
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> PreparedRows:
+        """Return the steps that `arrays` described; other names are ignored."""
+        prefix = "components."
+        parts = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+        return cls(NormalScores(arrays["quantiles"], arrays["n_present"]), Components(**parts) if parts else None)

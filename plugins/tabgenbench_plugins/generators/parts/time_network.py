@@ -1,0 +1,150 @@
+"""A network of rows, time and condition, and its training with an exponential moving average of the weights.
+
+    h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
+
+τ(t) are cosines and sines of t at angular frequencies from 1 to 1,000, passed through Linear - SiLU - Linear, as in
+TabDDPM (Kotelnikov et al. 2023). t lies in [0, 1]; c are the one-hot codes of the condition.
+
+    N rows   Y width of a row   K one-hot codes of the conditions   H width of the first hidden layer
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tabgenbench import ConfigError, FitContext
+from tabgenbench_plugins.generators.parts.nn import linear
+
+__all__ = ["Recipe", "TimeNetwork", "train_network"]
+
+N_FREQUENCIES = 64
+REPORTS = 100  # losses in the record
+
+
+class TimeNetwork(nn.Module):
+    """The network.
+
+    Args:
+        n_in: Y.
+        n_codes: K, 0 without conditions.
+        hidden: widths of the hidden layers, at least one.
+        generator: random generator for the initial weights, on the CPU.
+    """
+
+    frequencies: torch.Tensor
+
+    def __init__(self, n_in: int, n_codes: int, hidden: tuple[int, ...], generator: torch.Generator) -> None:
+        super().__init__()
+        self.of_row = linear(n_in + n_codes, hidden[0], generator)
+        self.of_time = linear(2 * N_FREQUENCIES, hidden[0], generator)
+        self.of_time_inner = linear(hidden[0], hidden[0], generator)
+        self.layers = nn.ModuleList(
+            linear(a, b, generator) for a, b in zip(hidden, (*hidden[1:], hidden[-1]), strict=True)
+        )
+        self.to_output = linear(hidden[-1], n_in, generator)
+        frequencies = torch.exp(torch.linspace(0.0, math.log(1000.0), N_FREQUENCIES))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+
+    def forward(self, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
+        """Return the output, shape (N, Y)."""
+        angles = t_N[:, None] * self.frequencies
+        time = self.of_time_inner(functional.silu(self.of_time(torch.cat([angles.cos(), angles.sin()], dim=1))))
+        h = self.of_row(torch.cat([x_NY, c_NK], dim=1)) + time
+        for layer in self.layers:
+            h = layer(functional.silu(h))
+        out: torch.Tensor = self.to_output(functional.silu(h))
+        return out
+
+
+class Recipe(Protocol):
+    """How `train_network` trains.
+
+    Attributes:
+        steps: optimisation steps, independent of the number of rows.
+        batch_size: rows per step, drawn with replacement.
+        learning_rate: step size of Adam at the start; it falls linearly to 0.
+        ema: decay of the moving average of the weights, per step.
+        weight_decay: decoupled weight decay (AdamW).
+    """
+
+    @property
+    def steps(self) -> int:  # noqa: D102 - documented above
+        ...
+    @property
+    def batch_size(self) -> int:  # noqa: D102 - documented above
+        ...
+    @property
+    def learning_rate(self) -> float:  # noqa: D102 - documented above
+        ...
+    @property
+    def ema(self) -> float:  # noqa: D102 - documented above
+        ...
+    @property
+    def weight_decay(self) -> float:  # noqa: D102 - documented above
+        ...
+
+
+Loss = Callable[[TimeNetwork, torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def train_network(
+    network: TimeNetwork,
+    rows: tuple[torch.Tensor, torch.Tensor],
+    *,
+    loss: Loss,
+    recipe: Recipe,
+    context: FitContext,
+    where: str,
+) -> TimeNetwork:
+    """Minimise a loss over random batches of rows x_NY and codes c_NK; return a network with the averaged weights.
+
+    Losses are reported about `REPORTS` times, as means over the steps since the last report.
+
+    Args:
+        network: the network to train.
+        rows: x_NY and c_NK.
+        loss: function of the network and a batch, a mean over the rows of the batch.
+        recipe: optimisation steps, batch size and so on.
+        context: random numbers and progress.
+        where: beginning of the error message, such as ``generator 'tabddpm'``.
+
+    Raises:
+        ConfigError: the loss is not finite.
+    """
+    x_NY, c_NK = rows
+    averaged = copy.deepcopy(network).requires_grad_(False)
+    weights: list[torch.Tensor] = list(network.parameters())
+    averages: list[torch.Tensor] = list(averaged.parameters())
+    optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    every, total, since = max(1, recipe.steps // REPORTS), torch.zeros((), device=x_NY.device), 0
+    for step in range(1, recipe.steps + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * (1 - (step - 1) / recipe.steps)
+        batch = torch.randint(len(x_NY), (recipe.batch_size,), generator=context.torch, device=x_NY.device)
+        value = loss(network, x_NY[batch], c_NK[batch])
+        optimizer.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]  # torch's
+        optimizer.step()
+        decay = min(recipe.ema, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(averages, weights, 1 - decay)
+        total += value.detach()
+        since += 1
+        if step % every == 0 or step == recipe.steps:
+            mean = total.item() / since  # the only time that the host waits for the device
+            if not math.isfinite(mean):
+                raise ConfigError(
+                    f"{where}: the loss is {mean} at step {step}, expected a finite number; "
+                    f"lower learning_rate ({recipe.learning_rate})"
+                )
+            context.report(step, recipe.steps, loss=mean)
+            total.zero_()
+            since = 0
+    return averaged.eval()

@@ -1,0 +1,108 @@
+"""Contrasts of two groups of rows that are given by conditions, such as cancer against normal samples of a tissue.
+
+The groups are unions of *cells*. A cell is a pair of a stratum and a level: the rows of a level inside a stratum. Each
+contrast compares one level with the other levels of its stratum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import Evaluation, Unsupported, condition_labels, did_you_mean
+
+__all__ = ["Cell", "Cells", "Contrast", "condition_cells", "contrasts_of", "role_cells", "role_columns"]
+
+Cell: TypeAlias = tuple[str, str]
+Cells: TypeAlias = dict[Cell, NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Two groups of rows, each a union of cells.
+
+    Attributes:
+        name: such as ``liver: cancer - normal``.
+        first: cells of the group whose means count as positive.
+        second: cells of the other group.
+    """
+
+    name: str
+    first: tuple[Cell, ...]
+    second: tuple[Cell, ...]
+
+
+def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
+    """Return the condition columns used as tissue and status; the tissue is None if there is one column.
+
+    A column that is not given is the one named ``tissue`` or ``status``. Without a column of this name, the status is
+    the first column with two values in the real test rows, or else the last column, and the tissue is the first other
+    column.
+
+    Raises:
+        Unsupported: the dataset has no condition column, or a given column is not a condition.
+    """
+    conditions = evaluation.test.conditions
+    columns = [str(column) for column in conditions]
+    if not columns:
+        raise Unsupported("the dataset has no condition column, and this metric compares conditions")
+    for option, name in (("tissue", tissue), ("status", status)):
+        if name is not None and name not in columns:
+            hint = did_you_mean(name, columns)
+            raise Unsupported(f"option {option!r}: {name!r} is not a condition column of this dataset{hint}")
+    if len(columns) == 1 or (status is not None and status == tissue):
+        return None, status or columns[0]
+    if status is None:
+        others = [column for column in columns if column != tissue]
+        free = [column for column in others if column.casefold() != "tissue"] or others
+        named = [column for column in free if column.casefold() == "status"]
+        two_values = [column for column in free if conditions[column].astype(str).nunique() == 2]
+        status = (named or two_values or free[-1:])[0]
+    if tissue is None:
+        others = [column for column in columns if column != status]
+        tissue = next((column for column in others if column.casefold() == "tissue"), others[0])
+    return tissue, status
+
+
+def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cells:
+    """Return the cells of the values of the status inside the values of the tissue, or inside one stratum."""
+    levels = conditions[status].astype(str).to_numpy(dtype=object)
+    strata = np.full(len(levels), "", dtype=object)
+    if tissue is not None:
+        strata = conditions[tissue].astype(str).to_numpy(dtype=object)
+    return _cells(strata, levels)
+
+
+def condition_cells(conditions: pd.DataFrame) -> Cells:
+    """Return one cell for each condition (a combination of the values of all condition columns), in one stratum."""
+    labels = condition_labels(conditions).to_numpy().astype(str).astype(object)
+    return _cells(np.full(len(labels), "", dtype=object), labels)
+
+
+def _cells(strata: NDArray[np.object_], levels: NDArray[np.object_]) -> Cells:
+    rows = pd.Series(np.arange(len(levels))).groupby([strata, levels]).indices
+    return {(str(stratum), str(level)): rows[stratum, level] for stratum, level in sorted(rows)}
+
+
+def contrasts_of(cells: Cells, *, min_rows: int, mirrored: bool = False) -> list[Contrast]:
+    """Return one contrast for each level with enough rows, against the other levels of its stratum.
+
+    Args:
+        cells: positions of the real test rows of each cell.
+        min_rows: smallest number of rows of each group.
+        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one.
+    """
+    found = []
+    for stratum in sorted({stratum for stratum, _ in cells}):
+        levels = [level for one, level in cells if one == stratum]
+        for level in levels if mirrored or len(levels) != 2 else levels[:1]:
+            others = tuple((stratum, other) for other in levels if other != level)
+            n_others = sum(len(cells[cell]) for cell in others)
+            if min(len(cells[stratum, level]), n_others) >= min_rows:
+                name = f"{level} - {others[0][1] if len(others) == 1 else 'others'}"
+                found.append(Contrast(f"{stratum}: {name}" if stratum else name, ((stratum, level),), others))
+    return found

@@ -1,0 +1,125 @@
+"""Tasks of a downstream user on one draw: real training rows, real test rows and synthetic rows, at most so many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, TypeVar
+
+import pandas as pd
+from pydantic import Field
+
+from tabgenbench import Evaluation, MetricContext, Options, Table
+from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.prediction import Rows, Task, find_tasks, training_rows
+from tabgenbench_plugins.metrics.parts.predictors import ModelName, Predictor, class_scores, classification_scores, r2
+from tabgenbench_plugins.metrics.parts.results import check_values
+from tabgenbench_plugins.metrics.parts.thinning import thinned
+
+__all__ = ["Downstream", "DownstreamOptions", "Origin", "Outcome"]
+
+Origin: TypeAlias = Literal["train", "synthetic", "both"]
+T = TypeVar("T")
+
+
+class DownstreamOptions(Options):
+    """Options of metrics that train models."""
+
+    targets: tuple[str, ...] = Field(
+        (), description="columns to predict; by default the conditions and the targets of the dataset"
+    )
+    max_rows: int = Field(
+        10_000, ge=100, description="training, test and synthetic rows to use at most, each drawn at random"
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How well a model predicts the real test rows.
+
+    Attributes:
+        scores: by name, as in `classification_scores`, or ``r2``.
+        classes: scores of each class, as in `class_scores`; None for a numeric target.
+    """
+
+    scores: dict[str, float]
+    classes: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Downstream:
+    """The tasks of one draw; models and their scores are cached for all metrics.
+
+    Attributes:
+        evaluation: the rows, at most ``max_rows`` test rows and synthetic rows.
+        train: the real training rows, at most ``max_rows``.
+        tasks: the targets.
+        notes: declined targets and rows that are not used.
+        seed: seed of the models.
+    """
+
+    evaluation: Evaluation
+    train: Table
+    tasks: tuple[Task, ...]
+    notes: tuple[str, ...]
+    seed: int
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, options: DownstreamOptions, context: MetricContext, metric: str) -> Downstream:
+        """Find the tasks of a draw.
+
+        Raises:
+            Unsupported: no column can be predicted.
+            Undefined: there are no synthetic rows, or a value is not a finite number.
+        """
+        tasks, declined = find_tasks(evaluation, options.targets, metric)
+        train, train_notes = training_rows(evaluation, options.max_rows, seed=context.seed)
+        evaluation, notes = thinned(evaluation, options.max_rows, seed=context.seed)
+        if notes:
+            error = 0.5 / evaluation.test.n_rows**0.5
+            notes = (*notes, f"standard error of a share of test rows, such as an accuracy: at most {error:.2g}")
+        if evaluation.test.n_features:
+            for words, table in (
+                ("training", train),
+                ("real test", evaluation.test),
+                ("synthetic", evaluation.synthetic),
+            ):
+                check_values(table.dense(), words)
+        return cls(evaluation, train, tuple(tasks), (*declined, *train_notes, *notes), context.seed)
+
+    def rows(self, task: Task, origin: Origin) -> Rows:
+        """Return the rows to train on: real, synthetic, or both."""
+        if origin == "both":
+            return self.rows(task, "train").together_with(self.rows(task, "synthetic"))
+        return task.rows(self.train if origin == "train" else self.evaluation.synthetic)
+
+    def model(self, task: Task, origin: Origin, name: ModelName) -> Predictor:
+        """Return a model trained on rows of an origin.
+
+        Raises:
+            Undefined: no row of this origin has a value of the target.
+        """
+
+        def train() -> Predictor:
+            rows = self.rows(task, origin)
+            if len(rows.y) == 0:
+                raise Undefined(f"no {origin} row has a value of {task.target!r}")
+            return Predictor(name, rows, is_numeric=task.is_numeric, seed=self.seed)
+
+        return self._once("model", task, origin, name, train)
+
+    def outcome(self, task: Task, origin: Origin, name: ModelName) -> Outcome:
+        """Return the scores of a model's predictions of the real test rows."""
+        return self._once("outcome", task, origin, name, lambda: self._outcome(task, self.model(task, origin, name)))
+
+    def _once(self, what: str, task: Task, origin: Origin, name: ModelName, compute: Callable[[], T]) -> T:
+        key = (what, task.target, origin, name, self.seed, self.train.n_rows)
+        return self.evaluation.shared.once(key, compute, scope="split" if origin == "train" else "draw")
+
+    def _outcome(self, task: Task, model: Predictor) -> Outcome:
+        test = task.rows(self.evaluation.test)
+        if task.is_numeric:
+            return Outcome({"r2": r2(test.y, model.values(test.x))})
+        classes = sorted({*test.y, *model.classes})
+        p = model.probabilities(test.x, classes)
+        return Outcome(classification_scores(test.y, classes, p), class_scores(test.y, classes, p))

@@ -1,0 +1,101 @@
+"""Agreement of differences of features, and of lists of features with the sign of their difference.
+
+A list is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench_plugins.correlation import Floats
+
+__all__ = [
+    "MIN_FEATURES",
+    "Signs",
+    "correlation",
+    "jaccard",
+    "list_length",
+    "shared_part",
+    "sign_agreement",
+    "top_signs",
+]
+
+Signs: TypeAlias = NDArray[np.float64]
+MIN_FEATURES = 3  # with two features, a correlation is 1 or -1
+EQUAL = 1e-12  # a variance below this share of the mean square is rounding error
+
+
+def correlation(real: Floats, synthetic: Floats) -> float:
+    """Return the Pearson correlation over features, shape (n_features,) each.
+
+    The correlation is 0 if all synthetic values are equal, and NaN for fewer than 3 features or equal real values.
+    """
+    if len(real) < MIN_FEATURES:
+        return math.nan
+    x, y = real - real.mean(), synthetic - synthetic.mean()
+    xx, yy = float(x @ x), float(y @ y)
+    if xx <= EQUAL * float(real @ real):
+        return math.nan
+    if yy <= EQUAL * float(synthetic @ synthetic):
+        return 0.0
+    return min(1.0, max(-1.0, float(x @ y) / math.sqrt(xx * yy)))
+
+
+def sign_agreement(real: Floats, synthetic: Floats) -> float:
+    """Return the share of features with equal signs among those whose real value is not 0; NaN if there is none.
+
+    A synthetic value of 0 counts one half.
+    """
+    counted = real != 0.0
+    if not counted.any():
+        return math.nan
+    return float((1.0 + np.sign(real[counted]) * np.sign(synthetic[counted])).mean() / 2.0)
+
+
+def list_length(n_features: int, longest: int) -> int:
+    """Return the length of a list of top features: at most a quarter of the features, so that it selects some."""
+    return min(longest, n_features // 4)
+
+
+def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
+    """Return the list of the n first features whose difference is not 0.
+
+    Args:
+        difference: shape (n_features,).
+        order: keys of the order, the most important first, smaller values first; each of shape (n_features,). Keys are
+            compared to 9 digits, so that rounding errors do not decide. Ties keep the order of the features.
+        n: largest number of features.
+    """
+    chosen = np.lexsort([_rounded(key) for key in reversed(order)])
+    chosen = chosen[difference[chosen] != 0.0][:n]
+    signs = np.zeros(len(difference))
+    signs[chosen] = np.sign(difference[chosen])
+    return signs
+
+
+def _rounded(key: Floats) -> Floats:
+    """Round to 30 binary digits."""
+    mantissa, exponent = np.frexp(key)
+    rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, 30)), exponent - 30)
+    return rounded
+
+
+def shared_part(real: Signs, synthetic: Signs) -> float:
+    """Return the share of the real list that the synthetic list has with the same sign; NaN for an empty real list."""
+    n = int(np.count_nonzero(real))
+    return _n_shared(real, synthetic) / n if n else math.nan
+
+
+def jaccard(real: Signs, synthetic: Signs) -> float:
+    """Return the Jaccard index of two lists of features and signs; NaN for an empty real list."""
+    n_shared = _n_shared(real, synthetic)
+    union = np.count_nonzero(real) + np.count_nonzero(synthetic) - n_shared
+    return n_shared / float(union) if real.any() else math.nan
+
+
+def _n_shared(real: Signs, synthetic: Signs) -> int:
+    return int(np.count_nonzero((real == synthetic) & (real != 0.0)))
