@@ -95,7 +95,8 @@ class FlowMatching(RowsFromNoise):
     ) -> torch.Tensor:
         t_N1 = t_N[:, None]
         of_normal_rows: torch.Tensor = (2 * t_N1 - 1) / (t_N1.square() + (1 - t_N1).square()) * x_NY
-        return of_normal_rows + network(x_NY, t_N, c_NK)
+        difference: torch.Tensor = network(x_NY, t_N, c_NK)
+        return of_normal_rows + difference
 
     def _step(self, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor, h: float) -> torch.Tensor:
         velocity = self._velocity(self._network, x_NY, t_N, c_NK)

@@ -161,8 +161,9 @@ class TabDDPM(RowsFromNoise):
         return torch.cat([numbers, *blocks], dim=1)
 
     def _denoise(self, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        output_NY = self._network(x_NY, t_N, c_NK)
+        output_NY: torch.Tensor = self._network(x_NY, t_N, c_NK)
         weight = self.config.guidance
         if weight == 1:
             return output_NY
-        return weight * output_NY + (1 - weight) * self._network(x_NY, t_N, c_NK.new_zeros(c_NK.shape))
+        without_NY: torch.Tensor = self._network(x_NY, t_N, c_NK.new_zeros(c_NK.shape))
+        return weight * output_NY + (1 - weight) * without_NY

@@ -78,7 +78,6 @@ class RowsFromNoise(Generator):
     makes = ("numeric", "categorical")
     libraries = ("torch", "scipy.linalg", "scipy.special")
 
-    Config = NoiseOptions
     config: NoiseOptions
 
     @abstractmethod

@@ -38,6 +38,8 @@ class TimeNetwork(nn.Module):
         generator: random generator for the initial weights, on the CPU.
     """
 
+    frequencies: torch.Tensor
+
     def __init__(self, n_in: int, n_codes: int, hidden: tuple[int, ...], generator: torch.Generator) -> None:
         super().__init__()
         self.of_row = linear(n_in + n_codes, hidden[0], generator)
@@ -118,7 +120,8 @@ def train_network(
     """
     x_NY, c_NK = rows
     averaged = copy.deepcopy(network).requires_grad_(False)
-    weights, averages = list(network.parameters()), list(averaged.parameters())
+    weights: list[torch.Tensor] = list(network.parameters())
+    averages: list[torch.Tensor] = list(averaged.parameters())
     optimizer = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     every, total, since = max(1, recipe.steps // REPORTS), torch.zeros((), device=x_NY.device), 0
     for step in range(1, recipe.steps + 1):
