@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class Rates:
         pairs: number of pairs of a score and a split.
         called: pairs with a call, without correction.
         corrected: pairs with a call after Holm's correction over the scores of a question in the split.
+        often: number of calls after the correction, of the scores with any.
         scores: scores on which the paired test over all splits finds `truth` worse than real rows, with p-values.
         tested: number of scores.
     """
@@ -51,6 +53,7 @@ class Rates:
     pairs: int
     called: int
     corrected: int
+    often: dict[str, int]
     scores: dict[str, float]
     tested: int
 
@@ -102,11 +105,15 @@ def false_calls(board: DatasetBoard) -> Rates:
             p_values.setdefault((column.spec.question, split), {})[column.title] = _p_value(
                 truth[split], others, column
             )
-    families = [list(found.values()) for found in p_values.values()]
+    families = list(p_values.values())
+    often = Counter(
+        title for family in families for title, p in zip(family, holm(list(family.values())), strict=True) if p < LEVEL
+    )
     return Rates(
         pairs=sum(map(len, families)),
-        called=sum(p < LEVEL for family in families for p in family),
-        corrected=sum(p < LEVEL for family in families for p in holm(family)),
+        called=sum(p < LEVEL for family in families for p in family.values()),
+        corrected=often.total(),
+        often=dict(often.most_common()),
         scores=worse,
         tested=tested,
     )
@@ -140,7 +147,8 @@ def main() -> None:
         f"{options.dataset}, {options.splits} splits, {rates.tested} scores, {rates.pairs} pairs of a score and a split"
     )
     print(f"called a failure: {rates.called} pairs ({rates.called / rates.pairs:.2%})")
-    print(f"after Holm's correction in a split: {rates.corrected} pairs ({rates.corrected / rates.pairs:.2%})")
+    often = ", ".join(f"{name} ({n})" for name, n in rates.often.items()) or "none"
+    print(f"after Holm's correction in a split: {rates.corrected} pairs ({rates.corrected / rates.pairs:.2%}): {often}")
     listed = ", ".join(f"{name} (p={p:.2g})" for name, p in rates.scores.items()) or "none"
     print(f"scores that the paired test over all splits calls worse: {len(rates.scores)} of {rates.tested}: {listed}")
 

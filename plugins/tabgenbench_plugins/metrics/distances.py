@@ -45,7 +45,6 @@ class Distances(Metric):
             low=0.0,
             description="energy distance of synthetic and real test rows on the evaluation scale",
             blind_to=BLIND_TO,
-            headline=True,
             floor="condition-mean",
             detects=("mean-shifter", "mode-dropper"),
             misses=("copier", "label-swapper"),

@@ -43,6 +43,7 @@ class Frechet(Metric):
                 "Everything but means and covariances, structure outside the components, and copies of training rows: "
                 "Gaussian rows score as well as real rows"
             ),
+            headline=True,
             floor="shuffled",
             detects=("mean-shifter", "correlation-breaker", "mode-dropper"),
             misses=("copier", "label-swapper"),

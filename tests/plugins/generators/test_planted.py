@@ -45,6 +45,7 @@ def test_they_are_controls_marked_as_planted() -> None:
     assert all(lazy.load().is_control for lazy in PLANTED)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mode-dropper", "correlation-breaker", "copier"])
 def test_the_shipped_kit_finds_nothing(name: str) -> None:
     kind = next(lazy for lazy in PLANTED if lazy.name == name).load()
