@@ -3,8 +3,8 @@
 tabgenbench.table = (() => {
   const { element, number } = tabgenbench;
   const byId = (id) => document.getElementById(id);
-  const MOST_CELLS = 2000;
-  const FEWEST_ROWS = 40;
+  const MOST_CELLS = 1200;
+  const FEWEST_ROWS = 25;
   let view = null;
   let columns = [];
   let bodies = []; // groups of rows: {name, rows, element, all: whether every row is shown}
