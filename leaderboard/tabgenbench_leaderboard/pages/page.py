@@ -36,6 +36,7 @@ __all__ = [
     "facts_sentence",
     "full_page",
     "gaps",
+    "learning_blocks",
     "output_blocks",
     "problem_blocks",
     "problem_parts",
@@ -167,7 +168,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
         blocks += [Heading(3, "Headline"), headline_grid(dataset)]
     return [
         *blocks,
-        *_learning_blocks(dataset, figures),
+        *learning_blocks(dataset, figures),
         *score_blocks(dataset, figures),
         *standing_blocks(dataset),
         *calibration_blocks(dataset),
@@ -181,7 +182,8 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
     ]
 
 
-def _learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+def learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
+    """Return the figure of scores by number of training rows, if a dataset has several numbers."""
     name = figures.get((dataset.dataset, "learning"))
     if not name:
         return []

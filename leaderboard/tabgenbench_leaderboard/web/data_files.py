@@ -15,7 +15,7 @@ from tabgenbench_leaderboard.board.generators import tie_groups
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, Range, ScoreColumn, ScoreValue
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, Estimate, QuestionValue
-from tabgenbench_leaderboard.web.site import Site, calibration_of
+from tabgenbench_leaderboard.web.site import Site
 
 __all__ = ["data_files", "dataset_scripts"]
 
@@ -153,7 +153,7 @@ def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dic
         "text": spec.description,
         "blind": spec.blind_to,
         "unscaled": column.unscaled,
-        "calibration": calibration_of(column),
+        "calibration": column.calibration,
     }
     return {name: value for name, value in found.items() if value not in ("", False)}
 

@@ -9,11 +9,13 @@ from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import DatasetBoard
+from tabgenbench_leaderboard.pages.calibration import calibration_blocks
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Heading, Paragraph
 from tabgenbench_leaderboard.pages.page import (
     cost_blocks,
     curve_blocks,
     facts_sentence,
+    learning_blocks,
     problem_blocks,
     rule_blocks,
     score_blocks,
@@ -50,6 +52,7 @@ def dataset_page(site: Site, dataset: DatasetBoard) -> str:
 
 
 def _blocks(site: Site, dataset: DatasetBoard) -> Iterator[Block]:
+    yield from learning_blocks(dataset, site.figures)
     if len(dataset.rows) * len(shown_columns(dataset)) <= MAX_VALUES:
         yield from score_blocks(dataset, site.figures)
         yield from standing_blocks(dataset)
@@ -57,6 +60,7 @@ def _blocks(site: Site, dataset: DatasetBoard) -> Iterator[Block]:
         values = f"{count_text(len(dataset.rows), 'row')} and {count_text(len(shown_columns(dataset)), 'score')}"
         yield Heading(3, "Scores")
         yield Paragraph(f"The scores of {values} are on the board, and not repeated here.")
+    yield from calibration_blocks(dataset)
     yield from published_blocks(dataset, load_published())
     sentences = comparison_sentences(dataset).models
     if sentences:

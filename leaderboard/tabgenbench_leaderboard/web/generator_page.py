@@ -22,7 +22,7 @@ from tabgenbench_leaderboard.pages.tables import control_grid
 from tabgenbench_leaderboard.web.cell_tables import cell_table, draw_table, single_number
 from tabgenbench_leaderboard.web.curves import curve_figure
 from tabgenbench_leaderboard.web.render import html_of
-from tabgenbench_leaderboard.web.site import DatasetFacts, Site, calibration_of, templates
+from tabgenbench_leaderboard.web.site import DatasetFacts, Site, templates
 
 __all__ = ["generator_page", "rerun_command"]
 
@@ -116,7 +116,7 @@ def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[s
 
 def _score(facts: DatasetFacts, dataset: DatasetBoard, row: BoardRow, i: int, splits: Sequence[int]) -> dict[str, Any]:
     column, score = dataset.columns[i], row.scores[i]
-    state = calibration_of(column)
+    state = column.calibration
     return {
         "title": column.title,
         "page": facts.scores[i],

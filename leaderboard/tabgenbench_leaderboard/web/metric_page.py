@@ -10,7 +10,7 @@ from tabgenbench_leaderboard.board.formatting import column_decimals, direction_
 from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn
 from tabgenbench_leaderboard.board.scaling import find_control
 from tabgenbench_leaderboard.pages.reference import limits_text
-from tabgenbench_leaderboard.web.site import Site, calibration_of, file_stems, templates
+from tabgenbench_leaderboard.web.site import Site, file_stems, templates
 
 __all__ = ["metric_page"]
 
@@ -31,7 +31,7 @@ def metric_page(site: Site, metric: str) -> str:
             up="",
             metric=metric,
             scores=[_score(site, title, found) for title, found in places.items()],
-            has_calibration=any(calibration_of(d.columns[i]) for found in places.values() for d, i in found),
+            has_calibration=any(d.columns[i].calibration for found in places.values() for d, i in found),
             costs=list(_costs(site, metric)),
         )
     )
@@ -73,7 +73,7 @@ def _line(site: Site, dataset: DatasetBoard, i: int) -> dict[str, str]:
         "ceiling": ceiling,
         "models": ends,
         "unscaled": f"no: {column.unscaled}" if column.unscaled else "",
-        "calibration": calibration_of(column),
+        "calibration": column.calibration,
     }
 
 

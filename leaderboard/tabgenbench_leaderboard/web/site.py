@@ -14,10 +14,10 @@ from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.collect import CellFacts
 from tabgenbench_leaderboard.board.formatting import column_decimals, shown_columns
 from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
-from tabgenbench_leaderboard.board.model import Board, DatasetBoard, ScoreColumn
+from tabgenbench_leaderboard.board.model import Board, DatasetBoard
 from tabgenbench_leaderboard.pages.page import facts_sentence
 
-__all__ = ["FOLDER", "DatasetFacts", "Site", "calibration_of", "file_stems", "is_link", "templates"]
+__all__ = ["FOLDER", "DatasetFacts", "Site", "file_stems", "is_link", "templates"]
 
 FOLDER = "web"
 """Folder of all files of the web board except ``index.html``."""
@@ -136,11 +136,6 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
         used.add(stem)
         found[name] = stem
     return found
-
-
-def calibration_of(column: ScoreColumn) -> str:
-    """Return the state of a score's calibration on a dataset, such as ``uncalibrated``; empty if the board has none."""
-    return str(getattr(column, "calibration", ""))
 
 
 def is_link(url: str) -> bool:
