@@ -15,6 +15,8 @@ L is the library size of the cell: observed in training, that of a random traini
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
 of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean and a one-hot
 code of s minus its mean among the cells with equal b. This last term is an addition of this project.
+Both priors are diagonal Gaussians (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general
+exponential family (`parts.exponential_prior`), and the loss of score matching is added.
 """
 
 from __future__ import annotations
@@ -96,8 +98,10 @@ class InVAE(Generator):
             description="defaults of the other options: separated penalises blocks that know the other block's "
             "covariates, an addition of this project; published follows the authors' code",
         )
-        prior: Literal["factorised"] = Field(
-            "factorised", description="prior of the invariant block: factorised is a diagonal Gaussian (FinVAE)"
+        prior: Literal["factorised", "exponential"] = Field(
+            "factorised",
+            description="prior of the invariant block: factorised is a diagonal Gaussian (FinVAE), exponential a "
+            "general exponential family that is learned by score matching (NFinVAE)",
         )
         epochs: int = Field(200, ge=1, description="passes over the training cells")
         batch_size: int | None = Field(
@@ -122,6 +126,9 @@ class InVAE(Generator):
         tc: float = Field(1.0, ge=0, description="weight of the total correlation between the blocks")
         covariate_penalty: float = Field(
             20.0, ge=0, description="weight of squared correlations of a block and the other block's covariates"
+        )
+        langevin_steps: int = Field(
+            300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
         )
         mask: float = Field(
             0.5, ge=0, lt=1, description="probability with which a covariate is hidden from the encoder in training"

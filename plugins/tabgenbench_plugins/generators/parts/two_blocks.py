@@ -16,6 +16,7 @@ from tabgenbench import SampleContext
 from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation
 from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
 from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
+from tabgenbench_plugins.generators.parts.exponential_prior import ExponentialPrior
 from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
 
 __all__ = ["Design", "TwoBlocks"]
@@ -34,6 +35,7 @@ class Design(Protocol):
     tc: float
     covariate_penalty: float
     mask: float
+    langevin_steps: int
 
 
 class TwoBlocks(nn.Module):
@@ -60,7 +62,13 @@ class TwoBlocks(nn.Module):
             dropout=design.dropout,
             generator=generator,
         )
-        self.invariant_prior = self._gaussian(n_codes[0], design.latent_invariant, generator)
+        self.invariant_prior: GaussianPrior | ExponentialPrior
+        if design.prior == "exponential":
+            self.invariant_prior = ExponentialPrior(
+                n_codes[0], design.latent_invariant, steps=design.langevin_steps, generator=generator
+            )
+        else:
+            self.invariant_prior = self._gaussian(n_codes[0], design.latent_invariant, generator)
         self.spurious_prior = self._gaussian(n_codes[1], design.latent_spurious, generator)
 
     def _gaussian(self, n_codes: int, n_latent: int, generator: torch.Generator) -> GaussianPrior:
