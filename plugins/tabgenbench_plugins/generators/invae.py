@@ -157,14 +157,16 @@ class InVAE(Generator):
         Assumes 32 values for each covariate column. The sparse counts of the table and the libraries, about 0.3 GB, are
         not included.
         """
-        config, n_codes = self.config, 32 * (len(schema.conditions) + 1)
+        config, n_columns = self.config, 32 * (len(schema.conditions) + 1)
         n_latent = config.latent_invariant + config.latent_spurious
         inner = sum(config.hidden)
-        parameters = (2 * n_features + n_codes + 2 * inner) * max(config.hidden) + n_features
+        parameters = (2 * n_features + n_columns + 2 * inner) * max(config.hidden) + n_features
         batch = min(self._batch_size(n_rows), n_rows)
         # About ten arrays of cells by genes in the likelihood; three of cells by cells by latents in the penalty.
         activations = batch * (10 * n_features + 12 * inner) + 3 * batch**2 * n_latent
-        return 4 * (4 * parameters + activations + n_rows * (n_codes + 8)) + 8 * min(BLOCK_VALUES, n_rows * n_features)
+        return 4 * (4 * parameters + activations + n_rows * (n_columns + 8)) + 8 * min(
+            BLOCK_VALUES, n_rows * n_features
+        )
 
     def _batch_size(self, n_rows: int) -> int:
         return self.config.batch_size or (256 if n_rows >= SMALL else 128)
@@ -186,10 +188,11 @@ class InVAE(Generator):
         self._model.eval()
 
     def _network(self, log_means: torch.Tensor, generator: torch.Generator) -> TwoBlocks:
+        from tabgenbench_plugins.generators.parts.cell_covariates import n_codes
         from tabgenbench_plugins.generators.parts.two_blocks import TwoBlocks
 
-        n_codes = sum(self._biology.n_categories), sum(self._batch.n_categories)
-        return TwoBlocks(self.config, n_codes, log_means=log_means, generator=generator)
+        sizes = n_codes(self._biology), n_codes(self._batch)
+        return TwoBlocks(self.config, sizes, log_means=log_means, generator=generator)
 
     def _train(self, cells: TrainingCells, context: FitContext) -> None:
         import torch
@@ -201,7 +204,7 @@ class InVAE(Generator):
         decayed = [one for one in model.parameters() if one.ndim > 1]
         others = [one for one in model.parameters() if one.ndim == 1]
         groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
-        optimizer = torch.optim.Adam(groups, lr=config.learning_rate)
+        optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         batch_size, step = self._batch_size(len(cells)), 0
         warm = config.kl_warmup * config.epochs * len(minibatches(len(cells), batch_size, torch.Generator()))
         for epoch in range(1, config.epochs + 1):
@@ -232,7 +235,7 @@ class InVAE(Generator):
         """Return sampled counts in CSR form."""
         import torch
 
-        from tabgenbench_plugins.generators.parts.nn import one_hot
+        from tabgenbench_plugins.generators.parts.cell_covariates import to_one_hot
 
         used = with_known_values(conditions, self._pool.conditions, self._biology, context)
         batch, library = self._pool.draw(used, context)
@@ -243,8 +246,8 @@ class InVAE(Generator):
             )
         biology = torch.from_numpy(self._biology.encode(used))
         batches = torch.from_numpy(batch[:, None] if self._batch.columns else batch[:, None][:, :0])
-        b_NI = one_hot(biology, self._biology.n_categories).to(context.device)
-        s_NS = one_hot(batches, self._batch.n_categories).to(context.device)
+        b_NI = to_one_hot(biology, self._biology).to(context.device)
+        s_NS = to_one_hot(batches, self._batch).to(context.device)
         z_NZ = self._model.draw(b_NI, s_NS, context)
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]

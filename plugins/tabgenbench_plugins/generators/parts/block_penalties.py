@@ -26,15 +26,27 @@ def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n
         logvar: log-variances of the posteriors, shape (N, Z).
         n_first: number of latents of the first block.
     """
-    # Log-density of the draw of row i under the posterior of row j, up to a constant that cancels; shape (N, N, Z).
-    logs = -0.5 * ((z[:, None] - mu).square() * (-logvar).exp() + logvar)
-    first, rest = logs[:, :, :n_first].sum(dim=2), logs[:, :, n_first:].sum(dim=2)
+    first, rest = (_log_densities(z[:, at], mu[:, at], logvar[:, at]) for at in (slice(n_first), slice(n_first, None)))
     parts = [torch.logsumexp(part, dim=1) for part in (first + rest, first, rest)]
     return (parts[0] - parts[1] - parts[2]).mean() + math.log(len(z))
 
 
-def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all pairs of a latent and a code of their squared correlation, a scalar; 0 for constants."""
-    z_NZ, codes_NK = z_NZ - z_NZ.mean(dim=0), codes_NK - codes_NK.mean(dim=0)
-    scale_ZK = z_NZ.square().sum(dim=0)[:, None] * codes_NK.square().sum(dim=0)
-    return ((z_NZ.T @ codes_NK).square() / (scale_ZK + TINY)).sum()
+def _log_densities(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """Return the log-density of the draw of row i under the posterior of row j, without constants, shape (N, N)."""
+    precision = (-logvar).exp()
+    squares = z.square() @ precision.T - 2.0 * z @ (mu * precision).T + (mu.square() * precision).sum(dim=1)
+    return -0.5 * (squares + logvar.sum(dim=1))
+
+
+def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
+    """Return the sum over all pairs of a latent and a code of their squared correlation, a scalar; 0 for constants.
+
+    Args:
+        z_NZ: latents.
+        codes_NK: codes.
+        counts_N: 1 for rows that count and 0 for others.
+    """
+    weights_N1 = counts_N[:, None] / counts_N.sum().clamp_min(1.0)
+    z_NZ, codes_NK = (one - (weights_N1 * one).sum(dim=0) for one in (z_NZ, codes_NK))
+    scale_ZK = (weights_N1 * z_NZ.square()).sum(dim=0)[:, None] * (weights_N1 * codes_NK.square()).sum(dim=0)
+    return (((weights_N1 * z_NZ).T @ codes_NK).square() / (scale_ZK + TINY)).sum()

@@ -18,7 +18,7 @@ from tabgenbench import ConditionCodes, Context, Table, condition_labels, neares
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 from tabgenbench_plugins.generators.parts.nn import one_hot
 
-__all__ = ["CellPool", "Minibatch", "TrainingCells", "batch_columns", "known_one_hot"]
+__all__ = ["CellPool", "Minibatch", "TrainingCells", "batch_columns", "known_one_hot", "n_codes", "to_one_hot"]
 
 
 def batch_columns(table: Table) -> pd.DataFrame:
@@ -26,9 +26,19 @@ def batch_columns(table: Table) -> pd.DataFrame:
     return table.obs.loc[:, [] if table.schema.batch is None else [table.schema.batch]]
 
 
+def n_codes(values: ConditionCodes) -> int:
+    """Return the number of one-hot codes, 1 without columns."""
+    return max(1, sum(values.n_categories))
+
+
+def to_one_hot(codes_NC: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
+    """Return one-hot codes, shape (N, n_codes(values)); without columns, the only code is 0."""
+    return one_hot(codes_NC, values.n_categories) if values.columns else torch.zeros(len(codes_NC), 1)
+
+
 def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.float32]:
-    """Return one-hot codes of the columns, 0 for other values and missing columns; shape (N, one-hot codes)."""
-    parts = [np.zeros((len(frame), 0), dtype=np.float32)]
+    """Return one-hot codes as `to_one_hot` does; other values and missing columns have codes of 0."""
+    parts = [np.zeros((len(frame), 0 if values.columns else 1), dtype=np.float32)]
     for column, known in zip(values.columns, values.categories, strict=True):
         text = frame[column].astype(str).to_numpy() if column in frame else np.full(len(frame), "")
         parts.append((text[:, None] == np.array(known, dtype=object)).astype(np.float32))
@@ -96,8 +106,8 @@ class TrainingCells:
 
     def means_by(self, group: NDArray[np.int64], codes: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
         """Return the mean one-hot codes of each group of cells, shape (number of groups, one-hot codes)."""
-        sums = np.zeros((int(group.max()) + 1, sum(values.n_categories)))
-        np.add.at(sums, group, one_hot(codes, values.n_categories).numpy())
+        sums = np.zeros((int(group.max()) + 1, n_codes(values)))
+        np.add.at(sums, group, to_one_hot(codes, values).numpy())
         return torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()
 
     def residual_means(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -116,8 +126,8 @@ class TrainingCells:
             device: device of the result.
         """
         at = rows.numpy()
-        biology = one_hot(self.biology_codes[rows], self.biology.n_categories)
-        batch = one_hot(self.batch_codes[rows], self.batch.n_categories)
+        biology = to_one_hot(self.biology_codes[rows], self.biology)
+        batch = to_one_hot(self.batch_codes[rows], self.batch)
         left = biology - means[0][self.batches()[at]], batch - means[1][self.conditions.group[at]]
         x = torch.from_numpy(self.counts[at].toarray())
         return Minibatch(*(part.to(device) for part in (x, biology, batch, *left)))

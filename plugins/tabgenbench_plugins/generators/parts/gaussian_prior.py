@@ -5,7 +5,7 @@
 The mean is linear in the one-hot codes, so the effects of covariate columns add up, and a combination that no training
 row has is extrapolated. The log-variance is a network with one hidden layer.
 
-    N rows   K one-hot codes of the covariates, 0 without covariates   Z latent
+    N rows   K one-hot codes of the covariates   Z latent
 """
 
 from __future__ import annotations

@@ -84,7 +84,9 @@ class TwoBlocks(nn.Module):
         does not train. A term with weight 0 is not computed.
         """
         design, cut = self.design, self.design.latent_invariant
-        mu, logvar = self.network.posterior(cells.x_NF, self._masked(cells, draws), draws)
+        kept_N2 = self._kept(len(cells.x_NF), draws)
+        codes = torch.cat([cells.biology_NI * kept_N2[:, :1], cells.batch_NS * kept_N2[:, 1:]], dim=1)
+        mu, logvar = self.network.posterior(cells.x_NF, codes, draws)
         z = mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=draws, device=mu.device)
         log_f = self.network.log_proportions(z, draws)
         blocks = (
@@ -94,21 +96,31 @@ class TwoBlocks(nn.Module):
         zero = mu.new_zeros(())
         kl = sum((prior.kl(mu[:, at], logvar[:, at], z[:, at], c) for prior, at, c in blocks), zero)
         tc = total_correlation(z, mu, logvar, cut) if design.tc else zero
-        penalty = zero
-        if design.covariate_penalty:
-            penalty = squared_correlations(mu[:, :cut], cells.batch_left_NS)
-            penalty = penalty + squared_correlations(mu[:, cut:], cells.biology_left_NI)
+        penalty = self._covariate_penalty(mu, cells, kept_N2) if design.covariate_penalty else zero
         own = sum((prior.own_loss(z[:, at].detach(), c) for prior, at, c in blocks), zero)
         return [negative_log_likelihood(cells.x_NF, log_f, self.network.log_theta_F), kl, tc, penalty, own]
 
-    def _masked(self, cells: Minibatch, draws: torch.Generator) -> torch.Tensor:
-        """Return the codes of both kinds, shape (N, K), of which each kind is 0 in a share ``mask`` of the cells."""
-        codes = [cells.biology_NI, cells.batch_NS]
-        if self.design.mask:
-            shape = (len(cells.x_NF), 2)
-            kept = torch.rand(shape, generator=draws, device=cells.x_NF.device) >= self.design.mask
-            codes = [one * kept[:, j, None] for j, one in enumerate(codes)]
-        return torch.cat(codes, dim=1)
+    def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
+        """Return 1 where the encoder gets biology and batch of a cell and 0 where they are hidden, shape (N, 2)."""
+        if not self.design.mask:
+            return torch.ones(n_cells, 2, device=draws.device)
+        return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
+
+    def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
+        """Return the squared correlations of each block with the other block's covariates, given its own.
+
+        Cells whose covariate is hidden from the encoder and the other cells count separately, and the mean is taken.
+        Together, the correlation in the first cells could be balanced by an opposite one in the others.
+        """
+        cut, sums = self.design.latent_invariant, []
+        for z, codes, kept in (
+            (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1]),
+            (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0]),
+        ):
+            given = squared_correlations(z, codes, kept)
+            hidden = squared_correlations(z, codes, 1.0 - kept) if self.design.mask else given
+            sums.append(0.5 * (given + hidden))
+        return sums[0] + sums[1]
 
     @torch.no_grad()
     def draw(self, biology_NI: torch.Tensor, batch_NS: torch.Tensor, context: SampleContext) -> torch.Tensor:
