@@ -75,7 +75,7 @@ def cells() -> Table:
 @pytest.fixture(scope="module", params=PRIORS)
 def model(request: pytest.FixtureRequest, cells: Table) -> InVAE:
     """A model with each prior, trained for 60 epochs; no test changes it."""
-    return fitted(cells, prior=request.param, epochs=60, langevin_steps=60, learning_rate=1e-2)
+    return fitted(cells, prior=request.param, epochs=80, langevin_steps=60, learning_rate=1e-2)
 
 
 def test_counts_are_whole_sparse_and_as_asked(model: InVAE, cells: Table) -> None:
@@ -94,13 +94,17 @@ def test_counts_are_whole_sparse_and_as_asked(model: InVAE, cells: Table) -> Non
 
 def test_sampled_conditions_have_the_profiles_and_libraries_of_training_cells(model: InVAE, cells: Table) -> None:
     made, _ = sampled(model, cells.conditions)
-    for kind, treatment in (("a", "no"), ("a", "yes"), ("b", "no"), ("b", "yes")):
-        rows = ((cells.obs["kind"] == kind) & (cells.obs["treatment"] == treatment)).to_numpy()
-        real, drawn = cells.dense()[rows], made.dense()[rows]
+    labels = (cells.obs["kind"].astype(str) + cells.obs["treatment"].astype(str)).to_numpy()
+    profiles = []
+    for one in np.unique(labels):
+        real, drawn = cells.dense()[labels == one], made.dense()[labels == one]
         assert drawn.sum(axis=1).mean() == pytest.approx(real.sum(axis=1).mean(), rel=0.12)
-        profiles = [one.sum(axis=0) / one.sum() for one in (real, drawn)]
-        assert np.corrcoef(*profiles)[0, 1] > 0.9
-        assert drawn[:, -1].mean() < 0.5
+        profiles.append([counts.sum(axis=0) / counts.sum() for counts in (real, drawn)])
+    real, drawn = np.array(profiles).transpose(1, 0, 2)
+    assert np.corrcoef(real.ravel(), drawn.ravel())[0, 1] > 0.93
+    effects = [one[3] - one[0] for one in (real, drawn)]  # from untreated a to treated b
+    assert np.corrcoef(*effects)[0, 1] > 0.9
+    assert drawn[:, -1].max() < 0.002  # the gene without counts
 
 
 def test_an_unseen_combination_is_sampled_by_adding_effects() -> None:
@@ -196,7 +200,7 @@ def test_other_tables_are_declined(make_table: Callable[..., Table]) -> None:
         InVAE.supports(Schema(per_10k=True), 1, 5)
 
 
-GOLDEN = {"factorised": (0.0, 0.0, 0.0), "exponential": (0.0, 0.0, 0.0)}
+GOLDEN = {"factorised": (0.74845, 0.063611, 341.93), "exponential": (0.73969, 0.066389, 344.04)}
 
 
 @pytest.mark.parametrize("prior", PRIORS)

@@ -73,10 +73,10 @@ def test_the_encoder_gets_the_gradient_of_the_log_prior_and_the_prior_none(draws
 
 
 def test_score_matching_learns_the_precision_of_a_gaussian(draws: torch.Generator) -> None:
-    prior = ExponentialPrior(0, 1, steps=2, generator=draws)
-    z, c = 2.0 + 0.5 * torch.randn(4000, 1, generator=draws), torch.zeros(4000, 0)
-    optimizer = torch.optim.Adam(prior.parameters(), lr=0.02)
-    for _ in range(300):
+    prior = ExponentialPrior(1, 1, steps=2, generator=draws)
+    z, c = 2.0 + 0.5 * torch.randn(1000, 1, generator=draws), torch.zeros(1000, 1)
+    optimizer = torch.optim.Adam(prior.parameters(), lr=0.04)
+    for _ in range(150):
         optimizer.zero_grad()
         prior.own_loss(z, c).backward()
         optimizer.step()
@@ -89,7 +89,7 @@ def test_langevin_samples_have_the_moments_of_the_density(draws: torch.Generator
     prior = ExponentialPrior(2, 1, steps=200, generator=draws)
     with torch.no_grad():
         prior.to_statistic.weight.mul_(25.0)  # far from the Gaussian start
-    c = torch.eye(2)[torch.arange(6000) % 2]
+    c = torch.eye(2)[torch.arange(4000) % 2]
     context = SampleContext(device="cpu", seed=4)
     made = prior.draw(c, context)
     grid = torch.linspace(-12, 12, 4001)[:, None]
@@ -97,7 +97,7 @@ def test_langevin_samples_have_the_moments_of_the_density(draws: torch.Generator
         density = prior.log_density(grid, prior.coefficients(torch.eye(2)[[k] * 4001])).detach().exp().double().numpy()
         density, at = density / density.sum(), grid[:, 0].double().numpy()
         mean = (density * at).sum()
-        start = float(prior.coefficients(torch.eye(2)[[k]]).mean_NZ)
+        start = float(prior.coefficients(torch.eye(2)[[k]]).mean_NZ.detach())
         assert abs(mean - start) > 0.3
         assert float(made[k::2].mean()) == pytest.approx(mean, abs=0.07)
         assert float(made[k::2].std()) == pytest.approx(np.sqrt((density * (at - mean) ** 2).sum()), rel=0.05)
