@@ -13,8 +13,9 @@ copied.
 
 L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
-of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean and a one-hot
-code of s minus its mean among the cells with equal b. This last term is an addition of this project.
+of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean, or of the
+product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. This last term is an
+addition of this project.
 Both priors are diagonal Gaussians (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general
 exponential family (`parts.exponential_prior`), and the loss of score matching is added.
 """

@@ -9,7 +9,7 @@ import math
 
 import torch
 
-__all__ = ["squared_correlations", "total_correlation"]
+__all__ = ["squared_correlations", "total_correlation", "with_products"]
 
 TINY = 1e-8
 
@@ -50,3 +50,10 @@ def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: t
     z_NZ, codes_NK = (one - (weights_N1 * one).sum(dim=0) for one in (z_NZ, codes_NK))
     scale_ZK = (weights_N1 * z_NZ.square()).sum(dim=0)[:, None] * (weights_N1 * codes_NK.square()).sum(dim=0)
     return (((weights_N1 * z_NZ).T @ codes_NK).square() / (scale_ZK + TINY)).sum()
+
+
+def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
+    """Return latents, followed by the products of all pairs of centred latents, shape (N, Z + Z (Z + 1) / 2)."""
+    centred_NZ = z_NZ - z_NZ.mean(dim=0)
+    i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
+    return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)

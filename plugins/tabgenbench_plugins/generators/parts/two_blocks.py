@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from tabgenbench import SampleContext
-from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation
+from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
 from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
 from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
 from tabgenbench_plugins.generators.parts.exponential_prior import ExponentialPrior
@@ -107,7 +107,9 @@ class TwoBlocks(nn.Module):
         return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
 
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
-        """Return the squared correlations of each block with the other block's covariates, given its own.
+        """Return the squared correlations of each block and its products with the other block's covariates.
+
+        The mean of a covariate given the block's own covariates is subtracted first.
 
         Cells whose covariate is hidden from the encoder and the other cells count separately, and the mean is taken.
         Together, the correlation in the first cells could be balanced by an opposite one in the others.
@@ -117,6 +119,7 @@ class TwoBlocks(nn.Module):
             (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1]),
             (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0]),
         ):
+            z = with_products(z)
             given = squared_correlations(z, codes, kept)
             hidden = squared_correlations(z, codes, 1.0 - kept) if self.design.mask else given
             sums.append(0.5 * (given + hidden))

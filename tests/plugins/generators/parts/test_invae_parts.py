@@ -9,7 +9,7 @@ from scipy import stats
 from torch.distributions import Independent, Normal, kl_divergence
 
 from tabgenbench import SampleContext
-from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation
+from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
 from tabgenbench_plugins.generators.parts.block_vae import negative_log_likelihood
 from tabgenbench_plugins.generators.parts.exponential_prior import Coefficients, ExponentialPrior
 from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
@@ -127,3 +127,15 @@ def test_squared_correlations_are_those_of_numpy_and_0_for_constants(draws: torc
     assert float(squared_correlations(z, c, counts)) == pytest.approx((both**2).sum(), rel=1e-4)
     assert float(squared_correlations(z, torch.zeros(50, 2), counts)) == 0.0
     assert float(squared_correlations(z, c, torch.zeros(50))) == 0.0
+
+
+def test_products_find_spreads_that_differ(draws: torch.Generator) -> None:
+    group, counts = (torch.arange(400) % 2)[:, None].double(), torch.ones(400)
+    z = normal(draws, 400, 2) * (1 + group)
+    found = with_products(z)
+    centred = z - z.mean(dim=0)
+    assert torch.allclose(
+        found[:, 2:], torch.stack([centred[:, i] * centred[:, j] for i, j in ((0, 0), (0, 1), (1, 1))], 1)
+    )
+    assert float(squared_correlations(z, group, counts)) < 0.05
+    assert float(squared_correlations(found, group, counts)) > 0.1
