@@ -190,10 +190,10 @@ class InVAE(Generator):
 
     def _network(self, log_means: torch.Tensor, generator: torch.Generator) -> TwoBlocks:
         from tabgenbench_plugins.generators.parts.cell_covariates import n_codes
-        from tabgenbench_plugins.generators.parts.two_blocks import TwoBlocks
+        from tabgenbench_plugins.generators.parts.two_blocks import Design, TwoBlocks
 
         sizes = n_codes(self._biology), n_codes(self._batch)
-        return TwoBlocks(self.config, sizes, log_means=log_means, generator=generator)
+        return TwoBlocks(Design.of(self.config), sizes, log_means=log_means, generator=generator)
 
     def _train(self, cells: TrainingCells, context: FitContext) -> None:
         import torch
@@ -204,7 +204,7 @@ class InVAE(Generator):
         order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         decayed = [one for one in model.parameters() if one.ndim > 1]
         others = [one for one in model.parameters() if one.ndim == 1]
-        groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
+        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
         optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         batch_size, step = self._batch_size(len(cells)), 0
         warm = config.kl_warmup * config.epochs * len(minibatches(len(cells), batch_size, torch.Generator()))

@@ -114,21 +114,20 @@ class ExponentialPrior(nn.Module):
         group = torch.unique(c_NK, dim=0, return_inverse=True)[1]
         sizes = torch.bincount(group).to(c_NK.dtype)
         scale_NZ, log_step = at.precision_NZ.rsqrt(), torch.zeros(len(sizes), device=c_NK.device)
-        noise = lambda: torch.randn(scale_NZ.shape, generator=context.torch, device=c_NK.device)  # noqa: E731
-        z, adapting, rates = at.mean_NZ + scale_NZ * noise(), max(1, self.steps // 2), []
+        z = at.mean_NZ + scale_NZ * _noise_like(scale_NZ, context.torch)
         value, score = self.log_density(z, at), self.score(z, at)
+        adapting, rates = max(1, self.steps // 2), []
         for step in range(1, self.steps + 1):
             size = log_step.exp()[group][:, None]
-            there = z + 0.5 * (size * scale_NZ).square() * score + size * scale_NZ * noise()
+            noise = _noise_like(scale_NZ, context.torch)
+            there = z + 0.5 * (size * scale_NZ).square() * score + size * scale_NZ * noise
             new_value, new_score = self.log_density(there, at), self.score(there, at)
-            forth, back = (
-                (a - b) / scale_NZ - 0.5 * size.square() * scale_NZ * s
-                for a, b, s in ((there, z, score), (z, there, new_score))
-            )
-            gain = new_value - value + ((forth.square() - back.square()) / (2.0 * size.square())).sum(dim=1)
+            # The noise of the step back, from the proposal to z.
+            back = (z - there) / (size * scale_NZ) - 0.5 * size * scale_NZ * new_score
+            gain = new_value - value + 0.5 * (noise.square() - back.square()).sum(dim=1)
             chance = gain.clamp_max(0.0).exp()
             took = torch.rand(chance.shape, generator=context.torch, device=chance.device) < chance
-            z, score = (torch.where(took[:, None], new, old) for new, old in ((there, z), (new_score, score)))
+            z, score = torch.where(took[:, None], there, z), torch.where(took[:, None], new_score, score)
             value = torch.where(took, new_value, value)
             if step <= adapting:
                 rate = torch.zeros_like(sizes).index_add_(0, group, chance) / sizes
@@ -138,3 +137,7 @@ class ExponentialPrior(nn.Module):
         if rates:
             context.note(f"MALA accepted {100 * float(torch.stack(rates).mean()):.0f} % of its steps")
         return z
+
+
+def _noise_like(values: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+    return torch.randn(values.shape, generator=draws, device=values.device)

@@ -5,14 +5,14 @@ N cells   F genes   I, S one-hot codes of biology and batch   K = I + S   Z late
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tabgenbench import SampleContext
+from tabgenbench import Options, SampleContext
 from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
 from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
 from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
@@ -22,8 +22,9 @@ from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
 __all__ = ["Design", "TwoBlocks"]
 
 
-class Design(Protocol):
-    """The options of `invae` that the model uses."""
+@dataclass(frozen=True)
+class Design:
+    """The options of `invae` that the model uses; module `invae` describes them."""
 
     prior: str
     hidden: tuple[int, ...]
@@ -36,6 +37,11 @@ class Design(Protocol):
     covariate_penalty: float
     mask: float
     langevin_steps: int
+
+    @classmethod
+    def of(cls, config: Options) -> Design:
+        """Take the options from those of the generator."""
+        return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
 class TwoBlocks(nn.Module):
