@@ -17,6 +17,7 @@ from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported, c
 from tabgenbench.interfaces.checks import check_sample
 from tabgenbench.options import make_options
 from tabgenbench_plugins.generators.invae import InVAE
+from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
 
 G = 30
 SMALL: dict[str, Any] = {"epochs": 12, "hidden": [16], "latent_invariant": 3, "latent_spurious": 1, "batch_size": 120}
@@ -126,7 +127,7 @@ def test_an_unseen_combination_is_sampled_by_adding_effects() -> None:
 
 
 def test_batches_and_libraries_are_those_of_training_cells_of_the_condition(cells: Table) -> None:
-    pool = fitted(cells, epochs=1)._pool
+    pool = CellPool.of(TrainingCells.of(cells))
     asked = pd.DataFrame({"kind": ["b"] * 50 + ["a"] * 50, "treatment": "yes"})
     batch, library = pool.draw(asked, SampleContext(device="cpu", seed=3))
     assert (batch[:50] == 1).all()
