@@ -47,6 +47,9 @@ GENERATORS = (
         "hierarchical_factors:HierarchicalFactors",
         "condition means, shrunk covariances of few factors, empirical margins (ours)",
     ),
+    _generator(
+        "invae", "invae:InVAE", "counts of cells from an invariant and a spurious block of latents (Aliee et al. 2023)"
+    ),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(

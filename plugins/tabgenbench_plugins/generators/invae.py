@@ -1,0 +1,316 @@
+"""inVAE: cells from two blocks of latents, biology (invariant) and batch (spurious), with learned conditional priors.
+
+Written for this project from the mathematics of FinVAE and NFinVAE in Aliee et al., "Conditionally invariant
+representation learning for disentangling cellular heterogeneity", 2023, https://arxiv.org/abs/2307.00558; no code was
+copied.
+
+    z_inv ~ p(z_inv | b)     b: condition columns, such as cell type and disease
+    z_spur ~ p(z_spur | s)   s: the batch column, such as donor
+    f = softmax(decoder(z_inv, z_spur)),   x_g ~ NB(mean L f_g, dispersion theta_g)
+
+    loss = -log p(x | z, L) + beta · KL(q(z_inv, z_spur | x, b, s) ‖ p(z_inv | b) p(z_spur | s))
+           + tc · TC(z_inv; z_spur) + covariate_penalty · [Σ corr²(z_inv, s | b) + Σ corr²(z_spur, b | s)]
+
+L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
+q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
+of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean, or of the
+product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. This last term is an
+addition of this project.
+Both priors are diagonal Gaussians (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general
+exponential family (`parts.exponential_prior`), and the loss of score matching is added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt, model_validator
+from scipy import sparse
+
+from tabgenbench import (
+    Card,
+    ConfigError,
+    FitContext,
+    Generator,
+    Options,
+    SampleContext,
+    Schema,
+    Table,
+    Unsupported,
+    load_arrays,
+    save_arrays,
+)
+from tabgenbench_plugins.generators.parts.by_condition import with_known_values
+from tabgenbench_plugins.generators.parts.chunks import CHUNK
+from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, conditions_from, conditions_to
+
+if TYPE_CHECKING:
+    import torch
+
+    from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch, TrainingCells
+    from tabgenbench_plugins.generators.parts.two_blocks import TwoBlocks
+
+__all__ = ["InVAE"]
+
+BLOCK_VALUES = 1 << 21  # counts that are dense at once outside of training steps
+SMALL = 2_000  # with fewer training cells, a batch has 128 cells by default
+PUBLISHED: dict[str, Any] = {
+    "epochs": 500,
+    "batch_size": 256,
+    "latent_spurious": 1,
+    "prior_mean": "zero",
+    "activation": "relu",
+    "tc": 0.0,
+    "covariate_penalty": 0.0,
+    "kl_warmup": 0.0,
+    "mask": 0.0,
+}
+LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss, as reported
+
+
+class InVAE(Generator):
+    """Trains `TwoBlocks` and decodes draws from its priors.
+
+    The batch and the library size of a sampled cell are those of a random training cell of its condition. The prior of
+    the invariant block has a mean that is linear in the condition columns, so a combination that no training cell has
+    is sampled by adding the effects of its values; it gets batches and library sizes of the nearest known condition.
+    """
+
+    name = "invae"
+    card = Card(
+        summary="Variational autoencoder of cells with an invariant and a spurious block of latents.",
+        citation="Aliee et al., arXiv:2307.00558, 2023",
+        url="https://arxiv.org/abs/2307.00558",
+    )
+    scale = "own"
+    libraries = ("torch",)
+
+    class Config(Options):
+        """Options of `InVAE`; the defaults are those of ``recipe=separated``."""
+
+        recipe: Literal["separated", "published"] = Field(
+            "separated",
+            description="defaults of the other options: separated penalises blocks that know the other block's "
+            "covariates, an addition of this project; published follows the authors' code",
+        )
+        prior: Literal["factorised", "exponential"] = Field(
+            "factorised",
+            description="prior of the invariant block: factorised is a diagonal Gaussian (FinVAE), exponential a "
+            "general exponential family that is learned by score matching (NFinVAE)",
+        )
+        epochs: int = Field(200, ge=1, description="passes over the training cells")
+        batch_size: int | None = Field(
+            None, ge=2, description="cells per step; by default 256, and 128 below 2,000 training cells"
+        )
+        learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
+        weight_decay: float = Field(1e-4, ge=0, description="weight decay of Adam, on weight matrices")
+        hidden: tuple[PositiveInt, ...] = Field(
+            (128, 128), min_length=1, description="widths of the encoder's hidden layers; the decoder mirrors them"
+        )
+        latent_invariant: int = Field(9, ge=1, description="latents of the invariant block")
+        latent_spurious: int = Field(2, ge=1, description="latents of the spurious block")
+        prior_mean: Literal["linear", "zero"] = Field(
+            "linear", description="mean of the Gaussian priors: linear in the covariates, or zero"
+        )
+        activation: Literal["softplus", "relu"] = Field("softplus", description="activation in the priors' networks")
+        dropout: float = Field(0.1, ge=0, lt=1, description="share of hidden units dropped in training")
+        beta: float = Field(1.0, ge=0, description="weight of the KL term")
+        kl_warmup: float = Field(
+            0.25, ge=0, le=1, description="share of the steps in which the weight of the KL term rises from 0 to beta"
+        )
+        tc: float = Field(1.0, ge=0, description="weight of the total correlation between the blocks")
+        covariate_penalty: float = Field(
+            20.0, ge=0, description="weight of squared correlations of a block and the other block's covariates"
+        )
+        langevin_steps: int = Field(
+            300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
+        )
+        mask: float = Field(
+            0.5, ge=0, lt=1, description="probability with which a covariate is hidden from the encoder in training"
+        )
+
+        @model_validator(mode="before")
+        @classmethod
+        def _of_recipe(cls, values: Any) -> Any:
+            if isinstance(values, Mapping) and values.get("recipe") == "published":
+                return {**PUBLISHED, **values}
+            return values
+
+    config: Config
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Decline tables that are not counts with library sizes, and a single cell, which batch norm cannot use."""
+        if not schema.per_10k:
+            raise Unsupported("invae models counts; the table is not one of counts with per_10k = true")
+        if n_rows < 2:
+            raise Unsupported(f"invae: {n_rows} training cells, expected at least 2 for batch norm")
+
+    def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
+        """Return bytes: parameters with gradients and moments, the activations of a step, and codes of the cells.
+
+        Assumes 32 values for each covariate column. The sparse counts of the table and the libraries, about 0.3 GB, are
+        not included.
+        """
+        config, n_columns = self.config, 32 * (len(schema.conditions) + 1)
+        n_latent = config.latent_invariant + config.latent_spurious
+        inner = sum(config.hidden)
+        parameters = (2 * n_features + n_columns + 2 * inner) * max(config.hidden) + n_features
+        batch = min(self._batch_size(n_rows), n_rows)
+        # About ten arrays of cells by genes in the likelihood; three of cells by cells by latents in the penalty.
+        activations = batch * (10 * n_features + 12 * inner) + 3 * batch**2 * n_latent
+        return 4 * (4 * parameters + activations + n_rows * (n_columns + 8)) + 8 * min(
+            BLOCK_VALUES, n_rows * n_features
+        )
+
+    def _batch_size(self, n_rows: int) -> int:
+        return self.config.batch_size or (256 if n_rows >= SMALL else 128)
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Minimise the loss with Adam; report its terms for each epoch. Validation cells are not used."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
+
+        self.supports(train.schema, train.n_rows, train.n_features)
+        self._template = train.take([])
+        cells = TrainingCells.of(train)
+        self._biology, self._batch, self._pool = cells.biology, cells.batch, CellPool.of(cells)
+        # Weights are drawn on the CPU so that every device starts from the same weights.
+        generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+        self._model = self._network(cells.log_means(), generator).to(context.device)
+        self._train(cells, context)
+        self._model.eval()
+
+    def _network(self, log_means: torch.Tensor, generator: torch.Generator) -> TwoBlocks:
+        from tabgenbench_plugins.generators.parts.cell_covariates import n_codes
+        from tabgenbench_plugins.generators.parts.two_blocks import Design, TwoBlocks
+
+        sizes = n_codes(self._biology), n_codes(self._batch)
+        return TwoBlocks(Design.of(self.config), sizes, log_means=log_means, generator=generator)
+
+    def _train(self, cells: TrainingCells, context: FitContext) -> None:
+        import torch
+
+        from tabgenbench_plugins.generators.parts.nn import minibatches
+
+        config, model, means = self.config, self._model, cells.residual_means()
+        order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+        decayed = [one for one in model.parameters() if one.ndim > 1]
+        others = [one for one in model.parameters() if one.ndim == 1]
+        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
+        optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+        batch_size, step = self._batch_size(len(cells)), 0
+        warm = config.kl_warmup * config.epochs * len(minibatches(len(cells), batch_size, torch.Generator()))
+        for epoch in range(1, config.epochs + 1):
+            model.train()
+            sums = torch.zeros(len(LOSSES), device=context.device)
+            for rows in minibatches(len(cells), batch_size, order):
+                step += 1
+                batch: Minibatch = cells.minibatch(rows, means, context.device)
+                terms = model.terms(batch, context.torch)
+                weights = (1.0, config.beta * min(1.0, step / max(warm, 1.0)), config.tc, config.covariate_penalty, 1.0)
+                optimizer.zero_grad()
+                torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum().backward()  # type: ignore[no-untyped-call]  # torch's
+                optimizer.step()
+                sums += torch.stack(terms).detach() * len(rows)
+            self._report(sums / len(cells), epoch, context)
+
+    def _report(self, means: torch.Tensor, epoch: int, context: FitContext) -> None:
+        losses = dict(zip(LOSSES, means.tolist(), strict=True))
+        bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
+        if bad is not None:
+            raise ConfigError(
+                f"generator 'invae': the loss {bad!r} is {losses[bad]} at epoch {epoch}, expected a finite number; "
+                f"lower learning_rate ({self.config.learning_rate})"
+            )
+        context.report(epoch, self.config.epochs, **losses)
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return sampled counts in CSR form."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.cell_covariates import to_one_hot
+
+        used = with_known_values(conditions, self._pool.conditions, self._biology, context)
+        batch, library = self._pool.draw(used, context)
+        if self._batch.columns:
+            column = self._batch.columns[0]
+            context.note(
+                f"the value of {column!r} of a sampled cell is that of a random training cell of its condition"
+            )
+        biology = torch.from_numpy(self._biology.encode(used))
+        batches = torch.from_numpy(batch[:, None] if self._batch.columns else batch[:, None][:, :0])
+        b_NI = to_one_hot(biology, self._biology).to(context.device)
+        s_NS = to_one_hot(batches, self._batch).to(context.device)
+        z_NZ = self._model.draw(b_NI, s_NS, context)
+        step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
+        blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]
+        for at in range(0, len(z_NZ), step):
+            rows = slice(at, at + step)
+            blocks.append(self._counts(z_NZ[rows], library[rows], context.numpy))
+        return self._template.like(sparse.vstack(blocks, format="csr"), conditions)
+
+    def _counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
+        """Draw negative binomial counts: Poisson counts whose rates are gamma distributed."""
+        f_NF, theta_F = self._model.proportions_and_dispersion(z_NZ)
+        rate = library[:, None] * f_NF
+        return sparse.csr_matrix(rng.poisson(rate * rng.gamma(theta_F, 1.0 / theta_F, rate.shape)), dtype=np.float32)
+
+    def embed(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the posterior means of both blocks: invariant, shape (n_rows, latent_invariant), and spurious.
+
+        Args:
+            table: counts with the genes of the training cells.
+            hide: whether the encoder gets no covariates; by default, if training hid some (``mask`` above 0). A value
+                that no training cell has is hidden in any case.
+        """
+        import torch
+
+        from tabgenbench_plugins.generators.parts.cell_covariates import batch_columns, known_one_hot
+
+        hide = self.config.mask > 0 if hide is None else hide
+        width = self._model.n_codes
+        codes = np.zeros((table.n_rows, width), dtype=np.float32)
+        if not hide:
+            parts = known_one_hot(table.conditions, self._biology), known_one_hot(batch_columns(table), self._batch)
+            codes = np.concatenate(parts, axis=1)
+        step = max(1, min(CHUNK, BLOCK_VALUES // max(1, table.n_features)))
+        device = next(self._model.parameters()).device
+        found = [np.zeros((0, self._model.n_latent), dtype=np.float32)]
+        for at in range(0, table.n_rows, step):
+            x = torch.from_numpy(table.take(np.arange(at, min(at + step, table.n_rows))).dense()).to(device)
+            found.append(self._model.means(x, torch.from_numpy(codes[at : at + step]).to(device)))
+        z = np.concatenate(found)
+        return z[:, : self.config.latent_invariant], z[:, self.config.latent_invariant :]
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, the covariates, and batch and library size of each training cell."""
+        facts = {"conditions": conditions_to(self._pool.conditions), "batch": codes_to(self._batch)}
+        facts["biology"] = codes_to(self._biology)
+        pool = {"pool.batch": self._pool.batch, "pool.library": self._pool.library}
+        save_arrays(folder, {**self._model.state_dict(), **pool}, facts)
+
+    @classmethod
+    def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> InVAE:
+        """Return a generator with the saved weights."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.cell_covariates import CellPool
+
+        arrays, facts = load_arrays(folder)
+        made = cls(config)
+        made._template = template
+        made._biology, made._batch = codes_from(facts["biology"]), codes_from(facts["batch"])
+        pool = [arrays.pop(f"pool.{name}") for name in ("batch", "library")]
+        made._pool = CellPool(conditions_from(facts["conditions"]), *pool)
+        made._model = made._network(torch.zeros(template.n_features), torch.Generator())
+        made._model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})
+        made._model.to(device).eval()
+        return made

@@ -1,0 +1,59 @@
+"""Penalties that separate two blocks of latents: total correlation, and correlation with the other block's covariates.
+
+N rows   Z latent   K one-hot codes
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+__all__ = ["squared_correlations", "total_correlation", "with_products"]
+
+TINY = 1e-8
+
+
+def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
+    """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, a scalar; q is the average of the posteriors.
+
+    The average runs over the rows of the batch, so the estimate is biased and at most log N (Chen et al. 2018,
+    https://arxiv.org/abs/1802.04942, who use it for single latents).
+
+    Args:
+        z: one draw from the posterior of each row, shape (N, Z).
+        mu: means of the posteriors, shape (N, Z).
+        logvar: log-variances of the posteriors, shape (N, Z).
+        n_first: number of latents of the first block.
+    """
+    first, rest = (_log_densities(z[:, at], mu[:, at], logvar[:, at]) for at in (slice(n_first), slice(n_first, None)))
+    parts = [torch.logsumexp(part, dim=1) for part in (first + rest, first, rest)]
+    return (parts[0] - parts[1] - parts[2]).mean() + math.log(len(z))
+
+
+def _log_densities(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
+    """Return the log-density of the draw of row i under the posterior of row j, without constants, shape (N, N)."""
+    precision = (-logvar).exp()
+    squares = z.square() @ precision.T - 2.0 * z @ (mu * precision).T + (mu.square() * precision).sum(dim=1)
+    return -0.5 * (squares + logvar.sum(dim=1))
+
+
+def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
+    """Return the sum over all pairs of a latent and a code of their squared correlation, a scalar; 0 for constants.
+
+    Args:
+        z_NZ: latents.
+        codes_NK: codes.
+        counts_N: 1 for rows that count and 0 for others.
+    """
+    weights_N1 = counts_N[:, None] / counts_N.sum().clamp_min(1.0)
+    z_NZ, codes_NK = (one - (weights_N1 * one).sum(dim=0) for one in (z_NZ, codes_NK))
+    scale_ZK = (weights_N1 * z_NZ.square()).sum(dim=0)[:, None] * (weights_N1 * codes_NK.square()).sum(dim=0)
+    return (((weights_N1 * z_NZ).T @ codes_NK).square() / (scale_ZK + TINY)).sum()
+
+
+def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
+    """Return latents, followed by the products of all pairs of centred latents, shape (N, Z + Z (Z + 1) / 2)."""
+    centred_NZ = z_NZ - z_NZ.mean(dim=0)
+    i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
+    return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)

@@ -1,0 +1,174 @@
+"""Training cells of `invae`: counts, biological and technical covariates, and library sizes for generated cells.
+
+N cells   F genes   C conditions that cells have   I, S one-hot codes of biology (invariant) and batch (spurious)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tabgenbench import ConditionCodes, Context, Table, condition_labels, nearest_known
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
+from tabgenbench_plugins.generators.parts.nn import one_hot
+
+__all__ = ["CellPool", "Minibatch", "TrainingCells", "batch_columns", "known_one_hot", "n_codes", "to_one_hot"]
+
+
+def batch_columns(table: Table) -> pd.DataFrame:
+    """Return the batch column as a frame, which has no column if the schema has no batch."""
+    return table.obs.loc[:, [] if table.schema.batch is None else [table.schema.batch]]
+
+
+def n_codes(values: ConditionCodes) -> int:
+    """Return the number of one-hot codes, 1 without columns."""
+    return max(1, sum(values.n_categories))
+
+
+def to_one_hot(codes_NC: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
+    """Return one-hot codes, shape (N, n_codes(values)); without columns, the only code is 0."""
+    return one_hot(codes_NC, values.n_categories) if values.columns else torch.zeros(len(codes_NC), 1)
+
+
+def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.float32]:
+    """Return one-hot codes as `to_one_hot` does; other values and missing columns have codes of 0."""
+    parts = [np.zeros((len(frame), 0 if values.columns else 1), dtype=np.float32)]
+    for column, known in zip(values.columns, values.categories, strict=True):
+        text = frame[column].astype(str).to_numpy() if column in frame else np.full(len(frame), "")
+        parts.append((text[:, None] == np.array(known, dtype=object)).astype(np.float32))
+    return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Minibatch:
+    """Cells of one step, on the device.
+
+    Attributes:
+        x_NF: counts, dense.
+        biology_NI: one-hot codes of the condition columns.
+        batch_NS: one-hot codes of the batch.
+        biology_left_NI: biology minus its mean in the batch of the cell.
+        batch_left_NS: batch minus its mean in the condition of the cell.
+    """
+
+    x_NF: torch.Tensor
+    biology_NI: torch.Tensor
+    batch_NS: torch.Tensor
+    biology_left_NI: torch.Tensor
+    batch_left_NS: torch.Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingCells:
+    """The training cells; the counts stay sparse, and only a minibatch is dense.
+
+    Attributes:
+        counts: shape (N, F), CSR.
+        conditions: the condition of each cell.
+        biology: values of the condition columns.
+        batch: values of the batch column, if there is one.
+        biology_codes: shape (N, number of condition columns).
+        batch_codes: shape (N, 1), or (N, 0) without a batch.
+    """
+
+    counts: Any
+    conditions: TrainingConditions
+    biology: ConditionCodes
+    batch: ConditionCodes
+    biology_codes: torch.Tensor
+    batch_codes: torch.Tensor
+
+    @classmethod
+    def of(cls, train: Table) -> TrainingCells:
+        """Encode the covariates of a table of counts."""
+        conditions, batches = train.conditions, batch_columns(train)
+        biology, batch = ConditionCodes.fit(conditions), ConditionCodes.fit(batches)
+        codes = [torch.from_numpy(one.encode(frame)) for one, frame in ((biology, conditions), (batch, batches))]
+        return cls(sparse.csr_matrix(train.X), TrainingConditions.of(train), biology, batch, codes[0], codes[1])
+
+    def __len__(self) -> int:
+        return int(self.counts.shape[0])
+
+    def log_means(self) -> torch.Tensor:
+        """Return the logarithm of each gene's share of all counts, shape (F,); half a count is added to each gene."""
+        sums = np.asarray(self.counts.sum(axis=0, dtype=np.float64)).reshape(-1) + 0.5
+        return torch.from_numpy(np.log(sums / sums.sum())).float()
+
+    def batches(self) -> NDArray[np.int64]:
+        """Return the code of each cell's batch, shape (N,); 0 without a batch."""
+        return self.batch_codes[:, 0].numpy() if len(self.batch.columns) else np.zeros(len(self), dtype=np.int64)
+
+    def means_by(self, group: NDArray[np.int64], codes: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
+        """Return the mean one-hot codes of each group of cells, shape (number of groups, one-hot codes)."""
+        sums = np.zeros((int(group.max()) + 1, n_codes(values)))
+        np.add.at(sums, group, to_one_hot(codes, values).numpy())
+        return torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()
+
+    def residual_means(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean biology of each batch, shape (batches, I), and mean batch of each condition, shape (C, S)."""
+        return (
+            self.means_by(self.batches(), self.biology_codes, self.biology),
+            self.means_by(self.conditions.group, self.batch_codes, self.batch),
+        )
+
+    def minibatch(self, rows: torch.Tensor, means: tuple[torch.Tensor, torch.Tensor], device: str) -> Minibatch:
+        """Return the cells at these positions.
+
+        Args:
+            rows: positions, on the CPU.
+            means: result of `residual_means`.
+            device: device of the result.
+        """
+        at = rows.numpy()
+        biology = to_one_hot(self.biology_codes[rows], self.biology)
+        batch = to_one_hot(self.batch_codes[rows], self.batch)
+        left = biology - means[0][self.batches()[at]], batch - means[1][self.conditions.group[at]]
+        x = torch.from_numpy(self.counts[at].toarray())
+        return Minibatch(*(part.to(device) for part in (x, biology, batch, *left)))
+
+
+@dataclass(frozen=True, eq=False)
+class CellPool:
+    """Batch and library size of every training cell, sorted by condition; generated cells draw from it.
+
+    Attributes:
+        conditions: conditions of the training cells, whose rows are sorted by condition.
+        batch: code of the batch, shape (N,).
+        library: sum of the counts, shape (N,).
+    """
+
+    conditions: TrainingConditions
+    batch: NDArray[np.int64]
+    library: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, cells: TrainingCells) -> CellPool:
+        """Sort the cells by condition."""
+        order = np.argsort(cells.conditions.group, kind="stable")
+        known = cells.conditions
+        ordered = TrainingConditions(known.frame.iloc[order], known.labels, known.group[order], known.counts)
+        library = np.asarray(cells.counts.sum(axis=1, dtype=np.float64)).reshape(-1)
+        return cls(ordered, cells.batches()[order], library[order])
+
+    def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return batch and library size of a random training cell for each row, from the cells of its condition.
+
+        A condition without training cells uses those of the nearest known condition, which is recorded in a note.
+
+        Args:
+            conditions: condition columns with known values, shape (n_rows, n_columns).
+            context: random numbers and notes.
+        """
+        used, replaced = nearest_known(conditions, self.conditions.frame) if conditions.shape[1] else (conditions, {})
+        for label, nearest in replaced.items():
+            context.note(f"{label} has no training cell: batches and library sizes are those of {nearest}")
+        asked = pd.Index(self.conditions.labels).get_indexer(condition_labels(used))
+        starts = np.cumsum(self.conditions.counts) - self.conditions.counts
+        at = starts[asked] + context.numpy.integers(self.conditions.counts[asked])
+        return self.batch[at], self.library[at]

@@ -1,0 +1,150 @@
+"""Model and loss of `invae`: network, priors of both blocks, and penalties.
+
+N cells   F genes   I, S one-hot codes of biology and batch   K = I + S   Z latents of both blocks
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from tabgenbench import Options, SampleContext
+from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
+from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
+from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
+from tabgenbench_plugins.generators.parts.exponential_prior import ExponentialPrior
+from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
+
+__all__ = ["Design", "TwoBlocks"]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The options of `invae` that the model uses; module `invae` describes them."""
+
+    prior: str
+    hidden: tuple[int, ...]
+    latent_invariant: int
+    latent_spurious: int
+    prior_mean: str
+    activation: str
+    dropout: float
+    tc: float
+    covariate_penalty: float
+    mask: float
+    langevin_steps: int
+
+    @classmethod
+    def of(cls, config: Options) -> Design:
+        """Take the options from those of the generator."""
+        return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
+
+
+class TwoBlocks(nn.Module):
+    """The model.
+
+    Args:
+        design: options.
+        n_codes: I and S, together K; 0 without such a covariate.
+        log_means: logarithms of the genes' mean proportions, shape (F,).
+        generator: random generator for the initial weights.
+    """
+
+    def __init__(
+        self, design: Design, n_codes: tuple[int, int], *, log_means: torch.Tensor, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.design, self.n_codes = design, sum(n_codes)
+        self.n_latent = design.latent_invariant + design.latent_spurious
+        self.network = BlockVAE(
+            self.n_codes,
+            self.n_latent,
+            design.hidden,
+            log_means=log_means,
+            dropout=design.dropout,
+            generator=generator,
+        )
+        self.invariant_prior: GaussianPrior | ExponentialPrior
+        if design.prior == "exponential":
+            self.invariant_prior = ExponentialPrior(
+                n_codes[0], design.latent_invariant, steps=design.langevin_steps, generator=generator
+            )
+        else:
+            self.invariant_prior = self._gaussian(n_codes[0], design.latent_invariant, generator)
+        self.spurious_prior = self._gaussian(n_codes[1], design.latent_spurious, generator)
+
+    def _gaussian(self, n_codes: int, n_latent: int, generator: torch.Generator) -> GaussianPrior:
+        learn_mean = self.design.prior_mean == "linear"
+        return GaussianPrior(
+            n_codes, n_latent, activation=self.design.activation, learn_mean=learn_mean, generator=generator
+        )
+
+    def terms(self, cells: Minibatch, draws: torch.Generator) -> list[torch.Tensor]:
+        """Return the terms of the loss without their weights, scalars, means over cells.
+
+        They are reconstruction, KL, total correlation, covariate penalty, and the loss of the priors that the KL term
+        does not train. A term with weight 0 is not computed.
+        """
+        design, cut = self.design, self.design.latent_invariant
+        kept_N2 = self._kept(len(cells.x_NF), draws)
+        codes = torch.cat([cells.biology_NI * kept_N2[:, :1], cells.batch_NS * kept_N2[:, 1:]], dim=1)
+        mu, logvar = self.network.posterior(cells.x_NF, codes, draws)
+        z = mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=draws, device=mu.device)
+        log_f = self.network.log_proportions(z, draws)
+        blocks = (
+            (self.invariant_prior, slice(None, cut), cells.biology_NI),
+            (self.spurious_prior, slice(cut, None), cells.batch_NS),
+        )
+        zero = mu.new_zeros(())
+        kl = sum((prior.kl(mu[:, at], logvar[:, at], z[:, at], c) for prior, at, c in blocks), zero)
+        tc = total_correlation(z, mu, logvar, cut) if design.tc else zero
+        penalty = self._covariate_penalty(mu, cells, kept_N2) if design.covariate_penalty else zero
+        own = sum((prior.own_loss(z[:, at].detach(), c) for prior, at, c in blocks), zero)
+        return [negative_log_likelihood(cells.x_NF, log_f, self.network.log_theta_F), kl, tc, penalty, own]
+
+    def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
+        """Return 1 where the encoder gets biology and batch of a cell and 0 where they are hidden, shape (N, 2)."""
+        if not self.design.mask:
+            return torch.ones(n_cells, 2, device=draws.device)
+        return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
+
+    def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
+        """Return the squared correlations of each block and its products with the other block's covariates.
+
+        The mean of a covariate given the block's own covariates is subtracted first.
+
+        Cells whose covariate is hidden from the encoder and the other cells count separately, and the mean is taken.
+        Together, the correlation in the first cells could be balanced by an opposite one in the others.
+        """
+        cut, sums = self.design.latent_invariant, []
+        for z, codes, kept in (
+            (mu_NZ[:, :cut], cells.batch_left_NS, kept_N2[:, 1]),
+            (mu_NZ[:, cut:], cells.biology_left_NI, kept_N2[:, 0]),
+        ):
+            z = with_products(z)
+            given = squared_correlations(z, codes, kept)
+            hidden = squared_correlations(z, codes, 1.0 - kept) if self.design.mask else given
+            sums.append(0.5 * (given + hidden))
+        return sums[0] + sums[1]
+
+    @torch.no_grad()
+    def draw(self, biology_NI: torch.Tensor, batch_NS: torch.Tensor, context: SampleContext) -> torch.Tensor:
+        """Return latents from the priors, shape (N, Z)."""
+        invariant = self.invariant_prior.draw(biology_NI, context)
+        return torch.cat([invariant, self.spurious_prior.draw(batch_NS, context)], dim=1)
+
+    @torch.no_grad()
+    def proportions_and_dispersion(self, z_NZ: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return f, shape (N, F), and theta, shape (F,)."""
+        f_NF = self.network.log_proportions(z_NZ).exp()
+        return f_NF.double().cpu().numpy(), self.network.log_theta_F.exp().double().cpu().numpy()
+
+    @torch.no_grad()
+    def means(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> NDArray[np.float32]:
+        """Return the means of the posteriors, shape (N, Z)."""
+        mu_NZ: NDArray[np.float32] = self.network.posterior(x_NF, c_NK)[0].cpu().numpy()
+        return mu_NZ
