@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from tabgenbench.engines.packages import missing_packages
 from tabgenbench.interfaces.kinds import Kind
+from tabgenbench.registry.lazy import Lazy
 from tabgenbench.registry.manager import Plugins, make_manager
 
 
@@ -27,9 +29,14 @@ def builtin() -> Plugins:
 
 @pytest.fixture(scope="session")
 def builtin_classes(builtin: Plugins) -> list[Any]:
-    """The classes of all built-in generators, metrics and datasets."""
+    """The classes of all built-in generators, metrics and datasets whose packages are installed."""
     kinds: tuple[Kind, ...] = ("generators", "metrics", "datasets")  # those with options
-    return [entry.load() for kind in kinds for entry in builtin.entries(kind).values()]
+    entries = [entry for kind in kinds for entry in builtin.entries(kind).values()]
+    return [entry.load() for entry in entries if not _is_missing(entry.target)]
+
+
+def _is_missing(target: object) -> bool:
+    return isinstance(target, Lazy) and bool(target.extra and missing_packages(target.extra))
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def test_cells_of_both_folds_are_trained_again(board: Path, tabgenbench: Callabl
 
 def test_the_scores_of_draws_name_the_fold(board: Path) -> None:
     view = Leaderboard().build(board / "records", "privately")
-    rows = list(csv.DictReader(io.StringIO(draws_csv(view.extras().draws or ()))))
+    rows = list(csv.DictReader(io.StringIO(draws_csv(view.extras(["draws"]).draws or ()))))
     assert [(row["split"], row["fold"]) for row in rows if (row["label"], row["score"]) == ("shuffled", "gamma")] == [
         ("0", "0"),
         ("0", "1"),

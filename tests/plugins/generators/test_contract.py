@@ -105,8 +105,9 @@ def test_each_row_lies_nearest_to_the_condition_asked(
     labels = asked.agg(" ".join, axis=1).to_numpy(dtype=str)
     is_right = nearest_conditions(made, train) == labels
     # A Gaussian copula codes a condition as a number with noise, so its conditions overlap; TVAE takes no condition,
-    # and noise that lies between the conditions of its latent space gives rows between them.
-    share = {"gaussian-copula": 0.6, "tvae": 0.8}.get(generator_class.name, 0.95)
+    # and noise that lies between the conditions of its latent space gives rows between them. A leaf of an adversarial
+    # random forest may contain rows of two conditions, and its samples lie between them.
+    share = {"gaussian-copula": 0.6, "tvae": 0.8, "arf": 0.9}.get(generator_class.name, 0.95)
     assert is_right.mean() > share
     by_rule = sum(one.rows for one in context.fallbacks if one.condition == "tissue=skin, status=normal")
     if generator_class.name != "gaussian-copula":
