@@ -119,6 +119,7 @@ def test_everything_on_the_page_is_listed(samples: Samples) -> None:
     }
 
 
+@pytest.mark.slow
 def test_doctor_finds_nothing(samples: Samples) -> None:
     shown = samples.tabgenbench("plugin", "doctor")
     lines = [line.split() for line in shown.splitlines()]

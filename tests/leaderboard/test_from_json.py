@@ -162,6 +162,7 @@ def without_figures(board: Board) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: path.name)
 def test_a_published_board_is_what_its_board_json_gives(folder: Path, tmp_path: Path) -> None:
     """Compare pages and tables by bytes, and figures by name, because they depend on the version of matplotlib."""

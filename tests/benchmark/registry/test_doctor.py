@@ -303,6 +303,7 @@ def test_the_command_lists_everything_within_100_columns(
     assert "problems:\n  tgb-broken:plugin: does not load: RuntimeError: no licence" in printed
 
 
+@pytest.mark.slow
 def test_as_json(install: Install, tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:
     install("tgb-broken", broken="1 / 0")
     assert tabgenbench("plugin", "doctor", "--json") == 1

@@ -52,6 +52,7 @@ def test_a_board_of_folds_is_published_and_has_no_findings(board: Path) -> None:
     assert len(set(facts.splits.values())) == 4
 
 
+@pytest.mark.slow
 def test_cells_of_both_folds_are_trained_again(board: Path, tabgenbench: Callable[..., Result]) -> None:
     done = tabgenbench("verify", board, "--rerun", 8, "--seed", 1, "--executor", "inline")
     assert done.exit_code == 0, done.output

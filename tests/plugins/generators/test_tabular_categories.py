@@ -33,6 +33,7 @@ LEARNS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @BOTH
 def test_categories_depend_on_each_other_and_on_values(
     kind: type[Generator], make_mixed: Make, fit: Make, sample: Make

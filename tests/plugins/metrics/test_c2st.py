@@ -14,6 +14,7 @@ from tabgenbench_plugins.metrics.c2st import ClassifierTest
 from tabgenbench_plugins.metrics.parts.row_groups import row_groups
 
 
+@pytest.mark.slow
 def test_trees_see_lost_dependence_and_a_linear_model_sees_means(score: Any) -> None:
     rng = np.random.default_rng(1)
     real = np.repeat(rng.normal(size=(200, 1)), 3, axis=1) + 0.1 * rng.normal(size=(200, 3))

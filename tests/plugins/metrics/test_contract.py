@@ -18,7 +18,11 @@ def _small_models(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(predictors, "N_ITERATIONS", 20)
 
 
-@pytest.mark.parametrize("lazy", register_metrics(), ids=lambda lazy: lazy.name)
+LONG = {"c2st", "tstr", "umap-separability"}  # several seconds each: in `make test-all` alone
+KIT = [pytest.param(lazy, marks=pytest.mark.slow if lazy.name in LONG else ()) for lazy in register_metrics()]
+
+
+@pytest.mark.parametrize("lazy", KIT, ids=lambda lazy: lazy.name)
 def test_the_shipped_kit_finds_nothing(lazy: Lazy, tmp_path: Path) -> None:
     if lazy.extra:
         pytest.importorskip(lazy.extra)  # each such extra has the name of its package
