@@ -42,18 +42,25 @@ class Lazy:
         """The command that installs the extra, or an empty string if no extra is needed."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
-    def load(self) -> type:
+    @property
+    def lacks(self) -> str:
+        """The packages of the extra that are not installed, and the command that installs them; empty if none."""
+        missing = missing_packages(self.extra) if self.extra else ()
+        are = "is" if len(missing) == 1 else "are"
+        return f"needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}" if missing else ""
+
+    def load(self, *, without_packages: bool = False) -> type:
         """Import the class.
+
+        Args:
+            without_packages: whether the class may be loaded although packages of its extra are not installed.
 
         Raises:
             PluginError: a package of the plugin's extra is not installed, the import raises an exception, or the class
                 is missing or has another name.
         """
-        if self.extra and (missing := missing_packages(self.extra)):
-            are = "is" if len(missing) == 1 else "are"
-            raise PluginError(
-                f"plugin {self.name!r}: needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}"
-            )
+        if not without_packages and self.lacks:
+            raise PluginError(f"plugin {self.name!r}: {self.lacks}")
         try:
             found = load_target(self.target)
         except ImportError as error:

@@ -41,19 +41,24 @@ class Entry:
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
-    def load(self) -> Any:
-        """Return the class; import it if necessary."""
-        return self.target.load() if isinstance(self.target, Lazy) else self.target
+    @property
+    def lacks(self) -> str:
+        """The packages that the plugin needs and that are not installed, with the command; empty if none."""
+        return self.target.lacks if isinstance(self.target, Lazy) else ""
 
-    def load_fitting(self, kind: Kind) -> Any:
-        """Return the class, imported and checked.
+    def load(self, *, without_packages: bool = False) -> Any:
+        """Return the class; import it if necessary. `Lazy.load` explains ``without_packages``."""
+        return self.target.load(without_packages=without_packages) if isinstance(self.target, Lazy) else self.target
+
+    def load_fitting(self, kind: Kind, *, without_packages: bool = False) -> Any:
+        """Return the class, imported and checked. `Lazy.load` explains ``without_packages``.
 
         Raises:
             PluginError: the class cannot be imported or does not fit its kind.
         """
         from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
 
-        found = self.load()
+        found = self.load(without_packages=without_packages)
         reason = misfit(kind, found)
         if reason:
             raise PluginError(f"plugin {self.name!r}: {reason}")

@@ -86,12 +86,14 @@ class GeneratorChoice(PluginChoice):
 
     Attributes:
         is_planted: whether the generator is a planted failure, which boards leave out.
+        lacks: packages that the generator needs and that are not installed, as a reason; its cells are refused.
         title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
     """
 
     card: Card
     is_control: bool
     is_planted: bool = False
+    lacks: str = ""
     title: str = ""
 
     @property
@@ -177,7 +179,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     Raises:
         ConfigError: a name or an option is unknown or invalid, a generator or a metric is listed twice with equal
             options, or two generators of a dataset have the same label.
-        PluginError: a class cannot be imported or does not fit its kind.
+        PluginError: a class cannot be imported or does not fit its kind, or a package of a metric is not installed.
     """
     generators, metrics = [], []
     for choice in suite.generators:
@@ -188,6 +190,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
                 card=kind.card,
                 is_control=kind.is_control,
                 is_planted=bool(kind.planted_for),
+                lacks=plugins.find("generators", choice.name).lacks,
                 title=choice.label,
             )
         )
@@ -203,7 +206,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 def _resolve_one(kind: Kind, choice: Choice, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
     """Return the class of a generator or a metric, and the fields for the `PluginChoice` of this plugin."""
     entry = plugins.find(kind, choice.name)
-    found = entry.load_fitting(kind)
+    found = entry.load_fitting(kind, without_packages=kind == "generators")
     config = make_options(found.Config, choice.options, where=f"{kind.removesuffix('s')} {choice.name!r}")
     return found, {
         "name": choice.name,

@@ -1,7 +1,8 @@
 """Preflight checks, which find cells that a generator does not support or that need more memory than the limit.
 
 Each generator (with its options) is asked in a separate process of the engine, because its code may hang or crash. A
-cell is refused only if the generator raises `Unsupported` or its estimate exceeds the limit. Any other problem causes a
+cell is refused only if a package of the generator is not installed, the generator raises `Unsupported`, or its estimate
+exceeds the limit. Any other problem causes a
 warning: the run trains the cell and records the result.
 """
 
@@ -104,7 +105,8 @@ def find_refusals(
         at_once: number of generators that are asked at the same time.
         accept: called after each answer with those cells of the question that are not refused.
     """
-    found = Preflight()
+    found = Preflight({cell.key: Refusal(cell.generator.lacks) for cell in cells if cell.generator.lacks})
+    cells = [cell for cell in cells if not cell.generator.lacks]
     limits = Limits(threads=1, timeout=seconds, memory=None if memory is None else max(memory, ASKING_BYTES))
     questions = sorted(_questions(cells, schemas), key=lambda question: list(PRELOADS).index(_preload(question)))
     waiting: dict[Future[Outcome], tuple[Question, dict[int, Answer]]] = {}

@@ -87,3 +87,27 @@ def test_engines_are_listed_like_any_plugin(tabgenbench: Call, capsys: pytest.Ca
 def test_listed_summaries_are_those_of_the_classes() -> None:
     for entry in make_manager().entries("engines").values():
         assert entry.load_fitting("engines").summary == entry.summary
+
+
+def test_a_generator_whose_package_is_missing_is_skipped_until_it_is_installed(
+    tabgenbench: Call, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = (*BASE, "-g", "shuffled", "-g", "gaussian-copula", "-m", "moments", "--executor", "inline")
+    missing = {"sdv": ("sdv",)}
+    monkeypatch.setattr("tabgenbench.registry.lazy.missing_packages", lambda extra: missing.get(extra, ()))
+    assert tabgenbench(*run) == 0
+    reason = "needs sdv, which is not installed; run: pip install 'tabgenbench[sdv]'"
+    assert f"refused: gaussian-copula · simulated-tissues:n_rows=120,n_genes=6 (1 cell): {reason}" in (
+        capsys.readouterr().err
+    )
+    assert statuses() == {"shuffled": "ok", "gaussian-copula": "skipped"}
+    assert tabgenbench("leaderboard", "--out", "board") == 0
+    assert reason in Path("board", "README.md").read_text().replace("\\", "")
+    missing.clear()
+    monkeypatch.setattr("tabgenbench_plugins.generators.gaussian_copula.GaussianCopula.fit", _fail)
+    assert tabgenbench(*run) == 1
+    assert statuses() == {"shuffled": "ok", "gaussian-copula": "failed"}
+
+
+def _fail(*_: object) -> None:
+    raise ValueError("this package is not needed by the test")
