@@ -221,6 +221,17 @@ def test_more_rows_than_max_rows_are_drawn_and_noted() -> None:
     assert found.artifacts["classes"]["n_test"].sum() == 100
 
 
+@pytest.mark.parametrize("metric", [LINEAR, Augmentation(Augmentation.Config(models=("linear",)))])
+def test_a_class_without_a_drawn_test_row_leaves_no_undefined_number(metric: Metric) -> None:
+    train, made = draw(0, classes="ab"), draw(2, classes="ab")
+    test = draw(1, n=400, classes="a")
+    rare = as_table(test.X, c=["b", *labels(test)[1:]])  # row 0 is not drawn by the seeds below
+    few = type(metric)(metric.config.model_copy(update={"max_rows": 100}))
+    for seed in (0, 1, 3):
+        with pytest.raises(Unsupported, match="target 'c' is not predicted: it has one value only in the test rows"):
+            score(few, train, rare, made, seed=seed)
+
+
 def test_rows_without_a_value_of_the_target_are_left_out() -> None:
     def table(seed: int) -> Table:
         rng = np.random.default_rng(seed)

@@ -72,9 +72,9 @@ class Downstream:
             Unsupported: no column can be predicted.
             Undefined: there are no synthetic rows, or a value is not a finite number.
         """
-        tasks, declined = find_tasks(evaluation, options.targets, metric)
         train, train_notes = training_rows(evaluation, options.max_rows, seed=context.seed)
         evaluation, notes = thinned(evaluation, options.max_rows, seed=context.seed)
+        tasks, declined = find_tasks(evaluation, options.targets, metric)  # of the drawn test rows: a class may be gone
         if notes:
             error = 0.5 / evaluation.test.n_rows**0.5
             notes = (*notes, f"standard error of a share of test rows, such as an accuracy: at most {error:.2g}")
