@@ -126,10 +126,8 @@ class CountRealism(Metric):
         names, counts = np.unique(labels[0], return_counts=True)
         found = []
         for name in names[counts >= self.config.min_rows]:
-            if not (labels[1] == name).any():
-                continue
             profiles = [_profile(table, types == name) for table, types in zip((real, made), labels, strict=True)]
-            if np.ptp(profiles[0]) > 0:  # a constant synthetic profile counts as 0
+            if np.ptp(profiles[0]) > 0:  # a constant synthetic profile, such as that of no cell, counts as 0
                 found.append(_correlation(*profiles) if np.ptp(profiles[1]) > 0 else 0.0)
         if not found:
             raise Undefined(f"no type has {self.config.min_rows} test cells and a profile that differs between genes")

@@ -80,6 +80,16 @@ def test_types_with_few_cells_are_left_out_with_a_reason() -> None:
         score(drawn(0), drawn(1), type_column="kind")
 
 
+def test_a_type_without_synthetic_cells_counts_as_0() -> None:
+    real, other = drawn(0), drawn(1)
+    only_a = np.where((TYPES == "a")[:, None], other, 0)  # cells of type b exist and have no counts
+    empty = score(real, only_a, type_column="cell_type").scores["pseudobulk-correlation"]
+    fewer = score(real, other[:2], type_column="cell_type").scores["pseudobulk-correlation"]  # both cells are of type a
+    of_a = score(real[TYPES == "a"], other[TYPES == "a"]).scores["pseudobulk-correlation"]
+    assert empty == pytest.approx(of_a / 2, abs=0.01)
+    assert 0.4 < fewer < 0.5
+
+
 def test_cells_without_counts() -> None:
     result = score(np.zeros((8, 3)), np.ones((8, 3)), min_rows=1)
     assert set(result.undefined) == {"library-ratio", "pseudobulk-correlation"}
