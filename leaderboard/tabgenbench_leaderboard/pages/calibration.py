@@ -10,6 +10,8 @@ from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, H
 __all__ = ["calibration_blocks", "calibration_grid", "calibration_note", "table_blocks"]
 
 DETECTED, MISSED, KNOWN, UNTESTED = "yes", "MISSED", "no", "-"
+ENOUGH_SPLITS = 10
+"""Number of splits below which a miss is weak evidence; ``docs/statistics.md`` has the power of the tests."""
 MOST_NAMES = 3
 """Maximum number of scores that the note of a headline names; the others are counted."""
 _READING = (
@@ -39,6 +41,10 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
     items = [f"`{quote(row.title)}` misses {', '.join(map(_code, names))}" for row, names in blind if names]
     if items:
         blocks.append(Paragraph(f"Uncalibrated here, and left out of headline and questions: {'; '.join(items)}."))
+        if table.splits < ENOUGH_SPLITS:
+            found = f"{count_text(table.splits, 'split')} find only large differences"
+            command = f"`tabgenbench calibrate {quote(dataset)} --splits {ENOUGH_SPLITS}`"
+            blocks.append(Paragraph(f"A miss is weak evidence here, because {found}: repeat {command}."))
     blocks.append(calibration_grid(table, f"What each score can see on {dataset}"))
     if table.inapplicable:
         reasons = tuple(f"{_code(name)}: {quote(reason)}" for name, reason in table.inapplicable.items())

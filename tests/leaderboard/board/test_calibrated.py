@@ -98,6 +98,14 @@ def test_a_score_that_misses_a_failure_is_left_out_of_headline_and_questions(run
     assert "*MISSED" in render_text(board)
 
 
+@pytest.mark.parametrize(("splits", "is_weak"), [(3, True), (10, False)])
+def test_a_miss_in_few_splits_is_called_weak_evidence(run: FakeRun, splits: int, is_weak: bool) -> None:
+    board = board_of(run, record(distance=False).model_copy(update={"splits": splits}))
+    page = render_board(board, ["md"])["README.md"].decode()
+    sentence = "A miss is weak evidence here, because 3 splits find only large differences: repeat"
+    assert (f"{sentence} `tabgenbench calibrate cells --splits 10`." in page) == is_weak
+
+
 def test_a_score_that_detects_its_failures_counts(run: FakeRun) -> None:
     board = board_of(run, record())
     assert set(states(board).values()) == {"calibrated"}
