@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
-from tabgenbench_plugins.metrics.parts.downstream import Downstream, DownstreamOptions
+from tabgenbench_plugins.metrics.parts.downstream import Downstream, DownstreamOptions, mean_scores
 from tabgenbench_plugins.metrics.parts.predictors import ModelName
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
@@ -93,12 +93,7 @@ class Augmentation(Metric):
             models = pd.DataFrame(self._outcomes(downstream))
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        scores = {spec.name: float(models[spec.name].mean()) for spec in self.scores if spec.name in models}
-        undefined = {
-            spec.name: f"no {'numeric' if 'r2' in spec.name else 'categorical'} target is predicted"
-            for spec in self.scores
-            if spec.name not in scores
-        }
+        scores, undefined = mean_scores(self.scores, models)
         n_real, n_synthetic = downstream.train.n_rows, downstream.evaluation.synthetic.n_rows
         notes = (
             *downstream.notes,

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Undefined
-from tabgenbench_plugins.metrics.parts.downstream import Downstream, DownstreamOptions, Origin
+from tabgenbench_plugins.metrics.parts.downstream import Downstream, DownstreamOptions, Origin, mean_scores
 from tabgenbench_plugins.metrics.parts.predictors import ModelName
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
@@ -113,12 +113,7 @@ class TrainSyntheticTestReal(Metric):
             models = pd.DataFrame(self._outcomes(downstream))
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        scores = {spec.name: float(models[spec.name].mean()) for spec in self.scores if spec.name in models}
-        undefined = {
-            spec.name: f"no {'numeric' if spec.name.endswith('r2') else 'categorical'} target is predicted"
-            for spec in self.scores
-            if spec.name not in scores
-        }
+        scores, undefined = mean_scores(self.scores, models)
         artifacts = {"models": models}
         if classes := self._classes(downstream):
             artifacts["classes"] = pd.concat(classes, ignore_index=True)

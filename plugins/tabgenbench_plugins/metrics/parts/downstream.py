@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
 import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, MetricContext, Options, Table
+from tabgenbench import Evaluation, MetricContext, Options, ScoreSpec, Table
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.prediction import Rows, Task, find_tasks, training_rows
 from tabgenbench_plugins.metrics.parts.predictors import ModelName, Predictor, class_scores, classification_scores, r2
 from tabgenbench_plugins.metrics.parts.results import check_values
 from tabgenbench_plugins.metrics.parts.thinning import thinned
 
-__all__ = ["Downstream", "DownstreamOptions", "Origin", "Outcome"]
+__all__ = ["Downstream", "DownstreamOptions", "Origin", "Outcome", "mean_scores"]
 
 Origin: TypeAlias = Literal["train", "synthetic", "both"]
 T = TypeVar("T")
@@ -123,3 +123,19 @@ class Downstream:
         classes = sorted({*test.y, *model.classes})
         p = model.probabilities(test.x, classes)
         return Outcome(classification_scores(test.y, classes, p), class_scores(test.y, classes, p))
+
+
+def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the mean of each score over targets and models, and the reasons of scores without a value.
+
+    Args:
+        specs: the scores; the name of one of a numeric target contains ``r2``.
+        models: one row for each target and model, with a column for each score; NaN where a score does not apply.
+    """
+    scores = {spec.name: float(models[spec.name].mean()) for spec in specs if spec.name in models}
+    undefined = {
+        spec.name: f"no {'numeric' if 'r2' in spec.name else 'categorical'} target is predicted"
+        for spec in specs
+        if spec.name not in scores
+    }
+    return scores, undefined
