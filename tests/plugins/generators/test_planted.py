@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -56,11 +55,6 @@ def test_no_shipped_suite_runs_them() -> None:
     plugins = make_manager()
     run = {choice.name for name in plugins.suites() for choice in find_suite(name, plugins).generators}
     assert run.isdisjoint({lazy.name for lazy in PLANTED})
-
-
-def test_they_are_on_the_page() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
-    assert all(f"| `{lazy.name}` |" in page for lazy in PLANTED)
 
 
 def test_rows_are_training_rows_of_the_condition_without_replacement(make_table: Make, fit: Make, sample: Make) -> None:
