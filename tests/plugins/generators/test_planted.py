@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Schema, Table, Unsupported, check_generator, failures
+from tabgenbench.interfaces.contract_table import make_count_split
 from tabgenbench.registry.manager import make_manager
 from tabgenbench.registry.suite import find_suite
 from tabgenbench_plugins import PLANTED, register_generators
@@ -157,6 +158,13 @@ def test_one_feature_in_ten_is_shifted(make_table: Make, fit: Make, sample: Make
     shift = draw(MeanShifter, train, fit, sample).X.mean(axis=0) - train.X.mean(axis=0)
     assert sorted(np.round(shift, 4)) == pytest.approx([0.0] * 23 + [0.5] * 2, abs=1e-3)
     assert shift[-1] == 0  # a constant feature is never chosen
+
+
+def test_the_library_size_is_never_shifted(fit: Make) -> None:
+    split = make_count_split()
+    for seed in range(4):
+        model = fit(MeanShifter, split.train.keep_features(split.train.features[-3:]), seed=seed)[0]
+        assert model._shifted.tolist() == [0]  # the second feature is constant, the third the library size
 
 
 def test_at_most_a_fifth_of_the_labels_is_wrong(make_table: Make, fit: Make, sample: Make) -> None:
