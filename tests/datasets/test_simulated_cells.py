@@ -113,6 +113,27 @@ def test_truth_samples_new_cells_of_the_same_distribution(cells: Table) -> None:
     assert (first != other).nnz > 0
 
 
+@pytest.mark.parametrize("severity", ["none", "continuous"])
+def test_truth_draws_donors_by_type_and_condition_as_the_simulation_does(severity: str) -> None:
+    model = CellsModel.from_config(make_options(CellsConfig, {"n_donors": 3, "severity": severity}, where="test"))
+    cells = model.draw_cells(60_000, np.random.default_rng(0))
+    drawn = model.draw_donors(cells.kind, cells.condition, np.random.default_rng(1))
+    group = 2 * cells.kind + cells.condition
+    for k in np.unique(group):
+        shares = [np.bincount(donor[group == k], minlength=3) / (group == k).sum() for donor in (cells.donor, drawn)]
+        np.testing.assert_allclose(*shares, atol=0.04)
+
+
+def test_truth_samples_each_severity() -> None:
+    table = simulate(n_cells=4000, n_genes=30, severity="continuous")
+    drawn = fitted(table).sample(table.conditions, SampleContext(device="cpu", seed=2))
+    severity, is_type = table.obs["severity"].astype(float).to_numpy(), (table.obs["cell_type"] == "type-1").to_numpy()
+    for level in (0.1, 0.5, 0.9):
+        rows = is_type & (np.abs(severity - level) < 0.15)
+        real, made = (one.dense()[rows].sum(axis=0) / one.dense()[rows].sum() for one in (table, drawn))
+        np.testing.assert_allclose(made, real, atol=0.045)  # profiles of other levels differ by 0.04 to 0.1
+
+
 def test_truth_keeps_the_genes_of_a_split(cells: Table) -> None:
     genes = (cells.features[3], cells.features[7])
     asked = cells.conditions.iloc[:100]

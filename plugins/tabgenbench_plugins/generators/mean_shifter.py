@@ -20,8 +20,9 @@ SHARE = 10
 class MeanShifter(Planted):
     """Returns training rows in which a tenth of the numeric features is 0.5 standard deviations too high.
 
-    The features are chosen at random among those that vary in the training rows; at least one is shifted. The harness
-    rounds whole numbers, so the shift of a whole number may differ from 0.5 standard deviations.
+    The features are chosen at random among those that vary in the training rows; at least one is shifted. The library
+    size of counts is never shifted, because most metrics do not see it. The harness rounds whole numbers, so the shift
+    of a whole number may differ from 0.5 standard deviations.
     """
 
     name = "mean-shifter"
@@ -36,7 +37,8 @@ class MeanShifter(Planted):
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
         """Choose the shifted features."""
-        varying = np.flatnonzero(train.dense().std(axis=0) > 0)
+        n_seen = train.n_features - int(train.schema.per_10k)  # the library size is the last feature
+        varying = np.flatnonzero(train.dense()[:, :n_seen].std(axis=0) > 0)
         if not len(varying):
             raise Unsupported("the table has no numeric features that vary")
         self._shifted = rng.choice(varying, max(1, len(varying) // SHARE), replace=False)

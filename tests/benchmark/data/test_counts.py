@@ -195,6 +195,13 @@ def test_highly_variable_features_come_from_training_rows_alone(cells: Table, tm
     assert "g5" not in highly_variable(cells, 5)
 
 
+def test_a_single_large_count_does_not_make_a_feature_highly_variable() -> None:
+    values = np.random.default_rng(0).poisson(np.linspace(1, 12, 20), (100, 20))
+    values[:, 5] = np.where(np.arange(100) % 2, 16, 2)
+    values[0, 12] = 150
+    assert highly_variable(make_counts(values), 1) == ("g5",)
+
+
 def test_kept_features_keep_their_roles(cells: Table) -> None:
     schema = Schema(targets=("g0", "g1"), whole_numbers=("g1", "g2"))
     kept = replace(cells, schema=schema).keep_features(["g1", "g3"])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,18 +24,6 @@ def test_the_defaults_are_the_packages_but_for_the_epochs() -> None:
     for name in set(CTGAN.Config.model_fields) - {"epochs", "implementation", "max_batches", "pac"}:
         assert getattr(config, name) == getattr(package, f"_{name}")
     assert config.pac == package.pac
-
-
-def test_the_defaults_on_the_page_are_those_of_the_code() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
-    section = page.split("## CTGAN and TVAE\n")[1].split("\n## ")[0]
-    shown = {row[0]: row[1:] for row in re.findall(r"^\| `(\w+)` \| (.*?) ?\| (.*?) ?\| ", section, flags=re.MULTILINE)}
-    for name, field in CTGAN.Config.model_fields.items():
-        text = shown[name][0].strip("`")
-        assert (text if isinstance(field.default, str) else json.loads(text)) == (
-            list(field.default) if isinstance(field.default, tuple) else field.default
-        )
-    assert {name for name, cells in shown.items() if cells[0]} == set(CTGAN.Config.model_fields)
 
 
 @pytest.mark.parametrize("options", [{"batch_size": 25, "pac": 10}, {"batch_size": 15, "pac": 5}])

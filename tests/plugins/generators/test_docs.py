@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import pkgutil
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +14,16 @@ import numpy as np
 import pytest
 
 from tabgenbench import Generator, Lazy, Options
+from tabgenbench_plugins import register_generators
+from tabgenbench_plugins.generators.arf import ARF
+from tabgenbench_plugins.generators.ctgan import CTGAN
 from tabgenbench_plugins.generators.cvae import CVAE
 from tabgenbench_plugins.generators.flow_matching import FlowMatching
+from tabgenbench_plugins.generators.forest_flow import ForestFlow
 from tabgenbench_plugins.generators.hierarchical_factors import HierarchicalFactors
+from tabgenbench_plugins.generators.invae import InVAE
 from tabgenbench_plugins.generators.tabddpm import TabDDPM
+from tabgenbench_plugins.generators.tvae import TVAE
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
 
 PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
@@ -39,40 +48,41 @@ def test_the_sample_hook_names_it() -> None:
     assert names["register_generators"]() == [Lazy("jitter", "my_package.jitter:Jitter", "a training row plus noise")]
 
 
-def test_generators_and_their_options_are_on_the_page(generator_class: type[Generator]) -> None:
-    assert f"| `{generator_class.name}` |" in PAGE
-    for option in generator_class.Config.model_fields:
+@pytest.mark.parametrize("lazy", register_generators(), ids=lambda lazy: lazy.name)  # type: ignore[attr-defined]
+def test_generators_and_their_options_are_on_the_page(lazy: Lazy) -> None:
+    kind: type[Generator] = pkgutil.resolve_name(lazy.target)  # without its extra, too
+    assert f"| `{kind.name}` |" in PAGE
+    for option in kind.Config.model_fields:
         assert f"`{option}`" in PAGE
 
 
-def as_shown(default: object) -> str:
-    """Return a default as the page writes it."""
-    if isinstance(default, tuple):
-        return str(list(default))
-    if default is None or isinstance(default, bool):
-        return str(default).lower()
-    return str(default).replace("0.000", "") + "e-4" if str(default).startswith("0.000") else str(default)
+def as_read(cell: str) -> object:
+    """Return the default that a cell of the page shows."""
+    text = cell.strip("`")
+    try:
+        return None if cell == "none" else json.loads(text)
+    except json.JSONDecodeError:
+        return text
 
 
 @pytest.mark.parametrize(
-    ("heading", "config"),
+    ("heading", "configs"),
     [
-        ("The CVAE", CVAE.Config),
-        ("The WGAN-GP", WGANGP.Config),
-        ("Hierarchical factors", HierarchicalFactors.Config),
+        ("The CVAE", [CVAE.Config()]),
+        ("The WGAN-GP", [WGANGP.Config()]),
+        ("Hierarchical factors", [HierarchicalFactors.Config()]),
+        ("CTGAN and TVAE", [CTGAN.Config(), TVAE.Config()]),
+        ("The adversarial random forest", [ARF.Config()]),
+        ("Flow matching with boosted trees", [ForestFlow.Config()]),
+        ("inVAE", [InVAE.Config(), InVAE.Config.model_validate({"recipe": "published"})]),
+        ("Flow matching and TabDDPM", [FlowMatching.Config(), TabDDPM.Config()]),
     ],
 )
-def test_the_defaults_on_the_page_are_those_of_the_code(heading: str, config: type[Options]) -> None:
+def test_the_defaults_on_the_page_are_those_of_the_code(heading: str, configs: list[Options]) -> None:
+    """A table of options has one column of defaults for each config; a cell is empty if a config lacks the option."""
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    shown = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", section, flags=re.MULTILINE))
-    expected = {name: as_shown(field.default) for name, field in config.model_fields.items()}
-    assert {name: value.strip("`") for name, value in shown.items()} == expected
-
-
-@pytest.mark.parametrize(("column", "config"), [(2, FlowMatching.Config), (3, TabDDPM.Config)])
-def test_the_defaults_of_two_models_in_one_table(column: int, config: type[Options]) -> None:
-    section = PAGE.split("## Flow matching and TabDDPM\n")[1].split("\n## ")[0]
-    rows = [re.split(r" *\| *", line) for line in section.splitlines() if line.startswith("| `")]
-    shown = {row[1].strip("`"): row[column].strip("`") for row in rows}
-    expected = {name: as_shown(field.default) for name, field in config.model_fields.items()}
-    assert {name: value for name, value in shown.items() if value} == expected
+    lines = itertools.takewhile(lambda line: line.startswith("|"), section[section.index("| option |") :].splitlines())
+    rows = [re.split(r" *\| *", line) for line in lines if line.startswith("| `")]
+    for column, config in enumerate(configs, start=2):
+        shown = {row[1].strip("`"): as_read(row[column]) for row in rows if row[column]}
+        assert shown == {name: list(value) if isinstance(value, tuple) else value for name, value in config}

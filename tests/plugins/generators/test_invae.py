@@ -22,7 +22,6 @@ from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, Train
 G = 30
 SMALL: dict[str, Any] = {"epochs": 12, "hidden": [16], "latent_invariant": 3, "latent_spurious": 1, "batch_size": 120}
 PRIORS = ("factorised", "exponential")
-PAGE = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
 
 
 def make_cells(n: int = 240, *, seed: int = 0, without: tuple[str, str] | None = None) -> Table:
@@ -218,20 +217,6 @@ def test_golden_scores(prior: str, cells: Table) -> None:
     )
     print(f"{prior}: ({', '.join(f'{x:.5g}' for x in found)})")
     assert found == pytest.approx(GOLDEN[prior], rel=2e-3, abs=2e-4)
-
-
-def test_the_defaults_on_the_page_are_those_of_the_code() -> None:
-    section = PAGE.split("## inVAE\n")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+?) \|", section.split("\n**Priors.**")[0], flags=re.MULTILINE)
-    shown = {name: tuple(one.strip("`") for one in defaults) for name, *defaults in rows}
-
-    def text(value: object) -> str:
-        return str(list(value)) if isinstance(value, tuple) else str(value).lower() if value is None else str(value)
-
-    separated, published = InVAE.Config(), make_options(InVAE.Config, {"recipe": "published"}, where="invae")
-    assert shown == {
-        name: (text(getattr(separated, name)), text(getattr(published, name))) for name in InVAE.Config.model_fields
-    }
 
 
 @pytest.mark.slow

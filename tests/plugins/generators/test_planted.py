@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 
 from tabgenbench import Schema, Table, Unsupported, check_generator, failures
+from tabgenbench.interfaces.contract_table import make_count_split
 from tabgenbench.registry.manager import make_manager
 from tabgenbench.registry.suite import find_suite
 from tabgenbench_plugins import PLANTED, register_generators
@@ -58,11 +58,6 @@ def test_no_shipped_suite_runs_them() -> None:
     assert run.isdisjoint({lazy.name for lazy in PLANTED})
 
 
-def test_they_are_on_the_page() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
-    assert all(f"| `{lazy.name}` |" in page for lazy in PLANTED)
-
-
 def test_rows_are_training_rows_of_the_condition_without_replacement(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table(TWO)
     made = draw(Copier, train, fit, sample)
@@ -70,6 +65,17 @@ def test_rows_are_training_rows_of_the_condition_without_replacement(make_table:
     assert sorted(found) == list(range(100))
     assert list(found) != list(range(100))
     assert (train.obs["tissue"].to_numpy()[found] == train.obs["tissue"].to_numpy()).all()
+
+
+def test_rows_differ_between_seeds_splits_and_failures(make_table: Make, fit: Make, sample: Make) -> None:
+    train = make_table(TWO)
+    renamed = replace(train, obs=train.obs.set_axis([f"other{i}" for i in range(100)]))
+    copier = fit(Copier, train)[0]
+    drawn = [sample(copier, train.conditions, seed=seed)[0] for seed in (2, 2, 3)]
+    drawn += [draw(kind, table, fit, sample) for kind, table in ((Copier, renamed), (Rounder, train))]
+    orders = [tuple(sources(made, train)) for made in drawn]
+    assert orders[0] == orders[1]
+    assert len(set(orders)) == 4
 
 
 def test_the_noise_of_the_copier_is_a_hundredth_of_the_spread(make_table: Make, fit: Make, sample: Make) -> None:
@@ -90,6 +96,24 @@ def test_the_dropped_density_is_a_tenth_of_each_condition(make_table: Make, fit:
     assert ranks.max() < 20 or ranks.min() > 40  # all on one side
 
 
+@pytest.mark.parametrize("n_features", [3, 60])
+def test_the_direction_counts_categories_and_columns_of_any_scale_alike(n_features: int, fit: Make) -> None:
+    """Nine categories and eight numbers that follow one of two groups, beside a number of a large scale."""
+    rng = np.random.default_rng(0)
+    group = np.arange(50) % 5 == 0
+    values = rng.normal(size=(50, n_features))
+    values[:, 0] *= 100
+    values[:, 2:] += 4 * group[:, None]
+    columns = {f"k{j}": np.where(group, "rare", "usual") for j in range(9)}
+    obs = pd.DataFrame(columns, index=[f"r{i}" for i in range(50)]).astype("category")
+    names = tuple(f"g{j}" for j in range(n_features))
+    schema = Schema(categorical_features=tuple(columns))
+    train = Table(values.astype(np.float32), obs, names, schema=schema, scale="standardized")
+    missing = np.flatnonzero(~fit(ModeDropper, train)[0]._kept)
+    assert len(missing) == 5
+    assert group[missing].all() or not group[missing].any()
+
+
 def test_a_tenth_of_many_conditions_is_dropped(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({(f"tissue{i:02}",): 6 for i in range(20)})
     made = draw(ModeDropper, train, fit, sample)
@@ -99,6 +123,17 @@ def test_a_tenth_of_many_conditions_is_dropped(make_table: Make, fit: Make, samp
     assert len(dropped) == 2
     kept = ~np.isin(of_row, list(dropped))
     assert (used[kept] == of_row[kept]).all()
+
+
+def test_a_request_of_dropped_conditions_alone_gets_rows_of_the_others(
+    make_table: Make, fit: Make, sample: Make
+) -> None:
+    train = make_table({(f"tissue{i:02}",): 6 for i in range(10)})
+    model = fit(ModeDropper, train)[0]
+    is_dropped = np.isin(model._conditions.group, model._dropped)
+    made, _ = sample(model, train.conditions[is_dropped])
+    assert made.n_rows == 6
+    assert not is_dropped[sources(made, train)].any()
 
 
 def test_broken_correlations_keep_each_column_of_a_condition(make_table: Make, fit: Make, sample: Make) -> None:
@@ -123,6 +158,13 @@ def test_one_feature_in_ten_is_shifted(make_table: Make, fit: Make, sample: Make
     shift = draw(MeanShifter, train, fit, sample).X.mean(axis=0) - train.X.mean(axis=0)
     assert sorted(np.round(shift, 4)) == pytest.approx([0.0] * 23 + [0.5] * 2, abs=1e-3)
     assert shift[-1] == 0  # a constant feature is never chosen
+
+
+def test_the_library_size_is_never_shifted(fit: Make) -> None:
+    split = make_count_split()
+    for seed in range(4):
+        model = fit(MeanShifter, split.train.keep_features(split.train.features[-3:]), seed=seed)[0]
+        assert model._shifted.tolist() == [0]  # the second feature is constant, the third the library size
 
 
 def test_at_most_a_fifth_of_the_labels_is_wrong(make_table: Make, fit: Make, sample: Make) -> None:
@@ -161,6 +203,18 @@ def test_rare_categories_become_the_most_frequent_one(fit: Make, sample: Make) -
 def test_what_does_not_apply_says_why(kind: type[Any], reason: str) -> None:
     with pytest.raises(Unsupported, match=reason):
         kind.supports(Schema(), 100, 0)
+
+
+def test_rows_of_a_single_condition_have_no_labels_to_swap(make_table: Make, fit: Make) -> None:
+    with pytest.raises(Unsupported, match="all training rows have the same condition"):
+        fit(LabelSwapper, make_table({("lung",): 20}))
+
+
+def test_marks_of_gaps_do_not_collapse(make_mixed: Make, fit: Make, sample: Make) -> None:
+    train = make_mixed(200, missing=0.05)
+    made = draw(CategoryCollapser, train, fit, sample)
+    assert made.is_gap("weight").sum() == train.is_gap("weight").sum() > 0
+    assert made.obs["colour"].nunique() == 1
 
 
 def test_other_splits_have_other_faults(make_table: Make, fit: Make, sample: Make) -> None:

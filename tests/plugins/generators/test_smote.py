@@ -60,6 +60,12 @@ def test_categories_are_those_of_most_neighbours_and_ties_go_to_the_nearest(fit:
     assert draw(train, fit, sample, n_neighbors=2).obs["colour"].value_counts().to_dict() == {"blue": 2, "red": 1}
 
 
+def test_another_category_adds_1_to_the_squared_distance(fit: Make, sample: Make) -> None:
+    for last, expected in ((0.9, ["red", "red", "red"]), (1.2, ["blue", "red", "red"])):
+        train = as_table([[0.0], [0.3], [last]], c=list("aaa"), colour=["red", "blue", "red"])
+        assert sorted(draw(train, fit, sample, n_neighbors=1).obs["colour"]) == expected
+
+
 def test_missing_values_are_those_of_the_row_itself(fit: Make, sample: Make) -> None:
     train = as_table(
         [[0.0, 0], [1, 7], [2, 1], [3, 7]], c=list("aaaa"), **{"g1 is missing": ["no", "yes", "no", "yes"]}
