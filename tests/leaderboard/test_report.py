@@ -110,7 +110,7 @@ def test_a_notebook_shows_a_table_and_a_figure_and_loads_nothing(full_run: FakeR
     assert shown.count("<svg") == 1
     assert "0.930 ± 0.025" in shown
     assert "<strong>0.930 ± 0.025</strong>" in shown
-    assert "On the ranked scores above" in shown
+    assert "On the ranked headline scores, " in shown
     for word in ("<script", "<link", "<img", "src=", "@import", 'href="http'):
         assert word not in shown
     for role in ("--ink", "--paper", "--soft", "--line", "--model", "--control"):

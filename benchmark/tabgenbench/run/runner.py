@@ -24,7 +24,7 @@ from tabgenbench.run.state import Run
 from tabgenbench.store.claims import EXPIRY_SECONDS, Claims
 from tabgenbench.store.snapshot import CellSnapshot
 
-__all__ = ["execute", "preflight"]
+__all__ = ["execute", "preflight", "run_command"]
 
 PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
@@ -91,7 +91,9 @@ def run_command() -> str:
     import shlex
     import sys
 
-    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    program = Path(sys.argv[0])
+    words = ["python", "-m", program.parent.name] if program.name == "__main__.py" else [program.name]
+    return shlex.join([*words, *sys.argv[1:]])
 
 
 def _keep_refusals(run: Run) -> list[Cell]:

@@ -112,7 +112,8 @@ def _beating_sentence(
     def sentence(shown: int) -> str:
         more = [] if shown == len(parts) else [f"{count_text(sum(len(n) for _, n in groups[shown:]), 'more model')}"]
         beat = [f"{text} {'beats' if text.startswith('1 ') else 'beat'} fewer controls" for text in more]
-        return f"On the ranked scores above {'; '.join(parts[:shown] + beat)} (better on at least one, worse on none)."
+        found = "; ".join(parts[:shown] + beat)
+        return f"On the ranked headline scores, {found} (better on at least one, worse on none)."
 
     return " ".join(filter(None, [_longest(sentence, len(parts)) if parts else "", _missing_sentence(models, judged)]))
 
@@ -134,7 +135,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
     def sentence(shown: int) -> str:
         more = f"; {count_text(len(parts) - shown, 'more control')} beat models too" if shown < len(parts) else ""
-        return f"In the same sense {'; '.join(parts[:shown])}{more}."
+        return f"By the same rule, {'; '.join(parts[:shown])}{more}."
 
     return _longest(sentence, len(parts)) if parts else ""
 
@@ -166,7 +167,7 @@ def _equal_sentence(models: Sequence[str], controls: Sequence[str], relations: d
 
     def sentence(shown: int) -> str:
         more = f"; and {len(groups) - shown} more" if shown < len(groups) else ""
-        return f"Not distinguishable on any of the ranked scores: {'; '.join(groups[:shown])}{more}."
+        return f"Not distinguishable on any ranked headline score: {'; '.join(groups[:shown])}{more}."
 
     return _longest(sentence, len(groups))
 

@@ -26,7 +26,8 @@ def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
     """Return the section of a board that says what each score can see."""
     blocks: list[Block] = [Heading(3, "What each score can see")]
     if dataset.calibration is None:
-        text = f"Not calibrated here: `tabgenbench calibrate {quote(dataset.dataset)}` tests what the scores can see."
+        command = f"`tabgenbench calibrate {quote(dataset.dataset)}`"
+        text = f"No score is calibrated on this dataset. The command {command} tests what the scores can see."
         return [*blocks, Paragraph(text)]
     unknown = [f"`{quote(column.title)}`" for column in dataset.columns if column.calibration == "not calibrated"]
     if unknown:

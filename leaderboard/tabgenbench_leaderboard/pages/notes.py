@@ -16,10 +16,10 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the valu
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence for each group of similar notes: one note, its rows, and the number of the other notes."""
-    kinds: dict[tuple[str, tuple[str, ...], str], list[Note]] = {}
+    """Return a sentence for each group of similar notes: one note, the rows of all, and the number of the others."""
+    kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
-        kinds.setdefault((note.what, note.labels, _MEASURED.sub("#", note.text)), []).append(note)
+        kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)
     sentences = [_sentence(notes, dataset) for notes in list(kinds.values())[:MAX_NOTES]]
     if len(kinds) > MAX_NOTES:
         sentences.append(f"and {count_text(len(kinds) - MAX_NOTES, 'more note')} in board.json")
@@ -35,8 +35,9 @@ def fallback_sentence(dataset: DatasetBoard) -> str:
 
 def _sentence(notes: Sequence[Note], dataset: DatasetBoard) -> str:
     first = notes[0]
-    everyone = len(first.labels) == len(dataset.rows) and len(first.labels) > 1
-    who = "every row" if everyone else ", ".join(f"`{quote(label)}`" for label in first.labels)
+    labels = sorted({label for note in notes for label in note.labels})
+    everyone = len(labels) == len(dataset.rows) and len(labels) > 1
+    who = "every row" if everyone else ", ".join(f"`{quote(label)}`" for label in labels)
     what = f"`{quote(first.what)}`: " if first.what else ""
     more = f"; {len(notes) - 1:,} more with other numbers" if len(notes) > 1 else ""
     return f"{what}{quote(first.text)} ({who}{more})"

@@ -34,13 +34,15 @@ __all__ = [
     "cost_blocks",
     "curve_blocks",
     "facts_sentence",
+    "fallback_blocks",
     "full_page",
     "gaps",
     "learning_blocks",
+    "model_blocks",
+    "note_blocks",
     "output_blocks",
     "problem_blocks",
     "problem_parts",
-    "rule_blocks",
     "score_blocks",
     "waiting_sentence",
 ]
@@ -173,10 +175,12 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
         *standing_blocks(dataset),
         *calibration_blocks(dataset),
         *published_blocks(dataset, load_published()),
-        *_comparison_blocks(dataset),
+        *_control_blocks(dataset),
+        *model_blocks(dataset),
         *cost_blocks(dataset),
         *problem_blocks(dataset),
-        *rule_blocks(dataset),
+        *fallback_blocks(dataset),
+        *note_blocks(dataset),
         *picture_blocks(dataset),
         *curve_blocks(dataset, figures),
     ]
@@ -217,7 +221,7 @@ def score_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
     return blocks
 
 
-def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
+def _control_blocks(dataset: DatasetBoard) -> list[Block]:
     sentences = comparison_sentences(dataset)
     blocks: list[Block] = []
     for model in dataset.models:
@@ -231,9 +235,13 @@ def _comparison_blocks(dataset: DatasetBoard) -> list[Block]:
                 )
                 blocks += [Heading(3, "Against the controls"), Paragraph(text)]
             blocks += [Bullets(sentences.controls[model.label]), grid]
-    if sentences.models:
-        blocks += [Heading(3, "Between the models"), Bullets(sentences.models)]
     return blocks
+
+
+def model_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return sentences on each pair of models; empty without pairs."""
+    sentences = comparison_sentences(dataset).models
+    return [Heading(3, "Between the models"), Bullets(sentences)] if sentences else []
 
 
 def cost_blocks(dataset: DatasetBoard) -> list[Block]:
@@ -271,19 +279,18 @@ def output_blocks(dataset: DatasetBoard) -> list[Block]:
     return blocks
 
 
-def rule_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the table of rows that a fallback rule sampled, and the notes from the records."""
-    blocks: list[Block] = []
-    if any(row.cells_ok for row in dataset.rows):
-        grid = fallback_grid(dataset)
-        blocks += [
-            Heading(3, "Rows sampled by a fallback rule"),
-            Paragraph(fallback_sentence(dataset)),
-            *([grid] if grid else []),
-        ]
-    if dataset.notes:
-        blocks += [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))]
-    return blocks
+def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the table of rows that a fallback rule sampled, or a sentence that there are none."""
+    if not any(row.cells_ok for row in dataset.rows):
+        return []
+    grid = fallback_grid(dataset)
+    heading = Heading(3, "Rows sampled by a fallback rule")
+    return [heading, Paragraph(fallback_sentence(dataset)), *([grid] if grid else [])]
+
+
+def note_blocks(dataset: DatasetBoard) -> list[Block]:
+    """Return the notes from the records."""
+    return [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))] if dataset.notes else []
 
 
 def curve_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:

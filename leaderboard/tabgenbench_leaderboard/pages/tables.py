@@ -65,8 +65,9 @@ def score_grid(dataset: DatasetBoard, columns: Sequence[int], *, short: bool = F
 
 def _heading(column: ScoreColumn, *, short: bool) -> str:
     unit = f" [{quote(column.spec.unit)}]" if column.spec.unit else ""
-    ranked = "" if column.spec.ranked or short else ", not ranked"
-    return f"{quote(column.title)}{unit} {direction_text(column, short=short)}{ranked}"
+    marks = "" if column.spec.ranked or short else ", not ranked"
+    marks += ", uncalibrated" if column.calibration == "uncalibrated" else ""
+    return f"{quote(column.title)}{unit} {direction_text(column, short=short)}{marks}"
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:

@@ -27,8 +27,7 @@ def data_files(site: Site) -> dict[str, bytes]:
     """Return the content of every data file by its name."""
     files: dict[str, bytes] = {}
     names: list[list[str]] = []
-    for i, page in enumerate(site.dataset_pages.values()):
-        stem = page.removeprefix("dataset-").removesuffix(".html")
+    for i, stem in enumerate(site.dataset_stems.values()):
         scripts = list(dataset_scripts(site, i))
         names.append([f"data-{stem}-{number}.js" for number in range(1, len(scripts) + 1)])
         files.update(zip(names[-1], scripts, strict=True))
@@ -39,10 +38,9 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
     """Yield the data files of a dataset: its columns and comparisons with the first rows, then the other rows."""
     dataset = site.board.datasets[index]
     head: dict[str, Any] | None = _head(site, dataset)
-    places = {(label, one.is_control): i for i, one in enumerate(site.generators) for label in [one.label]}
     own = {
-        one.rows[dataset.dataset].label: places[one.label, one.is_control]
-        for one in site.generators
+        one.rows[dataset.dataset].label: place
+        for place, one in enumerate(site.generators)
         if dataset.dataset in one.rows
     }
     ties = [_ties(dataset, i) for i in range(len(dataset.questions))]
@@ -81,7 +79,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
         "datasets": [
             {
                 "name": dataset.dataset,
-                "stem": names[i][0].removeprefix("data-").removesuffix("-1.js"),
+                "stem": site.dataset_stems[dataset.dataset],
                 "page": site.dataset_pages[dataset.dataset],
                 "files": names[i],
                 "splits": len(dataset.splits),

@@ -6,18 +6,19 @@ from collections.abc import Iterator
 
 from tabgenbench.formatting import count_text
 from tabgenbench.records import Card
-from tabgenbench_leaderboard.board.compare import comparison_sentences
 from tabgenbench_leaderboard.board.formatting import shown_columns
 from tabgenbench_leaderboard.board.model import DatasetBoard
 from tabgenbench_leaderboard.pages.calibration import calibration_blocks
-from tabgenbench_leaderboard.pages.document import Block, Bullets, Heading, Paragraph
+from tabgenbench_leaderboard.pages.document import Block, Heading, Paragraph
 from tabgenbench_leaderboard.pages.page import (
     cost_blocks,
     curve_blocks,
     facts_sentence,
+    fallback_blocks,
     learning_blocks,
+    model_blocks,
+    note_blocks,
     problem_blocks,
-    rule_blocks,
     score_blocks,
 )
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
@@ -34,7 +35,6 @@ MAX_VALUES = 5_000
 
 def dataset_page(site: Site, dataset: DatasetBoard) -> str:
     """Return the HTML page of a dataset."""
-    page = site.dataset_pages[dataset.dataset]
     return (
         templates()
         .get_template("dataset.html")
@@ -45,7 +45,7 @@ def dataset_page(site: Site, dataset: DatasetBoard) -> str:
             dataset=dataset,
             facts=facts_sentence(dataset).replace("`", ""),
             card=site.cards.get(dataset.dataset, Card()),
-            stem=page.removeprefix("dataset-").removesuffix(".html"),
+            stem=site.dataset_stems[dataset.dataset],
             body=html_of(list(_blocks(site, dataset))),
         )
     )
@@ -62,11 +62,10 @@ def _blocks(site: Site, dataset: DatasetBoard) -> Iterator[Block]:
         yield Paragraph(f"The scores of {values} are on the board, and not repeated here.")
     yield from calibration_blocks(dataset)
     yield from published_blocks(dataset, load_published())
-    sentences = comparison_sentences(dataset).models
-    if sentences:
-        yield from (Heading(3, "Between the models"), Bullets(sentences))
+    yield from model_blocks(dataset)
     yield from cost_blocks(dataset)
     yield from problem_blocks(dataset)
-    yield from rule_blocks(dataset)
+    yield from fallback_blocks(dataset)
+    yield from note_blocks(dataset)
     yield from picture_blocks(dataset, enlarged=False)
     yield from curve_blocks(dataset, site.figures)

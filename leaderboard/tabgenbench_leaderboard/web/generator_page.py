@@ -15,7 +15,7 @@ from tabgenbench_leaderboard.board.formatting import estimate_text, rank_text, s
 from tabgenbench_leaderboard.board.generators import GeneratorRows
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 from tabgenbench_leaderboard.pages.document import Block, Bullets
-from tabgenbench_leaderboard.pages.page import output_blocks, problem_blocks, rule_blocks
+from tabgenbench_leaderboard.pages.page import fallback_blocks, note_blocks, output_blocks, problem_blocks
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
 from tabgenbench_leaderboard.pages.summary_tables import DECIMALS
 from tabgenbench_leaderboard.pages.tables import control_grid
@@ -147,10 +147,12 @@ def _blocks(dataset: DatasetBoard, row: BoardRow) -> Markup:
         update={
             "rows": (row,),
             "problems": tuple(one for one in dataset.problems if one.label == row.label),
-            "notes": tuple(one for one in dataset.notes if row.label in one.labels),
+            "notes": tuple(
+                one.model_copy(update={"labels": (row.label,)}) for one in dataset.notes if row.label in one.labels
+            ),
             "figures": tuple(one for one in dataset.figures if one.label == row.label),
             "figures_left_out": (),
         }
     )
-    rules = rule_blocks(mine) if row.fallbacks or mine.notes else []
-    return html_of([*problem_blocks(mine), *output_blocks(mine), *rules, *picture_blocks(mine)])
+    fallbacks = fallback_blocks(mine) if row.fallbacks else []
+    return html_of([*problem_blocks(mine), *output_blocks(mine), *fallbacks, *note_blocks(mine), *picture_blocks(mine)])

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from tabgenbench.formatting import duration_text, number_text
-from tabgenbench_leaderboard.board.formatting import column_decimals, direction_text, score_text
+from tabgenbench_leaderboard.board.formatting import direction_text, score_text
 from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn
 from tabgenbench_leaderboard.board.scaling import find_control
 from tabgenbench_leaderboard.pages.reference import limits_text
-from tabgenbench_leaderboard.web.site import Site, file_stems, templates
+from tabgenbench_leaderboard.web.site import Site, templates
 
 __all__ = ["metric_page"]
 
@@ -42,7 +42,7 @@ def _score(site: Site, title: str, places: list[tuple[DatasetBoard, int]]) -> di
     column = dataset.columns[i]
     return {
         "title": title,
-        "stem": file_stems(one.title for one in dataset.columns)[title],
+        "stem": site.facts[dataset.dataset].scores[i].partition("#")[2],
         "spec": column.spec,
         "direction": f"{direction_text(column)}{limits_text(column)}",
         "question": _question(column),
@@ -61,7 +61,7 @@ def _question(column: ScoreColumn) -> str:
 
 def _line(site: Site, dataset: DatasetBoard, i: int) -> dict[str, str]:
     column = dataset.columns[i]
-    decimals = column_decimals([row.scores[i] for row in dataset.rows])
+    decimals = site.facts[dataset.dataset].decimals[i]
     controls = [find_control(dataset.rows, name) if name else None for name in (column.spec.floor, column.spec.ceiling)]
     floor, ceiling = (score_text(row.scores[i], decimals) if row else "-" for row in controls)
     means = [mean for row in dataset.models if (mean := row.scores[i].mean) is not None]
@@ -72,7 +72,7 @@ def _line(site: Site, dataset: DatasetBoard, i: int) -> dict[str, str]:
         "floor": floor,
         "ceiling": ceiling,
         "models": ends,
-        "unscaled": f"no: {column.unscaled}" if column.unscaled else "",
+        "unscaled": f"no: {column.unscaled}".replace("`", "") if column.unscaled else "",
         "calibration": column.calibration,
     }
 

@@ -72,13 +72,18 @@ class Site:
 
     @cached_property
     def generator_pages(self) -> dict[str, str]:
-        """File name of the page of each generator, by the generator's label and whether it is a control."""
+        """File name of the page of each generator, by the generator's label."""
         return _pages("generator", [one.label for one in self.generators])
+
+    @cached_property
+    def dataset_stems(self) -> dict[str, str]:
+        """Part of the names of each dataset's files, and the dataset's name in addresses."""
+        return file_stems(dataset.dataset for dataset in self.board.datasets)
 
     @cached_property
     def dataset_pages(self) -> dict[str, str]:
         """File name of the page of each dataset."""
-        return _pages("dataset", [dataset.dataset for dataset in self.board.datasets])
+        return _pages("dataset", self.dataset_stems)
 
     @cached_property
     def metric_pages(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tabgenbench.records import CellRecord, ScoreRecord
+from tabgenbench.run.runner import run_command
 from tabgenbench.store.store import Store
 
 Call = Callable[..., int]
@@ -160,6 +161,15 @@ def test_a_record_says_where_and_when(tabgenbench: Call) -> None:
     assert environment.started <= environment.finished
     assert environment.packages["torch"]
     assert len(found.draw_bytes) == 2
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [("/env/bin/tabgenbench", "tabgenbench"), ("/env/tabgenbench/__main__.py", "python -m tabgenbench")],
+)
+def test_the_recorded_command_can_be_typed(program: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [program, "run", "quick start"])
+    assert run_command() == f"{words} run 'quick start'"
 
 
 def test_what_needs_more_memory_than_the_limit_is_not_begun(

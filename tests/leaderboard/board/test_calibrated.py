@@ -78,7 +78,7 @@ def test_without_a_calibration_every_score_is_not_calibrated_and_counts(run: Fak
     board = board_of(run)
     assert set(states(board).values()) == {"not calibrated"}
     assert board.datasets[0].questions[0].titles == ("distance", "overlap")
-    assert "Not calibrated here: `tabgenbench calibrate cells`" in render_board(board, ["md"])["README.md"].decode()
+    assert "The command `tabgenbench calibrate cells` tests" in render_board(board, ["md"])["README.md"].decode()
     assert "Not calibrated here." in headline_text(board, [])
 
 
@@ -94,6 +94,7 @@ def test_a_score_that_misses_a_failure_is_left_out_of_headline_and_questions(run
     assert "left out of headline and questions: `distance` misses `shifter`." in page
     assert re.search(r"\| `distance` \(headline\) +\| \*\*MISSED\*\* +\| yes +\|", page)
     assert "- `swapper`: no labels" in page
+    assert "lower is better, uncalibrated |" in page
     assert "Uncalibrated here, so left out: distance on cells." in " ".join(headline_text(board, []).split())
     assert "*MISSED" in render_text(board)
 

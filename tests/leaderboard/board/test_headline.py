@@ -51,19 +51,19 @@ def test_a_score_that_no_row_has_is_left_out(run: FakeRun) -> None:
     [
         (
             {"cvae": MIDDLE, "condition-mvn": BETTER, "shuffled": WORSE},
-            "On the ranked scores above cvae beats shuffled (better on at least one, worse on none).",
-            "In the same sense condition-mvn beats cvae.",
+            "On the ranked headline scores, cvae beats shuffled (better on at least one, worse on none).",
+            "By the same rule, condition-mvn beats cvae.",
         ),
         (
             {"cvae": BETTER, "tvae": BETTER, "shuffled": WORSE, "truth": WORSE},
-            "On the ranked scores above cvae and tvae beat every control (better on at least one, worse on none).",
-            "Not distinguishable on any of the ranked scores: cvae from tvae.",
+            "On the ranked headline scores, cvae and tvae beat every control (better on at least one, worse on none).",
+            "Not distinguishable on any ranked headline score: cvae from tvae.",
         ),
         (
             {"cvae": MIDDLE, "tvae": WORSE, "shuffled": WORSE, "truth": WORSE, "condition-mvn": SAME},
-            "On the ranked scores above cvae beats every control but condition-mvn; tvae beats no control (better "
+            "On the ranked headline scores, cvae beats every control but condition-mvn; tvae beats no control (better "
             "on at least one, worse on none).",
-            "In the same sense condition-mvn beats tvae.",
+            "By the same rule, condition-mvn beats tvae.",
         ),
         (
             {"cvae": MIDDLE[:1], "shuffled": WORSE[:1]},
@@ -84,11 +84,11 @@ def test_models_that_cannot_be_compared_are_named(run: FakeRun) -> None:
     run.broken("ctgan", "failed", "cannot learn this")
     first, second = headline_sentences(board_of(run))
     assert first == (
-        "On the ranked scores above cvae beats every control; tvae beats no control (better on at least one, worse on "
-        "none). Not compared: ctgan and cvae-selected (a comparison with a control needs a score on at least two "
+        "On the ranked headline scores, cvae beats every control; tvae beats no control (better on at least one, worse "
+        "on none). Not compared: ctgan and cvae-selected (a comparison with a control needs a score on at least two "
         "common splits)."
     )
-    assert second == "In the same sense truth beats tvae."
+    assert second == "By the same rule, truth beats tvae."
 
 
 def test_controls_are_described_by_their_cards(run: FakeRun) -> None:
@@ -101,5 +101,5 @@ def test_a_model_beats_a_control_only_where_it_is_worse_nowhere(run: FakeRun) ->
     for dataset, other in (("first", WORSE), ("second", BETTER)):
         fill(run, {"cvae": MIDDLE, "shuffled": other, "truth": WORSE}, dataset)
     first, second = headline_sentences(board_of(run))
-    assert first.startswith("On the ranked scores above cvae beats truth (")
+    assert first.startswith("On the ranked headline scores, cvae beats truth (")
     assert second.startswith("Every model is distinguishable")

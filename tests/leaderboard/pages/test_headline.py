@@ -58,7 +58,7 @@ def test_five_models_and_seven_controls_on_two_datasets_fit_a_screen(run: FakeRu
     assert all(text.count(f"{name} ↑") == 2 for name in ("gamma-within", "pca-overall", "umap-overall"))
     assert "more row" not in text
     assert lines[-2:] == list(WHERE)
-    assert "On the ranked scores above " in text
+    assert "On the ranked headline scores, " in text
 
 
 @pytest.mark.parametrize(

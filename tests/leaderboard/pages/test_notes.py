@@ -25,6 +25,16 @@ def test_notes_that_differ_in_numbers_alone_stand_once(run: FakeRun) -> None:
     ]
 
 
+def test_notes_of_several_rows_that_differ_in_numbers_alone_stand_once(run: FakeRun) -> None:
+    for number, generator in enumerate(("ctgan", "cvae", "tvae")):
+        text = f"standard errors over folds: {number + 1}.5" if number < 2 else SMALL
+        run.cell(generator, {"gamma": {"gamma": 0.1}}, notes=[text])
+    assert sentences(run) == [
+        f"{SMALL} (`tvae`)",
+        "standard errors over folds: 1.5 (`ctgan`, `cvae`; 1 more with other numbers)",
+    ]
+
+
 def test_settings_that_were_chosen_all_stand(run: FakeRun) -> None:
     for split, depth in enumerate((2, 2, 3)):
         chosen = f"chosen by best validation loss, {60.5 + split}: learning_rate=0.001, depth={depth}"

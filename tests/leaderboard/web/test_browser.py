@@ -155,6 +155,26 @@ def test_plots_and_the_comparison_show_the_values_of_the_table(visit: Callable[.
     assert verdicts & {"better", "worse"}
 
 
+def test_names_in_the_plot_cover_neither_dots_nor_each_other(visit: Callable[..., Browser]) -> None:
+    script = """
+        const row = (label, x, y) => ({label, generator: 0, control: true, cells: {x: {value: x}, y: {value: y}}});
+        const places = [['a long name', 0, 0], ['long too', 0.1, 0], ['near', 0.1, 0.01], ['far', 1, 1]];
+        const rows = places.map((place) => row(...place));
+        const [x, y] = ['x', 'y'].map((id) => ({id, title: id, kind: 'score', better: 1}));
+        tabgenbench.plots.tradeOff({rows}, x, y, true);
+        const boxes = [...document.querySelectorAll('#plot a')].map((link) =>
+            [...link.querySelectorAll('rect, text')].map((one) => one.getBoundingClientRect()));
+        const covers = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+        const names = boxes.map((one) => one[1]).filter((one) => one);
+        const others = (name) => boxes.flat().filter((one) => one !== name);
+        return [names.length, names.filter((name) => others(name).some((one) => covers(one, name))).length];
+    """
+    for width in (1280, 390):
+        named, covered = visit(width=width).execute_script(script)
+        assert named >= 2
+        assert covered == 0
+
+
 def test_the_pareto_front_has_the_points_that_no_other_point_exceeds(visit: Callable[..., Browser]) -> None:
     script = (
         "return tabgenbench.plots.front([[1, 1], [2, 2], [3, 2], [1, 0]].map(([x, y]) => ({x, y})), "

@@ -155,6 +155,15 @@ def test_a_failure_is_on_the_page_of_its_generator(full_run: FakeRun) -> None:
     assert "needs 20.0 GiB, the limit is 4.0 GiB | see &lt;docs&gt;" in page
 
 
+def test_the_notes_on_the_page_of_a_generator_name_no_other_generator(run: FakeRun) -> None:
+    for generator in ("cvae", "tvae"):
+        run.cell(generator, {"gamma": {"gamma": 0.5}}, notes=["constant features: 3"])
+    page = render(run)["web/generator-cvae.html"].decode()
+    assert "constant features: 3 (<code>cvae</code>)" in page
+    assert "<code>cvae</code>, <code>tvae</code>" not in page
+    assert "fallback rule" not in page
+
+
 def test_loss_curves_are_drawn_with_a_description(full_run: FakeRun) -> None:
     page = render(full_run)["web/generator-cvae.html"].decode()
     assert re.search(r'<svg [^>]*role="img" aria-label="[^"]+ of cvae: from [^"]+"', page)
@@ -247,6 +256,13 @@ def test_a_metric_page_has_limitations_floor_and_planted_failures(full_run: Fake
         "Viñas et al. 2022",
     ):
         assert words in page
+
+
+def test_a_metric_page_shows_why_a_score_is_not_scaled_without_signs_of_markdown(run: FakeRun) -> None:
+    run.cell("cvae", {"distance": {"distance": 0.5}})
+    page = render(run)["web/metric-distance.html"].decode()
+    assert "no: the board has no control shuffled" in page
+    assert "`" not in page
 
 
 def test_a_board_without_scores_has_its_pages(run: FakeRun) -> None:
