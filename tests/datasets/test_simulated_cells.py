@@ -49,11 +49,11 @@ def test_counts_are_sparse_and_roles_are_named(cells: Table) -> None:
     assert zeros(cells) == pytest.approx(0.55, abs=0.01)
 
 
-@pytest.mark.parametrize(("column", "accuracy"), [("donor", 0.76), ("cell_type", 0.81), ("condition", 0.88)])
+@pytest.mark.parametrize(("column", "accuracy"), [("donor", 0.76), ("cell_type", 0.83), ("condition", 0.88)])
 def test_linear_probes_of_the_true_latents(column: str, accuracy: float, cells: Table) -> None:
     latents, labels = cells.obs[LATENTS].to_numpy(), cells.obs[column].astype(str)
     probe = LogisticRegression(max_iter=500).fit(latents[:3500], labels[:3500])
-    assert probe.score(latents[3500:], labels[3500:]) == pytest.approx(accuracy, abs=0.04)
+    assert probe.score(latents[3500:], labels[3500:]) == pytest.approx(accuracy, abs=0.02)
 
 
 def test_equal_options_give_equal_tables_and_another_seed_others() -> None:

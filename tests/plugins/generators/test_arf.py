@@ -90,6 +90,17 @@ def test_dependence_and_gaps_are_kept(make_correlated: Make, fit: Make, sample: 
         assert (~present[smokes]).mean() - (~present[~smokes]).mean() == pytest.approx(0.6, abs=0.1)
 
 
+def test_a_number_and_the_mark_of_its_gap_come_from_one_row_in_each_round(make_correlated: Make, fit: Make) -> None:
+    train = make_correlated(400)
+    model, _ = fit(ARF, train, rounds=1, **ONE_LEAF)
+    rows = np.hstack([model._values, model._category_codes, model._condition_codes]).astype(np.float32)
+    drawn = model._draw_encoded(rows, model._leaves, np.zeros(5000, dtype=np.int64), np.random.default_rng(0))
+    [(number, mark)] = model._gaps
+    assert set(map(tuple, drawn[:, [number, mark]])) <= set(map(tuple, rows[:, [number, mark]]))
+    others = [0, mark]  # drawn from separate rows
+    assert not set(map(tuple, drawn[:, others])) <= set(map(tuple, rows[:, others]))
+
+
 def test_rounds_end_when_the_forest_cannot_tell_the_rows_apart(fit: Make) -> None:
     values = np.random.default_rng(0).normal(size=(300, 3))
     values[:, 2] = values[:, 0] + 0.1 * values[:, 1]

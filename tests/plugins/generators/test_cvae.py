@@ -161,13 +161,14 @@ def test_codes_of_a_condition_are_drawn_from_those_of_its_training_rows(
     train = make_table({LUNG: 60, ("liver", "cancer"): 60})
     asked = train.conditions.iloc[np.arange(4000) % 120].set_axis(range(4000))
     ratios = []
-    for options in ({"beta": 0.1}, {"beta": 0.1, "prior": "aggregated"}):
-        generator, _ = fit(CVAE, train, **{**LEARNS, **options, "epochs": 20})
+    for options in ({}, {"prior": "aggregated", "output_noise": "none"}, {"prior": "aggregated"}):
+        generator, _ = fit(CVAE, train, **{**LEARNS, **options, "beta": 0.1, "epochs": 20})
         made, _ = sample(generator, asked)
         is_lung = [(t.obs["tissue"] == "lung").to_numpy() for t in (train, made)]
         real, drawn = (t.X[rows, :-1] for t, rows in zip((train, made), is_lung, strict=True))
         ratios.append(drawn.var(axis=0).sum() / real.var(axis=0).sum())
-    assert ratios[0] < 0.4 < 0.7 < ratios[1] < 1.1
+    assert 1.3 * ratios[0] < ratios[1] < 0.5  # codes alone, without the noise that comes with them
+    assert 0.7 < ratios[2] < 1.1
     made, context = sample(generator, conditions(LUNG, LIVER))  # no training row has the second combination
     assert np.isfinite(made.X).all()
     assert [note for note in context.notes if "tissue=liver, status=normal" in note]
