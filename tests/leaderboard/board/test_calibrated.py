@@ -15,6 +15,7 @@ from tabgenbench.store.calibration import (
     write_calibration,
 )
 from tabgenbench_leaderboard.board.aggregate import build_board
+from tabgenbench_leaderboard.board.calibrated import calibrated_columns
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import Board
 from tabgenbench_leaderboard.files import render_board
@@ -120,6 +121,17 @@ def test_a_calibration_of_another_metric_or_table_does_not_count(run: FakeRun, c
     board = board_of(run, record(distance=False, **change))
     assert set(states(board).values()) == {"not calibrated"}
     assert board.datasets[0].questions[0].titles == ("distance", "overlap")
+
+
+def test_a_score_counts_as_calibrated_only_if_each_of_its_keys_has_values(run: FakeRun) -> None:
+    columns, found = board_of(run).datasets[0].columns[:1], record()
+    state = [one.calibration for one in calibrated_columns(columns, {"distance": [KEY]}, found)]
+    assert state == ["calibrated"]
+    two_keys = calibrated_columns(columns, {"distance": [KEY, "x" * 16]}, found)
+    assert [one.calibration for one in two_keys] == ["not calibrated"]
+    empty = found.model_copy(update={"scores": (found.scores[0].model_copy(update={"reason": "no real rows"}),)})
+    without = calibrated_columns(columns, {"distance": [KEY]}, empty)
+    assert [one.calibration for one in without] == ["not calibrated"]
 
 
 def test_a_record_of_another_dataset_in_the_file_is_not_read(run: FakeRun) -> None:

@@ -186,6 +186,29 @@ def test_constant_features_and_few_features_give_reasons() -> None:
     assert score(two, two).undefined == {name: none for name in ("logfc-correlation", "de-top-overlap")}
 
 
+def test_a_constant_feature_is_left_out() -> None:
+    values = rows(1).dense().copy()
+    values[:, 3] = 0.25
+    real = table(values, tissue=TISSUE, status=STATUS)
+    assert score(real, rows(2)).artifacts["contrasts"]["features"].tolist() == [P - 1, P - 1]
+
+
+def test_features_of_equal_significance_are_ordered_by_their_difference() -> None:
+    sign = np.where(np.array(STATUS) == "cancer", 1.0, -1.0)[:, None]
+    change = np.linspace(1.0, 2.0, P)  # without noise, every p is 0
+    real, synthetic = (table(sign * one / SD, tissue=TISSUE, status=STATUS) for one in (change, change[::-1]))
+    assert score(real, real).scores["de-top-overlap"] == 1.0
+    assert score(real, synthetic).scores["de-top-overlap"] == 0.0  # the last and the first ten features
+
+
+def test_rows_in_several_blocks_have_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tabgenbench_plugins.metrics.parts import comparison
+
+    whole = score(rows(1), rows(2)).scores
+    monkeypatch.setattr(comparison, "CHUNK", 3)
+    assert score(rows(1), rows(2)).scores == pytest.approx(whole, rel=1e-9)
+
+
 def test_real_rows_are_compared_once_per_split(monkeypatch: pytest.MonkeyPatch) -> None:
     from tabgenbench_plugins.metrics.parts import comparison
 

@@ -271,6 +271,14 @@ def test_importances_of_the_training_rows_agree() -> None:
     assert score(FeatureImportance(), train, test, draw(2, classes="a")).scores["importance-correlation"] == 0.0
 
 
+def test_the_overlap_of_importances_counts_a_third_of_the_predictors() -> None:
+    c = np.arange(N) % 2
+    noise = np.random.default_rng(0).normal(size=(N, 3))
+    tables = [as_table(noise + 5 * np.eye(3)[j] * c[:, None], c=np.array(list("ab"))[c]) for j in (0, 2)]
+    assert score(FeatureImportance(), tables[0], tables[0], tables[1]).scores["importance-overlap"] == 0.0
+    assert score(FeatureImportance(), tables[0], tables[0], tables[0]).scores["importance-overlap"] == 1.0
+
+
 def test_importance_of_a_category_is_the_sum_of_its_indicators() -> None:
     def table(seed: int) -> Table:
         rng = np.random.default_rng(seed)
