@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,19 @@ def test_names_in_the_plot_cover_neither_dots_nor_each_other(visit: Callable[...
         named, covered = visit(width=width).execute_script(script)
         assert named >= 2
         assert covered == 0
+
+
+def test_names_of_the_ranks_are_cut_at_their_end_on_a_phone(visit: Callable[..., Browser]) -> None:
+    script = """
+        const row = (label) => ({label, control: false, cells: {x: {ranks: [null, 1, 2], note: ''}}});
+        const rows = ['short', 'a hierarchical model with its whole covariance'].map(row);
+        tabgenbench.plots.ranks({rows, index: 0}, {id: 'x', title: 'x'});
+        const texts = [...document.querySelectorAll('#rank-plot text[text-anchor=end]')];
+        return texts.map((text) => [text.textContent, text.getBBox().x >= 0]);
+    """
+    (first, first_fits), (second, second_fits) = visit(width=390).execute_script(script)
+    assert (second, first_fits, second_fits) == ("short", True, True)
+    assert re.fullmatch("a hierarchical [^…]*…", first)
 
 
 def test_the_pareto_front_has_the_points_that_no_other_point_exceeds(visit: Callable[..., Browser]) -> None:

@@ -72,7 +72,7 @@ tabgenbench.plots = (() => {
       point.link = dot(point, x, y, best.includes(point));
       svg.append(point.link);
     }
-    const names = best.map((point) => point.row.label).join(", ");
+    const names = best.map((point) => point.row.label).join("; ");
     const text = `Dots are models, squares are controls. Dashed: the Pareto front, models that no other model exceeds on both axes: ${names || "none"}.`;
     figure.replaceChildren(svg, element("figcaption", {}, text));
     nameDots(points);
@@ -154,18 +154,27 @@ tabgenbench.plots = (() => {
       svg.append(drawing("line", { x1: place(rank), x2: place(rank), y1: 20, y2: height - 6, class: "grid" }));
       svg.append(drawing("text", { x: place(rank), y: 14, "text-anchor": "middle" }, String(rank)));
     }
+    const names = [];
     shown.forEach((row, i) => {
       const { mean, first, last } = ends(row);
       const y = 38 + i * 22;
       const [from, to] = [Math.max(0.6, first), last].map(place);
-      const short = row.label.length > 30 ? `${row.label.slice(0, 29)}…` : row.label;
-      svg.append(drawing("text", { x: 198, y: y + 4, "text-anchor": "end" }, short));
+      const name = drawing("text", { x: 198, y: y + 4, "text-anchor": "end" }, row.label);
+      names.push(name);
+      svg.append(name);
       svg.append(drawing("rect", { x: from - 4, y: y - 4, width: to - from + 8, height: 8, rx: 4, class: "bar" }, drawing("title", {}, `${row.label}: ${row.cells[column.id].note}`)));
       if (mean !== null) svg.append(drawing("circle", { cx: place(mean), cy: y, r: 5, class: "model best" }));
     });
     const more = found.length > shown.length ? ` The first ${shown.length} of ${found.length} models.` : "";
     const text = view.index === null ? "Dot: mean rank over datasets; bar: its 95 % interval over datasets." : "Bar: the ranks that the paired tests leave open.";
     figure.replaceChildren(svg, element("figcaption", {}, `1 is best. ${text}${more}`));
+    names.forEach(shorten);
+  }
+
+  // Cuts the end of a text that begins left of the figure.
+  function shorten(text) {
+    for (let length = text.textContent.length - 1; length > 0 && text.getBBox().x < 0; length--)
+      text.textContent = `${text.textContent.slice(0, length)}…`;
   }
 
   return { tradeOff, ranks, front };
