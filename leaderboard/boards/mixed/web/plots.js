@@ -67,11 +67,15 @@ tabgenbench.plots = (() => {
     const path = best.map((point) => `${across.place(point.x)},${up.place(point.y)}`).join(" ");
     const svg = drawing("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group", "aria-label": `${y.title} against ${x.title}` });
     svg.append(...frame(across, up, x, y), drawing("polyline", { points: path, class: "front" }));
-    const taken = [];
-    for (const point of points) svg.append(dot(point, across.place(point.x), up.place(point.y), x, y, best.includes(point), taken));
-    const names = best.map((point) => point.row.label).join(", ");
+    for (const point of points) {
+      Object.assign(point, { left: across.place(point.x), top: up.place(point.y) });
+      point.link = dot(point, x, y, best.includes(point));
+      svg.append(point.link);
+    }
+    const names = best.map((point) => point.row.label).join("; ");
     const text = `Dots are models, squares are controls. Dashed: the Pareto front, models that no other model exceeds on both axes: ${names || "none"}.`;
     figure.replaceChildren(svg, element("figcaption", {}, text));
+    nameDots(points);
   }
 
   function frame(across, up, x, y) {
@@ -92,22 +96,38 @@ tabgenbench.plots = (() => {
     return found;
   }
 
-  function dot(point, left, top, x, y, isBest, taken) {
+  function dot(point, x, y, isBest) {
+    const { left, top } = point;
     const text = `${point.row.label}: ${x.title} ${label(x, point.x)}, ${y.title} ${label(y, point.y)}`;
     const { page } = tabgenbench.info.generators[point.row.generator];
     const mark = point.row.control
       ? drawing("rect", { x: left - 4, y: top - 4, width: 8, height: 8, class: "control" })
       : drawing("circle", { cx: left, cy: top, r: isBest ? 6 : 5, class: isBest ? "model best" : "model" });
-    const link = drawing("a", { href: `web/${page}`, "aria-label": text }, drawing("title", {}, text), mark);
-    const right = left < WIDTH * 0.7;
-    const size = point.row.label.length * 6.2;
-    const box = { left: right ? left + 8 : left - 8 - size, top: top - 8 };
-    const free = !taken.some((one) => Math.abs(one.top - box.top) < 13 && box.left < one.left + one.size && one.left < box.left + size);
-    if (free && size < 190) {
-      taken.push({ ...box, size });
-      link.append(drawing("text", { x: right ? left + 9 : left - 9, y: top + 4, "text-anchor": right ? "start" : "end" }, point.row.label));
-    }
-    return link;
+    return drawing("a", { href: `web/${page}`, "aria-label": text }, drawing("title", {}, text), mark);
+  }
+
+  // Writes the name of each dot beside it, on the first side where the name covers no dot and no other name.
+  function nameDots(points) {
+    const taken = points.map(({ left, top }) => ({ x: left - 6, y: top - 6, width: 12, height: 12 }));
+    const covers = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+    const sides = [
+      [9, 4, "start"],
+      [-9, 4, "end"],
+      [0, -9, "middle"],
+      [0, 18, "middle"],
+    ];
+    for (const { row, left, top, link } of points)
+      for (const [across, down, anchor] of sides) {
+        const text = drawing("text", { x: left + across, y: top + down, "text-anchor": anchor }, row.label);
+        link.append(text);
+        const box = text.getBBox();
+        const inside = box.x >= BOX.left && box.x + box.width <= WIDTH && box.y >= 0 && box.y + box.height <= HEIGHT - BOX.bottom;
+        if (inside && !taken.some((one) => covers(one, box))) {
+          taken.push(box);
+          break;
+        }
+        text.remove();
+      }
   }
 
   // Draws a bar from the first to the last possible rank of each model, or its mean rank with its interval.
@@ -134,18 +154,27 @@ tabgenbench.plots = (() => {
       svg.append(drawing("line", { x1: place(rank), x2: place(rank), y1: 20, y2: height - 6, class: "grid" }));
       svg.append(drawing("text", { x: place(rank), y: 14, "text-anchor": "middle" }, String(rank)));
     }
+    const names = [];
     shown.forEach((row, i) => {
       const { mean, first, last } = ends(row);
       const y = 38 + i * 22;
       const [from, to] = [Math.max(0.6, first), last].map(place);
-      const short = row.label.length > 30 ? `${row.label.slice(0, 29)}…` : row.label;
-      svg.append(drawing("text", { x: 198, y: y + 4, "text-anchor": "end" }, short));
+      const name = drawing("text", { x: 198, y: y + 4, "text-anchor": "end" }, row.label);
+      names.push(name);
+      svg.append(name);
       svg.append(drawing("rect", { x: from - 4, y: y - 4, width: to - from + 8, height: 8, rx: 4, class: "bar" }, drawing("title", {}, `${row.label}: ${row.cells[column.id].note}`)));
       if (mean !== null) svg.append(drawing("circle", { cx: place(mean), cy: y, r: 5, class: "model best" }));
     });
     const more = found.length > shown.length ? ` The first ${shown.length} of ${found.length} models.` : "";
     const text = view.index === null ? "Dot: mean rank over datasets; bar: its 95 % interval over datasets." : "Bar: the ranks that the paired tests leave open.";
     figure.replaceChildren(svg, element("figcaption", {}, `1 is best. ${text}${more}`));
+    names.forEach(shorten);
+  }
+
+  // Cuts the end of a text that begins left of the figure.
+  function shorten(text) {
+    for (let length = text.textContent.length - 1; length > 0 && text.getBBox().x < 0; length--)
+      text.textContent = `${text.textContent.slice(0, length)}…`;
   }
 
   return { tradeOff, ranks, front };

@@ -16,7 +16,7 @@ tabgenbench.views = (() => {
       better: -1,
       shown: true,
       format: duration,
-      tick: (value) => (value < 1 ? `${value} s` : duration(value)),
+      tick: (value) => (value < 0.01 ? `${value.toExponential()} s` : value < 1 ? `${value} s` : duration(value)),
       help: `Time to fit, ${text}.`,
     },
     {
