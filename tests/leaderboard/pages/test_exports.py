@@ -14,8 +14,8 @@ from tabgenbench.records import Card
 from tabgenbench.store.dataset_index import DatasetIndex
 from tabgenbench_leaderboard.board.draws import DRAW_FIELDS
 from tabgenbench_leaderboard.board.model import Board
-from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.headline import headline_grid
+from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.to_latex import escape_latex, latex_tables
 from tabgenbench_leaderboard.report import BoardView, Leaderboard
 
