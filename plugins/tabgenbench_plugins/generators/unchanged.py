@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench import Card, Context, FitContext, Generator, SampleContext, Schema, Table, Unsupported
-from tabgenbench_plugins.generators.parts.by_condition import permuted_rows
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
 from tabgenbench_plugins.state_shift import StateOptions, StateShifts
 
 __all__ = ["Unchanged"]
@@ -38,14 +38,11 @@ class Unchanged(Generator):
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Keep the training rows by type and state."""
         self._train = train
+        self._conditions = TrainingConditions.of(train)
         self._shifts = StateShifts.of(train, self.config)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return rows on the evaluation scale; rows of an unseen combination are shifted training rows.
-
-        Raises:
-            Unsupported: a requested type has no training row.
-        """
+        """Return rows on the evaluation scale; for a type without training rows, rows of the nearest condition."""
         values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
         for kind, state, places in self._shifts.asked(conditions):
             rows = self._shifts.rows(kind, state)
@@ -53,7 +50,10 @@ class Unchanged(Generator):
             if not len(rows):
                 base = self._shifts.base_state(kind, state)
                 if base is None:
-                    raise Unsupported(f"generator {self.name!r}: no training row of type {kind!r}; leave out less")
+                    for k, at in self._conditions.each_asked(conditions.iloc[places], context):
+                        chosen = permuted_rows(self._conditions.rows(k), len(at), context.numpy)
+                        values[places[at]] = self._shifts.values[chosen]
+                    continue
                 rows, shift = self._shifts.rows(kind, base), self._shift(kind, state, base, context)
             values[places] = self._shifts.values[permuted_rows(rows, len(places), context.numpy)] + shift
         return self._train.like(values, conditions)

@@ -18,6 +18,8 @@ from tabgenbench import (
     Table,
     Transform,
     Unsupported,
+    check_generator,
+    failures,
 )
 from tabgenbench_plugins.generators.shift_of_nearest import ShiftOfNearest
 from tabgenbench_plugins.generators.shift_of_others import ShiftOfOthers
@@ -107,7 +109,18 @@ def test_a_wrong_column_is_named(train: Table) -> None:
         score(train, cells(ALL), cells(ALL), type_column="type")
 
 
-def test_a_type_without_training_rows_cannot_be_made(train: Table) -> None:
-    asked = cells([("A", "off")]).conditions.astype(str).replace("A", "D")
-    with pytest.raises(Unsupported, match="no training row of type 'D'"):
-        sampled(Unchanged, train, asked)
+def test_a_type_without_training_rows_gets_those_of_the_nearest_condition(train: Table) -> None:
+    asked = cells([("A", "off")], 5).conditions.astype(str).replace("A", "D")
+    made, context = sampled(Unchanged, train, asked)
+    assert made.n_rows == 5
+    assert sum(fallback.rows for fallback in context.fallbacks) == 5
+
+
+@pytest.mark.parametrize("kind", [Unchanged, ShiftOfOthers, ShiftOfNearest])
+def test_the_shipped_kit_finds_nothing(kind: Any) -> None:
+    assert failures(check_generator(kind)) == []
+
+
+def test_a_table_with_one_condition_is_declined() -> None:
+    with pytest.raises(Unsupported, match="two condition columns"):
+        Unchanged.supports(Schema(conditions=("tissue",)), 10, 3)
