@@ -197,6 +197,29 @@ PRIVACY = (
         "privacy: guesses of a category of training rows against guesses of never-seen rows",
     ),
 )
+EMBEDDINGS = (
+    _metric("scib", "scib:ScIB", "embeddings of cells: the ten scores of scIB, batch correction and biology"),
+    _metric(
+        "block-test",
+        "block_test:BlockTest",
+        "embeddings of cells: what each block of latents says about batch, type and condition",
+    ),
+    _metric(
+        "label-prediction",
+        "label_prediction:LabelPrediction",
+        "predicted types and conditions of cells, by the model or from its embedding",
+    ),
+    _metric(
+        "identifiability",
+        "identifiability:Identifiability",
+        "embeddings of simulated cells: correlation with the true factors",
+    ),
+    _metric(
+        "query-to-atlas",
+        "query_to_atlas:QueryToAtlas",
+        "embeddings of cells: types of test cells from training cells, or unknown",
+    ),
+)
 
 
 @hookimpl
@@ -207,8 +230,8 @@ def register_generators() -> list[Lazy]:
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Register the metrics of each question."""
-    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY]
+    """Register the metrics of each question, and those of embeddings."""
+    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY, *EMBEDDINGS]
 
 
 @hookimpl

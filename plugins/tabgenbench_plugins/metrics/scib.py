@@ -82,8 +82,8 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 class ScIB(Metric):
     """The ten scores of scIB on the first block of the embedding of the test cells, and their means.
 
-    Types are the labels; batches are the batch column of the schema. Module `scib_scores` has the definitions. Neighbour
-    graphs are exact.
+    Types are the labels; batches are the batch column of the schema. Module `scib_scores` has the definitions.
+    Neighbour graphs are exact.
 
     Source: Luecken et al. 2022, as computed by the package scib-metrics; where both differ, both values are given.
     """

@@ -39,9 +39,7 @@ class KnnGraph:
         """
         n = len(embedding)
         found = nearest(embedding, embedding, min(k, n) - 1, exclude_self=True)
-        return cls(
-            np.column_stack([np.arange(n), found.indices]), np.column_stack([np.zeros(n), found.distances])
-        )
+        return cls(np.column_stack([np.arange(n), found.indices]), np.column_stack([np.zeros(n), found.distances]))
 
     def first(self, k: int) -> KnnGraph:
         """Return the graph of the ``k`` nearest neighbours, with the cell itself."""

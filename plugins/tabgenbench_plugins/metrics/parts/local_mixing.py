@@ -76,7 +76,7 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 
 
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
-    """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, within labels as Luecken et al. 2022).
+    """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, Luecken et al. 2022).
 
     Within a label, neighbours are those of a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test
     at level .05 does not distinguish the batches of its neighbours from the batches of all cells of the label. A label

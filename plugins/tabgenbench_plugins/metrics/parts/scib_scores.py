@@ -67,7 +67,8 @@ def score_embedding(
         "bio": lambda: _mean(scores, BIO),
         "total": lambda: 0.6 * _mean(scores, BIO) + 0.4 * _mean(scores, BATCH),
         "total-package": lambda: (
-            0.6 * _mean(scores, [package[name] for name in BIO]) + 0.4 * _mean(scores, [package[name] for name in BATCH])
+            0.6 * _mean(scores, [package[name] for name in BIO])
+            + 0.4 * _mean(scores, [package[name] for name in BATCH])
         ),
     }
     found, missing = collect(means)
