@@ -71,9 +71,9 @@ class Evaluation:
             ``rows_per_training_row``, this number of rows for the condition of each training row.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of intermediate results.
-        embedding: latent coordinates of the test rows by block, each of shape (n_test, n_dimensions), if the model has
-            them; the first block is the one for integration.
-        train_embedding: latent coordinates of the training rows by block, in the order of `train`, if the model has them.
+        embedding: latent coordinates of the test rows by block, each of shape (n_test, n_dimensions), if the model is
+            an `Embedder`; metrics of integration score the first block.
+        train_embedding: latent coordinates of the training rows, likewise.
         reference: in a split into thirds, about as many rows as training rows, which no model sees; otherwise None.
         predictions: predicted labels of the test rows by column, if the model has them.
         counts: the sides on the dataset's own scale, if the schema says ``per_10k``, because the library size cannot be
@@ -85,8 +85,8 @@ class Evaluation:
     synthetic: Table
     transform: Transform
     shared: Shared = field(default_factory=Shared)
-    embedding: Mapping[str, NDArray[np.float32]] | None = None
-    train_embedding: Mapping[str, NDArray[np.float32]] | None = None
+    embedding: dict[str, NDArray[np.float32]] | None = None
+    train_embedding: dict[str, NDArray[np.float32]] | None = None
     predictions: dict[str, NDArray[Any]] | None = None
     reference: Table | None = None
     counts: Mapping[Side, Table] = field(default_factory=dict)
