@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         load_card,
     )
     from tabgenbench.interfaces.device_split import DeviceSplit, upload
+    from tabgenbench.interfaces.embedder import Embedder, LabelPredictor
     from tabgenbench.interfaces.evaluation import Evaluation, Shared
     from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
@@ -66,6 +67,7 @@ __all__ = [
     "DatasetSource",
     "DateFeature",
     "DeviceSplit",
+    "Embedder",
     "Engine",
     "EngineOptions",
     "Evaluation",
@@ -78,6 +80,7 @@ __all__ = [
     "FitContext",
     "Gap",
     "Generator",
+    "LabelPredictor",
     "Layout",
     "Lazy",
     "Limits",
@@ -160,6 +163,7 @@ _HOMES = {
         "load_card",
     ),
     "interfaces.device_split": ("DeviceSplit", "upload"),
+    "interfaces.embedder": ("Embedder", "LabelPredictor"),
     "interfaces.evaluation": ("Evaluation", "Shared"),
     "interfaces.figures": ("ArtifactRow", "Artifacts", "MetricFigure"),
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tabgenbench.formatting import cell_title
 
 __all__ = [
+    "EMBEDDING",
     "SCHEMA_VERSION",
     "Card",
     "CellIdentity",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 2
+EMBEDDING = "embedding.npz"  # file with the embedding of a cell, in the folder of its synthetic tables
 
 Status = Literal["ok", "failed", "timeout", "out_of_memory", "crashed", "skipped"]
 
@@ -169,6 +171,7 @@ class CellRecord(_Record):
     draw_hashes: list[str] = Field(
         default_factory=list, description="SHA-256 of each synthetic table's file, to detect scores of another training"
     )
+    embedding_hash: str = Field("", description="SHA-256 of the embedding's file; empty if the model embeds no rows")
     model_hashes: dict[str, str] = Field(
         default_factory=dict, description="SHA-256 of each file of the kept model; empty if none is kept"
     )

@@ -50,6 +50,9 @@ GENERATORS = (
     _generator(
         "invae", "invae:InVAE", "counts of cells from an invariant and a spurious block of latents (Aliee et al. 2023)"
     ),
+    _generator("pca", "pca:PCA", "control: an embedding by principal components"),
+    _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
+    _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(

@@ -51,7 +51,7 @@ def joint_loss(forest: Any, z: Block, columns: slice, labels: NDArray[Any], rng:
 
 def block_test(model: InVAE, train: Table, test: Table, seed: int) -> dict[str, float]:
     """Return the spurious share for the donor, the invariant shares of biology, and accuracies."""
-    (z_inv, z_spur), (t_inv, t_spur) = model.embed(train), model.embed(test)
+    (z_inv, z_spur), (t_inv, t_spur) = model.blocks(train), model.blocks(test)
     z, t, cut = np.hstack([z_inv, z_spur]), np.hstack([t_inv, t_spur]), z_inv.shape[1]
     found: dict[str, float] = {}
     for column in COLUMNS:

@@ -25,6 +25,7 @@ PACKAGES = ("tabgenbench", "torch", "numpy", "scipy", "scikit-learn", "pandas", 
 # Module name -> distribution of packages that only some plugins and engines import and that influence their results.
 OCCASIONAL = {
     "ForestDiffusion": "ForestDiffusion",
+    "harmonypy": "harmonypy",
     "copulas": "copulas",
     "ctgan": "ctgan",
     "numba": "numba",

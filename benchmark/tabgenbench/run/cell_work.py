@@ -177,7 +177,7 @@ class CellWork:
                     payload=payload,
                     limits=self.limits,
                     log=(folder / "log").absolute(),
-                    reads=(payload.split_folder, *payload.draws),
+                    reads=(payload.split_folder, *payload.draws, *filter(None, [payload.embedding])),
                     uses_gpu=self.device != "cpu",
                     preload=preload_for(*(job.target for job in payload.metrics)),
                     distributions=(self.run.plan.metrics[left[0]].distribution,),
@@ -203,7 +203,12 @@ class CellWork:
             seed=seed_of(cell.identity.split, "metric"),  # equal for all generators on the split
             device=self.device,
             memory=self.options.memory,
+            embedding=self._embedding(cell.key),
         )
+
+    def _embedding(self, key: str) -> Path | None:
+        path = self.store.embedding_path(key)
+        return path.absolute() if path.is_file() else None
 
     def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
         """Write the records of a metric. Invalid values from the metric make it a failure."""

@@ -23,9 +23,10 @@ from tabgenbench.interfaces.checks import score_draw
 from tabgenbench.interfaces.evaluation import Evaluation, Shared, Side, lock_arrays
 from tabgenbench.interfaces.generator import Context, Progress, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
-from tabgenbench.records import DrawScores
+from tabgenbench.records import EMBEDDING, DrawScores
 from tabgenbench.registry.keys import seed_of
 from tabgenbench.registry.lazy import Target, load_target
+from tabgenbench.run.embedding import embed_rows, read_embedding
 from tabgenbench.run.training import FitPayload, keep_model, train_generator, warm_up
 
 __all__ = [
@@ -59,6 +60,7 @@ class ScorePayload:
     seed: int
     device: str
     memory: int | None = None
+    embedding: Path | None = None
 
 
 @dataclass
@@ -73,7 +75,8 @@ class _MetricState:
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     """Train a generator, write its samples and its model; return the values to record.
 
-    Sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample`` and ``save``.
+    Sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample``, ``embed`` and ``save``.
+    Test rows are read only for a generator that embeds rows or predicts labels, after the last table is written.
     """
     trained = train_generator(payload, send)
     transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
@@ -93,6 +96,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
     if negative:
         n_values = payload.draws * len(conditions) * trained.train.n_features
         fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
+    send(mark("embed"))
+    embedding = payload.out_folder / EMBEDDING
+    fit_context.notes.extend(embed_rows(trained.generator, payload.split_folder, transform, embedding))
     return {
         "fit_seconds": trained.fit_seconds,
         "sample_seconds": sample_seconds,
@@ -115,7 +121,7 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     own: dict[Side, Table] = {}
     if transform.library is not None:
         own["train"], own["test"] = read_stored_tables(payload.split_folder)
-    reference = read_reference(payload.split_folder)
+    reference, embedded = read_reference(payload.split_folder), read_embedding(payload.embedding)
     context = MetricContext(seed=payload.seed, device=payload.device, memory_limit=payload.memory)
     states: dict[str, _MetricState] = {}
     for job in payload.metrics:
@@ -132,7 +138,18 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
         if transform.library is not None:
             own["synthetic"] = transform.invert(stored)
         synthetic = transform.apply(stored)
-        evaluation = Evaluation(train, test, synthetic, transform, shared, reference=reference, counts=dict(own))
+        evaluation = Evaluation(
+            train,
+            test,
+            synthetic,
+            transform,
+            shared,
+            embedding=embedded.test or None,
+            train_embedding=embedded.train or None,
+            predictions=embedded.predictions or None,
+            reference=reference,
+            counts=dict(own),
+        )
         lock_arrays([train, test, synthetic, reference, *own.values()])
         for label, state in states.items():
             if state.failure is None:

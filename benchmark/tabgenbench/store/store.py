@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 from tabgenbench import __version__
 from tabgenbench.data.file_digest import file_digest
 from tabgenbench.errors import StoreError, is_of_file_system
-from tabgenbench.records import SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
+from tabgenbench.records import EMBEDDING, SCHEMA_VERSION, CellRecord, RunInfo, ScoreRecord, SuiteRecord
 from tabgenbench.store.folder import Quarantined, StoreFolder
 from tabgenbench.store.version import MIGRATIONS, Marker, Migration, check_version, migrate
 
@@ -111,6 +111,10 @@ class Store(StoreFolder):
         """Return the path of a synthetic table."""
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
+    def embedding_path(self, key: str) -> Path:
+        """Return the path of the embedding and the predictions of a cell, which lies beside its synthetic tables."""
+        return self.cell_folder(key) / "synthetic" / EMBEDDING
+
     def model_folder(self, key: str) -> Path:
         """Return the folder of the kept model of a cell."""
         return self.cell_folder(key) / "model"
@@ -156,9 +160,13 @@ class Store(StoreFolder):
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
         record.draw_bytes, record.draw_hashes = [_size(path) for path in paths], [file_digest(path) for path in paths]
+        embedding = folder / EMBEDDING
+        record.embedding_hash = file_digest(embedding) if embedding.is_file() else ""
         if (final / "scores").exists():
-            unknown = record.model_copy(update={"draw_bytes": [], "draw_hashes": []})
-            if self.draw_hashes(self.read_cell(record.key) or unknown) != record.draw_hashes:
+            unknown = record.model_copy(update={"draw_bytes": [], "draw_hashes": [], "embedding_hash": ""})
+            earlier = self.read_cell(record.key) or unknown
+            same = earlier.embedding_hash == record.embedding_hash
+            if not same or self.draw_hashes(earlier) != record.draw_hashes:
                 self.discard(final / "scores")
                 self.discard(final / "runs")
         self.publish_folder(folder, final / "synthetic")
@@ -270,14 +278,18 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return the paths of synthetic tables that are missing or corrupt."""
+        """Return the paths of synthetic tables, and of the embedding, that are missing or corrupt."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]
         torn = [path for path, size in zip(paths, record.draw_bytes, strict=True) if _size(path) != size]
         if torn or len(record.draw_hashes) != len(paths):
             return torn
-        return [path for path, known in zip(paths, record.draw_hashes, strict=True) if file_digest(path) != known]
+        known = dict(zip(paths, record.draw_hashes, strict=True))
+        embedding = self.embedding_path(record.key)
+        if record.embedding_hash:
+            known[embedding] = record.embedding_hash
+        return [path for path, found in known.items() if not path.is_file() or file_digest(path) != found]
 
     def _belonging(self, path: Path, record: RecordT | None, *, fits: bool) -> RecordT | None:
         if record is not None and not fits:

@@ -19,7 +19,7 @@ def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> 
     """Return an entry for each generator, score and dataset with a citation; its key is the same on all boards.
 
     A citation is free text, so it becomes the note of a ``@misc`` entry. If the citation contains a year or a doi in a
-    recognisable form, the entry also has the fields year and doi.
+    recognisable form, the entry also has the fields year and doi; the first year counts.
 
     Args:
         board: the board whose generators and scores are cited.
@@ -49,12 +49,13 @@ def _key(kind: str, name: str) -> str:
 
 def _entry(key: str, card: Card) -> str:
     citation = " ".join(card.citation.split())
-    doi, years = _DOI.search(citation), _YEAR.findall(citation)
+    doi, year = _DOI.search(citation), _YEAR.search(_DOI.sub("", citation))
     fields = {
         "note": escape_latex(citation),
-        "year": years[-1] if years else "",
+        "year": year.group() if year else "",
         "doi": doi.group(1).rstrip(".") if doi else "",
         "url": "".join(card.url.split()).replace("{", "").replace("}", ""),
+        "key": key,  # by which BibTeX sorts an entry without authors
     }
     lines = [f"  {name} = {{{text}}}," for name, text in fields.items() if text]
     return "\n".join([f"@misc{{{key},", *lines, "}", ""])

@@ -36,6 +36,8 @@ _ESCAPED = {
     },
 }
 _SIGNS = re.compile("|".join(map(re.escape, _ESCAPED)))
+_WIDTH = 80  # characters in footnotesize across the text of the class article
+_GAP = 3  # characters between two columns
 
 
 def escape_latex(text: str) -> str:
@@ -49,32 +51,58 @@ def escape_latex(text: str) -> str:
 
 
 def latex_tables(board: Board) -> str:
-    """Return one table per dataset with its headline scores; a document needs the package booktabs."""
-    tables = [
-        _table(headline_grid(dataset), f"tab:{_label(board.suite)}-{_label(dataset.dataset)}")
-        for dataset in board.datasets
-    ]
+    """Return the headline scores of each dataset; a document needs the package booktabs.
+
+    A table that is wider than a page of the class article is divided into several tables.
+    """
+    tables = []
+    for dataset in board.datasets:
+        grid = headline_grid(dataset)
+        label = f"tab:{_label(board.suite)}-{_label(dataset.dataset)}"
+        parts = _column_groups(grid)
+        for i, columns in enumerate(parts, start=1):
+            part = f" (part {i} of {len(parts)})" if len(parts) > 1 else ""
+            tables.append(_table(grid, (0, *columns), f"{grid.caption}{part}", f"{label}-{i}" if i > 1 else label))
     return "% \\usepackage{booktabs}\n" + "\n".join(tables)
 
 
-def _table(grid: Grid, label: str) -> str:
+def _column_groups(grid: Grid) -> list[list[int]]:
+    """Return the columns of each table, without the first column, which every table has."""
+    rows = [row for row in grid.rows if not isinstance(row, Section)]
+    widths = [
+        max(len(head), *(len(row[j].text) for row in rows)) + _GAP if rows else len(head) + _GAP
+        for j, head in enumerate(grid.header)
+    ]
+    groups: list[list[int]] = [[]]
+    left = _WIDTH - widths[0]
+    for j in range(1, len(widths)):
+        if groups[-1] and widths[j] > left:
+            groups.append([])
+            left = _WIDTH - widths[0]
+        groups[-1].append(j)
+        left -= widths[j]
+    return groups
+
+
+def _table(grid: Grid, columns: tuple[int, ...], caption: str, label: str) -> str:
     rows = []
     for row in grid.rows:
         if isinstance(row, Section):
-            rows += [r"\midrule", rf"\multicolumn{{{len(grid.header)}}}{{l}}{{\emph{{{escape_latex(row.text)}}}}} \\"]
+            rows += [r"\midrule", rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{escape_latex(row.text)}}}}} \\"]
         else:
-            texts = [escape_latex(cell.text) for cell in row]
-            marked = [rf"\textbf{{{text}}}" if cell.strong else text for cell, text in zip(row, texts, strict=True)]
+            texts = [escape_latex(row[j].text) for j in columns]
+            marked = [rf"\textbf{{{text}}}" if row[j].strong else text for j, text in zip(columns, texts, strict=True)]
             rows.append(" & ".join(marked) + r" \\")
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{escape_latex(grid.caption)}. Mean $\pm$ half of the 95\,\% interval over splits.}}",
+            rf"\caption{{{escape_latex(caption)}. Mean $\pm$ half of the 95\,\% interval over splits.}}",
             rf"\label{{{label}}}",
-            rf"\begin{{tabular}}{{l{'r' * (len(grid.header) - 1)}}}",
+            r"\footnotesize",
+            rf"\begin{{tabular}}{{l{'r' * (len(columns) - 1)}}}",
             r"\toprule",
-            " & ".join(map(escape_latex, grid.header)) + r" \\",
+            " & ".join(escape_latex(grid.header[j]) for j in columns) + r" \\",
             *rows,
             r"\bottomrule",
             r"\end{tabular}",

@@ -25,7 +25,7 @@ NAMED = frozenset(
     """
     key cell_key schema_version status name metric generator label title dataset split_kind kind fingerprint
     dataset_fingerprint split_fingerprint config card specs scores losses packages model_hashes draw_hashes python
-    git_commit device cpu gpu clock started finished schema split splits direction question code program
+    embedding_hash git_commit device cpu gpu clock started finished schema split splits direction question code program
     score reference detects misses values
     """.split()
 )

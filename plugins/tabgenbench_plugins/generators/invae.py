@@ -263,7 +263,12 @@ class InVAE(Generator):
         rate = library[:, None] * f_NF
         return sparse.csr_matrix(rng.poisson(rate * rng.gamma(theta_F, 1.0 / theta_F, rate.shape)), dtype=np.float32)
 
-    def embed(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
+        """Return the posterior means of both blocks; the encoder gets no covariates if the table has no conditions."""
+        invariant, spurious = self.blocks(table, hide=None if table.schema.conditions else True)
+        return {"invariant": invariant, "spurious": spurious}
+
+    def blocks(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the posterior means of both blocks: invariant, shape (n_rows, latent_invariant), and spurious.
 
         Args:

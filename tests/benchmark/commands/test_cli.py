@@ -163,7 +163,7 @@ def test_list_names_everything_as_json(tabgenbench: Call, capsys: pytest.Capture
 def test_list_names_plugins_whose_packages_are_missing(
     tabgenbench: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = {"forest": ("ForestDiffusion",)}
+    missing = {"forest": ("ForestDiffusion",), "singlecell": ("harmonypy",)}
     monkeypatch.setattr("tabgenbench.commands.list.missing_packages", lambda extra: missing.get(extra, ()))
     assert tabgenbench("list", "generators") == 0
     found = [line for line in capsys.readouterr().out.splitlines() if "not installed" in line]

@@ -14,6 +14,7 @@ from tabgenbench.records import Card
 from tabgenbench.store.dataset_index import DatasetIndex
 from tabgenbench_leaderboard.board.draws import DRAW_FIELDS
 from tabgenbench_leaderboard.board.model import Board
+from tabgenbench_leaderboard.pages.headline import headline_grid
 from tabgenbench_leaderboard.pages.to_bibtex import bibtex_entries
 from tabgenbench_leaderboard.pages.to_latex import escape_latex, latex_tables
 from tabgenbench_leaderboard.report import BoardView, Leaderboard
@@ -47,18 +48,32 @@ def test_signs_of_latex_are_escaped(text: str, escaped: str) -> None:
     assert escape_latex(text) == escaped
 
 
-def test_the_table_has_a_line_a_generator_between_rules(full_run: FakeRun) -> None:
+def test_a_table_has_a_line_a_generator_between_rules(full_run: FakeRun) -> None:
     text = latex_tables(board_of(full_run))
     assert text.startswith("% \\usepackage{booktabs}\n\\begin{table}")
-    rules = re.findall(r"\\(?:top|mid|bottom)rule", text)
+    first = text.partition(r"\end{table}")[0]
+    rules = re.findall(r"\\(?:top|mid|bottom)rule", first)
     assert rules == [r"\toprule", r"\midrule", r"\midrule", r"\bottomrule"]
-    header = next(line for line in text.splitlines() if line.startswith("generator"))
+    header = next(line for line in first.splitlines() if line.startswith("generator"))
     columns = header.count(" & ") + 1
-    assert rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}" in text
-    lines = [line for line in text.splitlines() if line.endswith(r" \\") and "multicolumn" not in line]
+    assert rf"\begin{{tabular}}{{l{'r' * (columns - 1)}}}" in first
+    lines = [line for line in first.splitlines() if line.endswith(r" \\") and "multicolumn" not in line]
     assert {line.count(" & ") + 1 for line in lines} == {columns}
     assert any(line.startswith(r"\texttt{cvae:epochs=30,hidden=[64,32]} & ") for line in lines)
-    assert r"\label{tab:tiny-cells}" in text
+    assert r"\label{tab:tiny-cells}" in first
+
+
+def test_a_table_wider_than_a_page_is_divided(full_run: FakeRun) -> None:
+    board = board_of(full_run)
+    tables = latex_tables(board).split(r"\begin{table}")[1:]
+    assert [re.search(r"\(part .*?\)", table)[0] for table in tables] == [  # type: ignore[index]
+        f"(part {i} of {len(tables)})" for i in range(1, len(tables) + 1)
+    ]
+    headers = [line.split(" & ") for table in tables for line in table.splitlines() if line.startswith("generator")]
+    columns = [escape_latex(head) for head in headline_grid(board.datasets[0]).header]
+    assert [name.removesuffix(r" \\") for header in headers for name in header[1:]] == columns[1:]
+    labels = re.findall(r"\\label\{(.*)\}", "".join(tables))
+    assert labels == ["tab:tiny-cells", *(f"tab:tiny-cells-{i}" for i in range(2, len(tables) + 1))]
 
 
 def test_every_citation_is_an_entry_with_a_stable_key(run: FakeRun) -> None:
@@ -76,6 +91,7 @@ def test_every_citation_is_an_entry_with_a_stable_key(run: FakeRun) -> None:
         "  year = {2018},\n"
         "  doi = {10.1038/sdata.2018.61},\n"
         "  url = {https://x.org},\n"
+        "  key = {dataset-cells},\n"
         "}\n"
     )
     assert bibtex_entries(board_of(run)) in text

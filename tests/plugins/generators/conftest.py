@@ -29,7 +29,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "flow-matching": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
     "tabddpm": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
 }
-PACKAGES = {"forest": "ForestDiffusion"}  # extras whose package has another name
+PACKAGES = {"forest": "ForestDiffusion", "singlecell": "harmonypy"}  # extras whose package has another name
 MAKE_COUNTS = {"condition-nb", "invae"}  # they decline the tables here; tests of their own
 CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say what is missing
 

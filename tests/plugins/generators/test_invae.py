@@ -140,14 +140,14 @@ def test_blocks_are_embedded_without_covariates_unless_training_never_hid_them(c
     separated, published = fitted(cells), fitted(cells, recipe="published", epochs=2, latent_spurious=1)
     unknown = replace(cells, obs=cells.obs.assign(donor="d9", kind="z"))
     nothing = replace(cells, obs=cells.obs.iloc[:, :0], schema=Schema(per_10k=True))
-    z_inv, z_spur = separated.embed(cells)
+    z_inv, z_spur = separated.blocks(cells)
     assert (z_inv.shape, z_spur.shape) == ((cells.n_rows, 3), (cells.n_rows, 1))
     assert z_inv.dtype == np.float32
     for one in (unknown, nothing):
-        np.testing.assert_array_equal(separated.embed(one)[0], z_inv)
-    given = published.embed(cells)[0]
-    assert not np.array_equal(published.embed(unknown)[0], given)
-    np.testing.assert_array_equal(published.embed(nothing)[0], published.embed(cells, hide=True)[0])
+        np.testing.assert_array_equal(separated.blocks(one)[0], z_inv)
+    given = published.blocks(cells)[0]
+    assert not np.array_equal(published.blocks(unknown)[0], given)
+    np.testing.assert_array_equal(published.blocks(nothing)[0], published.blocks(cells, hide=True)[0])
 
 
 @pytest.mark.parametrize("prior", PRIORS)
@@ -165,7 +165,7 @@ def test_a_loaded_model_samples_and_embeds_like_the_saved_one(model: InVAE, cell
         (made, first), (again, second) = sampled(model, asked), sampled(loaded, asked)
         assert (made.X != again.X).nnz == 0
         assert (first.notes, first.fallbacks) == (second.notes, second.fallbacks)
-    np.testing.assert_array_equal(loaded.embed(cells)[1], model.embed(cells)[1])
+    np.testing.assert_array_equal(loaded.blocks(cells)[1], model.blocks(cells)[1])
 
 
 def test_tables_without_batch_or_conditions_are_sampled(cells: Table) -> None:

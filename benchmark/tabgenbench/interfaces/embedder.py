@@ -1,0 +1,85 @@
+"""Generators that also embed rows or predict labels, for metrics of integration and of prediction.
+
+After the synthetic tables of a cell are written, the harness calls `Embedder.embed` once on all training and test rows
+and `LabelPredictor.predict` on the test rows. The rows are on the scale of the generator and have no labels: of
+``obs``, they keep the batch and the categorical features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench.errors import PluginError
+
+if TYPE_CHECKING:
+    from tabgenbench.data.table import Table
+
+__all__ = ["Embedder", "LabelPredictor", "check_embedding", "check_predictions"]
+
+
+@runtime_checkable
+class Embedder(Protocol):
+    """A trained generator that maps rows to latent coordinates."""
+
+    def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
+        """Return the latent coordinates of each row by block, each of shape (n_rows, n_dimensions).
+
+        A model with one latent space returns ``{"latent": z}``. Metrics of integration score the first block. The
+        result must not depend on the order of the rows.
+        """
+
+
+@runtime_checkable
+class LabelPredictor(Protocol):
+    """A trained generator that predicts a condition column of rows without labels."""
+
+    def predict(self, table: Table, column: str) -> NDArray[Any]:
+        """Return a predicted value, as text, for each row, shape (n_rows,).
+
+        Raises:
+            Unsupported: the model does not predict this column.
+        """
+
+
+def check_embedding(found: Any, *, n_rows: int, plugin: str) -> dict[str, NDArray[np.float32]]:
+    """Return a plugin's embedding in single precision.
+
+    Raises:
+        PluginError: it is not a dictionary of finite matrices with a row for each row of the table.
+    """
+    where = f"generator {plugin!r}: embed()"
+    if not isinstance(found, dict) or not found:
+        raise PluginError(f"{where} returned {type(found).__name__}, expected a dictionary of blocks with one or more")
+    blocks = {}
+    for name, block in found.items():
+        values = np.asarray(block)
+        if not isinstance(name, str) or not name or "/" in name:
+            raise PluginError(f"{where} returned a block named {name!r}, expected a text without '/'")
+        if values.ndim != 2 or len(values) != n_rows or values.shape[1] == 0 or values.dtype.kind not in "fiu":
+            raise PluginError(
+                f"{where} returned block {name!r} of shape {values.shape} and type {values.dtype}, expected numbers of "
+                f"shape ({n_rows}, 1 or more)"
+            )
+        blocks[name] = values.astype(np.float32)
+        if not np.isfinite(blocks[name]).all():
+            raise PluginError(
+                f"{where} returned block {name!r} with values that are not finite single-precision numbers"
+            )
+    return blocks
+
+
+def check_predictions(found: Any, *, n_rows: int, plugin: str, column: str) -> NDArray[np.str_]:
+    """Return predicted labels as text.
+
+    Raises:
+        PluginError: there is not one label for each row.
+    """
+    labels = np.asarray(found)
+    if labels.shape != (n_rows,):
+        raise PluginError(
+            f"generator {plugin!r}: predict({column!r}) returned labels of shape {labels.shape}, expected ({n_rows},)"
+        )
+    return labels.astype(np.str_)

@@ -1,0 +1,106 @@
+"""Embedding of the rows of a split, and prediction of labels, by a trained generator; the file that keeps both.
+
+The file ``embedding.npz`` lies beside the synthetic tables of a cell. Its arrays are ``train/<block>``,
+``test/<block>`` and ``predicted/<column>``; nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from tabgenbench.data.split_files import read_stored_tables
+from tabgenbench.data.table import Table
+from tabgenbench.data.transform import Transform
+from tabgenbench.errors import Unsupported, text_of
+from tabgenbench.interfaces.embedder import Embedder, LabelPredictor, check_embedding, check_predictions
+from tabgenbench.interfaces.generator import Generator
+
+__all__ = ["Embedded", "embed_rows", "read_embedding"]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Embedding and predictions of a cell; empty without a file.
+
+    Attributes:
+        train: coordinates of the training rows, followed by validation rows, by block.
+        test: coordinates of the test rows by block.
+        predictions: labels of the test rows by column.
+    """
+
+    train: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    test: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    predictions: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def embed_rows(generator: Generator, split_folder: Path, transform: Transform, path: Path) -> list[str]:
+    """Embed all rows of a split, predict the conditions of the test rows, and write both; return notes on failures.
+
+    Does nothing if the generator has neither method. A failure of the plugin is noted and does not fail the cell,
+    because its synthetic tables are complete.
+    """
+    if not isinstance(generator, (Embedder, LabelPredictor)):
+        return []
+    name = type(generator).name
+    train, test = read_stored_tables(split_folder)
+    columns = train.schema.conditions
+    scale = type(generator).scale
+    rows = [_without_labels(table, transform, scale) for table in (train, test)]
+    arrays: dict[str, NDArray[Any]] = {}
+    notes = []
+    if isinstance(generator, Embedder):
+        try:
+            found = check_embedding(generator.embed(_joined(*rows)), n_rows=len(train.obs) + len(test.obs), plugin=name)
+        except Exception as error:  # a plugin may raise anything
+            notes.append(f"no embedding: embed() raised {text_of(error)[:500]}")
+        else:
+            arrays |= {f"train/{block}": values[: len(train.obs)] for block, values in found.items()}
+            arrays |= {f"test/{block}": values[len(train.obs) :] for block, values in found.items()}
+    for column in columns:
+        if not isinstance(generator, LabelPredictor):
+            break
+        try:
+            labels = generator.predict(rows[1], column)
+            arrays[f"predicted/{column}"] = check_predictions(labels, n_rows=len(test.obs), plugin=name, column=column)
+        except Unsupported:
+            continue
+        except Exception as error:
+            notes.append(f"no predictions of {column!r}: predict() raised {text_of(error)[:500]}")
+    if arrays:
+        with path.open("wb") as handle:
+            np.savez(handle, allow_pickle=False, **arrays)
+    return notes
+
+
+def read_embedding(path: Path | None) -> Embedded:
+    """Read the file of `embed_rows`; without a file, the result is empty."""
+    found = Embedded()
+    if path is None:
+        return found
+    with np.load(path, allow_pickle=False) as arrays:
+        for key in arrays.files:
+            side, _, name = key.partition("/")
+            {"train": found.train, "test": found.test, "predicted": found.predictions}[side][name] = arrays[key]
+    return found
+
+
+def _without_labels(table: Table, transform: Transform, scale: str) -> Table:
+    """Return rows on the scale of a generator, without conditions, donor and targets, with numbers for ids."""
+    rows = transform.invert(table) if scale == "own" else transform.for_generator(table)
+    schema = rows.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
+    obs = rows.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(rows.n_rows)])
+    return replace(rows, obs=obs, schema=schema)
+
+
+def _joined(first: Table, second: Table) -> Table:
+    obs = pd.concat([first.obs, second.obs.set_axis([f"row-{first.n_rows + i}" for i in range(second.n_rows)])])
+    if sparse.issparse(first.X):
+        return replace(first, X=sparse.vstack([first.X, second.X], format="csr"), obs=obs)
+    return replace(first, X=np.concatenate([first.dense(), second.dense()]), obs=obs)

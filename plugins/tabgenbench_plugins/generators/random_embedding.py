@@ -1,0 +1,41 @@
+"""Control `random`: an embedding of pure noise."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Card, FitContext, Options, Table
+from tabgenbench_plugins.generators.real_resample import RealResample
+
+__all__ = ["RandomEmbedding"]
+
+
+class RandomEmbedding(RealResample):
+    """Embeds rows by Gaussian noise that does not depend on them; its synthetic rows are training rows.
+
+    Noise mixes batches perfectly and contains no biology: it is the floor of scores of biology, and it shows that a
+    good score of batch removal alone says nothing.
+    """
+
+    name = "random"
+    card = Card(summary="Gaussian noise as an embedding: perfectly mixed batches, no biology.")
+
+    class Config(Options):
+        """Options of `RandomEmbedding`."""
+
+        dimensions: int = Field(10, ge=1, description="number of dimensions")
+        replace: bool = Field(False, description="as in `real-resample`")
+
+    config: Config  # type: ignore[assignment]
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Keep the training rows and the seed."""
+        super().fit(train, validation, context)
+        self._seed = context.seed
+
+    def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
+        """Return noise, shape (n_rows, dimensions)."""
+        noise = np.random.default_rng(self._seed).standard_normal((table.n_rows, self.config.dimensions))
+        return {"latent": noise.astype(np.float32)}

@@ -1,0 +1,140 @@
+"""Embedding of rows and prediction of labels after the last draw, and what metrics get of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tabgenbench
+from tabgenbench import Card, Evaluation, Generator, MemorySource, Metric, MetricContext, Result, ScoreSpec, Unsupported
+from tabgenbench.records import ScoreRecord
+from tabgenbench.store.store import Store
+
+
+class Latent(Generator):
+    """Training rows; the first two features and the third are its blocks."""
+
+    name = "latent"
+    card = Card(summary="training rows")
+    marker = "z"
+
+    def fit(self, train: Any, validation: Any, context: Any) -> None:
+        self.train = train
+
+    def sample(self, conditions: pd.DataFrame, context: Any) -> Any:
+        return self.train.like(self.train.dense()[np.arange(len(conditions)) % self.train.n_rows], conditions)
+
+    def embed(self, table: Any) -> dict[str, Any]:
+        assert list(table.obs.columns) == ["site"]
+        assert table.schema.conditions == ()
+        assert table.obs.index[0] == "row-0"
+        return {"first": table.dense()[:, :2], "second": table.dense()[:, 2:]}
+
+    def predict(self, table: Any, column: str) -> Any:
+        assert "sex" not in table.obs
+        if column != "sex":
+            raise Unsupported(f"does not predict {column}")
+        return np.where(table.dense()[:, 0] > 0, "f", "m")
+
+
+class Fails(Latent):
+    name = "fails"
+
+    def embed(self, table: Any) -> dict[str, Any]:
+        return {"first": np.zeros((3, 2))}
+
+    def predict(self, table: Any, column: str) -> Any:
+        if column != "sex":
+            raise Unsupported("no")
+        raise ValueError("cannot predict")
+
+
+class Plain(Latent):
+    name = "plain"
+    embed = None  # type: ignore[assignment]
+    predict = None  # type: ignore[assignment]
+
+
+class Reads(Metric):
+    """Compares what a model embeds with the rows."""
+
+    name = "reads"
+    requires = ("embedding", "predictions")
+    scores = (ScoreSpec(name="difference", direction="lower"), ScoreSpec(name="correct", direction="higher"))
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        assert evaluation.embedding is not None
+        assert evaluation.train_embedding is not None
+        assert evaluation.predictions is not None
+        assert list(evaluation.embedding) == ["first", "second"]
+        test = abs(np.hstack(list(evaluation.embedding.values())) - evaluation.test.X).max()
+        train = abs(np.hstack(list(evaluation.train_embedding.values())) - evaluation.train.X).max()
+        assert list(evaluation.predictions) == ["sex"]
+        correct = evaluation.predictions["sex"] == np.where(evaluation.test.X[:, 0] > 0, "f", "m")
+        return Result({"difference": float(max(test, train)), "correct": float(correct.mean())})
+
+
+@pytest.fixture(scope="module")
+def people() -> MemorySource:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(60, 3)), columns=["a", "b", "c"])
+    frame["sex"], frame["age"] = np.resize(["f", "m"], 60), np.resize(["old", "old", "new"], 60)
+    frame["site"] = np.resize(["x", "y"], 60)
+    return MemorySource(frame, conditions=["sex", "age"], batch="site", name="people")
+
+
+@pytest.fixture(scope="module")
+def store(people: MemorySource, tmp_path_factory: pytest.TempPathFactory) -> Store:
+    root = tmp_path_factory.mktemp("embedding") / "store"
+    board = tabgenbench.benchmark(
+        people, [Latent, Fails, Plain], metrics=[Reads], splits=1, draws=2, store=root, executor="inline"
+    )
+    assert board is not None
+    return Store(root)
+
+
+def record_of(store: Store, name: str) -> Any:
+    return next(record for record in store.cells() if record.cell.generator == name)
+
+
+def score_of(store: Store, cell: Any) -> ScoreRecord:
+    (path,) = (store.cell_folder(cell.key) / "scores").glob("*.json")
+    return ScoreRecord.model_validate_json(path.read_bytes())
+
+
+def test_metrics_get_blocks_of_training_and_test_rows_and_predictions(store: Store) -> None:
+    cell = record_of(store, "latent")
+    assert cell.embedding_hash
+    score = score_of(store, cell)
+    assert [draw.scores for draw in score.draws] == [{"difference": 0.0, "correct": 1.0}] * 2
+
+
+def test_a_wrong_embedding_is_noted_and_the_cell_remains(store: Store) -> None:
+    cell = record_of(store, "fails")
+    assert cell.status == "ok"
+    assert cell.embedding_hash == ""
+    wrong, raised = (note for note in cell.notes if note.startswith("no "))
+    assert "block 'first' of shape (3, 2) and type float64, expected numbers of shape (60, 1 or more)" in wrong
+    assert raised == "no predictions of 'sex': predict() raised ValueError: cannot predict"
+
+
+def test_a_metric_of_embeddings_is_not_computed_for_other_models(store: Store) -> None:
+    cell = record_of(store, "plain")
+    assert cell.embedding_hash == ""
+    assert score_of(store, cell).reason == "metric 'reads' needs embedding, which this model does not have"
+
+
+def test_a_damaged_embedding_is_noticed(store: Store, tmp_path: Path) -> None:
+    cell = record_of(store, "latent")
+    path = store.embedding_path(cell.key)
+    content = path.read_bytes()
+    try:
+        path.write_bytes(content[:-1])
+        assert not store.draws_are_whole(cell)
+    finally:
+        path.write_bytes(content)
+    assert store.draws_are_whole(cell)
