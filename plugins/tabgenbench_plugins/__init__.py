@@ -53,6 +53,11 @@ GENERATORS = (
     _generator("pca", "pca:PCA", "control: an embedding by principal components"),
     _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
     _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
+    _generator("batch-leaker", "batch_leaker:BatchLeaker", "control: an embedding that contains the batch"),
+    _generator(
+        "over-corrector", "over_corrector:OverCorrector", "control: an embedding without differences between conditions"
+    ),
+    _generator("library-halver", "library_halver:LibraryHalver", "control: counts of cells with half of the molecules"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(

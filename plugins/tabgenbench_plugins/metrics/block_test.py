@@ -51,7 +51,6 @@ def _alone(role: str, direction: Literal["higher", "lower"], blind_to: str) -> S
         blind_to=blind_to,
         floor="" if direction == "lower" else "random",
         ceiling="",
-        detects=("batch-leaker",) if role == "batch" else ("over-corrector",) if role == "condition" else (),
         citation=TALK,
         headline=role == "batch",
     )

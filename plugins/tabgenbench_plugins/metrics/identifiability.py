@@ -90,7 +90,8 @@ def _factors(table: Table, kind: str) -> Floats:
         (str(name) for name in table.obs.columns if re.fullmatch(rf"z_{kind}_\d+", str(name))),
         key=lambda name: int(name.rsplit("_", 1)[1]),
     )
-    return table.obs[names].to_numpy(dtype=np.float64)
+    factors: Floats = table.obs[names].to_numpy(dtype=np.float64)
+    return factors
 
 
 def _groups(table: Table) -> np.ndarray:

@@ -114,12 +114,13 @@ class ScIB(Metric):
         for name, codes in ((f"batch column {batch!r}", batches), (f"type column {column!r}", types)):
             if len(codes) == 0 or codes.max() == 0:
                 raise Unsupported(f"needs two values among the test cells; the {name} has fewer")
-        place, before, notes = cells.first, before_integration(evaluation, 50), ()
+        place, before = cells.first, before_integration(evaluation, 50)
+        notes = [f"{column} is the type, {batch} the batch"]
         if len(place) > self.config.max_rows:
             rows = np.sort(context.numpy.choice(len(place), self.config.max_rows, replace=False))
             place, before = place[rows], before[rows]
             types, batches = (np.unique(codes[rows], return_inverse=True)[1] for codes in (types, batches))
-            notes = (f"computed on {len(rows):,} of {test.n_rows:,} test cells, drawn at random (option max_rows)",)
+            notes.append(f"computed on {len(rows):,} of {test.n_rows:,} test cells, drawn at random (option max_rows)")
         graph = evaluation.shared.once(
             ("knn-graph", self.config.max_rows, context.seed), lambda: KnnGraph.of(place, GRAPH)
         )
@@ -127,5 +128,5 @@ class ScIB(Metric):
         return Result(
             {f"scib-{name}": value for name, value in scores.items()},
             {f"scib-{name}": reason for name, reason in undefined.items()},
-            notes=(f"{column} is the type, {batch} the batch", *notes),
+            notes=tuple(notes),
         )

@@ -12,7 +12,16 @@ from pydantic import Field
 from tabgenbench import ConfigError, Evaluation, Options, Table, Unsupported, did_you_mean
 from tabgenbench_plugins.correlation import Floats
 
-__all__ = ["CellOptions", "Embedded", "Labels", "cell_columns", "embedded", "labels_of"]
+__all__ = [
+    "CellOptions",
+    "Embedded",
+    "Labels",
+    "before_integration",
+    "cell_columns",
+    "codes_of",
+    "embedded",
+    "labels_of",
+]
 
 Labels = NDArray[np.object_]
 
@@ -97,7 +106,8 @@ def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, 
 
 def labels_of(table: Table, column: str) -> Labels:
     """Return the labels of a column of ``obs`` as texts, shape (n_rows,)."""
-    return table.obs[column].astype(str).to_numpy(dtype=object)
+    labels: Labels = table.obs[column].astype(str).to_numpy(dtype=object)
+    return labels
 
 
 def codes_of(labels: Labels) -> NDArray[np.int64]:

@@ -57,8 +57,8 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
             break
         low, high = np.where(excess > 0, b, low), np.where(excess > 0, high, b)
         b = np.where(np.isinf(high), 2 * b, (low + np.where(np.isinf(high), 0.0, high)) / 2)
-    p /= total[:, None]
-    return p
+    probabilities: Floats = p / total[:, None]
+    return probabilities
 
 
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
