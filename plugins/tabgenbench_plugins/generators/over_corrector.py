@@ -1,4 +1,4 @@
-"""Control `over-corrector`: an embedding without differences between conditions, as a planted failure of integration."""
+"""Control `over-corrector`: an embedding without differences between conditions, a planted failure."""
 
 from __future__ import annotations
 
