@@ -58,6 +58,11 @@ GENERATORS = (
     _generator("pca", "pca:PCA", "control: an embedding by principal components"),
     _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
     _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
+    _generator("batch-leaker", "batch_leaker:BatchLeaker", "control: an embedding that contains the batch"),
+    _generator(
+        "over-corrector", "over_corrector:OverCorrector", "control: an embedding without differences between conditions"
+    ),
+    _generator("library-halver", "library_halver:LibraryHalver", "control: counts of cells with half of the molecules"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
@@ -210,6 +215,29 @@ PRIVACY = (
         "privacy: guesses of a category of training rows against guesses of never-seen rows",
     ),
 )
+EMBEDDINGS = (
+    _metric("scib", "scib:ScIB", "embeddings of cells: the ten scores of scIB, batch correction and biology"),
+    _metric(
+        "block-test",
+        "block_test:BlockTest",
+        "embeddings of cells: what each block of latents says about batch, type and condition",
+    ),
+    _metric(
+        "label-prediction",
+        "label_prediction:LabelPrediction",
+        "predicted types and conditions of cells, by the model or from its embedding",
+    ),
+    _metric(
+        "identifiability",
+        "identifiability:Identifiability",
+        "embeddings of simulated cells: correlation with the true factors",
+    ),
+    _metric(
+        "query-to-atlas",
+        "query_to_atlas:QueryToAtlas",
+        "embeddings of cells: types of test cells from training cells, or unknown",
+    ),
+)
 
 
 @hookimpl
@@ -220,8 +248,8 @@ def register_generators() -> list[Lazy]:
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Register the metrics of each question."""
-    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY]
+    """Register the metrics of each question, and those of embeddings."""
+    return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY, *EMBEDDINGS]
 
 
 @hookimpl

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tabgenbench import Lazy, check_metric, failures
-from tabgenbench_plugins import register_metrics
+from tabgenbench_plugins import EMBEDDINGS, register_metrics
 from tabgenbench_plugins.metrics.parts import predictors
 
 
@@ -32,4 +32,4 @@ def test_the_shipped_kit_finds_nothing(lazy: Lazy, tmp_path: Path) -> None:
         (tmp_path / "pairs.tsv").write_text("gene-0\tgene-1\ngene-0\tgene-2\nsize\tweight\nsize\tvisits\n")
     checks = check_metric(lazy.load(), **options)
     assert failures(checks) == []
-    assert len(checks) == 9
+    assert len(checks) == (3 if lazy in EMBEDDINGS else 9)  # these decline tables without an embedding

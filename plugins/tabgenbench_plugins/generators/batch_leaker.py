@@ -1,0 +1,49 @@
+"""Control `batch-leaker`: an embedding that contains the batch, as a planted failure of integration."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Card, Options, Schema, Table, Unsupported
+from tabgenbench_plugins.generators.pca import PCA
+
+__all__ = ["BatchLeaker"]
+
+
+class BatchLeaker(PCA):
+    """Embeds rows as `pca` does, with one further dimension for each batch.
+
+    The further dimension of the row's batch is ``strength`` times the standard deviation of the first component, the
+    others are 0. Every score of batch removal must be worse than that of `pca`.
+    """
+
+    name = "batch-leaker"
+    card = Card(summary="Planted failure of integration: principal components, and the batch as further dimensions.")
+
+    class Config(Options):
+        """Options of `BatchLeaker`."""
+
+        components: int = Field(30, ge=1, description="number of principal components")
+        replace: bool = Field(False, description="as in `real-resample`")
+        strength: float = Field(
+            2.0, gt=0, description="size of the batch, in standard deviations of the first component"
+        )
+
+    config: Config  # type: ignore[assignment]
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Raise `Unsupported` without a batch column."""
+        if schema.batch is None:
+            raise Unsupported("generator 'batch-leaker' embeds the batch; the dataset has no batch column (batch=...)")
+
+    def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
+        """Return components and batch, shape (n_rows, components + n_batches)."""
+        found, batch = super().embed(table)["latent"], table.schema.batch
+        assert batch is not None  # see `supports`
+        names, codes = np.unique(table.obs[batch].astype(str), return_inverse=True)
+        size = self.config.strength * found[:, 0].std()
+        leaked = size * np.eye(len(names), dtype=np.float32)[codes]
+        return {"latent": np.hstack([found, leaked]).astype(np.float32)}

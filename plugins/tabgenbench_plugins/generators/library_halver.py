@@ -1,0 +1,42 @@
+"""Planted failure `library-halver`: counts of cells with half the library size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from tabgenbench import Card, SampleContext, Schema, Table, Unsupported
+from tabgenbench_plugins.generators.real_resample import RealResample
+
+__all__ = ["LibraryHalver"]
+
+
+class LibraryHalver(RealResample):
+    """Returns training cells of the condition in which each counted molecule is kept with a probability of one half.
+
+    The profiles stay right on average. Library sizes are halved and zeros become more frequent, which `count-realism`
+    must notice.
+    """
+
+    name = "library-halver"
+    scale = "own"
+    card = Card(summary="Planted failure of counts: training cells with half of their molecules.")
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Raise `Unsupported` for tables that are not counts of cells."""
+        if not schema.per_10k:
+            raise Unsupported(
+                "library-halver halves counts of cells; the table is not one of counts with per_10k = true"
+            )
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return thinned training cells in CSR form."""
+        drawn = super().sample(conditions, context)
+        counts = sparse.csr_matrix(drawn.X)
+        rng = np.random.default_rng([context.seed, 1])
+        kept = rng.binomial(np.rint(counts.data).astype(np.int64), 0.5).astype(np.float32)
+        thinned = sparse.csr_matrix((kept, counts.indices, counts.indptr), shape=counts.shape)
+        thinned.eliminate_zeros()
+        return drawn.like(thinned, conditions)

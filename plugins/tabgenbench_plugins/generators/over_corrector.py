@@ -1,0 +1,68 @@
+"""Control `over-corrector`: an embedding without differences between conditions, a planted failure."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import Card, FitContext, Options, Schema, Table, Unsupported
+from tabgenbench_plugins.generators.pca import PCA
+
+__all__ = ["OverCorrector"]
+
+
+class OverCorrector(PCA):
+    """Embeds rows as `pca` does, without the directions in which the values of one condition column differ.
+
+    The directions are differences of the means of training rows: for each combination of the other conditions, of each
+    value of the column from the mean of the combination. The components are projected on the space orthogonal to them,
+    so the column's values are merged. Scores that compare types and batches alone do not notice this.
+    """
+
+    name = "over-corrector"
+    card = Card(summary="Planted failure of integration: principal components in which the conditions are merged.")
+
+    class Config(Options):
+        """Options of `OverCorrector`."""
+
+        components: int = Field(30, ge=1, description="number of principal components")
+        replace: bool = Field(False, description="as in `real-resample`")
+        column: str = Field(
+            "", description="condition column that is merged; empty: the column named condition, else the last"
+        )
+
+    config: Config  # type: ignore[assignment]
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Raise `Unsupported` without a condition column."""
+        if not schema.conditions:
+            raise Unsupported("generator 'over-corrector' merges a condition; the dataset has no condition column")
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Compute components, and the directions that are removed.
+
+        Raises:
+            Unsupported: the option ``column`` names no condition column.
+        """
+        super().fit(train, validation, context)
+        names = list(train.schema.conditions)
+        column = self.config.column or ("condition" if "condition" in names else names[-1])
+        if column not in names:
+            raise Unsupported(f"option 'column': {column!r} is no condition column, expected one of {', '.join(names)}")
+        places = super().embed(train)["latent"].astype(np.float64)
+        values = train.conditions[column].astype(str).to_numpy()
+        others = train.conditions.drop(columns=column).astype(str).agg("\t".join, axis=1).to_numpy(dtype=str)
+        shifts = [
+            places[rows & (values == value)].mean(axis=0) - places[rows].mean(axis=0)
+            for rows in (others == other for other in np.unique(others))
+            for value in np.unique(values[rows])
+        ]
+        _, sizes, axes = np.linalg.svd(np.array(shifts), full_matrices=False)
+        self._removed = axes[sizes > 1e-6 * max(sizes[0], 1e-300)].T
+
+    def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
+        """Return the components without the removed directions, shape (n_rows, components)."""
+        found = super().embed(table)["latent"]
+        return {"latent": (found - found @ self._removed @ self._removed.T).astype(np.float32)}

@@ -1,0 +1,92 @@
+"""Types of query cells by their nearest reference cells, with the answer `unknown` for distant cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench_plugins.correlation import Floats, Undefined
+from tabgenbench_plugins.metrics.parts.embedded_cells import Labels
+from tabgenbench_plugins.metrics.parts.neighbours import nearest
+
+__all__ = ["Mapping", "choose_threshold", "map_cells"]
+
+FEWEST_CELLS = 10  # of a type that is left out
+SMALLEST_QUANTILE, N_THRESHOLDS = 0.5, 200
+
+
+@dataclass(frozen=True, eq=False)
+class Mapping:
+    """Types of query cells.
+
+    Attributes:
+        types: most frequent type among the nearest reference cells, shape (n_query,).
+        strangeness: mean distance to these cells, divided by the median of the same quantity over the reference cells
+            of the type, shape (n_query,). About 1 for a cell of the type.
+    """
+
+    types: Labels
+    strangeness: Floats
+
+
+def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Mapping:
+    """Map query cells to reference cells.
+
+    Args:
+        reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
+        types: their types, shape (n_reference,).
+        query: coordinates of the query cells, shape (n_query, n_dimensions).
+        k: number of nearest cells.
+    """
+    k = min(k, len(reference) - 1)
+    names, codes = np.unique(types.astype(str), return_inverse=True)
+    usual = nearest(reference, reference, k, exclude_self=True).distances.mean(axis=1)
+    scale = np.array([np.median(usual[codes == code]) for code in range(len(names))])
+    found = nearest(query, reference, k)
+    votes = np.stack([(codes[found.indices] == code).sum(axis=1) for code in range(len(names))], axis=1)
+    chosen = votes.argmax(axis=1)
+    strangeness = found.distances.mean(axis=1) / np.maximum(scale[chosen], 1e-12)
+    return Mapping(names[chosen].astype(object), strangeness)
+
+
+def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random.Generator) -> float:
+    """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
+
+    A fifth of the reference cells is queried against the others, once for each type, with that type removed from the
+    reference. The threshold maximises the mean over types of (share of the removed type's cells that are rejected +
+    share of the other cells that are accepted) / 2.
+
+    Args:
+        reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
+        types: their types, shape (n_reference,).
+        k: number of nearest cells.
+        rng: chooses the queried cells.
+
+    Raises:
+        Undefined: fewer than two types have 10 cells.
+    """
+    names, counts = np.unique(types.astype(str), return_counts=True)
+    names = names[counts >= FEWEST_CELLS]
+    if len(names) < 2:
+        raise Undefined(f"fewer than two types have {FEWEST_CELLS} training cells, so none can be left out")
+    is_query: NDArray[np.bool_] = np.zeros(len(types), dtype=bool)
+    is_query[rng.choice(len(types), max(1, len(types) // 5), replace=False)] = True
+    known, unknown = [], []
+    for name in names:
+        is_left_out = types == name
+        kept = ~is_query & ~is_left_out
+        mapped = map_cells(reference[kept], types[kept], reference[is_query], k=k).strangeness
+        left_out = is_left_out[is_query]
+        if left_out.any() and not left_out.all():
+            unknown.append(mapped[left_out])
+            known.append(mapped[~left_out])
+    if not known:
+        raise Undefined("no type that is left out has a queried cell")
+    candidates = np.quantile(np.concatenate([*known, *unknown]), np.linspace(SMALLEST_QUANTILE, 1, N_THRESHOLDS))
+    gains = [
+        np.mean([(inside <= t).mean() + (outside > t).mean() for inside, outside in zip(known, unknown, strict=True)])
+        for t in candidates
+    ]
+    return float(candidates[int(np.argmax(gains))])

@@ -1,0 +1,93 @@
+"""How much classifiers use each block of an embedding, and how well they do with one block alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tabgenbench_plugins.correlation import Floats
+from tabgenbench_plugins.metrics.parts.embedded_cells import Embedded, Labels
+
+__all__ = ["BlockUse", "accuracy_alone", "block_use", "chance_of"]
+
+N_TREES, N_PERMUTATIONS = 200, 10
+
+
+@dataclass(frozen=True)
+class BlockUse:
+    """Use of the blocks of an embedding by a random forest that predicts one column.
+
+    Attributes:
+        accuracy: held-out accuracy with all blocks.
+        losses: loss of held-out accuracy by block, if the whole block is permuted; at least 0.
+        chance: by block, its number of dimensions divided by that of all blocks.
+    """
+
+    accuracy: float
+    losses: Mapping[str, float]
+    chance: Mapping[str, float]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Loss of each block divided by the sum of losses; 0 if there is no loss."""
+        total = max(sum(self.losses.values()), 1e-9)
+        return {name: loss / total for name, loss in self.losses.items()}
+
+
+def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *, seed: int) -> BlockUse:
+    """Train a random forest on known cells and permute whole blocks of the asked cells.
+
+    The dimensions of a block are permuted together, ten times: permuted one by one, dimensions with the same
+    information would replace each other (Breiman, Machine Learning 45, 2001, permutes single features).
+
+    Args:
+        known: cells on which the forest is trained.
+        labels: their labels, shape (n_known,).
+        asked: held-out cells.
+        truth: their labels, shape (n_asked,).
+        seed: seed of the forest and of the permutations.
+    """
+    forest, z, rng = _forest(seed).fit(known.whole, labels), asked.whole, np.random.default_rng(seed)
+    right = float(forest.score(z, truth))
+    losses = {}
+    for name, columns in asked.slices.items():
+        lost = 0.0
+        for _ in range(N_PERMUTATIONS):
+            permuted = z.copy()
+            permuted[:, columns] = z[rng.permutation(len(z)), columns]
+            lost += (right - float(forest.score(permuted, truth))) / N_PERMUTATIONS
+        losses[name] = max(lost, 0.0)
+    sizes = {name: block.shape[1] / z.shape[1] for name, block in asked.blocks.items()}
+    return BlockUse(right, losses, sizes)
+
+
+def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, *, seed: int) -> float:
+    """Return the held-out accuracy with one block, by the better of a logistic regression and a random forest.
+
+    Args:
+        known: coordinates of the training cells, shape (n_known, n_dimensions).
+        labels: their labels, shape (n_known,).
+        asked: coordinates of the held-out cells, shape (n_asked, n_dimensions).
+        truth: their labels, shape (n_asked,).
+        seed: seed of the forest.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    return max(float(one.fit(known, labels).score(asked, truth)) for one in (linear, _forest(seed)))
+
+
+def chance_of(truth: Labels) -> float:
+    """Return the share of the most frequent label."""
+    return float(np.unique(truth.astype(str), return_counts=True)[1].max() / len(truth))
+
+
+def _forest(seed: int) -> Any:
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(N_TREES, random_state=seed % 2**32, n_jobs=1)

@@ -1,0 +1,136 @@
+"""Embedded test cells with their type, condition and batch, for the metrics of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import ConfigError, Evaluation, Options, Table, Unsupported, did_you_mean
+from tabgenbench_plugins.correlation import Floats
+
+__all__ = [
+    "CellOptions",
+    "Embedded",
+    "Labels",
+    "before_integration",
+    "cell_columns",
+    "codes_of",
+    "embedded",
+    "labels_of",
+]
+
+Labels = NDArray[np.object_]
+
+
+class CellOptions(Options):
+    """Options of every metric of embeddings."""
+
+    type_column: str = Field(
+        "", description="condition column of the cell type; empty: the column named cell_type, else the first"
+    )
+    condition_column: str = Field(
+        "",
+        description="condition column of the state, such as disease; empty: the column named condition, else the first "
+        "other one",
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """Latent coordinates of cells in blocks.
+
+    Attributes:
+        blocks: coordinates by block, each of shape (n_cells, n_dimensions); the first block is the one for integration.
+    """
+
+    blocks: Mapping[str, Floats]
+
+    @property
+    def first(self) -> Floats:
+        """The block for integration."""
+        return next(iter(self.blocks.values()))
+
+    @property
+    def whole(self) -> Floats:
+        """All blocks side by side."""
+        return np.hstack(list(self.blocks.values()))
+
+    @property
+    def slices(self) -> dict[str, slice]:
+        """Columns of each block in `whole`."""
+        ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
+        return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Embedded:
+        """Return a part of the cells."""
+        return Embedded({name: block[rows] for name, block in self.blocks.items()})
+
+
+def embedded(blocks: Mapping[str, NDArray[np.float32]] | None) -> Embedded:
+    """Return an embedding in float64.
+
+    Raises:
+        Unsupported: there is no embedding, or it has no dimension or a value that is not finite.
+    """
+    if not blocks or not all(block.shape[1] for block in blocks.values()):
+        raise Unsupported("needs an embedding of the cells with at least one dimension; the model has none")
+    if not all(np.isfinite(block).all() for block in blocks.values()):
+        raise Unsupported("needs finite latent coordinates; the embedding has values that are not finite numbers")
+    return Embedded({name: np.asarray(block, dtype=np.float64) for name, block in blocks.items()})
+
+
+def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
+    """Return the columns of the type and of the condition; the condition is empty if there is no second column.
+
+    Raises:
+        Unsupported: the dataset has no condition column.
+        ConfigError: an option names no condition column.
+    """
+    if not conditions:
+        raise Unsupported("needs a condition column with the cell type; the dataset has no condition column")
+    for option, name in (("type_column", options.type_column), ("condition_column", options.condition_column)):
+        if name and name not in conditions:
+            hint = did_you_mean(name, conditions)
+            known = ", ".join(conditions)
+            raise ConfigError(f"option {option!r}: {name!r} is no condition column, expected one of {known}{hint}")
+    free = [name for name in conditions if name != options.condition_column] or list(conditions)
+    kind = options.type_column or ("cell_type" if "cell_type" in free else free[0])
+    others = [name for name in conditions if name != kind]
+    state = options.condition_column or ("condition" if "condition" in others else (others or [""])[0])
+    return kind, state
+
+
+def labels_of(table: Table, column: str) -> Labels:
+    """Return the labels of a column of ``obs`` as texts, shape (n_rows,)."""
+    labels: Labels = table.obs[column].astype(str).to_numpy(dtype=object)
+    return labels
+
+
+def codes_of(labels: Labels) -> NDArray[np.int64]:
+    """Return labels as numbers from 0, in sorted order."""
+    return np.unique(labels.astype(str), return_inverse=True)[1].astype(np.int64)
+
+
+def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
+    """Return principal components of the log-normalised test cells, not standardised, as scIB computes them.
+
+    Cached for the whole split, because it depends only on real rows.
+
+    Args:
+        evaluation: the rows.
+        n_components: number of components, limited by the numbers of rows and features.
+    """
+
+    def compute() -> Floats:
+        from sklearn.decomposition import PCA
+
+        values = evaluation.test.dense() * evaluation.transform.std.astype(np.float32)
+        n_kept = min(n_components, *values.shape)
+        places: Floats = PCA(n_kept, svd_solver="randomized", random_state=0).fit_transform(values).astype(np.float64)
+        return places
+
+    return evaluation.shared.once(("before-integration", n_components), compute, scope="split")

@@ -1,0 +1,116 @@
+"""Query to atlas: types of test cells from a trained reference, with the answer `unknown`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.correlation import Undefined
+from tabgenbench_plugins.metrics.parts.atlas_mapping import choose_threshold, map_cells
+from tabgenbench_plugins.metrics.parts.embedded_cells import CellOptions, cell_columns, embedded, labels_of
+from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
+
+__all__ = ["QueryToAtlas"]
+
+ATLAS = "k nearest neighbours in a reference as in Lotfollahi et al., Nature Biotechnology 40, 2022"
+ATLAS_DOI = f"{ATLAS}, doi 10.1038/s41587-021-01001-7; the threshold is ours"
+
+
+def _spec(name: str, description: str, blind_to: str, *, headline: bool = False) -> ScoreSpec:
+    return ScoreSpec(
+        name=f"atlas-{name}",
+        question="prediction" if headline else "",
+        direction="higher",
+        low=0.0,
+        high=1.0,
+        description=description,
+        blind_to=blind_to,
+        floor="random",
+        ceiling="",
+        citation=ATLAS_DOI,
+        ranked=headline,
+        headline=headline,
+    )
+
+
+class QueryToAtlas(Metric):
+    """Types of test cells by their nearest embedded training cells; distant cells are called unknown.
+
+    Module `atlas_mapping` has the rule and the choice of its threshold, which uses training cells alone. A test cell of
+    a type of the training cells is right if it gets this type; any other test cell is right if it is called unknown.
+    """
+
+    name: ClassVar[str] = "query-to-atlas"
+    requires: ClassVar[tuple[Requirement, ...]] = ("conditions", "embedding")
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        _spec(
+            "accuracy",
+            "share of test cells of known types that get their type; unknown counts as wrong",
+            "Types that no training cell has",
+            headline=True,
+        ),
+        _spec(
+            "rejection",
+            "share of test cells of types without training cells that are called unknown",
+            "Known types: rejecting every cell has the best value",
+        ),
+        _spec("known-accepted", "share of test cells of known types that are not called unknown", "Wrong types"),
+        _spec(
+            "accuracy-without-unknown",
+            "share of test cells of known types that get their type if no cell is called unknown",
+            "Types that no training cell has",
+        ),
+    )
+
+    class Config(CellOptions):
+        """Options of `QueryToAtlas`."""
+
+        n_neighbours: int = Field(15, ge=1, description="nearest training cells that vote")
+        max_rows: int = Field(20_000, ge=100, description="training cells to use at most, drawn at random")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score the embedding of one model.
+
+        Raises:
+            Unsupported: the model does not embed training cells and test cells.
+            ConfigError: an option names no condition column.
+        """
+        if not evaluation.train_embedding or not evaluation.embedding:
+            raise Unsupported("needs an embedding of training cells and test cells; the model has none")
+        column, rng, k = (
+            cell_columns(evaluation.test.schema.conditions, self.config)[0],
+            context.numpy,
+            self.config.n_neighbours,
+        )
+        known, truth = labels_of(evaluation.train, column), labels_of(evaluation.test, column)
+        rows = rng.choice(len(known), min(len(known), self.config.max_rows), replace=False)
+        reference, query = (embedded(blocks).first for blocks in (evaluation.train_embedding, evaluation.embedding))
+        reference, types = reference[rows], known[rows]
+        try:
+            threshold = choose_threshold(reference, types, k=k, rng=rng)
+        except Undefined as reason:
+            return undefined_result(self.scores, reason)
+        mapped = map_cells(reference, types, query, k=k)
+        is_known, is_right = np.isin(truth.astype(str), known.astype(str)), mapped.types == truth
+        is_accepted = mapped.strangeness <= threshold
+        scores, undefined = collect(
+            {
+                "atlas-accuracy": lambda: _share(is_right & is_accepted, is_known, "a known type"),
+                "atlas-rejection": lambda: _share(~is_accepted, ~is_known, "a type without training cells"),
+                "atlas-known-accepted": lambda: _share(is_accepted, is_known, "a known type"),
+                "atlas-accuracy-without-unknown": lambda: _share(is_right, is_known, "a known type"),
+            }
+        )
+        unseen = ", ".join(sorted(set(truth[~is_known]))) or "none"
+        return Result(scores, undefined, notes=(f"threshold {threshold:.3g}; types without training cells: {unseen}",))
+
+
+def _share(chosen: np.ndarray, among: np.ndarray, words: str) -> float:
+    if not among.any():
+        raise Undefined(f"no test cell has {words}")
+    return float(chosen[among].mean())
