@@ -128,9 +128,11 @@ class BoardView:
 
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
-    def text(self) -> str:
-        """Return the headline as text of at most 46 lines of 100 columns."""
-        return headline_text(self.board, again(f"{self.board.suite} --store {self.store_folder}"))
+    def text(self, where: Sequence[str] | None = None) -> str:
+        """Return the headline as text of at most 46 lines of 100 columns; ``where`` as in `tabgenbench.Board.text`."""
+        if where is None:
+            where = again(f"{self.board.suite} --store {self.store_folder}")
+        return headline_text(self.board, where)
 
     def _repr_html_(self) -> str:
         from tabgenbench_leaderboard.pages.to_notebook import notebook_html
