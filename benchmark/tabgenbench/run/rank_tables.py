@@ -50,7 +50,7 @@ __all__ = ["ONE_SPLIT", "SUITE", "rank_tables", "ranked_board"]
 
 SUITE = "scored-tables"
 REPORT = "leaderboard"
-ONE_SPLIT = "There is one split, so the values have no intervals and the tables no rank intervals."
+ONE_SPLIT = "There is one split: values have no intervals and are not scaled by controls, and tables have no rank."
 MACHINE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 
