@@ -23,9 +23,6 @@ from tabgenbench.errors import TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import check_estimate, check_makes, check_sample, score_draw
 from tabgenbench.interfaces.contract_table import KitSplit, make_count_split, make_kit_split, make_mixed_split
 from tabgenbench.interfaces.device_split import upload
-from tabgenbench.interfaces.evaluation import Evaluation, Side
-from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
-from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.interfaces.embedder import (
     Embedder,
     LabelPredictor,
@@ -33,6 +30,9 @@ from tabgenbench.interfaces.embedder import (
     check_predictions,
     without_labels,
 )
+from tabgenbench.interfaces.evaluation import Evaluation, Side
+from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
+from tabgenbench.interfaces.metric import Metric, MetricContext
 from tabgenbench.interfaces.persistent import Persistent
 from tabgenbench.options import Options, make_options
 from tabgenbench.records import ScoreSpec

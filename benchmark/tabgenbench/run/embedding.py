@@ -46,11 +46,13 @@ class Embedded:
     predictions: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def embed_rows(generator: Generator, split_folder: Path, transform: Transform, path: Path) -> list[str]:
+def embed_rows(
+    generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
+) -> list[str]:
     """Embed all rows of a split, predict the conditions of the test rows, and write both; return notes on failures.
 
     Does nothing if the generator has neither method. A failure of the plugin is noted and does not fail the cell,
-    because its synthetic tables are complete.
+    because its synthetic tables are complete; ``must_succeed``, for cells without tables, raises it.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []
@@ -66,6 +68,8 @@ def embed_rows(generator: Generator, split_folder: Path, transform: Transform, p
         try:
             found = check_embedding(generator.embed(_joined(*rows)), n_rows=len(train.obs) + len(test.obs), plugin=name)
         except Exception as error:  # a plugin may raise anything
+            if must_succeed:
+                raise
             notes.append(f"no embedding: embed() raised {text_of(error)[:500]}")
         else:
             arrays |= {f"train/{block}": values[: len(train.obs)] for block, values in found.items()}
@@ -79,6 +83,8 @@ def embed_rows(generator: Generator, split_folder: Path, transform: Transform, p
         except Unsupported:
             continue
         except Exception as error:
+            if must_succeed:
+                raise
             notes.append(f"no predictions of {column!r}: predict() raised {text_of(error)[:500]}")
     if arrays:
         with path.open("wb") as handle:

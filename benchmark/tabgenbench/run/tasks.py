@@ -98,7 +98,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
     send(mark("embed"))
     embedding = payload.out_folder / EMBEDDING
-    fit_context.notes.extend(embed_rows(trained.generator, payload.split_folder, transform, embedding))
+    fit_context.notes.extend(
+        embed_rows(trained.generator, payload.split_folder, transform, embedding, must_succeed=payload.draws == 0)
+    )
     return {
         "fit_seconds": trained.fit_seconds,
         "sample_seconds": sample_seconds,

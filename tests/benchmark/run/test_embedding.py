@@ -181,7 +181,7 @@ class Sums(Metric):
 @pytest.fixture(scope="module")
 def without_draws(people: MemorySource, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Store]:
     root = tmp_path_factory.mktemp("no-draws") / "store"
-    generators, metrics = [Coordinates, Latent, Plain], [Sums, Reads]
+    generators, metrics = [Coordinates, Latent, Plain, Fails], [Sums, Reads]
     board = tabgenbench.benchmark(people, generators, metrics=metrics, splits=2, draws=0, store=root, executor="inline")
     return board, Store(root)
 
@@ -194,8 +194,14 @@ def test_without_draws_embeddings_are_scored_once(without_draws: tuple[Any, Stor
     scores = {path.metric: path for path in scores_of(store, cell)}
     assert [(draw.draw, draw.scores) for draw in scores["sums"].draws] == [(0, {"rows": float(cell.cell.n_test)})]
     assert "needs predictions" in scores["reads"].reason
-    frame = board.to_frame()
-    assert (frame.loc[frame["score"] == "rows", "mean"] == cell.cell.n_test).sum() == 2
+    found = board.table.loc[board.table["score"] == "rows", ["generator", "mean"]].dropna()
+    assert set(found["mean"]) == {cell.cell.n_test}
+
+
+def test_without_draws_a_wrong_embedding_fails_the_cell(without_draws: tuple[Any, Store]) -> None:
+    cell = record_of(without_draws[1], "fails")
+    assert cell.status == "failed"
+    assert "block 'first' of shape (3, 2)" in cell.reason
 
 
 def test_without_draws_a_metric_of_synthetic_rows_is_skipped(without_draws: tuple[Any, Store]) -> None:
