@@ -31,8 +31,10 @@ from tabgenbench.registry.suite import Choice, Suite, dataset_choices, find_suit
 from tabgenbench.run.choose_engine import choose_engine
 from tabgenbench.run.export import ExportRequest, make_rows
 from tabgenbench.run.find_cell import CellChoice
+from tabgenbench.run.name_tables import is_one_table
 from tabgenbench.run.plan import OpenedDataset, label_of, open_dataset
 from tabgenbench.run.progress import in_notebook, say
+from tabgenbench.run.rank_tables import ranked_board
 from tabgenbench.run.request import RunRequest, carry_out, closing_lines, plan_run
 from tabgenbench.run.score_tables import ScoreRequest, score_tables
 from tabgenbench.run.state import Run
@@ -172,25 +174,30 @@ def score(
     metrics: Any = None,
     log2p1: bool = False,
     seed: int = 0,
+    out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Score synthetic rows from another program with the metrics of a run, in this process.
+    """Score synthetic rows from other programs with the metrics of a run, in this process.
 
-    The three tables need the same features. The order of columns and rows does not matter.
+    One table is scored alone. Several tables, or any number with ``out``, are scored beside the controls that the
+    metrics name: resampled and shuffled training rows, planted failures, and so on. The tables need the same features. The order of columns and rows does not matter.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
         test: held-out real rows.
-        synthetic: synthetic rows, with the conditions of the rows of ``test``.
+        synthetic: synthetic rows, with the conditions of the rows of ``test``; to rank several tables, a dict of tables
+            by name, a list of paths, or a folder of files.
         conditions: columns that are conditions, not features; if empty, all rows have the same condition.
         ignore: columns to exclude.
         metrics: a name such as ``"gamma"``, a class or an instance of `Metric`, or a list of these; by default every
             registered metric.
         log2p1: whether to take log2(x + 1) before standardisation by the training rows.
-        seed: seed of random metrics.
+        seed: seed of random metrics and controls.
+        out: folder to write a board to, with all formats.
 
     Returns:
         One row per score: ``metric``, ``score``, ``value`` (NaN if missing), ``direction`` (``higher``,
-        ``lower`` or ``best at 1``), ``status`` and ``reason``.
+        ``lower`` or ``best at 1``), ``status`` and ``reason``. For several tables or with ``out``, the rows of
+        `tabgenbench.Board.scores` instead, in which ``label`` is the name of a table or a control.
 
     Raises:
         TabGenBenchError: a table or a metric cannot be used, or every metric failed; the message gives the reason.
@@ -207,6 +214,11 @@ def score(
         seed=seed,
         say=say,
     )
+    if out is not None or not is_one_table(synthetic):
+        with ranked_board(request, plugins, command="tabgenbench.score(...)") as board:
+            if out is not None:
+                board.save(Path(out).expanduser())
+            return board.scores
     found = pd.DataFrame([vars(row) for row in score_tables(request, plugins)])
     if not (found["status"] == "ok").any():
         first = found.iloc[0]

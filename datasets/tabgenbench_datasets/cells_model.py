@@ -157,7 +157,7 @@ class CellsModel:
         return self.with_latents(kind, condition, strength, donor, rng)
 
     def draw_donors(self, kind: Ints, condition: Ints, rng: np.random.Generator) -> Ints:
-        """Draw a donor for each cell, given its type and condition."""
+        """Draw the donor of each biological cell, given the cell's type and condition."""
         treated = self.treated_D[None, :]
         of_condition = np.where(condition[:, None] == 0, 1.0 - treated, treated)
         if self.config.severity == "continuous":

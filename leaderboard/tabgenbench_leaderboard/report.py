@@ -114,13 +114,17 @@ class BoardView:
             formats: the formats to write.
             published: whether the folder of the board contains the records.
         """
-        from tabgenbench_leaderboard.board.cards import dataset_cards
         from tabgenbench_leaderboard.board.draws import draw_rows
         from tabgenbench_leaderboard.files import Extras
 
         store = Store(self.store_folder)
+        cards = {}
+        if {"bib", "html"} & set(formats):  # the import of this module reads NumPy, pandas and h5py
+            from tabgenbench_leaderboard.board.cards import dataset_cards
+
+            cards = dict(dataset_cards(store, self.board))
         draws = draw_rows(store, find_suite(store, self.board.suite)) if {"parquet", "draws"} & set(formats) else None
-        return Extras(draws, dataset_cards(store, self.board), self.cells, published)
+        return Extras(draws, cards, self.cells, published)
 
     def save(self, folder: Path) -> list[Path]:
         """Write the whole board to a folder and return the paths of its files."""
@@ -128,9 +132,11 @@ class BoardView:
 
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))
 
-    def text(self) -> str:
-        """Return the headline as text of at most 46 lines of 100 columns."""
-        return headline_text(self.board, again(f"{self.board.suite} --store {self.store_folder}"))
+    def text(self, where: Sequence[str] | None = None) -> str:
+        """Return the headline as text of at most 46 lines of 100 columns; ``where`` as in `tabgenbench.Board.text`."""
+        if where is None:
+            where = again(f"{self.board.suite} --store {self.store_folder}")
+        return headline_text(self.board, where)
 
     def _repr_html_(self) -> str:
         from tabgenbench_leaderboard.pages.to_notebook import notebook_html

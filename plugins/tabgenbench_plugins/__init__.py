@@ -50,6 +50,11 @@ GENERATORS = (
     _generator(
         "invae", "invae:InVAE", "counts of cells from an invariant and a spurious block of latents (Aliee et al. 2023)"
     ),
+    _generator("unchanged", "unchanged:Unchanged", "control: another state's rows for an unseen combination"),
+    _generator("shift-of-others", "shift_of_others:ShiftOfOthers", "control: those rows plus the other types' shift"),
+    _generator(
+        "shift-of-nearest", "shift_of_nearest:ShiftOfNearest", "control: those rows plus a similar type's shift"
+    ),
     _generator("pca", "pca:PCA", "control: an embedding by principal components"),
     _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
     _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
@@ -120,6 +125,11 @@ FIDELITY = (
     _metric("validity", "validity:Validity", "values outside the range, unseen categories, broken whole numbers"),
     _metric(
         "mean-variance", "mean_variance:MeanVariance", "shares of zeros, and relation of mean and variance of features"
+    ),
+    _metric(
+        "combination-shift",
+        "combination_shift:CombinationShift",
+        "effect of a state on a type that training lacks in this state",
     ),
     _metric(
         "count-realism",

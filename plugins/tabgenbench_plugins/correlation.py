@@ -162,7 +162,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 
 def triangle(z: Floats) -> Floats:
-    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from unit columns, shape (n, p)."""
+    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from centred columns of length 1, (n, p)."""
     from scipy.spatial.distance import squareform
 
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal

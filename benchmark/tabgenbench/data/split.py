@@ -240,7 +240,7 @@ def _units(table: Table, config: SplitConfig) -> Codes:
 def _test_rows(
     table: Table, config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator
 ) -> tuple[Mask, list[int]]:
-    """Return the test rows and the codes of the pooled conditions."""
+    """Return the test rows, and the codes of the conditions that were pooled because they have too few rows."""
     left_out = _left_out(table, config)
     rest = ~left_out
     forced = np.isin(units, units[left_out])  # the other rows of a donor with an excluded row must not train either

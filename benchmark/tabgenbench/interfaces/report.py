@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -37,8 +38,12 @@ class Board(Protocol):
     def save(self, folder: Path) -> list[Path]:
         """Write the whole board to a folder and return the paths of its files."""
 
-    def text(self) -> str:
-        """Return the headline as text: at most 50 lines of at most 100 columns."""
+    def text(self, where: Sequence[str] | None = None) -> str:
+        """Return the headline as text: at most 50 lines of at most 100 columns.
+
+        Args:
+            where: last lines, which say where the full board is; by default, the command that writes it.
+        """
 
     def _repr_html_(self) -> str:
         """Return self-contained HTML for a notebook."""

@@ -62,7 +62,7 @@ def balanced(cells: Iterable[Cell], seconds_of: Callable[[Cell], float | None]) 
 
 
 def count_fitting(seconds: Iterable[float], *, budget: float, workers: int) -> int:
-    """Return how many cells start within a budget, if they take these seconds and start in this order."""
+    """Return how many cells, run in this order and with these durations, start before a budget is spent."""
     free, started = [0.0] * workers, 0
     for one in seconds:
         if free[0] >= budget or free[0] + one > budget:

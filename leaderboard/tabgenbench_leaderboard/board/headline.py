@@ -68,7 +68,8 @@ def headline_sentences(board: Board) -> tuple[str, ...]:
     if not any((model, control) in relations for model in models for control in controls):
         return ("No model and control have a score in common yet.",)
     if all(relation == "unknown" for relation in relations.values()):
-        return ("A comparison needs at least two common splits: run with --splits 3.",)
+        fix = "" if board.has_external_tables else ": run with --splits 3"
+        return (f"A comparison needs at least two common splits{fix}.",)
     second = _beaten_sentence(models, controls, relations) or _equal_sentence(models, controls, relations)
     return _beating_sentence(models, controls, relations), second
 

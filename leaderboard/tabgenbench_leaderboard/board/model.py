@@ -360,3 +360,8 @@ class Board(Part):
     packages: dict[str, tuple[str, ...]]
     first_finished: str
     last_finished: str
+
+    @property
+    def has_external_tables(self) -> bool:
+        """Whether the models are tables that `tabgenbench score` read, which no command can make again."""
+        return self.command.startswith(("tabgenbench score", "tabgenbench.score"))

@@ -92,7 +92,7 @@ def leaderboard(
         view = _read_store(store, suite)
         board = derive_board(view.board, missing) if missing else view.board
         artifacts, kept = view.artifacts, None
-        extras = view.extras(chosen)
+        extras = Extras() if out is None and formats is None else view.extras(chosen)
         source = f"{board.suite} --store {store}"
     else:
         board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"

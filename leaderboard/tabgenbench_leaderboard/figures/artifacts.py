@@ -158,15 +158,15 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
         except TabGenBenchError as error:
             left_out.append(f"Figures of `{metric}` are left out: {error}.")
         except Exception as error:  # a plugin may raise anything
-            left_out.append(failure_sentence(metric, error))
+            left_out.append(failure_sentence(metric, text_of(error)))
         else:
             figures += [(metric, figure) for figure in drawn]
     return MetricFigures(tuple(figures), tuple(left_out))
 
 
-def failure_sentence(metric: str, error: Exception) -> str:
+def failure_sentence(metric: str, error: str) -> str:
     """Return a sentence that says that the figures of a metric could not be drawn."""
-    return f"Figures of `{metric}` are left out: drawing raised {text_of(error)}."
+    return f"Figures of `{metric}` are left out: drawing raised {error}."
 
 
 def _artifact_row(dataset: DatasetBoard, row: BoardRow, found: Found) -> ArtifactRow:

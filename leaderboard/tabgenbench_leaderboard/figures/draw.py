@@ -13,6 +13,7 @@ from tabgenbench_leaderboard.board.learning_curves import LearningCurve, learnin
 from tabgenbench_leaderboard.board.model import Board, DatasetBoard, FigureNote
 from tabgenbench_leaderboard.figures.artifacts import StoredArtifacts, failure_sentence, metric_figures
 from tabgenbench_leaderboard.figures.drawn_rows import drawn_rows
+from tabgenbench_leaderboard.figures.parallel import draw_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -94,30 +95,17 @@ def draw_figures(
         kept: folder with existing figures of metrics, which are copied unchanged.
         enlarged: whether to draw also a metric's figures of single generators, which take most of the time.
     """
-    # Imported here because matplotlib takes half a second to import.
-    from tabgenbench.interfaces.drawing import drawing
-    from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
-
-    figures, left_out = plan_figures(board, stored or StoredArtifacts())
+    planned, left_out = plan_figures(board, stored or StoredArtifacts())
+    figures = [one for one in planned if enlarged or one.note is None or not one.note.label]
     drawn = Drawn(board)
     notes: dict[str, list[FigureNote]] = {dataset.dataset: [] for dataset in board.datasets}
-    with drawing():
-        for one in figures:
-            if one.note is not None and one.note.label and not enlarged:
-                continue
-            try:
-                figure = one.draw()
-                if figure is None:
-                    continue
-                drawn.png[one.name] = png_bytes(figure)
-                figure.set_layout_engine("none")  # keep the layout of the PNG for the SVG
-                drawn.svg[one.name] = svg_text(figure)
-            except Exception as error:
-                if one.note is None:
-                    raise
-                drawn.png.pop(one.name, None)  # a plugin may raise anything
-                left_out[one.dataset].append(failure_sentence(one.kind, error))
-                continue
+    for one, files in zip(figures, draw_files([one.draw for one in figures]), strict=True):
+        if files.error and one.note is None:
+            raise RuntimeError(f"figure {one.name!r}: {files.error}")
+        if files.error:
+            left_out[one.dataset].append(failure_sentence(one.kind, files.error))
+        elif files.png:
+            drawn.png[one.name], drawn.svg[one.name] = files.png, files.svg
             if one.note is None:
                 drawn.names[one.dataset, one.kind] = one.name
             else:

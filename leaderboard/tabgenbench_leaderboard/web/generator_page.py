@@ -47,7 +47,7 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
             name=rows[0].generator,
             is_control=one.is_control,
             card=card,
-            command=rerun_command(site.board.command, rows[0]),
+            command="" if site.board.has_external_tables else rerun_command(site.board.command, rows[0]),
             parts=[_part(site, dataset, one.rows[dataset.dataset], most) for dataset in datasets],
             records=site.records,
             without_records=site.cells is None,

@@ -22,7 +22,7 @@ class Harmony(PCA):
     card = Card(
         summary="Principal components, corrected for the batch by Harmony on all rows that are embedded.",
         citation="Korsunsky et al., Nature Methods 16, 2019, doi 10.1038/s41592-019-0619-0",
-        license="GPL-3.0 (package harmonypy)",
+        licence="GPL-3.0 (package harmonypy)",
         url="https://github.com/slowkow/harmonypy",
     )
 

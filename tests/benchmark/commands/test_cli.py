@@ -167,7 +167,10 @@ def test_list_names_plugins_whose_packages_are_missing(
     monkeypatch.setattr("tabgenbench.commands.list.missing_packages", lambda extra: missing.get(extra, ()))
     assert tabgenbench("list", "generators") == 0
     found = [line for line in capsys.readouterr().out.splitlines() if "not installed" in line]
-    assert found == ["  forest-flow is not installed; run: pip install 'tabgenbench[forest]'"]
+    assert found == [
+        "  forest-flow is not installed; run: pip install 'tabgenbench[forest]'",
+        "  harmony is not installed; run: pip install 'tabgenbench[singlecell]'",
+    ]
 
 
 def test_describe_prints_json(tabgenbench: Call, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,9 @@ Make = Callable[..., Any]
 CONTROLS = {
     "real-resample",
     "unseen-third",
+    "pca",
+    "harmony",
+    "random",
     "condition-mean",
     "condition-gaussian",
     "condition-mvn",

@@ -65,6 +65,8 @@ def test_scores_are_those_of_the_golden_mixed_table(
 ) -> None:
     if "categorical" not in generator_class.makes:
         pytest.skip("makes numbers alone")
+    if generator_class.name == "condition-mean":
+        pytest.skip("its rows do not vary")
     train = make_correlated(400)
     generator, _ = fit(generator_class, train, **OPTIONS.get(generator_class.name, {}))
     made, _ = sample(generator, train.conditions)

@@ -76,7 +76,7 @@ class BlockVAE(nn.Module):
 
 
 def negative_log_likelihood(x_NF: torch.Tensor, log_f_NF: torch.Tensor, log_theta_F: torch.Tensor) -> torch.Tensor:
-    """Return -log NB(x; mean L f, dispersion theta), summed over genes, mean over cells, in nats; without log x!.
+    """Return the negative log-likelihood of counts, in nats, summed over genes and averaged over cells, without log x!.
 
     L is the library size of the cell, the sum of its counts. The variance is L f + (L f)² / theta.
     """

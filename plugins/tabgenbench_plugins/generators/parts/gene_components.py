@@ -28,6 +28,8 @@ class GeneComponents:
 
         values = _genes(train)
         n = min(n_components, len(values) - 1, values.shape[1])
+        if n < 1:
+            return cls(np.zeros(values.shape[1], dtype=np.float32), np.zeros((values.shape[1], 0), dtype=np.float32))
         found = PCA(n, svd_solver="randomized", random_state=seed % 2**32).fit(values)
         return cls(found.mean_.astype(np.float32), found.components_.T.astype(np.float32))
 

@@ -1,0 +1,69 @@
+"""Drawing of figures in several processes, because drawing takes most of the time of a large board."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tabgenbench.engines.environment import available_cores
+from tabgenbench.errors import text_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Files", "draw_files"]
+
+FEWEST = 4
+"""Number of figures from which processes save time; a process takes some tenths of a second to start and end."""
+
+_DRAWING: list[Callable[[], Figure | None]] = []  # inherited by the forked processes
+
+
+class Files(NamedTuple):
+    """A drawn figure as PNG and SVG, both empty if there is nothing to draw, or the error that drawing raised."""
+
+    png: bytes = b""
+    svg: str = ""
+    error: str = ""
+
+
+def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
+    """Draw figures and return their files, in order; equal figures have equal bytes, however many processes draw.
+
+    Figures are drawn in this process if they are few, or if a fork would not be safe because of other threads.
+
+    Args:
+        draws: functions that return a figure, or None; they are called inside `tabgenbench.interfaces.drawing.drawing`.
+    """
+    workers = min(available_cores(), len(draws))
+    if workers < 2 or len(draws) < FEWEST or sys.platform != "linux" or threading.active_count() > 1:
+        return [_draw(draw) for draw in draws]
+    _DRAWING[:] = draws
+    try:
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            return pool.map(_draw_place, range(len(draws)), chunksize=1)
+    finally:
+        _DRAWING.clear()
+
+
+def _draw_place(place: int) -> Files:
+    return _draw(_DRAWING[place])
+
+
+def _draw(draw: Callable[[], Figure | None]) -> Files:
+    from tabgenbench.interfaces.drawing import drawing
+    from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
+
+    try:
+        with drawing():
+            figure = draw()
+            if figure is None:
+                return Files()
+            png = png_bytes(figure)
+            figure.set_layout_engine("none")  # keep the layout of the PNG for the SVG
+            return Files(png, svg_text(figure))
+    except Exception as error:  # a plugin may raise anything
+        return Files(error=text_of(error))

@@ -1,0 +1,31 @@
+"""Control `shift-of-nearest`: the effect of a state on the most similar type, added to rows of the asked type."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench import Card, Context
+from tabgenbench_plugins.generators.unchanged import Unchanged
+
+__all__ = ["ShiftOfNearest"]
+
+
+class ShiftOfNearest(Unchanged):
+    """For a combination that training lacks: rows of the type in the base state plus the shift of the nearest type.
+
+    The nearest type is the one whose mean in the base state has the smallest Euclidean distance on the evaluation
+    scale, among the types with training rows in both states. Otherwise as `shift-of-others`.
+    """
+
+    name = "shift-of-nearest"
+    card = Card(summary="Rows in another state plus the shift of the nearest type between the states.")
+
+    def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
+        others = self._shifts.others(kind, state, base)
+        if not others:
+            return super()._shift(kind, state, base, context)
+        own = self._shifts.mean(kind, base)
+        nearest = min(others, key=lambda one: float(np.linalg.norm(self._shifts.mean(one, base) - own)))
+        context.note(f"{kind}, {state}: training rows of {base} plus the shift of {nearest}")
+        return self._shifts.shift(nearest, state, base)

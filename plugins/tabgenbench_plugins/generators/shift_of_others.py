@@ -1,0 +1,30 @@
+"""Control `shift-of-others`: the mean effect of a state on the other types, added to rows of the asked type."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabgenbench import Card, Context
+from tabgenbench_plugins.generators.unchanged import Unchanged
+
+__all__ = ["ShiftOfOthers"]
+
+
+class ShiftOfOthers(Unchanged):
+    """For a combination that training lacks: rows of the type in the base state plus the mean shift of the other types.
+
+    The shift of a type is its mean in the asked state minus its mean in the base state, on the evaluation scale; types
+    with training rows in both states count equally. Counts are computed from the shifted values and rounded.
+    """
+
+    name = "shift-of-others"
+    card = Card(summary="Rows in another state plus the mean shift of the other types between the states.")
+
+    def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
+        others = self._shifts.others(kind, state, base)
+        if not others:
+            return super()._shift(kind, state, base, context)
+        context.note(f"{kind}, {state}: training rows of {base} plus the mean shift of {', '.join(others)}")
+        found: NDArray[np.float64] = np.mean([self._shifts.shift(one, state, base) for one in others], axis=0)
+        return found

@@ -1,0 +1,64 @@
+"""Control `unchanged`: a combination that training lacks gets rows of the same type in another state."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tabgenbench import Card, Context, FitContext, Generator, SampleContext, Schema, Table, Unsupported
+from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
+from tabgenbench_plugins.state_shift import StateOptions, StateShifts
+
+__all__ = ["Unchanged"]
+
+
+class Unchanged(Generator):
+    """Returns training rows of the requested type and state; if there are none, rows of the type in another state.
+
+    The other state is the one with most training rows of the type, the base state. A model that predicts the effect of
+    a state on a type must do better than this control, which predicts no effect.
+    """
+
+    name = "unchanged"
+    card = Card(summary="Rows of the same type in another state, where training lacks the combination.")
+    is_control = True
+
+    class Config(StateOptions):
+        """Options of `Unchanged`."""
+
+    config: StateOptions
+
+    @classmethod
+    def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
+        """Raise `Unsupported` without two condition columns."""
+        if len(schema.conditions) < 2:
+            raise Unsupported(f"generator {cls.name!r} needs two condition columns, such as cell_type and condition")
+
+    def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
+        """Keep the training rows by type and state."""
+        self._train = train
+        self._conditions = TrainingConditions.of(train)
+        self._shifts = StateShifts.of(train, self.config)
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return rows on the evaluation scale; for a type without training rows, rows of the nearest condition."""
+        values = np.empty((len(conditions), self._train.n_features), dtype=np.float32)
+        for kind, state, places in self._shifts.asked(conditions):
+            rows = self._shifts.rows(kind, state)
+            shift: NDArray[np.float64] | float = 0.0
+            if not len(rows):
+                base = self._shifts.base_state(kind, state)
+                if base is None:
+                    for k, at in self._conditions.each_asked(conditions.iloc[places], context):
+                        chosen = permuted_rows(self._conditions.rows(k), len(at), context.numpy)
+                        values[places[at]] = self._shifts.values[chosen]
+                    continue
+                rows, shift = self._shifts.rows(kind, base), self._shift(kind, state, base, context)
+            values[places] = self._shifts.values[permuted_rows(rows, len(places), context.numpy)] + shift
+        return self._train.like(values, conditions)
+
+    def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
+        """Return what is added to rows of the base state, shape (n_features,) or a number."""
+        context.note(f"{kind}, {state}: training rows of {base}, unchanged")
+        return 0.0

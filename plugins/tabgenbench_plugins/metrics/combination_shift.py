@@ -1,0 +1,162 @@
+"""Prediction of the effect of a state on a type, for combinations of type and state that training lacks."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.spatial.distance import cdist
+
+from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.state_shift import StateOptions, StateShifts
+
+__all__ = ["CombinationShift", "shift_r2"]
+
+Floats = NDArray[np.float64]
+CITATION = "Lotfollahi et al., scGen, Nature Methods 16, 2019, doi 10.1038/s41592-019-0494-8"
+NOT_SPREAD = "The spread of the rows around their mean"
+
+
+class CombinationShift(Metric):
+    """Compares synthetic with test rows of each combination of type and state that has no training row.
+
+    The true shift of a combination is the mean of its test rows minus the mean of the training rows of the same type in
+    the base state, the state with most training rows. The values are those of the evaluation scale times the standard
+    deviations of the training rows, for counts log1p(counts per 10,000). With the error e of the synthetic mean and the
+    true shift s, R² = 1 - |e|² / |s|²: 1 for the true mean and 0 for no effect at all. (R² between means instead of
+    shifts is near 1 for every model.) Values are means over combinations.
+
+    - ``shift-r2``: over all features
+    - ``shift-r2-top``: over the 100 features with the largest |t| (Welch) between test rows and base rows
+    - ``shift-energy``: energy distance between synthetic and test rows on the evaluation scale
+    - ``shift-r2-half``: R² of one random half of the test rows for the other half; what any model can reach
+    """
+
+    name: ClassVar[str] = "combination-shift"
+    requires: ClassVar[tuple[Requirement, ...]] = ("conditions",)
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
+        ScoreSpec(
+            name="shift-r2",
+            question="prediction",
+            direction="higher",
+            high=1.0,
+            description="share of the effect of a state on an unseen type that synthetic rows reproduce, all features",
+            blind_to=NOT_SPREAD,
+            floor="unchanged",
+            ceiling="",
+            citation=CITATION,
+            headline=True,
+        ),
+        ScoreSpec(
+            name="shift-r2-top",
+            question="prediction",
+            direction="higher",
+            high=1.0,
+            description="as shift-r2, over the features that the state changes most",
+            blind_to=NOT_SPREAD,
+            floor="unchanged",
+            ceiling="",
+            citation=CITATION,
+        ),
+        ScoreSpec(
+            name="shift-energy",
+            question="prediction",
+            direction="lower",
+            low=0.0,
+            description="energy distance between synthetic and test rows of the unseen combinations",
+            blind_to="Single features; the distance is dominated by the many features with little signal",
+            floor="unchanged",
+            ceiling="",
+            citation="Székely & Rizzo, Journal of Statistical Planning and Inference 143, 2013",
+        ),
+        ScoreSpec(
+            name="shift-r2-half",
+            direction="higher",
+            high=1.0,
+            description="R² of a random half of the real test rows for the other half: not of the synthetic rows",
+            blind_to="Everything about the model: it depends on the real rows alone",
+            ranked=False,
+        ),
+    )
+
+    class Config(StateOptions):
+        """Options of `CombinationShift`."""
+
+        top: int = Field(100, ge=1, description="number of features of shift-r2-top")
+        min_rows: int = Field(10, ge=2, description="fewest test rows of a combination")
+        max_rows: int = Field(1_000, ge=10, description="rows of each side for shift-energy, drawn at random")
+
+    config: Config
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        """Score one draw.
+
+        Raises:
+            Unsupported: training has all combinations of the test rows, or fewer than two condition columns.
+        """
+        train = StateShifts.of(evaluation.train, self.config)
+        test = StateShifts.of(evaluation.test, self.config)
+        made = StateShifts.of(evaluation.synthetic, self.config)
+        unit = np.asarray(evaluation.transform.std, dtype=np.float64)
+        found, notes = [], []
+        for kind, state, rows in test.asked(evaluation.test.conditions):
+            base = train.base_state(kind, state)
+            if len(train.rows(kind, state)) or len(rows) < self.config.min_rows or base is None:
+                continue
+            real, synthetic = test.values[rows], made.values[made.rows(kind, state)]
+            if not len(synthetic):
+                raise Unsupported(f"no synthetic row of {kind}, {state}")
+            notes.append(f"{kind}, {state}: {len(rows)} test rows, base state {base}")
+            found.append(self._scores(train.values[train.rows(kind, base)], real, synthetic, unit, context))
+        if not found:
+            raise Unsupported(
+                f"needs test rows of a combination of {train.columns[0]} and {train.columns[1]} that training lacks "
+                "([split] leave_out)"
+            )
+        names = [spec.name for spec in self.scores]
+        return Result(dict(zip(names, np.mean(found, axis=0).tolist(), strict=True)), notes=tuple(notes))
+
+    def _scores(
+        self,
+        base: NDArray[np.float32],
+        real: NDArray[np.float32],
+        synthetic: NDArray[np.float32],
+        unit: Floats,
+        context: MetricContext,
+    ) -> tuple[float, float, float, float]:
+        means = [rows.mean(axis=0, dtype=np.float64) * unit for rows in (base, real, synthetic)]
+        top = np.argsort(-np.abs(_welch(real, base)), kind="stable")[: self.config.top]
+        order = context.numpy.permutation(len(real))
+        halves = [real[part].mean(axis=0, dtype=np.float64) * unit for part in np.array_split(order, 2)]
+        sampled = [_drawn(rows, self.config.max_rows, context.numpy) for rows in (real, synthetic)]
+        return (
+            shift_r2(*means),
+            shift_r2(*(mean[top] for mean in means)),
+            _energy_distance(*sampled),
+            shift_r2(means[0], *halves),
+        )
+
+
+def shift_r2(base: Floats, real: Floats, predicted: Floats) -> float:
+    """Return 1 - |predicted - real|² / |real - base|² of mean rows, each of shape (n_features,)."""
+    return float(1.0 - np.square(predicted - real).sum() / np.square(real - base).sum())
+
+
+def _welch(first: NDArray[np.float32], second: NDArray[np.float32]) -> Floats:
+    means = [rows.mean(axis=0, dtype=np.float64) for rows in (first, second)]
+    errors = [rows.var(axis=0, dtype=np.float64, ddof=1) / len(rows) for rows in (first, second)]
+    error = np.sqrt(errors[0] + errors[1])
+    found: Floats = np.divide(means[0] - means[1], error, out=np.zeros_like(error), where=error > 0)
+    return found
+
+
+def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    return rows if len(rows) <= n else rows[np.sort(rng.choice(len(rows), n, replace=False))]
+
+
+def _energy_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0."""
+    between, within = cdist(first, second).mean(), [cdist(rows, rows).mean() for rows in (first, second)]
+    return max(0.0, float(2 * between - within[0] - within[1]))

@@ -1,0 +1,98 @@
+"""Mean differences between states (such as treated and control) within types (such as cell types) of training rows.
+
+Controls make combinations with them that training lacks, and a metric scores such combinations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from tabgenbench import ConfigError, Options, Table, Unsupported, did_you_mean
+
+__all__ = ["StateOptions", "StateShifts"]
+
+
+class StateOptions(Options):
+    """Options of the controls that shift rows from one state to another."""
+
+    type_column: str = Field("", description="condition column of the type; by default `cell_type`, else the first")
+    state_column: str = Field("", description="condition column of the state; by default the first other one")
+
+
+@dataclass(frozen=True, eq=False)
+class StateShifts:
+    """Training rows by type and state.
+
+    Attributes:
+        columns: names of the columns of type and state.
+        values: training rows, shape (n_train, n_features).
+        kinds: type of each training row; ``states`` is the state of each.
+    """
+
+    columns: tuple[str, str]
+    values: NDArray[np.float32]
+    kinds: NDArray[np.str_]
+    states: NDArray[np.str_]
+
+    @classmethod
+    def of(cls, train: Table, options: StateOptions) -> StateShifts:
+        """Group training rows.
+
+        Raises:
+            Unsupported: the table has fewer than two condition columns.
+            ConfigError: an option names no condition column.
+        """
+        columns = _columns(list(train.schema.conditions), options)
+        labels = [np.asarray(train.conditions[name].astype(str), dtype=str) for name in columns]
+        return cls(columns, train.dense(), *labels)
+
+    def rows(self, kind: str, state: str) -> NDArray[np.int64]:
+        """Return the positions of the training rows of a type in a state."""
+        found: NDArray[np.int64] = np.flatnonzero((self.kinds == kind) & (self.states == state))
+        return found
+
+    def mean(self, kind: str, state: str) -> NDArray[np.float64]:
+        """Return the mean row of a type in a state, shape (n_features,)."""
+        found: NDArray[np.float64] = self.values[self.rows(kind, state)].mean(axis=0, dtype=np.float64)
+        return found
+
+    def base_state(self, kind: str, state: str) -> str | None:
+        """Return the state, other than the given one, with most training rows of a type; None if there is none."""
+        states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
+        return str(states[counts.argmax()]) if len(states) else None
+
+    def others(self, kind: str, state: str, base: str) -> list[str]:
+        """Return the other types that training has in both states, sorted by name."""
+        both = [set(self.kinds[self.states == one]) for one in (state, base)]
+        return sorted(str(name) for name in both[0] & both[1] if name != kind)
+
+    def shift(self, kind: str, state: str, base: str) -> NDArray[np.float64]:
+        """Return the mean of a type in a state minus its mean in the base state, shape (n_features,)."""
+        return self.mean(kind, state) - self.mean(kind, base)
+
+    def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
+        """Return each requested type and state with the positions of its rows."""
+        frame = conditions[list(self.columns)].astype(str)
+        groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
+        return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]
+
+
+def _columns(conditions: list[str], options: StateOptions) -> tuple[str, str]:
+    if len(conditions) < 2:
+        raise Unsupported(
+            f"needs two condition columns, the type and the state; the table has {', '.join(conditions) or 'none'}"
+        )
+    for name in filter(None, (options.type_column, options.state_column)):
+        if name not in conditions:
+            known = ", ".join(conditions)
+            raise ConfigError(f"{name!r} is no condition, expected one of {known}{did_you_mean(name, conditions)}")
+    kind = options.type_column or ("cell_type" if "cell_type" in conditions else conditions[0])
+    state = options.state_column or next(name for name in conditions if name != kind)
+    if kind == state:
+        raise ConfigError(f"type_column and state_column are both {kind!r}, expected two columns")
+    return kind, state
