@@ -263,10 +263,11 @@ class _Subject:
             for name, block in generator.embed(rows.take(back)).items():
                 if not self.kind.is_control and not np.allclose(block[back], found[name], rtol=1e-3, atol=1e-3):
                     raise _Broken(f"block {name!r} of embed() depends on the order of rows; embed each row by itself")
-        for column in self.split.test.schema.conditions if isinstance(generator, LabelPredictor) else ():
-            with suppress(Unsupported):
-                labels = generator.predict(rows, column)
-                check_predictions(labels, n_rows=rows.n_rows, plugin=self.kind.name, column=column)
+        if isinstance(generator, LabelPredictor):
+            for column in self.split.test.schema.conditions:
+                with suppress(Unsupported):
+                    labels = generator.predict(rows, column)
+                    check_predictions(labels, n_rows=rows.n_rows, plugin=self.kind.name, column=column)
 
     def leaves_its_inputs(self) -> None:
         before = (self.split.train.fingerprint(), self.split.validation.fingerprint())

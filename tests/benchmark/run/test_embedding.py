@@ -194,8 +194,8 @@ def test_without_draws_embeddings_are_scored_once(without_draws: tuple[Any, Stor
     scores = {path.metric: path for path in scores_of(store, cell)}
     assert [(draw.draw, draw.scores) for draw in scores["sums"].draws] == [(0, {"rows": float(cell.cell.n_test)})]
     assert "needs predictions" in scores["reads"].reason
-    found = board.table.loc[board.table["score"] == "rows", ["generator", "mean"]].dropna()
-    assert set(found["mean"]) == {cell.cell.n_test}
+    found = board.scores
+    assert set(found.loc[found["score"] == "rows", "value"].dropna()) == {cell.cell.n_test}
 
 
 def test_without_draws_a_wrong_embedding_fails_the_cell(without_draws: tuple[Any, Store]) -> None:
