@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         load_card,
     )
     from tabgenbench.interfaces.device_split import DeviceSplit, upload
-    from tabgenbench.interfaces.embedder import Embedder, LabelPredictor
+    from tabgenbench.interfaces.embedder import Embedder, EmbeddingModel, LabelPredictor
     from tabgenbench.interfaces.evaluation import Evaluation, Shared
     from tabgenbench.interfaces.figures import ArtifactRow, Artifacts, MetricFigure
     from tabgenbench.interfaces.generator import Context, FitContext, Generator, Progress, SampleContext
@@ -68,6 +68,7 @@ __all__ = [
     "DateFeature",
     "DeviceSplit",
     "Embedder",
+    "EmbeddingModel",
     "Engine",
     "EngineOptions",
     "Evaluation",
@@ -163,7 +164,7 @@ _HOMES = {
         "load_card",
     ),
     "interfaces.device_split": ("DeviceSplit", "upload"),
-    "interfaces.embedder": ("Embedder", "LabelPredictor"),
+    "interfaces.embedder": ("Embedder", "EmbeddingModel", "LabelPredictor"),
     "interfaces.evaluation": ("Evaluation", "Shared"),
     "interfaces.figures": ("ArtifactRow", "Artifacts", "MetricFigure"),
     "interfaces.generator": ("Context", "FitContext", "Generator", "Progress", "SampleContext"),

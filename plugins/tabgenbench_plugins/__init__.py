@@ -58,11 +58,6 @@ GENERATORS = (
     _generator("pca", "pca:PCA", "control: an embedding by principal components"),
     _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
     _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
-    _generator("batch-leaker", "batch_leaker:BatchLeaker", "control: an embedding that contains the batch"),
-    _generator(
-        "over-corrector", "over_corrector:OverCorrector", "control: an embedding without differences between conditions"
-    ),
-    _generator("library-halver", "library_halver:LibraryHalver", "control: counts of cells with half of the molecules"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
@@ -100,6 +95,13 @@ PLANTED = (
         "category_collapser:CategoryCollapser",
         "planted failure: the rarest categories replaced by the most frequent one",
     ),
+)
+CELL_FAILURES = (
+    _generator("batch-leaker", "batch_leaker:BatchLeaker", "control: an embedding that contains the batch"),
+    _generator(
+        "over-corrector", "over_corrector:OverCorrector", "control: an embedding without differences between conditions"
+    ),
+    _generator("library-halver", "library_halver:LibraryHalver", "control: counts of cells with half of the molecules"),
 )
 FIDELITY = (
     _metric("moments", "moments:Moments", "errors of means and variances, variance ratios"),
@@ -242,8 +244,8 @@ EMBEDDINGS = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the generators, and the planted failures of `tabgenbench calibrate`."""
-    return [*GENERATORS, *PLANTED]
+    """Register the generators, and the planted failures; those of cells are controls of boards, not of `calibrate`."""
+    return [*GENERATORS, *PLANTED, *CELL_FAILURES]
 
 
 @hookimpl

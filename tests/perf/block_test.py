@@ -19,54 +19,34 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from tabgenbench import FitContext, Table
 from tabgenbench.options import make_options
 from tabgenbench_datasets.simulated_cells import SimulatedCells
 from tabgenbench_plugins.generators.invae import InVAE
+from tabgenbench_plugins.metrics.parts.block_use import accuracy_alone, block_use, chance_of
+from tabgenbench_plugins.metrics.parts.embedded_cells import Embedded, labels_of
 
 RUNS = ("", "prior=exponential", "recipe=published", "recipe=published,prior=exponential")
 COLUMNS = ("donor", "cell_type", "condition")
-Block = NDArray[np.float32]
-
-
-def joint_loss(forest: Any, z: Block, columns: slice, labels: NDArray[Any], rng: np.random.Generator) -> float:
-    """Return the loss of accuracy if a block is permuted as a whole, mean over 10 permutations."""
-    right, lost = forest.score(z, labels), 0.0
-    for _ in range(10):
-        permuted = z.copy()
-        permuted[:, columns] = z[rng.permutation(len(z)), columns]
-        lost += (right - forest.score(permuted, labels)) / 10
-    return max(lost, 0.0)
+BLOCKS = ("invariant", "spurious")
 
 
 def block_test(model: InVAE, train: Table, test: Table, seed: int) -> dict[str, float]:
     """Return the spurious share for the donor, the invariant shares of biology, and accuracies."""
-    (z_inv, z_spur), (t_inv, t_spur) = model.blocks(train), model.blocks(test)
-    z, t, cut = np.hstack([z_inv, z_spur]), np.hstack([t_inv, t_spur]), z_inv.shape[1]
+    known, asked = (Embedded(dict(zip(BLOCKS, model.blocks(table), strict=True))) for table in (train, test))
     found: dict[str, float] = {}
     for column in COLUMNS:
-        known, asked = train.obs[column].astype(str).to_numpy(), test.obs[column].astype(str).to_numpy()
-        forest = RandomForestClassifier(200, random_state=seed).fit(z, known)
-        rng = np.random.default_rng(seed)
-        lost = [joint_loss(forest, t, columns, asked, rng) for columns in (slice(cut), slice(cut, None))]
-        share = lost[column == "donor"] / max(sum(lost), 1e-9)
-        found[f"{column}: {'spurious' if column == 'donor' else 'invariant'} share"] = share
-        found[f"{column}: accuracy"] = forest.score(t, asked)
+        labels, truth = labels_of(train, column), labels_of(test, column)
+        use, block = block_use(known, labels, asked, truth, seed=seed), BLOCKS[column == "donor"]
+        found[f"{column}: {block} share"] = use.shares[block]
+        found[f"{column}: accuracy"] = use.accuracy
         if column == "donor":
-            linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(z_inv, known)
-            alone = RandomForestClassifier(200, random_state=seed).fit(z_inv, known)
-            found["donor from z_inv"] = max(one.score(t_inv, asked) for one in (linear, alone))
-            found["chance"] = max(np.mean(asked == value) for value in np.unique(asked))
+            found["donor from z_inv"] = accuracy_alone(known.first, labels, asked.first, truth, seed=seed)
+            found["chance"] = chance_of(truth)
     return found
 
 

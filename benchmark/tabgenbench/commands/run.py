@@ -29,7 +29,11 @@ POSITIVE = click.IntRange(min=1)
 @click.option("--splits", type=POSITIVE, help="Number of splits.  [default: the suite's, else 3]")
 @click.option("--seeds", type=POSITIVE, help="Seeds inside each split.  [default: the suite's, else 1]")
 @click.option("--first-seed", type=click.IntRange(min=0), help="First seed.  [default: 0]")
-@click.option("--draws", type=POSITIVE, help="Synthetic tables per trained model.  [default: the suite's, else 5]")
+@click.option(
+    "--draws",
+    type=click.IntRange(min=0),
+    help="Synthetic tables per trained model; 0: models only embed rows.  [default: the suite's, else 5]",
+)
 @store_option
 @data_dir_option
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:INDEX.")

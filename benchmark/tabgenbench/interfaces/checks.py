@@ -21,6 +21,7 @@ from tabgenbench.data.table import Table, stored_values
 from tabgenbench.engines.base import Engine
 from tabgenbench.errors import PluginError, Unsupported, did_you_mean, text_of
 from tabgenbench.interfaces.dataset import DatasetSource
+from tabgenbench.interfaces.embedder import Embedder, LabelPredictor
 from tabgenbench.interfaces.evaluation import Evaluation
 from tabgenbench.interfaces.generator import Generator
 from tabgenbench.interfaces.kinds import Kind
@@ -30,6 +31,7 @@ from tabgenbench.options import Options
 from tabgenbench.records import Card, Question, ScoreSpec
 
 __all__ = [
+    "check_draws",
     "check_estimate",
     "check_makes",
     "check_requirements",
@@ -74,6 +76,7 @@ def _generator_misfit(found: type) -> str:
         or _wrong(found, "planted_for", _may_be_planted_for(found), "a question; only controls are planted failures")
         or _wrong(found, "scale", lambda scale: scale in ("standardized", "own"), '"standardized" or "own"')
         or _wrong(found, "trained_on", _may_train_on(found), '"train"; controls alone may be trained on "reference"')
+        or _wrong(found, "samples", lambda value: isinstance(value, bool), "True or False")
         or _wrong(found, "makes", _are_kinds, 'a tuple of "numeric" and "categorical"; write makes = ("numeric",)')
         or _wrong(found, "libraries", _are_texts, 'a tuple of names of modules; write libraries = ("torch",)')
     )
@@ -100,6 +103,7 @@ def _are_kinds(values: Any) -> bool:
 def _metric_misfit(found: type) -> str:
     expected = "a tuple of tabgenbench.ScoreSpec, at least one; write scores = (ScoreSpec(...),)"
     reason = _wrong(found, "scores", _are_specs, expected)
+    reason = reason or _wrong(found, "reads_synthetic", lambda value: isinstance(value, bool), "True or False")
     for number, spec in enumerate([] if reason else found.scores):  # type: ignore[attr-defined]  # see above
         reason = reason or _unrecordable(f"scores[{number}]", spec)
     return reason
@@ -179,6 +183,14 @@ def check_makes(kind: type[Generator], schema: Schema) -> None:
     if schema.categorical_features and "categorical" not in kind.makes:
         names = ", ".join(map(repr, schema.categorical_features[:3])) + ", ..." * (len(schema.categorical_features) > 3)
         raise Unsupported(f"makes numeric features only, the table has categorical features ({names})")
+
+
+def check_draws(kind: type[Generator], draws: int) -> None:
+    """Raise `Unsupported` if a generator has nothing to do in a suite with this number of draws."""
+    if draws and not kind.samples:
+        raise Unsupported(f"only embeds rows, and the suite has draws = {draws}; run it in a suite with draws = 0")
+    if not draws and not issubclass(kind, (Embedder, LabelPredictor)):
+        raise Unsupported("has no method embed or predict, and the suite has draws = 0; run it in a suite with draws")
 
 
 def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugin: str) -> Table:
@@ -316,3 +328,5 @@ def check_requirements(metric: Metric | type[Metric], evaluation: Evaluation) ->
         if not present[need]:
             owner = "model" if need in ("embedding", "predictions") else "dataset"
             raise Unsupported(f"metric {metric.name!r} needs {need}, which this {owner} does not have")
+    if metric.reads_synthetic and evaluation.synthetic.n_rows == 0:
+        raise Unsupported(f"metric {metric.name!r} needs synthetic rows, which a suite with draws = 0 does not have")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,13 @@ from tabgenbench.errors import TabGenBenchError, Unsupported
 from tabgenbench.interfaces.checks import check_estimate, check_makes, check_sample, score_draw
 from tabgenbench.interfaces.contract_table import KitSplit, make_count_split, make_kit_split, make_mixed_split
 from tabgenbench.interfaces.device_split import upload
+from tabgenbench.interfaces.embedder import (
+    Embedder,
+    LabelPredictor,
+    check_embedding,
+    check_predictions,
+    without_labels,
+)
 from tabgenbench.interfaces.evaluation import Evaluation, Side
 from tabgenbench.interfaces.generator import FitContext, Generator, SampleContext
 from tabgenbench.interfaces.metric import Metric, MetricContext
@@ -74,6 +81,14 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     mixed = _Subject(kind, config, make_mixed_split(kind.scale))
     alone = _Subject(kind, config, make_mixed_split(kind.scale, numeric=False))
     is_kept = issubclass(kind, Persistent)
+    embeds = [("rows without labels are embedded and predicted", subject.embeds_rows)]
+    start: list[tuple[str, Callable[[], None]]] = [
+        ("the card has a summary", lambda: _check_card(kind)),
+        ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
+        ("a small table is supported, the memory estimate is bytes or None", subject.declines_nothing),
+    ]
+    if not kind.samples:
+        return _run([*start, *embeds])
     for_mixed: list[tuple[str, Callable[[], None]]] = [
         ("a mixed table is supported", mixed.declines_nothing),
         ("a mixed table has known categories, gaps only where training rows have some", mixed.samples_what_is_asked),
@@ -85,9 +100,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     ]
     return _run(
         [
-            ("the card has a summary", lambda: _check_card(kind)),
-            ("every option has a description, unknown options are refused", lambda: _check_options(kind.Config)),
-            ("a small table is supported, the memory estimate is bytes or None", subject.declines_nothing),
+            *start,
             ("rows, features, scale and conditions are as requested, values are finite", subject.samples_what_is_asked),
             ("a condition with one training row is sampled", subject.serves_a_rare_condition),
             ("equal seeds give equal bytes for any global random state", subject.repeats),
@@ -95,6 +108,7 @@ def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
             ("training rows and conditions are not changed", subject.leaves_its_inputs),
             ("the global random state is not changed", subject.leaves_global_state),
             *([("a saved generator samples equal rows once it is loaded", subject.persists)] if is_kept else []),
+            *(embeds if issubclass(kind, (Embedder, LabelPredictor)) else []),
             *(for_mixed if "categorical" in kind.makes else []),
         ]
     )
@@ -240,6 +254,20 @@ class _Subject:
         first, second = (self.sampled(generator, asked, seed=seed) for seed in (2, 3))
         if np.array_equal(first.dense(), second.dense()) and first.obs.equals(second.obs):
             raise _Broken("two seeds of sample() gave the same rows; draw from context.numpy or context.torch")
+
+    def embeds_rows(self) -> None:
+        generator, rows = self.fitted(), without_labels(self.split.test)
+        if isinstance(generator, Embedder):
+            found = check_embedding(generator.embed(rows), n_rows=rows.n_rows, plugin=self.kind.name)
+            back = np.arange(rows.n_rows)[::-1]
+            for name, block in generator.embed(rows.take(back)).items():
+                if not self.kind.is_control and not np.allclose(block[back], found[name], rtol=1e-3, atol=1e-3):
+                    raise _Broken(f"block {name!r} of embed() depends on the order of rows; embed each row by itself")
+        if isinstance(generator, LabelPredictor):
+            for column in self.split.test.schema.conditions:
+                with suppress(Unsupported):
+                    labels = generator.predict(rows, column)
+                    check_predictions(labels, n_rows=rows.n_rows, plugin=self.kind.name, column=column)
 
     def leaves_its_inputs(self) -> None:
         before = (self.split.train.fingerprint(), self.split.validation.fingerprint())

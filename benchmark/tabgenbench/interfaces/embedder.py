@@ -7,17 +7,21 @@ and `LabelPredictor.predict` on the test rows. The rows are on the scale of the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabgenbench.errors import PluginError
+from tabgenbench.errors import PluginError, Unsupported
+from tabgenbench.interfaces.generator import Generator, SampleContext
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tabgenbench.data.table import Table
 
-__all__ = ["Embedder", "LabelPredictor", "check_embedding", "check_predictions"]
+__all__ = ["Embedder", "EmbeddingModel", "LabelPredictor", "check_embedding", "check_predictions", "without_labels"]
 
 
 @runtime_checkable
@@ -42,6 +46,23 @@ class LabelPredictor(Protocol):
         Raises:
             Unsupported: the model does not predict this column.
         """
+
+
+class EmbeddingModel(Generator):
+    """Base class of models that embed rows or predict labels and make no rows, for suites with ``draws = 0``."""
+
+    samples: ClassVar[bool] = False
+
+    def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Raise `Unsupported`."""
+        raise Unsupported(f"{self.name!r} only embeds rows")
+
+
+def without_labels(table: Table) -> Table:
+    """Return rows without conditions, donor and targets, with numbers for ids, as an embedder gets them."""
+    schema = table.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
+    obs = table.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(table.n_rows)])
+    return replace(table, obs=obs, schema=schema)
 
 
 def check_embedding(found: Any, *, n_rows: int, plugin: str) -> dict[str, NDArray[np.float32]]:

@@ -138,6 +138,8 @@ class Generator(ABC):
             categories)``.
         trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
             reference rows of a split into thirds instead of the training rows.
+        samples: whether `sample` makes rows. A model that only embeds rows sets False (see `EmbeddingModel`) and is
+            refused in suites with draws.
         libraries: modules that the generator's methods import, such as ``torch``; they are imported before the measured
             phases.
     """
@@ -149,6 +151,7 @@ class Generator(ABC):
     planted_for: ClassVar[Question] = ""
     makes: ClassVar[tuple[Literal["numeric", "categorical"], ...]] = ("numeric",)
     trained_on: ClassVar[Literal["train", "reference"]] = "train"
+    samples: ClassVar[bool] = True
     libraries: ClassVar[tuple[str, ...]] = ()
 
     class Config(Options):

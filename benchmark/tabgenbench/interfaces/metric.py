@@ -66,11 +66,13 @@ class Metric(ABC):
         name: name on the command line.
         scores: specifications of the scores.
         requires: requirements on the dataset or the model; if one is missing, the metric is skipped with the reason.
+        reads_synthetic: whether the metric reads synthetic rows; if so, it is skipped in a suite with ``draws = 0``.
     """
 
     name: ClassVar[str]
     scores: ClassVar[tuple[ScoreSpec, ...]]
     requires: ClassVar[tuple[Requirement, ...]] = ()
+    reads_synthetic: ClassVar[bool] = True
 
     class Config(Options):
         """No options."""

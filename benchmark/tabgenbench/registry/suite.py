@@ -38,7 +38,7 @@ class Suite(Options):
     splits: int = Field(3, ge=1, description="number of splits")
     seeds: int = Field(1, ge=1, description="number of seeds inside each split")
     first_seed: int = Field(0, ge=0, description="the first seed; the others follow it")
-    draws: int = Field(5, ge=1, description="number of synthetic tables per trained model")
+    draws: int = Field(5, ge=0, description="number of synthetic tables per trained model; 0: models only embed rows")
     split: SplitConfig = Field(default_factory=SplitConfig, description="how rows are split")
 
     @field_validator("datasets", "generators", "metrics", mode="before")

@@ -19,7 +19,13 @@ from tabgenbench.data.split_files import read_stored_tables
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
 from tabgenbench.errors import Unsupported, text_of
-from tabgenbench.interfaces.embedder import Embedder, LabelPredictor, check_embedding, check_predictions
+from tabgenbench.interfaces.embedder import (
+    Embedder,
+    LabelPredictor,
+    check_embedding,
+    check_predictions,
+    without_labels,
+)
 from tabgenbench.interfaces.generator import Generator
 
 __all__ = ["Embedded", "embed_rows", "read_embedding"]
@@ -40,11 +46,13 @@ class Embedded:
     predictions: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def embed_rows(generator: Generator, split_folder: Path, transform: Transform, path: Path) -> list[str]:
+def embed_rows(
+    generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
+) -> list[str]:
     """Embed all rows of a split, predict the conditions of the test rows, and write both; return notes on failures.
 
     Does nothing if the generator has neither method. A failure of the plugin is noted and does not fail the cell,
-    because its synthetic tables are complete.
+    because its synthetic tables are complete; ``must_succeed``, for cells without tables, raises it.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []
@@ -52,13 +60,16 @@ def embed_rows(generator: Generator, split_folder: Path, transform: Transform, p
     train, test = read_stored_tables(split_folder)
     columns = train.schema.conditions
     scale = type(generator).scale
-    rows = [_without_labels(table, transform, scale) for table in (train, test)]
+    to_scale = transform.invert if scale == "own" else transform.for_generator
+    rows = [without_labels(to_scale(table)) for table in (train, test)]
     arrays: dict[str, NDArray[Any]] = {}
     notes = []
     if isinstance(generator, Embedder):
         try:
             found = check_embedding(generator.embed(_joined(*rows)), n_rows=len(train.obs) + len(test.obs), plugin=name)
         except Exception as error:  # a plugin may raise anything
+            if must_succeed:
+                raise
             notes.append(f"no embedding: embed() raised {text_of(error)[:500]}")
         else:
             arrays |= {f"train/{block}": values[: len(train.obs)] for block, values in found.items()}
@@ -72,6 +83,8 @@ def embed_rows(generator: Generator, split_folder: Path, transform: Transform, p
         except Unsupported:
             continue
         except Exception as error:
+            if must_succeed:
+                raise
             notes.append(f"no predictions of {column!r}: predict() raised {text_of(error)[:500]}")
     if arrays:
         with path.open("wb") as handle:
@@ -89,14 +102,6 @@ def read_embedding(path: Path | None) -> Embedded:
             side, _, name = key.partition("/")
             {"train": found.train, "test": found.test, "predicted": found.predictions}[side][name] = arrays[key]
     return found
-
-
-def _without_labels(table: Table, transform: Transform, scale: str) -> Table:
-    """Return rows on the scale of a generator, without conditions, donor and targets, with numbers for ids."""
-    rows = transform.invert(table) if scale == "own" else transform.for_generator(table)
-    schema = rows.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
-    obs = rows.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(rows.n_rows)])
-    return replace(rows, obs=obs, schema=schema)
 
 
 def _joined(first: Table, second: Table) -> Table:

@@ -88,6 +88,8 @@ def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
     record = find_cell(store, request.choice, plugins, request.say)
     if request.rows is None:
         n_draws = record.cell.draws
+        if n_draws == 0:
+            raise ConfigError(f"{record.cell.title} was run with draws = 0 and has no synthetic table; add --rows")
         if request.draw >= n_draws:
             raise ConfigError(
                 f"--draw: got {request.draw}, the cell has draws 0 to {n_draws - 1}; add --rows for new ones"

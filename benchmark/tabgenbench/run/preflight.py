@@ -21,7 +21,7 @@ from tabgenbench.engines.base import Engine, Limits, Outcome, Send, Task
 from tabgenbench.engines.memory import machine_memory
 from tabgenbench.errors import PluginError, Unsupported
 from tabgenbench.formatting import bytes_text, count_text
-from tabgenbench.interfaces.checks import check_estimate, check_makes
+from tabgenbench.interfaces.checks import check_draws, check_estimate, check_makes
 from tabgenbench.records import CellRecord, Environment, Phase
 from tabgenbench.registry.keys import make_key
 from tabgenbench.registry.lazy import load_target
@@ -114,10 +114,11 @@ def find_refusals(
     for number, question in enumerate(questions):
         while len(waiting) >= at_once:
             _settle(found, waiting, memory=memory, seconds=seconds, accept=accept)
-        generator = next(iter(question.values()))[0].generator
+        cell = next(iter(question.values()))[0]
+        generator = cell.generator
         task = Task(
             function=_ask,
-            payload=(generator.target, generator.config, tuple(question)),
+            payload=(generator.target, generator.config, tuple(question), cell.identity.draws),
             limits=limits,
             log=folder / f"preflight-{number}.log",
             # Asking rarely needs the libraries of training, so it does not wait for their import.
@@ -222,21 +223,22 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
     )
 
 
-def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...]], send: Send) -> None:
+def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...], int], send: Send) -> None:
     """Ask one generator about its tables.
 
     Each answer is sent at once, because the next question may crash the process.
     """
-    target, options, sizes = payload
+    target, options, sizes, draws = payload
     kind = load_target(target)
     generator = kind(kind.Config.model_validate(options))
     for index, size in enumerate(sizes):
-        send((index, _answer(generator, size)))
+        send((index, _answer(generator, size, draws)))
 
 
-def _answer(generator: Any, size: Size) -> Answer:
+def _answer(generator: Any, size: Size, draws: int) -> Answer:
     method = "supports"
     try:
+        check_draws(type(generator), draws)
         check_makes(type(generator), size[0])
         returned = type(generator).supports(*size)
         if returned is not None:

@@ -98,7 +98,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
         fit_context.note(f"{negative:,} of {n_values:,} sampled values were negative and counted as 0")
     send(mark("embed"))
     embedding = payload.out_folder / EMBEDDING
-    fit_context.notes.extend(embed_rows(trained.generator, payload.split_folder, transform, embedding))
+    fit_context.notes.extend(
+        embed_rows(trained.generator, payload.split_folder, transform, embedding, must_succeed=payload.draws == 0)
+    )
     return {
         "fit_seconds": trained.fit_seconds,
         "sample_seconds": sample_seconds,
@@ -111,7 +113,7 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
 
 def score_cell(payload: ScorePayload, send: Send) -> None:
-    """Compute metrics on every draw of a cell.
+    """Compute metrics on every draw of a cell, or once without synthetic rows if the cell has no draws.
 
     Before each call of a metric's code, sends a `Mark` whose phase is `metric_phase` of the metric's label, so that
     limits apply to each metric and a crash is attributed to the metric that caused it. At the end, sends ``("scored",
@@ -131,10 +133,10 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
     if payload.device != "cpu":
         warm_up(payload.device)
     shared = Shared()
-    for draw, path in enumerate(payload.draws):
+    for draw, path in enumerate(payload.draws or [None]):
         send(mark("reading"))
         shared.next_draw()
-        stored = read_table(path)
+        stored = read_stored_tables(payload.split_folder)[1].take([]) if path is None else read_table(path)
         if transform.library is not None:
             own["synthetic"] = transform.invert(stored)
         synthetic = transform.apply(stored)

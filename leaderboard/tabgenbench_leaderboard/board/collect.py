@@ -143,7 +143,7 @@ class _Collector:
         if record is None:
             return MetricFacts("waiting")
         info = self._reader.info(cell.key, key)
-        values, missing = _average_draws(record, cell.cell.draws) if record.status == "ok" else ({}, {})
+        values, missing = _average_draws(record, max(1, cell.cell.draws)) if record.status == "ok" else ({}, {})
         return MetricFacts(
             record.status,
             reason=_one_line(record.reason),

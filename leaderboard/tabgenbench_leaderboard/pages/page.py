@@ -106,7 +106,8 @@ def facts_sentence(dataset: DatasetBoard) -> str:
         if dataset.n_validation is not None and dataset.n_validation[1]
         else ""
     )
-    draws = f"{range_text(dataset.draws)} {'draw' if dataset.draws == (1, 1) else 'draws'}"
+    number = "no" if dataset.draws == (0, 0) else range_text(dataset.draws)
+    draws = f"{number} {'draw' if dataset.draws == (1, 1) else 'draws'}"
     return (
         f"{note}{shape}, {draws} per fit; {range_text(dataset.n_train)} training{validation} and "
         f"{range_text(dataset.n_test)} test rows, {features_text(dataset)}."

@@ -219,8 +219,9 @@ def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[s
     if record.status != "ok":
         return
     draws = [draw.draw for draw in record.draws]
-    if draws != list(range(cell.cell.draws)):
-        yield f"draws are {_listed(draws)}", f"{cell.cell.draws} draws from 0"
+    expected = max(1, cell.cell.draws)  # without draws, scores of embeddings and predictions are recorded as draw 0
+    if draws != list(range(expected)):
+        yield f"draws are {_listed(draws)}", f"{expected} draws from 0"
     for draw in record.draws:
         for spec in record.specs:
             value = draw.scores.get(spec.name)

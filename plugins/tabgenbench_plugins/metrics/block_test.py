@@ -93,6 +93,7 @@ class BlockTest(Metric):
 
     name: ClassVar[str] = "block-test"
     requires: ClassVar[tuple[Requirement, ...]] = ("conditions", "batch", "embedding")
+    reads_synthetic: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         _alone("batch", "lower", "Biology: an embedding of pure noise has the best value"),
         _alone("type", "higher", "Batch effects; and types that one batch contains alone"),

@@ -44,6 +44,7 @@ class Identifiability(Metric):
 
     name: ClassVar[str] = "identifiability"
     requires: ClassVar[tuple[Requirement, ...]] = ("embedding",)
+    reads_synthetic: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         _spec("mcc", "mean correlation of all latents with all true factors, best matching", headline=True),
         _spec("mcc-invariant", "the same for the invariant factors, from the first block"),

@@ -44,6 +44,7 @@ class LabelPrediction(Metric):
 
     name: ClassVar[str] = "label-prediction"
     requires: ClassVar[tuple[Requirement, ...]] = ("conditions",)
+    reads_synthetic: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         _spec("type", "cell type"),
         _spec("condition", "condition"),

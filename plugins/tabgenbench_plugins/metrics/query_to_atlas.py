@@ -45,6 +45,7 @@ class QueryToAtlas(Metric):
 
     name: ClassVar[str] = "query-to-atlas"
     requires: ClassVar[tuple[Requirement, ...]] = ("conditions", "embedding")
+    reads_synthetic: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         _spec(
             "accuracy",

@@ -90,6 +90,7 @@ class ScIB(Metric):
 
     name: ClassVar[str] = "scib"
     requires: ClassVar[tuple[Requirement, ...]] = ("conditions", "batch", "embedding")
+    reads_synthetic: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = tuple(_spec(*part) for part in (*_MEANS, *_PARTS, *_VARIANTS))
 
     class Config(CellOptions):

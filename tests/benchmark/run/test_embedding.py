@@ -10,7 +10,20 @@ import pandas as pd
 import pytest
 
 import tabgenbench
-from tabgenbench import Card, Evaluation, Generator, MemorySource, Metric, MetricContext, Result, ScoreSpec, Unsupported
+from tabgenbench import (
+    Card,
+    EmbeddingModel,
+    Evaluation,
+    Generator,
+    MemorySource,
+    Metric,
+    MetricContext,
+    Result,
+    ScoreSpec,
+    Unsupported,
+)
+from tabgenbench.errors import TabGenBenchError
+from tabgenbench.interfaces.contract import check_generator, failures
 from tabgenbench.records import ScoreRecord
 from tabgenbench.store.store import Store
 
@@ -138,3 +151,96 @@ def test_a_damaged_embedding_is_noticed(store: Store, tmp_path: Path) -> None:
     finally:
         path.write_bytes(content)
     assert store.draws_are_whole(cell)
+
+
+class Coordinates(EmbeddingModel):
+    name = "coordinates"
+    card = Card(summary="the features themselves")
+
+    def fit(self, train: Any, validation: Any, context: Any) -> None:
+        """Learn nothing."""
+
+    def embed(self, table: Any) -> dict[str, Any]:
+        return {"latent": table.dense()}
+
+
+class Sums(Metric):
+    """Counts the embedded rows; reads no synthetic rows."""
+
+    name = "sums"
+    requires = ("embedding",)
+    reads_synthetic = False
+    scores = (ScoreSpec(name="rows", direction="higher"),)
+
+    def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
+        assert evaluation.embedding is not None
+        assert evaluation.synthetic.n_rows == 0
+        return Result({"rows": float(len(next(iter(evaluation.embedding.values()))))})
+
+
+@pytest.fixture(scope="module")
+def without_draws(people: MemorySource, tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Store]:
+    root = tmp_path_factory.mktemp("no-draws") / "store"
+    generators, metrics = [Coordinates, Latent, Plain, Fails], [Sums, Reads]
+    board = tabgenbench.benchmark(people, generators, metrics=metrics, splits=2, draws=0, store=root, executor="inline")
+    return board, Store(root)
+
+
+def test_without_draws_embeddings_are_scored_once(without_draws: tuple[Any, Store]) -> None:
+    board, store = without_draws
+    cell = record_of(store, "coordinates")
+    assert cell.draw_hashes == []
+    assert store.draws_are_whole(cell)
+    scores = {path.metric: path for path in scores_of(store, cell)}
+    assert [(draw.draw, draw.scores) for draw in scores["sums"].draws] == [(0, {"rows": float(cell.cell.n_test)})]
+    assert "needs predictions" in scores["reads"].reason
+    found = board.scores
+    assert set(found.loc[found["score"] == "rows", "value"].dropna()) == {cell.cell.n_test}
+
+
+def test_without_draws_a_wrong_embedding_fails_the_cell(without_draws: tuple[Any, Store]) -> None:
+    cell = record_of(without_draws[1], "fails")
+    assert cell.status == "failed"
+    assert "block 'first' of shape (3, 2)" in cell.reason
+
+
+def test_without_draws_a_metric_of_synthetic_rows_is_skipped(without_draws: tuple[Any, Store]) -> None:
+    _, store = without_draws
+    scores = {record.metric: record for record in scores_of(store, record_of(store, "latent"))}
+    assert scores["reads"].reason == "metric 'reads' needs synthetic rows, which a suite with draws = 0 does not have"
+
+
+def test_without_draws_a_generator_that_embeds_nothing_is_refused(without_draws: tuple[Any, Store]) -> None:
+    _, store = without_draws
+    cell = record_of(store, "plain")
+    assert cell.status == "skipped"
+    assert cell.reason == "has no method embed or predict, and the suite has draws = 0; run it in a suite with draws"
+
+
+def test_a_model_that_only_embeds_is_refused_in_a_suite_with_draws(people: MemorySource, tmp_path: Path) -> None:
+    with pytest.raises(TabGenBenchError) as found:
+        tabgenbench.benchmark(
+            people, [Coordinates], metrics=[Sums], splits=1, draws=1, store=tmp_path / "store", executor="inline"
+        )
+    reason = "only embeds rows, and the suite has draws = 1; run it in a suite with draws = 0"
+    assert str(found.value).endswith(reason)
+
+
+def scores_of(store: Store, cell: Any) -> list[ScoreRecord]:
+    paths = (store.cell_folder(cell.key) / "scores").glob("*.json")
+    return [ScoreRecord.model_validate_json(path.read_bytes()) for path in paths]
+
+
+def test_the_contract_of_a_model_that_only_embeds() -> None:
+    assert failures(check_generator(Coordinates)) == []
+
+
+def test_the_contract_finds_an_embedding_that_depends_on_the_order() -> None:
+    class Ordered(Coordinates):
+        name = "ordered"
+
+        def embed(self, table: Any) -> dict[str, Any]:
+            return {"latent": np.arange(table.n_rows, dtype=np.float32)[:, None]}
+
+    (problem,) = failures(check_generator(Ordered))
+    assert "block 'latent' of embed() depends on the order of rows" in problem

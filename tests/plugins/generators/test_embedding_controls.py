@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
-from tabgenbench import FitContext, Schema, Table, Unsupported
+from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported
+from tabgenbench_plugins.generators.batch_leaker import BatchLeaker
 from tabgenbench_plugins.generators.harmony import Harmony
+from tabgenbench_plugins.generators.library_halver import LibraryHalver
+from tabgenbench_plugins.generators.over_corrector import OverCorrector
 from tabgenbench_plugins.generators.pca import PCA
 from tabgenbench_plugins.generators.random_embedding import RandomEmbedding
 
@@ -80,3 +84,37 @@ def test_harmony_removes_the_batch_and_keeps_the_type() -> None:
 def test_harmony_needs_a_batch() -> None:
     with pytest.raises(Unsupported, match="no batch column"):
         Harmony.supports(Schema(conditions=("type",)), 10, 10)
+
+
+def test_batch_leaker_adds_a_dimension_for_each_batch() -> None:
+    table = table_of()
+    z = fitted(BatchLeaker, table, components=2).embed(table)["latent"]
+    np.testing.assert_array_equal(z[:, :2], fitted(PCA, table, components=2).embed(table)["latent"])
+    leaked = z[:, 2:] / (2 * z[:, 0].std())
+    np.testing.assert_allclose(leaked, np.eye(2)[table.obs["site"].cat.codes], atol=1e-5)
+    with pytest.raises(Unsupported, match="no batch column"):
+        BatchLeaker.supports(Schema(conditions=("type",)), 10, 10)
+
+
+def test_over_corrector_merges_the_condition_and_keeps_the_batch() -> None:
+    table = table_of()
+    before, after = (fitted(kind, table, components=4).embed(table)["latent"] for kind in (PCA, OverCorrector))
+    batch, kind = (table.obs[name].cat.codes.to_numpy() for name in ("site", "type"))
+    gaps = [np.linalg.norm(z[kind == 0].mean(axis=0) - z[kind == 1].mean(axis=0)) for z in (before, after)]
+    assert gaps[1] < 1e-3 * gaps[0]
+    gaps = [np.linalg.norm(z[batch == 0].mean(axis=0) - z[batch == 1].mean(axis=0)) for z in (before, after)]
+    assert gaps[1] > 0.9 * gaps[0]
+    with pytest.raises(Unsupported, match="'kind' is no condition column, expected one of type"):
+        fitted(OverCorrector, table, column="kind")
+
+
+def test_library_halver_halves_the_molecules() -> None:
+    table = table_of()
+    counts = np.random.default_rng(0).poisson(20, size=(200, 12)).astype(np.float32)
+    schema = table.schema.model_copy(update={"per_10k": True})
+    cells = replace(table, X=sparse.csr_matrix(counts), schema=schema, scale="counts")
+    made = fitted(LibraryHalver, cells).sample(cells.conditions, SampleContext(seed=1, device="cpu", draw=0))
+    assert made.X.sum() / counts.sum() == pytest.approx(0.5, abs=0.02)
+    assert np.array_equal(made.dense(), np.rint(made.dense()))
+    with pytest.raises(Unsupported, match="not one of counts"):
+        LibraryHalver.supports(Schema(conditions=("type",)), 10, 10)
