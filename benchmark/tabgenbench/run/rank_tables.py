@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
 from tabgenbench.data.table import Table
 from tabgenbench.data.transform import Transform
