@@ -62,8 +62,7 @@ def score(
     a comma in double quotes.
 
     One table: every score is printed. Several tables, or --out: the tables are ranked beside controls, such as
-    shuffled training rows and planted failures, which are computed at once; the headline of the board is printed.
-    There is one split, so there are no intervals and no rank intervals.
+    shuffled training rows, and the headline of the board is printed. One split allows no intervals and no ranks.
 
     \b
     Examples:
