@@ -179,7 +179,7 @@ def score(
     """Score synthetic rows from other programs with the metrics of a run, in this process.
 
     One table is scored alone. Several tables, or any number with ``out``, are scored beside the controls that the
-    metrics name: resampled and shuffled training rows, planted failures, and so on. The tables need the same features. The order of columns and rows does not matter.
+    metrics name, such as shuffled training rows. The tables need the same features, with rows and columns in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.

@@ -61,10 +61,8 @@ def score(
     --conditions, all rows have the same condition. The order of rows does not matter. Put a column name that contains
     a comma in double quotes.
 
-    One table: every score is printed. Several tables, or --out: the tables are ranked beside the controls that the
-    metrics name, such as resampled and shuffled training rows and planted failures, which are computed at once from the
-    training rows. The headline of the board is printed; --out writes the whole board. The name of a table on the board
-    is the name of its file. There is one split, so there are no intervals and no rank intervals.
+    One table: every score is printed. Several tables, or --out: the tables are ranked beside controls, such as
+    shuffled training rows, and the headline of the board is printed. One split allows no intervals and no ranks.
 
     \b
     Examples:

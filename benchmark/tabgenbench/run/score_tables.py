@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tabgenbench.data.gaps import fill_gaps, medians_at_gaps
@@ -130,7 +130,7 @@ class Computed:
 
     status: Status
     reason: str = ""
-    result: Result = Result({})
+    result: Result = field(default_factory=lambda: Result({}))
 
 
 def compute_metric(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Computed:

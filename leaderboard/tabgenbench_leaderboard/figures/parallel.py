@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabgenbench.engines.environment import available_cores
@@ -43,10 +45,17 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
         return [_draw(draw) for draw in draws]
     _DRAWING[:] = draws
     try:
-        with multiprocessing.get_context("fork").Pool(workers) as pool:
-            return pool.map(_draw_place, range(len(draws)), chunksize=1)
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, context, initializer=_leave_signals) as pool:
+            return list(pool.map(_draw_place, range(len(draws))))
     finally:
         _DRAWING.clear()
+
+
+def _leave_signals() -> None:
+    """Undo the signal handlers of the command line; an interrupt of the terminal ends the parent process alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _draw_place(place: int) -> Files:
