@@ -52,7 +52,7 @@ _PATH = (
     r"(?<![\w.~/>\\-])(?:file://)?"
     r"(?P<path>~[\w.-]*/[^\s'\"<>:;,()\[\]{}|`]*|/[^\s'\"<>:;,()\[\]{}|`]*[^\s'\"<>:;,()\[\]{}|`/]/[^\s'\"<>:;,()\[\]{}|`]*)"
 )
-_ADDRESS = r"(?P<address>(?<![\w.+-])[\w.+-]+@[A-Za-z][\w-]*(?:\.[\w-]+)*)"
+_ADDRESS = r"(?P<address>(?<![\w.+-])\w[\w.+-]*@[A-Za-z][\w-]*(?:\.[\w-]+)*)"
 _FORMS = re.compile("|".join((_QUOTED, _URL, _PATH, _ADDRESS)))
 _NUMERIC_ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 _HOME = re.compile(r"(?:/home/|/Users/|(?<![\w.])~)([A-Za-z_][\w.-]*)")
@@ -103,6 +103,12 @@ class Scrubber:
 
     def text(self, text: str, *, free: bool = True) -> str:
         """Return a text without paths and addresses; a text with ``free`` is also returned without hosts and users."""
+        cleaner = self._once(text, free=free)
+        while cleaner != text:  # a replacement can complete another form, such as a path after a host's name
+            text, cleaner = cleaner, self._once(cleaner, free=free)
+        return text
+
+    def _once(self, text: str, *, free: bool) -> str:
         if "/" in text or "@" in text:
             text = _FORMS.sub(_replaced, text)
         if free:

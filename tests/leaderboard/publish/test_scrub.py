@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tabgenbench.records import Card, Environment, ScoreSpec
@@ -37,6 +37,7 @@ def test_what_identifies_is_replaced_once(text: str, clean: str) -> None:
 PIECES = ["home", "mallory", "gpu01", "a.py", "https", "file", "//", *"/~@:.=<>1 '\""]
 
 
+@example("home@home.@home")
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
     clean = KNOWN.text(text)
