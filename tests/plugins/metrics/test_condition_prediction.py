@@ -36,7 +36,7 @@ def test_the_score_is_that_of_its_definition(score: Any) -> None:
     areas = [roc_auc_score(LABELS == name, p[:, k]) for k, name in enumerate(model.classes_) if name != "skin"]
     assert auc(score, real, synthetic, labels=LABELS) == pytest.approx(np.mean(areas), abs=1e-3)
     found = score(ConditionPrediction(), real, synthetic, labels=LABELS).artifacts["conditions"]
-    assert list(found["condition"]) == ["colon", "liver", "lung"]
+    assert list(found["condition"]) == ["tissue=colon", "tissue=liver", "tissue=lung"]
     assert list(found["test_rows"]) == [20, 16, 12]
 
 
@@ -57,8 +57,8 @@ def test_a_condition_without_synthetic_rows_counts_as_chance(score: Any) -> None
     real = rows(1)
     others = np.where(LABELS == "lung", "liver", LABELS)
     result = score(ConditionPrediction(), real, real, labels=LABELS, synthetic_labels=others)
-    assert result.artifacts["conditions"].set_index("condition").loc["lung", "auc"] == 0.5
-    assert "counts 0.5 because there are no synthetic rows: lung" in result.notes
+    assert result.artifacts["conditions"].set_index("condition").loc["tissue=lung", "auc"] == 0.5
+    assert "counts 0.5 because there are no synthetic rows: tissue=lung" in result.notes
 
 
 def test_a_table_without_two_conditions_has_a_reason(score: Any) -> None:
