@@ -172,6 +172,11 @@ STRUCTURE = (
     ),
     _metric("marker-genes", "marker_genes:MarkerGenes", "agreement of the features that mark each condition"),
     _metric(
+        "condition-prediction",
+        "condition_prediction:ConditionPrediction",
+        "AUC with which a classifier fitted on real rows predicts the conditions of synthetic rows",
+    ),
+    _metric(
         "condition-coexpression",
         "condition_coexpression:ConditionCoexpression",
         "agreement of the strongest correlations within each condition",

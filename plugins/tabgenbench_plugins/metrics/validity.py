@@ -1,4 +1,4 @@
-"""Shares of synthetic values that are impossible according to the training rows."""
+"""Violations of the training rows' ranges and categories, in synthetic rows and in real test rows."""
 
 from __future__ import annotations
 
@@ -18,44 +18,54 @@ __all__ = ["Validity"]
 
 IN_RANGE = 1e-5  # training standard deviations beyond the range that are rounding error
 WHOLE = 1e-6  # share of a value's size by which a whole number may be off after rounding to float32
-SEEN_IN = "Everything else: a training row, repeated, has no violation"
+SEEN_IN = "Everything else, and which values leave the range"
+NO_NUMBER, NO_CATEGORY = (
+    "the table has no numeric feature with a training value",
+    "the table has no categorical feature",
+)
 RANGE, CATEGORY, FRACTION = "outside the range", "unseen category", "not whole"
 
 Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Shares of synthetic values and rows outside the ranges, categories or whole numbers of the training rows.
+    """Values and rows outside the ranges, categories or whole numbers of the training rows.
 
-    - ``out-of-range``: share of the present values of numeric features, dates included, below the smallest or above the
-      largest value of the feature in the training rows
-    - ``unseen-categories``: share of the values of categorical features that no training row has
+    New real rows leave the ranges, too, at a rate that the test rows show. The scores that end in ``-error`` are the
+    absolute difference of a share between the synthetic rows and the real test rows:
+
+    - ``out-of-range-error``: share of the present values of numeric features, dates included, below the smallest or
+      above the largest value of the feature in the training rows
+    - ``unseen-categories-error``: share of the values of categorical features that no training row has
+    - ``invalid-rows-error``: share of rows with at least one violation
+
+    Test rows are whole numbers where they must be, so the last score is the share itself:
+
     - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
       dataset's own scale. A run rounds samples, so only tables that were not sampled in a run can have such values.
-    - ``invalid-rows``: share of rows with at least one of these three violations
     """
 
     name: ClassVar[str] = "validity"
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
-            name="out-of-range",
+            name="out-of-range-error",
             question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
-            description="share of synthetic numeric values outside the range of the training rows",
-            blind_to=f"{SEEN_IN}. Real test rows have some values outside, too; a note has their share",
+            description="share of numeric values outside the range of the training rows, difference from test rows",
+            blind_to=SEEN_IN,
             floor="condition-gaussian",
             misses=("mode-dropper", "correlation-breaker", "label-swapper"),
         ),
         ScoreSpec(
-            name="unseen-categories",
+            name="unseen-categories-error",
             question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
-            description="share of synthetic categories that no training row has",
-            blind_to=SEEN_IN,
+            description="share of categories that no training row has, difference from real test rows",
+            blind_to="Everything else: the share of each category, and which categories are new",
             misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper", "category-collapser"),
         ),
         ScoreSpec(
@@ -65,17 +75,17 @@ class Validity(Metric):
             low=0.0,
             high=1.0,
             description="share of synthetic values of whole-number features and dates that are not whole",
-            blind_to=SEEN_IN,
+            blind_to="Everything else: a training row, repeated, has no such value",
             misses=("copier", "mode-dropper", "correlation-breaker", "label-swapper", "rounder"),
         ),
         ScoreSpec(
-            name="invalid-rows",
+            name="invalid-rows-error",
             question="fidelity",
             direction="lower",
             low=0.0,
             high=1.0,
-            description="share of synthetic rows with a value outside the range, an unseen category or a fraction",
-            blind_to=f"{SEEN_IN}. In a wide table, most real test rows have some value outside the training range",
+            description="share of rows outside a range, with an unseen category or a fraction, against test rows",
+            blind_to=f"{SEEN_IN}. In a wide table, most rows, real or synthetic, have some value outside the ranges",
             floor="condition-gaussian",
             misses=("mode-dropper", "correlation-breaker", "label-swapper"),
             ranked=False,
@@ -94,26 +104,29 @@ class Validity(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw; the artifact ``columns`` has the share of violations of each kind and column.
 
-        A note has the shares of the real test rows.
+        Notes have the shares of the synthetic rows and of the real test rows.
         """
-        if evaluation.synthetic.n_rows == 0:
-            return undefined_result(self.scores, Undefined("there are no synthetic rows"))
+        for n_rows, kind in ((evaluation.synthetic.n_rows, "synthetic"), (evaluation.test.n_rows, "real test")):
+            if n_rows == 0:
+                return undefined_result(self.scores, Undefined(f"there are no {kind} rows"))
         found = _violations(evaluation, "synthetic")
         of_test = evaluation.shared.once(
             "violations of test rows", lambda: _violations(evaluation, "test"), scope="split"
         )
         scores, undefined = collect(
             {
-                "out-of-range": lambda: found.share(RANGE, "the table has no numeric feature with a training value"),
-                "unseen-categories": lambda: found.share(CATEGORY, "the table has no categorical feature"),
+                "out-of-range-error": lambda: abs(found.share(RANGE, NO_NUMBER) - of_test.share(RANGE, NO_NUMBER)),
+                "unseen-categories-error": lambda: abs(
+                    found.share(CATEGORY, NO_CATEGORY) - of_test.share(CATEGORY, NO_CATEGORY)
+                ),
                 "not-whole": lambda: found.share(FRACTION, "the table has no feature of whole numbers"),
-                "invalid-rows": found.row_share,
+                "invalid-rows-error": lambda: abs(found.row_share() - of_test.row_share()),
             }
         )
         artifact = found.table()
-        notes = [f"real test rows: {of_test.text()}"] if evaluation.test.n_rows else []
+        notes = (f"synthetic rows: {found.text()}", f"real test rows: {of_test.text()}")
         artifacts = {"columns": artifact} if len(artifact) <= self.config.stored_columns else {}
-        return Result(scores, undefined, artifacts, tuple(notes))
+        return Result(scores, undefined, artifacts, notes)
 
 
 class _Violations:
