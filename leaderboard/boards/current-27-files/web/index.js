@@ -122,6 +122,8 @@
     byId("explain").replaceChildren(element("b", {}, column?.title ?? "generator"), `: ${text} `, ...(link ? [link] : []));
   }
   for (const event of ["focusin", "mouseover"]) head.addEventListener(event, explain);
+  // The size of texts in plots depends on the width of the page, as in board.css.
+  matchMedia("(max-width: 36rem)").addEventListener("change", () => view && drawPlots());
   window.addEventListener("hashchange", () => {
     state = read();
     show();

@@ -106,28 +106,45 @@ tabgenbench.plots = (() => {
     return drawing("a", { href: `web/${page}`, "aria-label": text }, drawing("title", {}, text), mark);
   }
 
-  // Writes the name of each dot beside it, on the first side where the name covers no dot and no other name.
+  // Positions of a name: beside the dot, then further away in all directions, joined to the dot by a line.
+  const PLACES = [
+    [9, 4, "start"],
+    [-9, 4, "end"],
+    [0, -9, "middle"],
+    [0, 18, "middle"],
+    ...[20, 34, 48, 64, 82].flatMap((far) => [
+      [far, 4 - far, "start"],
+      [-far, 4 - far, "end"],
+      [far, 4 + far, "start"],
+      [-far, 4 + far, "end"],
+      [0, -far, "middle"],
+      [0, 8 + far, "middle"],
+    ]),
+  ];
+
+  // Writes the name of each dot at the first position where the name covers no dot and no other name.
   function nameDots(points) {
-    const taken = points.map(({ left, top }) => ({ x: left - 6, y: top - 6, width: 12, height: 12 }));
+    const taken = points.map(({ left, top }) => ({ x: left - 7, y: top - 7, width: 14, height: 14 }));
     const covers = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
-    const sides = [
-      [9, 4, "start"],
-      [-9, 4, "end"],
-      [0, -9, "middle"],
-      [0, 18, "middle"],
-    ];
-    for (const { row, left, top, link } of points)
-      for (const [across, down, anchor] of sides) {
-        const text = drawing("text", { x: left + across, y: top + down, "text-anchor": anchor }, row.label);
-        link.append(text);
+    for (const { row, left, top, link } of points) {
+      const text = drawing("text", {}, row.label);
+      link.append(text);
+      const place = PLACES.find(([across, down, anchor], i) => {
+        text.setAttribute("x", left + across);
+        text.setAttribute("y", top + down);
+        text.setAttribute("text-anchor", anchor);
         const box = text.getBBox();
         const inside = box.x >= BOX.left && box.x + box.width <= WIDTH && box.y >= 0 && box.y + box.height <= HEIGHT - BOX.bottom;
-        if (inside && !taken.some((one) => covers(one, box))) {
-          taken.push(box);
-          break;
+        if (!inside || taken.some((one) => covers(one, box))) return false;
+        taken.push(box);
+        if (i > 3) {
+          const [x, y] = [Math.min(Math.max(left, box.x), box.x + box.width), down < 0 ? box.y + box.height - 2 : box.y + 2];
+          link.prepend(drawing("line", { x1: left, y1: top, x2: x, y2: y, class: "leader" }));
         }
-        text.remove();
-      }
+        return true;
+      });
+      if (!place) text.remove();
+    }
   }
 
   // Draws a bar from the first to the last possible rank of each model, or its mean rank with its interval.
