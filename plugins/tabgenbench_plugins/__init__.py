@@ -50,6 +50,10 @@ GENERATORS = (
     _generator(
         "invae", "invae:InVAE", "counts of cells from an invariant and a spurious block of latents (Aliee et al. 2023)"
     ),
+    _generator(
+        "scvi", "scvi:SCVI", "counts of cells from a variational autoencoder (package scvi-tools)", "singlecell"
+    ),
+    _generator("scanvi", "scanvi:SCANVI", "scvi with a label in the prior, which it predicts", "singlecell"),
     _generator("unchanged", "unchanged:Unchanged", "control: another state's rows for an unseen combination"),
     _generator("shift-of-others", "shift_of_others:ShiftOfOthers", "control: those rows plus the other types' shift"),
     _generator(

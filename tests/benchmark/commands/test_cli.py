@@ -163,13 +163,15 @@ def test_list_names_everything_as_json(tabgenbench: Call, capsys: pytest.Capture
 def test_list_names_plugins_whose_packages_are_missing(
     tabgenbench: Call, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = {"forest": ("ForestDiffusion",), "singlecell": ("harmonypy",)}
+    missing = {"forest": ("ForestDiffusion",), "singlecell": ("scvi-tools",)}
     monkeypatch.setattr("tabgenbench.commands.list.missing_packages", lambda extra: missing.get(extra, ()))
     assert tabgenbench("list", "generators") == 0
     found = [line for line in capsys.readouterr().out.splitlines() if "not installed" in line]
     assert found == [
         "  forest-flow is not installed; run: pip install 'tabgenbench[forest]'",
         "  harmony is not installed; run: pip install 'tabgenbench[singlecell]'",
+        "  scanvi is not installed; run: pip install 'tabgenbench[singlecell]'",
+        "  scvi is not installed; run: pip install 'tabgenbench[singlecell]'",
     ]
 
 

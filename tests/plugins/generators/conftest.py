@@ -29,9 +29,8 @@ QUICK: dict[str, dict[str, Any]] = {
     "flow-matching": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
     "tabddpm": {"steps": 5, "hidden": [16, 8], "batch_size": 16, "sampling_steps": 3},
 }
-PACKAGES = {"forest": "ForestDiffusion", "singlecell": "harmonypy"}  # extras whose package has another name
 # These decline some of the tables here; they have tests of their own.
-DECLINES = {"condition-nb", "invae", "unchanged", "shift-of-others", "shift-of-nearest"}
+DECLINES = {"condition-nb", "invae", "scvi", "scanvi", "unchanged", "shift-of-others", "shift-of-nearest"}
 CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say what is missing
 
 
@@ -43,8 +42,8 @@ CHOOSES_BY_VALIDATION = {"cvae-selected"}  # without validation rows, these say 
 def generator_class(request: pytest.FixtureRequest) -> type[Generator]:
     """Every built-in generator in turn, without the planted failures, which have their own tests."""
     lazy: Lazy = request.param
-    if lazy.extra:
-        pytest.importorskip(PACKAGES.get(lazy.extra, lazy.extra))
+    if lazy.lacks:
+        pytest.skip(lazy.lacks)
     return lazy.load()
 
 

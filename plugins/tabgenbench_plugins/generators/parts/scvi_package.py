@@ -1,0 +1,173 @@
+"""Training of models of the package scvi-tools: cells as AnnData, codes of covariates, random states, reports.
+
+N cells   F genes   C condition columns
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tabgenbench import FitContext
+from tabgenbench_plugins.generators.parts.cell_covariates import TrainingCells
+
+__all__ = ["BATCH", "LABEL", "NO_LABEL", "PackageCodes", "annotated", "column_names", "package_state", "train"]
+
+LOGGERS = ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero", "scvi")
+BATCH, LABEL, NO_LABEL = "batch", "label", "none"  # columns of the AnnData, and the label of cells without one
+
+Codes = NDArray[np.int64]
+
+
+@contextmanager
+def package_state(seed: int) -> Iterator[None]:
+    """Seed the global random states, from which the package draws; restore them, and hide its messages and warnings."""
+    states = random.getstate(), np.random.get_state()
+    loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
+    try:
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the package, such as one about the number of its loaders
+            for logger, _ in loggers:
+                logger.setLevel(logging.ERROR)
+            random.seed(seed)
+            np.random.seed(seed % 2**32)
+            torch.manual_seed(seed)
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        for logger, level in loggers:
+            logger.setLevel(level)
+
+
+def column_names(positions: Sequence[int]) -> list[str]:
+    """Return the names of the columns of the AnnData with the codes of these condition columns."""
+    return [f"condition-{j}" for j in positions]
+
+
+def annotated(cells: TrainingCells, label: int | None = None) -> Any:
+    """Return the cells as AnnData: counts, and the codes of conditions, batch and label as text.
+
+    Args:
+        cells: the training cells.
+        label: position of the condition column that is the label, or None.
+    """
+    from anndata import AnnData
+
+    codes = cells.biology_codes.numpy()
+    columns = {name: codes[:, j].astype(str) for j, name in enumerate(column_names(range(codes.shape[1])))}
+    columns[BATCH] = cells.batches().astype(str)
+    if label is not None:
+        columns[LABEL] = codes[:, label].astype(str)
+    index = pd.Index([f"cell-{i}" for i in range(len(cells))])
+    var = pd.DataFrame(index=[f"gene-{j}" for j in range(cells.counts.shape[1])])
+    return AnnData(cells.counts, obs=pd.DataFrame(columns, index=index).astype("category"), var=var)
+
+
+@dataclass(frozen=True)
+class PackageCodes:
+    """The package's codes of covariates; a wrong order or code decodes another combination without an error.
+
+    Attributes:
+        columns: position among the condition columns of each covariate of the decoder, in the decoder's order.
+        ranks: for each of these, the package's code of each of our codes.
+        batch: the package's code of each of our codes of the batch.
+        label: the same of the label; empty without a label.
+    """
+
+    columns: tuple[int, ...]
+    ranks: tuple[tuple[int, ...], ...]
+    batch: tuple[int, ...]
+    label: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
+        """Read the codes of a model of the package.
+
+        The order of covariates is that of ``field_keys`` in its registry; ``mappings`` is in alphabetical order.
+
+        Args:
+            model: a model of the package whose cells are ``annotated(cells, label)``.
+            columns: positions of the condition columns that are covariates of the decoder.
+            cells: the training cells.
+            label: position of the condition column that is the label, or None.
+        """
+        sizes, names = cells.biology.n_categories, column_names(columns)
+        state = model.adata_manager.get_state_registry("extra_categorical_covs") if names else None
+        order = tuple(columns[names.index(name)] for name in (state.field_keys if state else ()))
+        ranks = [_ranks(state.mappings[name], sizes[j]) for j, name in zip(order, column_names(order), strict=True)]
+        n_batches = int(cells.batches().max()) + 1
+        batch = _ranks(model.adata_manager.get_state_registry("batch").categorical_mapping, n_batches)
+        known = model.adata_manager.get_state_registry("labels").categorical_mapping
+        return cls(order, tuple(ranks), batch, () if label is None else _ranks(known, sizes[label]))
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> PackageCodes:
+        """Return the codes of a saved model."""
+        ranks = tuple(tuple(one) for one in facts["ranks"])
+        return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the codes for JSON."""
+        return asdict(self)
+
+    def covariates(self, codes_NC: Codes) -> torch.Tensor | None:
+        """Return the package's codes of the covariates, shape (N, number of covariates); None without covariates."""
+        if not self.columns:
+            return None
+        parts = [np.array(ranks)[codes_NC[:, j]] for j, ranks in zip(self.columns, self.ranks, strict=True)]
+        return torch.from_numpy(np.column_stack(parts))
+
+
+def _ranks(values: Any, n_codes: int) -> tuple[int, ...]:
+    """Return the position in ``values`` of each code, written as text."""
+    known = [str(value) for value in values]
+    return tuple(known.index(str(code)) for code in range(n_codes))
+
+
+def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **options: Any) -> None:
+    """Train a model of the package on all of its cells, and report the loss of each epoch.
+
+    Args:
+        model: a model of the package.
+        context: device and reports.
+        epochs: numbers of the epochs, from 0, of which ``epochs.stop`` are reported in total.
+        batch_size: cells per step; more if the last batch would have one cell, on which batch norm fails.
+        options: options of the package's training plan, and ``of``, the number of epochs of all models together.
+    """
+    from lightning.pytorch.callbacks import Callback
+
+    of = options.pop("of", epochs.stop)
+
+    class Report(Callback):  # type: ignore[misc]  # the package has no types
+        def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
+            found = {name.removesuffix("_train"): value for name, value in trainer.callback_metrics.items()}
+            losses = {name: float(found[name]) for name in ("elbo", "reconstruction_loss") if name in found}
+            context.report(epochs.start + trainer.current_epoch + 1, of, **losses)
+
+    n_cells = model.adata.n_obs
+    batch_size = min(batch_size, n_cells)
+    while n_cells % batch_size == 1:
+        batch_size += 1
+    is_gpu = context.device.startswith("cuda")
+    model.train(
+        max_epochs=len(epochs),
+        train_size=1.0,
+        shuffle_set_split=False,  # the package shuffles with another random state, which is not seeded
+        batch_size=batch_size,
+        accelerator="gpu" if is_gpu else "cpu",
+        devices=[int(context.device.partition(":")[2] or 0)] if is_gpu else 1,
+        enable_progress_bar=False,
+        callbacks=[Report()],
+        plan_kwargs=options,
+    )
