@@ -95,7 +95,8 @@ class SCANVI(SCVI):
         with torch.no_grad():
             mean, variance = self._module.decoder_z1_z2(noise_NZ, labels)
         more = torch.randn(noise_NZ.shape, generator=context.torch, device=noise_NZ.device)
-        return mean + variance.sqrt() * more
+        latents: torch.Tensor = mean + variance.sqrt() * more
+        return latents
 
     def predict(self, table: Table, column: str) -> NDArray[np.str_]:
         """Return the most probable label of each cell.

@@ -8,9 +8,9 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
     s batch   b condition columns   L library size: observed in training, in sampling that of a random training cell
 
 The package trains the model. It has no method that samples without an input cell, so this module draws z and L and
-calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near 1, and
-Adam needs thousands of steps to reach the levels of rare genes and the small variance of most genes. ``start=data``
-sets both from the training cells.
+calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near 1,
+and Adam needs thousands of steps to reach the levels of rare genes and the small variance of most genes.
+``start=data`` sets both from the training cells.
 """
 
 from __future__ import annotations

@@ -103,9 +103,11 @@ class PackageCodes:
             label: position of the condition column that is the label, or None.
         """
         sizes, names = cells.biology.n_categories, column_names(columns)
-        state = model.adata_manager.get_state_registry("extra_categorical_covs") if names else None
-        order = tuple(columns[names.index(name)] for name in (state.field_keys if state else ()))
-        ranks = [_ranks(state.mappings[name], sizes[j]) for j, name in zip(order, column_names(order), strict=True)]
+        order, ranks = tuple[int, ...](), list[tuple[int, ...]]()
+        if names:
+            state = model.adata_manager.get_state_registry("extra_categorical_covs")
+            order = tuple(columns[names.index(name)] for name in state.field_keys)
+            ranks = [_ranks(state.mappings[column_names([j])[0]], sizes[j]) for j in order]
         n_batches = int(cells.batches().max()) + 1
         batch = _ranks(model.adata_manager.get_state_registry("batch").categorical_mapping, n_batches)
         known = model.adata_manager.get_state_registry("labels").categorical_mapping
