@@ -49,8 +49,8 @@ class SCANVI(SCVI):
     class Config(ScviOptions):
         """Options of `SCANVI`."""
 
-        label_column: str = Field(
-            "", description="condition column of the label; by default `cell_type`, else the first"
+        label_column: str | None = Field(
+            None, description="condition column of the label; by default `cell_type`, else the first"
         )
         label_epochs: int = Field(20, ge=1, description="passes over the training cells after those of scVI")
 

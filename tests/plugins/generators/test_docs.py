@@ -22,6 +22,8 @@ from tabgenbench_plugins.generators.flow_matching import FlowMatching
 from tabgenbench_plugins.generators.forest_flow import ForestFlow
 from tabgenbench_plugins.generators.hierarchical_factors import HierarchicalFactors
 from tabgenbench_plugins.generators.invae import InVAE
+from tabgenbench_plugins.generators.scanvi import SCANVI
+from tabgenbench_plugins.generators.scvi import SCVI
 from tabgenbench_plugins.generators.tabddpm import TabDDPM
 from tabgenbench_plugins.generators.tvae import TVAE
 from tabgenbench_plugins.generators.wgan_gp import WGANGP
@@ -75,6 +77,7 @@ def as_read(cell: str) -> object:
         ("The adversarial random forest", [ARF.Config()]),
         ("Flow matching with boosted trees", [ForestFlow.Config()]),
         ("inVAE", [InVAE.Config(), InVAE.Config.model_validate({"recipe": "published"})]),
+        ("scVI and scANVI", [SCVI.Config(), SCANVI.Config()]),
         ("Flow matching and TabDDPM", [FlowMatching.Config(), TabDDPM.Config()]),
     ],
 )
