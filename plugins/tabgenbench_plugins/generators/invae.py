@@ -250,12 +250,16 @@ class InVAE(Generator):
         b_NI = to_one_hot(biology, self._biology).to(context.device)
         s_NS = to_one_hot(batches, self._batch).to(context.device)
         z_NZ = self._model.draw(b_NI, s_NS, context)
+        return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
+
+    def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
+        """Draw the counts of all cells, in CSR form."""
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]
         for at in range(0, len(z_NZ), step):
             rows = slice(at, at + step)
-            blocks.append(self._counts(z_NZ[rows], library[rows], context.numpy))
-        return self._template.like(sparse.vstack(blocks, format="csr"), conditions)
+            blocks.append(self._counts(z_NZ[rows], library[rows], rng))
+        return sparse.vstack(blocks, format="csr")
 
     def _counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
         """Draw negative binomial counts: Poisson counts whose rates are gamma distributed."""
@@ -294,6 +298,52 @@ class InVAE(Generator):
             found.append(self._model.means(x, torch.from_numpy(codes[at : at + step]).to(device)))
         z = np.concatenate(found)
         return z[:, : self.config.latent_invariant], z[:, self.config.latent_invariant :]
+
+    def shift(self, table: Table, conditions: pd.DataFrame, context: SampleContext) -> Table:
+        """Return counts of the same cells under other conditions: a counterfactual of each cell.
+
+        The invariant block of a cell is its posterior mean, given its covariates, plus the prior mean of the new
+        condition minus that of the old one. Spurious block and library size stay those of the cell. This assumes that
+        a condition moves all cells of its old condition by the same vector.
+
+        Args:
+            table: cells with their conditions, with the genes of the training cells.
+            conditions: the new conditions, one row for each cell, of values that training cells have.
+            context: random numbers.
+
+        Raises:
+            Unsupported: the prior has no learned mean (``prior=exponential`` or ``prior_mean=zero``).
+            ConfigError: the rows are not as many as cells, or a value has no training cell.
+        """
+        import torch
+
+        from tabgenbench_plugins.generators.parts.cell_covariates import to_one_hot
+
+        if self.config.prior != "factorised" or self.config.prior_mean != "linear":
+            raise Unsupported("invae: shift() needs learned prior means: prior=factorised and prior_mean=linear")
+        old, new = (self._known(frame, table.n_rows) for frame in (table.conditions, conditions))
+        codes = [to_one_hot(torch.from_numpy(self._biology.encode(frame)), self._biology) for frame in (old, new)]
+        device = next(self._model.parameters()).device
+        with torch.no_grad():
+            before, after = (self._model.invariant_means(one.to(device)) for one in codes)
+        blocks = [torch.from_numpy(block).to(device) for block in self.blocks(table, hide=False)]
+        z_NZ = torch.cat([blocks[0] + after - before, blocks[1]], dim=1)
+        library = np.asarray(sparse.csr_matrix(table.X).sum(axis=1, dtype=np.float64)).reshape(-1)
+        return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
+
+    def _known(self, conditions: pd.DataFrame, n_rows: int) -> pd.DataFrame:
+        """Return the condition columns as text."""
+        if len(conditions) != n_rows:
+            raise ConfigError(f"invae: shift() got {len(conditions)} conditions for {n_rows} cells, expected one each")
+        frame = conditions.loc[:, list(self._biology.columns)].astype(str)
+        for column, values in zip(self._biology.columns, self._biology.categories, strict=True):
+            unknown = sorted(set(frame[column]) - set(values))
+            if unknown:
+                raise ConfigError(
+                    f"invae: shift() got {column}={unknown[0]!r}, which no training cell has; expected one of "
+                    f"{', '.join(values)}"
+                )
+        return frame
 
     def save(self, folder: Path) -> None:
         """Write the weights, the covariates, and batch and library size of each training cell."""

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported, check_generator, failures
+from tabgenbench import ConfigError, FitContext, SampleContext, Schema, Table, Unsupported, check_generator, failures
 from tabgenbench.interfaces.checks import check_sample
 from tabgenbench.options import make_options
+from tabgenbench_datasets.simulated_cells import SimulatedCells
 from tabgenbench_plugins.generators.invae import InVAE
 from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
 
@@ -107,6 +108,39 @@ def test_sampled_conditions_have_the_profiles_and_libraries_of_training_cells(mo
     assert drawn[:, -1].max() < 0.002  # the gene without counts
 
 
+def test_cells_are_shifted_to_another_condition() -> None:
+    cells = SimulatedCells(SimulatedCells.Config(n_cells=1200, n_genes=80)).load()
+    generator = InVAE(InVAE.Config(epochs=30))
+    generator.fit(cells, None, FitContext(device="cpu", seed=1))
+    control, treated = (
+        cells.take(np.flatnonzero((cells.obs["condition"] == one).to_numpy())) for one in ("control", "treated")
+    )
+    asked = control.conditions.assign(condition="treated").astype("category")
+    made, same = (
+        generator.shift(control, frame, SampleContext(device="cpu", seed=3)) for frame in (asked, control.conditions)
+    )
+    pd.testing.assert_frame_equal(made.conditions, asked, check_categorical=False)
+    profiles = [
+        np.log1p(1e4 * x.dense() / x.dense().sum(axis=1, keepdims=True)).mean(axis=0)
+        for x in (control, treated, same, made)
+    ]
+    real, found = profiles[1] - profiles[0], profiles[3] - profiles[2]
+    assert ((found - real) ** 2).sum() < 0.5 * (real**2).sum()
+    assert np.corrcoef(profiles[2], profiles[0])[0, 1] > 0.97  # the old condition changes nothing
+    assert np.corrcoef(made.dense().sum(axis=1), control.dense().sum(axis=1))[0, 1] > 0.9  # library size of the cell
+
+
+def test_a_shift_that_is_not_possible_is_named(cells: Table) -> None:
+    context = SampleContext(device="cpu", seed=3)
+    generator = fitted(cells, epochs=1)
+    with pytest.raises(ConfigError, match="treatment='maybe', which no training cell has; expected one of no, yes"):
+        generator.shift(cells, cells.conditions.assign(treatment="maybe"), context)
+    with pytest.raises(ConfigError, match="got 3 conditions for 240 cells"):
+        generator.shift(cells, cells.conditions.iloc[:3], context)
+    with pytest.raises(Unsupported, match="needs learned prior means"):
+        fitted(cells, epochs=1, prior_mean="zero").shift(cells, cells.conditions, context)
+
+
 def test_an_unseen_combination_is_sampled_by_adding_effects() -> None:
     train = make_cells(without=("b", "yes"))
     generator = fitted(train, epochs=60, learning_rate=1e-2)
@@ -154,7 +188,7 @@ def test_blocks_are_embedded_without_covariates_unless_training_never_hid_them(c
 def test_the_shipped_kit_finds_nothing(prior: str) -> None:
     checks = check_generator(InVAE, epochs=2, hidden=[8], prior=prior, langevin_steps=4)
     assert failures(checks) == []
-    assert len(checks) == 10
+    assert len(checks) == 11
 
 
 def test_a_loaded_model_samples_and_embeds_like_the_saved_one(model: InVAE, cells: Table, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from tabgenbench import Options, SampleContext
+from tabgenbench import Options, SampleContext, Unsupported
 from tabgenbench_plugins.generators.parts.block_penalties import squared_correlations, total_correlation, with_products
 from tabgenbench_plugins.generators.parts.block_vae import BlockVAE, negative_log_likelihood
 from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch
@@ -130,6 +130,16 @@ class TwoBlocks(nn.Module):
             hidden = squared_correlations(z, codes, 1.0 - kept) if self.design.mask else given
             sums.append(0.5 * (given + hidden))
         return sums[0] + sums[1]
+
+    def invariant_means(self, biology_NI: torch.Tensor) -> torch.Tensor:
+        """Return the mean of the invariant block's prior, shape (N, latent_invariant).
+
+        Raises:
+            Unsupported: the prior has no mean in closed form.
+        """
+        if not isinstance(self.invariant_prior, GaussianPrior):
+            raise Unsupported("invae: the mean of the invariant prior is unknown with prior=exponential")
+        return self.invariant_prior.moments(biology_NI)[0]
 
     @torch.no_grad()
     def draw(self, biology_NI: torch.Tensor, batch_NS: torch.Tensor, context: SampleContext) -> torch.Tensor:
