@@ -154,7 +154,7 @@ def test_blocks_are_embedded_without_covariates_unless_training_never_hid_them(c
 def test_the_shipped_kit_finds_nothing(prior: str) -> None:
     checks = check_generator(InVAE, epochs=2, hidden=[8], prior=prior, langevin_steps=4)
     assert failures(checks) == []
-    assert len(checks) == 10
+    assert len(checks) == 11
 
 
 def test_a_loaded_model_samples_and_embeds_like_the_saved_one(model: InVAE, cells: Table, tmp_path: Path) -> None:
