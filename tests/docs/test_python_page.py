@@ -29,5 +29,5 @@ def test_every_block_of_the_page_runs_in_one_script(
         "no cell of 1 has a score: broken · breast-cancer · split 0 · seed 0: failed: ValueError: cannot" in done.stdout
     )
     assert "jitter:sd=0.5" in done.stdout
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["my-store", "page.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["my-store", "page.py", "ranked"]
     assert len(list((tmp_path / "my-store" / "cells").iterdir())) == 7

@@ -57,6 +57,7 @@ def scores(made: Table) -> tuple[float, ...]:
     )
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_golden_mixed_table(
     generator_class: type[Generator],
     make_correlated: Callable[..., Table],
