@@ -59,9 +59,6 @@ GENERATORS = (
     _generator(
         "shift-of-nearest", "shift_of_nearest:ShiftOfNearest", "control: those rows plus a similar type's shift"
     ),
-    _generator("pca", "pca:PCA", "control: an embedding by principal components"),
-    _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
-    _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
     _generator("real-resample", "real_resample:RealResample", "control: training rows of the condition"),
     _generator("condition-mean", "condition_mean:ConditionMean", "control: the condition's mean row"),
     _generator(
@@ -100,11 +97,16 @@ PLANTED = (
         "planted failure: the rarest categories replaced by the most frequent one",
     ),
 )
-CELL_FAILURES = (
+EMBEDDING_CONTROLS = (
+    _generator("pca", "pca:PCA", "control: an embedding by principal components"),
+    _generator("harmony", "harmony:Harmony", "control: principal components corrected by Harmony", "singlecell"),
+    _generator("random", "random_embedding:RandomEmbedding", "control: an embedding of pure noise"),
     _generator("batch-leaker", "batch_leaker:BatchLeaker", "control: an embedding that contains the batch"),
     _generator(
         "over-corrector", "over_corrector:OverCorrector", "control: an embedding without differences between conditions"
     ),
+)
+CELL_FAILURES = (
     _generator("library-halver", "library_halver:LibraryHalver", "control: counts of cells with half of the molecules"),
 )
 FIDELITY = (
@@ -254,7 +256,7 @@ EMBEDDINGS = (
 @hookimpl
 def register_generators() -> list[Lazy]:
     """Register the generators, and the planted failures; those of cells are controls of boards, not of `calibrate`."""
-    return [*GENERATORS, *PLANTED, *CELL_FAILURES]
+    return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 
 
 @hookimpl

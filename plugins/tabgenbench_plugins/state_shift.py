@@ -10,18 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import Field
 
-from tabgenbench import ConfigError, Options, Table, Unsupported, did_you_mean
+from tabgenbench import Table, Unsupported
+from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
 
-__all__ = ["StateOptions", "StateShifts"]
-
-
-class StateOptions(Options):
-    """Options of the controls that shift rows from one state to another."""
-
-    type_column: str = Field("", description="condition column of the type; by default `cell_type`, else the first")
-    state_column: str = Field("", description="condition column of the state; by default the first other one")
+__all__ = ["StateShifts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +33,17 @@ class StateShifts:
     states: NDArray[np.str_]
 
     @classmethod
-    def of(cls, train: Table, options: StateOptions) -> StateShifts:
+    def of(cls, train: Table, options: CellOptions) -> StateShifts:
         """Group training rows.
 
         Raises:
             Unsupported: the table has fewer than two condition columns.
             ConfigError: an option names no condition column.
         """
-        columns = _columns(list(train.schema.conditions), options)
+        conditions = train.schema.conditions
+        columns = cell_columns(conditions, options)
+        if not columns[1]:
+            raise Unsupported(f"needs two condition columns, the type and the state; the table has {conditions[0]}")
         labels = [np.asarray(train.conditions[name].astype(str), dtype=str) for name in columns]
         return cls(columns, train.dense(), *labels)
 
@@ -80,19 +76,3 @@ class StateShifts:
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]
-
-
-def _columns(conditions: list[str], options: StateOptions) -> tuple[str, str]:
-    if len(conditions) < 2:
-        raise Unsupported(
-            f"needs two condition columns, the type and the state; the table has {', '.join(conditions) or 'none'}"
-        )
-    for name in filter(None, (options.type_column, options.state_column)):
-        if name not in conditions:
-            known = ", ".join(conditions)
-            raise ConfigError(f"{name!r} is no condition, expected one of {known}{did_you_mean(name, conditions)}")
-    kind = options.type_column or ("cell_type" if "cell_type" in conditions else conditions[0])
-    state = options.state_column or next(name for name in conditions if name != kind)
-    if kind == state:
-        raise ConfigError(f"type_column and state_column are both {kind!r}, expected two columns")
-    return kind, state

@@ -26,7 +26,6 @@ class BatchLeaker(PCA):
         """Options of `BatchLeaker`."""
 
         components: int = Field(30, ge=1, description="number of principal components")
-        replace: bool = Field(False, description="as in `real-resample`")
         strength: float = Field(
             2.0, gt=0, description="size of the batch, in standard deviations of the first component"
         )

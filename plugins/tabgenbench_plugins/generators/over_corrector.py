@@ -27,7 +27,6 @@ class OverCorrector(PCA):
         """Options of `OverCorrector`."""
 
         components: int = Field(30, ge=1, description="number of principal components")
-        replace: bool = Field(False, description="as in `real-resample`")
         column: str = Field(
             "", description="condition column that is merged; empty: the column named condition, else the last"
         )

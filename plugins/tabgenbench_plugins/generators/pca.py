@@ -6,34 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Card, FitContext, Options, Table
+from tabgenbench import Card, EmbeddingModel, FitContext, Options, Table
 from tabgenbench_plugins.generators.parts.gene_components import GeneComponents
-from tabgenbench_plugins.generators.real_resample import RealResample
 
 __all__ = ["PCA"]
 
 
-class PCA(RealResample):
-    """Embeds rows by the principal components of the training rows; its synthetic rows are training rows.
+class PCA(EmbeddingModel):
+    """Embeds rows by the principal components of the training rows.
 
     Components are those of the evaluation scale: for counts of cells, standardised log1p(counts per 10,000) without the
     library size. Nothing removes differences between batches, so a method of integration must do better.
     """
 
     name = "pca"
+    is_control = True
     card = Card(summary="Principal components of the training rows as an embedding, without removal of batch effects.")
 
     class Config(Options):
         """Options of `PCA`."""
 
         components: int = Field(30, ge=1, description="number of principal components")
-        replace: bool = Field(False, description="as in `real-resample`")
 
-    config: Config  # type: ignore[assignment]
+    config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows, and compute their components."""
-        super().fit(train, validation, context)
+        """Compute the components of the training rows."""
         self._components = GeneComponents.fit(train, self.config.components, seed=context.seed)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:

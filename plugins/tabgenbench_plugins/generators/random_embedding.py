@@ -6,33 +6,31 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Card, FitContext, Options, Table
-from tabgenbench_plugins.generators.real_resample import RealResample
+from tabgenbench import Card, EmbeddingModel, FitContext, Options, Table
 
 __all__ = ["RandomEmbedding"]
 
 
-class RandomEmbedding(RealResample):
-    """Embeds rows by Gaussian noise that does not depend on them; its synthetic rows are training rows.
+class RandomEmbedding(EmbeddingModel):
+    """Embeds rows by Gaussian noise that does not depend on them.
 
     Noise mixes batches perfectly and contains no biology: it is the floor of scores of biology, and it shows that a
     good score of batch removal alone says nothing.
     """
 
     name = "random"
+    is_control = True
     card = Card(summary="Gaussian noise as an embedding: perfectly mixed batches, no biology.")
 
     class Config(Options):
         """Options of `RandomEmbedding`."""
 
         dimensions: int = Field(10, ge=1, description="number of dimensions")
-        replace: bool = Field(False, description="as in `real-resample`")
 
-    config: Config  # type: ignore[assignment]
+    config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows and the seed."""
-        super().fit(train, validation, context)
+        """Keep the seed."""
         self._seed = context.seed
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:

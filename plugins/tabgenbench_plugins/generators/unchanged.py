@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tabgenbench import Card, Context, FitContext, Generator, SampleContext, Schema, Table, Unsupported
+from tabgenbench_plugins.cell_columns import CellOptions
 from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions, permuted_rows
-from tabgenbench_plugins.state_shift import StateOptions, StateShifts
+from tabgenbench_plugins.state_shift import StateShifts
 
 __all__ = ["Unchanged"]
 
@@ -24,10 +25,10 @@ class Unchanged(Generator):
     card = Card(summary="Rows of the same type in another state, where training lacks the combination.")
     is_control = True
 
-    class Config(StateOptions):
+    class Config(CellOptions):
         """Options of `Unchanged`."""
 
-    config: StateOptions
+    config: CellOptions
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:

@@ -11,10 +11,10 @@ import pandas as pd
 from pydantic import Field
 
 from tabgenbench import Artifacts, Evaluation, Metric, MetricContext, MetricFigure, Requirement, Result, ScoreSpec
+from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.block_places import block_places
 from tabgenbench_plugins.metrics.parts.block_use import accuracy_alone, block_use, chance_of
-from tabgenbench_plugins.metrics.parts.embedded_cells import CellOptions, cell_columns
 from tabgenbench_plugins.metrics.parts.probe_rows import ProbeRows, probe_rows
 
 __all__ = ["BlockLine", "BlockTest"]

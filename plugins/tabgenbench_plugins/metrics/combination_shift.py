@@ -10,7 +10,9 @@ from pydantic import Field
 from scipy.spatial.distance import cdist
 
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
-from tabgenbench_plugins.state_shift import StateOptions, StateShifts
+from tabgenbench_plugins.cell_columns import CellOptions
+from tabgenbench_plugins.metrics.parts.two_sample import moments, welch
+from tabgenbench_plugins.state_shift import StateShifts
 
 __all__ = ["CombinationShift", "shift_r2"]
 
@@ -81,7 +83,7 @@ class CombinationShift(Metric):
         ),
     )
 
-    class Config(StateOptions):
+    class Config(CellOptions):
         """Options of `CombinationShift`."""
 
         top: int = Field(100, ge=1, description="number of features of shift-r2-top")
@@ -127,7 +129,8 @@ class CombinationShift(Metric):
         context: MetricContext,
     ) -> tuple[float, float, float, float]:
         means = [rows.mean(axis=0, dtype=np.float64) * unit for rows in (base, real, synthetic)]
-        top = np.argsort(-np.abs(_welch(real, base)), kind="stable")[: self.config.top]
+        t = welch(moments(real), moments(base))[0]
+        top = np.argsort(-np.abs(t), kind="stable")[: self.config.top]
         order = context.numpy.permutation(len(real))
         halves = [real[part].mean(axis=0, dtype=np.float64) * unit for part in np.array_split(order, 2)]
         sampled = [_drawn(rows, self.config.max_rows, context.numpy) for rows in (real, synthetic)]
@@ -142,14 +145,6 @@ class CombinationShift(Metric):
 def shift_r2(base: Floats, real: Floats, predicted: Floats) -> float:
     """Return 1 - |predicted - real|² / |real - base|² of mean rows, each of shape (n_features,)."""
     return float(1.0 - np.square(predicted - real).sum() / np.square(real - base).sum())
-
-
-def _welch(first: NDArray[np.float32], second: NDArray[np.float32]) -> Floats:
-    means = [rows.mean(axis=0, dtype=np.float64) for rows in (first, second)]
-    errors = [rows.var(axis=0, dtype=np.float64, ddof=1) / len(rows) for rows in (first, second)]
-    error = np.sqrt(errors[0] + errors[1])
-    found: Floats = np.divide(means[0] - means[1], error, out=np.zeros_like(error), where=error > 0)
-    return found
 
 
 def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -9,8 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Table, Unsupported
+from tabgenbench_plugins.cell_columns import CellOptions
 from tabgenbench_plugins.correlation import Floats, Undefined
-from tabgenbench_plugins.metrics.parts.embedded_cells import CellOptions, Embedded, codes_of, embedded, labels_of
+from tabgenbench_plugins.metrics.parts.embedded_cells import Embedded, codes_of, embedded, labels_of
 from tabgenbench_plugins.metrics.parts.factors import matched_correlation, within_groups
 from tabgenbench_plugins.metrics.parts.results import collect
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
 from tabgenbench_plugins.correlation import Undefined
-from tabgenbench_plugins.metrics.parts.embedded_cells import CellOptions, Labels, cell_columns, embedded, labels_of
+from tabgenbench_plugins.metrics.parts.embedded_cells import Labels, embedded, labels_of
 
 __all__ = ["LabelPrediction"]
 

@@ -8,9 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
+from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.atlas_mapping import choose_threshold, map_cells
-from tabgenbench_plugins.metrics.parts.embedded_cells import CellOptions, cell_columns, embedded, labels_of
+from tabgenbench_plugins.metrics.parts.embedded_cells import embedded, labels_of
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["QueryToAtlas"]

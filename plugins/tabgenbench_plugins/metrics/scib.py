@@ -8,14 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
-from tabgenbench_plugins.metrics.parts.embedded_cells import (
-    CellOptions,
-    before_integration,
-    cell_columns,
-    codes_of,
-    embedded,
-    labels_of,
-)
+from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
+from tabgenbench_plugins.metrics.parts.embedded_cells import before_integration, codes_of, embedded, labels_of
 from tabgenbench_plugins.metrics.parts.knn_graph import KnnGraph
 from tabgenbench_plugins.metrics.parts.scib_scores import GRAPH, score_embedding
 

@@ -16,9 +16,6 @@ Make = Callable[..., Any]
 CONTROLS = {
     "real-resample",
     "unseen-third",
-    "pca",
-    "harmony",
-    "random",
     "condition-mean",
     "condition-gaussian",
     "condition-mvn",

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported
+from tabgenbench import FitContext, SampleContext, Schema, Table, Unsupported, check_generator, failures
+from tabgenbench_plugins import EMBEDDING_CONTROLS
 from tabgenbench_plugins.generators.batch_leaker import BatchLeaker
 from tabgenbench_plugins.generators.harmony import Harmony
 from tabgenbench_plugins.generators.library_halver import LibraryHalver
@@ -36,6 +37,13 @@ def fitted(kind: Any, table: Table, **options: Any) -> Any:
     model = kind(kind.Config(**options))
     model.fit(table, None, FitContext(seed=3, device="cpu"))
     return model
+
+
+@pytest.mark.parametrize("lazy", EMBEDDING_CONTROLS, ids=lambda lazy: lazy.name)
+def test_the_shipped_kit_finds_nothing(lazy: Any) -> None:
+    if lazy.lacks:
+        pytest.skip(lazy.lacks)
+    assert failures(check_generator(lazy.load())) == []
 
 
 def test_pca_has_the_components_of_the_training_rows() -> None:

@@ -105,7 +105,7 @@ def test_a_split_without_an_unseen_combination_has_no_score(train: Table) -> Non
 
 
 def test_a_wrong_column_is_named(train: Table) -> None:
-    with pytest.raises(ConfigError, match="'type' is no condition, expected one of cell_type, condition"):
+    with pytest.raises(ConfigError, match="'type' is no condition column, expected one of cell_type, condition"):
         score(train, cells(ALL), cells(ALL), type_column="type")
 
 

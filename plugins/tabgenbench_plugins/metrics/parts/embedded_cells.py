@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
-from tabgenbench import ConfigError, Evaluation, Options, Table, Unsupported, did_you_mean
+from tabgenbench import Evaluation, Table, Unsupported
 from tabgenbench_plugins.correlation import Floats
 
 __all__ = [
-    "CellOptions",
     "Embedded",
     "Labels",
     "before_integration",
-    "cell_columns",
     "codes_of",
     "embedded",
     "labels_of",
 ]
 
 Labels = NDArray[np.object_]
-
-
-class CellOptions(Options):
-    """Options of every metric of embeddings."""
-
-    type_column: str = Field(
-        "", description="condition column of the cell type; empty: the column named cell_type, else the first"
-    )
-    condition_column: str = Field(
-        "",
-        description="condition column of the state, such as disease; empty: the column named condition, else the first "
-        "other one",
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,27 +65,6 @@ def embedded(blocks: Mapping[str, NDArray[np.float32]] | None) -> Embedded:
     if not all(np.isfinite(block).all() for block in blocks.values()):
         raise Unsupported("needs finite latent coordinates; the embedding has values that are not finite numbers")
     return Embedded({name: np.asarray(block, dtype=np.float64) for name, block in blocks.items()})
-
-
-def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the columns of the type and of the condition; the condition is empty if there is no second column.
-
-    Raises:
-        Unsupported: the dataset has no condition column.
-        ConfigError: an option names no condition column.
-    """
-    if not conditions:
-        raise Unsupported("needs a condition column with the cell type; the dataset has no condition column")
-    for option, name in (("type_column", options.type_column), ("condition_column", options.condition_column)):
-        if name and name not in conditions:
-            hint = did_you_mean(name, conditions)
-            known = ", ".join(conditions)
-            raise ConfigError(f"option {option!r}: {name!r} is no condition column, expected one of {known}{hint}")
-    free = [name for name in conditions if name != options.condition_column] or list(conditions)
-    kind = options.type_column or ("cell_type" if "cell_type" in free else free[0])
-    others = [name for name in conditions if name != kind]
-    state = options.condition_column or ("condition" if "condition" in others else (others or [""])[0])
-    return kind, state
 
 
 def labels_of(table: Table, column: str) -> Labels:
