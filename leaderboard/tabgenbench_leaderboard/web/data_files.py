@@ -71,8 +71,9 @@ def _json(value: Any) -> str:
 
 def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
     board = site.board
-    measures = [_measure(measure) for measure in board.across]
-    across = [{(row.label, row.is_control): row for row in measure.rows} for measure in board.across]
+    shown = [measure for measure in board.across if _has_values(measure)]
+    measures = [_measure(measure) for measure in shown]
+    across = [{(row.label, row.is_control): row for row in measure.rows} for measure in shown]
     return {
         "suite": board.suite,
         "floored": board.missing == "floor",
@@ -102,6 +103,11 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
             for one in site.generators
         ],
     }
+
+
+def _has_values(measure: AcrossMeasure) -> bool:
+    """Whether a measure has a value over all datasets; without one, a page opens with the first dataset."""
+    return any(row.scaled is not None or row.mean_rank is not None for row in measure.rows)
 
 
 def _measure(measure: AcrossMeasure) -> dict[str, Any]:

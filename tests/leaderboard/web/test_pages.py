@@ -200,6 +200,18 @@ def test_the_data_of_all_datasets_set_incomplete_models_apart(several: FakeRun) 
     assert found["ctgan"][5] is None, "no mean rank"
 
 
+def test_without_a_value_over_all_datasets_the_first_dataset_is_shown(run: FakeRun) -> None:
+    for dataset in ("a", "b"):
+        for split in range(2):
+            run.cell("cvae", {"distance": {"distance": 0.2}}, dataset=dataset, split=split)
+    files = render(run)
+    [info] = call(files["web/data-board.js"])
+    assert info["measures"] == []
+    assert [one["across"] for one in info["generators"]] == [[]]
+    assert b"A value is a mean over splits;" in files["index.html"]
+    assert b"is the value of real rows" not in files["index.html"]
+
+
 def test_large_data_are_divided_into_several_files(several: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = call(render(several)["web/data-a-1.js"])
     monkeypatch.setattr("tabgenbench_leaderboard.web.data_files.MAX_BYTES", 700)
