@@ -34,8 +34,7 @@ def test_processes_draw_the_same_bytes_in_order(monkeypatch: pytest.MonkeyPatch)
 
 
 SCRIPT = """
-import subprocess
-import sys
+import os
 from tabgenbench_leaderboard.figures import parallel
 
 def where():
