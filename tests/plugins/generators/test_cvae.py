@@ -127,6 +127,7 @@ def test_a_loss_that_diverges_is_one_clear_sentence(make_table: Make, fit: Make)
         fit(CVAE, make_table(), learning_rate=1e30)
 
 
+@pytest.mark.slow
 def test_residual_noise_has_the_spread_that_the_decoder_leaves(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({LUNG: 60, LIVER: 60})
     asked = train.conditions.iloc[np.arange(4000) % 120].set_axis(range(4000))
@@ -174,6 +175,7 @@ def test_codes_of_a_condition_are_drawn_from_those_of_its_training_rows(
     assert [note for note in context.notes if "tissue=liver, status=normal" in note]
 
 
+@pytest.mark.slow
 def test_beta_weighs_the_divergence(make_table: Make, fit: Make) -> None:
     kl = [fit(CVAE, make_table(), **LEARNS, beta=beta)[1].curve[-1].losses["kl"] for beta in (0.1, 20.0)]
     assert kl[0] > 10 * kl[1]

@@ -108,6 +108,7 @@ def test_sampled_conditions_have_the_profiles_and_libraries_of_training_cells(mo
     assert drawn[:, -1].max() < 0.002  # the gene without counts
 
 
+@pytest.mark.slow
 def test_cells_are_shifted_to_another_condition() -> None:
     cells = SimulatedCells(SimulatedCells.Config(n_cells=1200, n_genes=80)).load()
     generator = InVAE(InVAE.Config(epochs=30))
