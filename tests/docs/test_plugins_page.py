@@ -87,6 +87,7 @@ def test_a_generator_takes_a_dozen_lines(samples: Samples) -> None:
     assert len(body) <= 15
 
 
+@pytest.mark.slow
 def test_the_adapted_model_passes_the_contract_kit(samples: Samples) -> None:
     code = (
         "from tabgenbench import check_generator, failures\n"
@@ -193,6 +194,7 @@ def test_the_board_shows_the_label_and_the_figure_of_the_metric(samples: Samples
     assert "![Share of values inside the range of the real rows on iris, feature by feature.]" in page
 
 
+@pytest.mark.slow
 def test_the_report_is_found_by_its_name_and_builds_a_board(samples: Samples, store: Path) -> None:
     code = (
         "from pathlib import Path\n"

@@ -46,6 +46,7 @@ def changed_by(package: Path, file: str, pattern: str, replacement: str) -> set[
     return {name for name in before if before[name] != after[name]}
 
 
+@pytest.mark.slow
 def test_a_docstring_or_a_comment_retrains_nothing(package: Path) -> None:
     assert changed_by(package, "generators/cvae.py", r'"""', '"""Another first word. ') == set()
     assert changed_by(package, "generators/parts/nn.py", r"\n\n\n", "\n\n\n# a comment\n") == set()
@@ -55,6 +56,7 @@ def test_a_constant_of_cvae_retrains_cvae_and_what_trains_it(package: Path) -> N
     assert changed_by(package, "generators/cvae.py", r"Field\(1400", "Field(1401") == {"cvae", "cvae-selected"}
 
 
+@pytest.mark.slow
 def test_an_edit_of_a_metric_retrains_no_generator(package: Path) -> None:
     before = hashes(package)
     for path in (package / "metrics").rglob("[!_]*.py"):

@@ -43,6 +43,7 @@ def test_what_some_models_import_is_named_where_it_was(monkeypatch: pytest.Monke
     assert imported_versions() == {"umap-learn": version("umap-learn")}
 
 
+@pytest.mark.slow
 def test_records_name_the_versions_of_their_plugin_and_of_what_it_imported(
     tabgenbench: Call, plugin_module: Path
 ) -> None:

@@ -31,6 +31,7 @@ assert "torch._inductor.config" not in sys.modules, "the compiler was imported"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "script", [UNTOUCHED, CHANGED, IMPORTED_INSIDE], ids=["untouched", "changed", "imported inside"]
 )

@@ -210,6 +210,7 @@ def test_a_task_has_an_empty_input(tmp_path: Path, functions: object) -> None:
     assert outcome.value == (b"", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("how", "status"), [("ends", "ok"), ("hangs", "timeout")])
 def test_shared_memory_goes_with_the_task(tmp_path: Path, functions: object, how: str, status: str) -> None:
     timeout = 1.5 if how == "hangs" else None
@@ -239,6 +240,7 @@ def test_detached_processes_are_ended_too(tmp_path: Path, functions: object, how
     assert all(is_gone(pid) for pid in pids)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_each_phase_has_its_own_limit_and_figures(tmp_path: Path, functions: object) -> None:
     two = [("fit", 0.8), ("sample", 0.8)]
     outcome, _ = run(tmp_path, functions.phases, two, timeout=1.4)  # type: ignore[attr-defined]
@@ -311,6 +313,7 @@ def test_memory_limit_and_peak(tmp_path: Path, functions: object) -> None:
     assert "limit 1.00 GiB" in outcome.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [{"memory": 2**30}, {"timeout": 1.0}], ids=["memory", "time"])
 def test_a_limit_is_that_of_the_phase_that_had_begun_by_then(
     tmp_path: Path, functions: object, monkeypatch: pytest.MonkeyPatch, limit: dict[str, Any]

@@ -395,6 +395,7 @@ def test_slots_of_nodes() -> None:
         usable(nodes[:2], threads=1, device="cuda", slots_per_gpu=1)
 
 
+@pytest.mark.slow
 def test_a_node_says_whether_it_shares_the_store(tmp_path: Path) -> None:
     probe = tmp_path / "tmp" / "probe"
     probe.mkdir(parents=True)

@@ -289,6 +289,7 @@ def test_a_suite_that_cannot_be_read(install: Install, doctor: Doctor, text: str
     assert words in item.reason
 
 
+@pytest.mark.slow
 def test_the_command_lists_everything_within_100_columns(
     install: Install, tabgenbench: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,7 @@ def scores(store: str) -> dict[str, bytes]:
     return {str(path.relative_to(store)): path.read_bytes() for path in Path(store).glob("cells/*/scores/*")}
 
 
+@pytest.mark.slow
 def test_a_budget_leaves_balanced_cells_that_the_same_command_finishes(
     tabgenbench: Call, earlier: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

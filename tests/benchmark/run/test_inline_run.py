@@ -33,6 +33,7 @@ def test_cells_are_trained_and_scored_in_this_process(tabgenbench: Call, capsys:
     assert "cannot learn this" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_result_is_that_of_the_local_engine(tabgenbench: Call) -> None:
     found = []
     for engine in ("inline", "local"):

@@ -222,6 +222,7 @@ def test_answers_given_before_a_crash_count(make_cell: Make, ask: Ask) -> None:
     assert "it crashed: the process ended with exit status 7" in found.warnings[large.key]
 
 
+@pytest.mark.slow
 def test_a_generator_that_hangs_holds_up_nobody_else(make_cell: Make, ask: Ask) -> None:
     hangs, declines = make_cell("Hangs"), make_cell("Declines", "wide")
     found = ask(hangs, declines, seconds=2)

@@ -54,6 +54,7 @@ def test_several_plugins_get_what_all_of_them_import() -> None:
     assert preload_of("tabgenbench_plugins.generators.cvae", "tabgenbench_plugins.metrics.dendrogram") == FULL
 
 
+@pytest.mark.slow
 def test_a_step_of_an_optimiser_leaves_the_compiler_alone_and_compiling_still_works() -> None:
     code = """
 import sys

@@ -172,6 +172,7 @@ def test_the_recorded_command_can_be_typed(program: str, words: str, monkeypatch
     assert run_command() == f"{words} run 'quick start'"
 
 
+@pytest.mark.slow
 def test_what_needs_more_memory_than_the_limit_is_not_begun(
     tabgenbench: Call, capsys: pytest.CaptureFixture[str]
 ) -> None:

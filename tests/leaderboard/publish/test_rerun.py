@@ -31,6 +31,7 @@ def store(clean_store: Store, tmp_path: Path) -> Store:
     return found
 
 
+@pytest.mark.slow
 def test_the_choice_depends_on_the_seed_alone(store: Store) -> None:
     first, second = (repeat(store, number=2, seed=5)[1] for _ in range(2))
     assert first == second

@@ -34,6 +34,7 @@ def test_losses_are_reported_each_epoch_and_fall(make_table: Make, fit: Make) ->
     assert last["loss"] < first["loss"] - 5
 
 
+@pytest.mark.slow
 def test_too_rare_a_condition_is_served_by_the_most_similar_one_and_recorded(
     make_table: Make, conditions: Make, fit: Make, sample: Make
 ) -> None:
@@ -48,6 +49,7 @@ def test_too_rare_a_condition_is_served_by_the_most_similar_one_and_recorded(
     assert nearer.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_condition_of_three_rows_is_served_by_the_model_itself(make_table: Make, fit: Make, sample: Make) -> None:
     train = make_table({LUNG: 40, LIVER: 40, SKIN: 3})
     options = {"compress_dims": [128, 128], "decompress_dims": [128, 128], "max_batches": 400}

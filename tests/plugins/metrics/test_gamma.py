@@ -36,6 +36,7 @@ def gamma_of_files(real_path: Path, synthetic_path: Path, *, clip: bool) -> floa
     return float(np.corrcoef(*triangles)[0, 1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(12, 40), (60, 9), (30, 30), (14, 4100)], ids=str)
 def test_gamma_recomputed_from_the_files_agrees(
     shape: tuple[int, int], tmp_path: Path, make_evaluation: Callable[..., Evaluation]
