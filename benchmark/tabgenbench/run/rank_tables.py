@@ -1,7 +1,8 @@
 """Ranking of synthetic tables from any source beside controls: their scores become the records of a suite.
 
 The suite has one split, the given training and test rows. The controls are those that the specifications of the scores
-name: floors, ceilings and planted failures. They are trained and sampled in this process.
+name: floors, ceilings and planted failures, of the metrics that apply to the tables. They are trained and sampled in this
+process.
 """
 
 from __future__ import annotations
@@ -123,16 +124,19 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
     )
     resolved = resolve(found, plugins)
     split, synthetic = _read(request, named)
-    candidates = [*synthetic]
-    for choice in resolved.generators:
-        try:
-            candidates.append(_control(choice, plugins, split, request.seed))
-        except (PluginError, Unsupported) as error:
-            request.say(f"note: control {choice.name} is left out: {error}")
     store.prepare()
     metrics = [make_metric(choice, plugins) for choice in choices]
     scorer = _Scorer(split, metrics, resolved.metrics, store, request)
-    rows = [scorer.record(candidate) for candidate in candidates]
+    rows = [scorer.record(candidate) for candidate in synthetic]
+    pairs = zip(choices, resolved.metrics, strict=True)
+    wanted = _controls([choice for choice, metric in pairs if metric.label in scorer.applied], plugins)
+    for choice in resolved.generators:
+        if choice.name not in wanted:
+            continue
+        try:
+            rows.append(scorer.record(_control(choice, plugins, split, request.seed)))
+        except (PluginError, Unsupported) as error:
+            request.say(f"note: control {choice.name} is left out: {error}")
     suite = SuiteRecord(name=SUITE, summary=f"Synthetic tables from files or memory. {ONE_SPLIT}", command=command)
     suite.rows = rows
     store.write_suite(suite)
@@ -232,6 +236,7 @@ class _Scorer:
         self._train, self._test = (split.transform.apply(one) for one in (split.train, split.test))
         self._fingerprint = make_key(train=split.train.fingerprint(), test=split.test.fingerprint())
         self._shared = Shared()
+        self.applied: set[str] = set()  # labels of the metrics that gave a result for some table
 
     def record(self, candidate: _Candidate) -> SuiteRow:
         """Score a candidate, write its records, and return its row of the suite."""
@@ -274,6 +279,8 @@ class _Scorer:
     def _score(self, key: str, label: str, metric: Metric, evaluation: Evaluation, context: MetricContext) -> None:
         started = time.perf_counter()
         found, choice = compute_metric(metric, evaluation, context), self._choices[label]
+        if found.status == "ok":
+            self.applied.add(label)
         seconds, result = time.perf_counter() - started, found.result
         scores = {name: float(value) for name, value in sorted(result.scores.items())}
         draw = DrawScores(draw=0, scores=scores, undefined=dict(result.undefined), notes=list(result.notes))

@@ -63,6 +63,13 @@ def test_tables_are_scored_beside_the_controls_that_the_scores_name(
     assert gamma["real-resample"] > gamma["shuffled"]
 
 
+def test_controls_of_metrics_that_do_not_apply_are_left_out(tables: dict[str, Any]) -> None:
+    """The floor `unchanged` is that of `combination-shift` alone, which needs two condition columns."""
+    scores = tabgenbench.score(**tables, conditions="kind", metrics=["gamma", "combination-shift"])
+    assert "shuffled" in set(scores["label"])
+    assert "unchanged" not in set(scores["label"])
+
+
 def test_the_score_of_a_table_is_the_same_alone(ranked: tuple[pd.DataFrame, Path], tables: dict[str, Any]) -> None:
     alone = tabgenbench.score(
         tables["train"], tables["test"], tables["synthetic"]["good"], conditions="kind", metrics=METRICS
