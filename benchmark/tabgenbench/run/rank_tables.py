@@ -1,8 +1,8 @@
 """Ranking of synthetic tables from any source beside controls: their scores become the records of a suite.
 
 The suite has one split, the given training and test rows. The controls are those that the specifications of the scores
-name: floors, ceilings and planted failures, of the metrics that apply to the tables. They are trained and sampled in this
-process.
+name: floors, ceilings and planted failures, of the metrics that apply to the tables. They are trained and sampled in
+this process.
 """
 
 from __future__ import annotations
