@@ -18,7 +18,7 @@ from tabgenbench import Generator, Table
 # generator: (correlation of correlations, within-condition variance ratio, error of condition means, sum of |x|)
 GOLDEN = {
     "cvae": (0.90344, 0.15658, 0.10653, 594.03),
-    "cvae-selected": (0.94699, 0.24856, 0.14401, 621.69),
+    "cvae-selected": (0.95151, 0.21586, 0.095628, 620.39),
     "gaussian-copula": (0.94114, 3.4477, 0.43669, 802.16),
     "arf": (0.98358, 1.5138, 0.16466, 687.88),
     "forest-flow": (0.79304, 2.1174, 0.34293, 679.24),
@@ -36,9 +36,10 @@ GOLDEN = {
     "smote": (0.99554, 0.77858, 0.025086, 719.75),
     "unseen-third": (1.0, 1.0, 0.0, 734.97),
 }
+# Low learning rates for cvae-selected: higher ones amplify the rounding of another machine beyond the tolerance.
 OPTIONS: dict[str, dict[str, Any]] = {
     "cvae": {"epochs": 20, "learning_rate": 2e-3, "hidden": [32, 16], "latent": 4, "batch_size": 10, "beta": 0.1},
-    "cvae-selected": {"epochs": 20, "learning_rates": [1e-3, 2e-3], "depths": [2], "latent": 4, "batch_size": 10},
+    "cvae-selected": {"epochs": 20, "learning_rates": [1e-4, 2e-4], "depths": [2], "latent": 4, "batch_size": 10},
     "gaussian-copula": {"distribution": "beta"},
     "real-resample": {"replace": True},
     "ctgan": {"epochs": 40, "batch_size": 40, "embedding_dim": 8, "generator_lr": 2e-3, "discriminator_lr": 2e-3},
