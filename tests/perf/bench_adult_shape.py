@@ -1,11 +1,11 @@
 """Fit the generators of mixed tables on a table of the shape of Adult; print seconds and peak memory of each.
 
-The table has the columns of `adult` with as many categories each, 32,561 rows and gaps, but made-up values, so that the
-file of `adult` is not needed. Suite `adult` runs with its own options, then the models of suite `current` that are not in
-it, with default options. One split, one draw, one metric.
+The table has the columns of `adult` with as many categories each, 32,561 rows and gaps, but made-up values, so that
+the file of `adult` is not needed. Suite `adult` runs with its own options, then the newer models with default options:
+one split, one draw, one metric.
 
-The bars: every fit of suite `adult` in under 10 minutes and 3 GB, every other fit in under 15 minutes and 4 GB or refused
-with an estimate.
+The bars: every fit of suite `adult` in under 10 minutes and 3 GB; every other fit in under 15 minutes and 4 GB, or
+refused with an estimate.
 
     python tests/perf/bench_adult_shape.py [ROWS]
 """
@@ -87,7 +87,7 @@ def main() -> int:
                 if record.status != "ok":
                     print(f"{record.cell.label:36} {record.status}: {record.reason}")
                     continue
-                seconds = {phase: record.phases[phase].seconds for phase in ("fit", "sample")}
+                seconds = {phase: record.phases[phase].seconds or 0.0 for phase in ("fit", "sample")}
                 peak = max(record.phases[phase].peak_memory_bytes or 0 for phase in seconds) / 1e9
                 met = seconds["fit"] <= 60 * minutes and peak <= gigabytes
                 kept &= met
