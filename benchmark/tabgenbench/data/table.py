@@ -112,7 +112,7 @@ class Table:
         return np.zeros(self.n_rows, dtype=bool)
 
     def present(self) -> NDArray[np.bool_] | None:
-        """Return a mask of the cells of ``X`` with a value, shape (n_rows, n_features), or None if all have one."""
+        """Return a mask of the present values of ``X``, shape (n_rows, n_features), or None if all are present."""
         gaps = self.schema.numeric_gaps()
         if not gaps:
             return None

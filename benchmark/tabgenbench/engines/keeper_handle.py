@@ -95,7 +95,7 @@ class Keeper:
         return False
 
     def dismiss(self) -> None:
-        """End the keeper, which must have no task."""
+        """End the keeper process, which must not be running a task."""
         self.control.close()
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:
