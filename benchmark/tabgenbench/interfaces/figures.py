@@ -46,7 +46,7 @@ class Artifacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFigure:
-    """A figure of a metric, with its texts for a page.
+    """A figure drawn by a metric, with its texts for a page.
 
     Attributes:
         name: part of the file name; several figures of single generators may have the same name.

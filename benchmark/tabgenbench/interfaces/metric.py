@@ -27,8 +27,8 @@ class Result:
     """Result of a metric on one draw.
 
     Attributes:
-        scores: value of each score by name; every `ScoreSpec` needs a value here or a reason in ``undefined``.
-        undefined: for each score without a value on this draw, the reason by the score's name.
+        scores: value of each score by name; every score of the metric needs a value here or a reason in ``undefined``.
+        undefined: reason why a score has no value on this synthetic table, by the score's name.
         artifacts: tables for figures, by name; stored as CSV beside the scores.
         notes: sentences for the record, such as the number of excluded features.
     """
@@ -103,8 +103,8 @@ class Metric(ABC):
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
         drawing raises an exception. Put the drawing into its own module and import it by name
-        (``importlib.import_module``). Ordinary imports of the metric's module are part of the key of its scores, so a
-        changed colour would recompute them.
+        (``importlib.import_module``). Modules that are imported in the ordinary way belong to the key of the metric's
+        scores, so changing a colour there would recompute all scores.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

@@ -43,11 +43,11 @@ class ObservedRun(Protocol):
 
     @property
     def n_cells(self) -> int:
-        """Number of cells of the suite."""
+        """Number of cells (trainings of a generator) of the suite."""
 
     @property
     def n_todo(self) -> int:
-        """Number of cells that this run trains or scores."""
+        """Number of cells (trainings of a generator) that this run trains or scores."""
 
     @property
     def n_finished(self) -> int:

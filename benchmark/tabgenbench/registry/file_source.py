@@ -9,7 +9,7 @@ file:
 * in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many; a
   column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
 
-The table's note states the inferred fields.
+The note of the table lists the inferred fields.
 """
 
 from __future__ import annotations
@@ -103,8 +103,8 @@ class FileSource(DatasetSource):
     def identity(self) -> str:
         """Return a hash of the card, the options, the bytes of the file and the code that reads it.
 
-        The code of this class is included because sources in other packages use this class to read their files, and the
-        hash of a source's code covers only its own package.
+        The code of this class is included because sources in other packages use this class to read their files, and a
+        source's code hash covers only its own package.
         """
         facts = [
             code_hash(__name__),
@@ -135,7 +135,7 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the `Source` of a table, with the options of its card."""
+    """Return the description of a table's origin (`Source`), with the options of its card."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
@@ -182,13 +182,16 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether roles come from the card. A table written by TabGenBench contains its own roles."""
+    """Return whether the card gives the roles of columns.
+
+    A table written by TabGenBench contains its own column roles.
+    """
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 
 def _read_card(path: Path, given: FileCard) -> dict[str, Any]:
-    """Return the fields of a card or, for the path of a table, of its metadata."""
+    """Return the fields of a card; for the path of a table, return the fields of its metadata file."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         name, fields = read_sdv_metadata(path)

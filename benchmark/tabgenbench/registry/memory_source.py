@@ -29,7 +29,8 @@ class MemorySource(DatasetSource):
     """A dataset from a DataFrame or an AnnData object.
 
     Columns without a role are numeric features. Roles that are not given are inferred from the columns, as for a file.
-    The identity is a hash of the content: two frames with equal values, names and roles are the same dataset.
+    The identity of the dataset is a hash of the content: two frames with equal values, names and roles are the same
+    dataset.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
@@ -68,7 +69,7 @@ class MemorySource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the name, the roles and all values."""
+        """Return a hash of the dataset's name, its roles and all values."""
         facts = [self.name, self.settings.model_dump_json(), self.load().fingerprint()]
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 
