@@ -40,7 +40,7 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
 
 @dataclass(frozen=True)
 class Extras:
-    """Data from the records that some formats show in addition to the board.
+    """Data from the records that some output formats show in addition to the board.
 
     Attributes:
         draws: the scores of every draw, for ``parquet`` and ``draws``; None if no records are available.

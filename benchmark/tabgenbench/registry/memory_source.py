@@ -61,7 +61,7 @@ class MemorySource(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """The card, made from the given fields; by default, the title is the name of the dataset."""
+        """Card (description) of the dataset, made from the given fields; by default, the title is its name."""
         said = self.settings
         summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
         return DatasetCard(

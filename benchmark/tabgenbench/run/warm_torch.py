@@ -23,7 +23,7 @@ NAME = "torch._dynamo"
 class Stand(ModuleType):
     """Stand-in for `torch._dynamo`.
 
-    Stand-in for `torch._dynamo`: any attribute except `disable` and `graph_break` imports the real module.
+    Access to any attribute except `disable` and `graph_break` imports the real module.
     """
 
     def disable(self, function: Callable[..., Any] | None = None, *options: Any, **more: Any) -> Any:

@@ -53,7 +53,7 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
 
 
 def _leave_signals() -> None:
-    """Undo the signal handlers of the command line; an interrupt of the terminal ends the parent process alone."""
+    """Undo the signal handlers of the command line, so that Ctrl-C in the terminal ends only the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
