@@ -1,4 +1,4 @@
-"""Python functions `benchmark`, `score` and `export`, which do the work of the commands of these names."""
+"""Python functions `benchmark`, `score` and `export`: the counterparts of ``run``, ``score`` and ``export``."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     retry_failed: bool = False,
     keep_models: bool | None = None,
 ) -> Board:
-    """Train generators on shared splits of datasets, score their samples, and return the board.
+    """Train generators on shared splits of datasets, score their samples, and return the board (leaderboard).
 
     The function does the same work as ``tabgenbench run``: results that are already in the store are not computed
     again. If training or scoring of a generator fails, no error is raised; the board lists the failure.
@@ -176,7 +176,7 @@ def score(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Score synthetic rows from other programs with the metrics of a run, in this process.
+    """Score synthetic rows from other programs with the metrics that a run uses, in this process.
 
     One table is scored alone. Several tables, or any number with ``out``, are ranked together with reference generators
     (controls), such as shuffled training rows. All tables need the same features; the order of their rows and columns

@@ -1,6 +1,7 @@
 """The model of the dataset ``simulated-cells`` and of the control ``truth-cells``.
 
-A cell has a type k, a condition with strength c (0 without treatment, 1 with), and a donor d. Its count of gene g is
+A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with), and a donor d. Its count of
+gene g is
 
     z_inv ~ N(mu_k + c delta_k, s_kc^2)       5 invariant latents: biology
     z_spur ~ N(m_d, t_d^2)                    2 spurious latents: donor

@@ -80,7 +80,7 @@ class PinnedTable(DatasetSource):
         return self.downloader.fetch([self.file], self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare the file with its pinned hash."""
+        """Compare the hash of the file with its pinned hash."""
         return [file_status(self.file, self.root)]
 
     @cached_property

@@ -154,7 +154,7 @@ class RNAseqDB(DatasetSource):
         return self.downloader.fetch(self.manifest.all, self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare every file with its pinned hash."""
+        """Compare the hash of every file with its pinned hash."""
         return [file_status(file, self.root) for file in self.manifest.all]
 
     def _present(self) -> list[PinnedFile]:

@@ -145,7 +145,7 @@ class TissueModel:
         return covariance
 
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw linear expression values for the rows of a design, shape (n_rows, G), float32, >= 0.
+        """Draw expression values on the linear scale for the rows of a design, shape (n_rows, G), float32, >= 0.
 
         A loop, instead of a matrix product, sums over modules, so that bytes do not depend on the number of threads.
         """

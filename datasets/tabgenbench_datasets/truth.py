@@ -67,7 +67,7 @@ class Truth(Generator):
             self._fit_tissues(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw one row of a new donor or patient for each requested condition.
+        """Draw a row of a new donor or patient for each row of requested conditions.
 
         Raises:
             DataError: a requested condition does not occur in the simulation.

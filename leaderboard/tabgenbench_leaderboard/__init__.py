@@ -59,7 +59,7 @@ def run_started(run: ObservedRun) -> None:
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, unless the run is quiet or the run has no scores."""
+    """Print the headline of the run to standard output, unless the caller shows the result or the run has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError

@@ -71,7 +71,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values by split.
+    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values in each split.
 
     Args:
         path: path of the ``board.json``.

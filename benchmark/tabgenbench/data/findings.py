@@ -75,7 +75,7 @@ def near_equal_values(table: Table) -> list[str]:
 
 
 def notes_on_ids(frame: pd.DataFrame) -> list[str]:
-    """Return a note on the column of sample ids if it was recognised by a name that pandas gives to an index."""
+    """Return a note if the column of sample ids was recognised by its name, which pandas gives to an unnamed index."""
     ids = str(frame.attrs.get("ids", ""))
     return [f"sample ids: {ids}, the index that pandas has written"] if is_pandas_index(ids) else []
 

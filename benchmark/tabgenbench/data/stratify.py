@@ -99,7 +99,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count the units of each stratum that can be assigned freely; all forced units together count as one unit."""
+    """Count, per stratum, the units (groups of rows) that may be held out or kept; all forced units count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0

@@ -1,4 +1,4 @@
-"""The interface between the runner and the engines that run its tasks."""
+"""The interface between the runner, which plans a run, and the engines, which run the tasks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
 
 @dataclass(frozen=True)
 class Mark:
-    """A message that announces the start of a phase. Each phase has its own time limit and measurements.
+    """A message that announces the start of a phase.
+
+    Each phase, such as ``fit``, has its own time limit and measurements.
 
     Attributes:
         phase: name of the phase.
@@ -187,7 +189,9 @@ class EngineOptions:
 
 
 class Engine(ABC):
-    """Runs tasks and enforces their limits. ``--executor`` selects an engine by name.
+    """Runs tasks, such as a training, and enforces their limits of time and memory.
+
+    ``--executor`` selects an engine by name.
 
     Attributes:
         name: name of the engine on the command line.

@@ -86,7 +86,7 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode if its value must change.
+    """Set torch's deterministic mode, but only if this changes the mode.
 
     The setter imports torch's compiler, which takes seconds.
     """

@@ -1,4 +1,4 @@
-"""The keeper: the parent process of the workers of one slot; it terminates every process of a task.
+"""The keeper: the parent process of the workers that run tasks one by one; it ends every process of a task.
 
 The keeper is forked from the fork server and forks a worker for each task. The keeper is a child subreaper: when a
 descendant of a worker is orphaned, it becomes a child of the keeper. The keeper can therefore find, kill and measure

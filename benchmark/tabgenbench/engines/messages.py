@@ -52,7 +52,7 @@ class Inbox:
         os.set_blocking(connection.fileno(), False)
 
     def read(self) -> list[tuple[str, Any]]:
-        """Return all complete messages that have arrived, without waiting.
+        """Return all complete messages that have arrived; do not wait for further ones.
 
         Raises:
             EOFError: the other end is closed and all data was read.

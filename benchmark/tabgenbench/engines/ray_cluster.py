@@ -1,4 +1,4 @@
-"""Connection to Ray, either started here or an existing cluster, and the resources of its nodes."""
+"""Connection to a Ray cluster, which exists or is started on this machine, and the resources of its nodes."""
 
 from __future__ import annotations
 
@@ -223,7 +223,10 @@ def _folder_of_ray() -> str:
 
 
 def last_line(error: object) -> str:
-    """Return the last line of an error message. Ray's messages contain a traceback, which ends with the cause."""
+    """Return the last line of an error message.
+
+    Error messages of Ray contain a traceback, whose last line is the cause.
+    """
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 

@@ -82,7 +82,7 @@ class Watch:
         return self.ended(**content)
 
     def crashed(self, wait_status: int | None) -> Outcome:
-        """Return the outcome of a task whose process ended without a final message."""
+        """Return the outcome ``crashed`` of a task whose process ended without a final message."""
         if wait_status is None:
             closed = "the task closed its message pipe before it returned a result"
             killed = "the task killed its keeper process"

@@ -28,7 +28,7 @@ Send = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Given:
-    """Data that a keeper sends to a worker.
+    """Data that a keeper (parent process) sends to a worker, which is the process of a task.
 
     Attributes:
         task: the pickled task; unpickling may import a plugin.

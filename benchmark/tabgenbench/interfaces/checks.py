@@ -1,7 +1,8 @@
-"""Checks of plugin classes and of the values that plugins return. All code that calls plugins uses these checks.
+"""Checks of plugin classes and of the values that plugins return.
 
-`misfit` checks a class before use, `check_estimate` and `check_sample` check what a generator returns, and `score_draw`
-computes a metric and checks its result.
+All code that calls plugins checks their classes and results with this module. `misfit` checks a class before use,
+`check_estimate` and `check_sample` check what a generator returns, and `score_draw` computes a metric and checks its
+result.
 """
 
 from __future__ import annotations

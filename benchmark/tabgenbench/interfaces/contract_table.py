@@ -25,7 +25,7 @@ TEST = {("lung", "normal"): 28, ("lung", "cancer"): 24, ("liver", "normal"): 22,
 
 @dataclass(frozen=True)
 class KitSplit:
-    """Training, validation and test rows of one small table, and the transform fitted on its training rows."""
+    """Training, validation and test rows of a small table, and the transform fitted on the training rows."""
 
     train: Table
     validation: Table

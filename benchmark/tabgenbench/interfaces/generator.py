@@ -169,10 +169,10 @@ class Generator(ABC):
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the peak memory of a fit, or None if it is unknown.
+        """Estimate the peak memory of `fit`, or return None if it is unknown.
 
         The estimate is in bytes of main memory when training on a CPU, without the memory of libraries. The arguments
-        are those of `supports`.
+        are the same as those of `supports`.
         """
         return None
 

@@ -24,7 +24,7 @@ Requirement = Literal["conditions", "batch", "group", "embedding", "predictions"
 
 @dataclass(frozen=True)
 class Result:
-    """Result of a metric on one draw.
+    """Result of a metric on one draw, which is one synthetic table.
 
     Attributes:
         scores: value of each score by name; every score of the metric needs a value here or a reason in ``undefined``.
@@ -102,7 +102,7 @@ class Metric(ABC):
         """Return figures drawn from the artifacts of `compute`; none by default.
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
-        drawing raises an exception. Put the drawing into its own module and import it by name
+        drawing raises an exception. Put the code that draws into a separate module, and import this module by name
         (``importlib.import_module``). Modules that are imported in the ordinary way belong to the key of the metric's
         scores, so changing a colour there would recompute all scores.
 

@@ -36,7 +36,7 @@ class Board(Protocol):
         """
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the whole board to a folder and return the paths of its files."""
+        """Write all pages, tables and figures of the board to a folder, and return the paths of the files."""
 
     def text(self, where: Sequence[str] | None = None) -> str:
         """Return the headline as text: at most 50 lines of at most 100 columns.
@@ -50,7 +50,7 @@ class Board(Protocol):
 
 
 class Report(ABC):
-    """Builds boards from the records of a store.
+    """Builds boards (leaderboards) from the records of a store.
 
     Attributes:
         name: name of the report.

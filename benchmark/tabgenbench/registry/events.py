@@ -15,7 +15,7 @@ class ObservedCell(Protocol):
 
     @property
     def key(self) -> str:
-        """The key of the cell in the store."""
+        """The key (hash) that identifies the cell in the store."""
 
     @property
     def identity(self) -> CellIdentity:
@@ -51,12 +51,12 @@ class ObservedRun(Protocol):
 
     @property
     def n_finished(self) -> int:
-        """Number of cells that this run has finished so far."""
+        """Number of cells (trainings of a generator) that this run has finished so far."""
 
     @property
     def problems(self) -> list[Problem]:
-        """Cells and metrics with a status other than ``ok``; complete when the run has ended."""
+        """Cells (trainings) and metrics with a status other than ``ok``; complete when the run has ended."""
 
     @property
     def skipped(self) -> list[Problem]:
-        """Cells and metrics that were skipped, with the reason; complete when the run has ended."""
+        """Cells (trainings) and metrics that were skipped, with the reason; complete when the run has ended."""

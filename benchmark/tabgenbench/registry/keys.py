@@ -89,7 +89,7 @@ def _is_bare_string(node: Any) -> bool:
 
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of the programs of a module and of its imports from the same top-level package.
+    """Return a hash of the code of a module and of the modules that it imports from the same top-level package.
 
     The sources are read, not imported. Only changes that `program_of` detects change the hash.
 
@@ -124,9 +124,9 @@ def syntax_tree(source: str | bytes) -> ast.Module:
 def class_hash(kind: type) -> str:
     """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
 
-    A class that is defined in a notebook cell or at a prompt has no source file. The hash then covers the byte code and
-    constants of its methods, and the functions, classes and plain values of the same session that they use. If a
-    notebook cell is edited and run again, the hash of its class therefore changes.
+    A class that is defined in a notebook cell or at a prompt has no source file. The hash of such a class covers the
+    byte code and constants of its methods, and the functions, classes and plain values of the same session that they
+    use. If a notebook cell is edited and run again, the hash of its class therefore changes.
 
     Raises:
         PluginError: the module of the class cannot be found.

@@ -1,4 +1,4 @@
-"""Suites: TOML files that choose datasets, generators, metrics, and the numbers of splits, seeds and draws."""
+"""Suites: TOML files that list datasets, generators and metrics, and set the numbers of splits, seeds and draws."""
 
 from __future__ import annotations
 

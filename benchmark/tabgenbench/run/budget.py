@@ -42,7 +42,7 @@ class Budget:
 
 
 def round_of(cell: Cell) -> tuple[int, int]:
-    """Return the round of a cell as (seed, split); cells of a smaller round start before cells of a larger round."""
+    """Return the round of a cell (training) as (seed, split); cells of an earlier round start first."""
     return cell.identity.seed, cell.identity.split
 
 

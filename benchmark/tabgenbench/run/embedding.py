@@ -1,7 +1,7 @@
 """Embedding of the rows of a split and prediction of labels by a trained generator, and the file of the results.
 
-The file ``embedding.npz`` lies beside the synthetic tables of a cell. The arrays of the file are ``train/<block>``,
-``test/<block>`` and ``predicted/<column>``; no array is pickled.
+The file ``embedding.npz`` is in the folder of the synthetic tables of a cell (one training). The arrays of the file are
+``train/<block>``, ``test/<block>`` and ``predicted/<column>``; no array is pickled.
 """
 
 from __future__ import annotations

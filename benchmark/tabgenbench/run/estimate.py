@@ -106,7 +106,7 @@ class Estimate:
 
     @property
     def line(self) -> str:
-        """Estimated time and disk space with their source, such as ``about 14 min and 120 MiB of disk (...)``."""
+        """Estimated time, disk space and basis of the estimate, such as ``about 14 min and 120 MiB of disk (...)``."""
         known = [one for one in self.generators if one.seconds is not None]
         unknown = [one.label for one in self.generators if one.seconds is None]
         if not known:

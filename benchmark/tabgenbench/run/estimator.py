@@ -1,9 +1,9 @@
 """Estimates of the time and disk space of cells (trainings), from earlier cells of the same generators.
 
-An earlier cell is used for the estimate of a new cell if both have the same generator, options and kind of device; only
-the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if there are
-none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the amount of
-work:
+An earlier cell (training) is used for the estimate of a new cell if both have the same generator, options and kind of
+device; only the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if
+there are none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the
+amount of work:
 
 - fit: training rows x epochs x (features + 256), since a network's inner layers do not grow with the table; without
   the option ``epochs`` training rows x features;
@@ -195,7 +195,7 @@ class Estimator:
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
         """Return earlier cells (trainings) of the generator on the same table.
 
-        If there are none, return those on the table of the most similar size.
+        If there are none, return earlier cells on the table whose size is most similar.
         """
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:

@@ -95,7 +95,7 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return the modification times of a cell's record and scores in nanoseconds; 0 for a missing file."""
+    """Return the modification times (nanoseconds) of the record and the scores of a cell; 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

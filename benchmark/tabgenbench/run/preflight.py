@@ -1,4 +1,4 @@
-"""Preflight checks, which find cells that a generator does not support or that need more memory than the limit.
+"""Checks before training (preflight): does a generator support its tables, and is there enough memory?
 
 Each generator (with its options) is checked in a separate process of the engine, because its code may hang or crash. A
 cell (one training) is refused only if a package of the generator is not installed, the generator raises `Unsupported`,

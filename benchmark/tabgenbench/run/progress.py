@@ -145,7 +145,7 @@ class ProgressDisplay:
 
 
 class _NotebookBar:
-    """One bar for all cells of a run, updated in place without widgets."""
+    """One progress bar in a notebook for all trainings of a run, updated in place without widgets."""
 
     def __init__(self, total: int) -> None:
         self._total, self._started, self._drawn = total, time.monotonic(), time.monotonic()

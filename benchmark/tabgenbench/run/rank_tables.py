@@ -1,7 +1,7 @@
 """Ranking of synthetic tables from other programs beside controls (simple reference generators).
 
 The suite has one split, the given training and test rows. The controls are those that the specifications of the scores
-name as floor, ceiling or planted failure. They are trained and sampled in this process.
+name as floor, ceiling or planted failure. The controls are trained and sampled in this process.
 """
 
 from __future__ import annotations

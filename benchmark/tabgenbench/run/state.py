@@ -61,8 +61,8 @@ class Run:
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
         timed: labels of the generators whose first epochs were timed since an observer last read this attribute.
         not_started: cells that were not started because the budget was used up, in order.
-        not_kept: records of failed retrainings, by the key of the cell. These records are not stored, because the store
-            has an earlier ``ok`` result.
+        not_kept: records of failed retrainings, by the key of the cell. The records in ``not_kept`` are not stored,
+            because the store has an earlier ``ok`` result.
     """
 
     plan: Plan
@@ -121,7 +121,7 @@ class Run:
         return self.estimator.cell(cell, self.needs[cell.key])
 
     def seconds_of(self, cell: Cell) -> float | None:
-        """Return the estimated seconds of a cell of ``todo``, or None."""
+        """Return how many seconds a cell of ``todo`` is estimated to take, or None if unknown."""
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
@@ -153,10 +153,10 @@ class Run:
 
     @property
     def n_finished(self) -> int:
-        """Number of cells that this run has finished so far."""
+        """Number of cells (trainings of a generator) that this run has finished so far."""
         return self.finished
 
     @property
     def n_cells(self) -> int:
-        """Number of cells of the plan."""
+        """Number of cells (trainings of a generator) of the plan."""
         return len(self.plan.cells)

@@ -154,7 +154,7 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
 def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
     """Save the model of a `Persistent` generator; if no model is kept, return the reason, otherwise ''.
 
-    If a model cannot be saved, the cell does not fail, because its synthetic tables are complete.
+    If a model cannot be saved, the training still counts as successful, because its synthetic tables are complete.
     """
     if payload.model_bytes == 0:
         return "models were not kept (--no-keep-models)"
@@ -180,7 +180,7 @@ def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Use NumPy, torch and the device once, so that later measurements exclude their start-up. Draws no random numbers.
+    """Use NumPy, torch and the device once, so that measured times exclude their start-up. Draws no random numbers.
 
     On a CPU, torch is used only if the generator has imported it.
     """

@@ -1,8 +1,8 @@
 """Claims: files that state which runner works on which cell (training), so that two runners never work on one cell.
 
-A claim is a small file, created with its content in one step by a hard link. If the owner of a claim is a process of
-this machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden from this
-user, cannot be checked. The claim of such an owner becomes free EXPIRY_SECONDS after its last refresh.
+A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
+process of this machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden
+from this user, cannot be checked. The claim of such an owner becomes free EXPIRY_SECONDS after its last refresh.
 """
 
 from __future__ import annotations
@@ -72,11 +72,11 @@ class Claims:
                 path.unlink(missing_ok=True)
 
     def refresh(self) -> list[str]:
-        """Refresh all claims of this runner.
+        """Refresh all claims of this runner, so that they do not expire.
 
         Returns:
-            The keys of lost claims. A claim is lost if this runner was suspended for longer than EXPIRY_SECONDS and
-            another runner took the claim. Two runners then work on the same cell.
+            The keys of cells whose claims were lost. A claim is lost if this runner was suspended for longer than
+            EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same cell.
 
         Raises:
             OSError: the file system failed; all claims are kept, so the call can be repeated.

@@ -231,7 +231,7 @@ def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
 
 
 def _copy_score(source: Store, target: Store, score: ScoreRecord) -> None:
-    """Copy the scores of a metric in the order in which a run writes them: artifacts first, the record last."""
+    """Copy the scores of a metric in the order in which a run writes files: artifacts first, the record last."""
     folder, final = source.cell_folder(score.cell_key), target.cell_folder(score.cell_key)
     places = [path.relative_to(folder) for path in sorted((folder / "scores").glob(f"{score.key}.*.csv"))]
     for place in (*places, Path("runs") / f"{score.key}.json", Path("scores") / f"{score.key}.json"):

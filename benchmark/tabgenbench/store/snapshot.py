@@ -40,7 +40,7 @@ class CellSnapshot:
 
     @property
     def failed_metrics(self) -> list[str]:
-        """Labels of the metrics that failed on a trained cell."""
+        """Labels of the metrics that failed although the training succeeded."""
         return [label for label, score in self.scores.items() if score is not None and score.status not in DONE]
 
     @property

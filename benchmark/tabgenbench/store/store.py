@@ -102,7 +102,7 @@ class Store(StoreFolder):
         return self.root / "splits" / fingerprint
 
     def cell_folder(self, key: str) -> Path:
-        """Return the folder of a cell."""
+        """Return the folder of a cell (one generator, dataset, split and seed)."""
         return self.root / "cells" / key
 
     def draw_path(self, key: str, draw: int) -> Path:
@@ -110,7 +110,7 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
     def embedding_path(self, key: str) -> Path:
-        """Return the path of the embedding and the predictions of a cell, which lies beside its synthetic tables."""
+        """Return the path of the file with the embedding and the predictions of a cell, in the folder of its tables."""
         return self.cell_folder(key) / "synthetic" / EMBEDDING
 
     def model_folder(self, key: str) -> Path:
@@ -118,7 +118,7 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "model"
 
     def score_path(self, cell_key: str, metric_key: str) -> Path:
-        """Return the path of the record of a metric on a cell."""
+        """Return the path of the file with the scores of a metric on a cell."""
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
@@ -237,7 +237,7 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file, or None if there is no file; a file with other content is quarantined.
+        """Read the record in a file; None if there is no file. A file that is not a record is moved to quarantine.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -260,7 +260,7 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Read a record of another schema version; quarantine any other file."""
+        """Read a record of another schema version; move a file that is not a record to quarantine."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None

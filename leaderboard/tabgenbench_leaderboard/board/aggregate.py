@@ -1,4 +1,4 @@
-"""Computation of a board from the records of a suite; the order of the suite's cells does not change the board."""
+"""Computation of a board from the records of a suite; the order of the suite's rows does not change the board."""
 
 from __future__ import annotations
 

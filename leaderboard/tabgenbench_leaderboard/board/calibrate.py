@@ -17,7 +17,7 @@ MIN_SPLITS = 2
 
 
 def judge_score(score: CalibratedScore) -> CalibratedScore:
-    """Return a score with its tests recomputed from its values by split.
+    """Recompute the tests of a score from its values in each split.
 
     For Holm's correction, the planted failures that are tested on the score are one family of tests; the test of the
     floor control is another family. A test with a reason is not made; a reason is, for example, that the failure does

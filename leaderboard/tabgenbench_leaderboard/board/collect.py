@@ -86,12 +86,12 @@ class CellFacts:
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     """Read every record of the cells and scores that the suite lists.
 
-    A corrupt file counts as missing, and `Store.quarantined` names it.
+    A corrupt file counts as missing; `Store.quarantined` names the file.
 
     Returns:
         One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
-        the suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
-        curves.
+        the suite's rows does not matter. Loss curves are kept only for the first `MAX_CURVES` cells (trainings) of each
+        dataset and label.
 
     Raises:
         StoreError: a record has a schema version that this program does not read, or this user has no permission to

@@ -29,8 +29,7 @@ def compare_rows(
     most `MAX_PAIRED_MODELS` models.
 
     Returns:
-        The comparisons, and for each column the standings of the models by label; a score without ranks has no
-        standings.
+        The comparisons, and for each score column the ranks of the models by label; an unranked score has no ranks.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []

@@ -46,7 +46,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the number of features of a dataset; numeric and categorical features are counted apart if it has both."""
+    """Format the number of a dataset's features; if it has numeric and categorical ones, each kind is counted."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"

@@ -22,13 +22,13 @@ class GeneratorRows:
 
     @property
     def fit_seconds(self) -> float | None:
-        """Mean over datasets of the mean seconds to fit; None if no cell is ok."""
+        """Mean over datasets of the generator's mean time to fit in seconds; None if no training succeeded."""
         found = [row.costs.fit_seconds.mean for row in self.rows.values() if row.costs.fit_seconds]
         return mean(found) if found else None
 
     @property
     def peak_memory_bytes(self) -> int | None:
-        """Largest peak memory over datasets; None if it was never measured."""
+        """The generator's largest peak memory over datasets, in bytes; None if it was never measured."""
         found = [row.costs.peak_memory_bytes for row in self.rows.values() if row.costs.peak_memory_bytes is not None]
         return max(found, default=None)
 

@@ -1,4 +1,4 @@
-"""Headline of a board: selection of the headline scores, and two sentences that summarise their comparisons."""
+"""Summary (headline) of a board: selection of the main scores, and two sentences that summarise comparisons."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def headline_sentences(board: Board) -> tuple[str, ...]:
 
     A row beats another row if it is better on at least one ranked headline score of any dataset and worse on no ranked
     headline score. The first sentence also names the models that cannot be compared with any control. If no comparison
-    is possible, one sentence gives the reason, and it is the only sentence.
+    is possible, the only sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))

@@ -130,7 +130,7 @@ class Costs(Part):
 
 
 class Fallbacks(Part):
-    """Number of rows that a fallback rule sampled instead of the model, summed over the draws and cells of a row."""
+    """Number of rows that a fallback rule sampled instead of the model, summed over draws, splits and seeds."""
 
     condition: str
     rule: str
@@ -207,7 +207,7 @@ class Comparison(Part):
 
 
 class Problem(Part):
-    """A group of cells that have no result, or on which a metric has no result, for the same reason.
+    """A group of cells (trainings) that have no result, or on which a metric has no result, for the same reason.
 
     Attributes:
         what: phase in which the cells have no result (``fit``, ``sample``, ...), or name of the metric without a
@@ -274,7 +274,9 @@ class FigureNote(Part):
 
 
 class DatasetBoard(Part):
-    """The results on one dataset. A size is the pair (smallest, largest) over splits, or None if no cell has run.
+    """The results on one dataset.
+
+    The size of a side, such as training rows, is the pair (smallest, largest) over splits, or None if no cell has run.
 
     Attributes:
         n_features: number of numeric features.

@@ -33,7 +33,7 @@ class Part(BaseModel):
 
 
 class Estimate(Part):
-    """A mean with its two-sided 95 % t-interval.
+    """The mean of a sample with its two-sided 95 % t-interval.
 
     Attributes:
         mean: the mean; None if there are no values.
@@ -161,8 +161,8 @@ class AcrossMeasure(Part):
         kind: whether the measure is a question or a score.
         direction: which values of the measure are better.
         datasets: names of the at least two datasets with values of the measure.
-        rows: one row per generator. Rows with ``complete`` precede the others; within each of these two groups, models
-            precede controls, and labels are sorted.
+        rows: one row per generator. Generators with all results (``complete``) precede the others; within each of these
+            two groups, models precede controls, and labels are sorted.
     """
 
     title: str

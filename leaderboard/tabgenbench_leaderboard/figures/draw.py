@@ -23,7 +23,7 @@ __all__ = ["BoardFigure", "Drawn", "draw_figures", "plan_figures"]
 
 @dataclass(frozen=True)
 class BoardFigure:
-    """A figure that a board shows, with the function that draws it.
+    """A figure that a board shows, and the function that draws the figure.
 
     Attributes:
         dataset: name of the dataset whose results the figure shows.

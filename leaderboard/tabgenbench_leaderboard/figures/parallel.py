@@ -25,7 +25,7 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # inherited by the forked proc
 
 
 class Files(NamedTuple):
-    """A drawn figure as PNG and SVG, both empty if there is nothing to draw, or the error that drawing raised."""
+    """A drawn figure as PNG and SVG (empty if there is nothing to draw), or the error that drawing raised."""
 
     png: bytes = b""
     svg: str = ""

@@ -1,4 +1,4 @@
-"""The headline of a board: a summary that fits a screen of a terminal."""
+"""The headline of a board: a summary as text that fits one screen of a terminal."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def again(arguments: str) -> list[str]:
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a headline table: the heading, and the cells in the order of the rows."""
+    """A column of a table in the headline: its heading, and its entries in the order of the rows."""
 
     heading: str
     cells: tuple[Cell, ...]

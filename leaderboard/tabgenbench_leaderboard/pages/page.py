@@ -72,7 +72,7 @@ _READING = (
 
 
 def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
-    """Return the whole page of a board.
+    """Return all parts (headings, tables, sentences, figures) of the page of a board.
 
     Args:
         board: the board, with the texts of the figures that metrics drew.
@@ -256,7 +256,7 @@ def cost_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def problem_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the tables of failed and skipped cells, and a sentence on the cells without a record."""
+    """Return tables of failed and skipped cells (trainings), and a sentence on cells without a record."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
@@ -267,7 +267,7 @@ def problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the outputs of failed cells, which Markdown pages omit."""
+    """Return what the processes of failed cells (trainings) printed; Markdown pages omit this."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [

@@ -1,4 +1,4 @@
-"""The sentence on a page that marks a board as partial, which means that records are missing."""
+"""The sentence on a page that says that a board is partial because records are missing."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
-    """Return a table of failed, skipped and waiting cells and metrics with the reasons."""
+    """Return a table of failed, skipped and waiting cells (trainings) and metrics with the reasons."""
     rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [

@@ -45,7 +45,7 @@ def print_text(text: str) -> None:
 
 
 def render_text(board: Board, *, width: int = 110) -> str:
-    """Return the scores of a board, sentences on its comparisons, and its failures, as text.
+    """Return a board as text: its scores, sentences on comparisons, and failures.
 
     Args:
         board: the board to render.

@@ -3,9 +3,9 @@
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
 rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. In
 this case, a score may differ by 2 % of its range or by four standard deviations over splits, whichever is larger. The
-standard deviation of a score is computed over the generator's other splits. If the median of the standard deviations of
-the other generators is larger, that median is used instead. If somebody made up a value for one cell, this value
-therefore does not widen the tolerance for this cell.
+standard deviation of a score is computed over the splits of the generator other than the repeated one. If the median of
+the standard deviations of the other generators is larger, that median is used instead. If somebody made up a value for
+one cell, this value therefore does not widen the tolerance for this cell.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Scores = Mapping[str, ScoreRecord]
 
 @dataclass(frozen=True)
 class Repeated:
-    """New record of a cell that was trained and scored again, and its new scores by the metric's label."""
+    """New record of a cell (training) that was trained and scored again, and its new scores by metric label."""
 
     record: CellRecord | None
     scores: Mapping[str, ScoreRecord | None]

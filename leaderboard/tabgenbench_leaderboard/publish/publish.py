@@ -70,7 +70,7 @@ class Published:
 def publish_board(
     store: Store, suite_name: str | None, folder: Path, *, partial: bool, force: bool, hide: Sequence[str] = ()
 ) -> Published:
-    """Write the board of a suite with its records into a folder, which appears only when it is complete.
+    """Write the board of a suite with its records into a folder; the folder appears only when it is complete.
 
     Args:
         store: the store with the records, which is not changed.

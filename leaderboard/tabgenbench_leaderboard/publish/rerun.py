@@ -35,7 +35,7 @@ NAME = "verify"
 
 @dataclass(frozen=True, kw_only=True)
 class RerunRequest:
-    """Settings of a repetition: the number of cells to repeat, and how to repeat them.
+    """Settings of a repetition: how many cells (trainings) to repeat, and how to repeat them.
 
     Attributes:
         number: number of cells to repeat.
@@ -154,7 +154,7 @@ class _Repeater:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Train and score the cells of a group again, and return a finding for each difference from the records."""
+        """Train and score a group of cells (trainings) again; return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -175,7 +175,7 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Plan a run that contains the cells of a group, with splits that have the recorded fingerprints."""
+        """Plan a run that repeats the cells (trainings) of a group on splits with the recorded fingerprints."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         n_splits = 1 + max(one.record.cell.split for one in group)
@@ -231,7 +231,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the recorded split settings, or all possible split settings if an older record lacks them."""
+    """Yield the recorded settings of the splits; if an older record lacks settings, yield all possible ones."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return

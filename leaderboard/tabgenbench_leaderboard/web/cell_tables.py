@@ -64,7 +64,7 @@ def _draws(cell: CellFacts) -> int:
 
 
 def single_number(value: float | None) -> str:
-    """Format a value of one split or draw."""
+    """Format a score's value in one split or draw as text."""
     return "-" if value is None else f"{value:.4g}"
 
 

@@ -35,7 +35,7 @@ def data_files(site: Site) -> dict[str, bytes]:
 
 
 def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
-    """Yield the data files of a dataset: its columns and comparisons with the first rows, then the other rows."""
+    """Yield the data files of a dataset: first its columns, comparisons and some rows, then files of further rows."""
     dataset = site.board.datasets[index]
     head: dict[str, Any] | None = _head(site, dataset)
     own = {
@@ -210,7 +210,7 @@ def _score(score: ScoreValue) -> list[Any] | str:
 
 
 def _estimate(found: Estimate | ScoreValue | None) -> list[float | None]:
-    """Return a mean and half of its interval, which is symmetric."""
+    """Return a mean and half the width of its symmetric interval."""
     return [_short(found.mean), _short(half_width(found))] if found else [None, None]
 
 
