@@ -22,7 +22,7 @@ class Board(Protocol):
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row per score of a cell: dataset, generator, label, is_control, split, seed, metric, score, value, ..."""
+        """One row per score of a cell (training): dataset, generator, label, split, seed, metric, score, value, ..."""
 
     @property
     def figure_names(self) -> tuple[str, ...]:

@@ -271,7 +271,7 @@ def _choice(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
-    """Return what tells the cells of one dataset with one seed apart, also if their code differs."""
+    """Return generator, options, split and fold, which identify a cell of a dataset and seed even if code changed."""
     return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
