@@ -10,8 +10,8 @@ gene g is
     log L ~ N(log 900 + l_k + l_d, 0.35^2)
     x_g ~ Poisson(L f_g Gamma(theta_g, 1 / theta_g))
 
-so that, given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. The donor is uniform, and
-the frequencies of types and of treatment differ between donors.
+so that, given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. Donors are drawn with equal
+probability, and the frequencies of types and of treatment differ between donors.
 
 The parameters are drawn once from the seed: mu ~ N(0, 1.3^2); delta_k = d0 + N(0, 0.4^2) with d0 a random direction of
 length 2.15; s ~ U(0.3, 1.2) and t ~ U(0.2, 0.9) for each latent; m ~ N(0, 1.5^2), centred over donors; A ~ N(0, 1 / 5);

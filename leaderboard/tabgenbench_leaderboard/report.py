@@ -70,7 +70,7 @@ class BoardView:
         return self.text()
 
     def table(self) -> pd.DataFrame:
-        """Return a DataFrame of headline scores, half intervals and costs, with one row per dataset and generator."""
+        """Return a DataFrame of headline scores with interval half-widths, and costs, per dataset and generator."""
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)

@@ -27,7 +27,7 @@ TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with separate random streams: a lat
 
 @dataclass(frozen=True)
 class Split:
-    """Training, validation and test rows of a table, equal for every generator.
+    """Training, validation and test rows of a table, which are the same for every generator.
 
     Attributes:
         train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the sample ids of

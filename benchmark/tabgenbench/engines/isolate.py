@@ -88,7 +88,7 @@ def _torch() -> Callable[[], None]:
 def _set_deterministic(torch: Any, mode: bool) -> None:
     """Set torch's deterministic mode, but only if this changes the mode.
 
-    The setter imports torch's compiler, which takes seconds.
+    Setting the mode imports torch's compiler, which takes seconds.
     """
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)

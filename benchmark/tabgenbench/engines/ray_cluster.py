@@ -196,7 +196,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
 
 
 def _knock(address: str) -> None:
-    """Raise `ConfigError` if no program listens at a network address. Ray itself would retry for minutes."""
+    """Raise `ConfigError` if no program listens at a network address. Ray itself would try to connect for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")

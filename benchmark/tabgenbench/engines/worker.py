@@ -65,7 +65,7 @@ def flush_output() -> None:
 
 
 def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
-    """Run a task, then end the process. This is the first code of a worker.
+    """Run a task, then end the process. This function is the first code that a worker runs.
 
     Args:
         given: the pickled task and settings of its process.

@@ -34,7 +34,7 @@ class KitSplit:
 
 
 def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return a new copy of the same rows: 89 training, 20 validation, 76 test rows, 12 features.
+    """Return a new copy of a fixed small split: 89 training, 20 validation and 76 test rows with 12 features.
 
     The table has two condition columns with two values each; one combination has a single training row. Features are
     non-negative, in correlated groups, and the last one is constant. The table has a batch column, but no group column.

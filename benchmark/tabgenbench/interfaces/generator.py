@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """Context that the harness passes to a generator.
+    """Seed, device, deadline and methods that the harness passes to a generator.
 
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
@@ -80,7 +80,7 @@ class Context:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the deadline; infinite without one."""
+        """Seconds until the deadline; infinite if there is no deadline."""
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:

@@ -41,7 +41,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """Context that the harness passes to a metric.
+    """Seed, device and memory limit that the harness passes to a metric.
 
     Attributes:
         seed: seed of the metric; equal for all generators on a split.

@@ -62,7 +62,7 @@ class Report(ABC):
 
     @abstractmethod
     def build(self, store_folder: Path, suite: str | None = None) -> Board:
-        """Read the records of a suite.
+        """Build a board from the records of a suite.
 
         Args:
             store_folder: folder of a store.

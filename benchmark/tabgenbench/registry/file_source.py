@@ -85,12 +85,12 @@ class FileSource(DatasetSource):
 
     @classmethod
     def from_path(cls, path: Path, options: Mapping[str, Any] | None = None) -> FileSource:
-        """Return the source of a card or a file, with options that override the card."""
+        """Return the dataset source of a card or a table file, with options that override the card."""
         return cls(make_options(cls.Config, options or {}, where=f"dataset {str(path)!r}"), path=path)
 
     @property
     def card(self) -> DatasetCard:
-        """The card. Without a title or summary, the file's name is used."""
+        """The card. If the card has no title or summary, the file's name is used instead."""
         said = self.settings
         return DatasetCard(
             title=said.title or self.name,
@@ -141,7 +141,9 @@ def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None
 
 
 def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
-    """Return the checked table made from a frame that was read from a file. Roles come from the card or are inferred.
+    """Return the checked table made from a frame that was read from a file.
+
+    Roles of columns come from the card or are inferred.
 
     Args:
         frame: one row per sample, indexed by sample ids.

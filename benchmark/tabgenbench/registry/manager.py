@@ -168,7 +168,7 @@ class Plugins:
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin.
+        """Call a hook for observers, such as ``cell_finished``, of every plugin.
 
         A plugin whose hook raises an exception is disabled; the other plugins are still called.
         """

@@ -35,7 +35,7 @@ Announce = Callable[[str, dict[str, Any]], None]
 
 
 class Stopped(Exception):
-    """The run was stopped; interrupted work is not recorded."""
+    """The run was stopped, for example by Ctrl-C; interrupted work is not recorded."""
 
 
 class CellWork:

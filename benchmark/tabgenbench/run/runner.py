@@ -40,7 +40,7 @@ def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> No
     Observers are called in this thread. An interrupt, such as Ctrl-C, ends every process and leaves the store intact.
 
     Raises:
-        StoreError: the file system of the store failed; nothing of the run is left running.
+        StoreError: the file system of the store failed; no process of the run is left running.
     """
     with run.store.checked():
         run.store.write_suite(run.plan.to_record(run.command or run_command()))

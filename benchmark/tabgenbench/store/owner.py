@@ -33,7 +33,7 @@ class Owner(BaseModel):
 
     @classmethod
     def this_process(cls) -> Owner:
-        """Return the owner that describes this process."""
+        """Return an `Owner` object that describes this process."""
         pid = os.getpid()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         started = _start_of(pid) or 0

@@ -213,7 +213,7 @@ class Store(StoreFolder):
         self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran, or None."""
+        """Return when and how long a metric ran on a cell (one trained generator), or None."""
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:

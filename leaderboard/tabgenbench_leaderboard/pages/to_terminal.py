@@ -62,7 +62,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
-    """Return a calibration as text: what each score can see, and which failures and metrics do not apply."""
+    """Return a calibration as text: which failures each score detects, and which failures and metrics do not apply."""
     table = calibration_table(record, lambda score: score.score)
     lines = [f"Calibration: {quote(record.dataset)}"]
     lines += _block_lines(table_blocks(table, record.dataset), width)
