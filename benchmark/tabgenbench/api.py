@@ -178,9 +178,8 @@ def score(
 ) -> pd.DataFrame:
     """Score synthetic rows from other programs with the metrics that a run uses, in this process.
 
-    One table is scored alone. Several tables, or any number with ``out``, are ranked together with reference generators
-    (controls), such as shuffled training rows. All tables need the same features; the order of their rows and columns
-    does not matter.
+    One table is scored alone. Several tables, or any number with ``out``, are ranked with reference generators
+    (controls), such as shuffled training rows. Tables need the same features, with rows and columns in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.

@@ -151,8 +151,7 @@ def make_split(
     and recorded. In a grouped split, all rows of a donor are on one side, either training, validation or test. The
     choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    A split into thirds divides the rows into three parts A, B and C by the same rules. The three parts are the same in
-    both folds; see ``fold``.
+    A split into thirds divides the rows into parts A, B and C by the same rules; both folds have the same parts.
 
     Highly variable features are chosen by training rows only, without validation rows.
 
