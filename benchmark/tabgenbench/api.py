@@ -1,4 +1,4 @@
-"""Python functions `benchmark`, `score` and `export`, which do the work of the commands of these names."""
+"""Python functions `benchmark`, `score` and `export`: the counterparts of ``run``, ``score`` and ``export``."""
 
 from __future__ import annotations
 
@@ -82,10 +82,10 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     retry_failed: bool = False,
     keep_models: bool | None = None,
 ) -> Board:
-    """Train generators on shared splits of datasets, score their samples, and return the board.
+    """Train generators on shared splits of datasets, score their samples, and return the board (leaderboard).
 
-    Equivalent to ``tabgenbench run``, with the same keys: results in the store are not computed again. A failed cell
-    does not raise an error; the board shows it.
+    The function does the same work as ``tabgenbench run``: results that are already in the store are not computed
+    again. If training or scoring of a generator fails, no error is raised; the board lists the failure.
 
     Args:
         datasets: a `pandas.DataFrame`, an `anndata.AnnData`, a path, a name such as ``"wdbc"``, a class or an instance
@@ -176,10 +176,10 @@ def score(
     seed: int = 0,
     out: str | Path | None = None,
 ) -> pd.DataFrame:
-    """Score synthetic rows from other programs with the metrics of a run, in this process.
+    """Score synthetic rows from other programs with the metrics that a run uses, in this process.
 
-    One table is scored alone. Several tables, or any number with ``out``, are scored beside the controls that the
-    metrics name, such as shuffled training rows. The tables need the same features, with rows and columns in any order.
+    One table is scored alone. Several tables, or any number with ``out``, are ranked with reference generators
+    (controls), such as shuffled training rows. Tables need the same features, with rows and columns in any order.
 
     Args:
         train: training rows of the model: a `pandas.DataFrame`, an `anndata.AnnData` or a path.
@@ -244,7 +244,7 @@ def export(
     timeout: float | None = None,
     memory: float | None = None,
 ) -> pd.DataFrame:
-    """Return a synthetic table of a run, with the columns and types of its dataset's file.
+    """Return a synthetic table of a run, with the columns and types of the file that the dataset was read from.
 
     Equivalent to ``tabgenbench export``.
 
@@ -294,7 +294,7 @@ def _given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]) -> Suite:
-    """Return a suite with the given values; the others come from the suite ``start``."""
+    """Return a suite with the given values; values that are not given come from the suite ``start``."""
     changes = _given(values)
     kinds: tuple[Kind, ...] = ("generators", "metrics")
     for kind in kinds:
@@ -315,7 +315,10 @@ def _suite(start: str | Path | None, plugins: Plugins, values: Mapping[str, Any]
 
 
 def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping[str, Any]) -> list[OpenedDataset]:
-    """Return the given datasets. The options in ``said`` apply only to data and paths."""
+    """Return the given datasets.
+
+    The options in ``said``, such as column roles, apply only to data in memory and to files.
+    """
     if isinstance(given, Mapping):
         pairs: list[tuple[str | None, Any]] = [(str(name), one) for name, one in given.items()]
     else:
@@ -334,7 +337,7 @@ def _open_all(given: Any, plugins: Plugins, data_dir: Path | None, said: Mapping
 
 
 def _has_roles(item: Any) -> bool:
-    """Whether the caller can set the roles of a dataset's columns, which holds for data in memory and for paths."""
+    """Return whether the caller can set column roles: true for data in memory and files, false for registered names."""
     if isinstance(item, str | Choice):
         return looks_like_file(item if isinstance(item, str) else item.name)
     return not isinstance(item, type | DatasetSource)
@@ -369,7 +372,10 @@ def _open(
 
 @contextlib.contextmanager
 def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
-    """Yield the store's folder, and whether it is temporary. An error in the block removes a temporary folder."""
+    """Yield the folder for results (the store), and whether the folder is temporary.
+
+    If the ``with`` block raises an error, a temporary folder is removed.
+    """
     if given is not None:
         yield Path(given).expanduser(), False
         return
@@ -382,7 +388,10 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the first reason if no cell has a score. A plugin's traceback is added as a note."""
+    """Raise an error with the reason of the first failure if no cell of the run has a score.
+
+    If a plugin raised the error, its traceback is added as a note.
+    """
     found = [*run.problems, *run.skipped]
     without = {(problem.cell, problem.metric) for problem in found}
     for cell in run.plan.cells:

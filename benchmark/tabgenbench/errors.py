@@ -66,7 +66,7 @@ class PluginError(TabGenBenchError):
 
 
 class Unsupported(TabGenBenchError):
-    """A plugin does not support this table or task; the reason is recorded as skipped, not failed."""
+    """A plugin does not support this table or task; the cell or metric is recorded as skipped, not failed."""
 
 
 def text_of(error: BaseException) -> str:
@@ -79,7 +79,7 @@ def text_of(error: BaseException) -> str:
 
 
 def validation_text(error: BaseException) -> str:
-    """Return the first problem of a pydantic error in one sentence, ``Card.summary is 3: ...``; '' for other errors."""
+    """Return the first problem of a pydantic error in one sentence, such as ``Card.summary is 3: ...``; else ''."""
     if type(error).__name__ != "ValidationError" or not hasattr(error, "errors"):  # pydantic itself is not imported
         return ""
     first = error.errors(include_url=False)[0]
@@ -97,7 +97,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def trace_of(error: BaseException) -> str:
-    """Return the tail of an error's traceback."""
+    """Return the last lines of an error's traceback."""
     import traceback
 
     try:

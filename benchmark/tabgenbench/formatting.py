@@ -1,4 +1,4 @@
-"""Durations, byte sizes, counts, numbers and names of cells as every page and message writes them."""
+"""Texts for durations, byte sizes, counts, numbers and cells that are the same on every page and in every message."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def cell_title(label: str, dataset: str, split: int, seed: int, fold: int | None = None) -> str:
-    """Return the title of a cell for readers.
+    """Return the title of a cell (one generator, dataset, split and seed).
 
     >>> cell_title("cvae", "rnaseqdb", 0, 1), cell_title("cvae", "rnaseqdb", 0, 1, fold=1)
     ('cvae · rnaseqdb · split 0 · seed 1', 'cvae · rnaseqdb · split 0, fold 1 · seed 1')
@@ -33,7 +33,7 @@ def cell_title(label: str, dataset: str, split: int, seed: int, fold: int | None
 
 
 def place_text(split: int, fold: int | None) -> str:
-    """Name a split, with its fold if it has folds.
+    """Return the name of a split, with the number of the fold if the split has folds.
 
     >>> place_text(2, None), place_text(2, 0)
     ('split 2', 'split 2, fold 0')
@@ -125,9 +125,9 @@ def spaced(label: str) -> str:
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Cut names to about ``most`` characters, with an ellipsis: at the end, or in the middle where two look alike.
+    """Cut names to about ``most`` characters with an ellipsis at the end, or in the middle where two ends look alike.
 
-    Different names stay different.
+    Different names have different results.
 
     >>> shortened(["Brain - Amygdala", "Skin"], 10)
     {'Brain - Amygdala': 'Brain - A…', 'Skin': 'Skin'}

@@ -23,7 +23,7 @@ OptionsT = TypeVar("OptionsT", bound=Options)
 
 
 def make_options(config: type[OptionsT], values: Mapping[str, Any], *, where: str) -> OptionsT:
-    """Build a plugin's options from the values of a suite or a command line.
+    """Build a plugin's validated options from values given in a suite or on the command line.
 
     Raises:
         ConfigError: an option is unknown (with a suggestion) or its value is invalid; the message names the option.

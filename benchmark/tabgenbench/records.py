@@ -1,6 +1,6 @@
 """Records: the results of a run. Boards are built only from records, without plugins.
 
-Unknown fields of a newer version survive reading and writing (``extra="allow"``).
+Unknown fields of records that a newer version wrote survive reading and writing (``extra="allow"``).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Card(_Record):
 
 
 class CellIdentity(_Record):
-    """Identity of a cell: dataset, split, generator with its resolved config, seed."""
+    """Identity of a cell, which is one training: dataset, split, generator with its options, and seed."""
 
     dataset: str = Field(description="name of the dataset with the options that differ from its defaults")
     dataset_fingerprint: str
@@ -95,12 +95,12 @@ class CellIdentity(_Record):
 
 @dataclass(frozen=True)
 class Problem:
-    """A cell, or a metric on a cell, that is not ok.
+    """A cell (one training of a generator), or a metric on a cell, whose status is not ``ok``.
 
     Attributes:
-        cell: the cell in words.
+        cell: title of the cell.
         metric: label of the metric, or None if the cell itself is not ok.
-        status: how it ended.
+        status: how the cell or metric ended, such as ``failed``.
         reason: one sentence.
     """
 
@@ -111,12 +111,12 @@ class Problem:
 
     @property
     def title(self) -> str:
-        """Title of the cell, followed by the metric if the problem is one of a metric."""
+        """Title of the cell; if the problem is one of a metric, followed by the metric."""
         return self.cell + (f" · metric {self.metric}" if self.metric is not None else "")
 
 
 class Phase(_Record):
-    """Status and cost of one phase (fit, sample)."""
+    """Status, seconds and memory of one phase (fit, sample) of a cell."""
 
     status: Status
     seconds: float | None = None
@@ -125,7 +125,7 @@ class Phase(_Record):
 
 
 class Fallback(_Record):
-    """Rows of a condition that a fallback rule sampled."""
+    """Synthetic rows of one condition that a fallback rule sampled."""
 
     condition: str
     rows: int = Field(description="number of rows, summed over draws")
@@ -133,7 +133,7 @@ class Fallback(_Record):
 
 
 class Environment(_Record):
-    """Software and hardware of a task."""
+    """Software and hardware with which a task ran."""
 
     packages: dict[str, str] = Field(default_factory=dict)
     python: str = ""
@@ -154,7 +154,7 @@ class Environment(_Record):
 
 
 class CellRecord(_Record):
-    """``cells/<key>/fit.json``: training and sampling of a cell."""
+    """``cells/<key>/fit.json``: the record of training and sampling one generator on one split with one seed."""
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -199,8 +199,8 @@ class ScoreSpec(_Record):
         description: one sentence on what it measures.
         blind_to: limitations: what a good value does not show.
         question: the question that the score helps to answer, or empty: a score without one is in no summary.
-        floor: the control that marks a bad value, or empty. A value is shown rescaled to 0 at the floor and 1 at the
-            ceiling.
+        floor: the control (a simple reference generator) that marks a bad value, or empty. A value is shown rescaled to
+            0 at the floor and 1 at the ceiling.
         ceiling: the control that marks a good value, or empty.
         detects: names of the planted failures (synthetic tables with a known defect) that the score must distinguish
             from real rows.
@@ -231,7 +231,7 @@ class ScoreSpec(_Record):
 
 
 class DrawScores(_Record):
-    """Scores of a metric on one draw."""
+    """Scores of a metric on one draw, which is one synthetic table of a trained generator."""
 
     draw: int
     scores: dict[str, float] = Field(default_factory=dict)
@@ -242,7 +242,7 @@ class DrawScores(_Record):
 class ScoreRecord(_Record):
     """``cells/<key>/scores/<metric-key>.json``: scores of one metric.
 
-    The file contains no times, so equal scores give equal bytes.
+    The file contains no times, so equal scores have equal bytes.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -258,7 +258,7 @@ class ScoreRecord(_Record):
 
 
 class RunInfo(_Record):
-    """``cells/<key>/runs/<metric-key>.json``: when, where and how long a metric ran."""
+    """``cells/<key>/runs/<metric-key>.json``: when, where and how long a metric ran on the samples of one cell."""
 
     schema_version: int = SCHEMA_VERSION
     metric: str
@@ -270,7 +270,7 @@ class RunInfo(_Record):
 
 
 class SuiteRow(_Record):
-    """One requested cell of a suite: its key, its names (for display before it has a record), its score keys."""
+    """One requested training (cell) of a suite: its key, its names for display, and the keys of its scores."""
 
     key: str
     dataset: str
@@ -286,7 +286,7 @@ class SuiteRow(_Record):
 
     @property
     def shown(self) -> str:
-        """Name of the generator on boards."""
+        """Name under which boards show the generator."""
         return self.title or self.label
 
     @property
@@ -296,7 +296,7 @@ class SuiteRow(_Record):
 
 
 class SuiteRecord(_Record):
-    """``suites/<name>.json``: the cells that the last run of a suite requested; the basis of a board."""
+    """``suites/<name>.json``: the cells (trainings) that the last run of a suite requested; the basis of a board."""
 
     schema_version: int = SCHEMA_VERSION
     name: str

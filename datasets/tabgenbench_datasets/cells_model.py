@@ -1,6 +1,7 @@
 """The model of the dataset ``simulated-cells`` and of the control ``truth-cells``.
 
-A cell has a type k, a condition with strength c (0 without treatment, 1 with), and a donor d. Its count of gene g is
+A (biological) cell has a type k, a condition with strength c (0 without treatment, 1 with), and a donor d. Its count of
+gene g is
 
     z_inv ~ N(mu_k + c delta_k, s_kc^2)       5 invariant latents: biology
     z_spur ~ N(m_d, t_d^2)                    2 spurious latents: donor
@@ -9,8 +10,8 @@ A cell has a type k, a condition with strength c (0 without treatment, 1 with), 
     log L ~ N(log 900 + l_k + l_d, 0.35^2)
     x_g ~ Poisson(L f_g Gamma(theta_g, 1 / theta_g))
 
-so that, given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. The donor is uniform, and
-the frequencies of types and of treatment differ between donors.
+so that, given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. Donors are drawn with equal
+probability, and the frequencies of types and of treatment differ between donors.
 
 The parameters are drawn once from the seed: mu ~ N(0, 1.3^2); delta_k = d0 + N(0, 0.4^2) with d0 a random direction of
 length 2.15; s ~ U(0.3, 1.2) and t ~ U(0.2, 0.9) for each latent; m ~ N(0, 1.5^2), centred over donors; A ~ N(0, 1 / 5);
@@ -18,7 +19,7 @@ b ~ N(0, 1.2^2); W_i ~ N(0, 0.4^2) Bernoulli(0.35); W_s ~ N(0, 0.35^2) Bernoulli
 log theta ~ N(log 4, 0.6^2); types of a donor ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
 P(treated | donor) ~ U(0.35, 0.65).
 
-A third condition has shifts delta of its own, with another direction d0; half of the treated cells get it. With a
+Half of the treated cells get a third condition; it has its own shifts delta, with another direction d0. With a
 continuous severity, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated between its values at 0 and 1.
 """
 
@@ -78,7 +79,7 @@ class CellsConfig(Options):
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Design and true latents of cells.
+    """Design (type, condition, donor) and true latents of simulated cells.
 
     Attributes:
         kind: type of each cell, index in `TYPES`, shape (n_cells,).
@@ -99,7 +100,10 @@ class Cells:
 
 @dataclass(frozen=True, eq=False)
 class CellsModel:
-    """The parameters. Shape letters: ``K`` types, ``C`` conditions, ``D`` donors, ``G`` genes, ``I``, ``S`` latents."""
+    """The parameters of the simulation.
+
+    Shape letters: ``K`` types, ``C`` conditions, ``D`` donors, ``G`` genes, ``I``, ``S`` latents.
+    """
 
     config: CellsConfig
     mean_KI: Floats
@@ -119,7 +123,10 @@ class CellsModel:
 
     @classmethod
     def from_config(cls, config: CellsConfig) -> CellsModel:
-        """Draw the parameters from the seed. A third condition changes no other parameter."""
+        """Draw the parameters of the model from the seed.
+
+        A third condition does not change the parameters of the other conditions.
+        """
         rng, further = (np.random.default_rng([config.seed, stream]) for stream in (0, 2))
         K, D, G, size = len(TYPES), config.n_donors, config.n_genes, (len(TYPES), D_INV)
         mean = rng.normal(0.0, 1.3, size)
@@ -145,7 +152,7 @@ class CellsModel:
         )
 
     def draw_cells(self, n: int, rng: np.random.Generator) -> Cells:
-        """Draw donor, type, condition and latents of ``n`` cells."""
+        """Draw donor, type, condition and latents of ``n`` biological cells."""
         donor = rng.integers(0, self.config.n_donors, n)
         kind = _choose(self.types_DK[donor], rng)
         condition = (rng.random(n) < self.treated_D[donor]).astype(np.int64)
@@ -168,7 +175,7 @@ class CellsModel:
     def with_latents(
         self, kind: Ints, condition: Ints, strength: Floats, donor: Ints, rng: np.random.Generator
     ) -> Cells:
-        """Draw the latents of cells with this design."""
+        """Draw the latents of cells whose type, condition and donor are given."""
         n, share = len(kind), strength[:, None]
         spread = (1.0 - share) * self.spread_CKI[0, kind] + share * self.spread_CKI[condition, kind]
         centre = self.mean_KI[kind] + share * self.shift_CKI[condition, kind]
@@ -183,7 +190,10 @@ class CellsModel:
         return sparse.vstack([empty, *blocks], format="csr")
 
     def _block(self, cells: Cells, rows: slice, rng: np.random.Generator) -> Any:
-        """Draw counts of a block. Loops, not matrix products, so that bytes do not depend on the number of threads."""
+        """Draw counts of a block.
+
+        The code uses loops instead of matrix products, so that bytes do not depend on the number of threads.
+        """
         z, kind, donor = cells.invariant[rows], cells.kind[rows], cells.donor[rows]
         h = z + 0.5 * np.tanh(sum(_outer(z, self.mixing_II)))
         eta = np.broadcast_to(self.base_G, (len(z), len(self.base_G))).copy()
@@ -213,7 +223,7 @@ def _shift(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
 
 
 def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
-    """Draw a column for each row of probabilities, shape (n_rows,)."""
+    """Draw one column index per row with the probabilities in that row, shape (n_rows,)."""
     ends = probabilities.cumsum(axis=1)
     chosen: Ints = (rng.random(len(ends))[:, None] * ends[:, -1:] >= ends).sum(axis=1).astype(np.int64)
     chosen[chosen == probabilities.shape[1]] -= 1  # rounding
@@ -221,6 +231,6 @@ def _choose(probabilities: Floats, rng: np.random.Generator) -> Ints:
 
 
 def _outer(left: Floats, right: Floats) -> Iterator[Floats]:
-    """Yield the terms of the matrix product ``left @ right``."""
+    """Yield the terms (outer products) whose sum is the matrix product ``left @ right``."""
     for j in range(len(right)):
         yield left[:, j, None] * right[j]

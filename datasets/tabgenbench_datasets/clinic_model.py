@@ -72,12 +72,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Patients:
-    """Rows of the table, before values are removed at gaps.
+    """Rows of the simulated table, before values are removed where they will be missing.
 
     Attributes:
         values: the features, shape (n_rows, n_features); finite, also where `missing` is true.
         categories: the categorical features, including the companion columns that mark gaps, one row per patient.
-        missing: mask of the cells that become gaps, shape (n_rows, n_features).
+        missing: mask of the values that will be missing, shape (n_rows, n_features).
     """
 
     values: Floats
@@ -112,7 +112,7 @@ def draw_patients(ward: Ints, rng: np.random.Generator) -> Patients:
 
 
 def _draw_person(ward: Ints, rng: np.random.Generator) -> tuple[dict[str, Floats], dict[str, Ints]]:
-    """Draw the properties of patients before admission: numbers by column, and codes of categories by column."""
+    """Draw the properties of patients before admission: numbers by column, and category codes by column."""
     n = len(ward)
     age = np.rint(np.clip(_by_ward(ward, 52, 47, 66, 63) + 15 * rng.standard_normal(n), 18, 95))
     a = age - 55
@@ -143,7 +143,7 @@ def _draw_person(ward: Ints, rng: np.random.Generator) -> tuple[dict[str, Floats
 def _draw_stay(
     ward: Ints, numbers: dict[str, Floats], codes: dict[str, Ints], rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Draw dates, in days since the origin, and cost."""
+    """Draw the dates of each patient's stay, in days since the origin, and its cost."""
     n, a, diabetic = len(ward), numbers["age"] - 55, codes["diabetic"]
     season = 1 + 0.4 * np.cos(2 * np.pi * np.arange(730) / 365)
     admitted = rng.choice(len(season), n, p=season / season.sum()).astype(np.float64)
@@ -160,7 +160,7 @@ def _draw_stay(
 def _draw_gaps(
     ward: Ints, numbers: dict[str, Floats], codes: dict[str, Ints], rng: np.random.Generator
 ) -> dict[str, NDArray[np.bool_]]:
-    """Draw in which rows the columns with gaps have no value."""
+    """Draw in which rows each column with gaps has no value."""
     a, pressure = numbers["age"] - 55, numbers["systolic"] - 126
     intensive, surgical = ward == WARDS.index("intensive"), ward == WARDS.index("surgical")
     outcome = codes["outcome"]
@@ -184,7 +184,7 @@ def _sigmoid(x: Floats) -> Floats:
 
 
 def _choose(logits: list[Floats], rng: np.random.Generator) -> Ints:
-    """Draw one category per row from the logits of each category: the largest sum of logit and Gumbel noise."""
+    """Draw one category per row from logits: the one with the largest sum of logit and Gumbel noise."""
     noisy = np.column_stack(logits)
     best: Ints = np.argmax(noisy + rng.gumbel(size=noisy.shape), axis=1)
     return best

@@ -1,4 +1,4 @@
-"""Pinned files: paths, verification and download.
+"""Pinned files (files with a known hash): paths, verification and download.
 
 A file is pinned by its git blob SHA-1, the hash that git computes of a file's content. A commit of a public repository
 therefore pins every byte. This module does not depend on a dataset.
@@ -35,7 +35,7 @@ class PinnedFile:
 
     Attributes:
         path: path below the data root, such as ``rnaseqdb/lung-rsem-fpkm-gtex.txt.gz``.
-        blob: git blob SHA-1 of its content, in hex.
+        blob: git blob SHA-1 of the file's content, in hex.
         url: address of the download.
     """
 
@@ -79,7 +79,7 @@ def blob_sha1(content: bytes) -> str:
 
 
 def file_status(file: PinnedFile, root: Path) -> FileStatus:
-    """Return the status of one file, whose hash is compared with the pinned hash."""
+    """Compare the hash of one file with the pinned hash; return ``ok``, ``missing`` or ``wrong`` with a reason."""
     path = root / file.path
     try:
         got = _blob_of_file(path)
@@ -133,7 +133,7 @@ class Downloader:
     timeout: float = 30.0
 
     def fetch(self, files: Sequence[PinnedFile], root: Path, on_progress: OnProgress) -> list[FileStatus]:
-        """Download every file that is missing or wrong.
+        """Download every file that is missing or has a wrong hash.
 
         Args:
             files: the requested files.
@@ -168,7 +168,7 @@ class Downloader:
 
 @dataclass
 class _Transfer:
-    """One call of `Downloader.fetch`, shared by its threads."""
+    """One call of `Downloader.fetch`: its state, which all download threads share."""
 
     settings: Downloader
     client: httpx.Client
@@ -179,7 +179,7 @@ class _Transfer:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def have(self, file: PinnedFile) -> FileStatus:
-        """Download a file unless it is already correct."""
+        """Download a file unless it exists with the pinned hash."""
         before = file_status(file, self.root)
         if before.status == "ok":
             return before
@@ -212,7 +212,7 @@ class _Transfer:
         return self.stop.wait(min(self.settings.backoff * 2 ** (attempt - 1), 30.0))
 
     def _attempt(self, file: PinnedFile) -> str:
-        """Download, verify and rename; return the problem with the content, or an empty text."""
+        """Download, verify and rename a file; return what is wrong with its content, or an empty text."""
         path = self.root / file.path
         part = path.with_name(path.name + ".part")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,7 +226,7 @@ class _Transfer:
         return problem
 
     def _download(self, file: PinnedFile, part: Path) -> None:
-        """Append the missing bytes to ``part``."""
+        """Download the bytes that ``part`` lacks, and append them."""
         have = part.stat().st_size if part.exists() else 0
         # identity: compression by the server would change the bytes
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})

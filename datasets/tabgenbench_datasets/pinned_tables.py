@@ -33,7 +33,7 @@ URL_VARIABLE = "TABGENBENCH_TABLES_URL"
 
 
 class PinnedTable(DatasetSource):
-    """A CSV file of a pinned commit.
+    """A dataset that is a CSV file of a pinned commit.
 
     Args:
         config: options, which override the roles of the card; None for the defaults.
@@ -60,27 +60,27 @@ class PinnedTable(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """The card, with the pinned commit."""
+        """Card (description) of the dataset, with the pinned commit."""
         return load_card("tabgenbench_datasets", self.name)
 
     def load(self) -> Table:
-        """Return the checked table; the file is verified before it is read."""
+        """Return the checked table; its file is verified before it is read."""
         return self._verified().load()
 
     def identity(self) -> str:
-        """Return a hash of the name, the options and the content, which is verified.
+        """Return a hash of the dataset's name, its options and its verified content.
 
         Raises:
-            DataError: the file is missing or has another hash.
+            DataError: the file of the dataset is missing or has another hash.
         """
         return self._verified().identity()
 
     def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
-        """Download the file if it is missing or wrong; return its status."""
+        """Download the file if it is missing or has a wrong hash; return its status."""
         return self.downloader.fetch([self.file], self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare the file with its pinned hash."""
+        """Compare the hash of the file with its pinned hash."""
         return [file_status(self.file, self.root)]
 
     @cached_property

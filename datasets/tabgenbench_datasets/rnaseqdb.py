@@ -54,7 +54,7 @@ STATUS = {
 
 @dataclass(frozen=True, eq=False)
 class _Reading:
-    """Result of reading the files: the table, the number of genes that all files contain, and the number of files."""
+    """Result of reading the expression files: the table, the number of genes in all files, and the number of files."""
 
     table: Table
     n_common: int
@@ -65,8 +65,8 @@ class RNAseqDB(DatasetSource):
     """RNAseqDB, normalised FPKM: one row per sample, one feature per gene that all present files contain.
 
     Rows are sorted by file name and keep their order within a file; genes are sorted by symbol. Sample ids are the
-    barcodes. A folder with a subset of the files also works; the note states the number of files. Other files are
-    ignored.
+    barcodes. The dataset also loads from a subset of the files; its note states how many files were present. Other
+    files are ignored.
 
     With two-level status, source and status are confounded (only ``tcga-t`` is cancer): a batch correction would also
     remove biological differences.
@@ -110,7 +110,7 @@ class RNAseqDB(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """The card, with the pinned commits."""
+        """Card (description) of the dataset, with the pinned commits."""
         return load_card("tabgenbench_datasets", "rnaseqdb")
 
     def load(self) -> Table:
@@ -118,7 +118,7 @@ class RNAseqDB(DatasetSource):
         return self._read().table
 
     def identity(self) -> str:
-        """Return a hash of the options and of the files present, each verified; nothing is parsed.
+        """Return a hash of the options and of all present files, whose hashes are verified; no file is parsed.
 
         Raises:
             DataError: a required file is missing, or a file has a wrong hash.
@@ -150,11 +150,11 @@ class RNAseqDB(DatasetSource):
         }
 
     def fetch(self, on_progress: Callable[[FetchProgress], None]) -> list[FileStatus]:
-        """Download missing and wrong files; return the status of every file."""
+        """Download the files that are missing or have a wrong hash; return the status of every file."""
         return self.downloader.fetch(self.manifest.all, self.root, on_progress)
 
     def verify(self) -> list[FileStatus]:
-        """Compare every file with its pinned hash."""
+        """Compare the hash of every file with its pinned hash."""
         return [file_status(file, self.root) for file in self.manifest.all]
 
     def _present(self) -> list[PinnedFile]:
@@ -199,7 +199,7 @@ class RNAseqDB(DatasetSource):
 
 
 def _stacked_values(tables: list[ExpressionFile], genes: list[str]) -> NDArray[np.float32]:
-    """Return the values of all files, concatenated by rows. The given list is emptied to free memory."""
+    """Concatenate the values of all files by rows. The given list of files is emptied to free memory."""
     values = np.empty((sum(len(table.samples) for table in tables), len(genes)), dtype=np.float32)
     start = 0
     while tables:

@@ -73,7 +73,7 @@ class Manifest:
 
     @property
     def all(self) -> tuple[PinnedFile, ...]:
-        """All files; the landmark table comes first, because it is small and required."""
+        """All pinned files; the landmark table comes first, because it is small and required."""
         return (self.landmark, *self.expression)
 
 
@@ -102,7 +102,7 @@ def study_and_source(name: str) -> tuple[str, str]:
 
 
 def tissue_of(study: str, esca: EsophagusSite) -> str:
-    """Return the tissue of a study code; ``esca`` is the tissue that TCGA's oesophageal samples are assigned to."""
+    """Return the tissue of a study code; ``esca`` names the tissue to which TCGA's oesophageal samples are assigned."""
     return f"esophagus_{esca}" if study == "esca" else TISSUE_OF_CODE[study]
 
 
@@ -163,7 +163,7 @@ class ExpressionFile:
         return cls(path, tuple(names[N_LEADING:]), frozenset(genes), lines)
 
     def values(self, genes: Sequence[str]) -> NDArray[np.float32]:
-        """Return the values of these genes, shape (n_samples, n_genes), float32.
+        """Return the values of the given genes, shape (n_samples, n_genes), float32.
 
         Raises:
             DataError: a value is missing, text, infinite or negative; the message names gene and sample.

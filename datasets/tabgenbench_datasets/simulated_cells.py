@@ -26,8 +26,8 @@ class SimulatedCells(DatasetSource):
     """Cells drawn from the model in `tabgenbench_datasets.cells_model`.
 
     Equal options give equal tables. The columns ``z_inv_1`` to ``z_inv_5`` and ``z_spur_1``, ``z_spur_2`` of ``obs``
-    contain the true latents. They have no role: metrics see them, generators do not. The control ``truth-cells`` draws
-    further cells from the same model.
+    contain the true latents. These columns have no role: metrics see them, generators do not. The control
+    ``truth-cells`` draws further cells from the same model.
     """
 
     name: ClassVar[str] = "simulated-cells"
@@ -69,7 +69,7 @@ class SimulatedCells(DatasetSource):
 
 
 def _design_columns(cells: Cells, config: CellsConfig) -> pd.DataFrame:
-    """Return the condition columns of cells: ``cell_type``, and ``condition`` or ``severity``."""
+    """Return the design columns of simulated cells: ``cell_type``, and ``condition`` or ``severity``."""
     columns = {"cell_type": np.array(TYPES, dtype=object)[cells.kind]}
     if config.severity == "continuous":
         columns["severity"] = np.array(SEVERITIES, dtype=object)[np.rint(10 * cells.strength).astype(np.int64)]

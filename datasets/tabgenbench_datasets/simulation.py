@@ -6,13 +6,12 @@ On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status 
     z_rm = sqrt(rho) u_dm + sqrt(1 - rho) v_rm
     x_rg = 2^max(y_rg, 0) - 1
 
-with u, v and e independent standard normal. A gene has a level ``mu``. A tissue shifts this level by ``beta``. A tumour
-shifts it by ``delta`` (equal in all tissues) plus ``eps`` (specific to the tissue). Variation within a condition has
-two
-parts: the activities ``z`` of a few gene modules, and independent noise of each gene. An activity is weighted by the
-loadings ``W``, the amplitude ``a`` of the module in the tissue, the membership ``b`` of the gene in its modules in the
-tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3 in cancer). Rows of one donor share the part ``rho`` = 0.5 of
-the activity's variance.
+with u, v and e independent standard normal. Every gene has a level ``mu`` on this scale. A tissue shifts this level by
+``beta``. A tumour shifts the level by ``delta`` (equal in all tissues) plus ``eps`` (specific to the tissue). Variation
+within a condition has two parts: the activities ``z`` of a few gene modules, and independent noise of each gene. An
+activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the tissue, the membership ``b`` of the
+gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3 in cancer). Rows of one donor share
+the part ``rho`` = 0.5 of the activity's variance.
 
 Without the clipping at 0, mean and covariance within a condition are
 
@@ -78,7 +77,7 @@ class SimulationConfig(Options):
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """Tissue, status and donor of every row, as indices, each of shape (n_rows,)."""
+    """Tissue, status and donor of every simulated row, as indices, each of shape (n_rows,)."""
 
     tissue: Ints
     status: Ints
@@ -88,9 +87,9 @@ class Design:
 def make_design(config: SimulationConfig) -> Design:
     """Assign rows to donors.
 
-    Donors cycle over the tissues; within a tissue, donors cycle over the kinds normal, cancer and both.
+    Donors are assigned to the tissues in turn; within a tissue, they are in turn normal, cancer, or both.
 
-    A donor of the kind "both" has two rows: a tumour and the adjacent normal tissue.
+    A donor who is "both" has two rows: a tumour and the adjacent normal tissue.
     """
     rows: list[tuple[int, int, int]] = []
     donor = 0
@@ -104,7 +103,9 @@ def make_design(config: SimulationConfig) -> Design:
 
 @dataclass(frozen=True, eq=False)
 class TissueModel:
-    """The parameters of the model. Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
+    """The parameters of the model.
+
+    Shape letters: ``T`` tissues, ``G`` genes, ``M`` modules.
 
     Attributes:
         mean_TSG: mean of each condition on the log2(x + 1) scale, shape (T, 2, G).
@@ -122,7 +123,7 @@ class TissueModel:
 
     @classmethod
     def from_config(cls, config: SimulationConfig) -> TissueModel:
-        """Draw the parameters from the seed."""
+        """Draw the parameters of the model from the seed."""
         rng = np.random.default_rng([config.seed, 0])
         T, G, M = config.n_tissues, config.n_genes, config.n_modules
         level = rng.normal(6.0, 1.5, G) + rng.normal(0.0, 1.2, (T, G))
@@ -138,15 +139,15 @@ class TissueModel:
         )
 
     def covariance(self, tissue: int, status: int) -> Floats:
-        """Return the covariance within a condition on the log2(x + 1) scale before clipping, shape (G, G)."""
+        """Return the covariance of genes within a condition on the log2(x + 1) scale before clipping, shape (G, G)."""
         weighted = self.amplitude_TM[tissue][:, None] * self.loadings_MG * self.part_TG[tissue]
         covariance: Floats = KAPPA[status] ** 2 * weighted.T @ weighted + np.diag(self.sigma_G**2)
         return covariance
 
     def sample(self, design: Design, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Draw linear expression values for the rows of a design, shape (n_rows, G), float32, >= 0.
+        """Draw expression values on the linear scale for the rows of a design, shape (n_rows, G), float32, >= 0.
 
-        A loop, not a matrix product, sums over modules, so that the bytes do not depend on the number of threads.
+        A loop, instead of a matrix product, sums over modules, so that bytes do not depend on the number of threads.
         """
         _, donor = np.unique(design.donor, return_inverse=True)
         n, M = len(design.donor), len(self.loadings_MG)
@@ -174,7 +175,7 @@ def gene_names(config: SimulationConfig) -> list[str]:
 
 
 def config_of(options: Any) -> SimulationConfig:
-    """Return the options of a table's source as a config; invalid options raise ``ValidationError``."""
+    """Read the simulation's options from a table's source; invalid options raise ``ValidationError``."""
     return SimulationConfig.model_validate(dict(options))
 
 

@@ -26,8 +26,8 @@ class Truth(Generator):
     """Samples new rows from the model of the simulation, as a perfect generator would.
 
     This control does not learn from training rows. If another generator scores better, it has memorised rows, or the
-    score rewards something other than the distribution. A row of ``simulated-clinic`` with a category that the training
-    rows lack is drawn again, because no sample may contain such a category.
+    score rewards something other than the distribution. A sampled row of ``simulated-clinic`` with a category that no
+    training row has is sampled again, because no synthetic table may contain such a category.
     """
 
     name: ClassVar[str] = "truth"
@@ -42,9 +42,9 @@ class Truth(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Reject tables whose condition columns differ from those of both simulations.
+        """Raise `Unsupported` for tables whose condition columns differ from those of both simulations.
 
-        `fit` checks the origin of the table.
+        Whether the table comes from a simulation is checked by `fit`.
         """
         if schema.conditions not in CONDITIONS:
             raise Unsupported(f"truth samples from the model of {_names()} and of no other table")
@@ -53,7 +53,7 @@ class Truth(Generator):
         """Rebuild the model from the options that are stored in the training table's source.
 
         Raises:
-            Unsupported: the table was not simulated by one of the two sources.
+            Unsupported: the table does not come from one of the two simulations.
         """
         if train.source.name != CONDITIONS.get(train.schema.conditions):
             raise Unsupported(
@@ -67,10 +67,10 @@ class Truth(Generator):
             self._fit_tissues(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw one row of a new donor or patient for each requested condition.
+        """Draw a row of a new donor or patient for each row of requested conditions.
 
         Raises:
-            DataError: a condition does not occur in the simulation.
+            DataError: a requested condition does not occur in the simulation.
         """
         return self.draw(conditions, context.numpy)
 
@@ -114,7 +114,7 @@ class Truth(Generator):
         return self.template.like(patients.values, conditions, patients.categories)
 
     def _has_unknown(self, patients: Patients) -> NDArray[np.bool_]:
-        """Return a mask of the rows that have a category which no training row has."""
+        """Return a mask of the rows with a category that no training row has."""
         unknown = np.zeros(len(patients.values), dtype=bool)
         for name, known in self.known.items():
             unknown |= ~patients.categories[name].isin(known).to_numpy()

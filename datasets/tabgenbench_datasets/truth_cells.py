@@ -37,7 +37,7 @@ class TruthCells(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Reject tables whose condition columns differ from those of the simulation."""
+        """Raise `Unsupported` for tables whose condition columns differ from those of the simulation."""
         if schema.conditions not in DESIGNS or not schema.per_10k:
             raise Unsupported(OTHER)
 
@@ -45,7 +45,7 @@ class TruthCells(Generator):
         """Rebuild the model from the options that are stored in the training table's source.
 
         Raises:
-            Unsupported: the table was not simulated by this source.
+            Unsupported: the table does not come from this simulation.
         """
         if train.source.name != SimulatedCells.name:
             raise Unsupported(f"{OTHER}; the model behind {train.source.name!r} is not known")
@@ -65,7 +65,7 @@ class TruthCells(Generator):
         """Draw one new cell for each requested type and condition.
 
         Raises:
-            DataError: a condition does not occur in the simulation.
+            DataError: a requested condition does not occur in the simulation.
         """
         second = conditions.columns[1]
         known = CONDITIONS[: self._model.config.n_conditions] if second == "condition" else SEVERITIES

@@ -42,7 +42,7 @@ class WDBC(DatasetSource):
         return load_card("tabgenbench_datasets", "wdbc")
 
     def load(self) -> Table:
-        """Return the table, rows in scikit-learn's order.
+        """Return the table, with rows in scikit-learn's order.
 
         The file is read directly, because importing `sklearn.datasets` takes most of a second.
 

@@ -1,8 +1,8 @@
 """Boards: tables, figures and pages, computed from the records of a store.
 
 A board needs neither plugins nor torch, because the record of a score contains the score's description. Only the
-figures of a metric need the metric's plugin. Entry points name this module, so it imports no large module. The main
-objects of the package are
+figures of a metric need the metric's plugin. The plugin entry point names this module, so the module must be imported
+quickly and imports no large package. The main objects of the package are
 
     report.Leaderboard      the report named "leaderboard"
     board.aggregate         the records of a suite -> a `board.model.Board`
@@ -52,14 +52,14 @@ def register_commands(cli: click.Group) -> None:
 
 @hookimpl
 def run_started(run: ObservedRun) -> None:
-    """Import the modules that `run_finished` needs, so that a missing package stops the run before the first cell."""
+    """Before training starts, import the modules of `run_finished`, so that a missing package stops the run."""
     import tabgenbench_leaderboard.pages.to_terminal
     import tabgenbench_leaderboard.report  # noqa: F401
 
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, unless the run is quiet or the run has no scores."""
+    """Print the headline of the run to standard output, unless the caller shows the result or the run has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError

@@ -1,4 +1,4 @@
-"""Calibration of the scores on a dataset: planted failures are run, tested and recorded."""
+"""Calibration of the scores on a dataset: planted failures (tables with a known fault) are run, tested and recorded."""
 
 from __future__ import annotations
 
@@ -83,12 +83,12 @@ class CalibrationSuites:
 
 
 def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[CalibrationRecord, list[Run]]:
-    """Run the planted failures and the controls on a dataset, test every score, and write the calibration.
+    """Run planted failures and controls on a dataset, test which failures each score detects, and write the record.
 
     Results in the store are not computed again.
 
     Returns:
-        The record, and the finished runs; a run with problems lacks results.
+        The calibration record, and the finished runs; a run with problems lacks results.
 
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
@@ -109,12 +109,13 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 
 
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
-    """Return the suites of a calibration.
+    """Return the suites of cells that a calibration runs.
 
-    A metric with scores of privacy is run on thirds, with the control `unseen-third` as reference; any other metric on
-    ordinary splits. The planted failures of privacy are run on both, because other scores should not detect them. The
-    other planted failures are changed training rows. Every attack on privacy finds training rows, so a run of these
-    failures on thirds would show nothing.
+    A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. Any
+    other metric is run on ordinary splits. The planted failures of privacy are run on both kinds of splits, because
+    scores other than privacy should not detect them. The planted failures that do not concern privacy are changed
+    training rows. Every attack on privacy finds training rows, so running these failures on splits into thirds would
+    show nothing.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -142,7 +143,7 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
 
 
 def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choice, ...]:
-    """Return the installed metrics of synthetic rows except `LEFT_OUT`.
+    """Return the installed metrics that score synthetic rows, except `LEFT_OUT`.
 
     Args:
         plugins: the installed metrics.
@@ -164,7 +165,7 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
 
 
 def _planted(plugins: Plugins) -> tuple[PlantedFailure, ...]:
-    """Return the planted failures, which are the generators that scores name as such."""
+    """Return the planted failures: the generators that score specifications name as planted failures."""
     names: dict[str, None] = {}
     for entry in plugins.entries("metrics").values():
         try:
@@ -195,7 +196,7 @@ def _plan(suite: Suite, request: CalibrationRequest, plugins: Plugins) -> Planne
 
 
 def _record(request: CalibrationRequest, asked: CalibrationSuites, suites: Sequence[SuiteRecord]) -> CalibrationRecord:
-    """Return the record of a calibration, computed from the scores in the store."""
+    """Compute the record of a calibration from the scores in the store."""
     scores: list[CalibratedScore] = []
     skipped: dict[str, str] = {}
     fingerprint = ""
@@ -234,7 +235,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values; its tests have a reason only where there can be no test."""
+    """Return a score with its values; a test has a reason only if it cannot be made."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -273,6 +274,6 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return why a score has no value, without the place and the number of draws."""
+    """Return the first reason why a score has no value, without the place and the number of draws."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

@@ -40,7 +40,7 @@ KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
 
 @dataclass(frozen=True)
 class Extras:
-    """Data from the records that some formats show in addition to the board.
+    """Data from the records that some output formats show in addition to the board.
 
     Attributes:
         draws: the scores of every draw, for ``parquet`` and ``draws``; None if no records are available.
@@ -71,7 +71,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 
 def read_board(path: Path, missing: MissingRule | None = None) -> Board:
-    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values by split.
+    """Read a ``board.json`` of this or an older version, and compute ranks and summaries from its values in each split.
 
     Args:
         path: path of the ``board.json``.

@@ -70,14 +70,14 @@ class BoardView:
         return self.text()
 
     def table(self) -> pd.DataFrame:
-        """Return a DataFrame of headline scores, half intervals and costs, with one row per dataset and generator."""
+        """Return a DataFrame of headline scores with interval half-widths, and costs, per dataset and generator."""
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """A DataFrame with one row per score of a cell; see `pages.to_frame.scores_frame` for the columns."""
+        """DataFrame with one row per score of a cell (training); see `pages.to_frame.scores_frame` for the columns."""
         from tabgenbench_leaderboard.pages.to_frame import scores_frame
 
         return scores_frame(self.board, self.cells)
@@ -127,7 +127,7 @@ class BoardView:
         return Extras(draws, cards, self.cells, published)
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the whole board to a folder and return the paths of its files."""
+        """Write all pages, tables and figures of the board to a folder, and return the paths of the files."""
         from tabgenbench_leaderboard.files import FORMATS, write_board
 
         return write_board(self.board, Path(folder), artifacts=self.artifacts, extras=self.extras(FORMATS))

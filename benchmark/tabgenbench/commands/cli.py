@@ -1,4 +1,4 @@
-"""The command line: a group to which plugins add commands."""
+"""The command line: a click group to which plugins add commands."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXIT_INTERRUPTED = 130
 def make_cli() -> click.Group:
     """Build the command line with the commands of all installed plugins.
 
-    Each command finds the `Plugins` in the ``obj`` of its click context.
+    Each command finds the installed plugins (a `Plugins` object) in the ``obj`` attribute of its click context.
     """
     plugins = make_manager()
 
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextlib.contextmanager
 def _termination_as_interrupt() -> Iterator[None]:
-    """Make SIGTERM act like Ctrl-C. After the first SIGTERM, further ones are ignored."""
+    """Make SIGTERM act like Ctrl-C. After the first SIGTERM, further SIGTERM signals are ignored."""
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set signal handlers
         yield
         return

@@ -20,13 +20,13 @@ class _HomePath(click.Path):
 
 
 class Gibibytes(click.FloatRange):
-    """A number of GiB, without a unit."""
+    """Type of a command-line option: a number of GiB, written without a unit."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number.
 
         Raises:
-            click.BadParameter: it is not a positive number; the message names the unit and gives an example.
+            click.BadParameter: the value is not a positive number; the message names the unit and gives an example.
         """
         try:
             return float(super().convert(value, param, ctx))

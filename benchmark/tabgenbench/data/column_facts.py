@@ -18,11 +18,11 @@ LONGEST = 18  # characters of a category that is shown
 
 
 def column_facts(table: Table) -> list[dict[str, Any]]:
-    """Return a row for each column of the file that a table comes from, in the order of the file.
+    """Describe each column of the file that a table comes from, in the order of the file.
 
-    Each row has ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of different values),
-    ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it). For a table that
-    was not read from a file, rows are returned only if it has at most 200 features.
+    Each description has ``column``, ``kind``, ``role``, ``missing`` (share of rows), ``values`` (number of different
+    values), ``range`` and ``note`` (how the kind or the role was inferred, and the option that overrides it). A table
+    that was not read from a file is described only if it has at most 200 features; otherwise the list is empty.
     """
     layout = table.source.layout
     if layout is not None:

@@ -1,4 +1,4 @@
-"""Column names: which names denote sample ids, and which column a user's spelling refers to."""
+"""Rules for column names: which names mark sample ids, and which column a user's spelling refers to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PANDAS_INDEX = re.compile(r"Unnamed: 0(_level_\d+)?(\.\d+)*")
 
 
 def is_id_name(name: str) -> bool:
-    """Return whether a first column with this name is read as sample ids.
+    """Return whether the first column of a file is read as sample ids if it has this name.
 
     >>> is_id_name("Sample_ID"), is_id_name("Unnamed: 0"), is_id_name("age")
     (True, True, False)
@@ -50,10 +50,10 @@ def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str)
 def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
     """Return the column with this name, else the only column whose name differs from it in leading or trailing blanks.
 
-    A name that matches no column is returned as it is.
+    A name that matches no column is returned unchanged.
 
     Raises:
-        DataError: several columns differ from the name only in blanks at the ends.
+        DataError: several columns differ from the name only in leading or trailing blanks.
     """
     if asked in columns:
         return asked
@@ -65,7 +65,7 @@ def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
 
 
 def match_roles(roles: RolesT, columns: Collection[str], *, where: str) -> RolesT:
-    """Return a schema or a card in which the user's column names are replaced by those that `match_columns` finds."""
+    """Replace the user's spellings of column names in a schema or a card by the names in the table."""
     changes: dict[str, Any] = {}
     for field in type(roles).model_fields:
         given = getattr(roles, field)

@@ -28,14 +28,14 @@ class ConditionCodes:
 
     @classmethod
     def fit(cls, conditions: pd.DataFrame) -> ConditionCodes:
-        """Collect the values of each column; categories without rows are ignored."""
+        """Collect the values that occur in each column; declared categories without rows are ignored."""
         columns = tuple(str(c) for c in conditions.columns)
         values = tuple(tuple(sorted(map(str, conditions[c].unique()))) for c in columns)
         return cls(columns, values)
 
     @property
     def n_categories(self) -> tuple[int, ...]:
-        """Number of values of each column."""
+        """Number of different training values of each column."""
         return tuple(len(values) for values in self.categories)
 
     def encode(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
@@ -55,7 +55,7 @@ class ConditionCodes:
         return codes
 
     def decode(self, codes: NDArray[np.integer]) -> pd.DataFrame:
-        """Return the columns for these integer codes, as categoricals, shape (n_rows, n_columns)."""
+        """Convert integer codes back to categorical columns, shape (n_rows, n_columns)."""
         columns = zip(self.columns, self.categories, strict=True)
         decoded = {c: pd.Categorical.from_codes(codes[:, j], list(values)) for j, (c, values) in enumerate(columns)}
         return pd.DataFrame(decoded, index=pd.RangeIndex(len(codes)))
@@ -68,10 +68,10 @@ class ConditionCodes:
 
 
 def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Replace every condition without training rows by the nearest condition with training rows.
+    """Replace each combination of condition values without training rows by the nearest one that has training rows.
 
-    The nearest condition shares the most column values with the replaced one. Ties go to the condition with more
-    training rows, then to the first by name.
+    The nearest combination shares the most column values with the replaced one. Among equally near combinations, the
+    one with the most training rows is chosen, then the first by name.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

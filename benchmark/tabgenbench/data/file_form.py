@@ -1,4 +1,4 @@
-"""Conversion of a synthetic table to the format of its dataset's file: column names and order, types, dates, gaps."""
+"""Conversion of a synthetic table to the format of its dataset's file: column order, types, dates, missing values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # of the 
 
 
 def to_frame(table: Table) -> pd.DataFrame:
-    """Return a table on the dataset's own scale as a frame, in the format of the file that the dataset comes from.
+    """Convert a table on the dataset's own scale to a data frame in the format of the dataset's file.
 
-    The columns have the order, names, types, dates and categories of `Source.layout`. Columns that the table does not
-    have (ids, groups, free text) are left out; columns with one value in every row have that value. Without a layout,
-    the columns of ``obs`` come first, then the features.
+    `Source.layout`, the description of the file's columns, sets their order, names, types, date formats and categories.
+    Columns of the file that generators do not make (ids, groups, free text) are left out. A column with one value in
+    every row of the file gets this value. Without a layout, the categorical columns (``obs``) come first, then the
+    numeric features.
     """
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
@@ -69,7 +70,7 @@ def layout_of(table: Table) -> Layout:
 
 
 def with_open_gaps(table: Table) -> NDArray[np.float32]:
-    """Return the numeric values of a table on the dataset's own scale, NaN at gaps, shape (n_rows, n_features)."""
+    """Return numeric values on the dataset's own scale, NaN where a value is missing, shape (n_rows, n_features)."""
     values, present = np.array(table.dense()), table.present()
     whole = [table.features.index(name) for name in table.schema.whole_numbers]
     values[:, whole] = np.rint(values[:, whole])
@@ -79,7 +80,7 @@ def with_open_gaps(table: Table) -> NDArray[np.float32]:
 
 
 def out_of_calendar(table: Table) -> dict[str, int]:
-    """Return how many dates of each column are before `FIRST` or after `LAST`; `to_frame` moves these to the limit."""
+    """Count in each date column the dates before `FIRST` or after `LAST`, which `to_frame` moves to the limit."""
     found = {}
     for date in table.schema.dates:
         values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
@@ -89,7 +90,7 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return the first and the last possible date, in units since the origin."""
+    """Return the first and the last date that can be written, as numbers of the feature's unit since its origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 
@@ -102,7 +103,7 @@ def _constant(column: Column, n_rows: int) -> Any:
 
 
 def _numbers(table: Table, column: Column) -> Any:
-    """Return the values of a numeric feature or a date, shape (n_rows,), with missing values at gaps."""
+    """Return the values of a numeric feature or a date, shape (n_rows,), with missing values where they are marked."""
     values = np.asarray(table.X[:, table.features.index(column.name)])
     gap = table.is_gap(column.name)
     date = next((one for one in table.schema.dates if one.column == column.name), None)
@@ -118,12 +119,12 @@ def _numbers(table: Table, column: Column) -> Any:
 
 
 def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return float64 values that are written with the digits of float32: 0.3 instead of 0.30000001192092896."""
+    """Convert float32 to float64 values that print with the same digits: 0.3 instead of 0.30000001192092896."""
     return values.astype(np.float32).astype("U").astype(np.float64)
 
 
 def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
-    """Return numbers in the type of their column, or in a wider type if there are gaps or a number is out of range."""
+    """Convert numbers to the type of their file column, or to a wider type if one is missing or out of range."""
     dtype = column.dtype or "float64"
     if not dtype.lower().startswith(("int", "uint")):
         return numbers.astype(dtype if dtype.lower().startswith("float") else "float64")
@@ -135,7 +136,7 @@ def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
 
 
 def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: DateFeature, column: Column) -> Any:
-    """Return dates in the format or type of their column."""
+    """Convert dates to the text format or the type of their column in the file."""
     since = np.rint(np.clip(np.where(gap, 0.0, values), *_limits(date))).astype(np.int64) * NANOSECONDS[date.unit]
     origin = pd.Timestamp(date.origin)
     stamps = pd.Series((origin.value + since).astype("datetime64[ns]")).where(~gap)
@@ -148,12 +149,12 @@ def _date_values(values: NDArray[np.float64], gap: NDArray[np.bool_], date: Date
 
 
 def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
-    """Return dates in the type of their column, which may have a time zone."""
+    """Convert dates to the type of their column in the file, which may have a time zone."""
     return (stamps.dt.tz_localize("UTC") if "," in column.dtype else stamps).astype(column.dtype)
 
 
 def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Return labels in the type of their column in the file; with gaps, integers and booleans get a nullable type."""
+    """Convert labels to the type of their file column; integers and booleans with gaps get a nullable type."""
     missing, dtype = labels.isna(), column.dtype
     if column.kind == "boolean":
         values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)

@@ -34,7 +34,7 @@ KNOWN_GENES = frozenset(
 
 
 def with_findings(table: Table, *, where: Path | str, notes: Sequence[str] = ()) -> Table:
-    """Return the table; its note is extended by the given notes and by unusual properties of the table's content.
+    """Add the given notes, and notes on unusual properties of the table's content, to the note of a table.
 
     Raises:
         DataError: every row has a different combination of conditions.
@@ -75,13 +75,13 @@ def near_equal_values(table: Table) -> list[str]:
 
 
 def notes_on_ids(frame: pd.DataFrame) -> list[str]:
-    """Return a note on the column of sample ids if it was recognised by a name that pandas gives to an index."""
+    """Return a note if the column of sample ids was recognised by its name, which pandas gives to an unnamed index."""
     ids = str(frame.attrs.get("ids", ""))
     return [f"sample ids: {ids}, the index that pandas has written"] if is_pandas_index(ids) else []
 
 
 def examples(names: Iterable[object]) -> str:
-    """Return the first names as text, such as ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
+    """Return the first of these names as text: ``S1, S2, S3, ...``; names that begin or end with a blank are quoted."""
     first = [in_quotes(str(name)) for name in islice(names, MAX_SHOWN)]
     return ", ".join(first[: MAX_SHOWN - 1]) + (", ..." if len(first) == MAX_SHOWN else "")
 
@@ -111,7 +111,7 @@ def _repeated(table: Table) -> list[str]:
 
 
 def _without_counts(table: Table) -> list[str]:
-    """Return notes on features and rows of a table of counts that are zero throughout."""
+    """Return notes on the features and the rows of a count table in which every count is zero."""
     if table.scale != "counts":
         return []
     notes = []
@@ -124,7 +124,7 @@ def _without_counts(table: Table) -> list[str]:
 
 
 def _combinations(table: Table) -> list[str]:
-    """Return a note if conditions have more possible combinations than the table has rows, or too many values."""
+    """Return a note if conditions have too many values, or more possible combinations than the table has rows."""
     sizes = [int(table.obs[column].nunique()) for column in table.schema.conditions]
     possible = int(np.prod(sizes, dtype=object)) if sizes else 0
     names = " x ".join(table.schema.conditions)

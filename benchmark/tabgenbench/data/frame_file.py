@@ -1,8 +1,8 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. Texts such as NA are missing values in every column. Any other
-text in a column of numbers is kept as text; the caller must reject such a column. Blanks that follow each delimiter are
-removed.
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. A column of
+numbers that contains any other text stays text, and the caller must reject the column. Blanks that follow each
+delimiter are removed.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def read_frame(
 ) -> pd.DataFrame:
     """Read a CSV, tab-separated or Parquet file.
 
-    The sample ids are the column ``ids`` if given; else the first column, if it has no name, a name in `ID_NAMES`,
-    the name that pandas gives its index (``Unnamed: 0``), or text without repeated values; else rows are numbered from
-    1. A given column name may differ from the name in the file in leading or trailing blanks, if only one column
-    matches.
+    The sample ids are the column ``ids`` if it is given. Otherwise they are the first column if it has no name, a name
+    in `ID_NAMES`, the name that pandas gives its index (``Unnamed: 0``), or text without repeated values. Otherwise
+    rows are numbered from 1. A given column name may differ from the name in the file in leading or trailing blanks, if
+    only one column matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
@@ -99,7 +99,7 @@ def known_suffix(path: Path) -> str:
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Turn exceptions of libraries about a corrupt file into a `DataError`."""
+    """Replace a library's exception about a corrupt file by a `DataError`."""
     try:
         yield
     except DataError:
@@ -176,7 +176,7 @@ def index_by_id(
     an index written by pandas (``Unnamed: 0``), older copies of it (``Unnamed: 0.1``) are dropped.
 
     Raises:
-        DataError: there is no such column, or an id is missing or occurs twice; the message names the row.
+        DataError: the column ``ids`` does not exist, or an id is missing or occurs twice; the message names the row.
     """
     column = match_column(ids, frame.columns, where=str(path)) if ids is not None else _id_column(frame, text)
     if column is None:

@@ -13,10 +13,7 @@ __all__ = ["fill_gaps", "medians_at_gaps"]
 
 
 def medians_at_gaps(train: Table) -> dict[str, float]:
-    """Return the median of the present training values for each feature with gaps.
-
-    0 for a feature without any value.
-    """
+    """Return the median of the present training values of each feature with missing values; 0 if none is present."""
     medians = {}
     for gap in train.schema.numeric_gaps():
         present = train.X[:, train.features.index(gap.column)][~train.is_gap(gap.column)]
@@ -25,7 +22,7 @@ def medians_at_gaps(train: Table) -> dict[str, float]:
 
 
 def fill_gaps(table: Table, medians: Mapping[str, float]) -> Table:
-    """Return a table with the given values at its gaps; the table itself if it has no gap."""
+    """Fill the missing values of a table with the medians; return the table itself if no feature has gaps."""
     if not table.schema.numeric_gaps():
         return table
     values = np.array(table.dense())

@@ -42,7 +42,7 @@ _TEXT = h5py.string_dtype()
 
 
 def to_anndata(table: Table, transform: Transform | None = None) -> anndata.AnnData:
-    """Return the table as an `anndata.AnnData`; ``var`` contains the statistics of a transform."""
+    """Return the table as an `anndata.AnnData`; ``var`` contains the means and deviations of a given transform."""
     import anndata
 
     obs, var, uns = _parts(table, transform)
@@ -99,8 +99,8 @@ def _bytes_of(values: Matrix | pd.DataFrame) -> int:
 def _reserved(file: FileIO, size: int) -> Iterator[None]:
     """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
-    The size of the file stays 0. On a file system that cannot reserve space, such as some network file systems, the
-    file is written without this step.
+    Reserving space does not change the size of the file, which stays 0. On a file system that cannot reserve space,
+    such as some network file systems, the file is written without this step.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)
@@ -193,7 +193,7 @@ def read_transform(path: Path) -> Transform:
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
     """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
 
-    A stored table of counts with library sizes stays one if other roles are given.
+    If only other column roles are given, a stored table of counts keeps its normalisation by library size.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:

@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 def highly_variable(train: Table, n: int) -> tuple[str, ...]:
     """Return the names of the ``n`` most variable features of training rows, in the order of the table.
 
-    Of features with equal scores, the first is preferred. A table with at most ``n`` features keeps all.
+    Of features with equal variance scores, the first in the table is preferred. If the table has at most ``n``
+    features, all are kept.
 
     Raises:
         ConfigError: the values are not counts.

@@ -1,7 +1,7 @@
-"""Counts and their library sizes: log1p(counts per 10,000), and back.
+"""Conversion of counts to log1p(counts per 10,000 counts of the row), and back.
 
-The library size of a row is the sum of its counts. Normalisation by the library size loses it, so tables for generators
-on the evaluation scale have it as one more feature, the last, named `LIBRARY`.
+The library size of a row is the sum of its counts. Normalised values do not contain the library size. Tables for
+generators on the evaluation scale therefore contain it as an additional last feature, named `LIBRARY`.
 """
 
 from __future__ import annotations

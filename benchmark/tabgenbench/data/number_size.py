@@ -1,4 +1,4 @@
-"""Numbers that are too large for a table, whose values have 32 bits."""
+"""Detection of numbers that are too large for a table, which stores values with 32 bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIX = "expected at most 3.4e38 in size; give the column another unit, name it as
 
 
 def too_large(column: pd.Series) -> str:
-    """Return a text with the first number of a column that is too large and its row, or an empty text.
+    """Return a text that names the first too large number of a column and its row; an empty text if there is none.
 
     Numbers beyond the range of 64 bits are read as text, so that no digit is lost.
     """

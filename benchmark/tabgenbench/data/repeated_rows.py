@@ -32,7 +32,7 @@ def n_repeated_rows(table: Table) -> int:
 
 
 def _hash_matrix(values: Any, factors: Hashes) -> Hashes:
-    """Return row hashes, shape (n_rows,): the sum over columns of a factor times the hash of the value, modulo 2^64."""
+    """Hash each row: the sum over columns of a factor times the hash of the value, modulo 2^64; shape (n_rows,)."""
     n_rows, n_columns = values.shape
     hashes = np.zeros(n_rows, dtype=np.uint64)
     is_sparse = sparse.issparse(values)

@@ -15,11 +15,11 @@ DateUnit = Literal["day", "hour", "minute", "second"]
 
 
 class Gap(BaseModel):
-    """Missing values of a column: the rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
+    """Missing values of a column: those rows in which the ``obs`` column ``shown_by`` equals ``value``. Immutable.
 
     The gaps of a numeric feature are marked in a categorical companion column, which generators also generate. At a
-    gap, ``X`` contains the median of the training rows, which has no meaning. A column of ``obs`` marks its own gaps by
-    a separate category.
+    gap, ``X`` contains the median of the training rows as a placeholder. A column of ``obs`` needs no companion column:
+    its gaps are a separate category.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -106,7 +106,7 @@ class Schema(BaseModel):
     def fingerprint_text(self) -> str:
         """Return the schema as JSON.
 
-        Fields that were added in later versions are omitted if they have their default value.
+        Fields of the schema that were added in later versions are omitted if they have their default value.
 
         Fingerprints of tables use this text, so a new field does not change the fingerprints of tables without this
         field.

@@ -27,18 +27,18 @@ TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with separate random streams: a lat
 
 @dataclass(frozen=True)
 class Split:
-    """Training, validation and test rows of a table, equal for every generator.
+    """Training, validation and test rows of a table, which are the same for every generator.
 
     Attributes:
         train: sample ids of training rows, in the order of the table; ``validation`` and ``test`` are the sample ids of
             validation and test rows.
-        config: configuration, with ``stratified`` and ``grouped`` resolved.
+        config: configuration, in which ``stratified`` and ``grouped`` are true or false, never None.
         seed: seed of all choices.
         dataset: fingerprint of the table.
         pooled: labels of conditions with too few rows for training and test; the rows of these conditions were split
             together.
         reference: sample ids of the third that no model sees; empty unless the rows are divided into thirds.
-        features: features that the split keeps, in the order of the table; empty if it keeps all.
+        features: features that the split keeps, in the order of the table; empty if the split keeps all features.
     """
 
     train: tuple[str, ...]
@@ -53,7 +53,7 @@ class Split:
 
     @property
     def kind(self) -> str:
-        """Description for boards, such as ``stratified, grouped``."""
+        """Kind of the split, as shown on boards, such as ``stratified, grouped``."""
         return self.config.kind
 
     @cached_property
@@ -146,12 +146,12 @@ def make_split(
 ) -> Split:
     """Split a table; equal tables, configs and seeds give equal splits, in any process.
 
-    Stratified: training and test rows contain at least one row of each condition, and the number of test rows is the
-    rounded share of all rows. Conditions with too few rows are pooled and recorded. Grouped: all rows of a donor are on
-    one side, either training, validation or test. The choice of test rows does not depend on ``validation_fraction``
-    and ``train_rows``.
+    In a stratified split, training and test rows contain at least one row of each condition, and the number of test
+    rows is the rounded share of all rows. Conditions with too few rows for this are merged into one pooled condition
+    and recorded. In a grouped split, all rows of a donor are on one side, either training, validation or test. The
+    choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    Thirds: the rows are divided into three parts A, B and C by the same rules. The parts are the same in both folds.
+    A split into thirds divides the rows into parts A, B and C by the same rules; both folds have the same parts.
 
     Highly variable features are chosen by training rows only, without validation rows.
 
@@ -199,7 +199,7 @@ def make_split(
 
 
 def _ids(table: Table, **sides: Mask) -> dict[str, tuple[str, ...]]:
-    """Return the sample ids of each side."""
+    """Return the sample ids of each side (training, validation, test, reference)."""
     names = table.obs.index.astype(str).to_numpy(dtype=object)
     return {side: tuple(names[rows].tolist()) for side, rows in sides.items()}
 
@@ -228,7 +228,7 @@ def _strata(table: Table, config: SplitConfig) -> tuple[Codes, list[str]]:
 
 
 def _units(table: Table, config: SplitConfig) -> Codes:
-    """Return a code for rows that stay together: the donor, or the row itself."""
+    """Return a code per row; rows that must stay together, such as the rows of a donor, have the same code."""
     if not config.grouped:
         return np.arange(table.n_rows, dtype=np.int64)
     codes: Codes = pd.factorize(table.obs[table.schema.group].astype(object), sort=True)[0].astype(np.int64)
@@ -255,7 +255,7 @@ def _test_rows(
 
 
 def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.Generator) -> tuple[Codes, list[int]]:
-    """Return the third of each row, 0, 1 or `REFERENCE`, and the codes of the pooled conditions."""
+    """Assign each row to a third (0, 1 or `REFERENCE`); also return the codes of the conditions that were pooled."""
     free = np.zeros(len(strata), dtype=bool)
     reference, pooled = hold_out_both_sides(strata, units, 1 / 3, rng=rng, forced=free)
     rest = ~reference
@@ -268,7 +268,7 @@ def _thirds(config: SplitConfig, strata: Codes, units: Codes, *, rng: np.random.
 
 
 def _left_out(table: Table, config: SplitConfig) -> Mask:
-    """Return the rows with the excluded combination of values."""
+    """Return the rows with the combination of values that the split excludes from training."""
     rows = np.full(table.n_rows, config.leave_out is not None)
     where = "split: option 'leave_out'"
     for column, values in (config.leave_out or {}).items():
@@ -287,7 +287,7 @@ def _left_out(table: Table, config: SplitConfig) -> Mask:
 def _validation_rows(
     config: SplitConfig, strata: Codes, units: Codes, candidates: Mask, *, rng: np.random.Generator
 ) -> Mask:
-    """Return the validation rows; every condition keeps a training row."""
+    """Choose the validation rows such that every condition keeps a training row."""
     validation = np.zeros(len(strata), dtype=bool)
     codes = np.unique(strata[candidates], return_inverse=True)[1].astype(np.int64)
     n_strata = int(codes.max()) + 1
@@ -300,7 +300,7 @@ def _validation_rows(
 def _subset(
     n_rows: int, strata: Codes, train: Mask, validation: Mask, *, rng: np.random.Generator
 ) -> tuple[Mask, Mask]:
-    """Return ``n_rows`` of the training rows and the same share of validation rows.
+    """Choose ``n_rows`` of the training rows and the same share of validation rows.
 
     Subsets with a larger ``n_rows`` contain those with a smaller one.
     """

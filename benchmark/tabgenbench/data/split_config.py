@@ -84,7 +84,7 @@ class SplitConfig(Options):
         return bool(getattr(self, name) == type(self).model_fields[name].default)
 
     def resolve(self, schema: Schema) -> SplitConfig:
-        """Return the config with ``stratified`` and ``grouped`` resolved for a schema.
+        """Set ``stratified`` and ``grouped`` to true or false where they are None, depending on a schema.
 
         Raises:
             ConfigError: ``stratified`` is true and the schema has no conditions, or ``grouped`` is true and it has no
@@ -103,7 +103,7 @@ class SplitConfig(Options):
 
     @property
     def folds(self) -> tuple[int | None, ...]:
-        """The folds: ``(0, 1)`` for a split into thirds, ``(None,)`` for any other split, which has no folds."""
+        """The folds: ``(0, 1)`` for a split into thirds, ``(None,)`` for any other split."""
         return (0, 1) if self.thirds else (None,)
 
     @property

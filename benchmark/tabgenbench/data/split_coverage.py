@@ -1,4 +1,4 @@
-"""A note on the conditions that a split does not have in both training rows and test rows."""
+"""A note on the conditions that are missing from the training rows or the test rows of a split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Name the conditions without training rows, those without test rows, and the other pooled conditions.
+    """Name conditions without training rows, conditions without test rows, and others that were pooled as too rare.
 
     Training or test rows lack a condition if it has too few rows, or if all its rows must stay on one side, for example
     because they are from one donor. The note is empty if training rows and test rows contain every condition.

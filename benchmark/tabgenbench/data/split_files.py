@@ -55,7 +55,8 @@ def write_split(folder: Path, table: Table, split: Split) -> None:
 
     The write is not atomic: write to a temporary folder, then rename.
 
-    The transform and the medians at gaps are computed from the training rows, without validation rows.
+    The transform, and the medians that fill missing values, are computed from the training rows without validation
+    rows.
 
     Args:
         folder: an empty folder.
@@ -149,7 +150,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) -> bool:
-    """Whether a file has the recorded bytes; ``written`` is when they were recorded, in nanoseconds."""
+    """Return whether a file still has the size and hash that were recorded at time ``written`` (nanoseconds)."""
     seen = path.stat()
     if seen.st_size != described["bytes"]:
         return False
@@ -159,7 +160,7 @@ def _is_as_described(path: Path, described: Mapping[str, Any], *, written: int) 
 
 
 def read_split(folder: Path) -> Split:
-    """Read the ids of a split.
+    """Read which sample ids belong to the training, validation, test and reference rows of a split.
 
     Raises:
         DataError: the file is not a split, or does not match its fingerprint.
@@ -168,7 +169,7 @@ def read_split(folder: Path) -> Split:
 
 
 def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, Table | None, pd.DataFrame]:
-    """Return the input of a generator, with the columns that have a role, except the donor.
+    """Read what a generator may see: training rows, validation rows and test conditions, without the donors.
 
     The files of test rows and reference rows are not opened.
 
@@ -187,7 +188,7 @@ def read_fit_tables(folder: Path, scale: Literal["standardized", "own"]) -> tupl
 
 
 def read_reference_as_training(folder: Path, scale: Literal["standardized", "own"]) -> tuple[Table, None, pd.DataFrame]:
-    """Return the input of a control that is trained on the reference rows, in the form that `read_fit_tables` returns.
+    """Return the input of a control that is trained on the reference rows, in the form of `read_fit_tables`.
 
     Raises:
         Unsupported: the split has no reference rows.
@@ -200,8 +201,8 @@ def read_reference_as_training(folder: Path, scale: Literal["standardized", "own
 def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
     """Return the input of a metric: training and validation rows, test rows, and the transform.
 
-    The tables are on the evaluation scale. Validation rows follow training rows. Without validation rows, the
-    training rows stay mapped from disk.
+    The tables are on the evaluation scale. Validation rows follow training rows. If there are no validation rows, the
+    training rows are memory-mapped, not copied.
     """
     transform = read_transform(folder / "train.h5ad")
     train, test = read_stored_tables(folder)
@@ -209,7 +210,7 @@ def read_evaluation_tables(folder: Path) -> tuple[Table, Table, Transform]:
 
 
 def read_stored_tables(folder: Path) -> tuple[Table, Table]:
-    """Return training and validation rows, and test rows, on the scale of the files."""
+    """Return training and validation rows, and test rows, on the scale on which the files store them."""
     train = read_table(folder / "train.h5ad")
     if (folder / "validation.h5ad").exists():
         validation = read_table(folder / "validation.h5ad")
@@ -254,7 +255,7 @@ def _read_side(path: Path, scale: Literal["standardized", "own"]) -> Table:
 
 
 def _conditions_to_json(conditions: pd.DataFrame) -> str:
-    """Return categories and codes of each column; categories that no test row has are included."""
+    """Write condition columns as JSON with categories and codes; categories that no test row has are included."""
     columns: dict[str, Any] = {}
     for name in conditions.columns:
         column = conditions[name].astype("category")

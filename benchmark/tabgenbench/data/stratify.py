@@ -21,7 +21,7 @@ FORCED = 1e12  # cost of an empty required side of a stratum, larger than any im
 
 @dataclass(frozen=True)
 class Needs:
-    """For each stratum, whether a row must be held out, and whether a row must be kept, each of shape (n_strata,)."""
+    """Requirements per stratum: whether a row must be held out, and whether one must be kept; shapes (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -66,10 +66,10 @@ def hold_out(
 
     Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
     held-out shares of its strata nearer to ``fraction``. Then random units of one row are held out until every stratum
-    reaches its target.
+    reaches its target number of held-out rows.
 
     Returns:
-        The rows held out, shape (n_rows,).
+        A mask of the rows that are held out, shape (n_rows,).
     """
     held = np.zeros(len(strata), dtype=bool) if forced is None else forced.copy()
     free = ~held
@@ -99,7 +99,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count the units of each stratum that can be assigned freely; all forced units together count as one unit."""
+    """Count, per stratum, the units (groups of rows) that may be held out or kept; all forced units count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0
@@ -109,7 +109,7 @@ def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Code
 def _pool(strata: Codes, pooled: Mask) -> tuple[Codes, Needs]:
     """Merge the pooled strata into one stratum.
 
-    It must have held-out and kept rows only if there is no other stratum.
+    The pooled stratum must have held-out and kept rows only if there is no other stratum.
     """
     if not pooled.any():
         needed = np.ones(len(pooled), dtype=bool)
@@ -193,7 +193,7 @@ def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[
 
 
 def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
-    """Return the strata of each unit with the number of rows in each."""
+    """Return for each unit its strata, and the number of its rows in each of these strata."""
     pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):

@@ -29,7 +29,7 @@ NO_COUNT = (
 
 @dataclass(frozen=True)
 class Source:
-    """Origin of a table: the dataset's name, its options, and a note that records and boards repeat.
+    """Origin of a table: the dataset's name, its options, and a note that is copied to records and boards.
 
     Attributes:
         layout: the columns of the file that the table comes from, or None; not part of the fingerprint.
@@ -112,7 +112,7 @@ class Table:
         return np.zeros(self.n_rows, dtype=bool)
 
     def present(self) -> NDArray[np.bool_] | None:
-        """Return a mask of the cells of ``X`` with a value, shape (n_rows, n_features), or None if all have one."""
+        """Return a mask of the present values of ``X``, shape (n_rows, n_features), or None if all are present."""
         gaps = self.schema.numeric_gaps()
         if not gaps:
             return None
@@ -126,11 +126,11 @@ class Table:
         return dense_block(self.X)
 
     def take(self, rows: Sequence[int] | NDArray[Any]) -> Table:
-        """Return the rows at these positions, in this order."""
+        """Return a table with the rows at the given positions, in the given order."""
         return replace(self, X=self.X[rows], obs=self.obs.iloc[rows])
 
     def keep_features(self, names: Sequence[str]) -> Table:
-        """Return the table with these features only, in this order; the roles of other features are removed."""
+        """Return a table with only the given features, in the given order; the roles of other features are removed."""
         columns = pd.Index(self.features).get_indexer(pd.Index(names))
         schema = self.schema.without_features({*self.features} - {*names})
         return replace(self, X=self.X[:, columns], features=tuple(names), schema=schema)
@@ -253,7 +253,7 @@ def dense_block(values: Matrix) -> NDArray[np.float32]:
 
 
 def stored_values(values: Matrix) -> NDArray[np.float32]:
-    """Return the values that a matrix stores: all of a dense matrix, those other than 0 of a sparse one."""
+    """Return the stored values of a matrix: all values of a dense matrix, the values other than 0 of a sparse one."""
     sparse_or_dense: Any = values
     stored: NDArray[np.float32] = sparse_or_dense.data if sparse.issparse(values) else sparse_or_dense
     return stored

@@ -140,7 +140,7 @@ def table_from_adata(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Return an `anndata.AnnData` that `read_h5ad` read as a checked table; see `read_table_file`."""
+    """Convert an `anndata.AnnData` from `read_h5ad` to a checked table; see `read_table_file`."""
     from tabgenbench.data.h5ad import from_anndata
 
     schema = match_roles(schema, [*adata.obs.columns, *adata.var_names], where=str(path))
@@ -174,7 +174,7 @@ def table_from_frame(
     log2p1: bool | None = None,
     source: Source,
 ) -> Table:
-    """Return a frame that `read_frame` read as a checked table; see `read_table_file`."""
+    """Convert a frame from `read_frame` to a checked table; see `read_table_file`."""
     scale = scale or ("counts" if schema.per_10k else "linear")
     log2p1 = scale == "counts" and not schema.per_10k if log2p1 is None else log2p1
     schema = match_roles(schema, list(frame.columns), where=str(path))
@@ -201,7 +201,7 @@ def table_from_frame(
 
 
 def numeric_problem(column: pd.Series) -> str:
-    """Return why a column is not numeric, with the row, or an empty text if it is."""
+    """Return why a column is not numeric, naming the row, or an empty text if the column is numeric."""
     if problem := too_large(column):
         return problem
     bad = column.isna().to_numpy()
@@ -225,7 +225,7 @@ def numeric_problem(column: pd.Series) -> str:
 def without(frame: pd.DataFrame, ignore: Collection[str], path: Path | str) -> pd.DataFrame:
     """Return the frame without the given columns, which must exist.
 
-    One of these columns may be the column of sample ids.
+    One of the given columns may be the column of sample ids.
     """
     ids = frame.attrs.get("ids")
     known = [*frame.columns, *([ids] if ids is not None else [])]

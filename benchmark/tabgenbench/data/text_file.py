@@ -99,8 +99,8 @@ def read_text(
 def _begin_with_blanks(first: pd.DataFrame) -> bool:
     """Return whether there is a column whose values all begin with a blank, as in a file with a blank after each comma.
 
-    Such a blank is not part of the value: the category is ``Private``, not ``" Private"``, and ``" ?"`` may be a
-    missing value.
+    A blank after the delimiter is not part of the value: the category is ``Private``, not ``" Private"``, and ``" ?"``
+    may be a missing value.
     """
     row = first.iloc[0, 1:] if len(first) else pd.Series(dtype=object)
     candidates = row.index[row.astype(str).str.startswith(" ").to_numpy(dtype=bool)]

@@ -19,9 +19,9 @@ __all__ = ["Transform", "has_library"]
 
 @dataclass(frozen=True, eq=False)
 class Transform:
-    """An invertible map between a dataset's own scale and the evaluation scale, ``standardized``.
+    """Invertible conversion between a dataset's own scale and the evaluation scale, ``standardized``.
 
-    For a dataset that is already standardized, the map is the identity.
+    For a dataset that is already standardized, the conversion changes nothing.
 
     Attributes:
         mean: mean of each feature over training rows (after log2(x + 1) if ``log2p1`` is true), shape (n_features,),
@@ -92,7 +92,8 @@ class Transform:
     def apply(self, table: Table) -> Table:
         """Return a table on the evaluation scale; a table on that scale is returned unchanged.
 
-        If log2(x + 1) is applied, negative values count as 0. The feature `LIBRARY` of `for_generator` is left out.
+        If log2(x + 1) is applied, negative values count as 0. The additional feature `LIBRARY` (library size) that
+        `for_generator` adds is left out.
         """
         if table.scale == "standardized":
             return table.keep_features(table.features[:-1]) if has_library(table) else table
@@ -103,7 +104,7 @@ class Transform:
         """Return a table on the evaluation scale for a generator.
 
         Counts get one more feature, the last: the standardised log library size, so that `invert` can undo the
-        normalisation of each row. Other tables are those of `apply`.
+        normalisation of each row. Other tables are converted as by `apply`.
         """
         if self.library is None or table.scale == "standardized":
             return self.apply(table)
@@ -115,7 +116,7 @@ class Transform:
         return replace(table, X=values, features=(*table.features, LIBRARY), scale="standardized")
 
     def to_store(self, table: Table) -> Table:
-        """Return a table of sampled rows as it is stored: on the evaluation scale, with whole-number features.
+        """Convert sampled rows to the form that is stored: on the evaluation scale, with whole-number features rounded.
 
         Sampled counts are stored as counts in CSR form, rounded to whole numbers; negative values count as 0.
         """
@@ -124,7 +125,7 @@ class Transform:
         return table if self.library is not None else self.round_whole(self.apply(table))
 
     def apply_array(self, values: Matrix) -> NDArray[np.float32]:
-        """Map values, shape (n_rows, n_features), to the evaluation scale."""
+        """Convert values, shape (n_rows, n_features), to the evaluation scale."""
         out = np.empty(values.shape, dtype=np.float32)
         if self.library is not None:
             self._standardize_into(out, values)
@@ -136,9 +137,9 @@ class Transform:
         return out
 
     def invert(self, table: Table) -> Table:
-        """Return a table on the dataset's own scale; values that log2(x + 1) cannot produce become 0.
+        """Return a table on the dataset's own scale; values that are negative after inverting log2(x + 1) become 0.
 
-        With ``library``, the result has whole counts in CSR form.
+        If the transform has statistics of library sizes, the result has whole counts in CSR form.
 
         Raises:
             DataError: the table was log-normalised and has no feature `LIBRARY`.
@@ -172,9 +173,9 @@ class Transform:
         return replace(table, X=counts, features=table.features[:-1], scale=self.own_scale)
 
     def round_whole(self, table: Table) -> Table:
-        """Return a standardized table whose whole-number features are whole on the dataset's own scale.
+        """Round the whole-number features of a standardized table to whole numbers on the dataset's own scale.
 
-        Values at gaps stay as they are: the medians of training rows, which may be between two whole numbers.
+        Values at gaps are not rounded: they are the medians of training rows, which may be between two whole numbers.
         """
         names = table.schema.whole_numbers
         if self.library is not None or not names or table.scale != "standardized" or self.own_scale == "standardized":

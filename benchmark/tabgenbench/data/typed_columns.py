@@ -132,7 +132,7 @@ def _stamps(column: pd.Series, form: str) -> pd.Series:
 
 
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:
-    """Return a frame of numbers and labels: dates as offsets, gaps as categories and companion columns.
+    """Return a frame of numbers and labels: dates become numbers, gaps become categories or are marked in new columns.
 
     Missing values of numeric features stay NaN. Columns keep their order; the companion columns that mark gaps come
     last.
@@ -171,5 +171,5 @@ def _companion(column: pd.Series, gap: Gap) -> NDArray[np.object_]:
 
 
 def other_value(gap: Gap) -> str:
-    """Return the value that a companion column has in rows where its feature has a value."""
+    """Return the value of a companion column (which marks gaps of a feature) in rows where the feature has a value."""
     return "no" if gap.value == "yes" else f"not {gap.value}"

@@ -99,7 +99,7 @@ def _text(path: Path, suffix: str) -> Iterator[IO[str]]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, and move it to ``path`` if the block succeeds."""
+    """Yield a temporary path in the same folder, and rename it to ``path`` if the ``with`` block raises no error."""
     temporary = path.with_name(f".{secrets.token_hex(6)}{suffix_of(path)}")
     try:
         yield temporary

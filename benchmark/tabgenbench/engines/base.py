@@ -1,4 +1,4 @@
-"""The interface between the runner and the engines that run its tasks."""
+"""The interface between the runner, which plans a run, and the engines, which run the tasks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Limits:
 class Task:
     """Work for one process: a function that takes a payload and a callback that sends messages.
 
-    Paths are absolute. An engine may move files: it then runs ``task.moved({old: new})``.
+    Paths are absolute. An engine that copies files to another place replaces their paths by `moved`.
 
     Attributes:
         function: an importable function ``(payload, send) -> value``; sending a `Mark` begins a phase.
@@ -66,7 +66,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return a copy of the task in which each path that equals or lies below a key of ``places`` is replaced."""
+        """Return a copy of the task with moved files: a path equal to or below a key of ``places`` gets its value."""
         return replace(
             self,
             payload=_moved(self.payload, places),
@@ -94,7 +94,9 @@ def _moved(value: Any, places: Mapping[Path, Path]) -> Any:
 
 @dataclass(frozen=True)
 class Mark:
-    """A message that announces the start of a phase. Each phase has its own time limit and measurements.
+    """A message that announces the start of a phase.
+
+    Each phase, such as ``fit``, has its own time limit and measurements.
 
     Attributes:
         phase: name of the phase.
@@ -150,7 +152,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class EngineOptions:
-    """Options of an engine. `Engine.settle` replaces None by a default.
+    """Options of an engine. `Engine.settle` replaces options that are None by defaults.
 
     Attributes:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``; after `Engine.settle`, a device that exists.
@@ -160,7 +162,8 @@ class EngineOptions:
         memory: limit of a task's memory in bytes, or None.
         slots_per_gpu: number of tasks that share a GPU.
         address: address of the cluster in the engine's own notation, or None.
-        probe: an unused path in the store. An engine can write to this path to check that other machines see the store.
+        probe: an unused path in the store. An engine can write to the path ``probe`` to check that other machines see
+            the store.
         preloads: by name, the modules that a task process has imported at its start; `Task.preload` selects an entry.
     """
 
@@ -186,13 +189,15 @@ class EngineOptions:
 
 
 class Engine(ABC):
-    """Runs tasks and enforces their limits. ``--executor`` selects an engine by name.
+    """Runs tasks, such as a training, and enforces their limits of time and memory.
+
+    ``--executor`` selects an engine by name.
 
     Attributes:
         name: name of the engine on the command line.
         summary: one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
-            `submit` from its main thread, which receives KeyboardInterrupt.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner calls `submit` of
+            such an engine from its main thread, which receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]
@@ -214,16 +219,16 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start slow preparations for tasks with the given preload, without waiting for them."""
+        """Start slow preparations, such as imports, for tasks with the given preload; do not wait for them."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:
         """Start a task as soon as a slot is free, and return a future of its outcome.
 
-        ``on_message`` is called for each message except a `Mark`, possibly in another thread. All calls happen before
-        the future is done.
+        ``on_message`` is called for each message except a `Mark`, possibly in another thread. All calls of
+        ``on_message`` happen before the future is done.
         """
 
     @abstractmethod
     def close(self) -> None:
-        """Terminate every running task and all its child processes. May be called more than once."""
+        """Terminate every running task and all its child processes. `close` may be called more than once."""

@@ -1,4 +1,4 @@
-"""Makes a fork server end with its parent, even during imports: the server imports this module first."""
+"""Makes a fork server end when its parent process ends, even during imports: the server imports this module first."""
 
 from __future__ import annotations
 

@@ -85,12 +85,12 @@ def describe_environment(
 
 
 def imported_versions() -> dict[str, str]:
-    """Return the versions of the `OCCASIONAL` packages that this process, a worker, has imported."""
+    """Return the versions of the packages in `OCCASIONAL` that this worker process has imported."""
     return dict(_versions(tuple(name for module, name in OCCASIONAL.items() if module in sys.modules)))
 
 
 def visible_gpus(device: str) -> tuple[str, ...]:
-    """Return the GPUs of ``cuda`` (all) or ``cuda:1`` (one), named as in CUDA_VISIBLE_DEVICES."""
+    """Return the GPUs meant by ``cuda`` (all) or ``cuda:1`` (one), named as in CUDA_VISIBLE_DEVICES."""
     kind, _, index = device.partition(":")
     if kind == "cpu":
         return ()

@@ -87,7 +87,7 @@ _preparation_data = spawn.get_preparation_data
 
 
 def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
-    """Return the server of this process that has imported these modules.
+    """Return the fork server of this process that imports these modules; the first call creates the server.
 
     The first call determines the number of threads of the server.
     """
@@ -96,7 +96,7 @@ def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
 
 
 def _connect(fds: Sequence[int]) -> tuple[int, int]:
-    """Request a process from the server chosen by this thread, else from the default server of `multiprocessing`."""
+    """Request a process from the fork server that this thread chose, else from the default one of `multiprocessing`."""
     server = getattr(_chosen, "server", None)
     found: tuple[int, int] = (_connect_to_default if server is None else server.connect_to_new_process)(fds)
     return found

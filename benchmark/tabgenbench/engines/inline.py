@@ -67,7 +67,8 @@ class InlineEngine(Engine):
 def run_here(task: Task, on_message: Callable[[Any], None]) -> Outcome:
     """Run a task in this thread and return its outcome; restore the state of the process afterwards.
 
-    Time and memory are measured, but not limited. This function is for engines that provide the process themselves.
+    Time and memory are measured, but not limited. Engines that create the process of a task themselves call this
+    function in that process.
     """
     started = datetime.now(UTC).isoformat(timespec="seconds")
     watch, floats = Watch(os.getpid(), task), float_environment()

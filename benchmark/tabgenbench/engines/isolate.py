@@ -18,7 +18,7 @@ __all__ = ["unchanged_process"]
 
 @contextlib.contextmanager
 def unchanged_process() -> Iterator[None]:
-    """Restore the state of the process after the block.
+    """Restore the state of the process after the ``with`` block.
 
     The state consists of the working folder, environment variables, import paths, temporary folder, standard streams,
     signal handlers, warning filters, random states, and the settings of NumPy and torch.
@@ -86,16 +86,16 @@ def _torch() -> Callable[[], None]:
 
 
 def _set_deterministic(torch: Any, mode: bool) -> None:
-    """Set torch's deterministic mode if its value must change.
+    """Set torch's deterministic mode, but only if this changes the mode.
 
-    The setter imports torch's compiler, which takes seconds.
+    Setting the mode imports torch's compiler, which takes seconds.
     """
     if torch.are_deterministic_algorithms_enabled() != mode:
         torch.use_deterministic_algorithms(mode)
 
 
 def _reset_torch() -> None:
-    """Reset torch to its settings after import, if the block imported it."""
+    """If the ``with`` block imported torch, reset torch to its settings after import."""
     torch: Any = sys.modules.get("torch")
     if torch is not None:
         torch.random.default_generator.manual_seed(SEED_AFTER_IMPORT)

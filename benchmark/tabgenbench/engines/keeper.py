@@ -1,4 +1,4 @@
-"""The keeper: the parent process of the workers of one slot; it terminates every process of a task.
+"""The keeper: the parent process of the workers that run tasks one by one; it ends every process of a task.
 
 The keeper is forked from the fork server and forks a worker for each task. The keeper is a child subreaper: when a
 descendant of a worker is orphaned, it becomes a child of the keeper. The keeper can therefore find, kill and measure
@@ -35,7 +35,7 @@ KILL_SECONDS = 3.0  # a process that survives SIGKILL this long hangs in the ker
 def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
     """Kill all descendants of a process, but not the process itself.
 
-    Repeat until no descendant is left or the time is over.
+    Killing is repeated until no descendant is left or the time limit is reached.
     """
     deadline = time.monotonic() + seconds
     with contextlib.suppress(psutil.NoSuchProcess):
@@ -55,8 +55,8 @@ def keep(control: Connection) -> None:
 
     When a worker ends, the keeper kills all processes of the task that still run.
 
-    Sends the wait status of the worker when no process of the task is left. On SIGTERM, or when the runner ends, the
-    keeper kills all its descendants and ends.
+    The keeper sends the wait status of the worker when no process of the task is left. On SIGTERM, or when the runner
+    ends, the keeper kills all its descendants and ends.
     """
     become_subreaper()
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, KEEPER_SIGNALS)
@@ -100,7 +100,10 @@ def _stand_by(mask: Collection[int]) -> tuple[int, Connection]:
 
 
 def _wait_for(pid: int, runner: Any) -> int | None:
-    """Wait for a child and reap orphans. Return the child's wait status, or None if the keeper must end first."""
+    """Wait until a child process ends, and reap orphaned processes meanwhile.
+
+    Return the child's wait status, or None if the keeper must end first.
+    """
     while True:
         while True:
             try:
@@ -119,9 +122,10 @@ def _wait_for(pid: int, runner: Any) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill and reap every child. All descendants become children when their parents die.
+    """Kill and reap every child. Descendants become children of the keeper when their own parents die.
 
-    Resource trackers are killed last: they end by themselves when all processes that use them have ended.
+    Resource trackers of `multiprocessing` are killed last: they end by themselves when all processes that use them have
+    ended.
     """
     started = time.monotonic()
     while (passed := time.monotonic() - started) < KILL_SECONDS:

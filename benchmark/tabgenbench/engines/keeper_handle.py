@@ -29,7 +29,9 @@ STRAY_SECONDS = 1.0
 
 
 class Keeper:
-    """Starts a keeper and sends it tasks one by one. Only one thread at a time may use it.
+    """Starts a keeper (the parent process of workers) and sends it tasks one by one.
+
+    Only one thread at a time may use a `Keeper`.
 
     Args:
         server: the fork server that forks the keeper.
@@ -73,7 +75,7 @@ class Keeper:
         return self._status
 
     def waits(self) -> bool:
-        """Whether the keeper is alive and has no task."""
+        """Return whether the keeper is alive and has no task."""
         return not self._busy and not self.control.poll() and self._process.is_alive()
 
     def end(self) -> bool:
@@ -95,7 +97,7 @@ class Keeper:
         return False
 
     def dismiss(self) -> None:
-        """End the keeper, which must have no task."""
+        """End the keeper process, which must not be running a task."""
         self.control.close()
         self._process.join(KEEPER_SECONDS)
         if self._process.exitcode is None:

@@ -38,7 +38,8 @@ MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machin
 class Supervisor:
     """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    Many threads may share one object. Each fork server is started once; the first request fixes its number of threads.
+    Many threads may share one `Supervisor`. Each fork server is started once; the first request fixes its number of
+    threads.
 
     Args:
         threads: number of threads that environment variables set for numerical libraries.
@@ -111,7 +112,7 @@ class Supervisor:
 
 
 def server_for(preload: str, preloads: Mapping[str, tuple[str, ...]], threads: int) -> ForkServer:
-    """Return the fork server for this preload; if no entry has this name, the last entry is used."""
+    """Return the fork server for a preload (a named set of modules); an unknown name selects the last set."""
     modules = preloads.get(preload) or next(reversed(list(preloads.values())), ())
     return server_of(modules, threads)
 
@@ -154,7 +155,7 @@ class LocalEngine(Engine):
 
     @classmethod
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start the fork server for tasks with this preload."""
+        """Start the fork server that imports the modules of this preload."""
         server_for(preload, options.preloads, options.n_threads).begin()
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

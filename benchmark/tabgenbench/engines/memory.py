@@ -90,7 +90,7 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
-    """Yield folder, name of the limit file, and group of this process for each hierarchy with a memory controller."""
+    """For each control-group hierarchy that limits memory, yield its folder, limit file and this process's group."""
     places = {"": Path(), "memory": Path()}  # by controller; empty in version 2 of control groups
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():

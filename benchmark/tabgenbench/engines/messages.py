@@ -1,6 +1,6 @@
 """Messages from a worker to its supervisor, sent through a pipe.
 
-Invalid data in the pipe never blocks the supervisor.
+Invalid data in the pipe never makes the supervisor wait forever.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ CHUNK_BYTES = 2**20
 
 
 class TornMessage(Exception):
-    """The received bytes are not a message: other code wrote to the pipe, or unpickling failed."""
+    """The received bytes are not a message, because other code wrote to the pipe or unpickling failed."""
 
 
 class Outbox:
-    """The worker's end of the pipe, given as a file descriptor. Threads may share it."""
+    """The worker's end of the message pipe, given as a file descriptor. Threads may share it."""
 
     def __init__(self, file: int) -> None:
         self._file = file
         self._lock = threading.Lock()
 
     def send(self, kind: str, content: Any) -> None:
-        """Send one message. If the content cannot be pickled, raise the error of pickle and send nothing."""
+        """Send one message.
+
+        If the content of a message cannot be pickled, raise the error of pickle and send nothing.
+        """
         data = pickle.dumps((kind, content), protocol=pickle.HIGHEST_PROTOCOL)
         left = memoryview(HEADER.pack(len(data)) + data)
         with self._lock:
@@ -41,7 +44,7 @@ class Outbox:
 
 
 class Inbox:
-    """The supervisor's end of the pipe."""
+    """The supervisor's end of the message pipe."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -49,7 +52,7 @@ class Inbox:
         os.set_blocking(connection.fileno(), False)
 
     def read(self) -> list[tuple[str, Any]]:
-        """Return all complete messages that have arrived, without waiting.
+        """Return all complete messages that have arrived; do not wait for further ones.
 
         Raises:
             EOFError: the other end is closed and all data was read.
@@ -86,7 +89,7 @@ class Inbox:
 
 
 def _readable(value: Any) -> Any:
-    """Return a value whose strings can be encoded: unpaired surrogates become escape sequences."""
+    """Return a copy of a value in which every string can be encoded: unpaired surrogates become escape sequences."""
     if isinstance(value, str):
         return str.encode(value, "utf-8", "backslashreplace").decode()
     if isinstance(value, dict):

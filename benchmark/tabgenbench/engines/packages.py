@@ -13,7 +13,7 @@ PROJECT = "tabgenbench"  # the distribution that declares the extras
 
 @cache
 def missing_packages(extra: str) -> tuple[str, ...]:
-    """Return the packages of an extra that are not installed in any version, without importing them."""
+    """Return the packages of an optional extra that are not installed in any version."""
     try:
         required = metadata.requires(PROJECT) or []
     except metadata.PackageNotFoundError:  # TabGenBench runs from its sources and is not installed

@@ -16,5 +16,5 @@ def end_with_parent() -> None:
 
 
 def become_subreaper(*, on: bool = True) -> None:
-    """Make this process, rather than process 1, the parent of its orphaned descendants."""
+    """Make this process, instead of process 1, the parent of descendants whose own parent ends."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(on))

@@ -1,4 +1,4 @@
-"""The last module that a fork server imports; it does work that every task process would otherwise repeat."""
+"""The last module that a fork server imports; its work is done once instead of in every forked task process."""
 
 from __future__ import annotations
 

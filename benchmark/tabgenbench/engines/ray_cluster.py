@@ -1,4 +1,4 @@
-"""Connection to Ray, either started here or an existing cluster, and the resources of its nodes."""
+"""Connection to a Ray cluster, which exists or is started on this machine, and the resources of its nodes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Offer:
-    """Resources of a cluster for a run: the device, and the number of cells that can run at the same time."""
+    """Resources that a cluster offers to a run: the device, and the number of cells that can run at the same time."""
 
     device: str
     slots: int
@@ -93,7 +93,7 @@ class Cluster:
         ]
 
     def close(self) -> None:
-        """Disconnect from the cluster. Stop a Ray that was started here and remove its files."""
+        """Disconnect from the cluster. Stop a Ray instance that was started by this object, and remove its files."""
         if self._is_ours:
             self.ray.shutdown()
         if self._folder is not None:
@@ -129,7 +129,7 @@ def import_ray() -> Any:
     """Import and return the package ray.
 
     Raises:
-        ConfigError: it is not installed.
+        ConfigError: the package ray is not installed.
     """
     try:
         with environment_variables(QUIET):
@@ -165,7 +165,7 @@ def usable(nodes: Sequence[Node], *, threads: int, device: str, slots_per_gpu: i
 
 
 def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int = 1) -> Offer:
-    """Return the resources of a cluster, or of this machine if ``address`` is None, for cells of ``threads`` threads.
+    """Return the resources of a cluster, or of this machine if ``address`` is None, for tasks of ``threads`` threads.
 
     Args:
         address: as for `Cluster`.
@@ -196,7 +196,7 @@ def survey(address: str | None, *, threads: int, device: str, slots_per_gpu: int
 
 
 def _knock(address: str) -> None:
-    """Raise `ConfigError` if nothing listens at an address. Ray itself would retry for minutes."""
+    """Raise `ConfigError` if no program listens at a network address. Ray itself would try to connect for minutes."""
     if address == "auto":
         return
     host, _, port = address.rpartition(":")
@@ -215,7 +215,7 @@ def _knock(address: str) -> None:
 
 
 def _folder_of_ray() -> str:
-    """Return a folder for the files of a Ray that is started here."""
+    """Return a folder for the files of a Ray instance that is started on this machine."""
     folder = short_scratch()
     if len(str(folder / "r12345678")) <= LONGEST_FOLDER:
         return tempfile.mkdtemp(prefix="r", dir=folder)
@@ -223,7 +223,10 @@ def _folder_of_ray() -> str:
 
 
 def last_line(error: object) -> str:
-    """Return the last line of an error message. Ray's messages contain a traceback, which ends with the cause."""
+    """Return the last line of an error message.
+
+    Error messages of Ray contain a traceback, whose last line is the cause.
+    """
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip().rstrip(".") if lines else type(error).__name__
 

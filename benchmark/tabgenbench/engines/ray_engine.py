@@ -33,15 +33,15 @@ LEAVE_SECONDS = 10.0
 class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. This engine itself,
-    not Ray, resubmits a task whose worker or node was lost, so that messages of different attempts do not mix. Without
-    ``address``, Ray is started on this machine and `close` stops it. ``memory`` is the maximum that Ray reserves for a
-    task.
+    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. If a worker or node
+    is lost, this engine itself, not Ray, submits the task again, so that messages of different attempts do not mix.
+    Without ``address``, Ray is started on this machine, and `close` stops it. The option ``memory`` is the maximum that
+    Ray reserves for a task.
 
     Raises:
         ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
         DeviceError: no node has a GPU.
-        StoreError: a node does not see the store, or cannot write to it.
+        StoreError: a node cannot read or write the store.
     """
 
     name = "ray"
@@ -74,7 +74,7 @@ class RayEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults for the cluster: as many workers as tasks fit on the cluster together."""
+        """Return the options with defaults for a cluster; ``workers`` is the number of tasks that fit on all nodes."""
         threads = options.n_threads
         slots = options.slots_per_gpu
         offer = survey(options.address, threads=threads, device=options.device, slots_per_gpu=slots)
@@ -153,7 +153,7 @@ class RayEngine(Engine):
                 on_message(content)
 
     def _losses(self) -> tuple[type[Exception], ...]:
-        """Return the error types which mean that a worker or node was lost, not that a task failed."""
+        """Return Ray's error types that mean a lost worker or node, not a failed task."""
         errors = self._ray.exceptions
         return (errors.WorkerCrashedError, errors.NodeDiedError, errors.LocalRayletDiedError, errors.ObjectLostError)
 
@@ -168,7 +168,7 @@ class RayEngine(Engine):
         return resources
 
     def _write_probe(self, folder: Path) -> Path:
-        """Create the folder that every node must be able to see."""
+        """Create a folder in the store that every node must be able to see."""
         try:
             folder.mkdir(parents=True)
             self._folder = folder
@@ -180,7 +180,7 @@ class RayEngine(Engine):
         return folder
 
     def _check(self, nodes: Sequence[Node]) -> None:
-        """Raise an error if a node does not share the store or its versions differ from those of this machine."""
+        """Raise an error if a node does not see the store or has other package versions than this machine."""
         here = describe_environment(threads=self._job.threads)
         for node, report in self._on_nodes(look_around, self._job, nodes, seconds=LOOK_SECONDS):
             if not isinstance(report, Report):
@@ -244,9 +244,9 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
 
 
 def _own_attempt(task: Task, *, number: int) -> Task:
-    """Return a copy of a task for one attempt, which writes to its own folder.
+    """Return a copy of a task for one attempt; each attempt writes to its own folder.
 
-    A node that seems lost may still be writing; its files must not mix with those of another attempt.
+    A node that seems lost may still be writing; its files must not mix with those of the next attempt.
     """
     if task.writes is None:
         return task

@@ -1,4 +1,4 @@
-"""The Ray engine on a node: check the store, copy splits to local disk, run tasks under the supervisor.
+"""The part of the Ray engine that runs on a node: check the store, copy splits to local disk, run tasks.
 
 This module runs inside Ray's worker processes. Each task is a Python generator: it yields the messages of
 the task as they arrive, then its outcome.
@@ -38,7 +38,7 @@ STOP_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Job:
-    """Information about a run for its nodes.
+    """Information about a run that each node receives.
 
     Attributes:
         token: a random name of the run.
@@ -70,7 +70,7 @@ class Report:
 
 
 def look_around(job: Job) -> Report:
-    """Check that this node can read and write the run's store; report the installed versions."""
+    """Check that this node can read and write the run's store; report the versions of its packages."""
     environment = describe_environment(threads=job.threads)
     problem = ""
     try:
@@ -83,10 +83,10 @@ def look_around(job: Job) -> Report:
 def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
     """Run a task under this process's supervisor; yield ``("message", m)`` for each message, then ``("outcome", o)``.
 
-    An interrupt, which Ray uses to cancel, stops the task cleanly.
+    Ray cancels a task with an interrupt, which stops the task cleanly.
 
     Raises:
-        StoreError: this node does not see the store.
+        StoreError: this node cannot read the store.
     """
     supervisor, raylet = _enter(job), os.getppid()
     said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -116,7 +116,7 @@ def run_task(task: Task, job: Job) -> Iterator[tuple[str, Any]]:
 
 
 def near_copy(folder: Path, scratch: Path) -> Path:
-    """Return a copy of a folder below ``scratch``, made once for all processes, or the folder if copying fails."""
+    """Copy a folder below ``scratch``, once for all processes of a node; return the given folder if copying fails."""
     copies = scratch / "splits"
     final = copies / folder.name
     try:
@@ -136,13 +136,13 @@ def near_copy(folder: Path, scratch: Path) -> Path:
 
 
 def leave_node(token: str) -> None:
-    """Remove a run's files on this node outside the store."""
+    """Remove the files of a run that lie on this node outside the store."""
     _remove(_folder(token))
 
 
 @lru_cache(maxsize=1)
 def _enter(job: Job) -> Any:
-    """Prepare this process for a run's tasks, once, and return its supervisor."""
+    """Prepare this process for a run's tasks, once, and return the supervisor that runs them."""
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
@@ -188,8 +188,9 @@ def _next(said: queue.SimpleQueue[tuple[str, Any]], raylet: int) -> tuple[str, A
     """Return the next message of a task.
 
     Raises:
-        InterruptedError: Ray on this node has ended. Ray's worker process itself notices the end of Ray only if orphans
-            become children of process 1, which is not the case under Slurm, systemd or in a container.
+        InterruptedError: Ray on this node has ended. Ray's worker process notices by itself that Ray has ended only if
+            orphans become children of process 1. Under Slurm, systemd or in a container, orphans do not become children
+            of process 1.
     """
     while os.getppid() == raylet:
         with contextlib.suppress(queue.Empty):
@@ -225,7 +226,7 @@ def _check_store(job: Job) -> None:
 
 
 def _folder(token: str) -> Path:
-    """Return the folder for a run's files on this node's own disk."""
+    """Return the folder on this node's own disk for the files of a run."""
     root = os.environ.get("TMPDIR", "/tmp")
     return Path(root if os.path.isdir(root) else "/tmp") / f"{PREFIX}-{os.getuid()}-{token}"
 
@@ -234,7 +235,7 @@ _held: list[IO[str]] = []
 
 
 def _hold(folder: Path) -> None:
-    """Create a run's folder and lock it as in use for the lifetime of this process."""
+    """Create a run's folder on this node, and lock it for as long as this process lives."""
     for other in folder.parent.glob(f"{PREFIX}-{os.getuid()}-*"):
         _sweep(other)
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -244,7 +245,7 @@ def _hold(folder: Path) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the folder of a run if all its processes on this node have ended."""
+    """Remove a run's folder on this node if all processes that used it have ended."""
     with contextlib.suppress(OSError):
         if time.time() - folder.stat().st_mtime < IDLE_SECONDS:  # another process may be about to lock it
             return

@@ -1,4 +1,4 @@
-"""Temporary folders of a process, removed when the process ends, or by a later process if it was killed."""
+"""Temporary folders of a process; they are removed when it ends, or by a later process if it was killed."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _remove(folder: Path, pid: int) -> None:
 
 
 def _sweep(root: Path) -> None:
-    """Remove folders of processes of this user on this machine that have ended."""
+    """Remove temporary folders of this user on this machine whose processes have ended."""
     for folder in root.glob(f"{PREFIX}-{_host()}-*-*"):
         pid = folder.name.split("-")[2]
         try:

@@ -1,4 +1,4 @@
-"""Monitoring of one task: time, memory, and the cause of its end."""
+"""Monitoring of one task: time, memory, and why the task ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG_BYTES = 16 * 2**20  # a larger log is truncated to its tail
 
 
 class Watch:
-    """Monitors the process tree below a keeper.
+    """Monitors the time and memory of the process tree below a keeper (the parent process of a worker).
 
     Args:
         pid: process id of the keeper.
@@ -46,7 +46,7 @@ class Watch:
         self._kernel_kills = kernel_kills()
 
     def enter(self, message: Mark) -> None:
-        """Begin a phase, or continue one."""
+        """Begin a phase of the task, or continue an earlier one."""
         now = time.monotonic()
         usage = self._phases[self._phase]
         usage.seconds += now - self._entered
@@ -58,7 +58,7 @@ class Watch:
             self._highest_resident = 0
 
     def look(self) -> Outcome | None:
-        """Measure time and memory; return the outcome if a limit is exceeded."""
+        """Measure the time and memory of the task; return its outcome if a limit is exceeded."""
         limits, spent = self.task.limits, self._seconds()
         is_late = limits.timeout is not None and spent > limits.timeout
         if is_late or time.monotonic() >= self._next_look:
@@ -75,14 +75,14 @@ class Watch:
         return None
 
     def finished(self, content: dict[str, Any]) -> Outcome:
-        """Return the outcome of a task from its process's final message."""
+        """Return the outcome of a task from the final message of its process."""
         self.gpu, self.packages = content.pop("gpu", ""), content.pop("packages", {})
         usage = self._phases[self._phase]
         usage.peak_memory = max(usage.peak_memory, content.pop("peak_memory", 0))
         return self.ended(**content)
 
     def crashed(self, wait_status: int | None) -> Outcome:
-        """Return the outcome of a task whose process ended without a final message."""
+        """Return the outcome ``crashed`` of a task whose process ended without a final message."""
         if wait_status is None:
             closed = "the task closed its message pipe before it returned a result"
             killed = "the task killed its keeper process"
@@ -98,7 +98,7 @@ class Watch:
         return self.ended("crashed", f"{how} during {self._phase}, before it returned a result")
 
     def ended(self, status: Status, reason: str = "", *, traceback: str = "", value: Any = None) -> Outcome:
-        """Return an outcome with the measurements so far."""
+        """Return the outcome of the task with the times and memory measured so far."""
         self._phases[self._phase].seconds = self._seconds()
         self._entered = time.monotonic()
         return Outcome(
@@ -148,7 +148,7 @@ class Watch:
         return []
 
     def _number_of_forks(self, tree: list[psutil.Process]) -> int:
-        """Return the number of forks of the keeper: processes with the same command line."""
+        """Return the number of processes with the same command line as the keeper, which are forks of it."""
         same = 0
         with contextlib.suppress(psutil.Error):
             command = self._keeper.cmdline() if self._keeper is not None else []
@@ -160,7 +160,7 @@ class Watch:
     def _keeper_lives(self) -> bool:
         """Return whether the keeper runs.
 
-        Wait briefly for a process that is ending, because its files are closed shortly before it has ended.
+        Wait briefly until a dying keeper has ended, because its files are closed shortly before it ends.
         """
         deadline = time.monotonic() + ENDING_SECONDS
         with contextlib.suppress(psutil.Error):

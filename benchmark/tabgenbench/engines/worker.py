@@ -28,7 +28,7 @@ Send = Callable[[str, Any], None]
 
 @dataclass(frozen=True)
 class Given:
-    """Data that a keeper sends to a worker.
+    """Data that a keeper (parent process) sends to a worker, which is the process of a task.
 
     Attributes:
         task: the pickled task; unpickling may import a plugin.
@@ -48,9 +48,9 @@ class Given:
 
 
 def mark(phase: str, *, measure: bool = False) -> Mark:
-    """Return the message that announces a phase.
+    """Return the message that announces the start of a phase.
 
-    With ``measure``, memory is measured relative to the start of the phase.
+    With ``measure``, the memory of the phase is measured relative to its start.
     """
     peak = own_peak()
     reset_own_peak(level=measure)
@@ -58,14 +58,14 @@ def mark(phase: str, *, measure: bool = False) -> Mark:
 
 
 def flush_output() -> None:
-    """Flush the output streams. A plugin may have closed or replaced these streams."""
+    """Flush the output streams. A plugin may have closed or replaced the standard streams, so errors are ignored."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
 
 
 def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
-    """Run a task, then end the process. This is the first code of a worker.
+    """Run a task, then end the process. This function is the first code that a worker runs.
 
     Args:
         given: the pickled task and settings of its process.
@@ -91,7 +91,7 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
 
 def _say_last(words: str, outbox: Outbox | None) -> None:
-    """Print the argument of `sys.exit` and, in the worker itself, send it as the reason."""
+    """Print the argument of `sys.exit`; in the worker process itself, also send it as the reason of the failure."""
     with contextlib.suppress(Exception):  # a plugin may have closed the streams
         print(words, file=sys.stderr)
     flush_output()
@@ -147,7 +147,7 @@ def _call(task: Task, send: Callable[[Any], None]) -> dict[str, Any]:
 
 
 def failure_of(error: Exception, *, where: str = "") -> dict[str, str]:
-    """Return the status, reason and traceback for a plugin's error; the reason of a failure begins with ``where``."""
+    """Return status, reason and traceback for an error of a plugin; the reason of a failure begins with ``where``."""
     if isinstance(error, Unsupported):
         return {"status": "skipped", "reason": str(error)}
     if is_out_of_memory(error):
@@ -188,7 +188,7 @@ def _redirect_streams(log: Path) -> None:
 
 
 def _leave_to_itself(messages: int) -> None:
-    """Close all inherited files except the message pipe: writing to them could break the parent processes."""
+    """Close all inherited files except the message pipe, because writing to them could break the parent processes."""
     for name in os.listdir("/proc/self/fd"):
         if int(name) not in (0, 1, 2, messages):
             with contextlib.suppress(OSError):

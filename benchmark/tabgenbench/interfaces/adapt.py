@@ -43,10 +43,10 @@ def adapt(
     categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a frame with these columns, in
     any order, and about n rows.
 
-    The model is not asked for conditions. Rows are sampled in rounds and matched to the requested conditions. Requested
-    rows that have no match after the last round get sampled rows of the most similar condition (the one that shares the
-    most column values) and are recorded as fallbacks. A condition without training rows is replaced by the nearest
-    condition that has training rows.
+    The model is never given conditions: it samples rows of any condition. Rows are sampled in several rounds and
+    matched to the requested conditions. After the last round, requested rows without a match get sampled rows of the
+    most similar condition (the one that shares the most column values). The record lists these rows as fallbacks. A
+    condition without training rows is replaced by the nearest condition that has training rows.
 
     Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
     ``torch`` are seeded from the context; afterwards their states are restored. A model with its own fixed seed returns
@@ -83,7 +83,7 @@ def adapt(
 
 
 class _Adapted(Generator):
-    """A generator that fits and samples a model of frames; `adapt` sets its class attributes."""
+    """A generator that fits and samples a model of data frames; `adapt` sets its class attributes."""
 
     scale = "own"
     make: ClassVar[Callable[..., Any]]
@@ -98,7 +98,7 @@ class _Adapted(Generator):
             self._model.fit(_to_frame(train))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Sample rows in rounds until each requested condition has its rows."""
+        """Sample rows in rounds until every requested condition has enough rows."""
         used, labels = conditions.astype(str), condition_labels(conditions)
         if conditions.shape[1]:
             used, replaced = nearest_known(conditions, self._known)
@@ -110,7 +110,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Return sampled rows, and for each requested row the position of the sampled row that it gets."""
+        """Match sampled rows to the requested rows; return them and the position of the row that each request gets."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -145,9 +145,9 @@ class _Adapted(Generator):
         sampled: tuple[pd.DataFrame, np.ndarray[Any, Any], np.ndarray[Any, Any]],
         used: pd.DataFrame,
     ) -> None:
-        """Choose the unused rows that share the most column values with a condition.
+        """Choose the unused sampled rows that share the most column values with a requested condition.
 
-        If no row is unused, reuse rows.
+        If all sampled rows are used, use rows again.
         """
         made, chosen, is_used = sampled
         columns = list(used.columns)
@@ -157,7 +157,7 @@ class _Adapted(Generator):
             chosen[place], is_used[row] = row, True
 
     def _rows(self, n: int) -> pd.DataFrame:
-        """Return one sample of the model, with every column of the table."""
+        """Return rows from one call of the model's ``sample``, with every column of the table."""
         made = self._model.sample(n)
         where = f"plugin {self.name!r}: the model's sample({n})"
         if not isinstance(made, pd.DataFrame):
@@ -171,7 +171,7 @@ class _Adapted(Generator):
         return made[columns].reset_index(drop=True)
 
     def _to_table(self, made: pd.DataFrame, conditions: pd.DataFrame) -> Table:
-        """Return sampled rows as a table with the requested conditions.
+        """Convert sampled rows to a table with the requested conditions.
 
         NaN becomes a gap in columns whose schema has gaps.
         """
@@ -199,12 +199,12 @@ class _Adapted(Generator):
 
 
 def _companions(schema: Schema) -> set[str]:
-    """Return the columns that only mark the gaps of numeric features; the model gets NaN instead of these columns."""
+    """Return the columns that only mark gaps of numeric features; the model gets NaN instead of these columns."""
     return {gap.shown_by for gap in schema.numeric_gaps()}
 
 
 def _to_frame(table: Table) -> pd.DataFrame:
-    """Return conditions and categorical features as text and numeric features as numbers, NaN at gaps."""
+    """Return a frame for the model: conditions and categories as text, numeric features as numbers with NaN at gaps."""
     schema, values = table.schema, table.dense()
     names = [*schema.conditions, *(n for n in schema.categorical_features if n not in _companions(schema))]
     columns: dict[str, Any] = {name: table.obs[name].astype(str).astype(object).to_numpy() for name in names}
@@ -218,7 +218,7 @@ def _to_frame(table: Table) -> pd.DataFrame:
 
 @contextmanager
 def _seeded(context: Context, libraries: tuple[str, ...]) -> Iterator[None]:
-    """Seed the global random generators for a block, and restore their states after it."""
+    """Seed the global random generators for a ``with`` block, and restore their states afterwards."""
     states: Any = random.getstate(), np.random.get_state()
     with_torch = "torch" in sys.modules or "torch" in libraries
     random.seed(context.seed)

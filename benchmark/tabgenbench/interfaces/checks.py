@@ -1,7 +1,8 @@
-"""Checks of plugin classes and of the values that plugins return. All code that calls plugins uses these checks.
+"""Checks of plugin classes and of the values that plugins return.
 
-`misfit` checks a class before use, `check_estimate` and `check_sample` check what a generator returns, and `score_draw`
-computes a metric and checks its result.
+All code that calls plugins checks their classes and results with this module. `misfit` checks a class before use,
+`check_estimate` and `check_sample` check what a generator returns, and `score_draw` computes a metric and checks its
+result.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ BASES: dict[Kind, type] = {
 
 
 def misfit(kind: Kind, found: type) -> str:
-    """Return in one sentence why a class cannot be used as a plugin of a kind, or an empty string if it can."""
+    """Return in one sentence why a class cannot be a plugin of a kind (such as a metric), or '' if it can."""
     base, where = BASES[kind], f"{found.__module__}:{found.__qualname__}"
     if not issubclass(found, base):
         return f"{where} is not a {base.__name__}; derive it from tabgenbench.{base.__name__}"
@@ -136,7 +137,7 @@ def _wrong(found: type, name: str, fits: Callable[[Any], bool], expected: str) -
 
 
 def _unrecordable(name: str, value: Card | ScoreSpec) -> str:
-    """Return why a card or a score specification cannot be recorded, or an empty string if it can."""
+    """Return why a card or a score specification cannot be written to a record, or an empty string if it can."""
     for extra in value.model_extra or {}:
         return f"{name} has an unknown field {extra!r}{did_you_mean(extra, type(value).model_fields)}"
     try:
@@ -186,7 +187,7 @@ def check_makes(kind: type[Generator], schema: Schema) -> None:
 
 
 def check_draws(kind: type[Generator], draws: int) -> None:
-    """Raise `Unsupported` if a generator has nothing to do in a suite with this number of draws."""
+    """Raise `Unsupported` if a generator cannot be used in a suite with this number of synthetic tables (draws)."""
     if draws and not kind.samples:
         raise Unsupported(f"only embeds rows, and the suite has draws = {draws}; run it in a suite with draws = 0")
     if not draws and not issubclass(kind, (Embedder, LabelPredictor)):
@@ -242,7 +243,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
 
 
 def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
-    """Return the categorical features of a sample, with the categories of the training rows.
+    """Return the categorical features of sampled rows, coded with the categories of the training rows.
 
     None without such features.
     """
@@ -262,7 +263,7 @@ def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFra
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
-    """Return values in which each gap contains the value that the training rows have at gaps of this feature."""
+    """Return values in which each gap has the value with which the training rows fill gaps of this feature."""
     gaps = like.schema.numeric_gaps()
     if categories is None or not gaps:
         return values
@@ -276,7 +277,7 @@ def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
 
 
 def score_draw(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Result:
-    """Compute one metric on one draw and check what it returns.
+    """Compute one metric on one synthetic table and check the returned scores.
 
     Raises:
         Unsupported: the metric declines the table, or a requirement of the metric is missing.

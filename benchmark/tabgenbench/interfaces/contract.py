@@ -45,7 +45,7 @@ FEW = 25  # rows requested for the condition with one training row
 
 @dataclass(frozen=True)
 class Check:
-    """One clause of the contract, with the reason if it is violated."""
+    """The check of one clause of the contract, with the reason if the clause is violated."""
 
     title: str
     reason: str = ""
@@ -118,7 +118,7 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
     """Check a metric on small tables on the CPU, with several computations.
 
     The table has numeric features; a metric that declines it is checked on a mixed table or on counts instead. A metric
-    may decline mixed tables and tables that have only categories, but must give a reason.
+    may decline mixed tables and tables that have only categories, but it must give a reason.
 
     Args:
         kind: the plugin class.
@@ -148,7 +148,7 @@ def check_metric(kind: type[Metric], **options: Any) -> list[Check]:
 
 
 def _numeric_split(kind: type[Generator]) -> KitSplit:
-    """Return the table of numbers for a generator, or the table of counts if the generator supports only counts."""
+    """Return the numeric table on which a generator is checked, or the count table if it supports only counts."""
     numbers = make_kit_split(kind.scale)
     try:
         kind.supports(numbers.train.schema, numbers.train.n_rows, numbers.train.n_features)
@@ -165,11 +165,11 @@ def _numeric_split(kind: type[Generator]) -> KitSplit:
 
 
 class _Broken(Exception):
-    """A clause is violated; the message explains how."""
+    """A generator or metric violates a clause of its contract; the message explains how."""
 
 
 def _run(clauses: Iterable[tuple[str, Callable[[], None]]]) -> list[Check]:
-    """Check the clauses in order; stop after a clause that raises `Unsupported`."""
+    """Check the clauses of a contract in order; stop after a clause that raises `Unsupported`."""
     checks: list[Check] = []
     for title, clause in clauses:
         reason = ""
@@ -199,13 +199,13 @@ def _check_options(config: type[Options]) -> None:
 
 
 class _Subject:
-    """The generator that is checked; each method is one clause."""
+    """The generator whose contract is checked; each method checks one clause."""
 
     def __init__(self, kind: type[Generator], config: Options, split: KitSplit) -> None:
         self.kind, self.config, self.split = kind, config, split
 
     def fitted(self) -> Generator:
-        """Return a newly trained generator, always with the same seed."""
+        """Return a generator that was just trained, always with the same seed."""
         train, validation = self.split.train, self.split.validation
         generator = self.kind(self.config)
         tensors = upload(train, validation, "cpu")
@@ -302,7 +302,7 @@ class _Subject:
 
 
 class _Yardstick:
-    """The metric that is checked; each method in the list of clauses checks one clause."""
+    """The metric whose contract is checked; each method in the list of clauses checks one clause."""
 
     def __init__(self, metric: Metric, split: KitSplit) -> None:
         self.metric, self.split = metric, split
@@ -319,7 +319,7 @@ class _Yardstick:
         return self.split.test.like(values, self.split.test.conditions, categories if categories.shape[1] else None)
 
     def declines(self) -> bool:
-        """Whether the metric does not support the table."""
+        """Return whether the metric does not support the table."""
         try:
             self.scores(self.synthetic)
         except Unsupported:
@@ -329,7 +329,7 @@ class _Yardstick:
         return False
 
     def scores(self, synthetic: Table) -> dict[str, float]:
-        """Return the checked scores of rows, without undefined ones."""
+        """Return the metric's checked scores of synthetic rows, without undefined ones."""
         split = self.split
         evaluation = Evaluation(split.train, split.test, synthetic, split.transform)
         if split.transform.library is not None:

@@ -1,4 +1,4 @@
-"""The small tables for contract checks of generators and metrics: numeric, counts, mixed, and categories only."""
+"""Small tables for checking the contracts of generators and metrics: numeric, counts, mixed, and categories only."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TEST = {("lung", "normal"): 28, ("lung", "cancer"): 24, ("liver", "normal"): 22,
 
 @dataclass(frozen=True)
 class KitSplit:
-    """Training, validation and test rows of one small table, and the transform fitted on its training rows."""
+    """Training, validation and test rows of a small table, and the transform fitted on the training rows."""
 
     train: Table
     validation: Table
@@ -34,10 +34,10 @@ class KitSplit:
 
 
 def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return a new copy of the same rows: 89 training, 20 validation, 76 test rows, 12 features.
+    """Return a new copy of a fixed small split: 89 training, 20 validation and 76 test rows with 12 features.
 
-    There are two condition columns with two values each; one combination has a single training row. Features are
-    non-negative, in correlated groups, and the last one is constant. There is a batch column, but no group.
+    The table has two condition columns with two values each; one combination has a single training row. Features are
+    non-negative, in correlated groups, and the last one is constant. The table has a batch column, but no group column.
     """
     rng = np.random.default_rng(20_230_419)
     loadings, centres = rng.normal(size=(3, N_FEATURES)), rng.normal(scale=2.0, size=(2, 2, N_FEATURES))
@@ -48,7 +48,7 @@ def make_kit_split(scale: Literal["standardized", "own"] = "standardized") -> Ki
 
 
 def make_count_split(scale: Literal["standardized", "own"] = "standardized") -> KitSplit:
-    """Return the rows of `make_kit_split` as whole counts in CSR form, with ``per_10k`` in the schema."""
+    """Return the rows of `make_kit_split` as whole counts in CSR form, with ``per_10k`` set in the schema."""
     kit = make_kit_split("own")
     own = [_counts(side) for side in (kit.train, kit.validation, kit.test)]
     transform = Transform.fit(own[0])
@@ -65,9 +65,9 @@ def _counts(table: Table) -> Table:
 def make_mixed_split(scale: Literal["standardized", "own"] = "standardized", *, numeric: bool = True) -> KitSplit:
     """Return a new copy of a mixed split: 96 training, 24 validation and 60 test rows.
 
-    The condition is ``ward``. Features: ``size`` (any number), ``weight`` (a fifth missing), ``visits`` (whole
-    numbers) and ``first visit`` (dates). Categorical features: ``colour`` (three values, one of them rare),
-    ``smoker``, ``stage`` (with gaps) and ``weight is missing``.
+    The condition is ``ward``. The numeric features are ``size`` (any number), ``weight`` (a fifth missing), ``visits``
+    (whole numbers) and ``first visit`` (dates). The categorical features are ``colour`` (three values, one of them
+    rare), ``smoker``, ``stage`` (with gaps) and ``weight is missing``.
 
     Args:
         scale: scale of the returned tables.

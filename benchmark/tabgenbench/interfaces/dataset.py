@@ -49,7 +49,7 @@ class FetchProgress:
 
 @dataclass(frozen=True)
 class FileStatus:
-    """Status of one file: ``ok``, ``missing`` or ``wrong``, with a reason in ``detail``."""
+    """Status of one file of a dataset: ``ok``, ``missing`` or ``wrong``, with a reason in ``detail``."""
 
     file: str
     status: str
@@ -87,7 +87,7 @@ class DatasetSource(ABC):
     @property
     @abstractmethod
     def card(self) -> DatasetCard:
-        """Title, citation, licence, address, pinned revision."""
+        """Title, citation, licence, address and pinned revision of the dataset."""
 
     @abstractmethod
     def load(self) -> Table:
@@ -98,14 +98,14 @@ class DatasetSource(ABC):
         """
 
     def identity(self) -> str:
-        """Return a hash that changes whenever `load` would return a different table; much cheaper than loading.
+        """Return a hash that changes whenever `load` would return a different table, without loading the table.
 
-        The harness adds a hash of the source's code, so only options and input files count here.
+        The harness adds a hash of the source's code, so this hash covers only options and input files.
         """
         return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Return facts about the table for JSON: plain values, or lists of rows for small tables."""
+        """Return facts about the table that can be written as JSON: plain values, or lists of rows for small tables."""
         return describe_table(self.load())
 
 

@@ -18,7 +18,7 @@ __all__ = ["DeviceSplit", "upload"]
 
 @dataclass(frozen=True)
 class DeviceSplit:
-    """Training and validation rows on the device.
+    """Training and validation rows on the device; its attributes are tensors.
 
     Attributes:
         train: shape (n_train, n_features), float32.

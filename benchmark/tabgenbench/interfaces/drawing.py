@@ -72,7 +72,10 @@ _STYLE: Any = {  # matplotlib's type of settings lists every name
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Use the settings of boards in this block, independent of the caller's settings. Draw and save inside it."""
+    """Give figures the style of boards inside a ``with`` block, independent of the caller's settings.
+
+    Draw and save a figure inside the block.
+    """
     with mpl.rc_context(), warnings.catch_warnings():
         # A character missing in the font is a box in a PNG; an SVG shows it in the reader's fonts.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")

@@ -1,8 +1,8 @@
-"""Generators that also embed rows or predict labels, for metrics of integration and of prediction.
+"""Interfaces of generators that also embed rows or predict labels, which metrics of integration and prediction use.
 
-After the synthetic tables of a cell are written, the harness calls `Embedder.embed` once on all training and test rows
-and `LabelPredictor.predict` on the test rows. The rows are on the scale of the generator and have no labels: of
-``obs``, they keep the batch and the categorical features.
+After the synthetic tables of a trained generator are written, the harness calls `Embedder.embed` once on all training
+and test rows, and `LabelPredictor.predict` on the test rows. The given rows are on the scale of the generator and have
+no labels: ``obs`` contains only the batch and the categorical features.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Embedder(Protocol):
     """A trained generator that maps rows to latent coordinates."""
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the latent coordinates of each row by block, each of shape (n_rows, n_dimensions).
+        """Return latent coordinates by name of the latent space (block), each of shape (n_rows, n_dimensions).
 
-        A model with one latent space returns ``{"latent": z}``. Metrics of integration score the first block. The
-        result must not depend on the order of the rows.
+        A model with one latent space returns ``{"latent": z}``. Metrics of integration score only the first block. The
+        coordinates must not depend on the order of the rows.
         """
 
 
@@ -59,7 +59,7 @@ class EmbeddingModel(Generator):
 
 
 def without_labels(table: Table) -> Table:
-    """Return rows without conditions, donor and targets, with numbers for ids, as an embedder gets them."""
+    """Return rows without conditions, donor and targets, and with numbers as sample ids; embedders get such rows."""
     schema = table.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
     obs = table.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(table.n_rows)])
     return replace(table, obs=obs, schema=schema)
@@ -69,7 +69,7 @@ def check_embedding(found: Any, *, n_rows: int, plugin: str) -> dict[str, NDArra
     """Return a plugin's embedding in single precision.
 
     Raises:
-        PluginError: it is not a dictionary of finite matrices with a row for each row of the table.
+        PluginError: the embedding is not a dictionary of finite matrices with one row for each row of the table.
     """
     where = f"generator {plugin!r}: embed()"
     if not isinstance(found, dict) or not found:
@@ -96,7 +96,7 @@ def check_predictions(found: Any, *, n_rows: int, plugin: str, column: str) -> N
     """Return predicted labels as text.
 
     Raises:
-        PluginError: there is not one label for each row.
+        PluginError: the number of predicted labels differs from the number of rows.
     """
     labels = np.asarray(found)
     if labels.shape != (n_rows,):

@@ -22,8 +22,8 @@ T = TypeVar("T")
 class Shared:
     """Cache of intermediate results that metrics share.
 
-    Results that depend on synthetic rows are valid for one draw. Results that depend only on real rows are valid for
-    the whole split.
+    Results that depend on synthetic rows are kept for one draw (one synthetic table). Results that depend only on real
+    rows are kept for the whole split.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Shared:
         self._draw: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, compute: Callable[[], T], *, scope: Literal["draw", "split"] = "draw") -> T:
-        """Return the result with this key, which is computed at the first call.
+        """Return the cached result with this key; the first call computes the result.
 
         Args:
             key: identifies the result and everything that it depends on besides the tables.
@@ -46,7 +46,7 @@ class Shared:
         return value
 
     def next_draw(self) -> None:
-        """Discard the results of the draw."""
+        """Discard the results that depend on synthetic rows, because the next synthetic table follows."""
         self._draw.clear()
 
 
@@ -67,17 +67,17 @@ class Evaluation:
     Attributes:
         train: training and validation rows, as given to the generator.
         test: held-out rows.
-        synthetic: one row for each test row's condition, in the order of the test rows; if the suite sets
-            ``rows_per_training_row``, this number of rows for the condition of each training row.
+        synthetic: one synthetic row with the condition of each test row, in the order of the test rows; if the suite
+            sets ``rows_per_training_row``, this number of synthetic rows with the condition of each training row.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of intermediate results.
         embedding: latent coordinates of the test rows by block, each of shape (n_test, n_dimensions), if the model is
             an `Embedder`; metrics of integration score the first block.
-        train_embedding: latent coordinates of the training rows, likewise.
+        train_embedding: latent coordinates of the training rows, in the same form.
         reference: in a split into thirds, about as many rows as training rows, which no model sees; otherwise None.
         predictions: predicted labels of the test rows by column, if the model has them.
-        counts: the sides on the dataset's own scale, if the schema says ``per_10k``, because the library size cannot be
-            computed from the evaluation scale; otherwise empty.
+        counts: the real and synthetic tables as counts, if the schema says ``per_10k``, because the library size cannot
+            be computed from the evaluation scale; otherwise empty.
     """
 
     train: Table
@@ -92,12 +92,12 @@ class Evaluation:
     counts: Mapping[Side, Table] = field(default_factory=dict)
 
     def side(self, side: Side) -> Table:
-        """Return the table of a side on the evaluation scale."""
+        """Return one of the tables, such as ``train``, on the evaluation scale."""
         tables: dict[Side, Table] = {"train": self.train, "test": self.test, "synthetic": self.synthetic}
         return tables[side]
 
     def own(self, side: Side) -> Table:
-        """Return the table of a side on the dataset's own scale; sparse counts if the schema says ``per_10k``."""
+        """Return one of the tables on the dataset's own scale; sparse counts if the schema says ``per_10k``."""
         if side in self.counts:
             return self.counts[side]
         scope: Literal["draw", "split"] = "draw" if side == "synthetic" else "split"

@@ -15,7 +15,7 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Artifacts of a metric for one generator: those of the first draw of the first split that has artifacts.
+    """Artifacts (tables for figures) of a metric for one generator, from the first draw of the first split with any.
 
     Attributes:
         label: label of the generator on the board.
@@ -46,7 +46,7 @@ class Artifacts:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricFigure:
-    """A figure of a metric, with its texts for a page.
+    """A figure drawn by a metric, with its texts for a page.
 
     Attributes:
         name: part of the file name; several figures of single generators may have the same name.

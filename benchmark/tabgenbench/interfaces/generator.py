@@ -36,7 +36,7 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Context:
-    """Context that the harness passes to a generator.
+    """Seed, device, deadline and methods that the harness passes to a generator.
 
     Attributes:
         device: device of the computation, such as ``cpu`` or ``cuda:0``.
@@ -80,7 +80,7 @@ class Context:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the deadline; infinite without one."""
+        """Seconds until the deadline; infinite if there is no deadline."""
         return float("inf") if self.deadline is None else self.deadline - time.monotonic()
 
     def fallback(self, condition: str, *, rows: int, rule: str) -> None:
@@ -101,7 +101,7 @@ class FitContext(Context):
     curve: list[Progress] = field(default_factory=list)
 
     def report(self, epoch: int, of: int, **losses: float) -> None:
-        """Report that ``epoch`` of ``of`` epochs are finished, with their losses, which form the loss curves."""
+        """Add a sentence to the record of the training; repeated sentences are stored once."""
         progress = Progress(int(epoch), int(of), {name: float(value) for name, value in losses.items()})
         self.curve.append(progress)
         if self.on_report is not None:
@@ -122,8 +122,8 @@ class SampleContext(Context):
 class Generator(ABC):
     """A model of tables that learns from training rows and samples one row for each requested condition.
 
-    A subclass sets the class attributes, may define ``Config``, and implements `fit` and `sample`. The harness creates
-    one object per cell, in a separate process.
+    A subclass sets the class attributes, may define ``Config`` (its options), and implements `fit` and `sample`. The
+    harness creates one object for each training, in a separate process.
 
     Attributes:
         name: name on the command line.
@@ -131,10 +131,8 @@ class Generator(ABC):
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether the generator is a control, not a model.
         planted_for: the question whose headline scores should detect a planted failure, which is a control with one
-            known fault; empty for every other generator. `tabgenbench calibrate` tests scores with planted failures,
-            and no board has a row of one.
-        makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
-            (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
+            known fault; empty for every other generator. `tabgenbench calibrate` tests scores with planted failures;
+            boards do not show planted failures. A generator of both kinds returns ``train.like(values, conditions,
             categories)``.
         trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
             reference rows of a split into thirds instead of the training rows.
@@ -162,7 +160,7 @@ class Generator(ABC):
 
     @classmethod  # noqa: B027 - by default, every table is supported
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` with the reason if this generator does not support a table with this schema and size.
+        """Report that ``epoch`` of ``of`` epochs are finished; the reported losses form the loss curves.
 
         Args:
             schema: roles of the columns, without the group.
@@ -171,10 +169,10 @@ class Generator(ABC):
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the peak memory of a fit, or None if it is unknown.
+        """Estimate the peak memory of `fit`, or return None if it is unknown.
 
         The estimate is in bytes of main memory when training on a CPU, without the memory of libraries. The arguments
-        are those of `supports`.
+        are the same as those of `supports`.
         """
         return None
 
@@ -195,8 +193,8 @@ class Generator(ABC):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
-        ``train.like(values, conditions)`` builds the table; pass the categorical features, if any, as a third argument.
-        The harness rounds whole-number features, and ignores the values at gaps.
+        Return one synthetic row for each row of ``conditions``, in order, on `scale`. The harness rounds whole-number
+        features, and ignores values where the table marks a missing value.
 
         Args:
             conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test

@@ -1,4 +1,4 @@
-"""The kinds of plugins that users select by name."""
+"""The kinds of plugins that users select by name, such as generators and metrics."""
 
 from __future__ import annotations
 

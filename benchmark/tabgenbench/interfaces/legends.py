@@ -1,4 +1,4 @@
-"""Labels and legends that fit into a figure, because text is measured and shortened. Sizes are in inches."""
+"""Labels and legends that fit into a figure: the text is measured and shortened if necessary. Sizes are in inches."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def fitted(text: str, width: float, size: float = _SIZE) -> str:
 
 
 def legend_columns(labels: Sequence[str], width: float) -> int:
-    """Return the number of columns with which a legend of this width has the fewest lines; 0 if a label is too wide."""
+    """Return the number of columns with which a legend of this width has fewest lines; 0 if a label is too wide."""
     widths = np.array([_ENTRY + text_width(label) for label in labels])
     fitting = [
         n
@@ -64,7 +64,7 @@ def _lines(labels: Sequence[str], columns: int) -> int:
 
 
 def legend_height(labels: Sequence[str], width: float) -> float:
-    """Return the height of a legend that fits a width."""
+    """Return the height of a legend of a given width."""
     line = _LINE_SPACE + max(_extent(label, _SIZE)[1] for label in ("lp", *labels))
     return _BORDER + line * _lines(labels, max(1, legend_columns(labels, width)))
 
@@ -72,7 +72,7 @@ def legend_height(labels: Sequence[str], width: float) -> float:
 def add_legend(
     parent: Figure | Axes, handles: Sequence[Artist], *, at: tuple[float, float], width: float, pad: float = 0.0
 ) -> None:
-    """Draw a legend of the handles' labels.
+    """Draw a legend that lists the labels of the given handles.
 
     Args:
         parent: figure or axes of the legend.

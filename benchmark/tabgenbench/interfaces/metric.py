@@ -24,11 +24,11 @@ Requirement = Literal["conditions", "batch", "group", "embedding", "predictions"
 
 @dataclass(frozen=True)
 class Result:
-    """Result of a metric on one draw.
+    """Result of a metric on one draw, which is one synthetic table.
 
     Attributes:
-        scores: value of each score by name; every `ScoreSpec` needs a value here or a reason in ``undefined``.
-        undefined: for each score without a value on this draw, the reason by the score's name.
+        scores: value of each score by name; every score of the metric needs a value here or a reason in ``undefined``.
+        undefined: reason why a score has no value on this synthetic table, by the score's name.
         artifacts: tables for figures, by name; stored as CSV beside the scores.
         notes: sentences for the record, such as the number of excluded features.
     """
@@ -41,7 +41,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """Context that the harness passes to a metric.
+    """Seed, device and memory limit that the harness passes to a metric.
 
     Attributes:
         seed: seed of the metric; equal for all generators on a split.
@@ -102,9 +102,9 @@ class Metric(ABC):
         """Return figures drawn from the artifacts of `compute`; none by default.
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
-        drawing raises an exception. Put the drawing into its own module and import it by name
-        (``importlib.import_module``). Ordinary imports of the metric's module are part of the key of its scores, so a
-        changed colour would recompute them.
+        drawing raises an exception. Put the code that draws into a separate module, and import this module by name
+        (``importlib.import_module``). Modules that are imported in the ordinary way belong to the key of the metric's
+        scores, so changing a colour there would recompute all scores.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

@@ -27,8 +27,8 @@ ARRAYS, FACTS = "arrays.safetensors", "facts.json"
 class Persistent(Protocol):
     """A generator that can be saved after `fit` and loaded in a process that never reads the training rows.
 
-    Sampling must not change what `save` writes. A loaded generator returns the same rows as the saved one for equal
-    conditions, seeds and devices.
+    Calls of `sample` must not change what `save` writes. A loaded generator returns the same rows as the saved one for
+    equal conditions, seeds and devices.
     """
 
     def save(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class Persistent(Protocol):
 
     @classmethod
     def load(cls, folder: Path, config: Options, *, template: Table, device: str) -> Generator:
-        """Return a generator that samples like the saved one.
+        """Return a generator that samples the same rows as the saved one.
 
         Args:
             folder: a folder written by `save`.
@@ -48,7 +48,7 @@ class Persistent(Protocol):
 
 
 def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any] | None = None) -> None:
-    """Write arrays or tensors, and facts that JSON can express, into a folder; `load_arrays` reads them.
+    """Write arrays or tensors, and settings that JSON can express, into a folder; `load_arrays` reads them.
 
     Args:
         folder: an existing folder.
@@ -72,7 +72,7 @@ def save_arrays(folder: Path, arrays: Mapping[str, Any], facts: Mapping[str, Any
 
 
 def load_arrays(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """Return the arrays and the facts that `save_arrays` wrote. Nothing is unpickled."""
+    """Return the arrays and the settings that `save_arrays` wrote. Nothing is unpickled."""
     from safetensors.numpy import load_file
 
     arrays: dict[str, NDArray[Any]] = load_file(folder / ARRAYS)

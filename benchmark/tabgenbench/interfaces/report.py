@@ -22,7 +22,7 @@ class Board(Protocol):
 
     @property
     def scores(self) -> pd.DataFrame:
-        """One row per score of a cell: dataset, generator, label, is_control, split, seed, metric, score, value, ..."""
+        """One row per score of a cell (training): dataset, generator, label, split, seed, metric, score, value, ..."""
 
     @property
     def figure_names(self) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ class Board(Protocol):
         """
 
     def save(self, folder: Path) -> list[Path]:
-        """Write the whole board to a folder and return the paths of its files."""
+        """Write all pages, tables and figures of the board to a folder, and return the paths of the files."""
 
     def text(self, where: Sequence[str] | None = None) -> str:
         """Return the headline as text: at most 50 lines of at most 100 columns.
@@ -50,7 +50,7 @@ class Board(Protocol):
 
 
 class Report(ABC):
-    """Builds boards from the records of a store.
+    """Builds boards (leaderboards) from the records of a store.
 
     Attributes:
         name: name of the report.
@@ -62,7 +62,7 @@ class Report(ABC):
 
     @abstractmethod
     def build(self, store_folder: Path, suite: str | None = None) -> Board:
-        """Read the records of a suite.
+        """Build a board from the records of a suite.
 
         Args:
             store_folder: folder of a store.

@@ -28,7 +28,7 @@ OBSERVERS = ("run_started", "cell_started", "cell_progress", "cell_finished", "r
 
 @dataclass
 class Item:
-    """A generator, metric, dataset, engine or suite that a plugin registers, with the reason if it cannot be used."""
+    """A generator, metric, dataset, engine or suite that a plugin registers; with a reason if it cannot be used."""
 
     kind: str
     name: str
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass
 class PluginReport:
-    """An entry point: its distribution, the items it registers, and whether it is in use.
+    """An entry point of a plugin: its distribution, the items it registers, and whether it is in use.
 
     Attributes:
         plugin: ``distribution:entry-point``.
@@ -65,17 +65,17 @@ class PluginReport:
 
     @property
     def problems(self) -> list[Item]:
-        """Items that need a correction. A missing optional extra is not a problem."""
+        """Items that need a correction. A missing optional extra does not count as a problem."""
         own = [Item("plugin", self.plugin, self.state, self.reason)] if self.state != "ok" else []
         return own + [item for item in self.items if item.state not in ("ok", "not installed")]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as a dictionary for JSON."""
+        """Convert the report to a dictionary for JSON."""
         return {**asdict(self), "distribution": self.distribution}
 
 
 def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
-    """Ask every plugin what it registers, and import every registered class.
+    """List what every plugin registers, and try to import every registered class.
 
     Args:
         plugins: the loaded plugins. A plugin whose hook fails is disabled.
@@ -147,7 +147,10 @@ def _how(entry: Entry, outcome: Outcome) -> str:
 
 
 def _import(payload: tuple[Kind, Lazy], send: Send) -> str:
-    """Import a class; return why it does not fit its kind, or an empty string. Runs in its own process."""
+    """Import a class; return why it cannot be used as a plugin of its kind, or an empty string.
+
+    Runs in its own process.
+    """
     kind, lazy = payload
     return misfit(kind, lazy.load())
 
@@ -175,4 +178,4 @@ def _suite_item(suite: SuiteEntry, plugins: Plugins) -> Item:
 
 
 def _ignore(message: object) -> None:
-    """Ignore messages: an import sends none."""
+    """Ignore the messages of a task: a task that only imports sends none."""

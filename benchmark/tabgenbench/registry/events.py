@@ -15,7 +15,7 @@ class ObservedCell(Protocol):
 
     @property
     def key(self) -> str:
-        """The key of the cell in the store."""
+        """The key (hash) that identifies the cell in the store."""
 
     @property
     def identity(self) -> CellIdentity:
@@ -43,20 +43,20 @@ class ObservedRun(Protocol):
 
     @property
     def n_cells(self) -> int:
-        """Number of cells of the suite."""
+        """Number of cells (trainings of a generator) of the suite."""
 
     @property
     def n_todo(self) -> int:
-        """Number of cells that this run trains or scores."""
+        """Number of cells (trainings of a generator) that this run trains or scores."""
 
     @property
     def n_finished(self) -> int:
-        """Number of cells that this run has finished so far."""
+        """Number of cells (trainings of a generator) that this run has finished so far."""
 
     @property
     def problems(self) -> list[Problem]:
-        """Cells and metrics with a status other than ``ok``; complete when the run has ended."""
+        """Cells (trainings) and metrics with a status other than ``ok``; complete when the run has ended."""
 
     @property
     def skipped(self) -> list[Problem]:
-        """Cells and metrics that were skipped, with the reason; complete when the run has ended."""
+        """Cells (trainings) and metrics that were skipped, with the reason; complete when the run has ended."""

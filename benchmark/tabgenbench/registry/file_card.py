@@ -16,7 +16,7 @@ DESCRIPTIVE = {"name", "title", "summary", "citation", "licence", "url", "file",
 
 
 class _Description(Options):
-    """Fields of a card that describe a table for readers, and the path of its file."""
+    """Fields of a dataset's card that describe the table for readers, and the path of its file."""
 
     name: str = Field("", description="name of the dataset; the card's or file's stem by default")
     title: str = Field("", description="title for readers; the name by default")
@@ -69,7 +69,7 @@ class FileOptions(Options):
         return (value,) if isinstance(value, str) else value
 
     def named(self) -> tuple[str, ...]:
-        """Return the columns that contain labels, even if the labels look like numbers."""
+        """Return the columns that must be read as labels, even if their values look like numbers."""
         names = [*(self.conditions or ()), self.batch, self.group, *self.categorical_features]
         return tuple(name for name in names if name is not None)
 
@@ -81,9 +81,9 @@ class FileCard(FileOptions, _Description):
 def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
     """Return the fields of a card, overridden by the given fields.
 
-    If both assign a role to a column, the role of the given fields counts: ``conditions=[income]`` works with a card
-    that lists ``income`` as a categorical feature, and ``ignore=[income]`` with a card that lists it as a target.
-    Columns to ignore are added to those of the card; ``ignore=[]`` ignores none.
+    If both give a column a role, the given fields take precedence: ``conditions=[income]`` works with a card that lists
+    ``income`` as a categorical feature, and ``ignore=[income]`` works with a card that lists it as a target. Columns to
+    ignore are added to those of the card; ``ignore=[]`` ignores none.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}

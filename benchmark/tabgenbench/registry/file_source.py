@@ -9,7 +9,7 @@ file:
 * in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many; a
   column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
 
-The table's note states the inferred fields.
+The note of the table lists the inferred fields.
 """
 
 from __future__ import annotations
@@ -85,12 +85,12 @@ class FileSource(DatasetSource):
 
     @classmethod
     def from_path(cls, path: Path, options: Mapping[str, Any] | None = None) -> FileSource:
-        """Return the source of a card or a file, with options that override the card."""
+        """Return the dataset source of a card or a table file, with options that override the card."""
         return cls(make_options(cls.Config, options or {}, where=f"dataset {str(path)!r}"), path=path)
 
     @property
     def card(self) -> DatasetCard:
-        """The card. Without a title or summary, the file's name is used."""
+        """The card. If the card has no title or summary, the file's name is used instead."""
         said = self.settings
         return DatasetCard(
             title=said.title or self.name,
@@ -103,8 +103,8 @@ class FileSource(DatasetSource):
     def identity(self) -> str:
         """Return a hash of the card, the options, the bytes of the file and the code that reads it.
 
-        The code of this class is included because sources in other packages use this class to read their files, and the
-        hash of a source's code covers only its own package.
+        The code of this class is included because sources in other packages use this class to read their files, and a
+        source's code hash covers only its own package.
         """
         facts = [
             code_hash(__name__),
@@ -135,13 +135,15 @@ class FileSource(DatasetSource):
 
 
 def source_of(said: FileCard, name: str, note: str, layout: Layout | None = None) -> Source:
-    """Return the `Source` of a table, with the options of its card."""
+    """Return the description of a table's origin (`Source`), with the options of its card."""
     options = said.model_dump(mode="json", exclude=DESCRIPTIVE, exclude_defaults=True)
     return Source(name, options, note, layout)
 
 
 def table_of_frame(frame: pd.DataFrame, said: FileCard, names: tuple[str, str], *, where: Path | str) -> Table:
-    """Return the checked table made from a frame that was read from a file. Roles come from the card or are inferred.
+    """Return the checked table made from a frame that was read from a file.
+
+    Roles of columns come from the card or are inferred.
 
     Args:
         frame: one row per sample, indexed by sample ids.
@@ -182,13 +184,16 @@ def refuse_transpose(said: FileCard, where: Path | str) -> None:
 
 
 def says_roles(adata: Any, said: FileCard) -> bool:
-    """Return whether roles come from the card. A table written by TabGenBench contains its own roles."""
+    """Return whether the card gives the roles of columns.
+
+    A table written by TabGenBench contains its own column roles.
+    """
     roles = {"conditions", "group", "batch", "targets", "categorical_features", "per_10k"}
     return "tabgenbench" not in adata.uns or bool(roles & said.model_fields_set)
 
 
 def _read_card(path: Path, given: FileCard) -> dict[str, Any]:
-    """Return the fields of a card or, for the path of a table, of its metadata."""
+    """Return the fields of a card; for the path of a table, return the fields of its metadata file."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         name, fields = read_sdv_metadata(path)

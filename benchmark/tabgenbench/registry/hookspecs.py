@@ -1,4 +1,4 @@
-"""The hooks of TabGenBench. A plugin marks its functions with ``tabgenbench.hookimpl``."""
+"""The hooks of TabGenBench. A plugin marks the functions that implement hooks with ``tabgenbench.hookimpl``."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def register_generators() -> list[type[Generator] | Lazy]:  # type: ignore[empty
 
 @hookspec
 def register_metrics() -> list[type[Metric] | Lazy]:  # type: ignore[empty-body]
-    """Return metrics, as classes or `Lazy` names."""
+    """Return metrics, as classes or as `Lazy` names, which are not imported."""
 
 
 @hookspec
 def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[empty-body]
-    """Return dataset sources, as classes or `Lazy` names."""
+    """Return dataset sources, as classes or as `Lazy` names, which are not imported."""
 
 
 @hookspec
@@ -47,7 +47,7 @@ def register_reports() -> list[type[Report] | Lazy]:  # type: ignore[empty-body]
 
 @hookspec
 def register_engines() -> list[type[Engine] | Lazy]:  # type: ignore[empty-body]
-    """Return engines, as classes or `Lazy` names. ``--executor`` selects one by name."""
+    """Return engines, which run the tasks of a run, as classes or `Lazy` names. ``--executor`` selects one by name."""
 
 
 @hookspec
@@ -67,19 +67,19 @@ def run_started(run: ObservedRun) -> None:
 
 @hookspec
 def cell_started(cell: ObservedCell) -> None:
-    """Observe that training of a cell begins, or scoring if the cell is already trained."""
+    """Called when training of a cell (one generator, dataset, split and seed) or, if it is trained, scoring begins."""
 
 
 @hookspec
 def cell_progress(cell: ObservedCell, progress: Progress) -> None:
-    """Observe a progress report of a cell in training."""
+    """Called when a generator reports the progress of its training."""
 
 
 @hookspec
 def cell_finished(record: CellRecord) -> None:
-    """Observe that a cell is finished, with any status."""
+    """Called when a cell (one generator, dataset, split and seed) is finished, with any status."""
 
 
 @hookspec
 def run_finished(run: ObservedRun) -> None:
-    """Observe that a run has ended."""
+    """Called when a run has ended."""

@@ -50,8 +50,8 @@ def seed_of(*parts: int | str) -> int:
 def program_of(source: str | bytes) -> str:
     """Return the program of a source text, independent of comments, docstrings, blank lines and formatting.
 
-    The result is the syntax tree as text: node types, non-empty fields and constants. The text is the same on Python
-    3.11 to 3.13.
+    The program is the syntax tree as text: node types, non-empty fields and constants. The text of the tree is the same
+    on Python 3.11 to 3.13.
 
     >>> program_of("x = 1  # one") == program_of("x=1")
     True
@@ -89,9 +89,9 @@ def _is_bare_string(node: Any) -> bool:
 
 @cache
 def code_hash(module: str) -> str:
-    """Return a hash of the programs of a module and of its imports from the same top-level package.
+    """Return a hash of the code of a module and of the modules that it imports from the same top-level package.
 
-    The sources are read, not imported. `program_of` defines which changes of a source change the hash.
+    The sources are read, not imported. Only changes that `program_of` detects change the hash.
 
     Raises:
         PluginError: the module cannot be found or does not parse.
@@ -104,7 +104,7 @@ def code_hash(module: str) -> str:
 
 
 def is_of_session(kind: type) -> bool:
-    """Whether a class exists only in this session: a notebook cell, a prompt or the running script defines it."""
+    """Return whether a class exists only in this session: a notebook cell, a prompt or the script defines it."""
     return kind.__module__ == "__main__" or getattr(sys.modules.get(kind.__module__), "__file__", None) is None
 
 
@@ -124,9 +124,9 @@ def syntax_tree(source: str | bytes) -> ast.Module:
 def class_hash(kind: type) -> str:
     """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
 
-    A class that is defined in a notebook cell or at a prompt has no source file. The hash then covers the byte code and
-    constants of its methods, and the functions, classes and plain values of the same session that they use. If an
-    edited notebook cell is run again, the hash therefore changes.
+    A class that is defined in a notebook cell or at a prompt has no source file. The hash of such a class covers the
+    byte code and constants of its methods, and the functions, classes and plain values of the same session that they
+    use. If a notebook cell is edited and run again, the hash of its class therefore changes.
 
     Raises:
         PluginError: the module of the class cannot be found.
@@ -140,7 +140,7 @@ def class_hash(kind: type) -> str:
 
 
 def _describe_object(value: Any, seen: set[int]) -> Iterator[str]:
-    """Yield a description of an object: code for functions and classes, text for other values."""
+    """Yield a description of an object for hashing: code for functions and classes, text for other values."""
     if id(value) in seen:
         return
     if isinstance(value, staticmethod | classmethod):

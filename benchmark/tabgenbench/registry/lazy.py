@@ -21,7 +21,7 @@ class Lazy:
     """A plugin that is imported at first use.
 
     Attributes:
-        name: the name of the class that ``target`` points to.
+        name: the ``name`` attribute of the class that ``target`` points to.
         target: ``package.module:Class``.
         summary: one line for ``tabgenbench list``.
         extra: the optional extra of TabGenBench that installs the packages which the plugin requires, such as ``sdv``.
@@ -39,12 +39,12 @@ class Lazy:
 
     @property
     def install_hint(self) -> str:
-        """The command that installs the extra, or an empty string if no extra is needed."""
+        """The command that installs the optional extra, or an empty string if no extra is needed."""
         return f"pip install '{PROJECT}[{self.extra}]'" if self.extra else ""
 
     @property
     def lacks(self) -> str:
-        """The packages of the extra that are not installed, and the command that installs them; empty if none."""
+        """Text with the missing packages of the extra and the command that installs them; empty if none is missing."""
         missing = missing_packages(self.extra) if self.extra else ()
         are = "is" if len(missing) == 1 else "are"
         return f"needs {', '.join(missing)}, which {are} not installed; run: {self.install_hint}" if missing else ""
@@ -77,14 +77,15 @@ class Lazy:
 
 
 class _NoSuchName(PluginError):
-    """The module of a target does not contain the name."""
+    """The module of a target has no class of the given name."""
 
 
 def target_of(kind: type) -> Target:
-    """Return a target from which `load_target` loads the class in any process.
+    """Return a description (target) from which `load_target` loads the class in any process.
 
     A class of a module is named ``module:Class``. A class of a notebook cell, a script or a function body cannot be
-    imported by another process: its code is pickled, together with the objects of its session that it uses.
+    imported by another process. The code of such a class is pickled, together with the objects of its session that it
+    uses.
 
     Raises:
         PluginError: the class must be pickled, but refers to something that cannot be pickled.
@@ -112,10 +113,10 @@ def target_of(kind: type) -> Target:
 
 
 def load_target(target: Target) -> Any:
-    """Import ``module:Class`` or unpickle a class. The name of a nested class contains dots.
+    """Return the class that a target describes: import ``module:Class`` or unpickle the class.
 
     Raises:
-        PluginError: the module has no such name. Errors of the import itself are raised unchanged.
+        PluginError: the module has no class of this name. Errors that the import itself raises are not changed.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

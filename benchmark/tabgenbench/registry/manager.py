@@ -1,4 +1,4 @@
-"""Loads plugins and finds them by name."""
+"""Loading of installed plugins, and finding plugins by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SESSION = "this session"  # plugin name of classes passed to the Python function
 
 @dataclass(frozen=True)
 class Entry:
-    """A registered generator, metric, dataset source, engine or report, with the plugin that registered it."""
+    """A registered generator, metric, dataset source, engine or report, and the plugin that registered it."""
 
     name: str
     summary: str
@@ -36,14 +36,14 @@ class Entry:
         return self.target.module if isinstance(self.target, Lazy) else self.target.__module__
 
     def names(self, found: type) -> bool:
-        """Return whether this entry registers the class, without importing its module."""
+        """Return whether this entry registers a given class, without importing its module."""
         if isinstance(self.target, Lazy):
             return self.target.target == f"{found.__module__}:{found.__qualname__}"
         return self.target is found
 
     @property
     def lacks(self) -> str:
-        """The packages that the plugin needs and that are not installed, with the command; empty if none."""
+        """Text with the missing packages of the plugin and the command that installs them; empty if none is missing."""
         return self.target.lacks if isinstance(self.target, Lazy) else ""
 
     def load(self, *, without_packages: bool = False) -> Any:
@@ -54,7 +54,7 @@ class Entry:
         """Return the class, imported and checked. `Lazy.load` explains ``without_packages``.
 
         Raises:
-            PluginError: the class cannot be imported or does not fit its kind.
+            PluginError: the class cannot be imported or cannot be used as a plugin of its kind.
         """
         from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
 
@@ -75,7 +75,7 @@ class SuiteEntry:
 
 @dataclass(frozen=True)
 class Disabled:
-    """A disabled plugin, with the reason."""
+    """A plugin that is not used, with the reason."""
 
     plugin: str
     reason: str
@@ -83,7 +83,7 @@ class Disabled:
 
 @dataclass
 class Plugins:
-    """All plugins of a process; created by `make_manager`.
+    """All installed plugins, as loaded by this process; created by `make_manager`.
 
     Attributes:
         manager: contains the enabled plugins.
@@ -99,7 +99,7 @@ class Plugins:
     _entries: dict[Kind, list[Entry]] = field(default_factory=dict)
 
     def registered(self, kind: Kind) -> list[Entry]:
-        """Return all registered plugins of a kind, sorted by name. Several may have the same name."""
+        """Return all registered plugins of a kind, sorted by name. Several plugins may have the same name."""
         if kind not in self._entries:
             found = [
                 Entry(target.name, _summary(target), plugin, target)
@@ -140,7 +140,7 @@ class Plugins:
         """Register a class that no distribution registers, such as a class from a notebook. Ignore registered classes.
 
         Raises:
-            PluginError: the class does not fit its kind.
+            PluginError: the class cannot be used as a plugin of this kind.
         """
         from tabgenbench.interfaces.checks import misfit  # imports NumPy and pandas, which `list` does without
 
@@ -153,19 +153,25 @@ class Plugins:
             registered.sort(key=lambda entry: entry.name)
 
     def suites(self) -> dict[str, SuiteEntry]:
-        """Return the registered suites by file stem. If two have the same name, the first is used."""
+        """Return the registered suites by name, which is the name of the file without suffix.
+
+        If two suites have the same name, the first is used.
+        """
         found: dict[str, SuiteEntry] = {}
         for suite in self.registered_suites():
             found.setdefault(suite.path.stem, suite)
         return dict(sorted(found.items()))
 
     def registered_suites(self) -> list[SuiteEntry]:
-        """Return all registered suites in the order of registration. Several may have the same name."""
+        """Return all registered suites in the order of registration. Several suites may have the same name."""
         asked = self._ask("register_suites", _is_path, "paths of suite files")
         return [SuiteEntry(path, plugin) for plugin, paths in asked for path in paths]
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin. A plugin that raises is disabled; the others continue."""
+        """Call a hook for observers, such as ``cell_finished``, of every plugin.
+
+        A plugin whose hook raises an exception is disabled; the other plugins are still called.
+        """
         for impl in list(reversed(getattr(self.manager.hook, hook).get_hookimpls())):
             self._call(impl, hook, arguments)
 
@@ -178,7 +184,7 @@ class Plugins:
             self.commands[impl.plugin_name] = sorted(added)
 
     def _ask(self, hook: str, fits: Callable[[Any], bool], expected: str) -> Iterable[tuple[str, list[Any]]]:
-        """Yield the items that each plugin registers.
+        """Yield the items, such as generators, that each plugin registers.
 
         A plugin whose hook returns a value of the wrong type is disabled.
         """

@@ -29,7 +29,8 @@ class MemorySource(DatasetSource):
     """A dataset from a DataFrame or an AnnData object.
 
     Columns without a role are numeric features. Roles that are not given are inferred from the columns, as for a file.
-    The identity is a hash of the content: two frames with equal values, names and roles are the same dataset.
+    The identity of the dataset is a hash of the content: two frames with equal values, names and roles are the same
+    dataset.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.
@@ -60,7 +61,7 @@ class MemorySource(DatasetSource):
 
     @property
     def card(self) -> DatasetCard:
-        """The card, made from the given fields; by default, the title is the name of the dataset."""
+        """Card (description) of the dataset, made from the given fields; by default, the title is its name."""
         said = self.settings
         summary = said.summary or f"{type(self.data).__name__} of {self.data.shape[0]:,} rows"
         return DatasetCard(
@@ -68,7 +69,7 @@ class MemorySource(DatasetSource):
         )
 
     def identity(self) -> str:
-        """Return a hash of the name, the roles and all values."""
+        """Return a hash of the dataset's name, its roles and all values."""
         facts = [self.name, self.settings.model_dump_json(), self.load().fingerprint()]
         return hashlib.sha256("|".join(facts).encode()).hexdigest()
 

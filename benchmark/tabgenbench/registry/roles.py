@@ -1,4 +1,4 @@
-"""Roles and kinds of the columns of a user's table, found where its card does not give them.
+"""Roles and kinds of the columns of a user's table; where the table's card does not give them, they are inferred.
 
 A column gets the first role in this list that applies:
 
@@ -12,8 +12,8 @@ A column gets the first role in this list that applies:
   more than 1,000 values, or more values than half the rows;
 * a categorical feature, if it contains other text or true / false.
 
-Missing values become categories of their own (`tabgenbench.data.schema.Gap`). Every guess is kept in the table's
-`Layout`, with the option that overrides it.
+Missing values become separate categories, or are marked in companion columns (`tabgenbench.data.schema.Gap`). The
+table's `Layout` states each guess and the option that overrides it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ WHOLE = 2**53  # a larger float64 has no digits after the point, whatever it sta
 
 @dataclass(frozen=True)
 class Roles:
-    """The roles of the columns of a table, and the table's frame.
+    """The roles of the columns of a table, and the table as a frame.
 
     Attributes:
         frame: the columns of the table, without the columns that are left out and the rows that are dropped.
@@ -68,7 +68,7 @@ class Roles:
 
 @dataclass
 class _Found:
-    """Roles found so far, by column."""
+    """Roles that have been found so far, by column."""
 
     columns: dict[str, Column] = field(default_factory=dict)
     dates: list[DateFeature] = field(default_factory=list)
@@ -78,12 +78,12 @@ class _Found:
         return tuple(one.name for one in fits)
 
     def doubtful(self, words: str) -> list[str]:
-        """Return the columns whose guess contains these words."""
+        """Return the columns whose recorded guess contains the given words."""
         return [one.name for one in self.columns.values() if words in one.guess]
 
 
 def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path | str) -> Roles:
-    """Return the roles of the columns of a table of numbers and text.
+    """Find the role of each column of a table of numbers and text.
 
     Args:
         frame: one row per sample, without the sample ids and the ignored columns.
@@ -135,7 +135,7 @@ def find_roles(frame: pd.DataFrame, said: FileCard, title: str, *, where: Path |
 
 
 def named_roles(obs: pd.DataFrame, said: FileCard, title: str) -> tuple[Schema, str]:
-    """Return roles from the card for the columns of ``obs`` of an h5ad file, and a note on inferred roles."""
+    """Return the roles that the card gives to columns of ``obs`` in an h5ad file, and a note on inferred roles."""
     notes = [f"{title}, {len(obs):,} rows"]
     group = said.group
     if group is None:
@@ -226,7 +226,10 @@ def _column(column: pd.Series, said: FileCard, found: _Found, *, where: str, gro
 
 
 def _kind(column: pd.Series, said: FileCard, found: _Found, where: str) -> ColumnKind:
-    """Return the kind of a column's values. A column of dates that has no role in the card is added to ``found``."""
+    """Return the kind of a column's values, such as numbers, dates or categories.
+
+    A column of dates that has no role in the card is added to ``found``.
+    """
     name, filled = str(column.name), column.dropna()
     if filled.empty:
         return "empty"
@@ -263,7 +266,7 @@ def _are_mostly_numbers(values: pd.Series) -> bool:
 
 
 def _stored_format(column: pd.Series) -> str:
-    """Return the format of a column whose type is a date type; empty for other columns."""
+    """Return the date format of a column whose type is a date type; an empty text for other columns."""
     if not pd.api.types.is_datetime64_any_dtype(column):
         return ""
     stamps = column.dropna()
@@ -290,7 +293,7 @@ def _kind_of_numbers(column: pd.Series, said: FileCard, where: str) -> ColumnKin
 
 
 def _constant(column: pd.Series) -> str | None:
-    """Return the value of a column that has one value in every row, as text."""
+    """If a column has one value in every row, return this value as text."""
     if column.isna().any() or column.nunique() != 1:
         return None
     return (
@@ -306,7 +309,7 @@ def _is_condition(column: pd.Series, name: str, kind: ColumnKind) -> bool:
 
 
 def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
-    """Return why the inferred kind of a feature may be wrong, and the option that changes the kind."""
+    """Return why the inferred kind of a feature may be wrong, and which option changes the kind."""
     if kind == "date" and not pd.api.types.is_datetime64_any_dtype(column):
         form = next(date.format for date in found.dates if date.column == column.name)
         return f"read as {form}; date_formats gives another format"
@@ -316,7 +319,7 @@ def _doubt(column: pd.Series, kind: ColumnKind, found: _Found) -> str:
 
 
 def with_gaps(frame: pd.DataFrame, schema: Schema, where: Path | str) -> Schema:
-    """Return the schema with the gaps of the columns; companion columns are added to the categorical features.
+    """Add the missing values of the columns to the schema; companion columns become categorical features.
 
     Raises:
         DataError: the batch or the group has a missing value; the message names the row.

@@ -2,7 +2,8 @@
 
 Both formats of a single table are read: ``{"columns": {...}, "primary_key": ...}`` and
 ``{"tables": {"name": {"columns": {...}, "primary_key": ...}}}`` with one table. See
-https://docs.sdv.dev/sdv/concepts/metadata for the format. Each kind of column in the metadata (``sdtype``) becomes:
+https://docs.sdv.dev/sdv/concepts/metadata for the format. Each kind of column in the metadata (``sdtype``) is
+converted:
 
 * ``numerical``: a feature;
 * ``categorical``, ``ordinal`` and ``boolean``: a categorical feature, without an order;
@@ -10,7 +11,7 @@ https://docs.sdv.dev/sdv/concepts/metadata for the format. Each kind of column i
 * ``id``, ``unknown`` and personal data such as ``email``: left out; the primary key is the sample id;
 * the sequence key, which marks the rows of one entity: the group.
 
-No column becomes a condition, because the format has no such role.
+No column becomes a condition, because the SDV format has no such role.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ PERSONAL = frozenset(  # sdtypes of personal data that need no ``"pii": true``
 
 
 def read_sdv_metadata(path: Path) -> tuple[str, dict[str, Any]]:
-    """Return the name of the table, which may be empty, and the fields of a card that correspond to a metadata JSON.
+    """Return the name of the table (may be empty) and the fields of a card that correspond to an SDV metadata JSON.
 
     Raises:
         DataError: the file cannot be read, is not JSON, or describes no table, several tables or an unknown kind of
@@ -74,7 +75,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _only_table(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Any]]:
-    """Return name and metadata of the only table; the name is empty in the format without tables."""
+    """Return name and metadata of the only table; the name is empty if the format has no table names."""
     if "tables" not in content:
         return "", content
     tables = content["tables"]
@@ -88,7 +89,7 @@ def _only_table(content: dict[str, Any], path: Path) -> tuple[str, dict[str, Any
 
 
 def _kind(column: str, facts: Any, path: Path) -> str:
-    """Return ``left out``, or the sdtype of a column that is generated."""
+    """Return the sdtype of a column, or ``left out`` if the column is not generated."""
     kind = facts.get("sdtype") if isinstance(facts, dict) else None
     if not isinstance(kind, str):
         raise DataError(f"{path}: column {column!r} has no sdtype, expected one of {', '.join(KINDS)}; {FIX}")

@@ -1,4 +1,4 @@
-"""Suites: TOML files that choose datasets, generators, metrics, and the numbers of splits, seeds and draws."""
+"""Suites: TOML files that list datasets, generators and metrics, and set the numbers of splits, seeds and draws."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Choice(Options):
 
 
 class Suite(Options):
-    """The work of a run: what to train and score, and how often."""
+    """A benchmark to run: which generators to train on which datasets, which metrics to compute, and how often."""
 
     name: str = Field(description="name of the suite in the store")
     summary: str = Field("", description="one line for `tabgenbench list suites`")
@@ -56,7 +56,7 @@ class Suite(Options):
 
 
 def parse_choice(item: Any) -> Choice:
-    """Turn ``"cvae:epochs=30"`` or ``{"name": "cvae", "label": "CVAE", "epochs": 30}`` into a choice."""
+    """Convert text such as ``"cvae:epochs=30"``, or a dictionary, to a choice of a plugin with label and options."""
     if isinstance(item, Choice):
         return item
     if isinstance(item, str):
@@ -75,9 +75,9 @@ def parse_choice(item: Any) -> Choice:
 
 
 def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
-    """Turn items, as for `parse_choice`, into datasets; a list of ``train_rows`` becomes one dataset for each number.
+    """Convert items to datasets; an item with a list of ``train_rows`` becomes one dataset for each number.
 
-    Any dataset has the option ``train_rows``, the number of training rows of its splits.
+    Every dataset has the option ``train_rows``, the number of training rows of its splits.
     """
     choices = []
     for choice in map(parse_choice, items):
@@ -93,12 +93,12 @@ def dataset_choices(items: Sequence[Any]) -> tuple[Choice, ...]:
 
 
 def is_for(only_for: Sequence[str], dataset: str) -> bool:
-    """Whether ``only_for`` is empty or includes a dataset, which is given as NAME or NAME:key=value."""
+    """Return whether a plugin may be used on a dataset (NAME or NAME:key=value): ``only_for`` lists it or is empty."""
     return not only_for or any(f"{dataset}:".startswith(f"{name}:") for name in only_for)
 
 
 def make_choices(kind: Kind, given: Any, plugins: Plugins) -> tuple[Choice, ...]:
-    """Turn one or several names, classes or instances of plugins into choices.
+    """Convert names, classes or instances of plugins to choices with their options.
 
     Args:
         kind: the kind of the plugins.

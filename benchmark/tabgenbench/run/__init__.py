@@ -1,1 +1,1 @@
-"""Plan a suite, prepare its data, train and score its cells."""
+"""Running a suite: plan it, prepare its data, train its generators and score their samples."""

@@ -1,4 +1,4 @@
-"""The queue of a run's cells: in the order of the plan, or in rounds if the run has a time budget."""
+"""The queue of a run's cells (trainings): in the order of the plan, or in rounds if the run has a time budget."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ OFFER_SECONDS = 0.02  # between two checks for cells while generators are being 
 
 
 class CellQueue:
-    """Hands out cells to the workers of a run; many threads share it.
+    """Hands out cells (trainings) to the workers of a run; many threads share one queue.
 
-    A cell is offered to the queue as soon as the preflight check of its generator is finished, while the checks of
-    other generators still run. With a budget (`tabgenbench.run.budget`), cells of later rounds start only when all
-    cells have been offered. After the first cell that does not fit into the remaining time, no cell starts.
+    A cell is added to the queue as soon as the preflight check of its generator is finished, while the checks of other
+    generators still run. With a time budget (`tabgenbench.run.budget`), cells of later rounds start only when all cells
+    have been added. After the first cell that does not fit into the remaining time, no further cell starts.
 
     Args:
         run: the run, with the estimates of its cells if it has a budget.
@@ -42,7 +42,7 @@ class CellQueue:
 
     @property
     def waiting(self) -> list[Cell]:
-        """The cells that have not started, in order."""
+        """The cells that have not started, in the order in which they will start."""
         with self._choosing:
             return list(self._waiting)
 
@@ -54,14 +54,14 @@ class CellQueue:
                 self._waiting.sort(key=lambda cell: self._order[cell.key])
 
     def end_offers(self) -> None:
-        """Declare that all cells of the run have been offered."""
+        """Declare that all cells (trainings) of the run have been added to the queue."""
         with self._choosing:
             self._all_offered = True
 
     def next(self) -> Cell | None:
-        """Return the next cell, claimed for this runner, or None if no further cell starts.
+        """Return the next cell (training), claimed for this runner, or None if no further cell starts.
 
-        Waits while other runners are working on all remaining cells.
+        The call waits while other runners are working on all remaining cells.
         """
         while not self._stopping.is_set():
             with self._choosing:

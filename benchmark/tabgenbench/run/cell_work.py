@@ -1,4 +1,4 @@
-"""The work on one cell: train, sample, score, and record every outcome."""
+"""The work on one cell (one generator, dataset, split and seed): train, sample, score, and record every outcome."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ Announce = Callable[[str, dict[str, Any]], None]
 
 
 class Stopped(Exception):
-    """The run was stopped; interrupted work is not recorded."""
+    """The run was stopped, for example by Ctrl-C; interrupted work is not recorded."""
 
 
 class CellWork:
-    """Trains and scores cells of a run. All threads of the run share one object.
+    """Trains and scores the cells (one generator, dataset, split and seed) of a run.
+
+    All threads of the run share one `CellWork`.
 
     Args:
         run: the run.
@@ -56,9 +58,9 @@ class CellWork:
         self.limits = Limits(threads=options.threads, timeout=options.timeout, memory=options.memory)
 
     def do(self, cell: Cell) -> CellRecord | None:
-        """Train and score a cell if results are missing.
+        """Train and score a cell (one generator, dataset, split and seed) if results are missing.
 
-        Return the record of the cell, or None if the cell has no record.
+        Return the record of the cell's training, or None if it has no record.
 
         Raises:
             Stopped: the run was stopped during the work.
@@ -129,7 +131,10 @@ class CellWork:
         return outcome
 
     def _cell_record(self, cell: Cell, outcome: Outcome) -> CellRecord:
-        """Return the record of an outcome. Invalid values from a plugin make the cell a failure."""
+        """Return the record of a training task's outcome.
+
+        If a plugin returned invalid values, the record's status is ``failed``.
+        """
         try:
             return _writable(self._record_of(cell, outcome))
         except Exception as error:  # nothing is written here, so the reported values are the cause
@@ -153,7 +158,10 @@ class CellWork:
         )
 
     def _score(self, cell: Cell, labels: Iterable[str]) -> None:
-        """Compute metrics. Each distribution's metrics run in their own process, isolated from other code."""
+        """Compute metrics.
+
+        The metrics of each Python distribution run in their own process, isolated from other code.
+        """
         groups: dict[str, list[str]] = {}
         for label in labels:
             groups.setdefault(self.run.plan.metrics[label].distribution, []).append(label)
@@ -161,7 +169,10 @@ class CellWork:
             self._score_group(cell, group)
 
     def _score_group(self, cell: Cell, left: list[str]) -> None:
-        """Compute metrics. If a metric kills its process, record its failure and run the others in a new process."""
+        """Compute metrics.
+
+        If a metric kills its process, record this failure and compute the remaining metrics in a new process.
+        """
         while left:
             found: dict[str, dict[str, Any]] = {}
 
@@ -211,7 +222,10 @@ class CellWork:
         return path.absolute() if path.is_file() else None
 
     def _keep_score(self, cell: Cell, label: str, found: dict[str, Any], outcome: Outcome) -> None:
-        """Write the records of a metric. Invalid values from the metric make it a failure."""
+        """Write the records of a metric: its scores and, separately, its run time.
+
+        If the metric returned invalid values, its status becomes ``failed``.
+        """
         try:
             record, info, artifacts = self._score_records(cell, label, found, outcome)
         except Exception as error:  # nothing is written here, so the reported values are the cause
@@ -253,7 +267,7 @@ class CellWork:
 
 
 def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
-    """Return the phases that the task entered.
+    """Return the phases (such as fit and sample) that the task of a cell entered.
 
     The last phase has the status of the task; all earlier phases are ``ok``.
 
@@ -272,13 +286,13 @@ def _phases(outcome: Outcome, found: dict[str, Any]) -> dict[str, Phase]:
 
 
 def _writable(record: RecordT) -> RecordT:
-    """Return a record unchanged if it can be serialised; else raise the error of serialisation."""
+    """Return a record unchanged if it can be written as JSON; otherwise raise the error."""
     record.model_dump_json()
     return record
 
 
 def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
-    """Return an outcome, changed to a failure if a sampled table is missing."""
+    """If a sampled table is missing, turn the outcome of a training task into a failure."""
     gone = [name for name in (f"draw-{draw}.h5ad" for draw in range(draws)) if not (folder / name).is_file()]
     if outcome.status != "ok" or not gone:
         return outcome
@@ -286,7 +300,7 @@ def _with_tables(outcome: Outcome, folder: Path, draws: int) -> Outcome:
 
 
 def _unfit(outcome: Outcome, error: Exception) -> Outcome:
-    """Return an outcome changed to a failure because a plugin's values cannot be recorded."""
+    """Turn an outcome into a failure because values from a plugin cannot be recorded."""
     reason = f"its values cannot be recorded ({text_of(error)[:500]})"
     return replace(outcome, status="failed", value=None, reason=reason)
 

@@ -1,4 +1,4 @@
-"""Selection of the engine of a run, with its numbers of workers and threads."""
+"""Selection of the engine that runs the tasks of a run, with its numbers of workers and threads."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ __all__ = ["EngineChoice", "choose_engine"]
 
 @dataclass(frozen=True)
 class EngineChoice:
-    """The engine of a run, with its options.
+    """The engine that runs the tasks of a run, with its options.
 
     Attributes:
         kind: class of the engine.
         options: options of the engine, with all defaults filled in.
-        timing: whether times of cells must be comparable.
+        timing: whether measured times of generators must be comparable.
         retry_failed: whether failed cells are retried.
         keep_models: whether trained models are kept; None keeps those of at most `MODEL_BYTES`.
     """
@@ -58,12 +58,15 @@ class EngineChoice:
         )
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
-        """Start slow preparations for the suite's cells, without waiting for them."""
+        """Start slow preparations, such as imports, for the cells of a suite; do not wait for them."""
         for preload in first_preloads(suite, plugins):
             self.kind.warm(self.options, preload)
 
     def make(self, store: Path | None) -> Engine:
-        """Return an engine that is ready for tasks. If ``store`` is None, the engine does not access a store."""
+        """Return an engine that is ready for tasks.
+
+        If ``store`` is None, the engine runs tasks that do not access a store.
+        """
         if store is None:
             return self.kind(self.options)
         from tabgenbench.store.folder import StoreFolder

@@ -1,7 +1,7 @@
-"""Embedding of the rows of a split, and prediction of labels, by a trained generator; the file that keeps both.
+"""Embedding of the rows of a split and prediction of labels by a trained generator, and the file of the results.
 
-The file ``embedding.npz`` lies beside the synthetic tables of a cell. Its arrays are ``train/<block>``,
-``test/<block>`` and ``predicted/<column>``; nothing in it is pickled.
+The file ``embedding.npz`` is in the folder of the synthetic tables of a cell (one training). The arrays of the file are
+``train/<block>``, ``test/<block>`` and ``predicted/<column>``; no array is pickled.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Embedded", "embed_rows", "read_embedding"]
 
 @dataclass(frozen=True)
 class Embedded:
-    """Embedding and predictions of a cell; empty without a file.
+    """Latent coordinates and label predictions of a cell (one trained generator); empty if the cell has no such file.
 
     Attributes:
         train: coordinates of the training rows, followed by validation rows, by block.
@@ -49,10 +49,11 @@ class Embedded:
 def embed_rows(
     generator: Generator, split_folder: Path, transform: Transform, path: Path, *, must_succeed: bool = False
 ) -> list[str]:
-    """Embed all rows of a split, predict the conditions of the test rows, and write both; return notes on failures.
+    """Embed all rows of a split, predict the conditions of test rows, and write both; return notes on failures.
 
-    Does nothing if the generator has neither method. A failure of the plugin is noted and does not fail the cell,
-    because its synthetic tables are complete; ``must_succeed``, for cells without tables, raises it.
+    If the generator can neither embed nor predict, nothing is written. If embedding fails, a note is added and the cell
+    does not fail, because its synthetic tables are complete. For cells without tables, ``must_succeed`` is set, and the
+    error is raised.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []
@@ -93,7 +94,7 @@ def embed_rows(
 
 
 def read_embedding(path: Path | None) -> Embedded:
-    """Read the file of `embed_rows`; without a file, the result is empty."""
+    """Read the file that `embed_rows` wrote; if there is none, the result is empty."""
     found = Embedded()
     if path is None:
         return found

@@ -1,4 +1,4 @@
-"""Estimate of the time and the disk space of a run, by generator."""
+"""Estimate of how long a run takes and how much disk space it needs, by generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WIDE = 1.5  # a range is shown if its ends differ by more than this factor
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorEstimate:
-    """Estimate of the pending cells of a generator.
+    """Estimated time and disk space of the pending cells (trainings) of one generator.
 
     Attributes:
         label: name with the options that differ from the defaults.
@@ -41,7 +41,7 @@ class GeneratorEstimate:
 
     @classmethod
     def of(cls, label: str, found: Sequence[CellEstimate]) -> Self:
-        """Sum the estimates of a generator's cells."""
+        """Sum the estimates of the cells (trainings) of one generator."""
         known = [one for one in found if one.seconds is not None]
         return cls(
             label=label,
@@ -55,7 +55,7 @@ class GeneratorEstimate:
 
     @property
     def row(self) -> list[object]:
-        """Label, cells, time of a cell, time of all, disk and source, for a table."""
+        """Row of a table of estimates: label, number of cells, time per cell, total time, disk space and source."""
         if self.seconds is None:
             return [self.label, self.cells, "unknown", "unknown", bytes_text(self.bytes), self.source]
         one, n = range_text(self.seconds / self.cells, self.low / self.cells, self.high / self.cells), self.cells
@@ -82,7 +82,7 @@ class Estimate:
 
     @classmethod
     def of(cls, cells: Sequence[tuple[Cell, CellEstimate]], *, workers: int, split_bytes: float = 0.0) -> Self:
-        """Sum the estimates of a run's cells."""
+        """Sum the estimates of all cells (trainings) of a run."""
         by_label: dict[str, list[CellEstimate]] = {}
         for cell, found in cells:
             by_label.setdefault(cell.identity.label, []).append(found)
@@ -106,7 +106,7 @@ class Estimate:
 
     @property
     def line(self) -> str:
-        """Estimated time and disk space with their source, such as ``about 14 min and 120 MiB of disk (...)``."""
+        """Estimated time, disk space and basis of the estimate, such as ``about 14 min and 120 MiB of disk (...)``."""
         known = [one for one in self.generators if one.seconds is not None]
         unknown = [one.label for one in self.generators if one.seconds is None]
         if not known:
@@ -122,7 +122,7 @@ class Estimate:
         return f"{time} and {bytes_text(self.bytes)} of disk ({based})"
 
     def timed_line(self, label: str) -> str:
-        """Return the time of a generator whose first epochs were timed, and of the run."""
+        """Return a line with the estimated times of the run and of a generator whose first epochs were timed."""
         [one] = [one for one in self.generators if one.label == label]
         shared = min(self.workers, one.cells)
         time = range_text((one.seconds or 0.0) / shared, one.low / shared, one.high / shared)

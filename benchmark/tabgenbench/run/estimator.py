@@ -1,16 +1,16 @@
-"""Estimates of the seconds and bytes of cells, from earlier cells of the same generators.
+"""Estimates of the time and disk space of cells (trainings), from earlier cells of the same generators.
 
-An earlier cell is used for the estimate of a new cell if both have the same generator, options and kind of device; only
-the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if there are
-none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the amount of
-work:
+An earlier cell (training) is used for the estimate of a new cell if both have the same generator, options and kind of
+device; only the option ``epochs`` may differ. Earlier cells with the same table, epochs and threads are preferred; if
+there are none, cells whose table has the most similar size are used. The times of the earlier cells are scaled by the
+amount of work:
 
 - fit: training rows x epochs x (features + 256), since a network's inner layers do not grow with the table; without
   the option ``epochs`` training rows x features;
 - sampling, metrics and synthetic tables: test rows x features x draws;
 - everything else (imports, reading, writing) is not scaled.
 
-An estimate is the median over the earlier cells; the smallest and the largest value are also given.
+An estimate is the median over the earlier cells; the smallest and the largest value are also returned.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Group = tuple[str, str]  # name of a generator, and its options without the epoc
 
 @dataclass(frozen=True)
 class Need:
-    """The pending work on a cell: whether to train it, and the metrics to compute."""
+    """The pending work on a cell (one training): whether it must be trained, and the metrics to compute."""
 
     fit: bool
     metrics: Sequence[str]
@@ -52,7 +52,7 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True)
 class CellEstimate:
-    """Estimate of the work on one cell.
+    """Estimated time and disk space of the work on one cell (one generator, dataset, split and seed).
 
     Attributes:
         seconds: seconds of the cell's tasks, or None if its generator has no earlier cell.
@@ -76,7 +76,7 @@ class CellEstimate:
 
 
 class Estimator:
-    """Estimates cells from earlier cells; further earlier cells can be added during a run.
+    """Estimates the time of cells (trainings) from earlier cells; further earlier cells can be added during a run.
 
     Args:
         earlier: earlier cells; cells that ran on another kind of device are ignored.
@@ -104,7 +104,7 @@ class Estimator:
             self.add(one)
 
     def add(self, one: EarlierCell) -> None:
-        """Add an earlier cell; a finished cell replaces the projections from the first epochs of running cells."""
+        """Add an earlier cell; a finished cell replaces estimates made from the first epochs of running cells."""
         if one.device != self.device:
             return
         group = group_of(one.identity)
@@ -116,7 +116,7 @@ class Estimator:
         self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
-        """Whether there is an earlier cell of the generator with these options."""
+        """Return whether a finished cell exists for the generator with these options."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
@@ -156,11 +156,12 @@ class Estimator:
         )
 
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
-        """Time the epochs of a running cell whose generator has no earlier cell.
+        """Measure the seconds per epoch of a running cell whose generator has no earlier cell.
 
-        Return whether an estimate is now possible.
+        Return whether the remaining cells of the generator can now be estimated.
 
-        Two reports at least `TIMED_SECONDS` apart give the seconds of an epoch, or one report after `LONG_SECONDS`.
+        The seconds per epoch follow from two progress reports at least `TIMED_SECONDS` apart, or from one report after
+        `LONG_SECONDS`.
 
         Args:
             cell: the cell.
@@ -192,9 +193,9 @@ class Estimator:
         return True
 
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
-        """Return earlier cells of the generator on the same table.
+        """Return earlier cells (trainings) of the generator on the same table.
 
-        If there are none, return those on the table of the most similar size.
+        If there are none, return earlier cells on the table whose size is most similar.
         """
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:
@@ -206,9 +207,9 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the seconds of a metric on all draws of a cell, or None if unknown.
+        """Return the estimated seconds of a metric on all synthetic tables of a cell, or None if unknown.
 
-        Earlier cells of any generator count.
+        The estimate uses earlier cells of any generator.
         """
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
@@ -235,7 +236,7 @@ class Estimator:
 
 
 def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collection[str] = ()) -> list[EarlierCell]:
-    """Read the earlier cells that are most similar to the new cells, at most `PER_GENERATOR` per generator and options.
+    """Read the finished cells most similar to the new cells, at most `PER_GENERATOR` per generator and options.
 
     Args:
         store: the store with earlier cells.
@@ -255,9 +256,9 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return the keys of the candidates most similar to the wanted cells.
+    """Return the keys of the earlier cells that are most similar to the new cells.
 
-    The most similar candidate of each wanted cell comes first, then the second most similar of each, and so on.
+    The most similar earlier cell of each new cell comes first, then the second most similar of each, and so on.
     """
 
     def best(new: CellIdentity) -> list[str]:
@@ -271,13 +272,13 @@ def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence
 
 
 def group_of(identity: CellIdentity) -> Group:
-    """Return the generator and its options without epochs; only cells that agree in both are used for an estimate."""
+    """Return the generator and its options without epochs; a cell is estimated only from cells that agree in both."""
     options: Mapping[str, object] = {name: value for name, value in identity.config.items() if name != EPOCHS}
     return identity.generator, json.dumps(options, sort_keys=True)
 
 
 def _place(identity: CellIdentity) -> tuple[str, int]:
-    """Return the table and the epochs of a cell; cells that agree in both are assumed to take equal time."""
+    """Return the table and the number of epochs of a cell; cells that agree in both are assumed to take equal time."""
     return identity.dataset_fingerprint, _epochs(identity) or 0
 
 
@@ -298,6 +299,6 @@ def _values(identity: CellIdentity) -> int:
 
 
 def _mean(seconds: Iterable[float]) -> float:
-    """Return the mean, at least 0: the values are differences of times in whole seconds, so some may be negative."""
+    """Return the mean, or 0 if it is negative: the values are differences of rounded times, so some may be negative."""
     found = list(seconds)
     return max(0.0, fmean(found)) if found else 0.0

@@ -1,4 +1,4 @@
-"""Export of a synthetic table: a stored draw, or new rows from a kept model or a generator that is trained again."""
+"""Export of a synthetic table: a stored one, or new rows from a saved model or a generator that is trained again."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PROGRESS_SECONDS = 5.0  # minimum time between lines of progress
 
 
 class ExportFailed(TabGenBenchError):
-    """A generator failed while it was trained again or sampled."""
+    """Error: a generator failed while it was trained again or while rows were sampled."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +47,9 @@ class ExportRequest:
 
     Attributes:
         store: folder of the store, which is only read.
-        choice: which cell.
-        rows: number of new rows, or None for a stored draw.
-        draw: number of the stored draw, or number of the table of new rows; another number gives other rows.
+        choice: which trained generator (cell) of the store to export from.
+        rows: number of new rows, or None for a stored synthetic table.
+        draw: number of the synthetic table: a stored one, or one of new rows; another number gives other rows.
         given: values of condition columns of new rows.
         options: ``executor``, ``device`` (None: the device of the cell), ``timeout`` and ``memory``, as for a run.
         say: called with lines of text about the progress of the export.
@@ -66,7 +66,7 @@ class ExportRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """A synthetic table on the dataset's own scale, with its cell and its origin in words."""
+    """An exported synthetic table on the dataset's own scale, with its cell and a description of its origin."""
 
     table: Table
     record: CellRecord
@@ -77,8 +77,8 @@ def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
     """Return the requested synthetic table. The store is not changed.
 
     Raises:
-        ConfigError: no cell matches, or an option is invalid.
-        StoreError: the store or the split of the cell cannot be read.
+        ConfigError: the request matches no cell of the store, or an option is invalid.
+        StoreError: the store or the split on which the generator was trained cannot be read.
         ExportFailed: the generator failed.
     """
     if request.given and request.rows is None:
@@ -106,7 +106,7 @@ def make_rows(request: ExportRequest, plugins: Plugins) -> Exported:
 
 
 def _finished(path: Path, record: CellRecord, origin: str, request: ExportRequest) -> Exported:
-    """Read a table of a run or a task, on the dataset's own scale."""
+    """Read a finished synthetic table of a run or a task, and convert it to the dataset's own scale."""
     table = read_transform(path).invert(read_table(path))
     for name, n in out_of_calendar(table).items():
         request.say(f"column {name!r}: {n:,} dates are before 1677 or after 2262; they are moved to these limits")
@@ -114,7 +114,7 @@ def _finished(path: Path, record: CellRecord, origin: str, request: ExportReques
 
 
 class _Sampling:
-    """Samples the rows of a request with an engine, in a folder outside the store."""
+    """Samples the requested rows with an engine, in a folder outside the store."""
 
     def __init__(
         self, request: ExportRequest, plugins: Plugins, store: Store, record: CellRecord, folder: Path
@@ -133,7 +133,7 @@ class _Sampling:
         self.engine = self._engine(plugins)
 
     def make(self) -> Exported:
-        """Sample from the kept model; if there is none, train the generator again."""
+        """Sample rows from the saved model; if there is none, train the generator again."""
         self._warn_of_other_code()
         damage = self.store.find_model_damage(self.record)
         if not damage and not issubclass(self.kind, Persistent):
@@ -153,7 +153,8 @@ class _Sampling:
     def _engine(self, plugins: Plugins) -> EngineChoice:
         """Return the engine.
 
-        It uses the cell's device and threads, unless the request names others or this machine lacks them.
+        The engine uses the cell's device and number of threads, unless the request names others or this machine lacks
+        them.
         """
         options, environment = self.request.options, self.record.environment
         device = options.get("device")
@@ -225,7 +226,7 @@ class _Sampling:
 
 
 class _Reporter:
-    """Prints the progress of a training, at most one line every `PROGRESS_SECONDS`."""
+    """Prints the progress of a training, at most one line in `PROGRESS_SECONDS` seconds."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say, self.last = say, time.monotonic()

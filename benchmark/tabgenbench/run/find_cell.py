@@ -1,4 +1,4 @@
-"""Selection of one cell of a store, by its key or by generator, dataset, split and seed."""
+"""Selection of one cell (one training) of a store, by its key or by generator, dataset, split and seed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ MOST = 5  # cells or labels that a message names
 
 @dataclass(frozen=True, kw_only=True)
 class CellChoice:
-    """Description of the cell to select. Without ``cell``, values that all cells of the store share may be omitted.
+    """Description of the cell (one generator, dataset, split and seed) to select.
+
+    Without ``cell``, values that all cells of the store share may be omitted.
 
     Attributes:
-        cell: key of the cell, the first characters of the key, or the cell's title.
+        cell: key of the cell, its first characters, or the cell's title.
         generator: label, name, class or instance of the generator.
         dataset: label, name or path of the dataset.
         split: number of the split; by default the first split.
@@ -43,7 +45,7 @@ class CellChoice:
 
 
 def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[[str], None]) -> CellRecord:
-    """Return the record of a cell that is ``ok``.
+    """Return the record of the selected cell, which must have the status ``ok``.
 
     Args:
         store: the store.
@@ -82,7 +84,7 @@ def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[
 
 
 def _of_first_fold(records: Sequence[CellRecord]) -> list[CellRecord]:
-    """Return the records without a fold, or those of the first fold; the option ``CELL`` can select the second fold."""
+    """Keep the records without a fold and those of the first fold; the option ``CELL`` can select the second fold."""
     first = min(-1 if record.cell.fold is None else record.cell.fold for record in records)
     return [record for record in records if record.cell.fold == (None if first < 0 else first)]
 
@@ -114,9 +116,9 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Return the records with the first label that exists.
+    """Keep the records whose label is the first of the given labels that occurs.
 
-    A name without options matches if only one label has this name.
+    A plugin name without options matches if only one label has this name.
     """
     labels = sorted(set(map(label, records)))
     if not wanted:
@@ -135,7 +137,7 @@ def _narrowed(
 def _of_file(
     records: list[CellRecord], store: Store, given: str | Path, plugins: Plugins, say: Callable[[str], None]
 ) -> list[CellRecord]:
-    """Return the cells that were trained on the content of a file; if there are none, announce that and return all."""
+    """Keep the cells that were trained on the content of a file; if there are none, announce that and keep all."""
     index = None
     with suppress(TabGenBenchError):  # the file may be gone
         opened = open_dataset(parse_choice(str(given)), plugins, None)
@@ -152,7 +154,7 @@ def _listed(labels: Sequence[str]) -> str:
 
 
 def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
-    """Return possible labels of a generator: the label that ``run`` writes for these options, then the text itself."""
+    """Return possible board labels of a generator: the label that ``run`` writes for these options, the text itself."""
     [choice] = make_choices("generators", given, plugins)
     labels = [str(given)] if isinstance(given, str) else []
     try:
@@ -164,7 +166,7 @@ def _generator_labels(given: Any, plugins: Plugins) -> list[str]:
 
 
 def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
-    """Return possible labels of a dataset: the label that ``run`` writes, the dataset's name, and the text itself."""
+    """Return possible board labels of a dataset: the label that ``run`` writes, the dataset's name, the text itself."""
     try:
         opened = open_dataset(parse_choice(str(given)), plugins, None)
     except TabGenBenchError:  # the file may be gone; the store has its name
@@ -174,7 +176,7 @@ def _dataset_labels(given: str | Path, plugins: Plugins) -> list[str]:
 
 
 def _first(records: Sequence[CellRecord], option: str, wanted: int | None, field: str) -> list[CellRecord]:
-    """Return the records of a split or a seed; by default of the split or seed with the lowest number."""
+    """Keep the records of the given split or seed; by default of the split or seed with the lowest number."""
     values = sorted({getattr(record.cell, field) for record in records})
     if wanted is not None and wanted not in values:
         known = ", ".join(map(str, values))

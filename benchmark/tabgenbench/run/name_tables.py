@@ -1,4 +1,4 @@
-"""Names of synthetic tables that are ranked together."""
+"""Names under which a board shows synthetic tables that are ranked together."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["file_stem", "is_one_table", "name_tables"]
 
 
 def is_one_table(synthetic: Any) -> bool:
-    """Whether a value is one synthetic table: neither a folder nor a list or dict of tables."""
+    """Return whether a value is one synthetic table: neither a folder nor a list or dictionary of tables."""
     if isinstance(synthetic, str | Path):
         return not Path(synthetic).expanduser().is_dir()
     return not isinstance(synthetic, Mapping | list | tuple)
 
 
 def name_tables(synthetic: Any) -> dict[str, Data]:
-    """Return synthetic tables by their names on the board; a file's name is its name without suffix.
+    """Return synthetic tables by their names on the board; the name of a file is used without its suffix.
 
     Args:
         synthetic: a path of a file or a folder of files, a dict of tables by name, or a list of paths; a table from

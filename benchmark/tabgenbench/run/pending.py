@@ -1,4 +1,4 @@
-"""Pending work of a run, read from the store at each step, so that runners see each other's results."""
+"""Pending work of a run; it is read from the store at each step, so that runners see each other's results."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 
 
 def find_work(run: Run) -> list[Cell]:
-    """Return the cells that must be trained or scored.
+    """Return the cells (one generator, dataset, split and seed) that must be trained or scored.
 
-    Store in the run which work is missing and when records changed.
+    The run also stores which work is missing and when the records last changed.
     """
     todo = []
     for cell in run.plan.cells:
@@ -35,7 +35,9 @@ def find_work(run: Run) -> list[Cell]:
 
 
 def needs_fit(run: Run, cell: Cell, *, first: bool = False) -> bool:
-    """Whether a cell must be trained. Work that another runner has finished since `find_work` is not repeated.
+    """Return whether a cell (one generator, dataset, split and seed) must be trained.
+
+    Trainings that another runner has finished since `find_work` are not repeated.
 
     Args:
         run: the run.
@@ -59,18 +61,18 @@ def _needs_fit(run: Run, cell: Cell, found: CellSnapshot, *, first: bool) -> boo
 
 
 def is_unchanged(run: Run, cell: Cell) -> bool:
-    """Whether the record of a cell is unchanged since `find_work`."""
+    """Return whether the record of a cell (one training) is unchanged since `find_work`."""
     return _stamp(run.store, cell)[0] == run.stamps[cell.key][0]
 
 
 def count_failed(run: Run) -> int:
-    """Return the number of cells that failed before, or have a failed metric, and are not retried."""
+    """Count the cells that failed earlier, or have a failed metric, and are not retried."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
 
 def missing_metrics(run: Run, cell: Cell) -> list[str]:
-    """Return the labels of the metrics that are missing for a trained cell or must be retried."""
+    """Return the labels of the metrics that must be computed, or computed again, for a trained cell."""
     return _missing_metrics(run, cell, run.snapshot(cell), first=False)
 
 
@@ -93,7 +95,7 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return the modification times of a cell's record and scores in nanoseconds; 0 for a missing file."""
+    """Return the modification times (nanoseconds) of the record and the scores of a cell; 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

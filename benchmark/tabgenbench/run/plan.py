@@ -1,4 +1,4 @@
-"""The plan of a run: a suite with resolved names, validated options and a key for every cell."""
+"""The plan of a run: the suite's plugins with validated options, and a key for every cell (training)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class OpenedDataset(NamedTuple):
     Attributes:
         source: the source of the table.
         code: hash of the source's code.
-        label: label on boards, with ``train_rows`` if it is given.
+        label: name of the dataset on boards, with ``train_rows`` if it is given.
         train_rows: number of training rows in place of that of the suite's split, or None.
     """
 
@@ -54,7 +54,7 @@ class OpenedDataset(NamedTuple):
     train_rows: int | None = None
 
     def named(self, label: str) -> OpenedDataset:
-        """Return the dataset with another label, to which ``train_rows`` is added if it is given."""
+        """Return the dataset with another label; ``train_rows`` is added to the label if it is given."""
         if self.train_rows is not None:
             label += f"{',' if ':' in label else ':'}train_rows={self.train_rows}"
         return self._replace(label=label)
@@ -62,7 +62,7 @@ class OpenedDataset(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class PluginChoice:
-    """A generator or a metric with its resolved options.
+    """A generator or a metric of a suite, with all its options.
 
     Attributes:
         distribution: the Python distribution that registers the plugin.
@@ -82,12 +82,12 @@ class PluginChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class GeneratorChoice(PluginChoice):
-    """A generator with its resolved options.
+    """A generator of a suite, with all its options.
 
     Attributes:
         is_planted: whether the generator is a planted failure, which boards leave out.
-        lacks: packages that the generator needs and that are not installed, as a reason; its cells are refused.
-        title: label from the suite, shown on boards; not part of any key. Empty if the suite gives none.
+        lacks: text that names missing packages that the generator needs; such a generator is not trained.
+        title: label from the suite, shown on boards; not part of any key. The title is empty if the suite gives none.
     """
 
     card: Card
@@ -104,7 +104,7 @@ class GeneratorChoice(PluginChoice):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricChoice(PluginChoice):
-    """A metric with its resolved options and the specifications of its scores."""
+    """A metric of a suite, with all its options and the specifications of its scores."""
 
     specs: tuple[ScoreSpec, ...]
 
@@ -133,7 +133,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The whole work of a run, in order."""
+    """The whole work of a run: all cells (trainings) in order."""
 
     suite: Suite
     cells: tuple[Cell, ...]
@@ -143,7 +143,7 @@ class Plan:
     split_notes: dict[str, str] = field(default_factory=dict)
 
     def to_record(self, command: str) -> SuiteRecord:
-        """Return the record of the plan for the store."""
+        """Convert the plan to the record of the suite in the store."""
         rows = [
             SuiteRow(
                 key=cell.key,
@@ -174,10 +174,10 @@ class ResolvedSuite:
 
 
 def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
-    """Find every generator and metric and validate their options.
+    """Find every generator and metric of a suite, and validate their options.
 
     Raises:
-        ConfigError: a name or an option is unknown or invalid, a generator or a metric is listed twice with equal
+        ConfigError: a name or an option is unknown or invalid, a generator or metric is listed twice with equal
             options, or two generators of a dataset have the same label.
         PluginError: a class cannot be imported or does not fit its kind, or a package of a metric is not installed.
     """
@@ -204,7 +204,7 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
 
 
 def _resolve_one(kind: Kind, choice: Choice, plugins: Plugins) -> tuple[Any, dict[str, Any]]:
-    """Return the class of a generator or a metric, and the fields for the `PluginChoice` of this plugin."""
+    """Find the class of one generator or metric; also return the fields for its `PluginChoice`."""
     entry = plugins.find(kind, choice.name)
     found = entry.load_fitting(kind, without_packages=kind == "generators")
     config = make_options(found.Config, choice.options, where=f"{kind.removesuffix('s')} {choice.name!r}")
@@ -242,7 +242,7 @@ def _may_share_a_dataset(first: Sequence[str], second: Sequence[str]) -> bool:
 def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> OpenedDataset:
     """Return the dataset with the given name, card or file.
 
-    The option ``train_rows`` exists for every dataset: it is not passed to the source.
+    Every dataset has the option ``train_rows``, which is not passed to the source.
 
     Raises:
         ConfigError: the dataset or an option does not exist, or ``train_rows`` is not a positive whole number.
@@ -269,7 +269,9 @@ def open_dataset(choice: Choice, plugins: Plugins, data_dir: Path | None) -> Ope
 def make_plan(
     suite: Suite, resolved: ResolvedSuite, prepared: Sequence[Prepared], *, device: str, threads: int
 ) -> Plan:
-    """Compute the key of every cell of a suite. Repeated cells are planned once.
+    """Compute the key of every cell (one generator, dataset, split and seed) of a suite.
+
+    Repeated cells are planned once.
 
     Args:
         suite: the suite.
@@ -301,7 +303,7 @@ def make_plan(
 
 
 def label_of(name: str, config: Options) -> str:
-    """Return the name with all options that differ from their defaults, such as ``cvae:epochs=30``."""
+    """Return a plugin's name with all options that differ from their defaults, such as ``cvae:epochs=30``."""
     defaults = {key: field.get_default(call_default_factory=True) for key, field in type(config).model_fields.items()}
     changed = [
         f"{key}={_short(value)}"
@@ -343,7 +345,7 @@ def _identity(
 
 
 def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) -> str:
-    """Return the hash of everything that can change the result of a cell.
+    """Return the key of a cell: a hash of everything that can change the result of its training.
 
     Args:
         identity: the cell.
@@ -366,7 +368,7 @@ def cell_key(identity: CellIdentity, *, code: str, device: str, threads: int) ->
 
 
 def metric_key(name: str, config: dict[str, Any], code: str) -> str:
-    """Return the hash of everything that can change the scores of a metric on a cell; ``code`` hashes its code."""
+    """Return a hash of everything that can change the scores of a metric on a cell; ``code`` hashes its code."""
     return make_key(version=SCHEMA_VERSION, metric=name, config=config, code=code)
 
 

@@ -1,9 +1,9 @@
-"""Preflight checks, which find cells that a generator does not support or that need more memory than the limit.
+"""Checks before training (preflight): does a generator support its tables, and is there enough memory?
 
-Each generator (with its options) is asked in a separate process of the engine, because its code may hang or crash. A
-cell is refused only if a package of the generator is not installed, the generator raises `Unsupported`, or its estimate
-exceeds the limit. Any other problem causes a
-warning: the run trains the cell and records the result.
+Each generator (with its options) is checked in a separate process of the engine, because its code may hang or crash. A
+cell (one training) is refused only if a package of the generator is not installed, the generator raises `Unsupported`,
+or its estimate exceeds the limit. Any other problem in a check causes a warning: the run trains the cell and records
+the result.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Question = dict[Size, list[Cell]]  # to one generator with its options: its tabl
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a cell is refused, and its estimated memory in bytes, if known."""
+    """Reason why a training (cell) is refused, and its estimated memory in bytes, if known."""
 
     reason: str
     estimate: int | None = None
@@ -47,7 +47,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Preflight:
-    """The results of the preflight checks; all attributes are indexed by the key of the cell.
+    """The results of the checks before training; all attributes are indexed by the key of the cell (training).
 
     Attributes:
         refusals: cells that do not start; their status is ``skipped``.
@@ -62,8 +62,7 @@ class Preflight:
     def lines(self, cells: Iterable[Cell]) -> list[str]:
         """Return one sentence for each combination of generator, dataset and reason; refusals come before warnings.
 
-        Reasons that differ only in their numbers, such as reasons for several splits, are shown once, for the first
-        cell.
+        Reasons that differ only in their numbers, such as reasons for several splits, are shown once.
         """
         cells = list(cells)
         refused = {key: refusal.reason for key, refusal in self.refusals.items()}
@@ -72,7 +71,7 @@ class Preflight:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer of a generator for one table: a reason to decline, an estimate in bytes, or an error."""
+    """What a generator answers about one table: a reason to decline it, an estimate of memory in bytes, or an error."""
 
     declined: str = ""
     estimate: int | None = None
@@ -91,9 +90,10 @@ def find_refusals(
     at_once: int = 1,
     accept: Callable[[Sequence[Cell]], None] = lambda cells: None,
 ) -> Preflight:
-    """Ask the generators of cells whether they support their tables. Writes nothing but logs.
+    """Check, for each generator, whether it supports its tables and whether its memory stays below the limit.
 
-    Generators with light imports are asked first, so that their cells can start while heavy libraries are imported.
+    Writes nothing but logs. Generators with light imports are checked first, so that they can be trained while heavy
+    libraries are imported.
 
     Args:
         cells: the cells that are to be trained.
@@ -139,7 +139,7 @@ def _settle(
     seconds: float,
     accept: Callable[[Sequence[Cell]], None],
 ) -> None:
-    """Wait until a question is answered, and record the answers to all finished questions."""
+    """Wait until one check is finished, and record the results of all finished checks."""
     for future in wait(waiting, return_when=FIRST_COMPLETED).done:
         question, answers = waiting.pop(future)
         missing = _missing(future.result(), seconds)
@@ -157,7 +157,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
-    """Return the answer that is used if the process sent no answer."""
+    """Return the answer to use for a generator whose process sent no answer."""
     if outcome.status == "skipped":  # it declined when it was constructed, as the fit would
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
@@ -165,7 +165,7 @@ def _missing(outcome: Outcome, seconds: float) -> Answer:
 
 
 def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> CellRecord:
-    """Return the record of a refused cell; `was_refused` recognises it."""
+    """Return the record of a refused cell (a training that does not start); `was_refused` recognises it."""
     phases = {PHASE: Phase(status="skipped")}
     return CellRecord(
         key=cell.key,
@@ -178,12 +178,12 @@ def refused_record(cell: Cell, refusal: Refusal, environment: Environment) -> Ce
 
 
 def was_refused(record: CellRecord) -> bool:
-    """Whether a record is that of a refused cell; each run checks such cells again, because limits may change."""
+    """Return whether a record is that of a refused cell; every run checks it again, because limits may change."""
     return record.status == "skipped" and PHASE in record.phases
 
 
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
-    """Return for each generator (with its options) the tables that it is asked about, and the cells of each table."""
+    """Return for each generator (with its options) the tables to check it on, and the cells that use each table."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity
@@ -224,9 +224,9 @@ def _too_large(estimate: int, size: Size, memory: int) -> str:
 
 
 def _ask(payload: tuple[str, dict[str, Any], tuple[Size, ...], int], send: Send) -> None:
-    """Ask one generator about its tables.
+    """Ask one generator whether it supports each of its tables and how much memory it needs.
 
-    Each answer is sent at once, because the next question may crash the process.
+    The answer for each table is sent at once, because the generator may crash on the next table.
     """
     target, options, sizes, draws = payload
     kind = load_target(target)

@@ -63,10 +63,10 @@ _ON_USE = {  # names of the harness that import a heavy package on use
 
 
 def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
-    """Return the preloads to start at the beginning of a run: at most two of the preloads that the generators need.
+    """Return the sets of modules to import at the beginning of a run: at most two of the sets that generators need.
 
-    Each preload imports its libraries, and more than two simultaneous imports would delay the first cells. The other
-    preloads start when a task needs them. No plugin is imported.
+    Each set of modules is imported in its own process, and more than two simultaneous imports would delay the first
+    cells. The other sets of modules are imported when a task needs them. No plugin is imported.
     """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}
@@ -74,15 +74,16 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
 
 
 def preload_for(*targets: Target) -> str:
-    """Return the preload for the modules that define these classes."""
+    """Return which modules to import before a task that uses these classes."""
     return preload_of(*("__main__" if isinstance(one, bytes) else one.partition(":")[0] for one in targets))
 
 
 @cache
 def preload_of(*targets: Target) -> str:
-    """Return the name of the smallest preload that contains all heavy packages these plugins may import.
+    """Return the name of the smallest set of modules (preload) with all heavy packages these plugins may import.
 
-    The result is ``full`` for a pickled class, an unreadable module, and a module that imports an unknown package.
+    The name is ``full``, the set of all modules, for a pickled class, an unreadable module, or an unknown imported
+    package.
 
     Args:
         targets: ``module:Class``, a module name, or a pickled class.
@@ -120,7 +121,7 @@ def _imported_by(modules: Iterable[str]) -> set[str]:
 
 @cache
 def _plugin_packages() -> frozenset[str]:
-    """Return the top-level packages of installed plugins, without the harness."""
+    """Return the top-level packages of installed plugins, without the package ``tabgenbench``."""
     return frozenset(point.module.partition(".")[0] for point in entry_points(group=PROJECT)) - {PROJECT}
 
 

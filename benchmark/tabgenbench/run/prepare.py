@@ -23,12 +23,12 @@ __all__ = ["Prepared", "prepare_dataset", "read_index"]
 
 @dataclass
 class Prepared:
-    """A dataset with its splits. `commit` writes new splits to the store.
+    """A dataset with its splits. Method `commit` writes new splits to the store.
 
     Attributes:
         index: label, fingerprint, size, schema and all known splits of the dataset.
         splits: the requested splits, in order; a split into thirds appears twice, once per fold.
-        identity: hash of the source's code, options and input files; names the index in the store.
+        identity: hash of the source's code, options and input files; it is the name of the index file in the store.
     """
 
     index: DatasetIndex
@@ -70,7 +70,9 @@ def prepare_dataset(
     say: Callable[[str], None],
     tables: dict[str, Table] | None = None,
 ) -> Prepared:
-    """Return a dataset with its splits. Loads the table only if a split is missing in the store. Writes nothing.
+    """Return a dataset with its splits, which are read from the store or made.
+
+    The table is loaded only if a split is missing in the store. Writes nothing.
 
     Args:
         store: store with the splits of earlier runs.

@@ -30,12 +30,15 @@ def in_notebook() -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line to standard error; in a notebook to standard output, because notebooks show errors in red."""
+    """Print a line to standard error; in a notebook, print to standard output, because notebooks show errors in red."""
     print(line, file=sys.stdout if in_notebook() else sys.stderr, flush=True)
 
 
 class ProgressDisplay:
-    """Shows running cells with epoch, loss and time left. The display is a plugin that observes runs."""
+    """Shows the epoch, the loss and the time left of running cells (trainings).
+
+    The display is a plugin that observes runs.
+    """
 
     def __init__(self) -> None:
         self._run: Run | None = None
@@ -72,7 +75,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_started(self, cell: Cell) -> None:
-        """Show that a cell has started."""
+        """Show that a cell (one training) has started."""
         self._started[cell.key] = time.monotonic()
         if self._bars is not None:
             one = cell.identity
@@ -85,9 +88,10 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
-        """Show epoch and losses of a cell.
+        """Show the epoch and the losses of a running training.
 
-        Plain lines also show the remaining time. New estimates of generators are printed.
+        If the display prints plain lines, it also prints the remaining time. If estimates of generators are new, they
+        are printed.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")
@@ -109,7 +113,7 @@ class ProgressDisplay:
 
     @hookimpl
     def cell_finished(self, record: CellRecord) -> None:
-        """Count a cell as finished and print its outcome."""
+        """Count a cell (one training) as finished, and print its status."""
         self._done += 1
         one = record.cell
         seconds = sum(phase.seconds or 0.0 for name, phase in record.phases.items() if name in ("fit", "sample"))
@@ -141,7 +145,7 @@ class ProgressDisplay:
 
 
 class _NotebookBar:
-    """One bar for all cells of a run, updated in place without widgets."""
+    """One progress bar in a notebook for all trainings of a run, updated in place without widgets."""
 
     def __init__(self, total: int) -> None:
         self._total, self._started, self._drawn = total, time.monotonic(), time.monotonic()

@@ -1,8 +1,7 @@
-"""Ranking of synthetic tables from any source beside controls: their scores become the records of a suite.
+"""Ranking of synthetic tables from other programs beside controls (simple reference generators).
 
 The suite has one split, the given training and test rows. The controls are those that the specifications of the scores
-name: floors, ceilings and planted failures, of the metrics that apply to the tables. They are trained and sampled in
-this process.
+name as floor, ceiling or planted failure. The controls are trained and sampled in this process.
 """
 
 from __future__ import annotations
@@ -56,11 +55,11 @@ MACHINE: dict[str, Any] = {"device": "cpu", "threads": 1}
 
 @dataclass(frozen=True, kw_only=True)
 class _Candidate:
-    """A synthetic table on the evaluation scale, with what its record states.
+    """A synthetic table on the evaluation scale, with the facts for its record.
 
     Attributes:
         stored: the table as a run stores it.
-        phases: cost of a control; empty for a table from elsewhere.
+        phases: time and memory of a control; empty for a synthetic table from another program.
     """
 
     name: str
@@ -75,7 +74,7 @@ class _Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Split:
-    """The real rows, as read and with filled gaps, and their transform."""
+    """The real training and test rows, as read and with filled gaps, and the transform to the evaluation scale."""
 
     train: Table
     test: Table
@@ -85,9 +84,9 @@ class _Split:
 
 @contextmanager
 def ranked_board(request: ScoreRequest, plugins: Plugins, *, command: str) -> Iterator[Board]:
-    """Yield the board of ranked tables; its store is a temporary folder that is removed after the block.
+    """Yield the board of ranked tables; its records are in a temporary folder that is removed after the block.
 
-    Arguments and errors are those of `rank_tables`.
+    Arguments and errors are the same as those of `rank_tables`.
     """
     with tempfile.TemporaryDirectory(prefix="tabgenbench-") as folder:
         rank_tables(request, Store(Path(folder)), plugins, command=command)
@@ -95,7 +94,7 @@ def ranked_board(request: ScoreRequest, plugins: Plugins, *, command: str) -> It
 
 
 def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, command: str) -> SuiteRecord:
-    """Score synthetic tables and controls, and write the results to a store as the records of a suite.
+    """Score synthetic tables and controls, and write the scores to a store as the records of a suite.
 
     Args:
         request: the tables; its ``synthetic`` is what `name_tables` accepts.
@@ -144,7 +143,7 @@ def rank_tables(request: ScoreRequest, store: Store, plugins: Plugins, *, comman
 
 
 def _controls(metrics: Sequence[Choice], plugins: Plugins) -> list[str]:
-    """Return the registered controls that the specifications of the scores name and that use training rows only."""
+    """Return the controls that the specifications of the scores name and that use training rows only."""
     names: dict[str, None] = {}
     for choice in metrics:
         for spec in plugins.find("metrics", choice.name).load_fitting("metrics").scores:
@@ -189,7 +188,7 @@ def _read(request: ScoreRequest, named: Mapping[str, Data]) -> tuple[_Split, lis
 
 
 def _control(choice: GeneratorChoice, plugins: Plugins, split: _Split, seed: int) -> _Candidate:
-    """Train a control and sample one row for the conditions of each test row."""
+    """Train a control, and sample one row with the conditions of each test row."""
     kind: type[Generator] = plugins.find("generators", choice.name).load_fitting("generators")
     check_makes(kind, split.train.schema)
     train = split.transform.for_generator(split.train) if kind.scale == "standardized" else split.train
@@ -218,7 +217,7 @@ def _control(choice: GeneratorChoice, plugins: Plugins, split: _Split, seed: int
 
 
 class _Scorer:
-    """Scores candidates on one split and writes their records."""
+    """Scores synthetic tables on one split and writes their records."""
 
     def __init__(
         self,
@@ -239,7 +238,7 @@ class _Scorer:
         self.applied: set[str] = set()  # labels of the metrics that gave a result for some table
 
     def record(self, candidate: _Candidate) -> SuiteRow:
-        """Score a candidate, write its records, and return its row of the suite."""
+        """Score a synthetic table, write its records, and return its row of the suite."""
         identity = self._identity(candidate)
         key = cell_key(identity, code=candidate.code, **MACHINE)
         self._store.write_cell(

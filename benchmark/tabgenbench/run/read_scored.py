@@ -50,14 +50,14 @@ class ReadRequest:
 
     @property
     def inputs(self) -> list[_Input]:
-        """Training rows, test rows, and the synthetic tables, in this order."""
+        """All tables of the request: training rows, test rows, and the synthetic tables, in this order."""
         named = {"train": self.train, "test": self.test}
         return [_Input(words, data) for words, data in [*named.items(), *self.synthetic.items()]]
 
 
 @dataclass(frozen=True)
 class ScoredTables:
-    """Tables with equal columns, on their own scale; the synthetic tables are in the order of the request."""
+    """Real and synthetic tables with equal columns, on their own scale; synthetic tables are in the requested order."""
 
     train: Table
     test: Table
@@ -65,30 +65,30 @@ class ScoredTables:
 
     @classmethod
     def of(cls, tables: Sequence[Table]) -> ScoredTables:
-        """Return the tables, given in the order of `ReadRequest.inputs`."""
+        """Sort tables that are in the order of `ReadRequest.inputs` into training, test and synthetic tables."""
         return cls(tables[0], tables[1], list(tables[2:]))
 
 
 @dataclass(frozen=True)
 class _Input:
-    """A table to read, and the words for it in messages if it is not a file."""
+    """A table to read; for a table from memory, also its name in messages."""
 
     words: str
     data: Data
 
     @property
     def path(self) -> Path | None:
-        """Path of the file, or None for a table from memory."""
+        """Path of the table's file, or None for a table from memory."""
         return Path(self.data).expanduser() if isinstance(self.data, str | Path) else None
 
     @property
     def where(self) -> str:
-        """Name of the table in messages."""
+        """Name of the table in error messages."""
         return self.words if self.path is None else str(self.path)
 
 
 def read_scored_tables(request: ReadRequest) -> ScoredTables:
-    """Return the tables with equal columns; announce the assumptions on the tables.
+    """Read the requested tables and give them equal columns; announce assumptions that were made about the tables.
 
     The kinds of columns are inferred from the real rows; missing values may occur in any table.
 
@@ -104,7 +104,7 @@ def read_scored_tables(request: ReadRequest) -> ScoredTables:
 
 
 def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
-    """Return a table as a frame of numbers and text, or None for an AnnData object or an h5ad file."""
+    """Read a table as a frame of numbers and text; return None for an AnnData object or an h5ad file."""
     if given.path is not None:
         if suffix_of(given.path) == ".h5ad":
             return None
@@ -115,7 +115,7 @@ def _frame(given: _Input, request: ReadRequest) -> pd.DataFrame | None:
 
 
 def _typed_alike(frames: list[pd.DataFrame], request: ReadRequest) -> ScoredTables:
-    """Return the tables with columns of the kinds found in the real rows; missing values may occur in any table."""
+    """Convert the columns of all tables to the kinds found in the real rows; missing values may occur in any table."""
     places = [one.where for one in request.inputs]
     real, where = _stacked(frames[:2]), f"{places[0]} and {places[1]}"
     card = match_roles(FileCard(conditions=request.conditions, log2p1=request.log2p1), list(real.columns), where=where)
@@ -161,7 +161,7 @@ def _check_columns(frame: pd.DataFrame, columns: list[str], left_out: set[str], 
 
 
 def _unknown(train: Table, synthetic: Table) -> list[str]:
-    """Return a note that counts synthetic rows with a category that no training row has."""
+    """Return a note on the number of synthetic rows with a category that no training row has."""
     rows, examples = np.zeros(synthetic.n_rows, dtype=bool), []
     for name in synthetic.schema.categorical_features:
         unknown = ~synthetic.obs[name].isin(train.obs[name].unique()).to_numpy()
@@ -191,7 +191,7 @@ def _read(given: _Input, request: ReadRequest) -> Table:
 
 
 def _aligned(table: Table, train: Table) -> Table:
-    """Return a table with its features in the order of the training rows."""
+    """Put the features of a table in the order of the training rows."""
     for column in set(train.schema.conditions) - set(table.schema.conditions):
         raise DataError(f"{table.source.name}: no condition {column!r}, which the training rows have; use equal names")
     missing = sorted(set(train.features) - set(table.features))

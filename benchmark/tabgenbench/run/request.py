@@ -56,7 +56,7 @@ class RunRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedRun:
-    """A run with validated names, options and tables. Nothing is written yet."""
+    """A run that can start: all names, options and tables have been validated. Nothing is written yet."""
 
     run: Run
     engine: EngineChoice
@@ -64,7 +64,7 @@ class PlannedRun:
 
 
 def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
-    """Validate a request and plan the run, without writing anything.
+    """Validate a request, and compute which cells (trainings) it consists of, without writing anything.
 
     Raises:
         ConfigError: a name or an option is unknown or invalid, or two datasets have the same name or table.
@@ -96,7 +96,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
 
 
 def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
-    """Return the datasets with their splits; a table with several numbers of training rows is loaded once."""
+    """Load the datasets and make their splits; a table with several numbers of training rows is loaded once."""
     suite = request.suite
     prepared: dict[str, Prepared] = {}
     tables: dict[str, Table] = {}
@@ -123,7 +123,7 @@ def _prepare_all(request: RunRequest, store: Store) -> tuple[Prepared, ...]:
 
 
 def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
-    """Return the suite's split, with the number of training rows of the dataset if that is given."""
+    """Return the suite's split configuration, with the dataset's number of training rows if the dataset sets one."""
     if opened.train_rows is None:
         return suite.split
     values = {**suite.split.model_dump(), "train_rows": opened.train_rows}
@@ -131,7 +131,7 @@ def _split_config(suite: Suite, opened: OpenedDataset) -> SplitConfig:
 
 
 def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
-    """Return a message that two datasets have the same name, and how to rename one of them."""
+    """Return an error message that two datasets have the same name, with the way to rename one of them."""
     paths = list(dict.fromkeys(str(path) for path in (getattr(source, "path", None) for source in sources) if path))
     if len(paths) < 2:
         return f"datasets: two of them are named {label!r}; give each its own name, or list it once"
@@ -142,7 +142,7 @@ def _same_name(label: str, sources: Sequence[DatasetSource]) -> str:
 
 
 def ask_generators(planned: PlannedRun) -> None:
-    """Find pending cells, run the preflight checks and estimate times, without writing.
+    """Find the cells that must be trained or scored, check their generators and estimate times, without writing.
 
     `carry_out` repeats all three steps.
     """
@@ -159,7 +159,9 @@ def ask_generators(planned: PlannedRun) -> None:
 
 
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
-    """Train and score missing cells. Failures are listed in the run's problems and in the store's records.
+    """Train and score missing cells.
+
+    A failed cell or metric raises no error: failures are listed in the run's problems and in the store's records.
 
     Raises:
         StoreError: the file system of the store failed.
@@ -173,7 +175,7 @@ def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
 
 
 def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> list[str]:
-    """Return lines about skipped cells, failures and disabled plugins, and a last line with the number of cells.
+    """Return the last lines of a run's output: skipped cells, failures, disabled plugins, and the number of cells.
 
     Metrics that do not apply to a table are listed together in one line; boards state the reason for each metric.
 
@@ -201,7 +203,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _budget_line(run: Run) -> str:
-    """Return a sentence on how many cells were not started because of the budget, and how to continue."""
+    """Return a sentence that says how many cells the time budget left out, and how to continue."""
     assert run.budget is not None  # else every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)
@@ -214,7 +216,7 @@ def _budget_line(run: Run) -> str:
 
 
 def _skips(run: Run) -> list[str]:
-    """Return one line for each reason for which cells are skipped, and one line for all skipped metrics."""
+    """Return one line for each reason for which cells (trainings) are skipped, and one line for all skipped metrics."""
     cells: dict[str, list[str]] = {}
     for problem in (problem for problem in run.skipped if problem.metric is None):
         cells.setdefault(problem.reason, []).append(problem.title)

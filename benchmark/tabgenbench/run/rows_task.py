@@ -1,4 +1,4 @@
-"""The task of an export: sample rows from a kept model, or from a generator that is trained again."""
+"""The task of an export: sample rows from a saved model, or from a generator that is trained again."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RowsPayload:
 
 
 def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
-    """Sample rows and write them to `ROWS_FILE`; return fallbacks and notes of the sampling."""
+    """Sample rows and write them to `ROWS_FILE`; return which fallback rules were used, and the generator's notes."""
     trained = train_generator(payload.training, send, model=payload.model)
     send(mark("sample"))
     seed, draw = payload.training.seed, payload.draw
@@ -68,7 +68,7 @@ def sample_rows(payload: RowsPayload, send: Send) -> dict[str, Any]:
 def ask_conditions(
     train: pd.DataFrame, n_rows: int, *, given: Mapping[str, str], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Return conditions with about the same frequencies as in the training rows, shape (n_rows, n_conditions).
+    """Draw conditions for new rows, with about the frequencies of the training rows, shape (n_rows, n_conditions).
 
     The conditions are copied from the n training rows in random order; each training row is used n_rows // n times or
     once more. With given values, only training rows that have these values are used; if no training row has these

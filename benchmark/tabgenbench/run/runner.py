@@ -1,4 +1,7 @@
-"""The runner: trains and scores the cells that a store lacks. Several runners can share a store."""
+"""The runner: trains and scores those cells (one generator, dataset, split and seed) that the store lacks.
+
+Several runners can work on the same store.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still 
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
-    """Do the work of a run; ``make_engine`` is called only if there is work to do.
+    """Do the pending work of a run; ``make_engine`` is called only if there is work to do.
 
-    Observers are called in this thread. An interrupt ends every process and leaves the store clean.
+    Observers are called in this thread. An interrupt, such as Ctrl-C, ends every process and leaves the store intact.
 
     Raises:
-        StoreError: the file system of the store failed; nothing of the run is left running.
+        StoreError: the file system of the store failed; no process of the run is left running.
     """
     with run.store.checked():
         run.store.write_suite(run.plan.to_record(run.command or run_command()))
@@ -58,7 +61,7 @@ def _work(run: Run, plugins: Plugins, engine: Engine) -> None:
 
 
 def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None] = lambda cells: None) -> Preflight:
-    """Ask the generators of cells that need training whether they support their tables.
+    """Ask the generators that must be trained whether they support their tables and how much memory they need.
 
     Args:
         run: the run.
@@ -87,7 +90,7 @@ def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None]
 
 
 def run_command() -> str:
-    """Return the command line of this process, as one would type it."""
+    """Return the command line of this process as a user would type it."""
     import shlex
     import sys
 
@@ -97,7 +100,7 @@ def run_command() -> str:
 
 
 def _keep_refusals(run: Run) -> list[Cell]:
-    """Record the refused cells, and return the others."""
+    """Record the refused cells (trainings that do not start), and return the other cells."""
     refusals = run.preflight.refusals
     if refusals:
         _write_refusals(run, [cell for cell in run.todo if cell.key in refusals])
@@ -105,7 +108,7 @@ def _keep_refusals(run: Run) -> list[Cell]:
 
 
 def _write_refusals(run: Run, cells: list[Cell]) -> None:
-    """Record refused cells, except cells that another runner is working on, has trained or has already recorded."""
+    """Record refused cells, except cells that another runner is working on, has trained or has recorded."""
     options, claims = run.options, Claims(run.store)
     environment = describe_environment(threads=options.threads, device=options.device, workers=options.workers)
     try:
@@ -136,10 +139,10 @@ def _collect_problems(run: Run) -> None:
 
 
 class CellLoop:
-    """Asks the generators of a run, and trains and scores its cells; observers are called in the caller's thread.
+    """Checks the generators of a run, then trains and scores its cells; observers are called in the caller's thread.
 
-    There is one thread per worker. If the engine runs tasks in the calling thread, the cells run in the thread that
-    calls `work`, so that an interrupt reaches them.
+    Each worker of the engine has one thread. If the engine runs tasks in the calling thread, tasks run in the thread
+    that calls `work`, so that Ctrl-C interrupts them.
     """
 
     def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:
@@ -154,7 +157,7 @@ class CellLoop:
         self.cell_work = CellWork(run, engine, announce=self.announce, stopping=self.stopping)
 
     def work(self) -> None:
-        """Train and score all cells; return when every cell is finished, by this runner or by another runner."""
+        """Train and score all cells of the run; return when every cell is finished, by this runner or another one."""
         workers = 0 if self.engine.in_caller else self.run.options.workers
         pool = ThreadPoolExecutor(workers + 1, thread_name_prefix="tabgenbench-cell")
         try:  # an interrupt may come at any line from here on, and threads that are not stopped run for ever
@@ -176,7 +179,10 @@ class CellLoop:
             self.claims.close()
 
     def _ask_generators(self) -> None:
-        """Run the preflight checks and announce the run to observers. Workers get the cells that are not refused."""
+        """Check whether generators support their tables, and announce the run to observers.
+
+        Workers get the cells whose generators are not refused.
+        """
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self.queue.offer(trained)
         self.run.preflight = preflight(self.run, self.engine, self.queue.offer)

@@ -66,10 +66,10 @@ class ScoreRow:
 
 
 def score_tables(request: ScoreRequest, plugins: Plugins) -> list[ScoreRow]:
-    """Read the three tables, transform them to the evaluation scale of the training rows, and compute every metric.
+    """Read training, test and synthetic tables, transform them to the evaluation scale, and compute every metric.
 
-    The kinds of columns are inferred from the real rows. Synthetic rows with a category that no training row has are
-    counted.
+    The kinds of columns are inferred from the training and test rows. Synthetic rows with a category that no training
+    row has are counted.
 
     Raises:
         DataError: a table cannot be used, or the features of the tables differ.
@@ -105,7 +105,7 @@ def chosen_metrics(request: ScoreRequest, plugins: Plugins) -> tuple[Choice, ...
 def _installed_metrics(plugins: Plugins, say: Callable[[str], None]) -> list[str]:
     """Return the metrics whose optional packages are installed.
 
-    Announce how to install the packages of the other metrics.
+    For each other metric, a message says how to install its packages.
     """
     names = []
     for name, entry in plugins.entries("metrics").items():
@@ -126,7 +126,7 @@ def make_metric(choice: Choice, plugins: Plugins) -> Metric:
 
 @dataclass(frozen=True)
 class Computed:
-    """Outcome of a metric on a table: its result, or the reason why there is none."""
+    """What a metric computed on a table: its result, or the reason why there is none."""
 
     status: Status
     reason: str = ""
@@ -134,7 +134,7 @@ class Computed:
 
 
 def compute_metric(metric: Metric, evaluation: Evaluation, context: MetricContext) -> Computed:
-    """Compute a metric; an exception of the metric becomes a status with a reason."""
+    """Compute a metric; if it raises an exception, return a status and a reason instead of scores."""
     try:
         return Computed("ok", result=score_draw(metric, evaluation, context))
     except Unsupported as error:

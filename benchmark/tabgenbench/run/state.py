@@ -1,4 +1,4 @@
-"""The state of a run: plan, options, progress and problems."""
+"""The state of a run: plan, options, progress and problems such as failed cells."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MODEL_BYTES = 64 * 2**20  # the largest model that is kept by default
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """Options of a run. Only the kind of device and the number of threads can change a result.
+    """Options of a run. Of these options, only the kind of device and the number of threads can change a result.
 
     Attributes:
         device: ``cpu``, ``cuda`` for all GPUs, or ``cuda:INDEX``.
@@ -32,7 +32,7 @@ class RunOptions:
         threads: threads of each cell.
         timeout: limit of each phase in seconds, or None.
         memory: memory limit of a cell in bytes, or None.
-        timing: whether times of cells must be comparable; cells trained without this option are retrained.
+        timing: whether measured times must be comparable; cells trained without this option are retrained.
         retry_failed: whether failed cells and metrics are retried.
         model_bytes: the largest model to keep, in bytes; 0 keeps none, None keeps all.
     """
@@ -49,20 +49,20 @@ class RunOptions:
 
 @dataclass
 class Run:
-    """One run of a plan, with its progress.
+    """One run of a plan (the cells of a suite), with its progress.
 
     Attributes:
         command: command that repeats the run, or None for the command line of this process.
         is_quiet: whether observers must not print, because the caller shows the result.
         budget: seconds in which cells may start, or None.
         estimate_from: another store with records for the estimate, or None.
-        needs: the work that each cell of ``todo`` needs, by the key of the cell.
+        needs: the pending work on each cell of ``todo``, by the key of the cell.
         estimator: estimates cells from earlier cells; it has no earlier cells until `load_earlier` is called.
         estimate: estimated time and disk space of the pending cells, or None if no cell is pending.
         timed: labels of the generators whose first epochs were timed since an observer last read this attribute.
         not_started: cells that were not started because the budget was used up, in order.
-        not_kept: records of failed retrainings, by the key of the cell. These records are not stored, because the store
-            has an earlier ``ok`` result.
+        not_kept: records of failed retrainings, by the key of the cell. The records in ``not_kept`` are not stored,
+            because the store has an earlier ``ok`` result.
     """
 
     plan: Plan
@@ -89,16 +89,16 @@ class Run:
         self._reader = RecordReader(self.store)
 
     def snapshot(self, cell: Cell) -> CellSnapshot:
-        """Return the current records of a cell."""
+        """Read the current records of a cell (one training) from the store."""
         return read_snapshot(self._reader, cell.key, cell.metric_keys)
 
     @property
     def startable(self) -> list[Cell]:
-        """The cells of ``todo`` that are not refused."""
+        """The cells of ``todo`` that the preflight checks do not refuse."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
-        """Read the records that the estimates are based on; nothing is written, even if a record is corrupt."""
+        """Read the records of earlier cells for the estimates; nothing is written, even if a record is corrupt."""
         options, new = self.options, [cell.identity for cell in self.todo]
         begun = {key for key, (modified, _) in self.stamps.items() if not modified}  # this run may have some already
         earlier = find_earlier(Store(self.store.root), new, without=begun)
@@ -112,20 +112,20 @@ class Run:
         )
 
     def learn(self, record: CellRecord | None) -> None:
-        """Use the times of a cell that this run has finished for the estimates of the remaining cells."""
+        """Use the measured times of a finished cell for the estimates of the remaining cells."""
         for one in read_earlier(self.store, [record.key] if record is not None else []):
             self.estimator.add(one)
 
     def estimate_cell(self, cell: Cell) -> CellEstimate:
-        """Return the estimate of a cell of ``todo``."""
+        """Return the estimated time and disk space of a cell of ``todo``."""
         return self.estimator.cell(cell, self.needs[cell.key])
 
     def seconds_of(self, cell: Cell) -> float | None:
-        """Return the estimated seconds of a cell of ``todo``, or None."""
+        """Return how many seconds a cell of ``todo`` is estimated to take, or None if unknown."""
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
-        """Return the estimate of all startable cells."""
+        """Estimate the time and disk space of all cells that are not refused."""
         cells = self.startable
         new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
         missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]
@@ -148,15 +148,15 @@ class Run:
 
     @property
     def n_todo(self) -> int:
-        """Number of cells that this run trains or scores."""
+        """Number of cells (one generator, dataset, split and seed) that this run trains or scores."""
         return len(self.todo)
 
     @property
     def n_finished(self) -> int:
-        """Number of cells that this run has finished so far."""
+        """Number of cells (trainings of a generator) that this run has finished so far."""
         return self.finished
 
     @property
     def n_cells(self) -> int:
-        """Number of cells of the plan."""
+        """Number of cells (trainings of a generator) of the plan."""
         return len(self.plan.cells)

@@ -1,4 +1,4 @@
-"""The tasks of a cell: `fit_cell` trains and samples without access to test rows, `score_cell` computes metrics."""
+"""The two tasks of a cell (training): `fit_cell` trains and samples without test rows, `score_cell` scores."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class MetricJob:
-    """One metric to compute: its label, its class, its options."""
+    """One metric to compute in a task: its label, its class and its options."""
 
     label: str
     target: Target
@@ -73,10 +73,11 @@ class _MetricState:
 
 
 def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
-    """Train a generator, write its samples and its model; return the values to record.
+    """Train a generator, write its synthetic tables and its model; return the values for its record.
 
-    Sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample``, ``embed`` and ``save``.
-    Test rows are read only for a generator that embeds rows or predicts labels, after the last table is written.
+    The task sends the messages of `train_generator`, and a `Mark` at the start of the phases ``sample``, ``embed`` and
+    ``save``. Test rows are read only for a generator that embeds rows or predicts labels, after the last table is
+    written.
     """
     trained = train_generator(payload, send)
     transform, conditions, fit_context = trained.transform, trained.conditions, trained.fit_context
@@ -113,11 +114,11 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 
 
 def score_cell(payload: ScorePayload, send: Send) -> None:
-    """Compute metrics on every draw of a cell, or once without synthetic rows if the cell has no draws.
+    """Compute metrics on every synthetic table of a cell, or once without synthetic rows if the cell has no table.
 
-    Before each call of a metric's code, sends a `Mark` whose phase is `metric_phase` of the metric's label, so that
-    limits apply to each metric and a crash is attributed to the metric that caused it. At the end, sends ``("scored",
-    label, result)`` for each metric.
+    Before a metric's code is called, the task sends a `Mark` with the phase `metric_phase`. Limits therefore apply to
+    each metric, and a crash is attributed to the metric that caused it. At the end, the task sends ``("scored", label,
+    result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     own: dict[Side, Table] = {}
@@ -164,7 +165,7 @@ def score_cell(payload: ScorePayload, send: Send) -> None:
 
 
 def metric_phase(label: str) -> str:
-    """Return the name of the phase in which a metric is computed."""
+    """Return the name of the phase of a task in which a metric is computed."""
     return f"metric {label}"
 
 
@@ -191,7 +192,7 @@ def _compute(state: _MetricState, evaluation: Evaluation, context: MetricContext
 
 @contextmanager
 def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
-    """Record an error in the block as the failure of one metric, so that the others continue."""
+    """If the ``with`` block raises, record the error as the failure of one metric; other metrics are still computed."""
     try:
         yield
     except Exception as error:  # a plugin may raise anything; the error is recorded
@@ -200,9 +201,9 @@ def _failing_alone(state: _MetricState, *, where: str = "") -> Iterator[None]:
 
 
 def _summary(state: _MetricState) -> dict[str, Any]:
-    """Return the values to record for a metric.
+    """Convert the results of a metric to values for its record.
 
-    Artifacts are converted to text, so no frame is sent to another process.
+    Artifacts (tables for figures) are converted to text, so no data frame is sent to another process.
     """
     artifacts: dict[str, str] = {}
     for name, frames in state.artifacts.items():
@@ -218,7 +219,7 @@ def _summary(state: _MetricState) -> dict[str, Any]:
 
 
 def summed_fallbacks(contexts: Iterable[Context]) -> list[dict[str, Any]]:
-    """Return the fallbacks of the fit and of all draws; numbers of rows are summed by condition and rule."""
+    """Sum the numbers of rows that fallback rules sampled over the fit and all draws, by condition and rule."""
     rows: Counter[tuple[str, str]] = Counter()
     for context in contexts:
         for one in context.fallbacks:

@@ -1,4 +1,4 @@
-"""Training of one generator or loading of its kept model, and saving of the model; these steps run inside a task."""
+"""Training of one generator or loading of its saved model, and saving of the model; these steps run inside a task."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FitPayload:
 
 @dataclass(kw_only=True)
 class Trained:
-    """A trained generator with the tables of its split.
+    """A trained generator, with the tables on which it was trained.
 
     Attributes:
         fit_context: the context of the training, or None for a loaded model.
@@ -85,7 +85,7 @@ class Trained:
         return type(self.generator).name
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> tuple[Table, float]:
-        """Return checked rows on the generator's scale, and the seconds of `Generator.sample`."""
+        """Sample and check rows on the generator's scale; also return the seconds of `Generator.sample`."""
         started = time.perf_counter()
         synthetic = self.generator.sample(conditions.copy(), context)
         synchronize(context.device)
@@ -93,22 +93,22 @@ class Trained:
         return check_sample(synthetic, conditions, like=self.train, plugin=self.name), seconds
 
     def count_negative(self, checked: Table) -> int:
-        """Return the number of negative values, which the transform replaces by 0."""
+        """Return the number of negative values, which are replaced by 0 when the rows are stored."""
         takes_logs = self.transform.log2p1 or self.transform.library is not None
         if not takes_logs or checked.scale == "standardized":
             return 0
         return int((stored_values(checked.X) < 0).sum())
 
     def to_store(self, checked: Table) -> Table:
-        """Return checked rows on the evaluation scale, with whole numbers, or as sparse counts."""
+        """Convert sampled rows to the stored form: on the evaluation scale with whole numbers, or as sparse counts."""
         return self.transform.to_store(checked)
 
 
 def train_generator(payload: FitPayload, send: Send, *, model: Path | None = None) -> Trained:
-    """Train a generator, or load it from a kept model.
+    """Train a generator, or load its saved model.
 
-    Sends a `Mark` at the start of the phase ``fit``, and `Progress` messages in it. Imports, reading and the first use
-    of the device precede the mark and are excluded from reported times.
+    The function sends a `Mark` at the start of the phase ``fit``, and `Progress` messages during this phase. Imports,
+    reading and the first use of the device happen before the phase starts and are excluded from reported times.
     """
     kind = load_target(payload.target)
     config = kind.Config.model_validate(payload.options)
@@ -152,9 +152,9 @@ def train_generator(payload: FitPayload, send: Send, *, model: Path | None = Non
 
 
 def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
-    """Write the model of a `Persistent` generator; return the reason if no model is kept, else ''.
+    """Save the model of a `Persistent` generator; if no model is kept, return the reason, otherwise ''.
 
-    If a model cannot be saved, the cell does not fail, because its synthetic tables are complete.
+    If a model cannot be saved, the training still counts as successful, because its synthetic tables are complete.
     """
     if payload.model_bytes == 0:
         return "models were not kept (--no-keep-models)"
@@ -180,7 +180,7 @@ def keep_model(generator: Generator, payload: FitPayload, send: Send) -> str:
 
 
 def warm_up(device: str) -> None:
-    """Use NumPy, torch and the device once, so that later measurements exclude their start-up. Draws no random numbers.
+    """Use NumPy, torch and the device once, so that measured times exclude their start-up. Draws no random numbers.
 
     On a CPU, torch is used only if the generator has imported it.
     """

@@ -1,8 +1,8 @@
 """Delays the import of torch's compiler, which few tasks use. Fork servers with torch import this module.
 
-The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser needs the module only
-to exclude functions from compilation, which has no effect if nothing is compiled. A stand-in therefore replaces the
-module until code uses another attribute of the module.
+The first step of any optimiser imports `torch._dynamo`, which takes about a second. The optimiser uses `torch._dynamo`
+only to exclude functions from compilation, which has no effect if nothing is compiled. A stand-in therefore replaces
+`torch._dynamo` until code uses another attribute of it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ NAME = "torch._dynamo"
 
 
 class Stand(ModuleType):
-    """Stand-in for `torch._dynamo`. Any attribute except `disable` and `graph_break` imports the real module."""
+    """Stand-in for `torch._dynamo`.
+
+    Access to any attribute except `disable` and `graph_break` imports the real module.
+    """
 
     def disable(self, function: Callable[..., Any] | None = None, *options: Any, **more: Any) -> Any:
         """Return the function unchanged: nothing is compiled while this stand-in is in use."""

@@ -1,4 +1,4 @@
-"""First use of HDF5 in a fork server, so that its tasks need not repeat it."""
+"""First use of HDF5, which is slow, in a fork server, so that the tasks that it forks do not repeat it."""
 
 from __future__ import annotations
 

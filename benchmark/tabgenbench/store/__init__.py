@@ -1,1 +1,1 @@
-"""Records and tables on disk: claims, merging, status, garbage collection."""
+"""Results on disk: records and tables, claims of runners, merging, progress, garbage collection."""

@@ -1,4 +1,4 @@
-"""Record of a calibration: which planted failures each score detects on a dataset."""
+"""Record of a calibration: which planted failures (tables with one known fault) each score detects on a dataset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Part(BaseModel):
 
 
 class PlantedFailure(_Part):
-    """A planted failure, with the question whose headline scores should detect it."""
+    """A planted failure (table with one known fault), with the question whose headline scores should detect it."""
 
     name: str
     question: Question = ""
@@ -34,7 +34,7 @@ class PlantedFailure(_Part):
 
 
 class FailureTest(_Part):
-    """Test of a score against a planted failure, or against the control that is the score's floor.
+    """Test of a score on a planted failure (table with one known fault), or on the control that is the score's floor.
 
     Attributes:
         name: name of the planted failure or of the control.
@@ -55,7 +55,7 @@ class FailureTest(_Part):
 
 
 class CalibratedScore(_Part):
-    """A score with its values on real rows and on planted failures, and the tests computed from these values.
+    """A score with its values on real rows and on planted failures, and the tests computed from the values.
 
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
@@ -86,12 +86,12 @@ class CalibratedScore(_Part):
 
     @property
     def missed(self) -> tuple[str, ...]:
-        """The planted failures that the score must detect and does not detect."""
+        """The planted failures (tables with one known fault) that the score must detect and does not detect."""
         return tuple(test.name for test in self.tests if test.name in self.detects and test.detected is False)
 
 
 class CalibrationRecord(BaseModel):
-    """``calibrations/<dataset fingerprint>.json``: the last calibration of a dataset.
+    """``calibrations/<dataset fingerprint>.json``: the latest calibration of the scores on a dataset.
 
     Attributes:
         dataset: name of the dataset with the options that differ from its defaults.
@@ -115,12 +115,12 @@ class CalibrationRecord(BaseModel):
 
 
 def calibration_path(store: Store, fingerprint: str) -> Path:
-    """Return the path of the calibration of the dataset with this fingerprint."""
+    """Return the path of the calibration record of the dataset with this fingerprint."""
     return store.root / "calibrations" / f"{fingerprint}.json"
 
 
 def read_calibration(store: Store, fingerprint: str) -> CalibrationRecord | None:
-    """Return the calibration of the dataset with this fingerprint, or None."""
+    """Return the calibration record of the dataset with this fingerprint, or None if there is none."""
     path = calibration_path(store, fingerprint)
     record = store.read(path, CalibrationRecord)
     if record is not None and record.dataset_fingerprint != fingerprint:

@@ -1,8 +1,8 @@
-"""Claims: files that record which runner is working on which cell, so that two runners never work on the same cell.
+"""Claims: files that state which runner works on which cell (training), so that two runners never work on one cell.
 
-A claim is a small file, created with its content in one step by a hard link. A claim whose owner was a process of this
-machine becomes free as soon as that process ends. An owner on another machine, or hidden from this user, cannot be
-checked: its claim becomes free EXPIRY_SECONDS after the last refresh.
+A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
+process of this machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden
+from this user, cannot be checked. The claim of such an owner becomes free EXPIRY_SECONDS after its last refresh.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ EXPIRY_SECONDS = 600.0  # since the last refresh; a runner refreshes about every
 
 
 class Claims:
-    """The claims of one runner on cells of a store, with read access to the claims of other runners. Thread-safe.
+    """The claims of one runner on cells (trainings) of a store, with read access to the claims of other runners.
+
+    Thread-safe.
 
     Args:
         store: the store.
@@ -70,11 +72,11 @@ class Claims:
                 path.unlink(missing_ok=True)
 
     def refresh(self) -> list[str]:
-        """Refresh all claims of this runner.
+        """Refresh all claims of this runner, so that they do not expire.
 
         Returns:
-            The keys of lost claims. A claim is lost if this runner was suspended for longer than EXPIRY_SECONDS and
-            another runner took the claim. Both runners then work on the cell.
+            The keys of cells whose claims were lost. A claim is lost if this runner was suspended for longer than
+            EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same cell.
 
         Raises:
             OSError: the file system failed; all claims are kept, so the call can be repeated.
@@ -94,29 +96,29 @@ class Claims:
     def close(self) -> None:
         """Release all claims.
 
-        A claim that cannot be released becomes free when this process ends or when the claim expires.
+        If a claim cannot be released, it becomes free when this process ends or when the claim expires.
         """
         for key in list(self._held):
             with suppress(OSError):
                 self.release(key)
 
     def holder(self, key: str) -> Owner | None:
-        """Return which runner is working on a cell, or None. Changes nothing."""
+        """Return which runner is working on a cell (training), or None. Changes nothing."""
         path = self._path(key)
         owner = _parse(_content(path))
         return owner if owner is not None and _holds(owner, path, time.time()) else None
 
     def owners(self) -> dict[str, Owner]:
-        """Return which runner is working on which cell. Changes nothing."""
+        """Return, for each claimed cell (training), which runner is working on it. Changes nothing."""
         found = ((path.stem, self.holder(path.stem)) for path in self._paths())
         return {key: owner for key, owner in found if owner is not None}
 
     def dead(self) -> list[str]:
-        """Return the keys of claims that have expired or whose owner is gone. Changes nothing."""
+        """Return the keys of cells whose claims have expired or whose owner has ended. Changes nothing."""
         return [path.stem for path in self._paths() if self.holder(path.stem) is None]
 
     def remove_dead(self) -> None:
-        """Remove the claims that have expired or whose owner is gone."""
+        """Remove the claims that have expired or whose owner has ended."""
         for key in self.dead():
             with self.store.locked():
                 self._clear(self._path(key), self._clock())
@@ -134,7 +136,7 @@ class Claims:
         return lock.stat().st_mtime
 
     def _make(self, path: Path) -> bytes | None:
-        """Create the file of a claim in one step and return its content; None if the file exists."""
+        """Create the file of a claim in one step and return its content; return None if the file exists already."""
         owner = Owner.this_process().model_copy(update={"token": secrets.token_hex(6)})
         content = owner.model_dump_json(indent=1).encode() + b"\n"
         temporary = self.store.new_path(".json")
@@ -155,7 +157,7 @@ class Claims:
         return content if made else None
 
     def _clear(self, path: Path, now: float) -> bool:
-        """Remove a claim that no runner holds; return whether the cell can be claimed. The store is locked."""
+        """Remove a claim that no runner holds; return whether the cell can now be claimed. The store is locked."""
         if not os.path.lexists(path):
             return True
         if not os.access(path, os.R_OK):  # another user's
@@ -180,7 +182,7 @@ class Claims:
 
 
 def _make_without_links(path: Path, content: bytes) -> bool:
-    """Create the file of a claim on a file system without hard links."""
+    """Create the file of a claim on a file system that has no hard links."""
     try:
         with path.open("xb") as handle:
             handle.write(content)
@@ -197,7 +199,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _holding(path: Path) -> bytes | None:
-    """Return the content of a claim of this user, or None.
+    """Return the content of a claim file of this user, or None if there is none.
 
     Unlike `_content`, this function raises file-system errors.
     """
@@ -215,7 +217,7 @@ def _parse(content: bytes | None) -> Owner | None:
 
 
 def _holds(owner: Owner, path: Path, now: float) -> bool:
-    """Whether a claim is valid: its owner is running, or cannot be checked and refreshed the claim recently."""
+    """Return whether a claim is valid: its owner is running, or cannot be checked and refreshed the claim recently."""
     lives = owner.lives()
     if lives is not None:
         return lives

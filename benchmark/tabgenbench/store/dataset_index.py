@@ -1,4 +1,4 @@
-"""The index of a dataset in a store, with which a plan is made without loading the table, and publishing of splits."""
+"""The index of a dataset in a store: a run can be planned from it without loading the table. Also publishes splits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["DatasetIndex", "SplitInfo", "publish_split"]
 
 
 class SplitInfo(BaseModel):
-    """The facts of a split that a plan needs."""
+    """Facts about a split that are needed to plan a run."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,7 +32,7 @@ class SplitInfo(BaseModel):
 
 
 class DatasetIndex(BaseModel):
-    """``datasets/<identity>.json``: size and schema of a table when it was last loaded, and its splits."""
+    """``datasets/<identity>.json``: size and schema of a table when it was last loaded, and the splits of the table."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True, serialize_by_alias=True)
 
@@ -48,7 +48,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a split to its final folder; keep an intact split that is already there, and quarantine a damaged split."""
+    """Move a new split to its final folder, unless an intact split is there; a corrupt one there is quarantined."""
     with store.locked():
         damage = find_damage(final) if final.exists() else "absent"
         if not damage:

@@ -1,7 +1,8 @@
-"""Times and sizes of the cells in a store, from which new cells are estimated. This module only reads the store.
+"""Times and sizes of finished cells (trainings) in a store, from which the times of new cells are estimated.
 
-The beginning of every record is read to find the cells of certain generators; whole records are read only for a few of
-these cells. Files that cannot be read are skipped, because an estimate must not stop a run.
+This module only reads the store. The beginning of every record is read to find the cells of the wanted generators.
+Whole records are read only for a few of these cells. Files that cannot be read are skipped, because an estimate must
+not stop a run.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _CARD = b'\n  "card": '
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierCell:
-    """Seconds and bytes of a cell that was trained.
+    """Seconds and bytes of one finished cell (one generator, dataset, split and seed).
 
     Attributes:
         key: key of the cell.
@@ -65,7 +66,7 @@ class EarlierCell:
 def find_identities(
     store: Store, generators: Collection[str], *, seconds: float = SCAN_SECONDS
 ) -> Iterator[tuple[str, CellIdentity]]:
-    """Yield key and identity of the cells of some generators; the identities do not contain seed and draws.
+    """Yield key and identity of the cells of the given generators; the identities lack seed and number of draws.
 
     Args:
         store: the store.
@@ -83,7 +84,7 @@ def find_identities(
 
 
 def read_earlier(store: Store, keys: Iterable[str]) -> Iterator[EarlierCell]:
-    """Yield times and sizes of the cells that are ``ok``, in the order of the keys."""
+    """Yield times and sizes of the given cells whose status is ``ok``, in the order of the keys."""
     reader = RecordReader(store)
     for key in keys:
         try:
@@ -122,7 +123,7 @@ def _earlier(store: Store, record: CellRecord, fit: float, infos: list[RunInfo])
 
 
 def _wall(environment: Environment) -> float | None:
-    """Return the seconds between start and end of a task, or None; truncation to whole seconds does not bias means."""
+    """Return the seconds between start and end of a task, or None; rounding to whole seconds does not bias means."""
     try:
         started, finished = map(datetime.fromisoformat, (environment.started, environment.finished))
         return (finished - started).total_seconds()
@@ -131,7 +132,7 @@ def _wall(environment: Environment) -> float | None:
 
 
 def _head(path: str) -> bytes:
-    """Return the beginning of a record up to the generator's options, or nothing."""
+    """Return the first part of a record file, up to the generator's options; nothing if that part is not found."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -148,7 +149,7 @@ def _head(path: str) -> bytes:
 
 
 def _identity(head: bytes) -> CellIdentity | None:
-    """Return the identity at the beginning of a record; None if the record is not laid out as the store writes it."""
+    """Read the identity of a cell from the first part of its record; None if the record has another layout."""
     end = head.find(_CARD)
     try:
         found = json.loads(head[:end].rstrip(b",") + b"}}")["cell"]
@@ -169,7 +170,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _bytes(path: Path) -> int:
-    """Return the size of a file, or of all files below a folder, in bytes; 0 for none."""
+    """Return the size of a file, or of all files below a folder, in bytes; 0 if it does not exist."""
     try:
         if not path.is_dir():
             return path.stat().st_size

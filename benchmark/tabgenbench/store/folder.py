@@ -1,4 +1,4 @@
-"""The folder of a store: atomic writes, temporary files with an owner, a quarantine for corrupt files."""
+"""The folder of a store: atomic writes, temporary files that belong to a process, a quarantine for corrupt files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Quarantined:
     """A file or folder of a store that could not be read.
 
     Attributes:
-        path: where it was found.
-        reason: what is wrong with it.
+        path: path at which the file or folder was found.
+        reason: what is wrong with the file or folder.
         moved: its present path, or None if the file was not moved because the store is only being read.
     """
 
@@ -42,9 +42,9 @@ class Quarantined:
 class StoreFolder:
     """A folder that several processes on several machines may write to.
 
-    A file that cannot be read counts as missing. While the store is only read, the file stays where it is; once
-    `writing` is set, it is moved to ``quarantine/``. In both cases the file is listed in `quarantined` and passed to
-    `on_quarantine`.
+    A file that cannot be read counts as missing. While the store is only read, a corrupt file stays where it is; once
+    `writing` is set, it is moved to ``quarantine/``. In both cases the corrupt file is listed in `quarantined` and
+    passed to `on_quarantine`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -56,7 +56,7 @@ class StoreFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold an exclusive lock of the store during the block, which should take only milliseconds.
+        """Hold an exclusive lock of the store during the ``with`` block, which should take only milliseconds.
 
         On a file system without locks, only the atomicity of links and renames protects the steps in the block.
         """
@@ -78,13 +78,13 @@ class StoreFolder:
                         fcntl.flock(handle, fcntl.LOCK_UN)
 
     def new_folder(self) -> Path:
-        """Create a folder below ``tmp`` that belongs to this process."""
+        """Create a folder below ``tmp`` that belongs to this process; later runs remove what an ended process left."""
         path = self.new_path()
         path.mkdir(parents=True)
         return path
 
     def new_path(self, suffix: str = "") -> Path:
-        """Return an unused path below ``tmp`` that belongs to this process."""
+        """Return an unused path below ``tmp`` that belongs to this process; later runs remove a file left there."""
         return self.root / "tmp" / (Owner.this_process().new_name() + suffix)
 
     def dead_temporaries(self) -> list[Path]:
@@ -96,7 +96,7 @@ class StoreFolder:
         return [path for path in paths if not _may_be_in_use(path)]
 
     def keep_temporaries(self) -> None:
-        """Mark the files of this process in ``tmp`` as in use, for other machines."""
+        """Mark the files of this process in ``tmp`` as in use, so that other machines do not remove them."""
         for path in (self.root / "tmp").glob(f"{Owner.this_process().stem}-*"):
             with suppress(FileNotFoundError):
                 os.utime(path)
@@ -115,7 +115,7 @@ class StoreFolder:
                 return
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a folder, which disappears in one step for other processes."""
+        """Remove a file or a folder; for other processes, it disappears in one step."""
         if not os.path.lexists(path):
             return
         grave = self.new_folder()
@@ -124,17 +124,17 @@ class StoreFolder:
         shutil.rmtree(grave, ignore_errors=True)
 
     def write_text(self, path: Path, text: str) -> None:
-        """Write a file in one step, creating its folder."""
+        """Write a text file atomically, and create its folder if necessary."""
         self.write_bytes(path, text.encode())
 
     def write_bytes(self, path: Path, content: bytes) -> None:
-        """Write a file in one step, creating its folder."""
+        """Write a binary file atomically, and create its folder if necessary."""
         with self.replacing(path) as temporary:
             temporary.write_bytes(content)
 
     @contextmanager
     def replacing(self, path: Path) -> Iterator[Path]:
-        """Yield a temporary path to write to, and move it to ``path`` if the block succeeds."""
+        """Yield a temporary path to write to, and rename it to ``path`` if the ``with`` block raises no error."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.new_path(path.suffix)
         try:
@@ -179,7 +179,7 @@ class StoreFolder:
         return place
 
     def quarantine_blocking(self, path: Path) -> None:
-        """Quarantine a file where ``path`` needs a folder, or a folder where ``path`` needs a file."""
+        """Quarantine a file in the place of a needed folder, or a folder in the place of a needed file."""
         for place in (path, *path.parents):
             if place == self.root or not place.is_relative_to(self.root):
                 return
@@ -190,7 +190,7 @@ class StoreFolder:
 
 
 def _may_be_in_use(path: Path) -> bool:
-    """Whether the process that created a temporary file may still use it."""
+    """Return whether the process that created a temporary file may still use it."""
     owner = Owner.from_name(path.name)
     lives = None if owner is None else owner.lives()
     if lives is not None:

@@ -24,7 +24,7 @@ class Garbage:
 
     Attributes:
         kind: ``synthetic tables``, ``model``, ``temporary files`` or ``claims``.
-        title: description in words.
+        title: description of the file or folder.
         path: path of the file or folder.
         size: in bytes.
         key: key of the cell that the file belongs to, if any.
@@ -41,7 +41,7 @@ def find_garbage(store: Store) -> list[Garbage]:
     """Return the files that can be removed, without changing anything.
 
     Raises:
-        StoreError: a suite cannot be read, so the cells that it needs are unknown.
+        StoreError: a suite cannot be read, so it is unknown which cells (trainings) it needs.
     """
     needed, claims = _needed_cells(store), Claims(store)
     busy = claims.owners()
@@ -59,7 +59,7 @@ def find_garbage(store: Store) -> list[Garbage]:
 
 
 def free(store: Store, found: list[Garbage]) -> list[Garbage]:
-    """Remove garbage, except files that a run has begun to use since `find_garbage`.
+    """Remove garbage files, except those that a run has begun to use since `find_garbage`.
 
     Args:
         store: the store, which must be writable; missing folders are not created.

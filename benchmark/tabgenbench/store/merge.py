@@ -1,8 +1,9 @@
-"""Merging of stores: results are copied into one store, and disagreements are reported.
+"""Merging of stores: results of several stores are copied into one, and disagreements are reported.
 
-A key contains everything that can change a result, so equal keys should hold equal scores. If they differ, the target
-keeps its scores and copies nothing else of that cell, so scores of two trainings are never mixed. If the two stores
-have no metric of the cell in common, the hashes of the synthetic tables decide.
+A key is a hash of everything that can change a result, so equal keys should have equal scores. If scores with equal
+keys differ, the target keeps its scores and copies nothing else of that cell. Scores of two trainings are therefore
+never mixed. If the two stores have no metric of a cell in common, the hashes of its synthetic tables are compared
+instead.
 """
 
 from __future__ import annotations
@@ -145,7 +146,8 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
     """Copy a cell.
 
-    Replace a target cell of worse status. Return False if a run has changed the source in the meantime.
+    If the source has a better status for a cell than the target, replace the target's record and tables. The result is
+    False if a run has changed the source in the meantime.
     """
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
@@ -166,7 +168,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy the model of a cell, and return the cell's record; if the model is damaged, copy none."""
+    """Copy the saved model of a cell, and return the cell's record; a damaged model is not copied."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):
@@ -208,9 +210,9 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Whether the synthetic tables of a cell are known to differ between the stores.
+    """Return whether the synthetic tables of a cell are known to differ between the two stores.
 
-    Used if no score can be compared.
+    This check is used if no score can be compared.
     """
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]
@@ -218,9 +220,9 @@ def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
 
 
 def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
-    """Whether both score files have equal bytes or equal records.
+    """Return whether two score files have equal bytes or equal records.
 
-    A newer program version may write additional fields.
+    The bytes may differ because a newer program version writes additional fields.
     """
     paths = [store.score_path(score.cell_key, score.key) for store in (source, target)]
     if paths[0].read_bytes() == paths[1].read_bytes():
@@ -229,7 +231,7 @@ def _same_scores(source: Store, target: Store, score: ScoreRecord) -> bool:
 
 
 def _copy_score(source: Store, target: Store, score: ScoreRecord) -> None:
-    """Copy the scores of a metric in the order in which a run writes them: artifacts first, the record last."""
+    """Copy the scores of a metric in the order in which a run writes files: artifacts first, the record last."""
     folder, final = source.cell_folder(score.cell_key), target.cell_folder(score.cell_key)
     places = [path.relative_to(folder) for path in sorted((folder / "scores").glob(f"{score.key}.*.csv"))]
     for place in (*places, Path("runs") / f"{score.key}.json", Path("scores") / f"{score.key}.json"):
@@ -271,14 +273,14 @@ def _merge_calibration(theirs: CalibrationRecord, target: Store, report: MergeRe
 
 
 def _other_table(source: Store, target: Store, theirs: SuiteRecord, ours: SuiteRecord) -> str:
-    """Return the name of a dataset whose tables differ between the two suites, or an empty text."""
+    """Return the name of a dataset that differs between the suites of two stores, or an empty text."""
     tables = _tables(target, ours)
     found = _tables(source, theirs)
     return next((name for name, table in found.items() if tables.get(name, table) != table), "")
 
 
 def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
-    """Return the fingerprint of each dataset of a suite, from the first cell that has a record."""
+    """Return the fingerprint of each dataset of a suite, which is read from the first cell that has a record."""
     tables: dict[str, str] = {}
     for row in suite.rows:
         record = store.read_cell(row.key) if row.dataset not in tables else None
@@ -288,9 +290,9 @@ def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
-    """Return the rows of both suites by key, the target's rows first.
+    """Join the rows of a suite in two stores by key, the target's rows first.
 
-    A row that both suites have gets the scores of both.
+    A row that both stores have gets the scores of both.
     """
     rows = {row.key: row for row in ours.rows}
     for row in theirs.rows:
@@ -301,7 +303,7 @@ def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:
 
 @contextmanager
 def _copied(folder: Path, target: Store) -> Iterator[Path]:
-    """Yield a copy of a folder on the target's file system, ready to be moved to its final path."""
+    """Yield a copy of a folder on the target's file system, which can then be moved to its final path."""
     place = target.new_folder() / folder.name
     try:
         shutil.copytree(folder, place)

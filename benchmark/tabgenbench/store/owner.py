@@ -1,4 +1,4 @@
-"""The process that a file belongs to, described so that another process can check whether it is still running."""
+"""Description of the process that a file belongs to, by which other processes can check whether it still runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ __all__ = ["Owner"]
 class Owner(BaseModel):
     """A process on some machine.
 
-    A process id is reused after the process has ended and has no meaning in another container, so the start time and
-    the pid namespace identify the process too.
+    Process ids are reused and have no meaning in another container, so the start time and the pid namespace also
+    identify the process.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -33,17 +33,18 @@ class Owner(BaseModel):
 
     @classmethod
     def this_process(cls) -> Owner:
-        """Return the owner that describes this process."""
+        """Return an `Owner` object that describes this process."""
         pid = os.getpid()
         since = datetime.now(UTC).isoformat(timespec="seconds")
         started = _start_of(pid) or 0
         return cls(host=socket.gethostname(), namespace=_namespace(), pid=pid, started=started, since=since)
 
     def lives(self) -> bool | None:
-        """Whether the process is still running; None if that cannot be determined.
+        """Return whether the process is still running; None if that cannot be determined.
 
-        The result is None for a process of another machine, container or boot. It is also None if a process with this
-        pid exists but is hidden from this user (``hidepid``), because it may be a later process with the same pid.
+        The result is None for a process of another machine, container or boot. The result is also None if a process
+        with this pid exists but is hidden from this user (``hidepid``), because that may be a later process with the
+        same pid.
         """
         if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
             return None
@@ -52,11 +53,11 @@ class Owner(BaseModel):
 
     @property
     def stem(self) -> str:
-        """The prefix of the names of this owner's temporary files."""
+        """The prefix of the names of all temporary files of this process."""
         return f"{self.host}-{self.namespace}-{self.pid}-{self.started}"
 
     def new_name(self) -> str:
-        """Return a name for a temporary file that identifies its owner."""
+        """Return a name for a temporary file from which its owner can be read."""
         return f"{self.stem}-{secrets.token_hex(6)}"
 
     @classmethod
@@ -72,7 +73,7 @@ UNKNOWN = -1  # the start time of a process that runs but is hidden from this us
 
 
 def _start_of(pid: int) -> int | None:
-    """Return the start time of a process, UNKNOWN, or None if it does not run; a zombie does not run."""
+    """Return the start time of a process, or UNKNOWN; None if the process does not run or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:

@@ -1,9 +1,9 @@
 """Reading many records quickly.
 
-A board of 10,000 cells reads 50,000 files. Most of the bytes are loss curves, of which boards show few, so loss curves
-are skipped unless they are requested. The specifications of a metric's scores are in every file of that metric, so they
-are parsed once. A file that is corrupt, belongs to another cell or has another schema version is read again by the
-`Store`, which migrates or quarantines the file.
+Reading is optimised for speed, because a board of 10,000 cells (trainings) reads 50,000 files. Most of the bytes are
+loss curves, of which boards show few, so loss curves are skipped unless they are requested. Every record of a metric
+repeats the specifications of the metric's scores, so these are parsed only once. A file that is corrupt, belongs to
+another cell or has another schema version is read again by the class `Store`, which migrates or quarantines the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLOCK = 65_536  # bytes of one read: most records are smaller
 
 @contextmanager
 def without_collection() -> Iterator[None]:
-    """Disable garbage collection, which would be slow, while the block creates many objects without cycles."""
+    """Disable Python's garbage collection while the ``with`` block creates many objects, because it would be slow."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -38,7 +38,7 @@ def without_collection() -> Iterator[None]:
 
 
 class RecordReader:
-    """Reads the records of a store; equal score specifications share one object."""
+    """Reads the records of a store; records with equal score specifications share one specification object."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,7 +46,7 @@ class RecordReader:
         self._specs: dict[bytes, list[ScoreSpec]] = {}
 
     def cell(self, key: str, *, curves: bool = False) -> CellRecord | None:
-        """Return the record of a cell, or None; the loss curves in the record are empty unless they are requested.
+        """Return the record of a cell (one training), or None; loss curves are left empty unless they are requested.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -59,7 +59,7 @@ class RecordReader:
         return self._store.read_cell(key)
 
     def score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell, or None; raises as `cell` does."""
+        """Return the record of a metric on a cell (one training), or None; the same errors as `cell`."""
         with suppress(OSError, ValidationError):
             rest, specs = _cut(_content(f"{self._cells}/{cell_key}/scores/{metric_key}.json"), b"specs", b"[]")
             record = ScoreRecord.model_validate_json(rest)
@@ -71,19 +71,19 @@ class RecordReader:
         return self._store.read_score(cell_key, metric_key)
 
     def info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell, or None; raises as `cell` does."""
+        """Return when and how long a metric ran on a cell, or None; the same errors as `cell`."""
         with suppress(OSError, ValidationError):
             return RunInfo.model_validate_json(_content(f"{self._cells}/{cell_key}/runs/{metric_key}.json"))
         return self._store.read_info(cell_key, metric_key)
 
 
 def _says_version(record: CellRecord | ScoreRecord) -> bool:
-    """Whether the file itself states its schema version; a default of the model does not count."""
+    """Return whether the file itself states its schema version; the default of the record's class does not count."""
     return "schema_version" in record.model_fields_set
 
 
 def _content(path: str) -> bytes:
-    """Return the bytes of a file; `pathlib` is avoided, because its paths take longer than reading small files."""
+    """Read the bytes of a file without `pathlib`, because `pathlib` takes longer than reading a small file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = []
@@ -95,7 +95,7 @@ def _content(path: str) -> bytes:
 
 
 def _cut(content: bytes, name: bytes, brackets: bytes) -> tuple[bytes, bytes]:
-    """Remove one member from the JSON text of a record in the store's format: one space per level, one line per value.
+    """Remove one member from the JSON text of a record that is indented as the store writes it.
 
     Returns:
         The remaining content, and the value of the member; if the text has another format, the whole content and an

@@ -1,4 +1,4 @@
-"""Snapshot of a cell in a store: its record and the scores of the requested metrics.
+"""Snapshot of a cell (one training) in a store: its record and the scores of the requested metrics.
 
 The plan of a run, `status`, the list of problems and boards all read cells through such snapshots.
 """
@@ -30,26 +30,26 @@ class CellSnapshot:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the cell is ok, so that its synthetic tables can be scored."""
+        """Whether the status of the cell is ``ok``, so that its synthetic tables can be scored."""
         return self.record is not None and self.record.status == "ok"
 
     @property
     def missing(self) -> list[str]:
-        """Labels of the requested metrics that have no record, if the cell is trained."""
+        """Labels of the requested metrics that have no record although the cell is trained."""
         return [label for label, score in self.scores.items() if score is None]
 
     @property
     def failed_metrics(self) -> list[str]:
-        """Labels of the metrics that failed on a trained cell."""
+        """Labels of the metrics that failed although the training succeeded."""
         return [label for label, score in self.scores.items() if score is not None and score.status not in DONE]
 
     @property
     def has_failed(self) -> bool:
-        """Whether the cell or one of its metrics failed."""
+        """Whether the training or one of the metrics failed."""
         return (self.record is not None and self.record.status not in DONE) or bool(self.failed_metrics)
 
     def not_ok(self, title: str) -> list[Problem]:
-        """Return the recorded problems: the cell or metrics that are not ok, including skipped ones.
+        """Return problems for the training and the metrics whose status is not ``ok``; skipped ones are included.
 
         Args:
             title: title of the cell, used in the returned problems.
@@ -68,7 +68,7 @@ class CellSnapshot:
 def read_snapshot(
     reader: RecordReader, key: str, metric_keys: Mapping[str, str], *, curves: bool = False
 ) -> CellSnapshot:
-    """Read the records of a cell.
+    """Read the records of a cell (one generator, dataset, split and seed) at this moment.
 
     Args:
         reader: reads from the store.

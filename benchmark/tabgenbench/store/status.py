@@ -1,4 +1,4 @@
-"""Progress of the suites in a store, computed from records and claims; runs may be active meanwhile."""
+"""Progress of the suites in a store, computed from records and claims, also while runs are active."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = 20  # cells of a label whose times are averaged: enough for an estimate
 
 @dataclass(frozen=True)
 class Running:
-    """A cell that a run is working on."""
+    """A cell (one generator, dataset, split and seed) on which a run is working at present."""
 
     cell: str
     key: str
@@ -31,13 +31,15 @@ class Running:
 
 @dataclass
 class Standing:
-    """Progress of a suite. Each cell counts once: running, failed (also if a metric failed), skipped, done or waiting.
+    """Progress of a suite.
+
+    Each cell (training) counts once: running, failed (also if a metric failed), skipped, done or waiting.
 
     Attributes:
         name: the suite.
         seconds_left: estimate of the remaining wall time in seconds, from finished cells of the same generator or, if
             there are none, of all generators; None if no cell has finished, 0 if no cell remains. The estimate assumes
-            that the present number of running cells (at least one) stays the same.
+            that the number of running cells stays as it is, and is at least one.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Standing:
 
 
 def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] | None = None) -> Standing:
-    """Count the cells of a suite by their state, without writing.
+    """Count the cells (trainings) of a suite by their state, without writing.
 
     Args:
         store: the store.
@@ -91,7 +93,7 @@ def find_standing(store: Store, suite: SuiteRecord, owners: Mapping[str, Owner] 
 
 
 def _seconds(store: Store, record: CellRecord) -> float:
-    """Return the wall time of a cell in seconds: training, sampling and all its metrics."""
+    """Return the wall time of a cell in seconds: training, sampling, and computing all its metrics."""
     infos = [store.read(path, RunInfo) for path in sorted((store.cell_folder(record.key) / "runs").glob("*.json"))]
     times = [phase.seconds for phase in record.phases.values()] + [info.seconds for info in infos if info is not None]
     return sum(seconds for seconds in times if seconds is not None)

@@ -1,14 +1,12 @@
-"""The store: a folder of splits, cells and scores. Writes are atomic; failures are recorded and never count as done.
+"""The store: a folder with splits, cells (trained generators with their synthetic tables) and scores.
 
-store.json                the schema version of what is in it
-splits/<fingerprint>/     split.json  train.h5ad  [validation.h5ad]  test.h5ad  conditions.json  files.json
-cells/<key>/              fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json  runs/<metric-key>.json
-datasets/<identity>.json  size, schema and splits of a dataset, so that it need not be loaded again
-suites/<name>.json        cells and scores that the last run of a suite asked for
-calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
-claims/<key>.json         which runner is working on a cell
-quarantine/                files that could not be read, at their former relative paths
-tmp/                      files being written
+Writes are atomic; failures are recorded and never count as done. store.json the schema version of what is in it
+splits/<fingerprint>/ split.json train.h5ad [validation.h5ad] test.h5ad conditions.json files.json cells/<key>/ fit.json
+synthetic/draw-<i>.h5ad [model/] scores/<metric-key>.json runs/<metric-key>.json datasets/<identity>.json size, schema
+and splits of a dataset, so that it need not be loaded again suites/<name>.json cells and scores that the last run of a
+suite asked for calibrations/<fingerprint>.json which planted failures each score detects on a dataset claims/<key>.json
+which runner is working on a cell quarantine/ files that could not be read, at their former relative paths tmp/ files
+being written
 """
 
 from __future__ import annotations
@@ -36,7 +34,7 @@ RecordT = TypeVar("RecordT", bound=BaseModel)
 
 
 class Store(StoreFolder):
-    """The results of runs, in a folder.
+    """The results of runs, kept in a folder.
 
     Args:
         root: the folder; created by `prepare`, never by reading.
@@ -57,7 +55,7 @@ class Store(StoreFolder):
         """Create the folder and remove unfinished files of killed runs.
 
         Raises:
-            StoreError: the folder cannot be created or written.
+            StoreError: the folder of the store cannot be created or written.
         """
         try:
             for name in ("splits", "cells", "datasets", "suites", "claims", "tmp"):
@@ -77,7 +75,7 @@ class Store(StoreFolder):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
     def check_writable(self) -> None:
-        """Raise `StoreError` if `prepare` would raise it, without creating anything."""
+        """Raise `StoreError` if the folder of the store cannot be created or written, without creating anything."""
         place = self.root
         while not place.exists() and place != place.parent:
             place = place.parent
@@ -87,7 +85,7 @@ class Store(StoreFolder):
 
     @contextmanager
     def checked(self) -> Iterator[None]:
-        """Raise `StoreError` if the file system of the store fails in the block; other errors pass unchanged."""
+        """Raise `StoreError` if the store's file system fails in the ``with`` block; other errors pass unchanged."""
         try:
             yield
         except OSError as error:
@@ -104,7 +102,7 @@ class Store(StoreFolder):
         return self.root / "splits" / fingerprint
 
     def cell_folder(self, key: str) -> Path:
-        """Return the folder of a cell."""
+        """Return the folder of a cell (one generator, dataset, split and seed)."""
         return self.root / "cells" / key
 
     def draw_path(self, key: str, draw: int) -> Path:
@@ -112,7 +110,7 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
     def embedding_path(self, key: str) -> Path:
-        """Return the path of the embedding and the predictions of a cell, which lies beside its synthetic tables."""
+        """Return the path of the file with the embedding and the predictions of a cell, in the folder of its tables."""
         return self.cell_folder(key) / "synthetic" / EMBEDDING
 
     def model_folder(self, key: str) -> Path:
@@ -120,34 +118,34 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "model"
 
     def score_path(self, cell_key: str, metric_key: str) -> Path:
-        """Return the path of the record of a metric on a cell."""
+        """Return the path of the file with the scores of a metric on a cell."""
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
-        """Whether every synthetic table of a cell exists and has the hash in its record.
+        """Return whether every synthetic table of a cell exists and has the hash in the cell's record.
 
-        A record without hashes was written by an older program; sizes are then compared, or each file is opened, which
-        detects truncated files.
+        A record without hashes was written by an older program version. In this case sizes are compared, or each file
+        is opened, which detects truncated files.
         """
         return not self._torn_draws(record)
 
     def draw_is_whole(self, record: CellRecord, draw: int) -> bool:
-        """Whether one synthetic table of a cell exists and has the hash in its record."""
+        """Return whether one synthetic table of a cell exists and has the hash in the cell's record."""
         return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
         """Return the hash of each synthetic table of a cell.
 
-        If the cell's record contains no hashes, they are computed from the files.
+        If the cell's record contains no hashes, the hashes are computed from the files.
 
-        The result is empty if neither the record nor the files exist.
+        The result is empty if the cell has neither hashes nor files.
         """
         if record.draw_hashes or not self.draws_are_whole(record):
             return record.draw_hashes
         return [file_digest(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
-        """Quarantine the corrupt synthetic tables of a cell; ignore missing ones, which were removed on purpose."""
+        """Quarantine corrupt synthetic tables of a cell; missing ones are ignored, as they were removed on purpose."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
@@ -155,7 +153,7 @@ class Store(StoreFolder):
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
         """Move synthetic tables to the folder of their cell, and add their sizes and hashes to the cell's new record.
 
-        Existing scores are removed, unless they were computed from tables with the same bytes.
+        Existing scores of the cell are removed, unless they were computed from tables with the same bytes.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -174,7 +172,7 @@ class Store(StoreFolder):
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
         """Move a model to the folder of its cell, and add the hashes of the model's files to the cell's new record.
 
-        A model of an earlier training is removed, even if there is no new model (None).
+        The model of an earlier training is removed, even if there is no new model (None).
         """
         final = self.model_folder(record.key)
         record.model_hashes = {} if folder is None else _hashes(folder)
@@ -184,7 +182,7 @@ class Store(StoreFolder):
             self.publish_folder(folder, final)
 
     def find_model_damage(self, record: CellRecord) -> str:
-        """Return why the kept model of a cell cannot be used, or '' if it is intact."""
+        """Return why the saved model of a cell cannot be used, or '' if it is intact."""
         folder = self.model_folder(record.key)
         if not record.model_hashes:
             return record.no_model or "no model was kept"
@@ -193,7 +191,7 @@ class Store(StoreFolder):
         return "" if _hashes(folder) == record.model_hashes else f"{folder} is not as it was written"
 
     def read_cell(self, key: str) -> CellRecord | None:
-        """Return the record of a cell, or None."""
+        """Return the record of a cell (one generator, dataset, split and seed), or None."""
         path = self.cell_folder(key) / "fit.json"
         record = self.read(path, CellRecord)
         return self._belonging(path, record, fits=record is not None and record.key == key)
@@ -203,7 +201,7 @@ class Store(StoreFolder):
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
-        """Return the record of a metric on a cell, or None."""
+        """Return the record of a metric on a cell (one trained generator), or None."""
         path = self.score_path(cell_key, metric_key)
         record = self.read(path, ScoreRecord)
         fits = record is not None and (record.cell_key, record.key) == (cell_key, metric_key)
@@ -215,7 +213,7 @@ class Store(StoreFolder):
         self._write(self.score_path(record.cell_key, record.key), record)
 
     def read_info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran, or None."""
+        """Return when and how long a metric ran on a cell (one trained generator), or None."""
         return self.read(self.cell_folder(cell_key) / "runs" / f"{metric_key}.json", RunInfo)
 
     def read_suite(self, name: str) -> SuiteRecord | None:
@@ -227,7 +225,7 @@ class Store(StoreFolder):
         self._write(self.root / "suites" / f"{record.name}.json", record)
 
     def suites(self) -> list[str]:
-        """Return the names of the suites that were run, latest first."""
+        """Return the names of the suites that were run in this store, latest first."""
         paths = sorted((self.root / "suites").glob("*.json"), key=lambda path: -path.stat().st_mtime_ns)
         return [path.stem for path in paths]
 
@@ -239,7 +237,7 @@ class Store(StoreFolder):
                 yield record
 
     def read(self, path: Path, kind: type[RecordT]) -> RecordT | None:
-        """Return the record in a file, or None if there is no file; a file with other content is quarantined.
+        """Read the record in a file; None if there is no file. A file that is not a record is moved to quarantine.
 
         Raises:
             StoreError: this program does not read the record's schema version, or this user may not read the file.
@@ -262,7 +260,7 @@ class Store(StoreFolder):
         return record
 
     def _read_otherwise(self, path: Path, kind: type[RecordT], *, content: bytes, problem: str) -> RecordT | None:
-        """Read a record of another schema version; quarantine any other file."""
+        """Read a record of another schema version; move a file that is not a record to quarantine."""
         with suppress(ValueError):  # invalid JSON, encoding or content
             kept = json.loads(content)
             found = kept.get("schema_version") if isinstance(kept, dict) else None
@@ -278,7 +276,7 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return the paths of synthetic tables, and of the embedding, that are missing or corrupt."""
+        """Return the paths of synthetic tables of a cell, and of its embedding file, that are missing or corrupt."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]
@@ -311,7 +309,7 @@ class Store(StoreFolder):
 
 
 def _version(record: BaseModel) -> int | None:
-    """Return the schema version in a record's file, or None; the default of the model does not count."""
+    """Return the schema version that a record's file states, or None; the default of the class does not count."""
     return getattr(record, "schema_version", None) if "schema_version" in record.model_fields_set else None
 
 
@@ -330,13 +328,13 @@ def _size(path: Path) -> int:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    """Return the hash of each file below a folder, by its path in the folder."""
+    """Return the hash of each file below a folder, by the path of the file inside the folder."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): file_digest(path) for path in paths}
 
 
 def _opens(path: Path) -> bool:
-    """Whether a file is an HDF5 file that is not truncated."""
+    """Return whether a file is an HDF5 file that is not truncated."""
     import h5py
 
     try:

@@ -1,8 +1,9 @@
-"""Schema versions: the version that a store was written with, and migration of records with an older version.
+"""Schema versions: the version with which a store was written, and migration of records with an older version.
 
 The version is in ``store.json`` at the top of a store, and in every record. A migration converts the content of a
-record from one version to the next version. Records are migrated as they are read, so a read-only store can be read
-too. Keys of cells contain the version, so a newer program trains new cells and never mixes them with old ones.
+record from one version to the next version. Records are migrated in memory when they are read, so a read-only store can
+be read too. Keys of cells (trainings) depend on the version, so a newer program trains again and never mixes new and
+old results.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Marker(BaseModel):
 
 
 def check_version(where: Path, marker: Marker, migrations: Mapping[int, Migration]) -> None:
-    """Raise `StoreError` if records of a version cannot be read: the version is newer, or no migration starts from it.
+    """Raise `StoreError` if records of a version cannot be read: it is newer, or no migration from it exists.
 
     Args:
         where: the store or the record, for the message.

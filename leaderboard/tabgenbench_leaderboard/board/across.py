@@ -1,4 +1,4 @@
-"""Summary of generators over several datasets: mean rank, win rate and mean scaled value, with intervals."""
+"""Summary of generators over several datasets: mean rank, win rate and mean scaled score, with intervals."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = ["rank_and_win_rate", "summarise_datasets"]
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of a measure on one dataset, by the label of the row and by split.
+    """Values of one measure (a score or a question) on one dataset, by label of the generator and by split.
 
     Attributes:
         splits: splits in which at least one row has a value.
         merit: value of each row and split, with its sign or form changed so that a larger value is better.
-        scaled: scaled value of each row and split, clipped to [0, 1]; empty if the measure is not scaled on this
-            dataset.
+        scaled: value of each row and split, rescaled to 0 to 1 between two controls, clipped to [0, 1]; empty if the
+            measure is not scaled on this dataset.
     """
 
     splits: frozenset[int]
@@ -34,7 +34,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored`` means that a missing result counts as the floor."""
+    """Result of a generator on one dataset; ``floored`` means that a missing result counts as the worst value."""
 
     merit: float
     scaled: float | None
@@ -42,12 +42,12 @@ class _Result:
 
 
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
-    """Summarise each question over the datasets with values of it; return nothing for fewer than two datasets.
+    """Summarise each question over the datasets that have values of it; fewer than two datasets give no summary.
 
     On a board without questions, each ranked headline score is summarised instead. A generator has a result on a
-    dataset if it has a value in every split in which another row has a value. Ranks and win rates are computed among
-    the models that have a result on every dataset; with the rule ``floor`` these are all models, because this rule
-    counts a missing result as the last rank on that dataset, and each missing split as the scaled value 0.
+    dataset if it has a value in every split in which any other generator has one. Ranks and win rates are computed
+    among the models that have a result on every dataset. With the rule ``floor`` these are all models: a missing result
+    counts as the last rank on that dataset, and each missing split as the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -115,7 +115,7 @@ def _score_tables(datasets: Sequence[DatasetBoard], title: str) -> Iterator[tupl
 def _rows(
     generators: Sequence[GeneratorRows], values: Mapping[str, _Values], missing: MissingRule
 ) -> Iterator[AcrossRow]:
-    """Yield the rows of a measure; ranks and win rates compare only the models with a result on every dataset."""
+    """Yield the summary of each generator; ranks and win rates compare only models with a result on every dataset."""
     results = {one.label: _results(one, values, missing) for one in generators}
     complete = [one for one in generators if len(results[one.label]) == len(values)]
     models = [one.label for one in complete if not one.is_control]
@@ -144,7 +144,7 @@ def _rows(
 
 
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's result by dataset; a missing result is omitted, or counts as the floor.
+    """Return a generator's results by dataset; a missing result is omitted, or counts as the worst value.
 
     A missing result of a control is always omitted.
     """
@@ -164,7 +164,7 @@ def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: Missing
 def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
     """Return each row's rank, 1 for the best, and the share of the other rows that are worse than it.
 
-    A tied row counts as half a row in the rank and in the share. Values that differ only by rounding are ties.
+    A tie counts as half a row in the rank and in the share. Values that differ only by rounding are ties.
 
     >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
     {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}

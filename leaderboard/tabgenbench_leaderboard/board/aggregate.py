@@ -1,4 +1,4 @@
-"""Computation of a board from the records of a suite; the order of the suite's cells does not change the board."""
+"""Computation of a board from the records of a suite; the order of the suite's rows does not change the board."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
     """Build the board of a suite from the records in a store.
 
     Datasets are in the order of the suite. In each dataset, models precede controls, and both are sorted by label,
-    because no single score ranks generators. Cells without a record are listed as waiting.
+    because no single score ranks generators. Cells (trainings) without a record are listed as waiting.
 
     Raises:
         StoreError: a record cannot be read; the message names the file.
@@ -53,7 +53,7 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return the calibrations of the datasets of some cells, by the dataset's fingerprint."""
+    """Return the calibration records of the datasets that some cells use, by the dataset's fingerprint."""
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
     return {fingerprint: record for fingerprint, record in found.items() if record is not None}
@@ -88,7 +88,7 @@ def assemble_board(
 
 
 def _metric_order(suite: SuiteRecord) -> list[str]:
-    """Return the metrics in the order in which rows list them; the order of the rows has no effect."""
+    """Return the metrics of a suite in an order that does not depend on the order of the suite's rows."""
     rows = sorted(suite.rows, key=lambda row: (-len(row.scores), row.key))
     return list(dict.fromkeys(name for row in rows for name in row.scores))
 
@@ -132,7 +132,7 @@ def _dataset_board(
 def _calibrated(
     columns: tuple[ScoreColumn, ...], cells: Sequence[CellFacts], record: CalibrationRecord | None
 ) -> tuple[tuple[ScoreColumn, ...], CalibrationTable | None]:
-    """Return the columns with the state of their calibration, and the table of those that were calibrated."""
+    """Return the score columns with the state of their calibration, and the table of calibrated scores."""
     keys: dict[str, set[str]] = {}
     for cell in cells:
         for label, key in cell.row.scores.items():
@@ -189,7 +189,7 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Return the generator's name and the options in a label, or all options if the label cannot be parsed."""
+    """Split a label into the generator's name and options; if it cannot be parsed, return all its options."""
     try:
         name, options = parse_plugin_string(label)
     except ConfigError:
@@ -198,7 +198,7 @@ def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, s
 
 
 def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
-    """Average the seeds and folds with a value within each split, then compute mean and interval over splits."""
+    """Average a score over seeds and folds within each split, then compute its mean and interval over splits."""
     by_split: dict[int, list[float]] = {}
     why: dict[str, None] = {}
     states: set[State] = set()
@@ -232,7 +232,7 @@ def _score_value(cells: Sequence[CellFacts], column: ScoreColumn) -> ScoreValue:
 
 
 def _state(cell: CellFacts, metric: str) -> State:
-    """Return why a cell has no value of a metric, for a metric whose record does not give the reason."""
+    """Return why a cell (one training) has no value of a metric if the metric's record gives no reason."""
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status

@@ -1,6 +1,6 @@
-"""Tests of scores against planted failures, computed from the values by split.
+"""Tests of whether a score detects planted failures, computed from its values in each split.
 
-The page ``docs/statistics.md`` gives the reasons for the test and for its families.
+The page ``docs/statistics.md`` gives the reasons for the test and for the families of Holm's correction.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ MIN_SPLITS = 2
 
 
 def judge_score(score: CalibratedScore) -> CalibratedScore:
-    """Return a score with its tests recomputed from its values by split.
+    """Recompute the tests of a score from its values in each split.
 
-    The planted failures that are tested on the score are one family of Holm's correction; the test of the floor is
-    another. A test that has a reason, such as a failure that does not apply to the dataset, is not made.
+    For Holm's correction, the planted failures that are tested on the score are one family of tests; the test of the
+    floor control is another family. A test with a reason is not made; a reason is, for example, that the failure does
+    not apply to the dataset.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
@@ -33,7 +34,7 @@ def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[Failu
 
 
 def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
-    """Return a test without Holm's correction."""
+    """Return the test of one planted failure, before Holm's correction."""
     real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
     if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
         return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")

@@ -1,4 +1,4 @@
-"""Calibration on a board: the state of each score, and the table of what each score can see."""
+"""Calibration on a board: the state of each score, and the table of which planted failures each score detects."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ __all__ = ["calibrated_columns", "calibration_table"]
 def calibrated_columns(
     columns: Sequence[ScoreColumn], keys: Mapping[str, Collection[str]], record: CalibrationRecord | None
 ) -> tuple[ScoreColumn, ...]:
-    """Return the columns of a dataset with the state of their calibration.
+    """Return the score columns of a dataset with the state of their calibration.
 
-    A calibration counts only for scores of the same metric key, which is a hash of the metric's code and options.
+    A calibration is used only for scores with the same metric key, a hash of the metric's code and options.
 
     Args:
         columns: the columns of the dataset.
@@ -38,7 +38,7 @@ def _with_state(column: ScoreColumn, found: Sequence[CalibratedScore | None]) ->
 
 
 def calibration_table(record: CalibrationRecord, title_of: Callable[[CalibratedScore], str | None]) -> CalibrationTable:
-    """Return the table of what each score can see.
+    """Return the table of which planted failures each score detects.
 
     Args:
         record: the calibration of a dataset.

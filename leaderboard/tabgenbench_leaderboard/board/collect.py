@@ -38,7 +38,7 @@ LOSS_DIGITS = 5
 
 @dataclass(frozen=True)
 class MetricFacts:
-    """Result of a metric on a cell.
+    """Result of a metric on a cell (one generator, dataset, split and seed).
 
     Attributes:
         values: mean over draws, by the name of the score.
@@ -64,7 +64,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """Values of a cell that a board shows; `identity` and the later fields are set only if the cell has a record."""
+    """Values of a cell (one training) that a board shows; `identity` and later fields need a record of the cell."""
 
     row: SuiteRow
     status: Status | Literal["waiting"]
@@ -84,14 +84,14 @@ class CellFacts:
 
 
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
-    """Read every record that the suite names.
+    """Read every record of the cells and scores that the suite lists.
 
-    A corrupt file counts as missing, and `Store.quarantined` names it.
+    A corrupt file counts as missing; `Store.quarantined` names the file.
 
     Returns:
         One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
-        the suite's rows does not matter. Only the first `MAX_CURVES` cells of each dataset and label keep their loss
-        curves.
+        the suite's rows does not matter. Loss curves are kept only for the first `MAX_CURVES` cells (trainings) of each
+        dataset and label.
 
     Raises:
         StoreError: a record has a schema version that this program does not read, or this user has no permission to
@@ -103,7 +103,7 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
 
 
 class _Collector:
-    """Reads cells one by one and counts the loss curves kept, which are limited for each dataset and label."""
+    """Reads cells (trainings) one by one; for each dataset and label, only a limited number of loss curves is kept."""
 
     def __init__(self, store: Store) -> None:
         self._reader = RecordReader(store)
@@ -159,7 +159,7 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average scores over draws; a score that lacks a value in some draw has no value for the cell."""
+    """Average a cell's scores over draws; a score without a value in some draw has no value for the cell."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws
@@ -208,7 +208,7 @@ def _kept_points(length: int) -> tuple[int, ...]:
 
 
 def _rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Return losses with `LOSS_DIGITS` significant digits, and None for a loss that is not finite."""
+    """Round losses to `LOSS_DIGITS` significant digits; a loss that is not finite becomes None."""
     return tuple(
         [float(f"{value:.{LOSS_DIGITS}g}") if value is not None and math.isfinite(value) else None for value in values]
     )

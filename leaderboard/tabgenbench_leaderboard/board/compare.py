@@ -1,4 +1,4 @@
-"""Paired comparisons of models with controls and of models with models, and sentences that describe the verdicts."""
+"""Paired comparisons of models with controls and with each other, and sentences that describe the results."""
 
 from __future__ import annotations
 
@@ -24,13 +24,12 @@ def compare_rows(
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
     """Compare every model with every control, and every pair of models, on every ranked score of both rows.
 
-    On each score, the pairs of models are one family of tests, and the pairs of a model and a control are another
-    family. The standings use all pairs of models. The comparisons include the pairs of models only if there are at most
-    `MAX_PAIRED_MODELS` models.
+    On each score, all pairs of models are one family of tests; all pairs of a model and a control are another family.
+    The standings (ranks) use all pairs of models. The returned comparisons include pairs of models only if there are at
+    most `MAX_PAIRED_MODELS` models.
 
     Returns:
-        The comparisons, and for each column the standings of the models by label; a score without ranks has no
-        standings.
+        The comparisons, and for each score column the ranks of the models by label; an unranked score has no ranks.
     """
     found: dict[tuple[str, str], list[Comparison]] = {pair: [] for pair in _listed_pairs(rows)}
     standings: list[dict[str, Standing]] = []
@@ -107,7 +106,7 @@ def comparison_sentences(dataset: DatasetBoard) -> Sentences:
 
 
 def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequence[str]]) -> str:
-    """Describe the verdicts on the row ``first``; the first mention of any row includes the row's time to fit."""
+    """Describe the results for the row ``first``; the first mention of a row includes the row's time to fit."""
     long, short = f"`{first.label}`{_time(first, ' to fit')}", f"`{first.label}`"
     other_long, other_short = f"`{second.label}`{_time(second)}", f"`{second.label}`"
     parts = []

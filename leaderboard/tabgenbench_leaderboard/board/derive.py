@@ -1,4 +1,4 @@
-"""Computation of comparisons, ranks, scaled scores, questions and summaries from a board's values by split."""
+"""Computation of comparisons, ranks, scaled scores and summaries from a board's values in each split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["derive_board"]
 
 
 def derive_board(board: Board, missing: MissingRule | None = None) -> Board:
-    """Return a board whose comparisons, ranks, scaled scores and summaries are recomputed from its values by split.
+    """Return a board whose comparisons, ranks, scaled scores and summaries are recomputed from its values per split.
 
     Args:
         board: the board, also one of an older version; its own comparisons, ranks, scaled scores and questions are

@@ -15,7 +15,7 @@ __all__ = ["find_suite", "require_scores"]
 
 
 def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
-    """Find a suite in a store, and return it without the rows of planted failures, which no board shows.
+    """Read a suite from a store, without the rows of planted failures, which boards do not show.
 
     Args:
         store: the store in which the suite was run.
@@ -48,7 +48,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if no cell of the suite has a record."""
+    """Raise `StoreError` if no cell (training) of the suite has a record."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

@@ -1,4 +1,4 @@
-"""Formatting of scores, ranges and verdicts."""
+"""Formatting of scores, ranges and results of tests as text."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the number of features of a dataset; numeric and categorical features are counted apart if it has both."""
+    """Format the number of a dataset's features; if it has numeric and categorical ones, each kind is counted."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
@@ -55,7 +55,7 @@ def features_text(dataset: DatasetBoard) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return a column's decimals: three significant digits of its largest value, and more for narrow intervals."""
+    """Return how many decimals a column needs: three significant digits of its largest value, or more."""
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:
@@ -70,14 +70,14 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:
-    """Format a score as mean ± half of its interval, with ``n`` if splits are missing; without a mean, as its state."""
+    """Format a score as mean ± half of its interval, with ``n`` if splits are missing; without a mean, say why."""
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
     return estimate_text(value, decimals, expected=value.splits)
 
 
 def difference_text(comparison: Comparison) -> str:
-    """Format the verdict of a comparison with the difference of the two rows."""
+    """Format the result of a comparison with the difference of the two rows."""
     if comparison.difference is None:
         return comparison.verdict
     half = half_width(comparison)
@@ -120,7 +120,7 @@ def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the columns that have a value; the board's problems state why the other columns are empty."""
+    """Return the score columns in which some row has a value; a page states why the other columns are empty."""
     return [
         i
         for i in range(len(dataset.columns))

@@ -14,7 +14,7 @@ __all__ = ["GeneratorRows", "group_generators", "tie_groups"]
 
 @dataclass(frozen=True)
 class GeneratorRows:
-    """A generator with its row on each dataset on which it has a row, by the name of the dataset."""
+    """A generator with its row on each dataset for which the board has one, by the name of the dataset."""
 
     label: str
     is_control: bool
@@ -22,13 +22,13 @@ class GeneratorRows:
 
     @property
     def fit_seconds(self) -> float | None:
-        """Mean over datasets of the mean seconds to fit; None if no cell is ok."""
+        """Mean over datasets of the generator's mean time to fit in seconds; None if no training succeeded."""
         found = [row.costs.fit_seconds.mean for row in self.rows.values() if row.costs.fit_seconds]
         return mean(found) if found else None
 
     @property
     def peak_memory_bytes(self) -> int | None:
-        """Largest peak memory over datasets; None if it was never measured."""
+        """The generator's largest peak memory over datasets, in bytes; None if it was never measured."""
         found = [row.costs.peak_memory_bytes for row in self.rows.values() if row.costs.peak_memory_bytes is not None]
         return max(found, default=None)
 
@@ -58,10 +58,10 @@ def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
 
 
 def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
-    """Return the letters of each model's tie groups: models with a common letter share a possible rank.
+    """Return letters for models whose ranks cannot be distinguished: models with a common letter share a possible rank.
 
-    A group consists of all models whose rank interval contains one rank; a group within a larger group has no letter.
-    A model that shares no rank with another model has no letter.
+    A group (letter) consists of all models whose rank interval contains one rank; a group inside a larger one has no
+    letter. A model that shares no rank with another model has no letter.
 
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
     {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}

@@ -1,4 +1,4 @@
-"""Headline of a board: selection of the headline scores, and two sentences that summarise their comparisons."""
+"""Summary (headline) of a board: selection of the main scores, and two sentences that summarise comparisons."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 
 
 def headline_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the headline columns with a value: the first column of each metric, then the second of each, and so on.
+    """Return the headline columns that have a value: the first column of each metric, then the second, and so on.
 
     Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
-    declares a headline score. A score that misses a planted failure that it must detect on this dataset is no headline
-    column.
+    declares a headline score. A score that does not detect a planted failure that it must detect on this dataset is no
+    headline column.
     """
     columns = dataset.columns
     known = [
@@ -54,11 +54,11 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 
 
 def headline_sentences(board: Board) -> tuple[str, ...]:
-    """Return sentences on which models beat which controls, and which rows are not distinguishable, on headline scores.
+    """Return sentences on which models beat which controls on headline scores, and which rows cannot be distinguished.
 
     A row beats another row if it is better on at least one ranked headline score of any dataset and worse on no ranked
     headline score. The first sentence also names the models that cannot be compared with any control. If no comparison
-    is possible, one sentence gives the reason, and it is the only sentence.
+    is possible, the only sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
@@ -126,7 +126,7 @@ def _missing_sentence(models: Sequence[str], judged: Sequence[str]) -> str:
 
 
 def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: dict[tuple[str, str], Relation]) -> str:
-    """Return a sentence on which controls beat which models; empty if no control beats a model."""
+    """Return a sentence that says which controls beat which models; empty if no control beats a model."""
     parts = []
     for control in controls:
         beaten = [model for model in models if relations.get((model, control)) == "is beaten by"]
@@ -142,7 +142,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Return the longest sentence that fits: the sentence omits its last parts, but contains at least one part."""
+    """Join the parts of a sentence as long as it fits, but at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1
@@ -185,7 +185,7 @@ def _quoted(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names: ``a``, ``a and b``, ``a, b and c``; a long list shows its first names and the number of others."""
+    """Join names to ``a``, ``a and b``, ``a, b and c``; a long list names the first and counts the others."""
     shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")

@@ -67,7 +67,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Paired:
-    """Paired comparison of two rows of a board: differences on common splits, and a verdict on the first row.
+    """Paired comparison of two generators: differences on common splits, and a verdict on the first generator.
 
     Attributes:
         interval: mean difference with its 95 % interval, which is not adjusted for the number of comparisons.
@@ -172,17 +172,18 @@ def compared_quantity(value: float, direction: Direction) -> float:
 
 
 def badness(value: float, direction: Direction) -> float:
-    """Return the badness of a value, which is lower for better values."""
+    """Return a number that is lower for better values of the score."""
     return -value if direction == "higher" else compared_quantity(value, direction)
 
 
 def compare_paired(
     pairs: Sequence[tuple[Mapping[int, float], Mapping[int, float]]], direction: Direction
 ) -> list[Paired]:
-    """Test pairs of rows by their differences on common splits, as one family of tests.
+    """Test pairs of generators by their differences on common splits, as one family of tests.
 
-    Splits of a table share rows. The tests are valid for the mean over all splits of this table. As tests about all
-    tables of the same kind, they have too many false positives.
+    The splits of a table are not independent, because they share rows. The tests are valid for the mean over all
+    possible splits of this table. Read as statements about all tables of the same kind, the tests have too many false
+    positives.
 
     Args:
         pairs: values by split of the judged row and of the other row.
@@ -209,7 +210,7 @@ def compare_paired(
 
 
 def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction: Direction) -> tuple[float, float]:
-    """Test whether a row is worse than another row, by a one-sided paired t-test on their common splits.
+    """Test whether a generator is worse than another one, by a one-sided paired t-test on their common splits.
 
     Args:
         first: values by split of the row that may be worse.

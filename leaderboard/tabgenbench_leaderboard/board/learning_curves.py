@@ -1,4 +1,4 @@
-"""Learning curves: the datasets of a board that are one table with several numbers of training rows."""
+"""Learning curves: a board's results on one table with several numbers of training rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class LearningCurve:
 
 
 def learning_curves(board: Board) -> tuple[LearningCurve, ...]:
-    """Return a curve for each table that a board has with at least two numbers of training rows."""
+    """Return a learning curve for each table that the board has with at least two numbers of training rows."""
     found: dict[str, list[tuple[int, DatasetBoard]]] = {}
     for dataset in board.datasets:
         match = _TRAIN_ROWS.fullmatch(dataset.dataset)

@@ -52,7 +52,7 @@ CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped",
 
 
 class Range(Part):
-    """Mean, smallest and largest value of a quantity that is measured once per cell."""
+    """Mean, smallest and largest value of a quantity that is measured once per training (cell)."""
 
     mean: float
     low: float
@@ -83,14 +83,14 @@ class ScaledScore(Estimate):
     """A score rescaled in each split to 0 at its floor control and 1 at its ceiling control, without clipping.
 
     Attributes:
-        by_split: scaled value by split.
+        by_split: scaled value in each split.
     """
 
     by_split: dict[int, float] = Field(default_factory=dict)
 
 
 class ScoreValue(Part):
-    """A score of one generator: the mean over splits of the mean over seeds of the mean over draws.
+    """A score of one generator: averaged over draws (synthetic tables), then over seeds, then over splits.
 
     Attributes:
         state: ``value``, or the reason why the score has no value.
@@ -99,7 +99,7 @@ class ScoreValue(Part):
         ci_high: upper end of the same interval.
         n: number of splits with a value.
         splits: number of splits that the suite requests.
-        by_split: value by split.
+        by_split: value in each split.
         best: whether the generator is the best of the models and distinguishable from every other model on this score.
         rank: rank interval among the models with a value (see `ranks.find_standings`); None for a control, for a score
             that is not ranked, and for fewer than five splits.
@@ -121,7 +121,7 @@ class ScoreValue(Part):
 
 
 class Costs(Part):
-    """Costs of the successful cells of a row; the sampling time of a cell includes all its draws."""
+    """Costs of the successful cells (trainings) of a row; the sampling time of a cell includes all its draws."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -130,7 +130,7 @@ class Costs(Part):
 
 
 class Fallbacks(Part):
-    """Number of rows that a fallback rule sampled instead of the model, summed over the draws and cells of a row."""
+    """Number of rows that a fallback rule sampled instead of the model, summed over draws, splits and seeds."""
 
     condition: str
     rule: str
@@ -139,7 +139,7 @@ class Fallbacks(Part):
 
 
 class Curve(Part):
-    """Thinned loss curves of one cell; the cell's record contains the complete curves."""
+    """Thinned loss curves of one training (cell); the cell's record contains the complete curves."""
 
     split: int
     seed: int
@@ -148,7 +148,7 @@ class Curve(Part):
 
 
 class BoardRow(Part):
-    """One generator with one config on one dataset.
+    """A row of a board: one generator with one set of options on one dataset.
 
     Attributes:
         label: label that the suite gives the generator, or the generator's name with the options that differ from its
@@ -175,7 +175,7 @@ class BoardRow(Part):
 
 
 class Comparison(Part):
-    """Paired per-split differences of two rows on one ranked score.
+    """Comparison of two generators on one ranked score, by their differences in each split.
 
     Attributes:
         model: label of the judged row.
@@ -207,7 +207,7 @@ class Comparison(Part):
 
 
 class Problem(Part):
-    """A group of cells that have no result, or on which a metric has no result, for the same reason.
+    """A group of cells (trainings) that have no result, or on which a metric has no result, for the same reason.
 
     Attributes:
         what: phase in which the cells have no result (``fit``, ``sample``, ...), or name of the metric without a
@@ -230,7 +230,7 @@ class Problem(Part):
 
 
 class Note(Part):
-    """A note from the records, and the labels of the rows whose records contain the note."""
+    """A note that records contain, and the labels of the rows whose records contain the note."""
 
     what: str
     text: str
@@ -238,7 +238,7 @@ class Note(Part):
 
 
 class MetricCost(Part):
-    """Time in seconds that a metric takes to score all draws of a cell."""
+    """Time in seconds that a metric takes to score all synthetic tables of a training (cell)."""
 
     metric: str
     seconds: Range
@@ -246,7 +246,7 @@ class MetricCost(Part):
 
 
 class TimedCells(Part):
-    """Number of cells timed under one setting; ``timing`` means one cell at a time, as with ``--timing``."""
+    """Number of cells (trainings) whose times were measured under one setting; ``timing`` means one cell at a time."""
 
     cells: int
     timing: bool
@@ -274,7 +274,9 @@ class FigureNote(Part):
 
 
 class DatasetBoard(Part):
-    """The results on one dataset. A size is the pair (smallest, largest) over splits, or None if no cell has run.
+    """The results on one dataset.
+
+    The size of a side, such as training rows, is the pair (smallest, largest) over splits, or None if no cell has run.
 
     Attributes:
         n_features: number of numeric features.
@@ -325,7 +327,7 @@ class DatasetBoard(Part):
 
 
 class Machine(Part):
-    """A kind of machine with its settings, and the number of cells that ran on it."""
+    """A kind of machine with its settings, and the number of cells (trainings) that ran on it."""
 
     cells: int
     python: str

@@ -1,4 +1,4 @@
-"""Failures, skipped cells, waiting cells and notes, grouped so that a page shows each reason once."""
+"""Failures, skipped and waiting cells (trainings), and notes, grouped so that a page shows each reason once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """List failed, skipped and waiting cells, and such metrics on successful cells, with one entry per reason.
+    """List failed, skipped and waiting cells (trainings), and metrics with such a status, with one entry per reason.
 
     Failures precede skipped results, which precede waiting results. Entries of one kind are sorted by label, then by
     phase or metric.
@@ -80,7 +80,7 @@ def find_notes(cells: Sequence[CellFacts]) -> tuple[Note, ...]:
 
 
 def _splits_by_note(cells: Sequence[CellFacts]) -> dict[str, str]:
-    """Return a text for each note that names the splits with this note, such as ``splits 0, 2``."""
+    """Return for each note a text that names the splits with this note, such as ``splits 0, 2``."""
     splits: dict[str, set[int]] = {}
     for cell in cells:
         splits.setdefault(cell.row.split_note, set()).add(cell.row.split)

@@ -1,4 +1,4 @@
-"""Values of the questions of a board; a value is the mean of the scaled headline scores that answer a question."""
+"""Values of questions, such as fidelity: means of the scaled headline scores that answer the question."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["question_columns", "question_values"]
 
 
 def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ...]:
-    """Return the questions of a dataset, each with the titles of the scores that answer it.
+    """Return the questions (such as fidelity) of a dataset, each with the titles of the scores that answer it.
 
     The scores that answer a question are the ranked headline scores that name the question and are scaled on this
-    dataset. A score that misses a planted failure that it must detect on this dataset answers no question.
+    dataset. A score that does not detect a planted failure that it must detect on this dataset answers no question.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
@@ -37,10 +37,10 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
 def question_values(
     question: QuestionColumn, rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> dict[str, QuestionValue]:
-    """Return the question's value for every row by label, and the rank intervals of the models.
+    """Return the question's value for every generator by label, and the rank intervals of the models.
 
-    The value in a split is the mean of the scaled scores that answer the question, each clipped to [0, 1]. A row has no
-    value in a split in which one of these scores has no scaled value.
+    The value in a split is the mean of the scaled scores that answer the question, each clipped to [0, 1]. A generator
+    has no value in a split in which one of these scores has no scaled value.
     """
     places = [i for i, column in enumerate(columns) if column.title in question.titles]
     by_split = {row.label: _by_split(row, places) for row in rows}

@@ -1,4 +1,4 @@
-"""Rank intervals: the ranks of a model that are consistent with the paired tests between all models."""
+"""Rank intervals: the possible ranks of a model, given the paired tests between all models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RANK_SPLITS = 5
 
 @dataclass(frozen=True)
 class Standing:
-    """Standing of a model among the models that have a value of a score.
+    """Rank of a model among the models that have a value of a score.
 
     Attributes:
         rank: smallest and largest rank that are consistent with the tests; None for fewer than `RANK_SPLITS` splits, or
@@ -43,13 +43,13 @@ def compare_models(values: Mapping[str, Mapping[int, float]], direction: Directi
 def find_standings(
     values: Mapping[str, Mapping[int, float]], pairs: Mapping[tuple[str, str], Paired]
 ) -> dict[str, Standing]:
-    """Return the standing of every model, computed from the comparisons of all pairs of models.
+    """Compute the rank interval of every model from the comparisons of all pairs of models.
 
     The rank interval reaches from 1 + the number of models that are significantly better to m - the number of models
-    that are significantly worse, where m models have a value. On at least 95 % of boards, no test makes a false
-    discovery; on these boards, every rank interval contains the model's true rank. Al Mohamad, Goeman & van Zwet
-    (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank intervals from Tukey's test in the
-    same way.
+    that are significantly worse, where m models have a value. On at least 95 % of boards, no test finds a difference
+    that does not exist. On these boards, every rank interval contains the model's true rank. Al Mohamad, Goeman & van
+    Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank intervals from Tukey's test in
+    the same way.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

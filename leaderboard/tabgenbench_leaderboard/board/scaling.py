@@ -78,7 +78,7 @@ def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
 
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
-    """Return why differences between floor and ceiling are too small for scaling; empty if they are large enough."""
+    """Return why the difference between floor and ceiling is too small for scaling; empty if it is large enough."""
     names = f"`{spec.floor}` and `{spec.ceiling}`"
     if len(span) < 2:
         return f"{names} have values in {len(span)} common split{'' if len(span) == 1 else 's'}, not in two or more"

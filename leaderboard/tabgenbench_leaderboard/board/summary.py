@@ -1,4 +1,4 @@
-"""Data model of the summaries of a board: questions on one dataset, and generators over several datasets."""
+"""Data model of a board's summaries: questions on one dataset, and generators over several datasets."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ MissingRule = Literal["apart", "floor"]
 
 
 class Part(BaseModel):
-    """Base class of the immutable objects that a board consists of."""
+    """Base class of the immutable objects of which a board consists."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Estimate(Part):
-    """A mean with its two-sided 95 % t-interval.
+    """The mean of a sample with its two-sided 95 % t-interval.
 
     Attributes:
         mean: the mean; None if there are no values.
@@ -61,7 +61,7 @@ class CalibrationRow(Part):
         title: title of the score on the board.
         question: the question that the score helps to answer.
         headline: whether the score is a headline score.
-        outcomes: for each planted failure of the table, whether the score detects it, or None without a test.
+        outcomes: for each planted failure of the calibration table, whether the score detects it; None without a test.
         must: planted failures that the score must detect.
         floor: whether the score distinguishes the control that is its floor from real rows; None without a test.
     """
@@ -74,13 +74,13 @@ class CalibrationRow(Part):
     floor: bool | None = None
 
     def missed(self, failures: Sequence[str]) -> tuple[str, ...]:
-        """Return the planted failures of a table that the score must detect and does not detect."""
+        """Return the planted failures that the score must detect and does not detect."""
         outcomes = zip(failures, self.outcomes, strict=True)
         return tuple(name for name, outcome in outcomes if outcome is False and name in self.must)
 
 
 class CalibrationTable(Part):
-    """What each score of a dataset can see.
+    """Table of which planted failures each score detects on a dataset.
 
     Attributes:
         splits: number of splits.
@@ -154,15 +154,15 @@ class AcrossRow(Part):
 
 
 class AcrossMeasure(Part):
-    """Summary of a question, or of a score of a board without questions, over the datasets with values of it.
+    """Summary of one question (without questions: of one score) over the datasets that have values of it.
 
     Attributes:
         title: name of the question or title of the score.
         kind: whether the measure is a question or a score.
         direction: which values of the measure are better.
         datasets: names of the at least two datasets with values of the measure.
-        rows: one row per generator. Rows with ``complete`` precede the others; within each of these two groups, models
-            precede controls, and labels are sorted.
+        rows: one row per generator. Generators with all results (``complete``) precede the others; within each of these
+            two groups, models precede controls, and labels are sorted.
     """
 
     title: str

@@ -113,7 +113,7 @@ def leaderboard(
 
 
 def _read_store(path: Path, suite: str | None) -> BoardView:
-    """Read the records of a suite, and report unreadable files of the store on standard error."""
+    """Read the records of a suite from a store, and report unreadable files on standard error."""
     from tabgenbench_leaderboard.report import Leaderboard
 
     view = Leaderboard().build(path, suite)

@@ -1,4 +1,4 @@
-"""Options shared by several commands of this package."""
+"""Command-line options that several commands of this package share."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Artifacts (CSV files) that metrics store beside their scores, and the figures that metrics draw from artifacts.
+"""Artifacts (CSV files) that metrics store beside their scores, and figures that metrics draw from the artifacts.
 
-No other part of a board needs plugins. If a metric's plugin is not installed, or drawing its figure raises an
-exception, the board omits the figure and states the reason.
+Only the figures of metrics need installed plugins; all other parts of a board do not. If a metric's plugin is not
+installed, or drawing its figure raises an exception, the board omits the figure and states the reason.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FindMetric = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Found:
-    """Artifacts of one metric for one draw of one cell, by name, with the options of the metric."""
+    """Artifacts of one metric for one synthetic table of one cell (training), by name, with the metric's options."""
 
     split: int
     draw: int
@@ -58,14 +58,14 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts read from a store, by dataset and metric (with its options), then by the generator's label."""
+    """Artifacts of metrics, read from a store: by dataset and metric (with its options), then by generator label."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed
 
 
 def collect_artifacts(store: Store, suite: SuiteRecord, *, find_metric: FindMetric = find_installed) -> StoredArtifacts:
-    """Read the artifacts of each metric and generator: those of the first draw of the first split with artifacts.
+    """Read the artifacts of each metric and generator; only the first draw of the first split with artifacts is read.
 
     A corrupt artifact counts as missing, and `Store.quarantined` names its file.
     """
@@ -95,7 +95,7 @@ def drawn_artifacts(store: Store, suite: SuiteRecord) -> list[Path]:
 
 
 def _artifact_paths(store: Store, row: SuiteRow, keys: Collection[str]) -> dict[str, dict[str, Path]]:
-    """Return the paths of a cell's files ``<key>.<artifact>.csv``, by score key and artifact name."""
+    """Return the paths of a cell's artifact files ``<key>.<artifact>.csv``, by score key and artifact name."""
     folder = f"{store.root}/cells/{row.key}/scores"
     try:
         names = sorted(os.listdir(folder)) if keys else []
@@ -165,7 +165,7 @@ def metric_figures(dataset: DatasetBoard, stored: StoredArtifacts) -> MetricFigu
 
 
 def failure_sentence(metric: str, error: str) -> str:
-    """Return a sentence that says that the figures of a metric could not be drawn."""
+    """Return a sentence that says that the figures of a metric could not be drawn, and why."""
     return f"Figures of `{metric}` are left out: drawing raised {error}."
 
 

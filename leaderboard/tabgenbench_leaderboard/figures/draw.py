@@ -23,7 +23,7 @@ __all__ = ["BoardFigure", "Drawn", "draw_figures", "plan_figures"]
 
 @dataclass(frozen=True)
 class BoardFigure:
-    """A figure that a board shows, with the function that draws it.
+    """A figure that a board shows, and the function that draws the figure.
 
     Attributes:
         dataset: name of the dataset whose results the figure shows.
@@ -42,7 +42,7 @@ class BoardFigure:
 
 @dataclass
 class Drawn:
-    """A board with the texts of its figures, and the drawn figures by the stem of their files.
+    """A board with the texts of its figures, and the contents of the drawn figures by the stem of their files.
 
     Attributes:
         names: stem of the figure's files by dataset and kind, where kind is ``scores``, ``losses`` or ``learning``.
@@ -55,7 +55,7 @@ class Drawn:
 
 
 def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigure], dict[str, list[str]]]:
-    """Return the figures to draw for a board, and by dataset the sentences on omitted figures."""
+    """Return the figures to draw for a board, and for each dataset the sentences about omitted figures."""
     figures: list[BoardFigure] = []
     left_out: dict[str, list[str]] = {}
     curves = {curve.datasets[0].dataset: curve for curve in learning_curves(board)}
@@ -130,7 +130,7 @@ def draw_figures(
 
 
 def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str]) -> None:
-    """Copy the existing figures that metrics drew from a folder."""
+    """Copy figures of metrics that exist in a folder, because they cannot be drawn without the store."""
     left_out += dataset.figures_left_out
     for note in dataset.figures:
         paths = [kept / f"{note.name}.{suffix}" for suffix in ("png", "svg")]
@@ -161,7 +161,7 @@ def _learning(curve: LearningCurve) -> Figure | None:
 
 
 def _unique_kinds(dataset: DatasetBoard, figures: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield for each figure a part of a file name that is unique and contains the figure's name and generator."""
+    """Yield for each figure a unique part of its file name, made from the figure's name and the generator."""
     slugs = [_slug(row.label, "generator") for row in dataset.rows]
     labels = [row.label for row in dataset.rows]
     used = {"scores", "losses", "learning"}

@@ -37,8 +37,8 @@ def png_bytes(figure: Figure) -> bytes:
 def with_palette(image: Image.Image) -> Image.Image:
     """Reduce an image to 256 of its colours: the most frequent colours and the colours most distant from these.
 
-    Markers keep their colours, so a tissue has the same colour in all figures. Rare colours, such as those
-    of antialiased edges and gradients, are replaced by the nearest colour.
+    Frequent colours, such as those of markers, are kept, so a tissue has the same colour in all figures. Rare colours,
+    such as those of antialiased edges and gradients, are replaced by the nearest colour.
     """
     pixels = np.asarray(image).astype(np.int32) @ np.array([2**16, 2**8, 1], dtype=np.int32)
     found, counts = np.unique(pixels, return_counts=True)
@@ -54,7 +54,7 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances between n and m colours, shape (n, m), up to a constant for each row.
+    """Return squared distances between n and m colours, shape (n, m), up to a constant that differs between rows.
 
     All distances are integers that single precision represents exactly.
     """
@@ -63,7 +63,7 @@ def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Choose 256 of n colours sorted by frequency, shape (n, 3): the first 192, then the most distant from these."""
+    """Choose 256 of n colours sorted by frequency, shape (n, 3): the first 192, then those most distant from them."""
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
     places = list(range(n_frequent))

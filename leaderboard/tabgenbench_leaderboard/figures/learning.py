@@ -56,7 +56,7 @@ def learning_figure(curve: LearningCurve) -> Figure | None:
 
 
 def _labels(curve: LearningCurve) -> list[str]:
-    """Return the labels of all drawn rows, models first."""
+    """Return the labels of all generators that the figure shows, models first."""
     rows = [row for dataset in curve.datasets for row in drawn_rows(dataset).rows]
     return list(dict.fromkeys(row.label for row in sorted(rows, key=lambda row: row.is_control)))
 
@@ -94,7 +94,7 @@ def _panel(axis: Axes, curve: LearningCurve, title: str, labels: dict[str, str])
 
 
 def _points(curve: LearningCurve, title: str, label: str) -> list[tuple[int, ScoreValue]]:
-    """Return number of training rows and value for each number for which a row has a value."""
+    """Return the points of a generator's line: number of training rows and value, where it has a value."""
     found = []
     for n_rows, dataset in zip(curve.rows, curve.datasets, strict=True):
         for i, column in enumerate(dataset.columns):

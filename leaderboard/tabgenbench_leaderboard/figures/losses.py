@@ -31,7 +31,7 @@ _NARROW, _FEW_CURVES = 5.0, 6  # width of a figure of one panel with few curves
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:
-    """Draw the loss curves that generators report, with one panel per generator and one line per cell and curve.
+    """Draw the loss curves that generators report, with one panel per generator and one line per training and loss.
 
     Returns:
         The figure, or None if no generator reported a loss.

@@ -25,7 +25,7 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # inherited by the forked proc
 
 
 class Files(NamedTuple):
-    """A drawn figure as PNG and SVG, both empty if there is nothing to draw, or the error that drawing raised."""
+    """A drawn figure as PNG and SVG (empty if there is nothing to draw), or the error that drawing raised."""
 
     png: bytes = b""
     svg: str = ""
@@ -53,7 +53,7 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
 
 
 def _leave_signals() -> None:
-    """Undo the signal handlers of the command line; an interrupt of the terminal ends the parent process alone."""
+    """Undo the signal handlers of the command line, so that Ctrl-C in the terminal ends only the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -69,7 +69,7 @@ def _heights(rows: Sequence[BoardRow]) -> list[float]:
 
 
 def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    """Draw a line for each row and label the given rows, because panels with a shared axis take longer to lay out."""
+    """Draw a line and a label for each generator here, because panels with a shared axis take longer to lay out."""
     axis.set_ylim(heights[-1] + 0.7, -0.7)
     axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
     axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)
@@ -101,7 +101,7 @@ def _score_panel(axis: Axes, column: ScoreColumn, places: Sequence[tuple[BoardRo
 
 
 def _far_off(rows: Sequence[BoardRow], column: ScoreColumn, index: int) -> list[int]:
-    """Return -1 or 1 for each row so far below or above the other rows that it would compress the panel, else 0.
+    """Return -1 or 1 for each row so far below or above the other rows that it would compress the panel; else 0.
 
     At most a third of the rows have -1 or 1; the best row and the best model always have 0.
     """
@@ -133,7 +133,7 @@ def _colour(row: BoardRow) -> str:
 
 
 def _draw_scores(axis: Axes, places: Sequence[tuple[BoardRow, float]], index: int) -> list[float]:
-    """Draw means, intervals and single splits of models or of controls; return the values that the panel must show."""
+    """Draw means, intervals and single splits of models or controls; return the values that the panel must show."""
     means, bars, marks = [], [], []
     for row, height in places:
         score = row.scores[index]
@@ -159,7 +159,7 @@ def _draw_rows(
 
 
 def _set_limits(axis: Axes, column: ScoreColumn, ends: Sequence[float]) -> None:
-    """Set axis limits that include all values and intervals, clipped to the range of the score; mark the best value."""
+    """Set axis limits that include all values and intervals, limited to the range of the score; mark the best value."""
     spec = column.spec
     low, high = min(ends), max(ends)
     low = low if spec.low is None else max(low, spec.low)

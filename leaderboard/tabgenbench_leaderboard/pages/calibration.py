@@ -1,4 +1,4 @@
-"""The table "what each score can see", on boards and as the output of ``calibrate``."""
+"""The table "what each score can see" (which planted failures it detects), on boards and as output of ``calibrate``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _READING = (
 
 
 def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section of a board that says what each score can see."""
+    """Return the section of a board that says which planted failures each score detects."""
     blocks: list[Block] = [Heading(3, "What each score can see")]
     if dataset.calibration is None:
         command = f"`tabgenbench calibrate {quote(dataset.dataset)}`"
@@ -36,7 +36,7 @@ def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
-    """Return sentences on a calibration, its table, and the planted failures that were not tested."""
+    """Return sentences on a calibration, its table of detected failures, and planted failures that were not tested."""
     blocks: list[Block] = [Paragraph(_READING.format(splits=count_text(table.splits, "split")))]
     blind = [(row, row.missed(table.failures)) for row in table.rows]
     items = [f"`{quote(row.title)}` misses {', '.join(map(_code, names))}" for row, names in blind if names]

@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Section:
-    """A line of a table that names the group of rows below this line."""
+    """A line of a table that is the heading of the group of rows below it."""
 
     text: str
 

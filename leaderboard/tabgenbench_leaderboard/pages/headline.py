@@ -1,4 +1,4 @@
-"""The headline of a board: a summary that fits a screen of a terminal."""
+"""The headline of a board: a summary as text that fits one screen of a terminal."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ _ACROSS = "Over datasets: mean rank and mean value (1 = ceiling control, 0 = flo
 def headline_text(board: Board, where: Sequence[str]) -> str:
     """Return a table over datasets, tables of single datasets, sentences, and lines that locate the full board.
 
-    The text has at most `LINES` lines of at most `COLUMNS` columns; only lines with long paths are wider. For rows and
-    datasets that do not fit, the text gives their number. It describes the controls if there is room.
+    The text has at most `LINES` lines of at most `COLUMNS` columns; lines with long paths may be wider. If rows or
+    datasets do not fit, the text says how many are left out. The controls are described if enough lines are left.
 
     Args:
         board: the board to summarise.
@@ -80,26 +80,26 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
 
 
 def again(arguments: str) -> list[str]:
-    """Return the lines with the command that writes the full board."""
+    """Return lines with the command that writes the full board to files."""
     command = f"tabgenbench leaderboard {arguments} --out DIR"
     return ["The full board, with all scores, comparisons and figures:", f"  {command}"]
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a headline table: the heading, and the cells in the order of the rows."""
+    """A column of a table in the headline: its heading, and its entries in the order of the rows."""
 
     heading: str
     cells: tuple[Cell, ...]
 
     @property
     def texts(self) -> list[str]:
-        """The cells as plain text, with a star before the value of the best model."""
+        """Text of each cell, with a star before the value of the best model."""
         return [f"*{cell.text}" if cell.strong else cell.text for cell in self.cells]
 
 
 def headline_grid(dataset: DatasetBoard) -> Grid:
-    """Return a table of questions, rank intervals, headline scores, coverage, times to fit and peak memory."""
+    """Return a dataset's main table: questions, rank intervals, headline scores, coverage, times to fit and memory."""
     columns = [*_score_columns(dataset, dataset.rows), *_cost_columns(dataset, dataset.rows)]
     lines = [
         (Cell(f"`{quote(row.label)}`"), *(column.cells[i] for column in columns)) for i, row in enumerate(dataset.rows)
@@ -113,7 +113,7 @@ def headline_grid(dataset: DatasetBoard) -> Grid:
 
 
 def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return columns with the values of questions, with rank intervals on questions or scores, and headline scores."""
+    """Return the columns of a dataset's main table with questions, rank intervals and headline scores."""
     places = headline_columns(dataset)
     values = [
         _Column(
@@ -144,7 +144,7 @@ def _score_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Col
 
 
 def _cost_columns(dataset: DatasetBoard, rows: Sequence[BoardRow]) -> list[_Column]:
-    """Return columns with the number of successful cells (if a cell of any row is missing), time and memory."""
+    """Return columns with time, memory and, if any cell (training) is missing, the number of successful cells."""
     coverage = [_Column("cells ok", cells([f"{row.cells_ok} of {row.cells}" for row in rows]))]
     incomplete = any(row.cells_ok < row.cells for row in dataset.rows)
     times = [row.costs.fit_seconds for row in rows]
@@ -166,9 +166,9 @@ def _table_lines(dataset: DatasetBoard, n_lines: int) -> list[str]:
 
 
 def verdict_grid(board: Board) -> Grid | None:
-    """Return a table of all datasets together: values of questions, mean ranks, coverage, and costs of each generator.
+    """Return a table of all datasets together: question values, mean ranks, coverage and costs of each generator.
 
-    Returns None for a board without a summary over datasets.
+    The result is None for a board that has no summary over datasets.
     """
     if not board.across:
         return None
@@ -187,7 +187,7 @@ def verdict_grid(board: Board) -> Grid | None:
 
 
 def _across_groups(board: Board) -> dict[str, list[GeneratorRows]]:
-    """Return the generators of the summary over datasets in groups; groups without a generator are left out."""
+    """Group the generators of the summary over datasets: models, models without all results, controls."""
     is_complete: dict[tuple[str, bool], bool] = {}
     for measure in board.across:
         for row in measure.rows:
@@ -224,7 +224,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return on how many datasets a generator has all results, for the measure on which it lacks the most."""
+    """Return on how many datasets a generator has all results; the measure with most missing results counts."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -236,7 +236,7 @@ def _coverage(board: Board, place: tuple[str, bool]) -> str:
 
 
 def _across_lines(board: Board) -> list[str]:
-    """Return the table of the models over all datasets; empty if the board has no such summary."""
+    """Return the lines of a table of the models over all datasets; empty if the board has no such summary."""
     groups = _across_groups(board) if any(row.mean_rank for measure in board.across for row in measure.rows) else {}
     complete = groups.get("models", [])
     models = [*complete, *groups.get("models without all results", [])]
@@ -255,7 +255,7 @@ def _across_lines(board: Board) -> list[str]:
 
 
 def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Column], *, above: int) -> list[str]:
-    """Return a table as lines: the names of the rows, as many columns as fit, and the columns that are always last.
+    """Return a table as lines: the row names, as many columns as fit, and the columns that always come last.
 
     A horizontal line separates the first ``above`` rows from the other rows.
     """
@@ -292,7 +292,7 @@ def _padded(heading: str) -> str:
 
 
 def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Sequence[BoardRow]]:
-    """Return the models and the controls that fit into the table, with at least some models and some controls."""
+    """Return as many models and controls as fit into the table, with at least some models and some controls."""
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls

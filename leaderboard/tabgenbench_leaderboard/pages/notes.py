@@ -1,4 +1,4 @@
-"""Sentences that show the notes of a board; of notes that differ only in numbers, one is shown."""
+"""Sentences that show the notes of a board; of several notes that differ only in numbers, one is shown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the valu
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence for each group of similar notes: one note, the rows of all, and the number of the others."""
+    """Return a sentence for each group of similar notes: one note, the rows of all, and the number of other notes."""
     kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)
@@ -27,7 +27,7 @@ def note_sentences(dataset: DatasetBoard) -> list[str]:
 
 
 def fallback_sentence(dataset: DatasetBoard) -> str:
-    """Return the sentence above the table of rows sampled by a fallback rule, or a sentence that no such rows exist."""
+    """Return the sentence above the table of rows sampled by a fallback rule, or a sentence that there are none."""
     if any(row.fallbacks for row in dataset.rows):
         return "Rows that a fallback rule sampled instead of the model, by condition; summed over draws and cells."
     return "No generator sampled rows by a fallback rule."

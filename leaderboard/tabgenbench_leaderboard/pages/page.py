@@ -72,7 +72,7 @@ _READING = (
 
 
 def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
-    """Return the whole page of a board.
+    """Return all parts (headings, tables, sentences, figures) of the page of a board.
 
     Args:
         board: the board, with the texts of the figures that metrics drew.
@@ -92,7 +92,7 @@ def full_page(board: Board, *, figures: FigureNames) -> list[Block]:
 
 
 def facts_sentence(dataset: DatasetBoard) -> str:
-    """Return sentences on the data, splits, seeds and draws from which a dataset's table is computed."""
+    """Return sentences on the rows, splits, seeds and draws (synthetic tables) behind a dataset's table of scores."""
     note = f"{quote(dataset.note)}; " if dataset.note else ""
     shape = (
         f"{count_text(len(dataset.splits), 'split')}"
@@ -115,7 +115,7 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Return why scores lack a value in some splits, except for cells and metrics that are listed as problems.
+    """Return why scores lack a value in some splits, except for cells and metrics in the tables of problems.
 
     One sentence covers all rows that lack a score for the same reason.
     """
@@ -147,7 +147,7 @@ def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
 
 
 def waiting_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence on the cells and metrics without a record; empty if every cell and metric has a record."""
+    """Return a sentence on the cells (trainings) and metrics without a record; empty if every one has a record."""
     waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
     parts = [
         f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
@@ -157,7 +157,7 @@ def waiting_sentence(dataset: DatasetBoard) -> str:
 
 
 def _verdict_blocks(board: Board) -> list[Block]:
-    """Return the table that a reader sees first: all datasets together, or the headline of a single dataset."""
+    """Return the first table of the page: all datasets together, or the main table of a single dataset."""
     grid = verdict_grid(board)
     if grid is None and len(board.datasets) == 1 and shown_columns(board.datasets[0]):
         grid = headline_grid(board.datasets[0])
@@ -240,7 +240,7 @@ def _control_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def model_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return sentences on each pair of models; empty without pairs."""
+    """Return sentences that compare each pair of models; empty if there are no pairs."""
     sentences = comparison_sentences(dataset).models
     return [Heading(3, "Between the models"), Bullets(sentences)] if sentences else []
 
@@ -256,7 +256,7 @@ def cost_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def problem_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the tables of failed and skipped cells, and a sentence on the cells without a record."""
+    """Return tables of failed and skipped cells (trainings), and a sentence on cells without a record."""
     blocks: list[Block] = []
     for heading, grid in problem_parts(dataset):
         blocks += [Heading(3, heading), grid]
@@ -267,7 +267,7 @@ def problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the outputs of failed cells, which Markdown pages omit."""
+    """Return what the processes of failed cells (trainings) printed; Markdown pages omit this."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [
@@ -290,7 +290,7 @@ def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def note_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the notes from the records."""
+    """Return the section with the notes that the records contain."""
     return [Heading(3, "Notes"), Bullets(tuple(note_sentences(dataset)))] if dataset.notes else []
 
 

@@ -1,4 +1,4 @@
-"""The sentence on a page that marks a board as partial, which means that records are missing."""
+"""The sentence on a page that says that a board is partial because records are missing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["partial_sentence"]
 
 
 def partial_sentence(board: Board) -> str:
-    """Return how many cells and results of metrics a board lacks; empty if the board lacks none."""
+    """Return how many cells (trainings) and results of metrics a board lacks; empty if the board lacks none."""
     waiting = [problem for dataset in board.datasets for problem in dataset.problems if problem.status == "waiting"]
     cells = sum(len(problem.cells) for problem in waiting if problem.what == "fit")
     results = sum(len(problem.cells) for problem in waiting if problem.what != "fit")

@@ -22,7 +22,7 @@ class _Part(BaseModel):
 
 
 class PublishedValue(_Part):
-    """A published value, with generator and score by their names in this program, and the number of training rows."""
+    """A published value, with the names of generator and score in this program, and the number of training rows."""
 
     generator: str
     score: str
@@ -31,7 +31,7 @@ class PublishedValue(_Part):
 
 
 class Publication(_Part):
-    """The values of one paper for one dataset.
+    """The values that one paper reports for one dataset.
 
     Attributes:
         dataset: name of the dataset, without options.
@@ -106,7 +106,7 @@ def _grid(dataset: DatasetBoard, publication: Publication, score: str) -> Grid |
 
 
 def _rows_trained_on(dataset: DatasetBoard) -> str:
-    """Return the number of training plus validation rows, because papers count validation rows as training rows."""
+    """Return the number of training plus validation rows; papers count validation rows as training rows."""
     if dataset.n_train is None:
         return "-"
     more = dataset.n_validation or (0, 0)

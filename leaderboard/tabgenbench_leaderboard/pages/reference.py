@@ -88,7 +88,7 @@ def _card_sentences(card: Card) -> Iterator[str]:
 
 
 def environment_blocks(board: Board) -> list[Block]:
-    """Return the machines, settings and packages with which the cells ran; empty without records."""
+    """Return the section on the machines, settings and packages used for training; empty without records."""
     if not board.machines:
         return []
     blocks: list[Block] = [Heading(2, "Environment")]

@@ -89,7 +89,7 @@ def _rank_grids(dataset: DatasetBoard) -> Iterator[Grid]:
 
 
 def _scaled_grids(dataset: DatasetBoard) -> Iterator[Grid]:
-    """Yield a table of the values of questions and tables of the scaled scores."""
+    """Yield a table with the values of questions, then tables of the scaled scores."""
     columns = [(question.question, True, i) for i, question in enumerate(dataset.questions)]
     columns += [(dataset.columns[i].title, False, i) for i in shown_columns(dataset) if not dataset.columns[i].unscaled]
 
@@ -119,7 +119,7 @@ def _scaled_text(row: BoardRow, place: int) -> str:
 
 
 def _unscaled(dataset: DatasetBoard) -> tuple[str, ...]:
-    """Return the reasons why scores are not scaled, each with the names of the scores that it applies to."""
+    """Return the reasons why scores are not scaled, each with the names of the affected scores."""
     reasons: dict[str, list[str]] = {}
     for i in shown_columns(dataset):
         column = dataset.columns[i]

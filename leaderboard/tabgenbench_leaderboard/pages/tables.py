@@ -30,7 +30,7 @@ MAX_REASON = 300
 def grouped_rows(
     dataset: DatasetBoard, line: Callable[[BoardRow], tuple[Cell, ...]]
 ) -> tuple[tuple[Cell, ...] | Section, ...]:
-    """Return one table line per row of the board, first the models, then the controls."""
+    """Return one table line per generator of the board, first the models, then the controls."""
     found: list[tuple[Cell, ...] | Section] = []
     for name, rows in (("models", dataset.models), ("controls", dataset.controls)):
         if rows:
@@ -71,7 +71,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return a table of the verdicts on a model against each control on each ranked score; None without verdicts."""
+    """Return a table that says, per ranked score, whether a model is better than each control; None if it is empty."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons
@@ -139,7 +139,7 @@ def _range_cell(found: Range | None) -> str:
 
 
 def metric_cost_grid(dataset: DatasetBoard) -> Grid:
-    """Return a table of the times of scoring."""
+    """Return a table of how long the metrics took to score."""
     rows = tuple(
         cells([f"`{quote(cost.metric)}`", _range_cell(cost.seconds), str(cost.cells)]) for cost in dataset.metric_costs
     )
@@ -148,7 +148,7 @@ def metric_cost_grid(dataset: DatasetBoard) -> Grid:
 
 
 def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
-    """Return a table of failed, skipped and waiting cells and metrics with the reasons."""
+    """Return a table of failed, skipped and waiting cells (trainings) and metrics with the reasons."""
     rows: list[tuple[Cell, ...] | Section] = [
         cells(
             [
@@ -168,7 +168,7 @@ def problem_grid(problems: Sequence[Problem], caption: str) -> Grid:
 
 
 def _cell_list(problem: Problem) -> str:
-    """Return a text with the splits and seeds of the cells, or with the number of cells if there are many cells."""
+    """Return the splits and seeds of cells (trainings) as text, or only their number if there are many."""
     splits = sorted({split for split, _ in problem.cells})
     seeds = sorted({seed for _, seed in problem.cells})
     if len(problem.cells) > 12:
@@ -182,7 +182,7 @@ def _shortened(text: str) -> str:
 
 
 def fallback_grid(dataset: DatasetBoard) -> Grid | None:
-    """Return a table of the numbers of rows sampled by a fallback rule instead of the model; None without such rows."""
+    """Return a table of how many rows a fallback rule sampled instead of the model; None without such rows."""
     found = [(row, fallback) for row in dataset.rows for fallback in row.fallbacks]
     if not found:
         return None

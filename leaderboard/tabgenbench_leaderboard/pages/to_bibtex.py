@@ -18,8 +18,8 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
     """Return an entry for each generator, score and dataset with a citation; its key is the same on all boards.
 
-    A citation is free text, so it becomes the note of a ``@misc`` entry. If the citation contains a year or a doi in a
-    recognisable form, the entry also has the fields year and doi; the first year counts.
+    A citation is free text, so the citation becomes the note of a ``@misc`` entry. If the citation contains a year or a
+    doi in a recognisable form, the entry also has the fields year and doi; the first year counts.
 
     Args:
         board: the board whose generators and scores are cited.

@@ -1,4 +1,4 @@
-"""All scores of a board, one line per score, cell and draw, as CSV or Parquet."""
+"""All scores of a board, one line per score, cell (training) and draw (synthetic table), as CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -56,6 +56,6 @@ def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
 
 
 def _fields(rows: Sequence[DrawRow]) -> dict[str, type]:
-    """Return the columns that a table of these rows has: the last one, ``fold``, only if splits have folds."""
+    """Return the columns of a table of scores; the last one, ``fold``, is included only if splits have folds."""
     has_folds = any(row[-1] is not None for row in rows)
     return {name: kind for name, kind in DRAW_FIELDS.items() if name != "fold" or has_folds}

@@ -1,4 +1,4 @@
-"""Conversion of a board to pandas DataFrames: one of the headline scores, and one of all scores of all cells."""
+"""Conversion of a board to pandas DataFrames: one of the headline scores, and one of the scores of every cell."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def _mean(found: Range | None) -> float:
 
 
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
-    """Return a DataFrame with one row per score of each cell, averaged over draws.
+    """Return a DataFrame with one row per score of each cell (training), averaged over its draws.
 
     Columns are `SCORE_COLUMNS`: ``generator`` is the generator's name, ``label`` is its label on the board; a score
-    without a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, a column ``fold`` follows.
+    without a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, the last column is ``fold``.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

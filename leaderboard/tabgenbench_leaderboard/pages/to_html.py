@@ -1,4 +1,4 @@
-"""Rendering of blocks as HTML elements, in which every text is escaped."""
+"""Rendering of the parts of a page as HTML elements, in which every text is escaped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
 
 def linked_figure(path: str) -> str:
-    """Return the HTML element that shows the figure in a file; the element around it describes the figure."""
+    """Return the HTML element that shows the image file of a figure; the element around it contains the description."""
     return f'<img src="{html.escape(path)}" alt="" loading="lazy">'
 
 

@@ -20,7 +20,7 @@ def board_json(board: Board) -> str:
 
 
 def _lines(value: Any, levels: int) -> str:
-    """Return JSON whose outer levels have one item per line; the text of an item on deeper levels has no spaces."""
+    """Return JSON with one item per line on the outer levels, and without spaces on deeper levels."""
     if levels == 0 or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, dict):

@@ -45,7 +45,7 @@ def print_text(text: str) -> None:
 
 
 def render_text(board: Board, *, width: int = 110) -> str:
-    """Return the scores of a board, sentences on its comparisons, and its failures, as text.
+    """Return a board as text: its scores, sentences on comparisons, and failures.
 
     Args:
         board: the board to render.
@@ -62,7 +62,7 @@ def render_text(board: Board, *, width: int = 110) -> str:
 
 
 def calibration_text(record: CalibrationRecord, *, width: int = 110) -> str:
-    """Return a calibration as text: what each score can see, and which failures and metrics do not apply."""
+    """Return a calibration as text: which failures each score detects, and which failures and metrics do not apply."""
     table = calibration_table(record, lambda score: score.score)
     lines = [f"Calibration: {quote(record.dataset)}"]
     lines += _block_lines(table_blocks(table, record.dataset), width)
@@ -109,7 +109,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
 
 
 def _block_lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
-    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each of these blocks."""
+    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each."""
     for block in blocks:
         yield from [] if isinstance(block, Bullets) else [""]
         if isinstance(block, Heading):
@@ -159,7 +159,7 @@ def _wrapped(text: str, width: int, *, first: str = "", rest: str = "") -> list[
 
 
 def _grid_lines(grid: Grid, width: int) -> Iterator[str]:
-    """Yield the lines of a table; a table that is too wide becomes blocks of columns that repeat the first column."""
+    """Yield the lines of a table; a table that is too wide is divided, and each part repeats the first column."""
     names = [_label(row) for row in grid.rows]
     left = max(len(line) for name in [*names, grid.header[0]] for line in name.split("\n"))
     columns = [_column(grid, i) for i in range(1, len(grid.header))]

@@ -1,1 +1,1 @@
-"""Published boards: writing, verifying and comparing them, and repeating their cells."""
+"""Published boards: writing, verifying and comparing them, and repeating their cells (trainings)."""

@@ -1,4 +1,4 @@
-"""Differences between two boards other than scores: datasets, cells, metrics, versions and machines."""
+"""Differences between two boards other than scores: datasets, cells (trainings), metrics, versions and machines."""
 
 from __future__ import annotations
 

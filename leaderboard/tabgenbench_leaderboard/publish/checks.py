@@ -31,7 +31,7 @@ class Checked:
     Attributes:
         findings: errors in the records.
         missing: records that the suite requests and the store lacks.
-        unchecked: number of cells and of scores whose key cannot be computed from their record, by reason.
+        unchecked: number of cells (trainings) and of scores whose key cannot be computed from their record, by reason.
         cells: number of cells with a record.
     """
 
@@ -69,7 +69,7 @@ class _Checker:
         self.found.findings.append(Finding(where, what, expected))
 
     def check_row(self, row: SuiteRow) -> None:
-        """Check the record of a cell and the records of its scores."""
+        """Check the record of a cell (one training) and the records of its scores."""
         where = f"cells/{row.key}/fit.json"
         unreadable = len(self.store.quarantined)
         record = self.store.read_cell(row.key)
@@ -139,7 +139,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report cells of one dataset that use different tables, and cells of one split that use different rows."""
+        """Report cells of one dataset with different tables, and cells of one split with different rows."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -182,7 +182,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators that have two cells for a split, fold and seed, or none where another has one."""
+        """Report generators with two cells for one split, fold and seed, or with none where another has one."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}
@@ -203,7 +203,7 @@ class _Checker:
                     self.found.missing.append(Finding(where, what, "one, as of the other generators"))
 
     def check_calibrations(self) -> None:
-        """Compare the tests of the calibration of each dataset with those that its values give."""
+        """Compare the recorded tests of each dataset's calibration with the tests that follow from its values."""
         for fingerprint in sorted({record.cell.dataset_fingerprint for record in self.records}):
             record = read_calibration(self.store, fingerprint)
             if record is None:
@@ -215,7 +215,7 @@ class _Checker:
 
 
 def _faults_of_scores(record: ScoreRecord, cell: CellRecord) -> Iterator[tuple[str, str]]:
-    """Yield each error in the values of a metric with the expected value."""
+    """Yield a finding for each error in the values of a metric, with the expected value."""
     if record.status != "ok":
         return
     draws = [draw.draw for draw in record.draws]

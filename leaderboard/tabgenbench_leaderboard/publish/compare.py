@@ -1,4 +1,4 @@
-"""Comparison of the scores of two boards, with tests that find the scores that differ by more than noise."""
+"""Comparison of the scores of two boards, with tests for differences that are larger than noise."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def score_changes(first: Side, second: Side) -> list[ScoreChange]:
 
 
 def _common_splits(dataset: str, first: Side, second: Side) -> set[int]:
-    """Return the splits that have the same rows on both boards; empty if a board has no records."""
+    """Return the splits that contain the same rows on both boards; empty if a board has no records."""
     places = {place for place in first.splits if place[0] == dataset}
     return {place[1] for place in places if first.splits[place] == second.splits.get(place)}
 
@@ -133,7 +133,7 @@ def _compare(
 def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, float | None]:
     """Return the difference of two means with its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947).
 
-    Without two values on each side, there is a difference, but no interval and no p-value.
+    If a board has fewer than two values, there is a difference, but no interval and no p-value.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -150,7 +150,7 @@ def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, 
 
 
 def _corrected(found: Sequence[ScoreChange]) -> list[ScoreChange]:
-    """Add verdicts and Holm-corrected p-values to score changes, which are one family of tests."""
+    """Test score changes as one family: add Holm-corrected p-values and verdicts."""
     corrected = iter(holm([one.p for one in found if one.p is not None]))
     return [one if one.p is None else _judged(one, next(corrected)) for one in found]
 

@@ -1,11 +1,11 @@
-"""Comparison of the recorded scores of a cell with its scores after it is trained again.
+"""Comparison of the recorded scores of a cell (training) with its scores after it is trained again.
 
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
-rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. On
-another kind of machine, a score may therefore differ by 2 % of its range, or by four standard deviations over splits if
-these are more. The standard deviation of a score is computed over the generator's other splits. If the median of the
-other generators' standard deviations is larger, it is used instead. A value that somebody made up for one cell
-therefore does not widen the tolerance of this cell.
+rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. In
+this case, a score may differ by 2 % of its range or by four standard deviations over splits, whichever is larger. The
+standard deviation of a score is computed over the splits of the generator other than the repeated one. If the median of
+the standard deviations of the other generators is larger, that median is used instead. If somebody made up a value for
+one cell, this value therefore does not widen the tolerance for this cell.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Scores = Mapping[str, ScoreRecord]
 
 @dataclass(frozen=True)
 class Repeated:
-    """New record of a cell that was trained and scored again, and its new scores by the metric's label."""
+    """New record of a cell (training) that was trained and scored again, and its new scores by metric label."""
 
     record: CellRecord | None
     scores: Mapping[str, ScoreRecord | None]
 
 
 class ScoreComparer:
-    """Compares the scores of repeated cells with the recorded scores.
+    """Compares the scores of repeated cells (trainings) with the recorded scores.
 
     Args:
         suite: the suite that lists the cells.
@@ -54,7 +54,7 @@ class ScoreComparer:
 
     @property
     def rule(self) -> str:
-        """A sentence that states the tolerance."""
+        """Sentence that states how much recorded and repeated scores may differ."""
         if self._tolerance is not None:
             other = f"within {self._tolerance:g} of the range of the score (--tolerance)"
         else:
@@ -67,7 +67,7 @@ class ScoreComparer:
     def compare(
         self, row: SuiteRow, recorded: CellRecord, *, before: Scores, again: Repeated
     ) -> tuple[list[Finding], str]:
-        """Return findings on the scores that differ, and a line that summarises the comparison.
+        """Return findings on the scores that differ, and a line that summarises the comparison of all scores.
 
         Args:
             row: the cell in the suite.
@@ -109,7 +109,7 @@ class ScoreComparer:
     def _distant_values(
         self, where: str, row: SuiteRow, label: str, before: ScoreRecord, again: ScoreRecord
     ) -> Iterator[Finding]:
-        """Yield the scores whose recorded and repeated means over draws differ by more than the tolerance."""
+        """Yield the scores whose means over draws differ by more than the tolerance after the cell was repeated."""
         old, new = _means(before), _means(again)
         for spec in again.specs:
             if spec.name not in old:
@@ -143,7 +143,7 @@ class ScoreComparer:
 
 
 def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iterator[Finding]:
-    """Yield the values of single draws that differ between the recorded and the repeated cell."""
+    """Yield the scores of single draws (synthetic tables) that differ between the recorded and the repeated cell."""
     for old, new in zip(before.draws, again.draws, strict=False):
         for name in sorted(old.scores.keys() | new.scores.keys()):
             values = old.scores.get(name), new.scores.get(name)
@@ -155,8 +155,8 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 def other_machine(first: Environment, second: Environment) -> str:
     """Return the differences between two environments that may change the last digits of a result; empty if none.
 
-    A package that only one environment has recorded does not count, because a process records the packages that it has
-    imported, and the inline engine runs all cells in one process.
+    A package that only one environment lists does not count. A process records only packages that it has imported, and
+    the inline engine runs all cells in one process.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]

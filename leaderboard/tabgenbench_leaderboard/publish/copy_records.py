@@ -22,8 +22,8 @@ __all__ = ["copy_records", "indexes_of", "records_of"]
 def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrubber) -> None:
     """Write the records of a suite into an empty folder, in the layout of a store.
 
-    Synthetic tables, models and the rows of splits are not copied. Artifacts of metrics are copied only if a figure
-    shows them. A record keeps its bytes if it contains no text that identifies a machine or a person.
+    Synthetic tables, models and the rows of splits are not copied. Artifacts of metrics (tables for figures) are copied
+    only if a figure uses them. A record keeps its bytes if it contains no text that identifies a machine or a person.
     """
     for path, record in records_of(store, suite):
         place = target / path.relative_to(store.root)
@@ -39,7 +39,7 @@ def copy_records(store: Store, suite: SuiteRecord, target: Path, scrubber: Scrub
 def records_of(store: Store, suite: SuiteRecord) -> Iterator[tuple[Path, BaseModel]]:
     """Yield path and content of every record of a suite.
 
-    These are the records of the suite, its cells, scores and run times, its datasets and their calibrations.
+    The records describe the suite, its cells (trainings), scores and run times, its datasets and their calibrations.
     """
     yield store.root / "suites" / f"{suite.name}.json", suite
     fingerprints = set()

@@ -1,4 +1,4 @@
-"""Findings of a check: errors in the files of a published board or a store."""
+"""Findings of a check: descriptions of errors in the files of a published board or a store."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Finding:
     expected: str
 
     def below(self, folder: str) -> Finding:
-        """Return the finding with ``folder`` prepended to the path of its file."""
+        """Return the finding with ``folder`` put before the path of its file."""
         return replace(self, where=f"{folder}/{self.where}")
 
     def __str__(self) -> str:

@@ -70,7 +70,7 @@ class Published:
 def publish_board(
     store: Store, suite_name: str | None, folder: Path, *, partial: bool, force: bool, hide: Sequence[str] = ()
 ) -> Published:
-    """Write the board of a suite with its records into a folder, which appears only when it is complete.
+    """Write the board of a suite with its records into a folder; the folder appears only when it is complete.
 
     Args:
         store: the store with the records, which is not changed.
@@ -115,7 +115,7 @@ def publish_board(
 
 
 def _refuse(store: Store, suite: str, checked: Checked, *, partial: bool) -> None:
-    """Raise `StoreError` if any record is wrong, or if any record is missing and ``partial`` is false."""
+    """Raise `StoreError` if any record is wrong, or if a record is missing and ``partial`` is false."""
     if checked.findings:
         raise StoreError(
             f"publish: {store.root}: {count_text(len(checked.findings), 'finding')} in the records of suite {suite!r}; "
@@ -135,7 +135,7 @@ def _listed(findings: Sequence[Finding]) -> str:
 
 
 def _replace(folder: Path, draft: Path, *, force: bool) -> bool:
-    """Move the draft folder to ``folder``; if ``folder`` has the same content already, keep it and return False."""
+    """Move a finished draft to ``folder``; if ``folder`` already has the same content, keep it and return False."""
     if folder.exists():
         if _content(folder) == _content(draft):
             return False

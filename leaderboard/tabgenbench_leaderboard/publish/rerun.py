@@ -1,4 +1,4 @@
-"""Repetition of randomly chosen cells of a suite, which are trained and scored again in a temporary store."""
+"""Repetition of randomly chosen cells (trainings) of a suite: training and scoring again in a temporary store."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAME = "verify"
 
 @dataclass(frozen=True, kw_only=True)
 class RerunRequest:
-    """Settings of a repetition: the number of cells to repeat, and how to repeat them.
+    """Settings of a repetition: how many cells (trainings) to repeat, and how to repeat them.
 
     Attributes:
         number: number of cells to repeat.
@@ -74,7 +74,7 @@ class Rerun:
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A cell whose status is ok, with its record, and by the metric's label the scores whose status is ok."""
+    """A cell (training) whose status is ok, with its record and those of its scores that are ok, by metric label."""
 
     row: SuiteRow
     record: CellRecord
@@ -82,21 +82,21 @@ class _Recorded:
 
     @property
     def place(self) -> tuple[int, int | None]:
-        """The split, and its fold if it has folds."""
+        """Name of the split, with its fold if it has folds."""
         return self.record.cell.split, self.record.cell.fold
 
     @property
     def settings(self) -> tuple[str, int, int, int, str]:
-        """The settings that a run applies to all its cells; cells with equal settings are repeated by one run."""
+        """The settings that a run applies to all its cells (trainings); one run repeats cells with equal settings."""
         environment, cell = self.record.environment, self.record.cell
         return (cell.dataset, cell.seed, cell.draws, environment.threads, environment.device.partition(":")[0])
 
 
 def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> Rerun:
-    """Train and score randomly chosen cells again, and compare their scores with the recorded scores.
+    """Train and score randomly chosen cells (trainings) again, and compare their scores with the recorded scores.
 
-    Only cells whose status is ok are chosen. Options, seed, number of draws, threads and kind of device are taken from
-    the records. The split is computed again from the dataset and must have the recorded fingerprint.
+    Cells with another status than ok are not chosen. Options, seed, number of draws, threads and kind of device are
+    taken from the records. The split is computed again from the dataset and must have the recorded fingerprint.
 
     Raises:
         ConfigError: no cell can be repeated with the installed plugins, or a dataset is not registered.
@@ -136,7 +136,7 @@ def _recorded_cells(store: Store, suite: SuiteRecord) -> Iterator[_Recorded]:
 
 
 def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
-    """Return why a cell cannot be repeated with the installed plugins; empty if the cell can be repeated."""
+    """Return why a cell (training) cannot be repeated with the installed plugins; empty if it can be repeated."""
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
@@ -148,13 +148,13 @@ def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
 
 
 class _Repeater:
-    """Repeats groups of cells that have equal settings."""
+    """Repeats groups of cells (trainings) that have equal settings."""
 
     def __init__(self, store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> None:
         self.store, self.suite, self.request, self.plugins = store, suite, request, plugins
 
     def repeat(self, group: Sequence[_Recorded], comparer: ScoreComparer) -> list[Finding]:
-        """Train and score the cells of a group again, and return a finding for each difference from the records."""
+        """Train and score a group of cells (trainings) again; return a finding for each difference from the records."""
         with tempfile.TemporaryDirectory(prefix="tabgenbench-verify-") as folder:
             planned = self._plan(Path(folder), group)
             if isinstance(planned, Finding):
@@ -175,7 +175,7 @@ class _Repeater:
             return findings
 
     def _plan(self, folder: Path, group: Sequence[_Recorded]) -> PlannedRun | Finding:
-        """Plan a run that contains the cells of a group, with splits that have the recorded fingerprints."""
+        """Plan a run that repeats the cells (trainings) of a group on splits with the recorded fingerprints."""
         cell = group[0].record.cell
         engine, opened = self._engine(group[0]), self._open(cell.dataset)
         n_splits = 1 + max(one.record.cell.split for one in group)
@@ -231,7 +231,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the recorded split settings, or all possible split settings if an older record lacks them."""
+    """Yield the recorded settings of the splits; if an older record lacks settings, yield all possible ones."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return
@@ -271,12 +271,12 @@ def _choice(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
-    """Return what tells the cells of one dataset with one seed apart, also if their code differs."""
+    """Return generator, options, split and fold, which identify a cell of a dataset and seed even if code changed."""
     return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Remove the cells from a plan that are not in the group; return the others by the keys of the recorded cells."""
+    """Remove cells outside the group from a plan; return the other cells by the keys of the recorded cells."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:
@@ -289,6 +289,6 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
-    """Return a planned metric's label, given scores that the metric computed; empty if the plan lacks the metric."""
+    """Return the planned metric with the name and options of a score record; empty if the plan lacks the metric."""
     place = _choice(score.metric, score.config)
     return next((label for label, metric in metrics.items() if _choice(metric.name, metric.config) == place), "")

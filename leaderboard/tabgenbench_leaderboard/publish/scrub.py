@@ -74,7 +74,7 @@ def find_names(records: Iterable[BaseModel]) -> set[str]:
 
 
 class Scrubber:
-    """Removes texts that identify a machine or a person. Scrubbing a scrubbed text again changes nothing.
+    """Removes texts that identify a machine or a person. If a text is scrubbed twice, the second time changes nothing.
 
     Args:
         names: names of hosts and users, and other words to remove; without names, only paths and addresses are removed.
@@ -85,7 +85,7 @@ class Scrubber:
         self._words = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
 
     def record(self, record: RecordT) -> RecordT:
-        """Return a record without identifying texts; return the same object if the record has no identifying text."""
+        """Return a record without identifying texts; the same object if there is nothing to remove."""
         before = json.loads(record.model_dump_json())
         after = self.value(before)
         return record if after == before else type(record).model_validate(after)

@@ -1,4 +1,4 @@
-"""Reading of the two boards of a comparison, each a published board, a store, or a single ``board.json``."""
+"""Reading of the two boards that are compared; each is a published board, a store, or a single ``board.json``."""
 
 from __future__ import annotations
 

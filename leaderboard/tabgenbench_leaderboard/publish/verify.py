@@ -172,7 +172,7 @@ def _first_difference(name: str, found: bytes, rebuilt: bytes) -> Finding:
 
 
 def _around(line: str, other: str) -> str:
-    """Return, in quotes, the part of a line at which it first differs from another line."""
+    """Return, in quotes, the part of a line around the first difference from another line."""
     pairs = zip(line, other, strict=False)
     place = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(line), len(other)))
     start = max(0, place - 30)

@@ -1,4 +1,4 @@
-"""Tables of the page of a generator that need records: the scores of every draw, and the cells with their machines."""
+"""Tables of a generator's page that need records: the scores of every draw, and the cells (trainings)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_CELLS = 200
 def draw_table(
     dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int], most: int
 ) -> dict[str, Any] | None:
-    """Return a table of the scores of every draw; None without records.
+    """Return a table of the scores of every draw (synthetic table); None without records.
 
     Args:
         dataset: the board of the dataset.
@@ -46,7 +46,7 @@ def draw_table(
 def _draw_lines(
     dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]
 ) -> Iterator[tuple[str, Markup]]:
-    """Yield the place of each draw, and the elements with its values; values are formatted numbers, without markup."""
+    """Yield per draw its split and seed as text, and the HTML elements of its scores."""
     places = [(dataset.columns[i].metric, dataset.columns[i].spec.name) for i in columns]
     for cell in cells:
         for draw in range(_draws(cell)):
@@ -64,12 +64,12 @@ def _draws(cell: CellFacts) -> int:
 
 
 def single_number(value: float | None) -> str:
-    """Format a value of one split or draw."""
+    """Format a score's value in one split or draw as text."""
     return "-" if value is None else f"{value:.4g}"
 
 
 def cell_table(cells: Sequence[CellFacts]) -> dict[str, Any] | None:
-    """Return a table of cells with their costs, machines and records; None without records."""
+    """Return a table of cells (trainings) with their costs, machines and records; None without records."""
     if not cells:
         return None
     more = f", the first {MAX_CELLS}" if len(cells) > MAX_CELLS else ""

@@ -35,7 +35,7 @@ def data_files(site: Site) -> dict[str, bytes]:
 
 
 def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
-    """Yield the data files of a dataset: its columns and comparisons with the first rows, then the other rows."""
+    """Yield the data files of a dataset: first its columns, comparisons and some rows, then files of further rows."""
     dataset = site.board.datasets[index]
     head: dict[str, Any] | None = _head(site, dataset)
     own = {
@@ -57,7 +57,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a function; a list of texts stands for a list of values that are JSON already."""
+    """Return a script that calls a function; values given as a list of texts are JSON already."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element
@@ -106,7 +106,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def _has_values(measure: AcrossMeasure) -> bool:
-    """Whether a measure has a value over all datasets; without one, a page opens with the first dataset."""
+    """Return whether any generator has a value of the measure over all datasets; else a page opens with one dataset."""
     return any(row.scaled is not None or row.mean_rank is not None for row in measure.rows)
 
 
@@ -122,7 +122,7 @@ def _measure(measure: AcrossMeasure) -> dict[str, Any]:
 
 
 def _across(row: AcrossRow | None) -> list[Any] | None:
-    """Return coverage, whether the row is complete, and the scaled value, mean rank and win rate with intervals."""
+    """Return a generator's coverage, completeness, scaled value, mean rank and win rate, with intervals."""
     if row is None:
         return None
     found = [row.scaled, row.mean_rank, row.win_rate]
@@ -163,7 +163,7 @@ def _column(site: Site, dataset: DatasetBoard, i: int, *, headline: bool) -> dic
 
 
 def _pairs(dataset: DatasetBoard) -> list[list[Any]]:
-    """Return the comparisons, each with the places of its rows and its column, and the verdict."""
+    """Return the comparisons of pairs of rows: the indices of both rows and of the score column, and the verdict."""
     rows = {row.label: i for i, row in enumerate(dataset.rows)}
     columns = {column.title: i for i, column in enumerate(dataset.columns)}
 
@@ -210,7 +210,7 @@ def _score(score: ScoreValue) -> list[Any] | str:
 
 
 def _estimate(found: Estimate | ScoreValue | None) -> list[float | None]:
-    """Return a mean and half of its interval, which is symmetric."""
+    """Return a mean and half the width of its symmetric interval."""
     return [_short(found.mean), _short(half_width(found))] if found else [None, None]
 
 

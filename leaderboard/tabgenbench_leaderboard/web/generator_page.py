@@ -85,7 +85,7 @@ def rerun_command(command: str, row: BoardRow) -> str:
 
 
 def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[str, Any]:
-    """Return what the page shows of one dataset; values by split are shown where there are no records of draws."""
+    """Return what the generator's page shows of one dataset; values per split only if there are no records of draws."""
     cells = site.cells_of.get((dataset.dataset, row.label), [])
     facts = site.facts[dataset.dataset]
     splits = [] if cells else sorted({split for i in facts.shown for split in row.scores[i].by_split})
@@ -142,7 +142,7 @@ def _comparisons(dataset: DatasetBoard, row: BoardRow) -> Markup:
 
 
 def _blocks(dataset: DatasetBoard, row: BoardRow) -> Markup:
-    """Return failures, skipped cells, outputs, fallbacks, notes and figures of a row."""
+    """Return the page's sections on failures, skipped cells, outputs, fallbacks, notes and figures of a generator."""
     mine = dataset.model_copy(
         update={
             "rows": (row,),

@@ -1,4 +1,4 @@
-"""Blocks of a page, such as tables that Markdown pages also show, as HTML of the web board."""
+"""Rendering of the parts of a page, such as tables that Markdown pages also show, as HTML of the web board."""
 
 from __future__ import annotations
 

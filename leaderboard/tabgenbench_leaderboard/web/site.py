@@ -1,4 +1,4 @@
-"""What all pages of a web board share: the board, its generators, the addresses of pages, and the templates."""
+"""Data that all pages of a web board share: the board, its generators, the addresses of pages, and the templates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LONGEST_STEM = 60
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What several pages show of a dataset, computed once.
+    """Facts about a dataset that several pages show, computed once.
 
     Attributes:
         shown: indices of the columns with a value.
@@ -47,7 +47,7 @@ class DatasetFacts:
 
 @dataclass(frozen=True)
 class Site:
-    """A board, and what its pages show in addition to the values of the board.
+    """A board, and additional data that its pages show.
 
     Attributes:
         board: the board, with the texts of the figures that metrics drew.
@@ -92,7 +92,7 @@ class Site:
 
     @cached_property
     def facts(self) -> dict[str, DatasetFacts]:
-        """What several pages show of each dataset."""
+        """Facts about each dataset that several pages show."""
         return {dataset.dataset: self._facts(dataset) for dataset in self.board.datasets}
 
     def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
@@ -113,7 +113,7 @@ class Site:
 
     @cached_property
     def cells_of(self) -> dict[tuple[str, str], list[CellFacts]]:
-        """The records of the cells of each dataset and label."""
+        """The records of the cells (trainings) of each dataset and label."""
 
         def place(cell: CellFacts) -> tuple[str, str]:
             return cell.row.dataset, cell.row.shown
@@ -144,13 +144,13 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 
 def is_link(url: str) -> bool:
-    """Return whether a page may link to an address from a card; other schemes, such as ``javascript:``, are text."""
+    """Return whether a page may link to an address from a card; other addresses, such as ``javascript:``, stay text."""
     return re.fullmatch(r"https?://[^\s<>\"']+", url) is not None
 
 
 @lru_cache
 def templates() -> Environment:
-    """Return the templates of the pages; every value that they insert is escaped."""
+    """Return the templates of the pages; every inserted value is escaped."""
     environment = Environment(
         loader=PackageLoader("tabgenbench_leaderboard", "web/templates"),
         autoescape=True,
