@@ -255,13 +255,16 @@ EMBEDDINGS = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the generators, and the planted failures; those of cells are controls of boards, not of `calibrate`."""
+    """Register models, controls and planted failures.
+
+    `tabgenbench calibrate` uses `PLANTED`; the planted failures of single-cell data are controls on boards only.
+    """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Register the metrics of each question, and those of embeddings."""
+    """Register the metrics of fidelity, structure, utility and privacy, and the metrics of embeddings."""
     return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY, *EMBEDDINGS]
 
 

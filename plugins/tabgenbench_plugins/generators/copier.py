@@ -16,10 +16,11 @@ NOISE = 0.01
 
 
 class Copier(Planted):
-    """Returns training rows with normal noise of 0.01 standard deviations of each numeric feature.
+    """Returns training rows; the noise of a numeric feature has 0.01 times the standard deviation of the feature.
 
-    Categories are copied, and whole numbers are rounded back to the training row's value. Every score of fidelity and
-    structure rates this control like real rows; a score of privacy must detect it.
+    Categories are copied. Features of whole numbers are rounded after the noise, which restores the training row's
+    value. Every score of fidelity and structure rates this control like real rows; a privacy score must detect the
+    copies.
     """
 
     name = "copier"
