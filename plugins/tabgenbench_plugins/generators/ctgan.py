@@ -144,7 +144,7 @@ class CTGAN(TabularGenerator):
         return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Generate a batch of rows for one condition, or for random values of discrete columns, drawn as in training."""
+        """Generate a batch for one condition or, if ``value`` is None, for random values of the discrete columns."""
         import torch
 
         n = self.config.batch_size

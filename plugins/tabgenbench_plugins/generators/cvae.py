@@ -4,7 +4,7 @@ Bong & Oh, "Conditional VAE-based generative model for gene expression data augm
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
 size, batch norm and loss MSE + KL. Choices of this project, which the paper does not state: Linear - batch norm - ReLU
 in each hidden layer, linear heads, the prior N(0, I), and the loss below. The squared error is summed over features, as
-in a Gaussian log-likelihood with variance 1. With a mean over features, the weight of the KL term would be larger by
+in a Gaussian log-likelihood with variance 1. A mean over features would multiply the relative weight of the KL term by
 half the number of features, and the latent code would collapse.
 
     x_NF ─┐

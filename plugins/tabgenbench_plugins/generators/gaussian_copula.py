@@ -90,7 +90,7 @@ class GaussianCopula(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables with fewer than two rows, or with too many features for a correlation matrix."""
+        """Raise `Unsupported` for tables with fewer than two rows or too many columns for a correlation matrix."""
         if n_rows < 2:
             raise Unsupported(f"generator 'gaussian-copula': {n_rows} training rows, expected at least 2")
         n_columns = n_features + len(schema.categorical_features)
@@ -101,7 +101,7 @@ class GaussianCopula(Generator):
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: eight float64 feature-by-feature matrices, and twelve copies of the rows."""
+        """Return the memory needed in bytes: eight float64 correlation matrices, and twelve copies of the rows."""
         columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 

@@ -16,7 +16,8 @@ class PCA(EmbeddingModel):
     """Embeds rows by the principal components of the training rows.
 
     Components are those of the evaluation scale: for counts of cells, standardised log1p(counts per 10,000) without the
-    library size. Nothing removes differences between batches, so a method of integration must do better.
+    library size. Differences between batches are not removed, so a method of integration must remove batches better
+    than this control.
     """
 
     name = "pca"

@@ -15,10 +15,10 @@ __all__ = ["Planted"]
 
 
 class Planted(Generator):
-    """Returns training rows of the requested condition, without replacement while they last, with one fault.
+    """Returns training rows of the requested condition with one fault; rows repeat only when all have been used.
 
-    Without its fault, a planted failure would be the control `real-resample`. A subclass overrides the method in which
-    its fault is made. The random choices of a fault differ between splits and between planted failures, so the rows are
+    Without the fault, the result would be that of the control `real-resample`. Each subclass overrides the method that
+    adds its fault. The random choices of a fault differ between splits and between planted failures, so the rows are
     not those that `real-resample` returns on the same split.
     """
 

@@ -1,4 +1,4 @@
-"""Shared parts of the generators of mode-normalised rows, `ctgan` and `tvae`.
+"""Shared code of the generators `ctgan` and `tvae`.
 
-Modes of a column, the encoded row and its layout, and operations over all columns of such rows.
+It fits the modes of continuous columns, encodes rows, and trains and samples the networks.
 """

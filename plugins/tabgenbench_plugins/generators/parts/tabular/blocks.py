@@ -35,7 +35,7 @@ TINY = torch.finfo(torch.float32).tiny  # replaces a uniform draw of 0, whose lo
 
 
 class Group(NamedTuple):
-    """Blocks of one size: position of the first entry, entries of a block, and number of blocks."""
+    """One-hot blocks of equal size: position of the first entry, number of entries per block, and number of blocks."""
 
     start: int
     size: int
@@ -58,7 +58,7 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The reordered ("arranged") entries of a row, and operations on such rows.
+    """Order in which the entries of an encoded row are rearranged, and operations on rearranged rows.
 
     Attributes:
         order: position in the encoded row of each arranged entry, shape (D,), int64.
@@ -74,7 +74,7 @@ class Blocks:
 
     @classmethod
     def of(cls, layout: Layout, device: str = "cpu") -> Blocks:
-        """Arrange the entries of a layout."""
+        """Compute the order of entries in which one-hot blocks of equal size lie together."""
         n_scalars, width = layout.n_continuous, layout.n_continuous
         parts, groups = [layout.scalar_index], []
         sizes_C = layout.block_sizes[:n_scalars]
@@ -96,22 +96,22 @@ class Blocks:
         return len(self.order)
 
     def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
-        """Return encoded rows in arranged order, shape (N, D)."""
+        """Rearrange the entries of encoded rows, shape (N, D)."""
         return encoded_ND[:, self.order]
 
     def restore(self, arranged_ND: torch.Tensor) -> torch.Tensor:
-        """Return arranged rows in the order of the layout, shape (N, D)."""
+        """Restore the original order of entries in rearranged rows, shape (N, D)."""
         encoded_ND = torch.empty_like(arranged_ND)
         encoded_ND[:, self.order] = arranged_ND
         return encoded_ND
 
     def discrete(self, column: int) -> slice:
-        """Return the positions of a discrete column in an arranged row."""
+        """Return the positions of a discrete column in a rearranged row."""
         group = self.groups[len(self.groups) - self.n_discrete + column]
         return slice(group.start, group.start + group.size)
 
     def views(self, *arranged: torch.Tensor) -> Iterator[list[torch.Tensor]]:
-        """Yield for each group the entries of each tensor as views of shape (N, s, n)."""
+        """Yield for each block size s the entries of all n blocks of this size, as views of shape (N, s, n)."""
         for start, size, n_blocks in self.groups:
             columns = slice(start, start + size * n_blocks)
             yield [tensor[:, columns].view(-1, size, n_blocks) for tensor in arranged]
@@ -119,7 +119,7 @@ class Blocks:
     def gumbel_noise(self, n_rows: int, generator: torch.Generator) -> torch.Tensor:
         """Draw the negative Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
 
-        torch's own exponential draws take seven times as long on a CPU.
+        torch's exponential random numbers would take seven times as long on a CPU.
         """
         noise = torch.empty(n_rows, self.width - self.n_scalars, device=generator.device)
         return noise.uniform_(generator=generator).clamp_(min=TINY).log_().neg_().log_()
@@ -132,7 +132,7 @@ class Blocks:
         *,
         out: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return tanh of scalars and the Gumbel-softmax of each block, followed by the condition.
+        """Apply tanh to scalars and Gumbel-softmax to each one-hot block, and append the condition.
 
         Args:
             logits_ND: output of the generator, arranged; no gradient is recorded, see `activation_gradient`.
@@ -153,7 +153,7 @@ class Blocks:
         return y
 
     def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss w.r.t. the logits, shape (N, D), given that w.r.t. the result of `activate`.
+        """Convert the gradient of a loss w.r.t. the result of `activate` to that w.r.t. the logits, shape (N, D).
 
         Args:
             y: activated rows, shape (N, D + K).
@@ -200,7 +200,7 @@ class Blocks:
 
     @property
     def discrete_entries(self) -> slice:
-        """The positions of all discrete columns in an arranged row; they lie together, in order, at its end."""
+        """The positions of all discrete columns in a rearranged row: its last entries, in the order of the columns."""
         groups = self.groups[len(self.groups) - self.n_discrete :]
         return slice(self.width - sum(group.size for group in groups), self.width)
 

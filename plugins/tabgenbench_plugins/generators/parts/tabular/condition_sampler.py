@@ -47,7 +47,10 @@ class ConditionSampler:
         return drawn.view(n_steps, batch)
 
     def rows_with(self, values: torch.Tensor) -> torch.Tensor:
-        """Draw for each value one of the rows with this value, uniformly; the result has the shape of ``values``."""
+        """Draw one random real row for each value, among the rows with this value.
+
+        The result has the shape of ``values``.
+        """
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)
