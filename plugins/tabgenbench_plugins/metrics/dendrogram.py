@@ -22,7 +22,7 @@ class Dendrogram(Metric):
 
     ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features; ``s-sdcc`` is
     (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2, the difference in how well each dendrogram fits its own
-    distances. Constant features are treated as in `gamma`. Equal distances, such as those of constant synthetic
+    distances. Constant features are treated as in `gamma`. Features at equal distances, such as constant synthetic
     features, are joined in the order of the features.
     """
 

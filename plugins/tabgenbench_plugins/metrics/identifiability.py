@@ -66,7 +66,7 @@ class Identifiability(Metric):
         """Score the embedding of one model.
 
         Raises:
-            Unsupported: the table has no true factors, or there is no embedding with finite coordinates.
+            Unsupported: the table has no true factors, or the model has no embedding with finite coordinates.
         """
         test, cells = evaluation.test, embedded(evaluation.embedding)
         invariant, spurious = (_factors(test, kind) for kind in ("inv", "spur"))

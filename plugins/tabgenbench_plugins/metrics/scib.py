@@ -74,12 +74,13 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 
 
 class ScIB(Metric):
-    """The ten scores of scIB on the first block of the embedding of the test cells, and their means.
+    """The ten scores of scIB for the first block of the embedded test cells, and means of these scores.
 
     Types are the labels; batches are the batch column of the schema. Module `scib_scores` has the definitions.
     Neighbour graphs are exact.
 
-    Source: Luecken et al. 2022, as computed by the package scib-metrics; where both differ, both values are given.
+    Source: Luecken et al. 2022, as computed by the package scib-metrics; where the paper and the package differ, both
+    values are given.
     """
 
     name: ClassVar[str] = "scib"
@@ -101,7 +102,7 @@ class ScIB(Metric):
 
         Raises:
             Unsupported: the test cells have one batch or one type.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         test, cells = evaluation.test, embedded(evaluation.embedding)
         column, batch = cell_columns(test.schema.conditions, self.config)[0], test.schema.batch or ""

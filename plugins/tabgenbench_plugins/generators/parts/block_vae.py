@@ -59,7 +59,7 @@ class BlockVAE(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and log-variance of q(z | x, c), each of shape (N, Z).
 
-        The generator ``draws`` draws the dropout.
+        Dropout is drawn with the random generator ``draws``.
         """
         h = self._through(self.encoder, torch.cat([x_NF.log1p(), c_NK], dim=1), draws)
         mu_NZ, logvar_NZ = self.to_posterior(h).chunk(2, dim=1)

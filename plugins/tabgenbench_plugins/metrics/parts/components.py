@@ -36,8 +36,8 @@ class Cloud:
 def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
     """Project real test rows and synthetic rows on the leading principal components of both together.
 
-    Components of only the real rows would hide synthetic noise that lies outside the space of these components: rows
-    with independent noise in every feature would look almost noiseless. The components are not whitened. Computed once
+    Components of only the real rows would hide synthetic noise outside the space of these components. Rows with
+    independent noise in every feature would then look almost noiseless. The components are not whitened. Computed once
     for all metrics.
 
     Args:

@@ -1,4 +1,4 @@
-"""Models of a downstream user, and how well their predictions of real rows are."""
+"""Predictive models of a downstream user, and scores of their predictions of real rows."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ N_COMPONENTS = 50
 
 
 class Predictor:
-    """A model that is trained on rows of a table.
+    """A predictive model, trained on rows of a table.
 
     The result does not depend on the order of the rows, because they are sorted by their content before training. If
-    the target has one value only, that value is predicted.
+    the target has only one value in the training rows, that value is predicted.
     """
 
     def __init__(self, name: ModelName, rows: Rows, *, is_numeric: bool, seed: int) -> None:
@@ -91,7 +91,7 @@ def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p:
 
 
 def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> pd.DataFrame:
-    """Return for each class ``class``, ``n_test``, ``precision``, ``recall``, ``f1`` and its part of the Brier score.
+    """Return a table with number of test rows, precision, recall, F1 and part of the Brier score of each class.
 
     A class that is never predicted has precision 0, and a class without test rows has recall 0. The parts of the Brier
     score add up to the score.

@@ -1,4 +1,4 @@
-"""A random part of the rows, for metrics whose time grows with the square of their number."""
+"""Random subset of the rows, for metrics whose time grows with the square of the number of rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evalua
 
     The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
     rows, and a synthetic row stays with the test row whose conditions it has. Results of the real rows alone are cached
-    for all draws, as for the whole evaluation.
+    for all synthetic tables, as for the whole evaluation.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:
