@@ -1,4 +1,4 @@
-"""Train on synthetic, test on real: whether predictive models trained on synthetic rows are as good as on real rows."""
+"""Train on synthetic, test on real: scores of predictive models trained on synthetic rows, and of those on real rows."""
 
 from __future__ import annotations
 
