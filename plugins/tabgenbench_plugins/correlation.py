@@ -9,10 +9,10 @@ length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``
 Three ways of computation give the same sums over the pairs of features i < j, all in float64:
 
 - `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
-  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. It is used
-  for n < p.
-- `streamed_sums` computes ``R`` in tiles. It is used for n >= p, or if entries are clipped first.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles. They are used for tables with few
+  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. The
+  function is used for n < p.
+- `streamed_sums` computes ``R`` in tiles. The function is used for n >= p, or if entries are clipped first.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles. Both are used for tables with few
   features.
 """
 

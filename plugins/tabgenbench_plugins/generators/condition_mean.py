@@ -17,10 +17,10 @@ class ConditionMean(Generator):
     A categorical feature gets its most frequent category in the condition; among equally frequent categories, the first
     by name. The mean of a numeric feature is computed without missing values.
 
-    This control shows which scores are possible with differences between conditions but without variation within
-    conditions. Gamma and log fold changes look good, and every score of variance is bad. A condition with one training
-    row returns that row. For a condition without training rows, the mean of the most similar condition with training
-    rows is returned.
+    The control `condition-mean` shows which scores are possible with differences between conditions but without
+    variation within conditions. Gamma and log fold changes look good, and every score of variance is bad. A condition
+    with one training row returns that row. For a condition without training rows, the mean of the most similar
+    condition with training rows is returned.
     """
 
     name = "condition-mean"

@@ -2,11 +2,11 @@
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
 are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
-encoded as the one-hot code of one of up to ten modes and a scalar, its position within the mode. Each discrete value is
-encoded as a one-hot code. The discrete columns are the condition (all condition columns combined) and the categorical
-features. The generator receives noise and a value of one discrete column. In training, each discrete column is chosen
-equally often, and a value of the column with probability proportional to the logarithm of its frequency. The critic
-gives one score to ten rows together.
+encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the mode. Each discrete
+value is encoded as a one-hot code. The discrete columns are the condition (all condition columns combined) and the
+categorical features. The generator receives noise and a value of one discrete column. In training, each discrete column
+is chosen equally often, and a value of the column with probability proportional to the logarithm of its frequency. The
+critic gives one score to ten rows together.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score

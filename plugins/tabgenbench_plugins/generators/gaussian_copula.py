@@ -15,10 +15,10 @@ effect of a condition and the dependence of a category are therefore one-dimensi
 restriction to one dimension is the main limitation of the model. The numbers that encode a categorical feature are
 uniform, so a uniform distribution is fitted to them. Conditions are fitted with the configured distribution.
 
-The package fits the model. This module does not use the package to sample, but the formulas above. The package's
-`sample_from_conditions` processes one condition and one column at a time, which takes 2 seconds per condition with
-1,000 columns. In this module, sampling all rows takes less than one second. The package also draws one random number
-per condition; this module draws one random number per row.
+The package fits the model. Sampling uses the formulas above, not the package. The package's `sample_from_conditions`
+processes one condition and one column at a time, which takes 2 seconds per condition with 1,000 columns. In this
+module, sampling all rows takes less than one second. The package also draws one random number per condition; this
+module draws one random number per row.
 """
 
 from __future__ import annotations

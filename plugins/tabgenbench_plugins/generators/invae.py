@@ -14,10 +14,10 @@ copied.
 L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
 of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean, or of the
-product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. This last term is an
-addition of this project.
-Both priors are diagonal Gaussians (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general
-exponential family (`parts.exponential_prior`), and the loss of score matching is added.
+product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. The squared
+correlations in the loss are an addition of this project. Both priors are diagonal Gaussians (`parts.gaussian_prior`);
+with ``prior=exponential``, p(z_inv | b) is of a general exponential family (`parts.exponential_prior`), and the loss of
+score matching is added.
 """
 
 from __future__ import annotations
@@ -310,8 +310,8 @@ class InVAE(Generator):
         """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
 
         The invariant block of a cell is its posterior mean, given its covariates, plus the prior mean of the new
-        condition minus that of the old one. The spurious block and the library size of the cell do not change. This
-        assumes that a condition moves all cells of its old condition by the same vector.
+        condition minus that of the old one. The spurious block and the library size of the cell do not change. The
+        result assumes that a change of condition moves all cells with the same old condition by the same vector.
 
         Args:
             table: cells with their conditions, with the genes of the training cells.

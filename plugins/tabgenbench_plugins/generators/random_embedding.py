@@ -14,8 +14,8 @@ __all__ = ["RandomEmbedding"]
 class RandomEmbedding(EmbeddingModel):
     """Embeds each row as Gaussian noise that does not depend on the row.
 
-    Noise mixes batches perfectly and contains no biology. This control shows the lowest expected scores of biology, and
-    that a good score of batch removal alone is meaningless.
+    Noise mixes batches perfectly and contains no biology. The control `random` shows the lowest expected scores of
+    biology, and that a good score of batch removal alone is meaningless.
     """
 
     name = "random"

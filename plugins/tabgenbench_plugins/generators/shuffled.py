@@ -19,8 +19,9 @@ class Shuffled(Generator):
 
     A numeric feature and the column that marks its missing values are permuted together. Each feature keeps its
     distribution. Features no longer depend on each other or on the condition, so this control shows the scores of
-    independent columns. This control ignores conditions and therefore needs no rule for rare or new conditions. If more
-    rows are requested than the training table has, every value is used once before any is used again.
+    independent columns. The control `shuffled` ignores conditions and therefore needs no rule for rare or new
+    conditions. If more rows are requested than the training table has, every value is used once before any is used
+    again.
     """
 
     name = "shuffled"

@@ -2,9 +2,9 @@
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
 4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
-continuous value is encoded as the one-hot code of one of up to ten modes and a scalar, its position within the mode.
-Each discrete value is encoded as a one-hot code. The model generates the condition as an additional discrete column and
-cannot take a condition as input.
+continuous value is encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the
+mode. Each discrete value is encoded as a one-hot code. The model generates the condition as an additional discrete
+column and cannot take a condition as input.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 

@@ -11,9 +11,9 @@ __all__ = ["UnseenThird"]
 class UnseenThird(RealResample):
     """Returns unchanged rows of the reference third, the third of the rows that no model is trained on.
 
-    This control works like `RealResample`, but gets the reference rows instead of the training rows. A privacy attack
-    on the training rows can only succeed by chance, so these are the best privacy scores a generator can reach. This
-    control requires a split into thirds.
+    The control `unseen-third` works like `RealResample`, but gets the reference rows instead of the training rows. A
+    privacy attack on the training rows can only succeed by chance, so these are the best privacy scores a generator can
+    reach. This control requires a split into thirds.
     """
 
     name = "unseen-third"

@@ -1,4 +1,4 @@
-"""Train on synthetic, test on real: scores of predictive models trained on synthetic rows, and of those on real rows."""
+"""Train on synthetic, test on real: scores of predictive models trained on synthetic rows or on real rows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def _real_spec(name: str) -> ScoreSpec:
 class TrainSyntheticTestReal(Metric):
     """Scores on real test rows of models trained on synthetic rows, and of the same models trained on real rows.
 
-    Targets are the conditions and the targets of the schema. Each is predicted by three models (option ``models``):
+    Targets are the conditions and the targets of the schema. Each target is predicted by three models (option
+    ``models``):
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees

@@ -35,8 +35,8 @@ class Validity(Metric):
     synthetic rows. The scores that end in ``-error`` are the
     absolute difference of a share between the synthetic rows and the real test rows:
 
-    - ``out-of-range-error``: share of the present values of numeric features, dates included, below the smallest or
-      above the largest value of the feature in the training rows
+    - ``out-of-range-error``: share of the values of numeric features and dates that are below the smallest or above the
+      largest training value of the feature
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
     - ``invalid-rows-error``: share of rows with at least one violation
 

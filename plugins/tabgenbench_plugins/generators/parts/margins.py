@@ -83,7 +83,7 @@ class Margins:
         """Transform sampled values to the marginal distributions of the training rows; the argument is not changed.
 
         Args:
-            values: sampled rows, shape (M, F). Values at gaps have no meaning, before and after.
+            values: sampled rows, shape (M, F). Missing values have no meaning, before and after.
             codes: the condition of each row, shape (M,). Rows of conditions without a map are only limited.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
@@ -96,7 +96,10 @@ class Margins:
         return np.maximum(mapped, self.lowest, out=mapped)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a saved model, by name. They contain training values, sorted within each feature."""
+        """Return the arrays of a saved model, by name.
+
+        The arrays contain training values, sorted within each feature.
+        """
         parts = {"model": self.model, "train": self.train}
         named = {f"margins.{part}.{k}": q for part, by_code in parts.items() for k, q in by_code.items()}
         return {"margins.lowest": self.lowest, **named}

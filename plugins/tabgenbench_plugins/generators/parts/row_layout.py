@@ -24,8 +24,8 @@ class RowLayout:
     Attributes:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
-        gaps: for each numeric feature with gaps, the position of the feature and the position of the one-hot code that
-            is 1 at a gap.
+        gaps: for each numeric feature with missing values, the position of the feature and the position of the one-hot
+            code that is 1 if the value is missing.
     """
 
     n_features: int

@@ -4,7 +4,8 @@ A subclass defines the loss of the network and how noise becomes rows. The base 
 (`prepared_rows`), trains the network (`time_network`), and handles marginal distributions, conditions, memory and
 saving.
 
-    N rows   D prepared numbers of a row   V one-hot codes of its categories   Y = D + V   K one-hot codes of conditions
+    N rows   D transformed numbers of a row   V one-hot codes of its categories   Y = D + V
+    K one-hot codes of conditions
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def train_network(
 ) -> TimeNetwork:
     """Minimise a loss over random batches of rows x_NY and codes c_NK; return a network with the averaged weights.
 
-    Losses are reported about `REPORTS` times, as means over the steps since the last report.
+    Losses are reported about `REPORTS` times during training, as means over the steps since the last report.
 
     Args:
         network: the network to train.

@@ -28,8 +28,8 @@ class ElboTerms(NamedTuple):
     """The two terms of the negative evidence lower bound, each a mean over rows.
 
     Attributes:
-        reconstruction: half the squared error, summed over present numeric cells, plus the cross-entropy of each
-            categorical feature, in nats.
+        reconstruction: half the squared error, summed over numeric values that are not missing, plus the cross-entropy
+            of each categorical feature, in nats.
         kl: divergence of the posterior from the prior, summed over latents, in nats.
     """
 

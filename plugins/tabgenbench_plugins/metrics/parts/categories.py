@@ -24,7 +24,7 @@ def generated_columns(table: Table) -> tuple[str, ...]:
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
     """Return codes, starting at 0, that are equal for equal texts in all given columns.
 
-    A value that is missing although the schema allows no gap has a separate code.
+    A missing value has a separate code if the schema does not declare missing values for the column.
     """
     texts = [as_categorical(column) for column in columns]
     known = pd.Index([], dtype=object)

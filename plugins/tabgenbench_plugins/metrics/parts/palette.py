@@ -53,7 +53,7 @@ _STATUS_MARKERS = ("o", "^", "s", "D")
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and marker of the points of a group."""
+    """Colour and marker of the points of a group in a figure."""
 
     colour: str
     marker: str

@@ -149,7 +149,7 @@ def _obstacle(evaluation: Evaluation, task: Task) -> str:
 
 
 def training_rows(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Table, tuple[str, ...]]:
-    """Return at most ``max_rows`` real training rows, drawn at random, and a note if some are left out."""
+    """Return at most ``max_rows`` real training rows, drawn at random, and a note if rows are omitted."""
     train = evaluation.train
     if train.n_rows <= max_rows:
         return train, ()

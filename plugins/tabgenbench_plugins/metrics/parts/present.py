@@ -52,7 +52,7 @@ class PresentColumns:
     """Columns with missing values.
 
     Attributes:
-        values: shape (n_rows, n_features); a value at a gap is not used.
+        values: shape (n_rows, n_features); missing values are not used.
         present: which cells have a value, same shape.
         floor: largest population standard deviation of a constant column, shape (n_features,) or one number.
     """

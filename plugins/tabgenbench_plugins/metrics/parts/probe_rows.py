@@ -21,7 +21,7 @@ class ProbeRows:
     """Embedded cells with one column of labels.
 
     Attributes:
-        known: cells on which a classifier is trained.
+        known: embedded cells on which a classifier is trained.
         labels: their labels, shape (n_known,).
         asked: held-out cells.
         truth: their labels, shape (n_asked,).

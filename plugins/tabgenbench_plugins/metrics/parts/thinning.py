@@ -24,7 +24,7 @@ class RowLimit(Options):
 
 
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
-    """Return an evaluation of at most ``max_rows`` test rows and synthetic rows, and a note if some are left out.
+    """Return an evaluation with at most ``max_rows`` test rows and synthetic rows, and a note if rows are omitted.
 
     The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
     rows, and a synthetic row stays with the test row whose conditions it has. Results of the real rows alone are cached

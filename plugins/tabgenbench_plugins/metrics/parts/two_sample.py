@@ -94,7 +94,7 @@ class Ranks:
     """Rank of each value among all values of its feature that are not missing.
 
     Attributes:
-        values: average ranks from 1, 0 at gaps, shape (n_rows, n_features).
+        values: average ranks from 1, 0 for missing values, shape (n_rows, n_features).
         present: which cells have a rank, same shape, or None if all have one.
         ties: sum of t^3 - t over all groups of t equal values, shape (n_features,).
     """

@@ -63,7 +63,7 @@ Looks = Sequence[Mapping[str, Look]]
 class _Panel:
     """One panel, which colours rows by one property.
 
-    It has a title, the label of each row, and the colour and marker of each label.
+    The panel has a title, the label of each row, and the colour and marker of each label.
     """
 
     title: str

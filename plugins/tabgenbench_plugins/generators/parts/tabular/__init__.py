@@ -1,4 +1,4 @@
 """Shared code of the generators `ctgan` and `tvae`.
 
-It fits the modes of continuous columns, encodes rows, and trains and samples the networks.
+The modules fit modes of continuous columns, encode rows, and train and sample the networks.
 """

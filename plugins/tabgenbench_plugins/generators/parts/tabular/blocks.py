@@ -7,9 +7,9 @@ the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. Such a group
-is a view (N, s, n) of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one
-operation for each block size, at most ten, and one for each discrete column.
+Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. The group of
+all blocks of one size is a view of the rows with shape (N, s, n), and a softmax over dimension 1 reads contiguous
+memory. There is one operation for each block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -61,7 +61,7 @@ class Blocks:
     """Order in which the entries of an encoded row are rearranged, and operations on rearranged rows.
 
     Attributes:
-        order: position in the encoded row of each arranged entry, shape (D,), int64.
+        order: position in the encoded row of each rearranged entry, shape (D,), int64.
         n_scalars: C.
         groups: blocks of modes, grouped by size, followed by each discrete column.
         n_discrete: number of groups that are discrete columns.
@@ -135,7 +135,7 @@ class Blocks:
         """Apply tanh to scalars and Gumbel-softmax to each one-hot block, and append the condition.
 
         Args:
-            logits_ND: output of the generator, arranged; no gradient is recorded, see `activation_gradient`.
+            logits_ND: output of the generator, entries rearranged; no gradient is recorded, see `activation_gradient`.
             minus_gumbel: shape (N, D - C), see `gumbel_noise`.
             condition_NK: one-hot condition, appended to each row; K may be 0.
             out: receives the result.
@@ -177,8 +177,8 @@ class Blocks:
         sigma, without the constant. A block contributes its cross entropy. The sum is multiplied by ``factor``.
 
         Args:
-            output_ND: output of the decoder, arranged.
-            x_ND: encoded rows, arranged.
+            output_ND: output of the decoder, entries rearranged.
+            x_ND: encoded rows, entries rearranged.
             sigma_C: standard deviation of each scalar.
             factor: factor of the loss, 2 in the paper's code.
         """
@@ -211,7 +211,7 @@ class Blocks:
         of the discrete column to which this value belongs. The other discrete columns of the row do not contribute.
 
         Args:
-            logits_ND: output of the generator, arranged.
+            logits_ND: output of the generator, entries rearranged.
             values_N: the requested value of each row; the values of all discrete columns are numbered consecutively.
 
         Returns:

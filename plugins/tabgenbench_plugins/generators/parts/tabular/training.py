@@ -40,7 +40,7 @@ class ConditionalRows:
 
     Attributes:
         generator: the network.
-        blocks: the arranged order of entries.
+        blocks: the order of the rearranged entries.
         n_latent: Z.
         n_codes: K, 0 for a table without discrete columns.
     """
@@ -81,7 +81,7 @@ class AdversarialTraining:
     Attributes:
         generated: generates rows.
         critic: the critic.
-        real: real rows, arranged, shape (n_rows, D).
+        real: real rows with rearranged entries, shape (n_rows, D).
         conditions: draws values of discrete columns, and real rows with these values.
         draws: random generator on the device.
         batch: N, a multiple of the critic's ``pac``.
@@ -183,8 +183,8 @@ class AutoencoderTraining:
     Attributes:
         encoder: returns mean and log variance of the posterior.
         decoder: returns the decoder's output for latents.
-        blocks: the arranged order of entries.
-        rows: real rows, arranged, shape (n_rows, D).
+        blocks: the order of the rearranged entries.
+        rows: real rows with rearranged entries, shape (n_rows, D).
         draws: random generator on the device.
         batch: rows of a step; the last batch of an epoch may have fewer.
         n_latent: Z.
