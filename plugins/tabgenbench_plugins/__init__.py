@@ -270,5 +270,5 @@ def register_metrics() -> list[Lazy]:
 
 @hookimpl
 def register_suites() -> list[Path]:
-    """Register the suites: the TOML files beside this module."""
+    """Register the suites, which are the TOML files in the folder `suites`."""
     return sorted((Path(__file__).parent / "suites").glob("*.toml"))

@@ -78,10 +78,10 @@ class PairSums:
     scale_b: float
 
     def pearson(self) -> float:
-        """Return the Pearson correlation of a and b over the pairs.
+        """Return the Pearson correlation of a and b over the pairs of features.
 
         Raises:
-            Undefined: all a, or all b, are equal.
+            Undefined: all correlations a, or all correlations b, are equal.
         """
         return _ratio(
             covariance=self.ab - self.a * self.b / self.n_pairs,
@@ -92,7 +92,7 @@ class PairSums:
 
 
 def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -> Floats:
-    """Centre every column and scale it to length one; a constant column becomes zeros.
+    """Centre each column and scale it to a Euclidean length of 1; a constant column becomes zeros.
 
     The first row is subtracted before the mean, so that a constant column becomes exactly zero and a large offset
     causes no loss of precision.
@@ -164,7 +164,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 
 def triangle(z: Floats) -> Floats:
-    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from centred columns of length 1, (n, p)."""
+    """Return the correlation of each pair i < j from centred columns of length 1, shape (p (p - 1) / 2,)."""
     from scipy.spatial.distance import squareform
 
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal
@@ -189,8 +189,8 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    Gamma equals the correlation of the distances 1 - r. The numbers of rows and features decide which of the three ways
-    of computation is used.
+    Gamma also equals the correlation of the distances 1 - r, where r is a feature-feature correlation. The numbers of
+    rows and features decide which of the three ways of computation is used.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

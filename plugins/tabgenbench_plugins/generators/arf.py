@@ -1,7 +1,8 @@
 """Adversarial random forest: a mixture of the leaves of all trees, with independent columns within a leaf.
 
 Watson, Blesch, Kapar & Wright, "Adversarial random forests for density estimation and generative modeling", AISTATS
-2023, https://proceedings.mlr.press/v206/watson23a.html. Own implementation, on the forests of scikit-learn.
+2023, https://proceedings.mlr.press/v206/watson23a.html. The implementation is this project's own and uses the forests
+of scikit-learn.
 
 Fit. A forest learns to tell training rows from an equal number of synthetic rows. In the first round, the synthetic
 rows are the training rows with each column permuted, so their columns are independent. In each later round, a synthetic
@@ -174,7 +175,7 @@ class ARF(Generator):
         return best[1], best[2]
 
     def _forest(self, real: NDArray[np.float32], synthetic: NDArray[np.float32], seed: int) -> RandomForestClassifier:
-        """Fit a forest that tells real rows from synthetic rows."""
+        """Train a random forest to tell real rows from synthetic rows."""
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(

@@ -16,7 +16,7 @@ class BatchLeaker(PCA):
     """Embeds rows as `pca` does, with one further dimension for each batch.
 
     The dimension of the row's own batch is ``strength`` times the standard deviation of the first component; the
-    dimensions of other batches are 0. Every score of batch removal must be worse than that of `pca`.
+    dimensions of other batches are 0. Every score of batch removal must be worse for this control than for `pca`.
     """
 
     name = "batch-leaker"

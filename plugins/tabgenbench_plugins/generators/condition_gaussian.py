@@ -85,7 +85,7 @@ class ConditionGaussian(Generator):
         return enough & (self.config.variance == "condition")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         if self.config.variance == "condition":
             rare = ~self._has_own_variance(self._conditions.counts)

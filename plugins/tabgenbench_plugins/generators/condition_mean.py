@@ -18,9 +18,9 @@ class ConditionMean(Generator):
     by name. The mean of a numeric feature is computed without missing values.
 
     The control `condition-mean` shows which scores are possible with differences between conditions but without
-    variation within conditions. Gamma and log fold changes look good, and every score of variance is bad. A condition
-    with one training row returns that row. For a condition without training rows, the mean of the most similar
-    condition with training rows is returned.
+    variation within conditions. Gamma and log fold changes look good, and every score of variance is bad. For a
+    condition with one training row, that row is returned. For a condition without training rows, the mean of the most
+    similar condition with training rows is returned.
     """
 
     name = "condition-mean"
@@ -40,7 +40,7 @@ class ConditionMean(Generator):
             self._modes[:, j] = self._conditions.category_counts(codes[:, j], n_values).argmax(axis=1)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return the mean of the condition of each requested row."""
+        """Return the mean row of the condition for each requested row."""
         asked = self._conditions.asked(conditions, context)
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:

@@ -1,6 +1,6 @@
 """Control `condition-mvn`: Gaussian rows with the condition's mean and one covariance for all conditions.
 
-Categories are intervals of latent Gaussian scores with the same covariance.
+A category is an interval of a latent Gaussian score, and scores and numeric features share one covariance.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class ConditionMVN(Generator):
         return impute(np.hstack([residuals, scores]), hidden, bounds, degrees_of_freedom, context.numpy)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)

@@ -71,7 +71,7 @@ class ConditionNB(Generator):
         self._dispersion[self._rare] = _ratio(excess.sum(axis=0), scale.sum(axis=0))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return sampled counts in CSR form."""
+        """Sample counts for each requested condition, as a CSR matrix."""
         asked, rng = self._conditions.asked(conditions, context), context.numpy
         self._conditions.record_rare(asked, self._rare, rule="pooled dispersion", context=context)
         library = np.zeros(len(asked))

@@ -28,7 +28,7 @@ class Copier(Planted):
     planted_for = "privacy"
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Compute the standard deviation of the noise of each feature."""
+        """Compute the standard deviation of the noise that is added to each feature."""
         self._noise = NOISE * train.dense().std(axis=0)
 
     def change_rows(

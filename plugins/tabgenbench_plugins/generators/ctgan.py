@@ -41,7 +41,7 @@ __all__ = ["CTGAN"]
 
 
 class CTGAN(TabularGenerator):
-    """The conditional adversarial model of Xu et al.
+    """The conditional generative adversarial network (CTGAN) of Xu et al.
 
     As in the package, batches are sampled with values drawn as in training, by log frequency, and batch norm uses the
     statistics of each batch. Generated rows that have a requested condition are kept. Further batches are then

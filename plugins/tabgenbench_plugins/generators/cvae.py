@@ -1,11 +1,11 @@
 """CVAE: a conditional variational autoencoder of expression rows.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
-Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
-size, batch norm and loss MSE + KL. Choices of this project, which the paper does not state: Linear - batch norm - ReLU
-in each hidden layer, linear heads, the prior N(0, I), and the loss below. The squared error is summed over features, as
-in a Gaussian log-likelihood with variance 1. A mean over features would multiply the relative weight of the KL term by
-half the number of features, and the latent code would collapse.
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, batch size, learning
+rate, widths, latent size, batch norm and the loss MSE + KL. Choices of this project, which the paper does not state:
+Linear - batch norm - ReLU in each hidden layer, linear heads, the prior N(0, I), and the loss below. The squared error
+is summed over features, as in a Gaussian log-likelihood with variance 1. A mean over features would multiply the
+relative weight of the KL term by half the number of features, and the latent code would collapse.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -147,7 +147,7 @@ class CVAE(Generator):
         """Return the memory needed in bytes: weights with gradients, moments and a copy; rows; activations of a batch.
 
         The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (host
-        and device). The libraries, about 0.3 GB, are not included.
+        and device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)

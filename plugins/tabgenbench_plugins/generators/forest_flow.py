@@ -15,8 +15,8 @@ A categorical feature with V values gives V - 1 one-hot columns. As in the packa
 largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
 columns itself, because the package confuses features whose positions have digits in common, such as 1 and 11.
 
-Cost. The model consists of T p ensembles. The time to fit a tree is proportional to the number of columns, and has one
-part for the split search and one for the n K rows:
+Cost. The model consists of T p boosted ensembles: one for each noise level and column. The time to fit a tree is
+proportional to the number of columns, and has one part for the split search and one for the n K rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -125,7 +125,7 @@ class ForestFlow(Generator):
             )
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Encode the rows and fit the ensembles."""
+        """Encode the training rows and fit the boosted ensembles."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)

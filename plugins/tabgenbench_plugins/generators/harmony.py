@@ -33,7 +33,7 @@ class Harmony(PCA):
             raise Unsupported("generator 'harmony' corrects for the batch; the dataset has no batch column (batch=...)")
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the corrected coordinates of each row, shape (n_rows, components)."""
+        """Return the principal components of each row after Harmony's correction, shape (n_rows, components)."""
         from harmonypy import run_harmony
 
         found = super().embed(table)["latent"]

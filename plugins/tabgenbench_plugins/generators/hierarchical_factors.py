@@ -1,6 +1,6 @@
 """Hierarchical factors: condition means, shrunk covariances of few factors, and empirical marginal distributions.
 
-A model of this project, without neural networks. Row of condition c:
+The model was developed in this project and has no neural network. Row of condition c:
 
     x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F) then the marginal distributions of the condition's training
     rows
@@ -130,7 +130,7 @@ class HierarchicalFactors(Generator):
         return np.asarray(self._means[k] + ndtri(levels)[:, None] * sd)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         values, n_features = self._means[asked], self._template.n_features
         scores = np.zeros((len(asked), self._latent.n_scores), dtype=np.float32)

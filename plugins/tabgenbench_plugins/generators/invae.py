@@ -75,7 +75,7 @@ LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss
 
 
 class InVAE(Generator):
-    """Trains `TwoBlocks` and decodes draws from its priors.
+    """Trains the model `TwoBlocks`, and samples cells by decoding latents drawn from its priors.
 
     The batch and the library size of a sampled cell are those of a random training cell of its condition. The mean of
     the invariant block's prior is linear in the condition columns, so the model can sample a new combination of known

@@ -17,8 +17,8 @@ SHARE = 0.2
 class LabelSwapper(Planted):
     """Returns training rows of the requested conditions, but permutes the conditions of a fifth of the rows.
 
-    Some of these rows keep their condition by chance. Scores that use features without conditions cannot detect this
-    fault.
+    Some of the chosen rows keep their condition by chance. Scores that use features without conditions cannot detect
+    this fault.
     """
 
     name = "label-swapper"

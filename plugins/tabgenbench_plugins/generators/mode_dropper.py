@@ -52,7 +52,7 @@ class ModeDropper(Planted):
         return found
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the rows of a condition that are not missing."""
+        """Return the positions of the training rows of a condition that may be returned."""
         rows = self._conditions.rows(condition)
         return rows[self._kept[rows]]
 

@@ -36,5 +36,5 @@ class PCA(EmbeddingModel):
         self._components = GeneComponents.fit(train, self.config.components, seed=context.seed)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the coordinates of each row, shape (n_rows, components)."""
+        """Return the principal components of each row, shape (n_rows, components)."""
         return {"latent": self._components.of(table)}

@@ -43,7 +43,7 @@ class RealResample(Generator):
         self._conditions = TrainingConditions.of(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a training row of the condition of each requested row."""
+        """Return a training row of the requested condition for each requested row."""
         chosen = np.empty(len(conditions), dtype=np.int64)
         repeated = []
         for k, places in self._conditions.each_asked(conditions, context):

@@ -206,7 +206,7 @@ class SCVI(Generator):
             module.px_r.copy_(torch.from_numpy(-np.log(spread)))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return sampled counts in CSR form.
+        """Sample counts for each requested condition, as a CSR matrix.
 
         Raises:
             Unsupported: the model was trained with ``covariates=batch``.
@@ -317,7 +317,7 @@ class SCVI(Generator):
         return made
 
     def _new_module(self, n_genes: int) -> Any:
-        """Return the package's network without trained weights."""
+        """Create the package's network, without trained weights."""
         from scvi.module import VAE
 
         return VAE(n_genes, **self._shape(), n_labels=1, **self._sizes())

@@ -16,7 +16,8 @@ class ShiftOfOthers(Unchanged):
 
     The prediction is rows of the requested type in the base state plus the mean shift of the other types. The shift of
     a type is its mean in the requested state minus its mean in the base state, on the evaluation scale. All types with
-    training rows in both states have equal weight. Counts are computed from the shifted values and rounded.
+    training rows in both states have equal weight. For counts, the shifted values are converted back to counts and
+    rounded.
     """
 
     name = "shift-of-others"

@@ -43,7 +43,7 @@ class SMOTE(Generator):
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Find the neighbours of every training row in its condition."""
+        """Find the nearest neighbours of every training row among the rows of its condition."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._codes = np.empty((train.n_rows, train.categories.shape[1]), dtype=np.int64)

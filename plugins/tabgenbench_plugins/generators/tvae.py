@@ -36,10 +36,10 @@ __all__ = ["TVAE"]
 
 
 class TVAE(TabularGenerator):
-    """The variational autoencoder of Xu et al.
+    """The variational autoencoder (TVAE) of Xu et al.
 
     As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
-    takes the most probable mode and category. A category that is never the most probable one is therefore never
+    takes the most probable mode and category. A rare category that is never the most probable one is therefore never
     sampled. Only generated rows that have a requested condition are kept.
     """
 

@@ -37,7 +37,7 @@ class Unchanged(Generator):
             raise Unsupported(f"generator {cls.name!r} needs two condition columns, such as cell_type and condition")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows by type and state."""
+        """Group the training rows by type and state."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._shifts = StateShifts.of(train, self.config)

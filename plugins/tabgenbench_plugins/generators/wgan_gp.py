@@ -3,7 +3,7 @@
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
 doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
 Layer widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
-on test rows. Here all epochs are trained, and early stopping uses only validation rows.
+on test rows. In this implementation, all epochs are trained by default, and early stopping uses only validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -102,7 +102,7 @@ class WGANGP(Generator):
         """Return the memory needed in bytes: parameters, gradients and the optimiser's state; rows.
 
         The layers of a batch. The estimate assumes 32 values per condition column and categorical feature, and two
-        copies of the rows (host and device). The libraries, about 0.3 GB, are not included.
+        copies of the rows (host and device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         n_features += 32 * len(schema.categorical_features)
         config, n_categories = self.config, [32] * len(schema.conditions)
@@ -197,7 +197,7 @@ class WGANGP(Generator):
         """Train one epoch.
 
         Return estimated Wasserstein distance, gradient penalty and generator loss, shape (3,), on the device. The
-        values are means over batches. Distance and penalty are taken from the last critic step on each batch.
+        returned values are means over batches. Distance and penalty are taken from the last critic step on each batch.
         """
         import torch
 
@@ -235,7 +235,7 @@ class WGANGP(Generator):
         return {"critic": critic, "distance": distance, "penalty": penalty, "generator": generator}
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Pass z ~ N(0, I) and each row's condition through the generator."""
+        """Sample rows by passing noise z ~ N(0, I) and each requested condition through the generator network."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot

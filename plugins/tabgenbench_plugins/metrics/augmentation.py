@@ -1,4 +1,4 @@
-"""Augmentation gain: do synthetic rows, added to the real training rows, improve a model?"""
+"""Augmentation gain: whether synthetic rows, added to the real training rows, improve a predictive model."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class BlockTest(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Score the blocks of the embedding of one model.
 
         The artifact ``blocks`` has the columns of `BlockLine`. The artifact ``places`` has a row for each block and
         each plotted cell, with the columns ``block``, ``x``, ``y``, ``type``, ``condition`` and ``batch``.

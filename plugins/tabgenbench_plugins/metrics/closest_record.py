@@ -31,7 +31,7 @@ class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
 
     Equally many training rows and hold-out rows are used, because the closest of more rows is closer on average.
-    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
+    Distances are Euclidean over all columns except the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
     """
 
     name: ClassVar[str] = "closest-record"

@@ -115,7 +115,7 @@ class Columns(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with the distance of each column and generator."""
+        """Return a heat map of the distance of each column for each generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.columns_figure")
         figures: Iterable[MetricFigure] = module.columns_figures(artifacts)

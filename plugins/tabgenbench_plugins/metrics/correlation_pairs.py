@@ -35,8 +35,8 @@ class CorrelationPairs(Metric):
     - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
 
     If all synthetic correlations are multiplied by a constant, gamma does not change, but the scores of this metric do.
-    Constant features are treated as in `gamma`. The artifact ``hexagons`` contains the numbers of pairs for a hexbin
-    figure.
+    Constant features are treated as in the metric `gamma`. The artifact ``hexagons`` contains the numbers of pairs for
+    a hexbin figure.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -126,9 +126,9 @@ class CorrelationPairs(Metric):
 
 
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
-    """Count points of the square from -1 to 1 in regular hexagons, as a hexbin plot does.
+    """Count points in regular hexagons on the square from -1 to 1, as a hexbin plot does.
 
-    The hexagons have a corner at the top. The centres of the hexagons form two rectangular grids with a horizontal
+    Each hexagon has a corner at the top. The centres of the hexagons form two rectangular grids with a horizontal
     spacing of ``2 / across`` and a vertical spacing sqrt(3) times as large. The second grid is shifted by half the
     spacing in both directions. A point belongs to the hexagon with the nearest centre.
 

@@ -44,10 +44,10 @@ class DifferentialExpression(Metric):
     """Agreement between synthetic rows and real test rows on the features that differ between two groups.
 
     A contrast compares the two values of one condition column (the status) within each value of another condition
-    column (the tissue). A status of more than two values has one contrast for each value against the others; with one
-    condition column, each of its values is compared with the others. Each score is the mean over the contrasts with
-    enough real test rows. Module `two_sample` has the tests. Per contrast, over the features that vary in its real test
-    rows:
+    column (the tissue). If the status has more than two values, each value is compared with all others. If there is
+    only one condition column, its values are compared in the same way over all rows. Each score is the mean over the
+    contrasts with enough real test rows. Module `two_sample` has the tests. The scores of a contrast use the features
+    that vary in its real test rows:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
     - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real ones, over all

@@ -27,8 +27,8 @@ BLIND = (
 class MahalanobisMembership(Metric):
     """Whether training rows have smaller Mahalanobis distances to synthetic rows than rows not used for training.
 
-    In each condition, mean and covariance S of N synthetic rows are estimated, with a ridge: S + 0.1 (mean variance) I.
-    The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
+    In each condition, mean and covariance S are estimated from N synthetic rows, and 0.1 (mean variance) I is added to
+    S. The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
     training row. If a model fits a covariance to few rows, its samples vary exactly in the directions in which the
     training rows vary.
 

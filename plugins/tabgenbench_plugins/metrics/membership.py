@@ -142,7 +142,8 @@ class Membership(Metric):
     ) -> Floats:
         """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
 
-        In d columns this is log(p_synthetic / p_reference) / d up to a constant, by k-nearest-neighbour densities.
+        With d columns, the result is an estimate of log(p_synthetic / p_reference) / d, up to a constant, from
+        k-nearest-neighbour densities.
         """
         k = self.config.neighbours
         reference = encoded(evaluation, "reference")

@@ -1,4 +1,4 @@
-"""Means and variances of single features."""
+"""Comparison of the means and variances of single features."""
 
 from __future__ import annotations
 

@@ -145,5 +145,5 @@ class PRDC(Metric):
 
 
 def _radius(rows: NDArray[np.float32], k: int) -> Floats:
-    """Return the distance of each row to its k-th nearest other row, shape (n_rows,)."""
+    """Return the radius of each row's ball, the distance to its k-th nearest other row, shape (n_rows,)."""
     return nearest(rows, rows, k, exclude_self=True).distances[:, -1]

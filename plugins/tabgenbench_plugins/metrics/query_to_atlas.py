@@ -76,7 +76,7 @@ class QueryToAtlas(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Score the types that are predicted from the embedding of one model.
 
         Raises:
             Unsupported: the model does not embed training cells and test cells.

@@ -76,8 +76,8 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 class ScIB(Metric):
     """The ten scores of scIB for the first block of the embedded test cells, and means of these scores.
 
-    Types are the labels; batches are the batch column of the schema. Module `scib_scores` has the definitions.
-    Neighbour graphs are exact.
+    The labels of scIB are the cell types, and its batches are the batch column of the schema. Module `scib_scores` has
+    the definitions. Neighbour graphs are exact.
 
     Source: Luecken et al. 2022, as computed by the package scib-metrics; where the paper and the package differ, both
     values are given.
@@ -98,7 +98,7 @@ class ScIB(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Compute the scores of scIB for the embedding of one model.
 
         Raises:
             Unsupported: the test cells have one batch or one type.

@@ -69,8 +69,8 @@ def _real_spec(name: str) -> ScoreSpec:
 class TrainSyntheticTestReal(Metric):
     """Scores on real test rows of models trained on synthetic rows, and of the same models trained on real rows.
 
-    Targets are the conditions and the targets of the schema. Each target is predicted by three models (option
-    ``models``):
+    The predicted columns (targets) are the conditions and the targets of the schema. Each target is predicted by three
+    models (option ``models``):
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees
@@ -78,7 +78,7 @@ class TrainSyntheticTestReal(Metric):
       50 principal components of its training rows
 
     A score is the mean over targets and models, with equal weights. The best model is not selected, because the
-    selection would use the test rows. A class that the synthetic rows lack is never predicted.
+    selection would use the test rows. A class that does not occur in the synthetic rows is never predicted.
     """
 
     name: ClassVar[str] = "tstr"

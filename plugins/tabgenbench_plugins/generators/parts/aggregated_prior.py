@@ -62,7 +62,7 @@ class AggregatedPrior:
         return cls(means_KZ, found)
 
     def draw(self, codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return latent codes, shape (M, Z).
+        """Sample latent codes for the conditions of rows, shape (M, Z).
 
         Args:
             codes: the condition of each row, shape (M,); -1 for a condition without training rows, which gets N(0, I).

@@ -65,7 +65,7 @@ class TrainingConditions:
         return means
 
     def category_counts(self, codes: NDArray[np.int64], n_values: int) -> NDArray[np.int64]:
-        """Return how often each condition has each value of a categorical column, shape (K, n_values).
+        """Count the training rows of each condition with each value of a categorical column, shape (K, n_values).
 
         Args:
             codes: the column's code in each training row, shape (n_train,).

@@ -86,7 +86,7 @@ class TrainingCells:
 
     @classmethod
     def of(cls, train: Table) -> TrainingCells:
-        """Encode the covariates of a table of counts."""
+        """Encode the covariates (conditions and batch) of a table of counts."""
         conditions, batches = train.conditions, batch_columns(train)
         biology, batch = ConditionCodes.fit(conditions), ConditionCodes.fit(batches)
         codes = [torch.from_numpy(one.encode(frame)) for one, frame in ((biology, conditions), (batch, batches))]

@@ -46,7 +46,7 @@ class Components:
 
     @classmethod
     def fit(cls, values: Floats, n_components: int, group: NDArray[np.int64]) -> Components:
-        """Compute the leading components of training rows, shape (n_train, n_features).
+        """Compute the leading principal components of training rows, shape (n_train, n_features).
 
         Args:
             values: training rows.

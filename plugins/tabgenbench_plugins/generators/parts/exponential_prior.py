@@ -38,7 +38,7 @@ ACCEPTANCE = 0.574  # best rate of MALA in many dimensions, Roberts & Rosenthal 
 
 
 class Coefficients(NamedTuple):
-    """w, shape (N, H), m and τ, shape (N, Z)."""
+    """Coefficients of the log-density for each row: w, shape (N, H), and m and τ, shape (N, Z)."""
 
     w_NH: torch.Tensor
     mean_NZ: torch.Tensor
@@ -75,12 +75,12 @@ class ExponentialPrior(nn.Module):
         return (at.w_NH * functional.softplus(self.to_units(z_NZ))).sum(dim=1) + quadratic_NZ.sum(dim=1)
 
     def score(self, z_NZ: torch.Tensor, at: Coefficients) -> torch.Tensor:
-        """Return ∇ log p(z | c), shape (N, Z)."""
+        """Return the gradient ∇ log p(z | c) with respect to z, shape (N, Z)."""
         pushed_NZ = (at.w_NH * torch.sigmoid(self.to_units(z_NZ))) @ self.to_units.weight
         return pushed_NZ + at.precision_NZ * (at.mean_NZ - z_NZ)
 
     def trace(self, z_NZ: torch.Tensor, at: Coefficients) -> torch.Tensor:
-        """Return tr ∇² log p(z | c), shape (N,)."""
+        """Return the trace of the second derivative, tr ∇² log p(z | c), shape (N,)."""
         slope_NH = torch.sigmoid(self.to_units(z_NZ))
         curved_N = (at.w_NH * slope_NH * (1.0 - slope_NH)) @ self.to_units.weight.square().sum(dim=1)
         return curved_N - at.precision_NZ.sum(dim=1)
@@ -106,9 +106,9 @@ class ExponentialPrior(nn.Module):
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
         """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
-        Chains start at the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. The step size is adapted for all chains of
-        equal covariates in the first half of the steps and then fixed. A note states the acceptance rate in the second
-        half of the steps.
+        Chains start at the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. Chains with equal covariates share a step
+        size, which is adapted in the first half of the steps and then fixed. A note states the acceptance rate in the
+        second half of the steps.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

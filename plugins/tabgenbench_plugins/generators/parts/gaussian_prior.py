@@ -3,7 +3,7 @@
     z | c ~ N(mean(c), diag(exp(logvar(c))))
 
 The mean is linear in the one-hot codes, so the effects of covariate columns are added, also for a combination of values
-that no training row has. The log-variance is a network with one hidden layer.
+that no training row has. The log-variance is the output of a network with one hidden layer.
 
     N rows   K one-hot codes of the covariates   Z latent
 """

@@ -52,7 +52,7 @@ class Root:
         return np.asarray(self.weight * own + (1.0 - self.weight) * pooled)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
-        """Return rows of N(0, covariance), shape (M, F)."""
+        """Sample rows of N(0, covariance), shape (M, F)."""
         x_MF = np.zeros((n_rows, self.pooled.shape[1]), dtype=np.float32)
         for root, share in ((self.own, self.weight), (self.pooled, 1.0 - self.weight)):
             for start in range(0, n_rows if share else 0, BLOCK):
@@ -142,7 +142,7 @@ def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
 
 
 def _reduced(root_NF: Floats) -> Floats:
-    """Return a root of the same covariance with at most F rows."""
+    """Return a root with the same covariance MᵀM but at most F rows."""
     if len(root_NF) <= root_NF.shape[1]:
         return root_NF
     return np.asarray(np.linalg.qr(root_NF, mode="r"))

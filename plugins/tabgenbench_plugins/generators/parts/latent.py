@@ -7,8 +7,8 @@ threshold. A row of condition k whose column has none of the values 1 to r - 1 h
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
 If a column has more than `MAX_SCORES` decisions, the first score decides between all remaining values, by several
-thresholds. Frequencies in each condition are those of the training rows, if the scores of one column are independent.
-Rare values are decided first because most rows then reach every decision.
+thresholds. Sampled categories have the frequencies of the training rows in each condition if the scores of one column
+are independent. Rare values are decided first because most rows then reach every decision.
 
 The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The scores of a
 training row are unknown; its categories only give an interval for each score. The interval is unbounded for a decision
@@ -82,7 +82,7 @@ class LatentCategories:
         return sum(map(len, self.decisions))
 
     def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
-        """Return the lower and upper ends of the intervals of all scores, each of shape (N, L)."""
+        """Return lower and upper bounds of latent scores, set by each row's categories, each of shape (N, L)."""
         codes_NC, n_scores = self.codes.encode(categories), self.n_scores
         lower, upper = (np.full((len(group), n_scores), end, dtype=np.float32) for end in (-np.inf, np.inf))
         column = 0
@@ -98,7 +98,7 @@ class LatentCategories:
         return lower, upper
 
     def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Return the categories that follow from latent scores with variance 1.
+        """Convert latent scores with variance 1 to categories.
 
         Args:
             z_ML: the scores.
@@ -191,7 +191,7 @@ def _sweep(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Draw each hidden column from its conditional distribution given the other columns, in place."""
+    """Draw each column of unknown values from its conditional distribution given the other columns, in place."""
     for i, column in enumerate(hidden):
         weights, variance = _regression(covariance, column)
         mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)

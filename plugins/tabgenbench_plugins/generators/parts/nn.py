@@ -1,7 +1,7 @@
-"""Parts of networks that several generators use.
+"""Layers, one-hot codes and minibatches that several neural networks use.
 
 Every function that draws random numbers takes a `torch.Generator` and does not change torch's global random state.
-Equal seeds therefore give equal bits, regardless of what ran before.
+Equal seeds therefore give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
 
 
 def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Return the row numbers of each batch of an epoch, in random order, on the generator's device.
+    """Return the row numbers of each batch of an epoch in random order, on the device of the random generator.
 
     A last batch of one row is merged with the previous one, because batch norm cannot use a single row.
     """

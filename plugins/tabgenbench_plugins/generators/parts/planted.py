@@ -45,7 +45,7 @@ class Planted(Generator):
         return self._train.like(values, conditions, categories if categories.shape[1] else None)
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose what is faulty, such as the columns; called once with the training rows."""
+        """Choose what is faulty, such as certain columns; called once, with the training rows."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the training condition from which each requested row is taken, shape (n_asked,).

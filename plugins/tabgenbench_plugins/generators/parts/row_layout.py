@@ -34,7 +34,7 @@ class RowLayout:
 
     @classmethod
     def of(cls, train: Table, categories: ConditionCodes) -> RowLayout:
-        """Return the layout of training rows."""
+        """Return the layout for the columns of the training rows."""
         starts = [train.n_features + sum(categories.n_categories[:j]) for j in range(len(categories.columns))]
         gaps = []
         for gap in train.schema.numeric_gaps():

@@ -84,7 +84,7 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the loss of a network on a batch of rows x_NY and codes c_NK, a mean over rows."""
+        """Return the training loss: a function of a network, rows x_NY and condition codes c_NK, averaged over rows."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
@@ -96,8 +96,8 @@ class RowsFromNoise(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: copies of rows, network and optimiser, a batch, and a chunk of samples.
 
-        The estimate assumes 32 values per condition column and categorical feature. The libraries, about 0.3 GB, are
-        not included.
+        The estimate assumes 32 values per condition column and categorical feature. The memory of imported libraries,
+        about 0.3 GB, is not included.
         """
         config = self.config
         n_components = n_components_of(config.components, n_rows, n_features)

@@ -118,7 +118,7 @@ class PackageCodes:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> PackageCodes:
-        """Return the codes of a saved model."""
+        """Restore the codes of a saved model from the result of `facts`."""
         ranks = tuple(tuple(one) for one in facts["ranks"])
         return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
 

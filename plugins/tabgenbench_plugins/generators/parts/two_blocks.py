@@ -24,7 +24,7 @@ __all__ = ["Design", "TwoBlocks"]
 
 @dataclass(frozen=True)
 class Design:
-    """The options of `invae` that the model uses; module `invae` describes them."""
+    """The options of `invae` that the model uses; the docstring of module `invae` describes these options."""
 
     prior: str
     hidden: tuple[int, ...]
@@ -40,7 +40,7 @@ class Design:
 
     @classmethod
     def of(cls, config: Options) -> Design:
-        """Take the options from those of the generator."""
+        """Select the options of the model from all options of the generator `invae`."""
         return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
@@ -87,7 +87,7 @@ class TwoBlocks(nn.Module):
         """Return the terms of the loss without their weights, scalars, means over cells.
 
         The terms are reconstruction, KL, total correlation, covariate penalty, and the loss of score matching for a
-        prior that the KL term does not train. A term with weight 0 is not computed.
+        prior that the KL term does not train. A term of the loss with weight 0 is not computed.
         """
         design, cut = self.design, self.design.latent_invariant
         kept_N2 = self._kept(len(cells.x_NF), draws)
@@ -115,7 +115,7 @@ class TwoBlocks(nn.Module):
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
         """Return squared correlations of each block's latents and their products with the other block's covariates.
 
-        The mean of a covariate given the block's own covariates is subtracted first.
+        First, the mean of each covariate given the block's own covariates is subtracted.
 
         The penalty is computed separately for cells whose covariate is hidden from the encoder and for the other cells,
         and averaged. Computed together, opposite correlations in both kinds of cells could cancel.

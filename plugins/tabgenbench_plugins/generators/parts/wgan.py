@@ -208,7 +208,8 @@ class ConditionalMLP:
 class RMSprop:
     """RMSprop with Keras's rho 0.9 and epsilon 1e-7, which is added after the root, as in Keras before version 3.
 
-    Equal to ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but on one vector and without allocations.
+    The result equals that of ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but all parameters are one vector and no
+    memory is allocated.
 
     Args:
         network: the network to train.

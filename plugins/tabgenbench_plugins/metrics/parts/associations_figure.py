@@ -25,7 +25,7 @@ _KINDS = {"numeric": ("#0067a8", "o"), "mixed": ("#d55e00", "^"), "categorical":
 
 
 def associations_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of a dataset, or nothing if no generator has associations."""
+    """Yield the figure of associations on a dataset, or nothing if no generator has stored associations."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(

@@ -84,7 +84,7 @@ def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, 
 
 
 def chance_of(truth: Labels) -> float:
-    """Return the share of the most frequent label."""
+    """Return the share of the most frequent label, the accuracy of always predicting this label."""
     return float(np.unique(truth.astype(str), return_counts=True)[1].max() / len(truth))
 
 

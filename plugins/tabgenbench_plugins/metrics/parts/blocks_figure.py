@@ -108,7 +108,7 @@ def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str
 
 
 def _points(axis: Axes, table: pd.DataFrame, role: str, looks: Mapping[str, Look]) -> None:
-    """Draw cells in random order, so that no group covers the others."""
+    """Plot the cells in random order, so that no group covers the others."""
     order = np.random.default_rng(0).permutation(len(table))
     x, y = (table[name].astype(float).to_numpy()[order] for name in ("x", "y"))
     colours = [looks[label].colour for label in table[role].to_numpy()[order]]

@@ -48,8 +48,8 @@ def _agreement(types: Codes, clusters: Codes) -> Agreement:
 def louvain(weights: sparse.csr_matrix, resolution: float) -> Codes:
     """Return the cluster of each node, by greedy maximisation of modularity (Blondel et al. 2008).
 
-    Nodes are moved from a queue to the neighbouring cluster with the largest gain. Then clusters become the nodes of a
-    smaller graph, until no node moves.
+    Nodes are moved from a queue to the neighbouring cluster with the largest gain. Then the clusters become the nodes
+    of a smaller graph. Both steps are repeated until no node moves.
 
     Args:
         weights: symmetric weights, shape (n_nodes, n_nodes).

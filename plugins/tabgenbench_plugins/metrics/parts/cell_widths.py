@@ -49,8 +49,8 @@ def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
 def bras(embedding: Floats, types: Codes, batches: Codes) -> float:
     """Return the batch-removal adapted silhouette (Rautenstrauch & Ohler 2025), mean over types.
 
-    Like `asw_batch`, with cosine distances, and with the mean distance to all cells of other batches instead of the
-    distance to the nearest batch.
+    The score is computed like `asw_batch`, but with cosine distances, and with the mean distance to all cells of other
+    batches instead of the distance to the nearest batch.
 
     Raises:
         Undefined: no type has two batches.

@@ -33,7 +33,7 @@ _SHOWN = {"gamma": "gamma", "correlation-spread": "spread"}
 
 
 def correlation_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of a dataset, or nothing if no generator has correlations."""
+    """Yield the figure of correlations on a dataset, or nothing if no generator has stored correlations."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables]
     if rows:
         yield MetricFigure(

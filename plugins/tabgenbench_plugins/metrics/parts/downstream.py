@@ -35,7 +35,7 @@ class DownstreamOptions(Options):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How well a model predicts the real test rows.
+    """Scores of a model's predictions of the real test rows.
 
     Attributes:
         scores: by name, as in `classification_scores`, or ``r2``.

@@ -46,7 +46,7 @@ class Embedded:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Columns of each block in `whole`."""
+        """Positions of each block's columns in `whole`, the matrix of all blocks."""
         ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
         return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
 

@@ -30,7 +30,7 @@ EQUAL = 1e-12  # a variance below this share of the mean square is rounding erro
 
 
 def correlation(real: Floats, synthetic: Floats) -> float:
-    """Return the Pearson correlation over features, shape (n_features,) each.
+    """Return the Pearson correlation over features of real and synthetic values, each of shape (n_features,).
 
     The correlation is 0 if all synthetic values are equal, and NaN for fewer than 3 features or equal real values.
     """
@@ -48,7 +48,7 @@ def correlation(real: Floats, synthetic: Floats) -> float:
 def sign_agreement(real: Floats, synthetic: Floats) -> float:
     """Return the share of features with equal signs among those whose real value is not 0; NaN if there is none.
 
-    A synthetic value of 0 counts one half.
+    A feature with a synthetic value of 0 counts one half.
     """
     counted = real != 0.0
     if not counted.any():

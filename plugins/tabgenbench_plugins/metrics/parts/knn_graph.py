@@ -46,7 +46,7 @@ class KnnGraph:
         return KnnGraph(self.indices[:, :k], self.distances[:, :k])
 
     def adjacency(self, weights: Floats) -> sparse.csr_matrix:
-        """Return a matrix, shape (n_cells, n_cells), with the weight of each cell's edges to its neighbours.
+        """Return the weights of the edges from each cell to its neighbours, as a sparse matrix (n_cells, n_cells).
 
         Args:
             weights: shape (n_cells, k - 1), without the edge of a cell to itself.

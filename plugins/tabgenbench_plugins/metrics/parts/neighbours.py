@@ -72,9 +72,9 @@ def nearest(
 def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
     """Yield rows of ``a`` and their Euclidean distances to all rows of ``b``, in blocks of at most 32 MiB.
 
-    Distances are computed by products of matrices in float64. The error of a distance is about 1e-7 of the rows'
-    spread, so the computed distance of equal rows may be this large instead of 0. A block has at least one row of
-    distances, even if this row exceeds 32 MiB.
+    Distances are computed from matrix products in float64. The error of a distance is about 1e-7 of the rows' spread,
+    so the computed distance of equal rows may be this large instead of 0. A block has at least one row of distances,
+    even if this row exceeds 32 MiB.
 
     Args:
         a: shape (n_a, d).

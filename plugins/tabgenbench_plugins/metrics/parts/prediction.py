@@ -84,9 +84,10 @@ class Task:
 def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> tuple[list[Task], tuple[str, ...]]:
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
-    Targets are the conditions and the targets of the schema. The predictors of a condition are all generated columns.
-    Other conditions are not predictors, because conditions are inputs of the generator and their dependence on each
-    other is real. The predictors of a generated target are all other columns, including the conditions.
+    The predicted columns are the conditions and the targets of the schema. The predictors of a condition are all
+    generated columns. Other conditions are not predictors, because conditions are inputs of the generator and their
+    dependence on each other is real. The predictors of a generated target are all other columns, including the
+    conditions.
 
     Args:
         evaluation: the rows.

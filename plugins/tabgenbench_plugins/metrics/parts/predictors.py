@@ -64,9 +64,9 @@ class Predictor:
 def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> dict[str, float]:
     """Return scores of predicted probabilities: ``f1``, ``balanced-accuracy``, ``auc`` and ``brier``.
 
-    The first three are means over the classes that occur in the test rows. The predicted class is the one with the
-    highest probability. The area under the ROC curve is that of one class against the others. The Brier score is the
-    mean over rows of the summed squared errors of the probabilities, 0 to 2.
+    F1, balanced accuracy and AUC are means over the classes that occur in the test rows. The predicted class is the one
+    with the highest probability. The area under the ROC curve of a class compares this class with all others. The Brier
+    score is the mean over rows of the summed squared errors of the probabilities, 0 to 2.
 
     Args:
         truth: classes of the test rows, text, shape (n_rows,).
@@ -94,7 +94,7 @@ def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) 
     """Return a table with number of test rows, precision, recall, F1 and part of the Brier score of each class.
 
     A class that is never predicted has precision 0, and a class without test rows has recall 0. The parts of the Brier
-    score add up to the score.
+    score of all classes add up to the Brier score.
     """
     is_class = truth[:, None] == np.array(classes, dtype=object)[None, :]
     predicted = np.argmax(p, axis=1)[:, None] == np.arange(len(classes))[None, :]

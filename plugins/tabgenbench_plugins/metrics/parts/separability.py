@@ -206,8 +206,9 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
     """Return the share of a row's neighbours from the other origin, divided by the share expected by chance, at most 1.
 
-    The result is the smaller of the values for real and for synthetic rows. A row is not its own neighbour. Noise of
-    1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the order of rows.
+    The result is the mean share over real rows or over synthetic rows, whichever is smaller. A row is not its own
+    neighbour. Noise of 1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the
+    order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.

@@ -14,7 +14,7 @@ __all__ = ["RowLimit", "thinned"]
 
 
 class RowLimit(Options):
-    """Option of metrics that compare each row with every other."""
+    """Option that limits the number of rows, for metrics that compare each row with every other row."""
 
     max_rows: int = Field(
         5_000,

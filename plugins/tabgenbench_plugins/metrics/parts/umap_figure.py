@@ -164,7 +164,7 @@ def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
 
 
 def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
-    """Draw the panels of one generator.
+    """Draw the UMAP panels of one generator.
 
     Args:
         dataset: name of the dataset.
@@ -223,7 +223,8 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 class _Page:
     """A figure of panels with a title above and legends and a sentence below.
 
-    Positions are inches from the top left. All positions are computed in advance, so that texts never overlap.
+    Positions are inches from the top left. The positions of all panels and texts are computed in advance, so that texts
+    never overlap.
     """
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
@@ -312,7 +313,7 @@ def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) 
     """Write each group's name at its densest part, large groups first, or at a free position nearby.
 
     The name of a small group is above the group, so that the name does not cover the points. A line connects a distant
-    name with its group. A name without a free position appears only in the legend.
+    name with its group. A group whose name has no free position is named only in the legend.
 
     Args:
         axis: axes of the panel.

@@ -80,8 +80,8 @@ class TabularGenerator(Generator):
         """Return the memory needed in bytes for 10 modes per feature and 32 values per discrete column.
 
         The numbers of modes and values are assumed, because the schema does not contain them. Before training, the same
-        formula with the fitted number of modes and the numbers of values decides whether memory suffices. The
-        libraries, about 0.4 GB, are not included.
+        formula is used with the true numbers of modes and values to decide whether the memory is sufficient. The memory
+        of imported libraries, about 0.4 GB, is not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
@@ -160,7 +160,7 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return generated rows whose own condition is the requested one, as far as possible.
+        """Sample rows and return, as far as possible, rows that were generated with the requested condition.
 
         All other rows are recorded.
         """

@@ -92,7 +92,7 @@ class Blocks:
 
     @property
     def width(self) -> int:
-        """D, the number of entries of a row."""
+        """D, the number of entries of an encoded row."""
         return len(self.order)
 
     def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
@@ -174,7 +174,8 @@ class Blocks:
         """Return TVAE's reconstruction loss, mean over rows, and its gradients.
 
         A scalar contributes its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log
-        sigma, without the constant. A block contributes its cross entropy. The sum is multiplied by ``factor``.
+        sigma, without the constant. A one-hot block contributes its cross entropy. The sum of all contributions is
+        multiplied by ``factor``.
 
         Args:
             output_ND: output of the decoder, entries rearranged.

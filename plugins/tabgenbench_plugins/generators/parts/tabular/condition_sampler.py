@@ -42,7 +42,7 @@ class ConditionSampler:
         self.weights_K = torch.cat([weight * (weights[0].sum() / weight.sum()) for weight in weights])
 
     def values(self, n_steps: int, batch: int) -> torch.Tensor:
-        """Draw values, shape (n_steps, batch), int64."""
+        """Draw values of discrete columns for all steps of an epoch, shape (n_steps, batch), int64."""
         drawn = torch.multinomial(self.weights_K, n_steps * batch, replacement=True, generator=self.generator)
         return drawn.view(n_steps, batch)
 

@@ -99,7 +99,8 @@ def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64
 def _edges(z_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
     """Return the start of each cluster in the sorted rows, and the end of the last one, shape (C, K + 1).
 
-    A row half-way between two centres belongs to the lower one. All boundaries are found together, by bisection.
+    A row half-way between two centres belongs to the cluster with the lower centre. The boundaries between all clusters
+    are found together, by bisection.
     """
     n_columns, n_rows = z_CN.shape
     middle = (centres_CK[:, 1:] + centres_CK[:, :-1]) / 2

@@ -47,7 +47,9 @@ SMALLEST_VARIANCE = 1e-280  # below, 10^-6 / variance overflows and the column i
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of each column. Responsibilities are proportional to exp(log_weights) N(x; means, stds).
+    """The modes of each column. The modes of each column: a value x belongs to a mode with a probability proportional to exp(log_weights) N(x.
+
+    Means, stds).
 
     Attributes:
         means: shape (C, K), float64, in the column's own units.
@@ -79,7 +81,7 @@ def fit_modes(
     seed: int,
     start_NC: NDArray[np.int64] | None = None,
 ) -> Modes:
-    """Fit the modes of every column.
+    """Fit a Gaussian mixture, whose components are the modes, to every column.
 
     Args:
         values_NC: finite values, at least two rows.

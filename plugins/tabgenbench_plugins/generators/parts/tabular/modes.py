@@ -98,7 +98,7 @@ class ModeTransformer:
         return transformer
 
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
-        """Return encoded rows, shape (N, D).
+        """Encode values and codes as rows of scalars and one-hot codes, shape (N, D).
 
         The mode of each value is drawn with one uniform random number, in the same order on every machine.
 

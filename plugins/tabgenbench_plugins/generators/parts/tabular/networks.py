@@ -58,7 +58,7 @@ class RowGenerator(nn.Module):
 
 
 class CriticLosses(NamedTuple):
-    """Losses of one critic step, scalars.
+    """The two losses of one critic step, each a scalar.
 
     Attributes:
         wasserstein: mean score of generated rows minus mean score of real rows.
@@ -72,7 +72,7 @@ class CriticLosses(NamedTuple):
 class Critic(nn.Module):
     """CTGAN's critic, which gives one score to ``pac`` rows together.
 
-    Nearly all arithmetic of the critic is in the first layer. The gradients of this layer are therefore computed by
+    Nearly all computation of the critic is in its first layer. The gradients of this layer are therefore computed by
     explicit formulas, and autograd differentiates the other layers, ``tail``:
 
     - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values

@@ -22,7 +22,7 @@ OnEpoch = Callable[[pd.DataFrame], None]
 
 
 def package_kind(name: str) -> Any:
-    """Import the class of a model from the package.
+    """Import the class of a model from the package `ctgan`.
 
     Raises:
         PluginError: the package is not installed.

@@ -51,7 +51,7 @@ class ConditionalRows:
     n_codes: int
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Return one-hots of the requested values, shape (N, K)."""
+        """Return the one-hot codes of the requested values, shape (N, K)."""
         return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
@@ -156,7 +156,7 @@ class AdversarialTraining:
     def generator_loss_and_gradients(
         self, logits_ND: torch.Tensor, fake: torch.Tensor, values_N: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        """Set the generator's gradients and return its loss.
+        """Compute the gradients of the generator's parameters, and return its loss.
 
         Args:
             logits_ND: output of the generator.
