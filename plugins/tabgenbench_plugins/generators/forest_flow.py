@@ -99,7 +99,7 @@ class ForestFlow(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: noisy rows with targets and gradients, and all trees.
 
-        Each category counts as one column.
+        Each categorical feature counts as one column.
 
         Raises:
             Unsupported: the fit would take longer than `max_hours` even if each category had only two values.

@@ -257,7 +257,7 @@ class SCVI(Generator):
     def _counts(self, px: Any, rng: np.random.Generator) -> Any:
         """Sample Poisson counts whose rates are gamma distributed.
 
-        With ``likelihood=zinb``, set further counts to zero.
+        With ``likelihood=zinb``, further counts are set to zero.
         """
         rate, theta = (one.double().cpu().numpy() for one in (px.mu, px.theta))
         counts = rng.poisson(rate * rng.gamma(theta, 1.0 / theta, rate.shape))

@@ -119,7 +119,7 @@ class WGANGP(Generator):
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
         """Train generator and critic.
 
-        Report the losses after each epoch, and with ``patience`` also gamma on validation rows.
+        The losses are reported after each epoch, and with ``patience`` also gamma on validation rows.
         """
         import torch
 

@@ -203,7 +203,7 @@ def _violations(evaluation: Evaluation, side: RealOrSynthetic) -> _Violations:
 def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the smallest and the largest value of each feature, ignoring missing values.
 
-    Inf and -inf without a value.
+    A feature without a value has the range inf to -inf.
     """
     values, present = train.dense(), train.present()
     where = True if present is None else present

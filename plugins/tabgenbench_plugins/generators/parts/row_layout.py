@@ -59,7 +59,7 @@ class RowLayout:
     def has_value(self, y_NY: torch.Tensor) -> torch.Tensor | None:
         """Return 1 for a numeric value and 0 for a missing value, shape (N, F).
 
-        None if no feature has missing values.
+        The result is None if no feature has missing values.
         """
         if not self.gaps:
             return None

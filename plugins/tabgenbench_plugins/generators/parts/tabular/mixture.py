@@ -47,9 +47,9 @@ SMALLEST_VARIANCE = 1e-280  # below, 10^-6 / variance overflows and the column i
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of each column. The modes of each column: a value x belongs to a mode with a probability proportional to exp(log_weights) N(x.
+    """The modes of each column.
 
-    Means, stds).
+    A value x belongs to a mode with a probability proportional to exp(log_weights) N(x; means, stds).
 
     Attributes:
         means: shape (C, K), float64, in the column's own units.
