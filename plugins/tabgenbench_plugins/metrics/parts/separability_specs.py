@@ -35,8 +35,7 @@ class SeparabilityOptions(RowLimit):
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
     """Return the specifications of the six scores, whose names start with ``prefix``.
 
-    ``where`` describes the coordinates and ``blind_to`` the limitations. With ``ranked``, the four criteria count in
-    the ranking of a board; silhouettes never count.
+    ``where`` describes the coordinates, ``blind_to`` the limitations. ``ranked`` ranks all scores but silhouettes.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:
