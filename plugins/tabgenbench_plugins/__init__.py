@@ -255,17 +255,20 @@ EMBEDDINGS = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register the generators, and the planted failures; those of cells are controls of boards, not of `calibrate`."""
+    """Register models, controls and planted failures.
+
+    `tabgenbench calibrate` uses `PLANTED`; the planted failures of single-cell data are controls on boards only.
+    """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 
 
 @hookimpl
 def register_metrics() -> list[Lazy]:
-    """Register the metrics of each question, and those of embeddings."""
+    """Register the metrics of fidelity, structure, utility and privacy, and the metrics of embeddings."""
     return [*FIDELITY, *STRUCTURE, *UTILITY, *PRIVACY, *EMBEDDINGS]
 
 
 @hookimpl
 def register_suites() -> list[Path]:
-    """Register the suites: the TOML files beside this module."""
+    """Register the suites, which are the TOML files in the folder `suites`."""
     return sorted((Path(__file__).parent / "suites").glob("*.toml"))

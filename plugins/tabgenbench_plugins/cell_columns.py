@@ -1,4 +1,4 @@
-"""Which condition columns are the type of a row, such as its cell type, and its condition, such as a disease."""
+"""Choice of two condition columns: the type of a row, such as its cell type, and its state, such as a disease."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["CellOptions", "cell_columns"]
 
 
 class CellOptions(Options):
-    """Options that name the columns, for metrics of embeddings, and for controls and metrics of combinations."""
+    """Options that name the condition columns used as type and state of a row."""
 
     type_column: str = Field(
         "", description="condition column of the cell type; empty: the column named cell_type, else the first"
@@ -25,11 +25,11 @@ class CellOptions(Options):
 
 
 def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the columns of the type and of the condition; the condition is empty if there is no second column.
+    """Return the names of the columns used as type and state; the state is empty if there is only one condition column.
 
     Raises:
         Unsupported: the dataset has no condition column.
-        ConfigError: an option names no condition column.
+        ConfigError: an option names a column that is not a condition column.
     """
     if not conditions:
         raise Unsupported("needs a condition column with the cell type; the dataset has no condition column")

@@ -1,16 +1,18 @@
 """Agreement of the feature-feature correlations of two tables, with or without computing the correlation matrices.
 
-Metrics use this module, and `wgan-gp` uses it for early stopping; code for metrics only is in `metrics.parts`.
+Metrics use this module, and the generator `wgan-gp` uses it for early stopping. Code that only metrics use is in
+`metrics.parts`.
 
 Letters: ``n`` rows, ``p`` features, ``R`` the (p, p) correlation matrix, ``Z`` the (n, p) unit columns (centred, of
 length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``Z``, so its correlations are 0.
 
-Three routes give the same sums over the pairs of features i < j, all in float64:
+Three ways of computation give the same sums over the pairs of features i < j, all in float64:
 
 - `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
-  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. For n < p.
-- `streamed_sums` computes ``R`` in tiles, for n >= p or if entries are clipped first.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles; this route is for tables with few
+  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. The
+  function is used for n < p.
+- `streamed_sums` computes ``R`` in tiles. The function is used for n >= p, or if entries are clipped first.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles. Both are used for tables with few
   features.
 """
 
@@ -48,7 +50,7 @@ EQUAL = 1e-12  # a variance below this share of the mean square is rounding erro
 
 
 class Undefined(Exception):
-    """A score is undefined; the message is stored in the record as the reason."""
+    """Raised if a score is undefined; the message is stored with the score as the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,10 +78,10 @@ class PairSums:
     scale_b: float
 
     def pearson(self) -> float:
-        """Return the Pearson correlation of a and b over the pairs.
+        """Return the Pearson correlation of a and b over the pairs of features.
 
         Raises:
-            Undefined: all a, or all b, are equal.
+            Undefined: all correlations a, or all correlations b, are equal.
         """
         return _ratio(
             covariance=self.ab - self.a * self.b / self.n_pairs,
@@ -90,7 +92,7 @@ class PairSums:
 
 
 def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -> Floats:
-    """Centre every column and scale it to length one; a constant column becomes zeros.
+    """Centre each column and scale it to a Euclidean length of 1; a constant column becomes zeros.
 
     The first row is subtracted before the mean, so that a constant column becomes exactly zero and a large offset
     causes no loss of precision.
@@ -112,7 +114,7 @@ def unit_columns(values: NDArray[np.floating], *, floor: Floats | float = 0.0) -
 
 
 def gram_sums(za: Floats, zb: Floats) -> PairSums:
-    """Return the sums over pairs in O(n^2 p) time and O(n^2) memory, without a (p, p) matrix.
+    """Compute the sums over pairs of features in O(n^2 p) time and O(n^2) memory, without a (p, p) matrix.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).
@@ -133,7 +135,7 @@ def gram_sums(za: Floats, zb: Floats) -> PairSums:
 
 
 def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TILE) -> PairSums:
-    """Return the sums over pairs, computed from square tiles of the upper triangle.
+    """Compute the sums over pairs of features from square tiles of the upper triangle of the correlation matrix.
 
     Needs O(n p^2) time and, in addition to its input, memory for a few tiles.
 
@@ -162,7 +164,7 @@ def streamed_sums(za: Floats, zb: Floats, *, clip: bool = False, tile: int = TIL
 
 
 def triangle(z: Floats) -> Floats:
-    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,), from centred columns of length 1, (n, p)."""
+    """Return the correlation of each pair i < j from centred columns of length 1, shape (p (p - 1) / 2,)."""
     from scipy.spatial.distance import squareform
 
     pairs: Floats = squareform(z.T @ z, checks=False)  # the upper triangle without the diagonal
@@ -187,7 +189,8 @@ def pearson(a: Floats, b: Floats) -> float:
 def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
-    Gamma equals the correlation of the distances 1 - r. The route is chosen by the shapes, for speed.
+    Gamma also equals the correlation of the distances 1 - r, where r is a feature-feature correlation. The numbers of
+    rows and features decide which of the three ways of computation is used.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

@@ -1,6 +1,7 @@
-"""Mean differences between states (such as treated and control) within types (such as cell types) of training rows.
+"""Mean differences between states (such as treated and control) within a type (such as a cell type) of training rows.
 
-Controls make combinations with them that training lacks, and a metric scores such combinations.
+Controls use these differences to predict combinations of type and state that the training rows lack. The metric
+`combination-shift` scores such predictions.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class StateShifts:
 
         Raises:
             Unsupported: the table has fewer than two condition columns.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         conditions = train.schema.conditions
         columns = cell_columns(conditions, options)
@@ -58,12 +59,12 @@ class StateShifts:
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the state, other than the given one, with most training rows of a type; None if there is none."""
+        """Return the state with most training rows of a type, except ``state``; None if there is no other state."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
     def others(self, kind: str, state: str, base: str) -> list[str]:
-        """Return the other types that training has in both states, sorted by name."""
+        """Return the other types that have training rows in both states, sorted by name."""
         both = [set(self.kinds[self.states == one]) for one in (state, base)]
         return sorted(str(name) for name in both[0] & both[1] if name != kind)
 
@@ -72,7 +73,7 @@ class StateShifts:
         return self.mean(kind, state) - self.mean(kind, base)
 
     def asked(self, conditions: pd.DataFrame) -> list[tuple[str, str, NDArray[np.int64]]]:
-        """Return each requested type and state with the positions of its rows."""
+        """Return each requested combination of type and state with the positions of the rows that request it."""
         frame = conditions[list(self.columns)].astype(str)
         groups = frame.groupby(list(self.columns), observed=True, sort=True).indices
         return [(str(kind), str(state), np.asarray(rows, dtype=np.int64)) for (kind, state), rows in groups.items()]

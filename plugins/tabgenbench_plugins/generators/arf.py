@@ -1,13 +1,14 @@
 """Adversarial random forest: a mixture of the leaves of all trees, with independent columns within a leaf.
 
 Watson, Blesch, Kapar & Wright, "Adversarial random forests for density estimation and generative modeling", AISTATS
-2023, https://proceedings.mlr.press/v206/watson23a.html. Own implementation, on the forests of scikit-learn.
+2023, https://proceedings.mlr.press/v206/watson23a.html. The implementation is this project's own and uses the forests
+of scikit-learn.
 
-Fit. A forest learns to tell the training rows from synthetic rows of the same number. In the first round, each column
-of the synthetic rows is permuted; this is a draw from independent columns. In each later round, a synthetic row is a
-draw from the leaves of the previous forest: a leaf by weight, then each column independently from the training rows in
-the leaf. The rounds end when the accuracy on out-of-bag rows is at most 1/2 + δ, because the columns are then
-independent within the leaves of the previous forest, as far as a forest can see; or when the accuracy no longer falls.
+Fit. A forest learns to tell training rows from an equal number of synthetic rows. In the first round, the synthetic
+rows are the training rows with each column permuted, so their columns are independent. In each later round, a synthetic
+row is sampled from the leaves of the previous forest: a leaf is drawn by weight, then each column independently from
+the training rows in the leaf. The rounds end when the accuracy on out-of-bag rows is at most 1/2 + δ or no longer
+falls. With an accuracy near 1/2, a forest finds no dependence of columns within the leaves of the previous forest.
 
 Density. With the leaves l = 1...L of all B trees and N training rows,
 
@@ -63,8 +64,9 @@ ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no lea
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, then each column independently within the leaf.
 
-    A numeric feature with gaps and the column that marks them are drawn together: a leaf's mean, variance and values
-    are those of present cells. A table with more than 200 numeric features is fitted on its principal components.
+    A numeric feature with missing values and the column that marks the missing values are drawn together. A leaf's
+    mean, variance and values are computed without missing values. A table with more than 200 numeric features is fitted
+    on its principal components.
     """
 
     name = "arf"
@@ -99,7 +101,10 @@ class ARF(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: sorted rows, sums along them, leaves with their statistics, and the nodes of two forests."""
+        """Return the memory needed in bytes.
+
+        The estimate includes sorted rows with cumulative sums, statistics of leaves, and the nodes of two forests.
+        """
         kept = self._n_components(n_features)
         columns = (kept or n_features) + len(schema.categorical_features) + len(schema.conditions)
         leaves = self.config.trees * max(1, n_rows // self.config.min_leaf)
@@ -114,7 +119,7 @@ class ARF(Generator):
         return self.config.components if n_features else 0
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit forests until the last one cannot tell the previous one's rows from training rows; keep its leaves."""
+        """Fit forests until a forest cannot tell synthetic rows of the previous forest from training rows."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
@@ -134,7 +139,7 @@ class ARF(Generator):
             self._fit_normals(trees)
 
     def _gap_columns(self, train: Table) -> list[tuple[int, int]]:
-        """Return each numeric feature with gaps, and the encoded column that marks them."""
+        """Return each numeric feature with missing values, and the encoded column that marks the missing values."""
         marks = self._categories.columns
         return [
             (train.features.index(gap.column), train.n_features + marks.index(gap.shown_by))
@@ -142,7 +147,10 @@ class ARF(Generator):
         ]
 
     def _adversarial_forest(self, rows: NDArray[np.float32], context: FitContext) -> tuple[list[Any], ForestLeaves]:
-        """Return the trees and leaves whose synthetic rows a further forest could tell apart least well."""
+        """Fit a forest in each round.
+
+        Returns the trees and leaves of the forest whose synthetic rows are hardest to tell from training rows.
+        """
         synthetic = context.numpy.permuted(rows, axis=0)
         best: tuple[float, list[Any], ForestLeaves] | None = None
         drawn_from = None
@@ -167,7 +175,7 @@ class ARF(Generator):
         return best[1], best[2]
 
     def _forest(self, real: NDArray[np.float32], synthetic: NDArray[np.float32], seed: int) -> RandomForestClassifier:
-        """Fit a forest that tells real rows from synthetic rows."""
+        """Train a random forest to tell real rows from synthetic rows."""
         from sklearn.ensemble import RandomForestClassifier
 
         forest = RandomForestClassifier(
@@ -182,14 +190,14 @@ class ARF(Generator):
     def _draw_encoded(
         self, rows: NDArray[np.float32], leaves: ForestLeaves, chosen: NDArray[np.int64], rng: np.random.Generator
     ) -> NDArray[np.float32]:
-        """Return encoded rows of these leaves, each column from a random training row in the leaf."""
+        """Sample an encoded row from each chosen leaf, with each column from a random training row in the leaf."""
         sources = leaves.draw_rows(np.repeat(chosen[:, None], rows.shape[1], axis=1), rng)
         for number, mark in self._gaps:
             sources[:, number] = sources[:, mark]
         return np.take_along_axis(rows, sources, axis=0)
 
     def _fit_normals(self, trees: list[Any]) -> None:
-        """Compute the mean, standard deviation and box of the numeric columns in each leaf, shape (L, F)."""
+        """Compute mean, standard deviation and bounds of each numeric column in each leaf, shape (L, F)."""
         values, present = self._values.astype(np.float64), self._present
         has_value = np.ones(values.shape, dtype=bool) if present is None else present
         count = self._leaves.sums(has_value)
@@ -202,7 +210,7 @@ class ARF(Generator):
         self._low, self._high = self._leaves.boxes(trees, values.shape[1])
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw a leaf for each requested row by its weight given the conditions, then the columns within the leaf."""
+        """Draw a leaf for each requested row by its weight given the condition, then each column within the leaf."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         leaves = np.zeros(len(used), dtype=np.int64)
         for asked, rows in _groups(self._codes.encode(used)):
@@ -223,9 +231,9 @@ class ARF(Generator):
         return self._template.like(values, conditions, self._categories.decode(codes) if n_categories else None)
 
     def _weights(self, asked: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the weights of the leaves given the codes of the condition columns, shape (L,).
+        """Return the weight of each leaf given the requested condition, shape (L,).
 
-        If no leaf has all requested values, leaves with most of them are used.
+        If no leaf contains all requested values, the leaves that contain most of them are used.
         """
         shares = self._leaves.sums(self._condition_codes == asked) / self._leaves.count[:, None]
         weight: NDArray[np.float64] = self._leaves.weight * shares.prod(axis=1)
@@ -234,7 +242,7 @@ class ARF(Generator):
         return weight
 
     def _draw_normals(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return draws from the normal distributions of these leaves, truncated to their boxes, shape (n, F)."""
+        """Draw numeric values from each leaf's normal distributions, truncated to the leaf's bounds, shape (n, F)."""
         from scipy.special import ndtr, ndtri
 
         mean, sd = self._mean[leaves].astype(np.float64), self._sd[leaves].astype(np.float64)
@@ -248,7 +256,7 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace a category by a uniform draw with the probability α V / (n + α V), in place."""
+        """Replace each category, in place, by a random category with probability α V / (n + α V)."""
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)
@@ -257,7 +265,7 @@ class ARF(Generator):
 
 
 def _groups(codes: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield each distinct row of codes with the positions of the rows that equal it."""
+    """Yield each distinct row of category codes with the positions of the rows that have these codes."""
     if not len(codes):
         return
     distinct, group = np.unique(codes, axis=0, return_inverse=True) if codes.shape[1] else (codes[:1], codes.sum(1))

@@ -1,4 +1,4 @@
-"""Control `batch-leaker`: an embedding that contains the batch, as a planted failure of integration."""
+"""Control `batch-leaker`: an embedding that contains the batch, which scores of batch removal must detect."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["BatchLeaker"]
 class BatchLeaker(PCA):
     """Embeds rows as `pca` does, with one further dimension for each batch.
 
-    The further dimension of the row's batch is ``strength`` times the standard deviation of the first component, the
-    others are 0. Every score of batch removal must be worse than that of `pca`.
+    The dimension of the row's own batch is ``strength`` times the standard deviation of the first component; the
+    dimensions of other batches are 0. Every score of batch removal must be worse for this control than for `pca`.
     """
 
     name = "batch-leaker"
@@ -34,12 +34,12 @@ class BatchLeaker(PCA):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` without a batch column."""
+        """Raise `Unsupported` if the table has no batch column."""
         if schema.batch is None:
             raise Unsupported("generator 'batch-leaker' embeds the batch; the dataset has no batch column (batch=...)")
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return components and batch, shape (n_rows, components + n_batches)."""
+        """Return principal components, then one dimension per batch, shape (n_rows, components + n_batches)."""
         found, batch = super().embed(table)["latent"], table.schema.batch
         assert batch is not None  # see `supports`
         names, codes = np.unique(table.obs[batch].astype(str), return_inverse=True)

@@ -1,4 +1,4 @@
-"""Planted failure `category-collapser`: the rarest categories replaced by the most frequent category."""
+"""Planted failure `category-collapser`: training rows whose rarest categories are replaced by the most frequent one."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ SHARE = 0.1
 
 
 class CategoryCollapser(Planted):
-    """Returns training rows in which the rarest categories of each categorical feature are the most frequent one.
+    """Returns training rows in which the rarest categories of each feature are replaced by its most frequent category.
 
-    The rarest category is always replaced, the next ones as long as the replaced categories together have at most a
-    tenth of the training rows. The columns that mark the gaps of numeric features are copied.
+    The rarest category is always replaced. Further rare categories are replaced as long as all replaced categories
+    together have at most a tenth of the training rows. The columns that mark missing values of numeric features are
+    copied unchanged.
     """
 
     name = "category-collapser"
@@ -33,7 +34,7 @@ class CategoryCollapser(Planted):
             raise Unsupported("the table has no categorical features whose categories could collapse")
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose the replaced categories of each feature."""
+        """Choose which categories of each feature are replaced."""
         markers = {gap.shown_by for gap in train.schema.numeric_gaps()}
         self._replaced: dict[str, dict[str, str]] = {}
         for name in (name for name in train.schema.categorical_features if name not in markers):

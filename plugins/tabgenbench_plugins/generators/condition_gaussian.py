@@ -1,4 +1,4 @@
-"""Control `condition-gaussian`: independent Gaussian features and categories with the statistics of the condition."""
+"""Control `condition-gaussian`: independent Gaussian features and independent categories within each condition."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ __all__ = ["ConditionGaussian"]
 class ConditionGaussian(Generator):
     """Draws every feature independently from a normal distribution with the mean and variance of the condition.
 
-    A categorical feature is drawn by its frequencies in the condition, even if the condition has few rows. Mean and
-    variance of a numeric feature with gaps are computed from its present values.
+    A category is drawn by its frequency in the condition, even if the condition has few rows. Mean and variance of a
+    numeric feature are computed without missing values.
 
     Features are uncorrelated within a condition, so this control shows which score values are possible with correct
     means and variances but without correlations. Variances are unbiased (divided by n - 1 in each condition). A
     condition with fewer than ``min_rows`` training rows keeps its own mean, even that of a single row, but uses the
-    variance pooled over all conditions. A condition without training rows is replaced by the nearest known condition.
+    variance pooled over all conditions. A condition without training rows is replaced by the most similar condition
+    that has training rows.
     """
 
     name = "condition-gaussian"
@@ -84,7 +85,7 @@ class ConditionGaussian(Generator):
         return enough & (self.config.variance == "condition")
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         if self.config.variance == "condition":
             rare = ~self._has_own_variance(self._conditions.counts)

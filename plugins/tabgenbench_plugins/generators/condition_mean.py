@@ -1,4 +1,4 @@
-"""Control `condition-mean`: the mean training row of the condition, with its most frequent categories."""
+"""Control `condition-mean`: the mean of the condition's training rows, and the condition's most frequent categories."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ __all__ = ["ConditionMean"]
 class ConditionMean(Generator):
     """Returns the mean of the condition's training rows, the same row each time.
 
-    A categorical feature gets the category that is most frequent in the condition; of equally frequent categories, the
-    first by name. The mean of a numeric feature with gaps is computed from its present values.
+    A categorical feature gets its most frequent category in the condition; among equally frequent categories, the first
+    by name. The mean of a numeric feature is computed without missing values.
 
-    This control shows which score values are possible with differences between conditions but without variation within
-    conditions: gamma and log fold changes look good, and every score of spread is bad. A condition with one training
-    row returns that row. A condition without training rows returns the mean of the nearest known condition.
+    The control `condition-mean` shows which scores are possible with differences between conditions but without
+    variation within conditions. Gamma and log fold changes look good, and every score of variance is bad. For a
+    condition with one training row, that row is returned. For a condition without training rows, the mean of the most
+    similar condition with training rows is returned.
     """
 
     name = "condition-mean"
@@ -39,7 +40,7 @@ class ConditionMean(Generator):
             self._modes[:, j] = self._conditions.category_counts(codes[:, j], n_values).argmax(axis=1)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return the mean of the condition of each requested row."""
+        """Return the mean row of the condition for each requested row."""
         asked = self._conditions.asked(conditions, context)
         single = [self._conditions.labels[k] for k in np.unique(asked) if self._conditions.counts[k] == 1]
         if single:

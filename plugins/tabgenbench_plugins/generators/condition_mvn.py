@@ -1,6 +1,6 @@
-"""Control `condition-mvn`: Gaussian rows with the mean of the condition and the covariance of the residuals.
+"""Control `condition-mvn`: Gaussian rows with the condition's mean and one covariance for all conditions.
 
-Categories are intervals of latent Gaussian scores with the same covariance.
+A category is an interval of a latent Gaussian score, and scores and numeric features share one covariance.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ POOLED = -1  # key of the covariance that is pooled over conditions
 class ConditionMVN(Generator):
     """Samples the condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of residuals within conditions.
 
-    This is a linear model without training, and a deep model should score better. Subtracting the means removes one
-    degree of freedom for each condition. The covariance is divided by the remaining degrees of freedom, so that the
-    variance of sampled rows equals that of the training rows. A condition with one training row uses that row as its
-    mean and adds nothing to the covariance. A condition without training rows is replaced by the nearest known
-    condition.
+    A deep model should score better than this linear model. Subtracting each condition's mean removes one degree of
+    freedom per condition. The covariance is divided by the remaining degrees of freedom, so that the variance of
+    sampled rows equals that of the training rows. A condition with one training row uses that row as its mean and adds
+    nothing to the covariance. A condition without training rows is replaced by the most similar condition that has
+    training rows.
 
     Categorical features are represented by latent Gaussian scores, which share one covariance with the numeric
-    features. Thresholds decode the scores into categories. The thresholds are computed from the frequencies of
+    features. Thresholds turn a latent score into a category; these thresholds are computed from the frequencies of
     categories in the condition, even if the condition has few rows. `parts.latent` explains the mathematics. Statistics
-    of a numeric feature with gaps are computed from its present values.
+    of a numeric feature are computed without missing values.
     """
 
     name = "condition-mvn"
@@ -61,14 +61,17 @@ class ConditionMVN(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: rows, residuals, the factor, a copy of it, and the product."""
+        """Return the memory needed in bytes.
+
+        The estimate includes rows, residuals, two copies of the factor of the covariance, and a matrix product.
+        """
         smaller = min(n_rows, n_features)
         n_categories = len(schema.categorical_features)
         latent = 160 * n_rows * n_categories  # of each of about 5 scores a column: two bounds, and rows as above
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024)) + latent
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute the means and thresholds, and factor the covariance of the residuals."""
+        """Compute each condition's mean and category thresholds, and the factored covariance of the residuals."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._means = self._conditions.means(train.dense(), train.present())
@@ -91,7 +94,7 @@ class ConditionMVN(Generator):
     def _covariance(
         self, train: Table, rows: NDArray[np.int64], degrees_of_freedom: int, context: FitContext
     ) -> ShrunkCovariance:
-        """Return the covariance of the residuals of rows, and of their latent scores if there are categories."""
+        """Return the covariance of the residuals, including latent scores if the table has categorical features."""
         group = self._conditions.group[rows]
         residuals = train.dense()[rows] - self._means[group]
         if not self._latent.n_scores:
@@ -107,7 +110,7 @@ class ConditionMVN(Generator):
         return impute(np.hstack([residuals, scores]), hidden, bounds, degrees_of_freedom, context.numpy)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         if self.config.covariance == "condition":
             self._conditions.record_rare(asked, self._rare, rule="pooled covariance", context=context)

@@ -1,4 +1,4 @@
-"""Control `condition-nb`: negative binomial counts of each gene within the condition, with drawn library sizes."""
+"""Control `condition-nb`: negative binomial counts of each gene within a condition, with sampled library sizes."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ Floats = NDArray[np.float64]
 
 
 class ConditionNB(Generator):
-    """Samples the genes of a cell independently, from a negative binomial distribution of the gene and the condition.
+    """Samples each gene of a cell independently from the gene's negative binomial distribution in the condition.
 
     The count of gene g in a cell with library size L and condition k has mean L f_kg and variance
     L f_kg + a_kg (L f_kg)^2. Both parameters are estimated by moments: f_kg is the gene's share of all counts of the
-    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum; a negative estimate
-    becomes 0, which is a Poisson distribution. The library size of a sampled cell is that of a random training cell of
-    the condition.
+    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative estimate of
+    a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of a random
+    training cell of the condition.
 
     A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
-    A condition without training cells is replaced by the nearest known condition. Genes are independent given the
-    condition and the library size, so a model of cells should score better.
+    A condition without training cells is replaced by the most similar condition that has training cells. Genes are
+    independent given the condition and the library size, so a model of cells should score better.
     """
 
     name = "condition-nb"
@@ -51,7 +51,7 @@ class ConditionNB(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Reject tables that are not counts with library sizes."""
+        """Raise `Unsupported` unless the table contains counts of cells."""
         if not schema.per_10k:
             raise Unsupported("condition-nb makes counts; the table is not one of counts with per_10k = true")
 
@@ -71,7 +71,7 @@ class ConditionNB(Generator):
         self._dispersion[self._rare] = _ratio(excess.sum(axis=0), scale.sum(axis=0))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return sampled counts in CSR form."""
+        """Sample counts for each requested condition, as a CSR matrix."""
         asked, rng = self._conditions.asked(conditions, context), context.numpy
         self._conditions.record_rare(asked, self._rare, rule="pooled dispersion", context=context)
         library = np.zeros(len(asked))
@@ -85,7 +85,7 @@ class ConditionNB(Generator):
         return self._template.like(sparse.vstack([empty, *blocks], format="csr"), conditions)
 
     def _draw(self, asked: NDArray[np.int64], library: Floats, rng: np.random.Generator) -> Any:
-        """Draw the counts of a block of cells: Poisson counts whose rates are gamma distributed."""
+        """Sample the counts of a block of cells as Poisson counts whose rates are gamma distributed."""
         rate = self._shares[asked] * library[:, None]
         dispersion = self._dispersion[asked]
         varies = dispersion > 0
@@ -95,7 +95,10 @@ class ConditionNB(Generator):
 
 
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the share of each gene, the sum of (count - L f)^2 - L f over cells, and the sum of (L f)^2."""
+    """Return three numbers per gene.
+
+    The numbers are the gene's share f of all counts, and the sums over cells of (count - L f)^2 - L f and of (L f)^2.
+    """
     total = _sums(counts, axis=0)
     share = total / max(library.sum(), 1.0)
     squares = _sums(counts.multiply(counts), axis=0)
@@ -105,7 +108,7 @@ def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _ratio(excess: Floats, scale: Floats) -> Floats:
-    """Return the dispersion, 0 where the counts vary no more than Poisson counts."""
+    """Return the dispersion of each gene; 0 if the counts of a gene vary no more than Poisson counts."""
     ratio = np.divide(excess, scale, out=np.zeros_like(excess), where=scale > 0)
     return np.where(ratio < LEAST, 0.0, np.minimum(ratio, MOST))
 

@@ -16,10 +16,11 @@ NOISE = 0.01
 
 
 class Copier(Planted):
-    """Returns training rows with normal noise of 0.01 standard deviations of each numeric feature.
+    """Returns training rows; the noise of a numeric feature has 0.01 times the standard deviation of the feature.
 
-    Categories are copied, and whole numbers are rounded back to the training row's value. Every score of fidelity and
-    structure rates this control like real rows; a score of privacy must detect it.
+    Categories are copied. Features of whole numbers are rounded after the noise, which restores the training row's
+    value. Every score of fidelity and structure rates this control like real rows; a privacy score must detect the
+    copies.
     """
 
     name = "copier"
@@ -27,7 +28,7 @@ class Copier(Planted):
     planted_for = "privacy"
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Compute the standard deviation of the noise of each feature."""
+        """Compute the standard deviation of the noise that is added to each feature."""
         self._noise = NOISE * train.dense().std(axis=0)
 
     def change_rows(

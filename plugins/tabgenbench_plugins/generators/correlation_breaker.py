@@ -1,4 +1,4 @@
-"""Planted failure `correlation-breaker`: each column of real rows permuted within the condition."""
+"""Planted failure `correlation-breaker`: training rows with each feature permuted within the condition."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["CorrelationBreaker"]
 class CorrelationBreaker(Planted):
     """Returns training rows in which each feature is permuted independently over the rows of a condition.
 
-    Each feature keeps its distribution within the condition, so the dependence of pairs that remains is that between
-    the means of the conditions. A numeric feature with gaps and the column that marks its gaps are permuted together.
+    Each feature keeps its distribution within the condition. The only remaining dependence between features is that of
+    the conditions' means. A numeric feature and the column that marks its missing values are permuted together.
     """
 
     name = "correlation-breaker"
@@ -25,7 +25,7 @@ class CorrelationBreaker(Planted):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Reject tables with fewer than two features, which have no pairs."""
+        """Raise `Unsupported` for tables with fewer than two features, which have no pair of features."""
         if n_features + schema.n_categorical < 2:
             raise Unsupported("the table has fewer than two features, so there is no dependence to break")
 

@@ -1,11 +1,12 @@
-"""CTGAN: an adversarial model of mode-normalised and discrete columns, conditioned on a value of one discrete column.
+"""CTGAN: a generative adversarial network for mixed tables, conditioned on a value of one discrete column.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019. Defaults
 are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each continuous value is
-encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value as its one-hot. The
-discrete columns are the condition (all condition columns combined) and the categorical features. The generator receives
-noise and a value of one discrete column. Each discrete column is drawn equally often, and a value of the column is
-drawn with probability proportional to the logarithm of its frequency. The critic judges ten rows together.
+encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the mode. Each discrete
+value is encoded as a one-hot code. The discrete columns are the condition (all condition columns combined) and the
+categorical features. The generator receives noise and a value of one discrete column. In training, each discrete column
+is chosen equally often, and a value of the column with probability proportional to the logarithm of its frequency. The
+critic gives one score to ten rows together.
 
     z_NZ ─┐                        ┌─► tanh scalars, Gumbel-softmax one-hots ─┐
           ├─ residual layers ─► logits_ND                                     ├─ 10 rows ─► critic ─► score
@@ -40,11 +41,11 @@ __all__ = ["CTGAN"]
 
 
 class CTGAN(TabularGenerator):
-    """The conditional adversarial model of Xu et al.
+    """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    As in the package, sampling generates batches with values drawn as in training, by log frequency, and batch norm
-    uses the statistics of each batch. Rows with a requested label are kept. Batches are then generated for each
-    condition that still lacks rows. Rare categories are therefore more frequent than in training.
+    As in the package, batches are sampled with values drawn as in training, by log frequency, and batch norm uses the
+    statistics of each batch. Generated rows that have a requested condition are kept. Further batches are then
+    generated for each condition that still lacks rows. Rare categories are therefore more frequent than in training.
     """
 
     name = "ctgan"
@@ -83,10 +84,10 @@ class CTGAN(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step.
+        """Return the memory in bytes of weights (with gradients and Adam's moments), rows, and temporaries of a step.
 
-        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width. Each row is
-        followed by a one-hot of the requested value, so discrete columns count twice.
+        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width. The critic's
+        input is a row followed by the one-hot code of the requested value, so discrete columns count twice.
         """
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))
@@ -100,7 +101,7 @@ class CTGAN(TabularGenerator):
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train both networks; report their losses and the penalty of each epoch."""
+        """Train generator and critic; report their losses and the gradient penalty after each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.condition_sampler import ConditionSampler
         from tabgenbench_plugins.generators.parts.tabular.networks import Critic, RowGenerator
         from tabgenbench_plugins.generators.parts.tabular.training import (
@@ -130,7 +131,7 @@ class CTGAN(TabularGenerator):
         self._weights_K = conditions.weights_K
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model, which reports its two losses of each epoch."""
+        """Train the model of the package `ctgan` and return it; the model reports its two losses after each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
 
         options = self.config.model_dump(exclude={"implementation", "max_batches"})
@@ -143,7 +144,7 @@ class CTGAN(TabularGenerator):
         return PackageModel(package_kind("CTGAN"), device=context.device, on_epoch=report, **options)
 
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return a batch generated for one value of the condition, or for values drawn as in training."""
+        """Generate a batch for one condition or, if ``value`` is None, for random values of the discrete columns."""
         import torch
 
         n = self.config.batch_size

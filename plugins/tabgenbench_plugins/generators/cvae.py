@@ -1,11 +1,11 @@
 """CVAE: a conditional variational autoencoder of expression rows.
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
-Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper gives epochs, batch, learning rate, widths, latent
-size, batch norm and loss MSE + KL. Our choices where the paper is silent: Linear - batch norm - ReLU in each hidden
-layer and linear heads; prior N(0, I); the loss below. The squared error is summed over features, as in a Gaussian
-log-likelihood with variance 1. A mean over features would multiply the weight of the KL term by half the number of
-features, and the latent collapses.
+Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275. The paper states the number of epochs, batch size, learning
+rate, widths, latent size, batch norm and the loss MSE + KL. Choices of this project, which the paper does not state:
+Linear - batch norm - ReLU in each hidden layer, linear heads, the prior N(0, I), and the loss below. The squared error
+is summed over features, as in a Gaussian log-likelihood with variance 1. A mean over features would multiply the
+relative weight of the KL term by half the number of features, and the latent code would collapse.
 
     x_NF ─┐
           ├─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─┐
@@ -15,7 +15,7 @@ features, and the latent collapses.
 
 In a mixed table, the one-hot codes of each categorical feature are appended to x_NF, and the decoder has one more head
 for each categorical feature: the logits of its categories. The reconstruction is the negative log-likelihood of the
-whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Numeric cells at gaps do
+whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Missing numeric values do
 not count:
 
     Σ_present ½ (x - mean)² - Σ_C log softmax(logits)[category]
@@ -69,14 +69,14 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the 
 
 
 class CVAE(Generator):
-    """Trains `ConditionalVAE` and decodes draws from the prior.
+    """Trains `ConditionalVAE`, and samples rows by decoding latent codes drawn from the prior.
 
     A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
-    small, unless ``output_noise`` adds noise with the residual variance. ``prior=aggregated`` also draws the codes from
-    a distribution fitted to those of the condition's training rows (`parts.aggregated_prior`). All conditions share the
-    network, so rare conditions need no fallback rule. The model itself samples new combinations of condition values
-    that occur in training rows. A condition with a value that no training row has is replaced by the nearest condition
-    of the training rows. Categories are drawn from the softmax of their logits.
+    small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``, latent codes are
+    drawn from a distribution fitted to the codes of the condition's training rows (`parts.aggregated_prior`). All
+    conditions share the network, so rare conditions need no fallback rule. The model can sample a new combination of
+    condition values if each value occurs in training rows. A condition with a value that no training row has is
+    replaced by the most similar condition of the training rows. Categories are drawn from the softmax of their logits.
     """
 
     name = "cvae"
@@ -139,15 +139,15 @@ class CVAE(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables with fewer than two rows, which batch norm needs."""
+        """Raise `Unsupported` for tables with fewer than two rows, because batch norm needs two."""
         if n_rows < 2:
             raise Unsupported(f"generator 'cvae': {n_rows} training rows, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: parameters, gradients, Adam's moments and the best weights; rows; activations of a batch.
+        """Return the memory needed in bytes: weights with gradients, moments and a copy; rows; activations of a batch.
 
-        Assumes 32 values for each condition column and categorical feature, and two copies of the rows (host and
-        device). The libraries, about 0.3 GB, are not included.
+        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (host
+        and device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
@@ -161,7 +161,7 @@ class CVAE(Generator):
         return 4 * (5 * parameters + 2 * n_rows * n_features + max(activations, without_gradient))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report the losses of each epoch, also on validation rows if there are any."""
+        """Minimise the loss with Adam; report the losses of training rows and validation rows after each epoch."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -236,9 +236,9 @@ class CVAE(Generator):
     def _epoch(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, optimizer: torch.optim.Optimizer, context: FitContext
     ) -> torch.Tensor:
-        """Take one step for each batch.
+        """Train one epoch, with one optimisation step per batch.
 
-        Return reconstruction and KL terms, means over rows, shape (2,), on the device.
+        Return the mean reconstruction term and the mean KL term over rows, shape (2,), on the device.
         """
         import torch
 
@@ -268,7 +268,7 @@ class CVAE(Generator):
         return {**losses, "validation": validation[0]} if validation else losses
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Decode z ~ N(0, I), or the aggregated prior, with each row's condition and the running statistics."""
+        """Draw latent codes from N(0, I) or the aggregated prior, and decode each with its row's condition."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot

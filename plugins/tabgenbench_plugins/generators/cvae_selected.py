@@ -49,9 +49,9 @@ class Trial(NamedTuple):
 class CVAESelected(Generator):
     """The CVAE with the lowest validation loss on a grid of learning rates and depths.
 
-    All trials start from the same seed. The selected model is identical, bit for bit, to `cvae` with the same settings
-    and seed. The losses of all trials are recorded as notes. The selection trains one model for each setting of the
-    grid. A trial whose loss is not finite cannot be selected.
+    All models of the grid are trained with the same seed. The selected model is identical, bit for bit, to `cvae` with
+    the same settings and seed. The losses of all models are recorded as notes. One model is trained for each
+    combination of learning rate and depth. A model whose loss is not finite cannot be selected.
     """
 
     name = "cvae-selected"
@@ -97,11 +97,11 @@ class CVAESelected(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline the tables that `cvae` declines."""
+        """Raise `Unsupported` for the tables that `cvae` does not support."""
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: twice those of the largest `cvae` of the grid, because the best model is kept as well."""
+        """Return the memory needed in bytes: twice that of the largest model, because the best model is also kept."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -115,12 +115,12 @@ class CVAESelected(Generator):
         return CVAE(CVAE.Config.model_validate({**same, **options, "epochs": epochs}))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train a model for every trial, record the validation losses and keep the best model.
+        """Train a model for each setting of the grid, record the validation losses and keep the best model.
 
         Report progress over the grid.
 
         Raises:
-            ConfigError: there is no validation row of a known condition, or the loss of every trial diverged.
+            ConfigError: no validation row has a condition of the training rows, or the loss of every model diverged.
         """
         if len(context.device_split.validation) == 0:
             raise ConfigError(
@@ -159,7 +159,7 @@ class CVAESelected(Generator):
         context: FitContext,
         on_report: Callable[[Progress], None],
     ) -> tuple[CVAE, float, str]:
-        """Return the trained model, the loss by which it is compared (infinite if training diverged), and a note."""
+        """Train one model; return the model, its validation loss (infinite if training diverged), and a note."""
         cvae, child = self._cvae(trial, epochs), _child(context, on_report)
         try:
             cvae.fit(*tables, child)
@@ -191,7 +191,7 @@ class CVAESelected(Generator):
 
 
 def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitContext:
-    """Return a separate context for one training, with the same seed, device, rows and deadline."""
+    """Return the context for training one model of the grid, with the same seed, device, rows and deadline."""
     return FitContext(
         device=context.device,
         seed=context.seed,
@@ -202,7 +202,7 @@ def _child(context: FitContext, on_report: Callable[[Progress], None]) -> FitCon
 
 
 def _forwarded(context: FitContext, total: int, *, before: int, curve: str) -> Callable[[Progress], None]:
-    """Return a callback that reports epochs over the whole grid, and a trial's validation loss under its name."""
+    """Return a callback that counts epochs over the whole grid and reports each model's validation loss by name."""
 
     def forward(progress: Progress) -> None:
         every = max(1, progress.of // CURVE_POINTS)

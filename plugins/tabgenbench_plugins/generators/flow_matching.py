@@ -8,7 +8,8 @@ With noise x_0 ~ N(0, I), a training row x_1 of condition c, and a time t ~ U(0,
 
     x_t = (1 - t) x_0 + t x_1        loss = E ‖v(x_t, t, c) - (x_1 - x_0)‖² / Y
 
-The network F is added to the velocity that would be right for rows of N(0, I), so it only learns what is different:
+The velocity v is the exact velocity for rows of N(0, I) plus the output of a network F, which only learns the
+difference:
 
     v(x, t, c) = (2 t - 1) / (t² + (1 - t)²) x + F(x, t, c)
 
@@ -16,14 +17,14 @@ The minimum of the loss is the mean velocity E[x_1 - x_0 | x_t = x, c]. The solu
 
     dx/dt = v(x, t, c)
 
-from x at t = 0 drawn from N(0, I) has the distribution of the rows of condition c. A row is solved in
-``sampling_steps`` equal steps h of the midpoint rule, x ← x + h v(x + h/2 v(x, t), t + h/2), or of Heun's rule,
-x ← x + h/2 (v(x, t) + v(x + h v(x, t), t + h)); both are of second order and use two passes of the network.
+from x at t = 0 drawn from N(0, I) has the distribution of the rows of condition c. The equation is solved in
+``sampling_steps`` equal steps h of the midpoint rule, x ← x + h v(x + h/2 v(x, t), t + h/2), or of Heun's rule, x ← x +
+h/2 (v(x, t) + v(x + h v(x, t), t + h)); both are of second order and use two passes of the network.
 
-The parts of a row are the prepared numbers (`parts/prepared_rows`), and a one-hot code ±1 for each categorical feature:
-1 for its category, -1 for the others. The category of a sampled row is the largest entry of the code at t = 1. With
-the exact velocity all entries are ±1 there, so taking the largest only removes the error of the network and of the
-solver.
+A row consists of the transformed numeric features (`parts/prepared_rows`) and a one-hot code for each categorical
+feature, with 1 for its category and -1 for the others. The category of a sampled row is the largest entry of the code
+at t = 1. With the exact velocity, all entries of the code are ±1 at t = 1, so taking the largest only removes errors of
+the network and the solver.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class FlowMatching(RowsFromNoise):
         return loss
 
     def _with_signs(self, x_NY: torch.Tensor) -> torch.Tensor:
-        """Return rows with codes ±1 in place of one-hot codes."""
+        """Replace one-hot codes of 0 and 1 by codes of -1 and 1."""
         import torch
 
         n_numbers = self._layout.n_features

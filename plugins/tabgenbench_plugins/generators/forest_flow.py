@@ -11,12 +11,12 @@ gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolico
     x_1 row, scaled to [-1, 1]   c one-hot codes of the conditions   T number of levels t
     n training rows   p columns of x   q columns of c   K noisy copies of each training row
 
-A categorical feature with V values gives V - 1 one-hot columns. As in the package, a sampled row has the value of the
-largest of them, or the first value if none exceeds 1/2. This module encodes and decodes these columns itself, because
-the package confuses the columns of features whose positions have digits in common, such as 1 and 11.
+A categorical feature with V values gives V - 1 one-hot columns. As in the package, a sampled category is that of the
+largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
+columns itself, because the package confuses features whose positions have digits in common, such as 1 and 11.
 
-Cost. The model consists of T p ensembles. The time of a tree is proportional to the columns, and has a part for the
-split search and a part for the n K rows:
+Cost. The model consists of T p boosted ensembles: one for each noise level and column. The time to fit a tree is
+proportional to the number of columns, and has one part for the split search and one for the n K rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -62,8 +62,9 @@ class ForestFlow(Generator):
     """Flow matching whose velocity is fitted by XGBoost, with the conditions as additional inputs of the trees.
 
     Every row has exactly the requested condition. The package clips numeric features to the range of the training
-    rows. For the fit, each gap of a feature is filled with a random present value, because the column that marks the
-    gap is generated, too. A table whose fit would take longer than `max_hours` is skipped before the training.
+    rows. For training, each missing value of a feature is filled with a random value of the feature; the column that
+    marks missing values is generated, too. A table whose fit would take longer than `max_hours` is skipped before the
+    training.
     """
 
     name = "forest-flow"
@@ -96,7 +97,9 @@ class ForestFlow(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: noisy rows with targets and gradients, and all trees. Each category counts as one column.
+        """Return the memory needed in bytes: noisy rows with targets and gradients, and all trees.
+
+        Each categorical feature counts as one column.
 
         Raises:
             Unsupported: the fit would take longer than `max_hours` even if each category had only two values.
@@ -108,7 +111,7 @@ class ForestFlow(Generator):
         return noisy + NODE_BYTES * self.config.levels * self.config.trees * n_columns * nodes
 
     def _check_time(self, n_rows: int, n_columns: int, n_conditions: int) -> None:
-        """Raise `Unsupported` if the fit of these columns would take longer than `max_hours`."""
+        """Raise `Unsupported` if training on these columns would take longer than `max_hours`."""
         noisy_rows = n_rows * self.config.duplicates
         ensembles = self.config.levels * n_columns
         per_column = SPLIT_SECONDS * 2.0 ** (self.config.depth - DEPTH) + ROW_SECONDS * noisy_rows
@@ -122,7 +125,7 @@ class ForestFlow(Generator):
             )
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Encode the rows and fit the ensembles."""
+        """Encode the training rows and fit the boosted ensembles."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         self._codes = ConditionCodes.fit(train.conditions)
@@ -143,19 +146,19 @@ class ForestFlow(Generator):
             self._model = self._fitted(rows, given if given.shape[1] else None, context)
 
     def _one_hot(self, categories: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the one-hot columns of the categories but the first value of each feature."""
+        """Return the one-hot columns of all categories except the first category of each feature."""
         codes = self._categories.one_hot(categories)
         sizes = np.array(self._categories.n_categories, dtype=np.int64)
         return np.delete(codes, np.cumsum(sizes) - sizes, axis=1)
 
     def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
-        """Return the package's model of these rows."""
+        """Train the package's model on these rows and return it."""
         from ForestDiffusion import ForestDiffusionModel
 
         config = self.config
 
         class Reporting(ForestDiffusionModel):  # type: ignore[misc]
-            """The package's model, which reports each level of noise."""
+            """The package's model, extended to report progress after each noise level."""
 
             n_done = 0
 
@@ -184,7 +187,7 @@ class ForestFlow(Generator):
             )
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Integrate the flow from noise for each requested row, given the codes of its condition."""
+        """Integrate the flow from noise to a row for each requested row, given the row's condition."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         if self._is_constant or not len(used):
             rows = np.repeat(self._first, len(used), axis=0)
@@ -199,7 +202,7 @@ class ForestFlow(Generator):
         return self._template.like(values, conditions, self._decoded(rows[:, self._n_features :]))
 
     def _decoded(self, columns: NDArray[np.float64]) -> pd.DataFrame | None:
-        """Return the categories of one-hot columns: the largest, or the first value if none exceeds 1/2."""
+        """Return the category with the largest one-hot column, or the first category if no column exceeds 1/2."""
         if not self._categories.columns:
             return None
         codes, start = [], 0
@@ -211,7 +214,7 @@ class ForestFlow(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values, in which each gap is filled with a random present value of the feature."""
+    """Return the values with each missing value replaced by a random value of the same feature."""
     values, present = np.array(train.dense()), train.present()
     if present is None:
         return values
@@ -222,7 +225,7 @@ def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float
 
 @contextmanager
 def _global_seed(seed: int) -> Iterator[None]:
-    """Seed NumPy's global state, which the package draws from, and restore it afterwards."""
+    """Seed NumPy's global random state, which the package uses, and restore it afterwards."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:

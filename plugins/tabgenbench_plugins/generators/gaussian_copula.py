@@ -1,4 +1,4 @@
-"""Gaussian copula: one distribution for each column, joined by a correlation matrix; fitted by the package sdv.
+"""Gaussian copula, fitted by the package sdv: one distribution per column, joined by a correlation matrix.
 
 Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 10.1109/DSAA.2016.49; package ``sdv``.
 
@@ -9,16 +9,16 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
     n rows   p features   k condition columns
 
 The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
-length is the frequency of the category, in the order in which the categories first appear. A row is a uniform draw from
-the interval of its category, and a sampled number gives the category of its interval. The effect of a condition and the
-dependence of a category are therefore one-dimensional, even with many categories. This restriction to one dimension is
-the main limitation of the model. Codes of categorical features are uniform, so a uniform distribution is fitted to
-them; conditions are fitted with the configured distribution.
+length is the frequency of the category, in the order in which the categories first appear. A category is encoded as a
+uniform random number from its interval. A sampled number is decoded as the category whose interval contains it. The
+effect of a condition and the dependence of a category are therefore one-dimensional, even with many categories. This
+restriction to one dimension is the main limitation of the model. The numbers that encode a categorical feature are
+uniform, so a uniform distribution is fitted to them. Conditions are fitted with the configured distribution.
 
-The package fits the model. This module implements sampling itself, by the formulas above. The package's
-`sample_from_conditions` processes one condition and one column at a time, which takes 2 seconds for each condition with
-1,000 columns; here, all rows together take less than one second. The package also draws one random number per
-condition; this module draws one random number per row.
+The package fits the model. Sampling uses the formulas above, not the package. The package's `sample_from_conditions`
+processes one condition and one column at a time, which takes 2 seconds per condition with 1,000 columns. In this
+module, sampling all rows takes less than one second. The package also draws one random number per condition; this
+module draws one random number per row.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ class GaussianCopula(Generator):
     The model is fitted on the evaluation scale, which is logarithmic if the dataset requests it: none of the available
     distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has exactly the
     requested condition. Rare conditions can also be sampled, because all conditions share one correlation matrix.
-    Values are not rounded. For the fit, each gap of a feature is filled with a random present value of the feature,
-    which keeps its distribution.
+    Values are not rounded. For training, each missing value is replaced by a random value of the same feature, which
+    keeps the feature's distribution.
     """
 
     name = "gaussian-copula"
@@ -90,7 +90,7 @@ class GaussianCopula(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables of fewer than two rows, and those too wide for a matrix of features by features."""
+        """Raise `Unsupported` for tables with fewer than two rows or too many columns for a correlation matrix."""
         if n_rows < 2:
             raise Unsupported(f"generator 'gaussian-copula': {n_rows} training rows, expected at least 2")
         n_columns = n_features + len(schema.categorical_features)
@@ -101,12 +101,12 @@ class GaussianCopula(Generator):
             )
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes, without libraries: eight float64 matrices of features by features and twelve copies of rows."""
+        """Return the memory needed in bytes: eight float64 correlation matrices, and twelve copies of the rows."""
         columns = n_features + len(schema.conditions) + len(schema.categorical_features)
         return 8 * (8 * columns**2 + 12 * n_rows * columns)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit margins and correlations with sdv, and keep the quantities that sampling needs."""
+        """Fit the distribution of each column and the correlations with sdv, and keep what sampling needs."""
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
@@ -141,7 +141,7 @@ class GaussianCopula(Generator):
         return sum(not isinstance(margin, asked) for margin in margins)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Draw normal scores of the features given those of each row's condition, and transform them into values."""
+        """Draw normal scores of the features given the condition of each row, and transform the scores into values."""
         from scipy.special import ndtr
 
         used = with_known_values(conditions, self._conditions, self._codes, context)
@@ -159,7 +159,7 @@ class GaussianCopula(Generator):
         return self._template.like(values, conditions, self._categories(quantiles[:, len(self._margins) :]))
 
     def _categories(self, quantiles: NDArray[np.float64]) -> pd.DataFrame | None:
-        """Return the categorical features of these quantiles, shape (n, q): the categories of the codes' intervals."""
+        """Return the categories whose intervals contain these quantiles, shape (n, q)."""
         if not self._category_margins:
             return None
         found: dict[str, pd.Categorical] = {}
@@ -174,7 +174,7 @@ class GaussianCopula(Generator):
         return pd.DataFrame(found)
 
     def _condition_scores(self, conditions: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Return normal scores of condition columns, shape (n, k): uniform draws from the categories' intervals."""
+        """Return normal scores of conditions, shape (n, k), from uniform draws within each category's interval."""
         from scipy.special import ndtri
 
         scores = np.empty(conditions.shape)
@@ -186,7 +186,7 @@ class GaussianCopula(Generator):
 
 
 def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the values, in which each gap is filled with a random present value of the feature."""
+    """Return the values with each missing value replaced by a random value of the same feature."""
     present = train.present()
     if present is None:
         return train.dense()
@@ -198,7 +198,7 @@ def _with_drawn_gaps(train: Table, rng: np.random.Generator) -> NDArray[np.float
 
 
 def _frame(train: Table, values: NDArray[np.float32]) -> pd.DataFrame:
-    """Return conditions, values and categorical features in the form that the package expects, with unique names."""
+    """Return conditions, numeric and categorical features as a data frame for the package, with unique column names."""
     parts = []
     for prefix, part in (
         ("c", train.conditions),
@@ -235,7 +235,7 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
 
 @contextmanager
 def _guarded(seed: int) -> Iterator[None]:
-    """Seed NumPy's global state for the package, restore it afterwards, and hide numerical warnings of its fits."""
+    """Seed NumPy's global random state for the package and restore it afterwards; hide numerical warnings."""
     state = np.random.get_state()
     np.random.seed(seed)
     try:

@@ -14,8 +14,8 @@ __all__ = ["Harmony"]
 class Harmony(PCA):
     """Embeds rows as `pca` does, then moves the clusters of each batch together (Korsunsky et al. 2019).
 
-    The correction is computed from the rows that are embedded, training and test rows together and without labels:
-    unlike a trained model, it sees the test rows.
+    Harmony computes its correction from all embedded rows, training and test rows together, without their types. Unlike
+    a trained model, Harmony uses the test rows.
     """
 
     name = "harmony"
@@ -28,12 +28,12 @@ class Harmony(PCA):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` without a batch column."""
+        """Raise `Unsupported` if the table has no batch column."""
         if schema.batch is None:
             raise Unsupported("generator 'harmony' corrects for the batch; the dataset has no batch column (batch=...)")
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the corrected coordinates of each row, shape (n_rows, components)."""
+        """Return the principal components of each row after Harmony's correction, shape (n_rows, components)."""
         from harmonypy import run_harmony
 
         found = super().embed(table)["latent"]

@@ -1,8 +1,9 @@
-"""Hierarchical factors: condition means, shrunk covariances of few factors, and empirical margins.
+"""Hierarchical factors: condition means, shrunk covariances of few factors, and empirical marginal distributions.
 
-A model of this project, without neural networks. Row of condition c:
+The model was developed in this project and has no neural network. Row of condition c:
 
-    x = μ_c + zᵀL_c + √ψ_c ε,   z ~ N(0, I_K),  ε ~ N(0, I_F)      then the margins of the condition's training rows
+    x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F) then the marginal distributions of the condition's training
+    rows
 
 1. μ_c is the mean of the condition's training rows.
 2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance towards the pooled one. The weight w_c is an
@@ -42,14 +43,15 @@ POOLED = -1  # key of the covariance of conditions whose own covariance has no w
 
 
 class HierarchicalFactors(Generator):
-    """Samples condition means plus a factor model of each condition's shrunk covariance, with empirical margins.
+    """Samples each condition's mean plus noise of a factor model, with the marginal distributions of the training rows.
 
-    The factors limit what the model learns of single rows: with ``factors=none``, rows have the whole covariance Σ_c,
-    and an attack that knows means and covariances of the synthetic rows recognises most training rows.
+    The number of factors limits what the model reveals about single training rows. With ``factors=none``, samples have
+    the whole covariance Σ_c, and an attack with means and covariances of synthetic rows recognises most training rows.
 
     Every sampled row has exactly the requested condition. A condition with fewer than four training rows uses the
-    pooled covariance, and one with a single row uses this row as its mean. A condition without training rows is
-    replaced by the nearest known condition. Statistics of a numeric feature with gaps are those of its present values.
+    pooled covariance. A condition with a single training row uses this row as its mean. A condition without training
+    rows is replaced by the most similar condition that has training rows. Statistics of a numeric feature are computed
+    without missing values.
     """
 
     name = "hierarchical-factors"
@@ -77,9 +79,9 @@ class HierarchicalFactors(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: six copies of the rows, the margins, a Gram matrix with workspace, and the loadings.
+        """Return the memory needed in bytes: six copies of the rows, quantiles, a Gram matrix, and factor loadings.
 
-        Assumes 32 values for each condition column and 5 latent scores for each categorical feature.
+        The estimate assumes 32 values per condition column and 5 latent scores per categorical feature.
         """
         n_columns = n_features + 5 * len(schema.categorical_features)
         n_conditions = min(max(1, n_rows // 4), 32 * max(1, len(schema.conditions)))
@@ -89,7 +91,7 @@ class HierarchicalFactors(Generator):
         return 4 * ((6 + 2 * self.config.margins) * n_rows * n_columns + loadings) + gram
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute means, covariances, thresholds and margins."""
+        """Compute means, covariances, category thresholds, and quantiles of the marginal distributions."""
         self._template = train.take([])
         self._conditions = conditions = TrainingConditions.of(train)
         self._means = conditions.means(train.dense(), train.present())
@@ -128,7 +130,7 @@ class HierarchicalFactors(Generator):
         return np.asarray(self._means[k] + ndtri(levels)[:, None] * sd)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return one random row for the condition of each requested row."""
+        """Draw one random row for each requested condition."""
         asked = self._conditions.asked(conditions, context)
         values, n_features = self._means[asked], self._template.n_features
         scores = np.zeros((len(asked), self._latent.n_scores), dtype=np.float32)
@@ -144,7 +146,7 @@ class HierarchicalFactors(Generator):
         return self._template.like(values, conditions, categories)
 
     def save(self, folder: Path) -> None:
-        """Write means, covariances, thresholds and margins; margins contain sorted training values."""
+        """Save means, covariances, thresholds and quantiles; the quantiles contain sorted training values."""
         arrays = {"means": self._means, **({} if self._margins is None else self._margins.arrays())}
         weights = {}
         for k, one in self._covariances.items():

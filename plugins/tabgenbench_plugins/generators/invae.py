@@ -14,10 +14,10 @@ copied.
 L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
 of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean, or of the
-product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. This last term is an
-addition of this project.
-Both priors are diagonal Gaussians (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general
-exponential family (`parts.exponential_prior`), and the loss of score matching is added.
+product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. The squared
+correlations in the loss are an addition of this project. Both priors are diagonal Gaussians (`parts.gaussian_prior`);
+with ``prior=exponential``, p(z_inv | b) is of a general exponential family (`parts.exponential_prior`), and the loss of
+score matching is added.
 """
 
 from __future__ import annotations
@@ -75,11 +75,12 @@ LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss
 
 
 class InVAE(Generator):
-    """Trains `TwoBlocks` and decodes draws from its priors.
+    """Trains the model `TwoBlocks`, and samples cells by decoding latents drawn from its priors.
 
-    The batch and the library size of a sampled cell are those of a random training cell of its condition. The prior of
-    the invariant block has a mean that is linear in the condition columns, so a combination that no training cell has
-    is sampled by adding the effects of its values; it gets batches and library sizes of the nearest known condition.
+    The batch and the library size of a sampled cell are those of a random training cell of its condition. The mean of
+    the invariant block's prior is linear in the condition columns, so the model can sample a new combination of known
+    condition values: the effects of its values are added. Cells of such a combination get batches and library sizes of
+    the most similar known condition.
     """
 
     name = "invae"
@@ -146,17 +147,17 @@ class InVAE(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables that are not counts with library sizes, and a single cell, which batch norm cannot use."""
+        """Raise `Unsupported` unless the table contains counts of at least two cells, which batch norm needs."""
         if not schema.per_10k:
             raise Unsupported("invae models counts; the table is not one of counts with per_10k = true")
         if n_rows < 2:
             raise Unsupported(f"invae: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: parameters with gradients and moments, the activations of a step, and codes of the cells.
+        """Return the memory needed in bytes: parameters with gradients and moments, activations, and codes of cells.
 
-        Assumes 32 values for each covariate column. The sparse counts of the table and the libraries, about 0.3 GB, are
-        not included.
+        The estimate assumes 32 values per covariate column. The sparse counts of the table and the libraries, about 0.3
+        GB, are not included.
         """
         config, n_columns = self.config, 32 * (len(schema.conditions) + 1)
         n_latent = config.latent_invariant + config.latent_spurious
@@ -173,7 +174,10 @@ class InVAE(Generator):
         return self.config.batch_size or (256 if n_rows >= SMALL else 128)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report its terms for each epoch. Validation cells are not used."""
+        """Minimise the loss with Adam; report each term of the loss after each epoch.
+
+        Validation cells are not used.
+        """
         import torch
 
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
@@ -253,7 +257,7 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
-        """Draw the counts of all cells, in CSR form."""
+        """Sample the counts of all cells, as a CSR matrix."""
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]
         for at in range(0, len(z_NZ), step):
@@ -262,18 +266,21 @@ class InVAE(Generator):
         return sparse.vstack(blocks, format="csr")
 
     def _counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
-        """Draw negative binomial counts: Poisson counts whose rates are gamma distributed."""
+        """Sample negative binomial counts, as Poisson counts whose rates are gamma distributed."""
         f_NF, theta_F = self._model.proportions_and_dispersion(z_NZ)
         rate = library[:, None] * f_NF
         return sparse.csr_matrix(rng.poisson(rate * rng.gamma(theta_F, 1.0 / theta_F, rate.shape)), dtype=np.float32)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the posterior means of both blocks; the encoder gets no covariates if the table has no conditions."""
+        """Return the posterior means of both blocks of latents.
+
+        The encoder gets no covariates if the table has no conditions.
+        """
         invariant, spurious = self.blocks(table, hide=None if table.schema.conditions else True)
         return {"invariant": invariant, "spurious": spurious}
 
     def blocks(self, table: Table, *, hide: bool | None = None) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the posterior means of both blocks: invariant, shape (n_rows, latent_invariant), and spurious.
+        """Return posterior means: invariant block, shape (n_rows, latent_invariant), and spurious block.
 
         Args:
             table: counts with the genes of the training cells.
@@ -300,11 +307,11 @@ class InVAE(Generator):
         return z[:, : self.config.latent_invariant], z[:, self.config.latent_invariant :]
 
     def shift(self, table: Table, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return counts of the same cells under other conditions: a counterfactual of each cell.
+        """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
 
         The invariant block of a cell is its posterior mean, given its covariates, plus the prior mean of the new
-        condition minus that of the old one. Spurious block and library size stay those of the cell. This assumes that
-        a condition moves all cells of its old condition by the same vector.
+        condition minus that of the old one. The spurious block and the library size of the cell do not change. The
+        result assumes that a change of condition moves all cells with the same old condition by the same vector.
 
         Args:
             table: cells with their conditions, with the genes of the training cells.
@@ -332,7 +339,7 @@ class InVAE(Generator):
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _known(self, conditions: pd.DataFrame, n_rows: int) -> pd.DataFrame:
-        """Return the condition columns as text."""
+        """Return the condition columns as text, after checking that their values are known."""
         if len(conditions) != n_rows:
             raise ConfigError(f"invae: shift() got {len(conditions)} conditions for {n_rows} cells, expected one each")
         frame = conditions.loc[:, list(self._biology.columns)].astype(str)

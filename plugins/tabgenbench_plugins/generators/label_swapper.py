@@ -1,4 +1,4 @@
-"""Planted failure `label-swapper`: the conditions of a fifth of the rows permuted."""
+"""Planted failure `label-swapper`: training rows with permuted conditions in a fifth of the rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SHARE = 0.2
 class LabelSwapper(Planted):
     """Returns training rows of the requested conditions, but permutes the conditions of a fifth of the rows.
 
-    Some of these rows keep their condition by chance. The features alone, without the conditions, are those of real
-    rows.
+    Some of the chosen rows keep their condition by chance. Scores that use features without conditions cannot detect
+    this fault.
     """
 
     name = "label-swapper"
@@ -32,7 +32,7 @@ class LabelSwapper(Planted):
             raise Unsupported("the table has no conditions to permute")
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Reject training rows of a single condition."""
+        """Raise an error if all training rows have the same condition."""
         if len(self._conditions.labels) < 2:
             raise Unsupported("all training rows have the same condition")
 

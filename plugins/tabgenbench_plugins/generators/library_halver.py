@@ -15,8 +15,8 @@ __all__ = ["LibraryHalver"]
 class LibraryHalver(RealResample):
     """Returns training cells of the condition in which each counted molecule is kept with a probability of one half.
 
-    The profiles stay right on average. Library sizes are halved and zeros become more frequent, which `count-realism`
-    must notice.
+    The expected share of each gene in a cell's counts does not change. Library sizes are halved and zeros become more
+    frequent, which the metric `count-realism` must detect.
     """
 
     name = "library-halver"
@@ -25,14 +25,14 @@ class LibraryHalver(RealResample):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` for tables that are not counts of cells."""
+        """Raise `Unsupported` unless the table contains counts of cells."""
         if not schema.per_10k:
             raise Unsupported(
                 "library-halver halves counts of cells; the table is not one of counts with per_10k = true"
             )
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return thinned training cells in CSR form."""
+        """Return training cells with half of the molecules, as a CSR matrix."""
         drawn = super().sample(conditions, context)
         counts = sparse.csr_matrix(drawn.X)
         rng = np.random.default_rng([context.seed, 1])

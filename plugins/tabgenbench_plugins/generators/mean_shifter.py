@@ -21,8 +21,8 @@ class MeanShifter(Planted):
     """Returns training rows in which a tenth of the numeric features is 0.5 standard deviations too high.
 
     The features are chosen at random among those that vary in the training rows; at least one is shifted. The library
-    size of counts is never shifted, because most metrics do not see it. The harness rounds whole numbers, so the shift
-    of a whole number may differ from 0.5 standard deviations.
+    size of count data is never shifted, because most metrics do not use it. The harness rounds features of whole
+    numbers, so their shift may differ from 0.5 standard deviations.
     """
 
     name = "mean-shifter"

@@ -16,7 +16,7 @@ SHARE = 10
 
 
 class ModeDropper(Planted):
-    """Returns no rows of a tenth of the conditions, or none of the rows at one end of a direction.
+    """Returns training rows without a tenth of the conditions, or without the rows at one end of a principal component.
 
     With at least ten conditions in the training rows, a tenth of the conditions, chosen at random, is missing: rows of
     the other conditions take their places. With fewer conditions, a tenth of the rows of each condition is missing: the
@@ -30,7 +30,7 @@ class ModeDropper(Planted):
     planted_for = "fidelity"
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose the missing conditions, or the missing rows."""
+        """Choose which conditions or rows are never returned."""
         n_conditions = len(self._conditions.labels)
         self._dropped = np.sort(rng.choice(n_conditions, n_conditions // SHARE, replace=False))
         self._kept = np.ones(train.n_rows, dtype=bool)
@@ -42,7 +42,7 @@ class ModeDropper(Planted):
                 self._kept[rows[np.argsort(along[rows], kind="stable")[len(rows) - n_missing :]]] = False
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Replace the missing conditions by other conditions, as often as these are requested."""
+        """Replace each missing condition by another condition, chosen in proportion to how often it is requested."""
         is_dropped = np.isin(asked, self._dropped)
         others = asked[~is_dropped]
         if not len(others):
@@ -52,7 +52,7 @@ class ModeDropper(Planted):
         return found
 
     def rows_of(self, condition: int) -> NDArray[np.int64]:
-        """Return the rows of a condition that are not missing."""
+        """Return the positions of the training rows of a condition that may be returned."""
         rows = self._conditions.rows(condition)
         return rows[self._kept[rows]]
 

@@ -1,4 +1,4 @@
-"""Control `over-corrector`: an embedding without differences between conditions, a planted failure."""
+"""Control `over-corrector`: an embedding from which differences between conditions are removed, a planted failure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["OverCorrector"]
 
 
 class OverCorrector(PCA):
-    """Embeds rows as `pca` does, without the directions in which the values of one condition column differ.
+    """Embeds rows as `pca` does, and removes the directions in which the values of one condition column differ.
 
-    The directions are differences of the means of training rows: for each combination of the other conditions, of each
-    value of the column from the mean of the combination. The components are projected on the space orthogonal to them,
-    so the column's values are merged. Scores that compare types and batches alone do not notice this.
+    Each direction is the mean of the training rows with one value of the column minus the mean over all values, within
+    one combination of the other conditions. The components are projected on the space orthogonal to these directions.
+    Scores that compare only types and batches do not detect the loss.
     """
 
     name = "over-corrector"
@@ -35,15 +35,15 @@ class OverCorrector(PCA):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` without a condition column."""
+        """Raise `Unsupported` if the table has no condition column."""
         if not schema.conditions:
             raise Unsupported("generator 'over-corrector' merges a condition; the dataset has no condition column")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Compute components, and the directions that are removed.
+        """Compute the principal components and the directions to remove.
 
         Raises:
-            Unsupported: the option ``column`` names no condition column.
+            Unsupported: the option ``column`` names a column that is not a condition column.
         """
         super().fit(train, validation, context)
         names = list(train.schema.conditions)
@@ -62,6 +62,6 @@ class OverCorrector(PCA):
         self._removed = axes[sizes > 1e-6 * max(sizes[0], 1e-300)].T
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the components without the removed directions, shape (n_rows, components)."""
+        """Return principal components of each row without the removed directions, shape (n_rows, components)."""
         found = super().embed(table)["latent"]
         return {"latent": (found - found @ self._removed @ self._removed.T).astype(np.float32)}

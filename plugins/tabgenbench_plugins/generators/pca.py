@@ -16,7 +16,8 @@ class PCA(EmbeddingModel):
     """Embeds rows by the principal components of the training rows.
 
     Components are those of the evaluation scale: for counts of cells, standardised log1p(counts per 10,000) without the
-    library size. Nothing removes differences between batches, so a method of integration must do better.
+    library size. Differences between batches are not removed, so a method of integration must remove batches better
+    than this control.
     """
 
     name = "pca"
@@ -35,5 +36,5 @@ class PCA(EmbeddingModel):
         self._components = GeneComponents.fit(train, self.config.components, seed=context.seed)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the coordinates of each row, shape (n_rows, components)."""
+        """Return the principal components of each row, shape (n_rows, components)."""
         return {"latent": self._components.of(table)}

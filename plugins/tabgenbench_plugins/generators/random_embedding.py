@@ -1,4 +1,4 @@
-"""Control `random`: an embedding of pure noise."""
+"""Control `random`: an embedding of random noise."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["RandomEmbedding"]
 
 
 class RandomEmbedding(EmbeddingModel):
-    """Embeds rows by Gaussian noise that does not depend on them.
+    """Embeds each row as Gaussian noise that does not depend on the row.
 
-    Noise mixes batches perfectly and contains no biology: it is the floor of scores of biology, and it shows that a
-    good score of batch removal alone says nothing.
+    Noise mixes batches perfectly and contains no biology. The control `random` shows the lowest expected scores of
+    biology, and that a good score of batch removal alone is meaningless.
     """
 
     name = "random"

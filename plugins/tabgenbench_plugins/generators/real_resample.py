@@ -15,10 +15,10 @@ __all__ = ["RealResample"]
 class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
-    Its scores show the values that real rows reach when they are compared with other real rows. The rows are copies of
-    training rows with all their categories and gaps; only membership and nearest-record scores reveal this. If more
-    rows of a condition are requested than the training rows contain, rows are repeated. For a condition without
-    training rows, rows of the nearest condition with training rows are returned.
+    The scores of this control are those of real rows compared with other real rows. Copied rows keep all categories and
+    missing values. Only membership and nearest-record scores detect that the rows are copies. If more rows of a
+    condition are requested than the training rows contain, rows are repeated. For a condition without training rows,
+    rows of the nearest condition with training rows are returned.
     """
 
     name = "real-resample"
@@ -43,7 +43,7 @@ class RealResample(Generator):
         self._conditions = TrainingConditions.of(train)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return a training row of the condition of each requested row."""
+        """Return a training row of the requested condition for each requested row."""
         chosen = np.empty(len(conditions), dtype=np.int64)
         repeated = []
         for k, places in self._conditions.each_asked(conditions, context):

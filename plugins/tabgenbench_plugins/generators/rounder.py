@@ -16,10 +16,10 @@ STEP = 0.5
 
 
 class Rounder(Planted):
-    """Returns training rows with every numeric feature rounded to the mean plus a multiple of 0.5 standard deviations.
+    """Returns training rows; each numeric value is rounded to the mean plus a multiple of 0.5 standard deviations.
 
-    Means, standard deviations and correlations hardly change; the shapes of the distributions do. The harness rounds
-    whole numbers again, to whole numbers.
+    Rounding hardly changes means, standard deviations and correlations, but it changes the shapes of the distributions.
+    The harness then rounds features of whole numbers to whole numbers.
     """
 
     name = "rounder"

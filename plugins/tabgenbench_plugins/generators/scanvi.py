@@ -1,4 +1,4 @@
-"""scANVI: scVI with a label, such as the cell type, in its prior and a classifier, of the package scvi-tools.
+"""scANVI of the package scvi-tools: scVI with a classifier and a prior that depends on a label, such as the cell type.
 
 Xu, Lopez, Mehlman, Regier, Jordan & Yosef, "Probabilistic harmonization and annotation of single-cell transcriptomics
 data with deep generative models", Molecular Systems Biology 17, 2021, https://doi.org/10.15252/msb.20209620; package
@@ -7,7 +7,7 @@ data with deep generative models", Molecular Systems Biology 17, 2021, https://d
     y label,   u ~ N(0, I),   z | y, u ~ N(m(u, y), diag v(u, y)),   x as in scVI given z, batch and other conditions
     q(y | z): a classifier, trained with the labels of the training cells
 
-An scVI model is trained first and gives the weights to start from, as the package recommends.
+An scVI model is trained first, and its weights initialise scANVI, as the package recommends.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ __all__ = ["SCANVI"]
 class SCANVI(SCVI):
     """Trains scVI, then scANVI with one condition column as label; the other condition columns are covariates.
 
-    The label of a sampled cell enters through the prior of z, the other conditions through the decoder. `predict`
-    returns the label that the classifier finds most probable. The embedding contains the label, and with
-    ``covariates=batch`` the other conditions, too.
+    The label determines the prior of a sampled cell's latent code z; the other conditions are inputs of the decoder.
+    `predict` returns the most probable label according to the classifier. The embedding contains the label; with
+    ``covariates=batch``, it also contains the other conditions.
     """
 
     name = "scanvi"
@@ -58,7 +58,7 @@ class SCANVI(SCVI):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables as `scvi` does, and those without condition columns."""
+        """Raise `Unsupported` for tables that `scvi` does not support, and for tables without condition columns."""
         super().supports(schema, n_rows, n_features)
         if not schema.conditions:
             raise Unsupported("scanvi needs a condition column as label, such as cell_type; the table has none")
@@ -102,7 +102,7 @@ class SCANVI(SCVI):
         """Return the most probable label of each cell.
 
         Raises:
-            Unsupported: the column is not the label.
+            Unsupported: the requested column is not the label.
         """
         import torch
 

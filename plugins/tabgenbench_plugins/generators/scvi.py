@@ -1,4 +1,4 @@
-"""scVI: a variational autoencoder of counts of cells, of the package scvi-tools; cells are sampled from its prior.
+"""scVI of the package scvi-tools: a variational autoencoder of cells' counts, sampled from its prior.
 
 Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell transcriptomics", Nature Methods 15,
 2018, https://doi.org/10.1038/s41592-018-0229-2; package ``scvi-tools``.
@@ -7,10 +7,10 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
 
     s batch   b condition columns   L library size: observed in training, in sampling that of a random training cell
 
-The package trains the model. It has no method that samples without an input cell, so this module draws z and L and
-calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near 1,
-and Adam needs thousands of steps to reach the levels of rare genes and the small variance of most genes.
-``start=data`` sets both from the training cells.
+The package trains the model. The package has no method that samples without an input cell, so this module draws z and L
+and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near
+1. Adam then needs thousands of steps to reach the low means of rare genes and the small variances of most genes. With
+``start=data``, the initial bias and dispersions are estimated from the training cells.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ CELLS = 20_000  # the package's number of epochs falls above this number of cell
 
 
 class ScviOptions(Options):
-    """Options of `SCVI`, which `scanvi` shares."""
+    """Options that the generators `scvi` and `scanvi` share."""
 
     epochs: int | None = Field(
         None, ge=1, description="passes over the training cells; by default 400, above 20,000 cells 8 million / cells"
@@ -85,12 +85,12 @@ class ScviOptions(Options):
 class SCVI(Generator):
     """Trains the package's model with the condition columns as categorical covariates and samples from its prior.
 
-    Batch and library size of a sampled cell are those of a random training cell of its condition. The effects of the
-    condition columns enter the decoder together, so a combination that no training cell has is sampled from the effects
-    of its values; it gets batches and library sizes of the nearest known condition.
+    Batch and library size of a sampled cell are those of a random training cell of its condition. The decoder can
+    combine condition values that no training cell has together; cells of such a combination get batches and library
+    sizes of the most similar known condition.
 
-    With ``covariates=batch``, the model only embeds cells: its prior does not depend on the condition, so `sample`
-    raises `Unsupported`.
+    With ``covariates=batch``, the model can embed cells but not sample them for a condition, so `sample` raises
+    `Unsupported`.
     """
 
     name = "scvi"
@@ -110,14 +110,14 @@ class SCVI(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables that are not counts with library sizes, and a single cell, which batch norm cannot use."""
+        """Raise `Unsupported` unless the table contains counts of at least two cells, which batch norm needs."""
         if not schema.per_10k:
             raise Unsupported(f"{cls.name} models counts; the table is not one of counts with per_10k = true")
         if n_rows < 2:
             raise Unsupported(f"{cls.name}: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: parameters with gradients and moments, and the activations of a step.
+        """Return the memory needed in bytes: parameters with gradients and moments, and the activations of a step.
 
         The sparse counts of the table and the libraries, about 0.6 GB, are not included.
         """
@@ -151,7 +151,7 @@ class SCVI(Generator):
         return range(len(self._biology.columns)) if self.config.covariates == "biology" else ()
 
     def _trained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext) -> Any:
-        """Return the package's model of these cells."""
+        """Train the package's model on these cells and return it."""
         n_epochs = self._n_epochs(len(cells))
         return self._pretrained(cells, columns, context, of=n_epochs)
 
@@ -159,7 +159,7 @@ class SCVI(Generator):
         return self.config.epochs or max(1, round(400 * min(1.0, CELLS / n_cells)))
 
     def _pretrained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext, *, of: int) -> Any:
-        """Return a trained scVI model; ``of`` is the number of epochs to report in total."""
+        """Train an scVI model whose weights initialise scANVI; ``of`` is the total number of epochs to report."""
         import scvi
 
         from tabgenbench_plugins.generators.parts.scvi_package import BATCH, annotated, column_names, train
@@ -190,7 +190,7 @@ class SCVI(Generator):
         }
 
     def _plan(self, n_epochs: int) -> dict[str, Any]:
-        """Return options of the package's training plan."""
+        """Return the options of the package's training plan, such as the learning rate."""
         warm = max(1, round(self.config.kl_warmup * n_epochs))
         return {"lr": self.config.learning_rate, "n_epochs_kl_warmup": warm}
 
@@ -206,7 +206,7 @@ class SCVI(Generator):
             module.px_r.copy_(torch.from_numpy(-np.log(spread)))
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return sampled counts in CSR form.
+        """Sample counts for each requested condition, as a CSR matrix.
 
         Raises:
             Unsupported: the model was trained with ``covariates=batch``.
@@ -232,7 +232,10 @@ class SCVI(Generator):
         return self._template.like(sparse.vstack(blocks, format="csr"), conditions)
 
     def _latents(self, noise_NZ: torch.Tensor, codes_NC: NDArray[np.int64], context: SampleContext) -> torch.Tensor:
-        """Return latents from the prior, which is standard normal, given standard normal noise."""
+        """Return latent codes from the prior, computed from standard normal noise.
+
+        For scVI, the codes are the noise itself.
+        """
         return noise_NZ
 
     def _decoded(
@@ -242,7 +245,7 @@ class SCVI(Generator):
         batch_N: NDArray[np.int64],
         library_N: NDArray[np.float64],
     ) -> Any:
-        """Return the package's distribution of the counts."""
+        """Return the distribution of counts that the package's decoder predicts."""
         import torch
 
         batch = torch.from_numpy(np.array(self._codes.batch)[batch_N][:, None])
@@ -252,7 +255,10 @@ class SCVI(Generator):
             return self._module.generative(z=z_NZ, library=logs, batch_index=batch, cat_covs=covariates)["px"]
 
     def _counts(self, px: Any, rng: np.random.Generator) -> Any:
-        """Draw counts: Poisson counts whose rates are gamma distributed, and further zeros with ``likelihood=zinb``."""
+        """Sample Poisson counts whose rates are gamma distributed.
+
+        With ``likelihood=zinb``, further counts are set to zero.
+        """
         rate, theta = (one.double().cpu().numpy() for one in (px.mu, px.theta))
         counts = rng.poisson(rate * rng.gamma(theta, 1.0 / theta, rate.shape))
         if self.config.likelihood == "zinb":
@@ -260,7 +266,7 @@ class SCVI(Generator):
         return sparse.csr_matrix(counts, dtype=np.float32)
 
     def embed(self, table: Table) -> dict[str, NDArray[np.float32]]:
-        """Return the posterior means of the cells; the encoder gets neither conditions nor batch."""
+        """Return the posterior mean of each cell; the encoder gets neither conditions nor batch."""
         import torch
 
         parts = [np.zeros((0, self.config.latent), dtype=np.float32)]
@@ -271,7 +277,7 @@ class SCVI(Generator):
         return {"latent": np.concatenate(parts)}
 
     def _dense_blocks(self, table: Table) -> Any:
-        """Yield the counts of a few cells at a time."""
+        """Yield the counts of a few cells at a time, as dense arrays."""
         import torch
 
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, table.n_features)))
@@ -311,12 +317,12 @@ class SCVI(Generator):
         return made
 
     def _new_module(self, n_genes: int) -> Any:
-        """Return the package's network without trained weights."""
+        """Create the package's network, without trained weights."""
         from scvi.module import VAE
 
         return VAE(n_genes, **self._shape(), n_labels=1, **self._sizes())
 
     def _shape(self) -> dict[str, Any]:
-        """Return numbers of batches and of values of the covariates."""
+        """Return the number of batches and the number of values of each covariate."""
         sizes = [self._biology.n_categories[j] for j in self._codes.columns]
         return {"n_batch": len(self._codes.batch), "n_cats_per_cov": sizes or None}

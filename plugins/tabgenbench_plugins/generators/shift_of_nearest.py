@@ -1,4 +1,4 @@
-"""Control `shift-of-nearest`: the effect of a state on the most similar type, added to rows of the asked type."""
+"""Control `shift-of-nearest`: rows of the requested type plus the effect of the state on the most similar type."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ __all__ = ["ShiftOfNearest"]
 
 
 class ShiftOfNearest(Unchanged):
-    """For a combination that training lacks: rows of the type in the base state plus the shift of the nearest type.
+    """Predicts a combination of type and state without training rows from the effect of the state on the nearest type.
 
-    The nearest type is the one whose mean in the base state has the smallest Euclidean distance on the evaluation
-    scale, among the types with training rows in both states. Otherwise as `shift-of-others`.
+    The prediction is rows of the requested type in the base state plus the mean difference between both states in the
+    nearest type. The nearest type is the type whose mean in the base state has the smallest Euclidean distance on the
+    evaluation scale, among the types with training rows in both states. If no type has training rows in both states,
+    this control works like `shift-of-others`.
     """
 
     name = "shift-of-nearest"

@@ -1,4 +1,4 @@
-"""Control `shift-of-others`: the mean effect of a state on the other types, added to rows of the asked type."""
+"""Control `shift-of-others`: rows of the requested type plus the mean effect of the state on the other types."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ __all__ = ["ShiftOfOthers"]
 
 
 class ShiftOfOthers(Unchanged):
-    """For a combination that training lacks: rows of the type in the base state plus the mean shift of the other types.
+    """Predicts a combination of type and state without training rows from the mean effect of the state on other types.
 
-    The shift of a type is its mean in the asked state minus its mean in the base state, on the evaluation scale; types
-    with training rows in both states count equally. Counts are computed from the shifted values and rounded.
+    The prediction is rows of the requested type in the base state plus the mean shift of the other types. The shift of
+    a type is its mean in the requested state minus its mean in the base state, on the evaluation scale. All types with
+    training rows in both states have equal weight. For counts, the shifted values are converted back to counts and
+    rounded.
     """
 
     name = "shift-of-others"

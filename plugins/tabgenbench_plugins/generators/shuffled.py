@@ -17,11 +17,11 @@ BLOCK = 256  # features permuted together; bounds the temporary memory
 class Shuffled(Generator):
     """Returns the training values of each feature in an independent random order.
 
-    A numeric feature with gaps and the categorical companion column that marks its gaps are permuted together. Each
-    feature keeps its distribution. The dependence between features, and between features and the condition, is lost, so
-    this control shows the values of dependence scores when there is no dependence. This control ignores conditions and
-    therefore needs no rule for rare or new conditions. If more rows are requested than the training table has, every
-    value is used once before any is used again.
+    A numeric feature and the column that marks its missing values are permuted together. Each feature keeps its
+    distribution. Features no longer depend on each other or on the condition, so this control shows the scores of
+    independent columns. The control `shuffled` ignores conditions and therefore needs no rule for rare or new
+    conditions. If more rows are requested than the training table has, every value is used once before any is used
+    again.
     """
 
     name = "shuffled"
@@ -47,7 +47,10 @@ class Shuffled(Generator):
         return self._train.like(values, conditions, self._shuffled_categories(values, context))
 
     def _shuffled_categories(self, values: NDArray[np.float32], context: SampleContext) -> pd.DataFrame | None:
-        """Return permuted categorical features, and permute the numeric features whose gaps they show."""
+        """Permute categorical features.
+
+        Numeric features are permuted with the column that marks their missing values.
+        """
         train, schema = self._train, self._train.schema
         if not schema.categorical_features:
             return None

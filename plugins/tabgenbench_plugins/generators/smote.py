@@ -17,12 +17,13 @@ class SMOTE(Generator):
     """Interpolates between a training row of the condition and one of its k nearest neighbours in that condition.
 
     The numbers of a row are x = a + u (b - a), with a training row a, a neighbour b and u uniform between 0 and 1.
-    Categories are those of the majority of the neighbours of a, as in SMOTE-NC; if two are equally frequent, the one
-    whose row is nearer. Distances are Euclidean: numbers in standard deviations of the training rows, and 1 for each
-    category that differs. Whether a numeric value is missing is copied from a; if it is missing in b alone, x = a.
+    A category is the most frequent one among the neighbours of a, as in SMOTE-NC; of equally frequent categories, that
+    of the nearer row. Distances are Euclidean; numbers are in standard deviations of the training rows, and each
+    different category counts 1. Whether a numeric value is missing is copied from a; if it is missing in b alone, x =
+    a.
 
-    A row of a condition with a single training row is a copy of that row. For a condition without training rows, the
-    nearest condition with training rows is used.
+    A row of a condition with a single training row is a copy of that row. A condition without training rows is replaced
+    by the most similar condition with training rows.
     """
 
     name = "smote"
@@ -42,7 +43,7 @@ class SMOTE(Generator):
     config: Config
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Find the neighbours of every training row in its condition."""
+        """Find the nearest neighbours of every training row among the rows of its condition."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._codes = np.empty((train.n_rows, train.categories.shape[1]), dtype=np.int64)
@@ -59,7 +60,7 @@ class SMOTE(Generator):
     def _nearest(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return positions in ``rows`` of the neighbours of each row, nearest first, shape (n_rows, n_neighbors).
 
-        If there are fewer other rows than neighbours, they are repeated in turn.
+        If there are fewer other rows than neighbours, the other rows are repeated in turn.
         """
         from sklearn.neighbors import NearestNeighbors
 
@@ -89,7 +90,10 @@ class SMOTE(Generator):
         return self._train.like(values + step * difference, conditions, self._decoded(base))
 
     def _decoded(self, base: NDArray[np.int64]) -> pd.DataFrame | None:
-        """Return the categories of the majority of each row's neighbours; missing marks of numbers are copied."""
+        """Return the most frequent category of each row's neighbours.
+
+        Marks of missing numbers are copied from the row.
+        """
         if not self._categories:
             return None
         marks = {gap.shown_by for gap in self._train.schema.numeric_gaps()}

@@ -18,9 +18,9 @@ condition of a tenth of the training rows is replaced by zeros, and sampling use
 
     w · output(x, t, c) + (1 - w) · output(x, t, 0)
 
-With w = 1, the default, samples follow the condition as training rows do; the condition is then always given.
+With w = 1, the default, samples follow the condition as training rows do, and the condition is never replaced by zeros.
 
-The numbers are the prepared numbers of `parts/prepared_rows`.
+The numbers of a row are its numeric features after the transforms in `parts/prepared_rows`.
 
     N rows   D numbers   C categorical features   Y = D + their one-hot codes   T diffusion steps
 """
@@ -46,7 +46,7 @@ NO_CONDITION = 0.1  # share of training rows without condition, if guidance is u
 
 
 class TabDDPM(RowsFromNoise):
-    """Gaussian and multinomial diffusion with one denoising MLP."""
+    """Gaussian diffusion of numbers and multinomial diffusion of categories, with one denoising MLP for both."""
 
     name = "tabddpm"
     card = Card(

@@ -1,9 +1,10 @@
-"""TVAE: a variational autoencoder of mode-normalised and discrete columns.
+"""TVAE: a variational autoencoder for mixed tables, with mode-normalised numeric columns.
 
 Xu, Skoularidou, Cuesta-Infante & Veeramachaneni, "Modeling tabular data using conditional GAN", NeurIPS 2019, section
 4.5. Defaults are those of the package `ctgan`, except for the epochs, which follow the benchmark's protocol. Each
-continuous value is encoded as a scalar within one of up to ten modes and the one-hot of that mode, each discrete value
-as its one-hot. The model generates the condition as an additional discrete column and cannot take a condition as input.
+continuous value is encoded as the one-hot code of one of up to ten modes, and a scalar for the position within the
+mode. Each discrete value is encoded as a one-hot code. The model generates the condition as an additional discrete
+column and cannot take a condition as input.
 
     x_ND ─ encoder ─► mu_NZ, logvar_NZ ─► z = mu + exp(logvar / 2) ε ─ decoder ─► tanh scalars, logits of one-hots
 
@@ -35,11 +36,11 @@ __all__ = ["TVAE"]
 
 
 class TVAE(TabularGenerator):
-    """The variational autoencoder of Xu et al.
+    """The variational autoencoder (TVAE) of Xu et al.
 
     As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
-    takes the most probable mode and category. A category that is never the most probable one is therefore never
-    sampled. Of the generated rows, only those with a requested label are kept.
+    takes the most probable mode and category. A rare category that is never the most probable one is therefore never
+    sampled. Only generated rows that have a requested condition are kept.
     """
 
     name = "tvae"
@@ -67,7 +68,7 @@ class TVAE(TabularGenerator):
     config: Config
 
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
-        """Return bytes of weights with gradients and Adam's moments, of the rows, and of the temporaries of a step."""
+        """Return the memory in bytes of weights (with gradients and moments), rows, and temporaries of a step."""
         config, row = self.config, width
         encoder = n_parameters((row, *config.compress_dims, 2 * config.embedding_dim))
         decoder = n_parameters((config.embedding_dim, *config.decompress_dims, row)) + n_features
@@ -76,7 +77,7 @@ class TVAE(TabularGenerator):
         return 4 * (4 * (encoder + decoder) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train both networks; report the loss and its two terms of each epoch."""
+        """Train encoder and decoder; report the loss and its two terms after each epoch."""
         import torch
 
         from tabgenbench_plugins.generators.parts.tabular.networks import Decoder, Encoder
@@ -109,7 +110,7 @@ class TVAE(TabularGenerator):
             report_losses(context, epoch, config.epochs, losses, names=("loss", "reconstruction", "kl"))
 
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model, which reports the mean loss over the batches of each epoch."""
+        """Train the model of the package `ctgan` and return it; the model reports the mean loss of each epoch."""
         from tabgenbench_plugins.generators.parts.tabular.reference import PackageModel, package_kind
 
         options = self.config.model_dump(exclude={"implementation", "max_batches"})

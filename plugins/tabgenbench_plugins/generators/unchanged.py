@@ -1,4 +1,4 @@
-"""Control `unchanged`: a combination that training lacks gets rows of the same type in another state."""
+"""Control `unchanged`: for a new combination of type and state, training rows of the same type in another state."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ __all__ = ["Unchanged"]
 class Unchanged(Generator):
     """Returns training rows of the requested type and state; if there are none, rows of the type in another state.
 
-    The other state is the one with most training rows of the type, the base state. A model that predicts the effect of
-    a state on a type must do better than this control, which predicts no effect.
+    The other state, called the base state, is the state with most training rows of the type. A model that predicts the
+    effect of a state on a type must do better than this control, which predicts no effect.
     """
 
     name = "unchanged"
@@ -32,12 +32,12 @@ class Unchanged(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Raise `Unsupported` without two condition columns."""
+        """Raise `Unsupported` if the table has fewer than two condition columns."""
         if len(schema.conditions) < 2:
             raise Unsupported(f"generator {cls.name!r} needs two condition columns, such as cell_type and condition")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Keep the training rows by type and state."""
+        """Group the training rows by type and state."""
         self._train = train
         self._conditions = TrainingConditions.of(train)
         self._shifts = StateShifts.of(train, self.config)
@@ -60,6 +60,6 @@ class Unchanged(Generator):
         return self._train.like(values, conditions)
 
     def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
-        """Return what is added to rows of the base state, shape (n_features,) or a number."""
+        """Return the shift to add to rows of the base state, shape (n_features,), or 0 for no shift."""
         context.note(f"{kind}, {state}: training rows of {base}, unchanged")
         return 0.0

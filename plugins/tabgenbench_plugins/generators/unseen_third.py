@@ -1,4 +1,4 @@
-"""Control `unseen-third`: rows of the third that no model sees, which show the best reachable privacy scores."""
+"""Control `unseen-third`: rows of the third on which no model is trained, for the best reachable privacy scores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["UnseenThird"]
 class UnseenThird(RealResample):
     """Returns unchanged rows of the reference third, the third of the rows that no model is trained on.
 
-    This control works like `RealResample`, but it gets the reference rows instead of the training rows and never reads
-    the training rows. Any success of a privacy attack on its rows is chance, so its scores are the best privacy scores
-    that a generator can reach. This control requires a split into thirds.
+    The control `unseen-third` works like `RealResample`, but gets the reference rows instead of the training rows. A
+    privacy attack on the training rows can only succeed by chance, so these are the best privacy scores a generator can
+    reach. This control requires a split into thirds.
     """
 
     name = "unseen-third"

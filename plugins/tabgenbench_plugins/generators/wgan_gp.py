@@ -3,7 +3,7 @@
 Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
 doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
 Layer widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
-on test rows. Here all epochs are trained, and early stopping uses only validation rows.
+on test rows. In this implementation, all epochs are trained by default, and early stopping uses only validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -15,8 +15,8 @@ on test rows. Here all epochs are trained, and early stopping uses only validati
 In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits of the
 categories; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
 codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. The loss is
-unchanged. At gaps, numeric features contain the training median. The generator has to learn to generate this median
-together with the category that marks the gap.
+unchanged. A missing numeric value is replaced by the training median. The generator has to learn to generate this
+median together with the category that marks the missing value.
 
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """
@@ -99,10 +99,10 @@ class WGANGP(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: parameters, gradients and the optimiser's state; rows; the layers of a batch.
+        """Return the memory needed in bytes: parameters, gradients and the optimiser's state; rows.
 
-        Assumes 32 values for each condition column and categorical feature, and two copies of the rows (host and
-        device). The libraries, about 0.3 GB, are not included.
+        The layers of a batch. The estimate assumes 32 values per condition column and categorical feature, and two
+        copies of the rows (host and device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         n_features += 32 * len(schema.categorical_features)
         config, n_categories = self.config, [32] * len(schema.conditions)
@@ -117,7 +117,10 @@ class WGANGP(Generator):
         return 4 * (parameters + 2 * n_rows * n_features + sum(n_categories) * n_rows + max(batch, sampling))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train both networks; report the losses of each epoch, and with patience also gamma on validation rows."""
+        """Train generator and critic.
+
+        The losses are reported after each epoch, and with ``patience`` also gamma on validation rows.
+        """
         import torch
 
         from tabgenbench_plugins.generators.parts.row_layout import RowLayout
@@ -191,9 +194,10 @@ class WGANGP(Generator):
         optimizers: tuple[RMSprop, RMSprop],
         context: FitContext,
     ) -> torch.Tensor:
-        """Train one epoch; return distance, penalty and generator loss, on the device, shape (3,).
+        """Train one epoch.
 
-        The values are means over batches. Distance and penalty are those of the last critic step on each batch.
+        Return estimated Wasserstein distance, gradient penalty and generator loss, shape (3,), on the device. The
+        returned values are means over batches. Distance and penalty are taken from the last critic step on each batch.
         """
         import torch
 
@@ -231,7 +235,7 @@ class WGANGP(Generator):
         return {"critic": critic, "distance": distance, "penalty": penalty, "generator": generator}
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Pass z ~ N(0, I) and each row's condition through the generator."""
+        """Sample rows by passing noise z ~ N(0, I) and each requested condition through the generator network."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -251,7 +255,7 @@ class WGANGP(Generator):
         return self._template.like(out_NF.numpy(), conditions, categories)
 
     def save(self, folder: Path) -> None:
-        """Write the weights of the generator network and the conditions; the critic is not needed to sample."""
+        """Save the weights of the generator network and the conditions; sampling does not need the critic."""
         facts = {"conditions": conditions_to(self._conditions), "categories": codes_to(self._categories)}
         save_arrays(folder, {"values": self._generator.values}, facts)
 

@@ -1,4 +1,4 @@
-"""Associations of all pairs of columns, numeric and categorical, of synthetic rows against real test rows."""
+"""Comparison of the association of each pair of columns between synthetic rows and real test rows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class _Subset:
     n_left_out: int
 
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
-        """Return the associations of pairs, except pairs of conditions and pairs of a feature and its gap companion."""
+        """Return the associations that are compared, by kind of pair.
+
+        Pairs of conditions are excluded, and pairs of a feature and the column that marks its missing values.
+        """
         return {
             "numeric": found.numeric,
             "mixed": found.mixed[self._mixed(table)],
@@ -57,7 +60,7 @@ class _Subset:
         }
 
     def pairs(self, table: Table) -> pd.DataFrame:
-        """Return kind, first and second column of the pairs of `by_kind`, in the same order."""
+        """Return kind, first column and second column of each pair, in the order of `by_kind`."""
         names, others = np.array(self._names(table), dtype=object), np.array(self.categorical, dtype=object)
         numeric = np.triu_indices(len(names), 1)
         mixed = np.nonzero(self._mixed(table))
@@ -85,14 +88,15 @@ class _Subset:
 
 
 class PairAssociations(Metric):
-    """Mean absolute difference between associations of column pairs in synthetic rows and in real test rows.
+    """Mean absolute difference between the associations of column pairs in synthetic rows and in real test rows.
 
-    The association of two numeric features is their Pearson correlation over the rows in which both have a value, that
-    of two categorical columns is Cramér's V, and that of a numeric feature and a categorical column is the correlation
-    ratio eta, neither V nor eta is corrected for bias. The categorical columns are the categorical features, the
-    companions that show gaps of numeric features, and the conditions: a conditional model must keep their association
-    with features. Pairs of two conditions are excluded, because conditions are given. Also excluded are pairs of a
-    feature and the companion that shows its gaps, and columns that are constant in the real test rows.
+    The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
+    association of two categorical columns is Cramér's V, and that of a numeric feature and a categorical column is the
+    correlation ratio eta. V and eta are not corrected for bias. The categorical columns are the categorical features,
+    the columns that mark missing values of numeric features, and the conditions, whose association with features a
+    conditional model must keep. Pairs of two conditions are excluded, because conditions are given. Also excluded are
+    pairs of a feature and the column that marks its missing values, and columns that are constant in the real test
+    rows.
 
     - ``association-error``: over all pairs
     - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: by kind of pair
@@ -180,7 +184,9 @@ class PairAssociations(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; a note counts the pairs of each kind; the artifact ``pairs`` has the strongest.
+        """Score one synthetic table; save the strongest pairs as artifact ``pairs``.
+
+        A note states the number of pairs of each kind.
 
         Raises:
             Unsupported: the table has fewer than 2 columns, or more than option ``max_columns``.
@@ -223,7 +229,7 @@ class PairAssociations(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with the association of each pair, with one panel per generator."""
+        """Return a figure of the pairs' associations, synthetic against real, with one panel per generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.associations_figure")
         figures: Iterable[MetricFigure] = module.associations_figures(artifacts)

@@ -1,4 +1,4 @@
-"""Attribute inference: whether synthetic rows reveal categories of training rows better than those of unseen rows."""
+"""Attribute inference: whether synthetic rows reveal more about categories of training rows than of unseen rows."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class AttributeInference(Metric):
     """An attacker knows all columns of a row except one category and guesses it from the closest synthetic row.
 
     The score is the accuracy on training rows minus the accuracy on equally many rows that the model has not seen. The
-    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference is a leak
-    about individual persons.
+    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference of both
+    accuracies reveals something about the individual training rows.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -63,7 +63,7 @@ class AttributeInference(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``columns`` has both accuracies of each guessed column.
+        """Score one synthetic table; save both accuracies for each guessed column as artifact ``columns``.
 
         Raises:
             Unsupported: the table has no categorical column, has only one column, or all its categorical columns are

@@ -1,4 +1,4 @@
-"""Augmentation gain: do synthetic rows, added to the real training rows, improve a model?"""
+"""Augmentation gain: whether synthetic rows, added to the real training rows, improve a predictive model."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def _level(side: str, name: str) -> ScoreSpec:
 
 
 class Augmentation(Metric):
-    """Scores on real test rows of models trained on real and synthetic rows, minus those of the real rows alone.
+    """Gain in the scores of predictive models on real test rows when synthetic rows are added to real training rows.
 
-    The models see the same real training rows as the generator. Targets, models and scores are those of the metric
-    ``tstr``, without boosted trees: their leaves have at least 20 rows, so that any rows that are added to 25 real ones
-    would seem to help.
+    The models are trained on the real training rows of the generator. Targets, models and scores are those of the
+    metric ``tstr``, without boosted trees. Leaves of boosted trees need at least 20 rows, so adding any rows to a small
+    training table would seem to help.
     """
 
     name: ClassVar[str] = "augmentation"
@@ -83,7 +83,7 @@ class Augmentation(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``models`` has the scores of each model for each target.
+        """Score one synthetic table; save the scores of each model for each target as artifact ``models``.
 
         Raises:
             Unsupported: the table has no target that can be predicted.

@@ -1,4 +1,4 @@
-"""Block test: does each block of latents contain what it should, and nothing else?"""
+"""Block test: whether each block of an embedding contains only the information that it should contain."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def _alone(role: str, direction: Literal["higher", "lower"], blind_to: str) -> S
 
 @dataclass(frozen=True)
 class BlockLine:
-    """One line of the artifact ``blocks``: the use of one block for one column.
+    """One row of the artifact ``blocks``: how much a classifier of one column uses one block of the embedding.
 
     Attributes:
         role: batch, type or condition.
         column: name of the column.
         block: name of the block.
-        share: loss of the block divided by the sum of losses.
+        share: loss of accuracy for this block divided by the sum over all blocks.
         chance: the block's dimensions divided by all dimensions.
         loss: loss of held-out accuracy if the block is permuted as a whole.
         accuracy: held-out accuracy with all blocks.
@@ -84,11 +84,11 @@ class BlockLine:
 
 
 class BlockTest(Metric):
-    """Joint permutation importance of the blocks of an embedding, and accuracies from the first block alone.
+    """Permutation importance of each block of an embedding as a whole, and accuracies with the first block alone.
 
-    The first block should contain types and conditions, the other blocks the batch. Module `block_use` has the
-    formulas. The shares need two blocks; the accuracies are defined for every embedding. The figures show the artifact
-    ``blocks``.
+    The first block should contain types and conditions; the other blocks should contain the batch. Module `block_use`
+    has the formulas. Scores of shares need two blocks; scores of accuracy are defined for every embedding. The figures
+    show the artifact ``blocks``.
     """
 
     name: ClassVar[str] = "block-test"
@@ -112,14 +112,14 @@ class BlockTest(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Score the blocks of the embedding of one model.
 
-        The artifact ``blocks`` has the columns of `BlockLine`. The artifact ``places`` has a line for each cell of the
-        figure and each block: ``block``, ``x``, ``y``, ``type``, ``condition`` and ``batch``.
+        The artifact ``blocks`` has the columns of `BlockLine`. The artifact ``places`` has a row for each block and
+        each plotted cell, with the columns ``block``, ``x``, ``y``, ``type``, ``condition`` and ``batch``.
 
         Raises:
             Unsupported: there is no embedding with finite coordinates.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         schema = evaluation.test.schema
         columns = (schema.batch or "", *cell_columns(schema.conditions, self.config))
@@ -158,7 +158,7 @@ class BlockTest(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return bars of the shares of blocks with marks at chance."""
+        """Return bar charts of how much each block is used, with marks at chance level, and plots of the cells."""
         # By name, so that the drawing is not part of the key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.blocks_figure").block_figures(artifacts)
         return figures

@@ -1,4 +1,4 @@
-"""Classifier two-sample tests: can a classifier tell synthetic rows from real test rows?"""
+"""Classifier two-sample tests: whether a classifier can tell synthetic rows from real test rows."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class ClassifierTest(Metric):
 
     Columns are the numeric features, and indicators of the categories and of the conditions, as in module `encoded`.
     The score is the mean AUC over 5 folds, or 0.5 if that is larger. Identical rows (including their conditions) are in
-    the same fold, so that a classifier cannot recognise a row by its copy. Only if there are more identical rows than
-    folds are these rows distributed over all folds. Folds depend on the content of rows, not on their order.
+    the same fold, so that a classifier cannot recognise a row by its copy. If there are more identical rows than folds,
+    these rows are distributed over all folds. Folds depend on the content of rows, not on their order.
     """
 
     name: ClassVar[str] = "c2st"
@@ -83,7 +83,7 @@ class ClassifierTest(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note has standard errors of the AUC over folds."""
+        """Score one synthetic table; a note states the standard errors of the AUC over folds."""
         evaluation, notes = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             folds = self._folds(evaluation, context)
@@ -121,7 +121,7 @@ class ClassifierTest(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """The real and synthetic rows together, and the fold of each row.
+    """Real and synthetic rows in one array, and the cross-validation fold of each row.
 
     Attributes:
         values: shape (n_rows, n_columns).
@@ -136,7 +136,7 @@ class _Folds:
     n_folds: int
 
     def parts(self) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32], NDArray[np.bool_]]]:
-        """Yield training rows, training labels, test rows and test labels of each fold.
+        """Yield training rows, training labels, held-out rows and held-out labels of each fold.
 
         A fold is skipped if its training rows or its test rows are all real or all synthetic.
         """
@@ -148,11 +148,11 @@ class _Folds:
 
 
 def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_folds: int) -> NDArray[np.int64]:
-    """Return the fold of each row, for rows sorted by group.
+    """Return the cross-validation fold of each row, for rows sorted by group.
 
-    Groups of identical rows are assigned to the folds in turn. Groups with only real, only synthetic and both kinds of
-    rows are assigned separately, larger groups first; groups of equal size are in random order. The rows of a group of
-    more than ``n_folds`` rows are assigned one by one.
+    Groups of identical rows are assigned to the folds in turn. Groups of only real rows, of only synthetic rows and of
+    both are assigned separately, the larger groups first and equally large groups in random order. The rows of a group
+    of more than ``n_folds`` rows are assigned one by one.
     """
     sizes = np.bincount(groups)
     n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))
@@ -168,7 +168,7 @@ def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_
 
 
 def _dealt(kinds: NDArray[np.int64], n_folds: int) -> NDArray[np.int64]:
-    """Return a fold for each item: the items of each kind, in their order, are assigned to the folds in turn."""
+    """Return a fold for each item; the items of each kind are assigned to the folds in turn."""
     fold = np.empty(len(kinds), dtype=np.int64)
     for one in np.unique(kinds):
         chosen = np.flatnonzero(kinds == one)

@@ -1,4 +1,4 @@
-"""Distances of synthetic rows to the closest training row and to the closest row of an equal-size hold-out."""
+"""Distances of synthetic rows to the closest training row and to the closest of equally many hold-out rows."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PASSES_LEAKS = (
 
 
 class ClosestRecord(Metric):
-    """Whether synthetic rows are closer to training rows than to real rows that the model has not seen.
+    """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
 
-    The numbers of training rows and of hold-out rows are equal, because the closest of more rows is closer on average.
-    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
+    Equally many training rows and hold-out rows are used, because the closest of more rows is closer on average.
+    Distances are Euclidean over all columns except the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
     """
 
     name: ClassVar[str] = "closest-record"
@@ -162,7 +162,7 @@ class ClosestRecord(Metric):
 
 
 def _ratios(distances: Floats) -> Floats:
-    """Return closest divided by second closest distance; 1 if both are 0."""
+    """Return each row's closest distance divided by its second closest; 1 if both are 0."""
     first, second = distances.T
     ratios: Floats = np.divide(first, second, out=np.ones(len(first)), where=second > 0)
     return ratios

@@ -33,8 +33,8 @@ class Columns(Metric):
     - ``category-distance``: total variation distance of a categorical feature, half the sum of the absolute
       differences between the shares of its categories
 
-    Numeric features are compared over their present values. A feature without a present value in the real test rows is
-    excluded; a feature without a present value in the synthetic rows counts as constant, with the median of the
+    Numeric features are compared without missing values. A feature whose values are all missing in the real test rows
+    is excluded. A feature whose values are all missing in the synthetic rows counts as constant, with the median of the
     training rows as its value. A missing value of a categorical feature counts as a category.
     """
 
@@ -92,7 +92,10 @@ class Columns(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``columns`` has distances and numbers of values per column."""
+        """Score one synthetic table.
+
+        Save the distance and the number of values of each column as artifact ``columns``.
+        """
         try:
             found, notes = _distances(evaluation)
         except Undefined as reason:
@@ -112,7 +115,7 @@ class Columns(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with the distance of each column and generator."""
+        """Return a heat map of the distance of each column for each generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.columns_figure")
         figures: Iterable[MetricFigure] = module.columns_figures(artifacts)

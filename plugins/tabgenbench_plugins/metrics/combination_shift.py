@@ -1,4 +1,4 @@
-"""Prediction of the effect of a state on a type, for combinations of type and state that training lacks."""
+"""Prediction of the effect of a state on a type, for combinations of type and state without training rows."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ NOT_SPREAD = "The spread of the rows around their mean"
 
 
 class CombinationShift(Metric):
-    """Compares synthetic with test rows of each combination of type and state that has no training row.
+    """Compares synthetic rows with test rows in each combination of type and state that has no training row.
 
     The true shift of a combination is the mean of its test rows minus the mean of the training rows of the same type in
-    the base state, the state with most training rows. The values are those of the evaluation scale times the standard
-    deviations of the training rows, for counts log1p(counts per 10,000). With the error e of the synthetic mean and the
-    true shift s, R² = 1 - |e|² / |s|²: 1 for the true mean and 0 for no effect at all. (R² between means instead of
-    shifts is near 1 for every model.) Values are means over combinations.
+    the base state, the state with most training rows. Values on the evaluation scale are multiplied by the standard
+    deviations of the training rows; for counts, this gives log1p(counts per 10,000). With the error e of the synthetic
+    mean and the true shift s, R² = 1 - |e|² / |s|². R² is 1 if the synthetic mean equals the true mean, and 0 if the
+    model predicts no effect. (R² between means instead of shifts is near 1 for every model.) Each score is a mean over
+    combinations.
 
     - ``shift-r2``: over all features
     - ``shift-r2-top``: over the 100 features with the largest |t| (Welch) between test rows and base rows
     - ``shift-energy``: energy distance between synthetic and test rows on the evaluation scale
-    - ``shift-r2-half``: R² of one random half of the test rows for the other half; what any model can reach
+    - ``shift-r2-half``: R² of one random half of the test rows for the other half, the best that a model can reach
     """
 
     name: ClassVar[str] = "combination-shift"
@@ -96,7 +97,8 @@ class CombinationShift(Metric):
         """Score one draw.
 
         Raises:
-            Unsupported: training has all combinations of the test rows, or fewer than two condition columns.
+            Unsupported: every combination in the test rows has training rows, or the table has fewer than two condition
+                columns.
         """
         train = StateShifts.of(evaluation.train, self.config)
         test = StateShifts.of(evaluation.test, self.config)

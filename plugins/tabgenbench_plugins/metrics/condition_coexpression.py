@@ -1,4 +1,4 @@
-"""Agreement of the strongest correlations within each condition."""
+"""Agreement of the strongest feature-feature correlations within each condition."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class ConditionCoexpression(Metric):
     - ``coexpression-error``: mean absolute difference of synthetic and real test correlations over the pairs that are
       strongest in the *training rows* of the condition
 
-    Features that are constant within a condition have r = 0 with every other, as has every feature in a condition with
-    fewer than 3 rows.
+    A feature that is constant within a condition has r = 0 with every other feature. In a condition with fewer than 3
+    rows, all correlations are 0.
     """
 
     name: ClassVar[str] = "condition-coexpression"
@@ -85,7 +85,7 @@ class ConditionCoexpression(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``conditions`` has the scores of each condition.
+        """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
             Unsupported: the table has more than 4,000 numeric features, or a mixed table has fewer than two.
@@ -154,7 +154,7 @@ class ConditionCoexpression(Metric):
 
 @dataclass(frozen=True, eq=False)
 class _RealPairs:
-    """Pairs of a condition in the real rows.
+    """The strongest pairs of features of a condition in the real rows.
 
     Attributes:
         condition: its label.
@@ -198,9 +198,9 @@ class _Side:
 
 
 def _strongest(r: Floats, n: int) -> NDArray[np.int8]:
-    """Return the signs of the n largest absolute correlations, and 0 for all other pairs.
+    """Return the sign of each of the n strongest correlations, and 0 for all other pairs.
 
-    Pairs that are tied with the last one are included, and pairs without correlation are not.
+    Pairs as strong as the n-th pair are included. Pairs with a correlation of 0 are not included.
     """
     size = np.abs(r)
     smallest = max(np.partition(size, len(size) - n)[len(size) - n] - EQUAL, EQUAL)

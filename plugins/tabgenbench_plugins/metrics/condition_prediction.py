@@ -1,4 +1,4 @@
-"""Whether rows have the features of their condition: a classifier fitted on real rows predicts it."""
+"""Whether synthetic rows have the features of their condition, according to a classifier trained on real rows."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ N_ITERATIONS = 300  # of the logistic regression
 
 
 class ConditionPrediction(Metric):
-    """How well a classifier that has learned the conditions from real test rows predicts those of synthetic rows.
+    """How well a classifier of conditions, trained on real test rows, predicts the conditions of synthetic rows.
 
     The classifier is a logistic regression (C = 1) on standardised columns: numeric features, and indicators of
-    categories as in module `encoded`. It is fitted on the real test rows, so that copies of training rows are as new to
-    it as rows of a generator. The score is the mean over conditions of the ROC AUC with which the predicted probability
-    of a condition tells the synthetic rows of this condition from all other synthetic rows. A condition without
-    synthetic rows, or without other synthetic rows, counts as 0.5. Conditions with few real test rows are left out of
-    the mean, but the classifier knows them.
+    categories as in module `encoded`. The classifier is trained on the real test rows, so that copied training rows are
+    as new to the classifier as generated rows. The score is the mean over conditions of the ROC AUC with which the
+    predicted probability of a condition tells the synthetic rows of this condition from all other synthetic rows. A
+    condition without synthetic rows, or without other synthetic rows, counts as 0.5. Conditions with few real test rows
+    do not count in the mean, but the classifier is also trained on them.
     """
 
     name: ClassVar[str] = "condition-prediction"
@@ -66,7 +66,7 @@ class ConditionPrediction(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``conditions`` has the AUC of each scored condition.
+        """Score one synthetic table; save the AUC of each scored condition as artifact ``conditions``.
 
         Raises:
             Unsupported: the dataset has no condition column.
@@ -106,7 +106,7 @@ class ConditionPrediction(Metric):
 
 
 def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int) -> Any:
-    """Return a classifier of the real test rows; it does not depend on the order of the rows."""
+    """Train a classifier of conditions on the real test rows, independent of the order of the rows."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -124,7 +124,7 @@ def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int
 
 
 def _area(probability: NDArray[np.floating], rows: NDArray[np.intp]) -> float:
-    """Return the AUC with which a probability tells ``rows`` from all other rows, or that of chance."""
+    """Return the AUC with which a predicted probability tells ``rows`` from all other rows; 0.5 if undefined."""
     from sklearn.metrics import roc_auc_score
 
     if len(rows) in (0, len(probability)):

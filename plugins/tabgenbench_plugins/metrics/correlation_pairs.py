@@ -1,4 +1,4 @@
-"""Error and strength of the feature-feature correlations, pair by pair."""
+"""Error and strength of feature-feature correlations, computed from the correlation of each pair of features."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ class CorrelationPairs(Metric):
     - ``correlation-rmse``: root mean square of the difference between synthetic and real r
     - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
 
-    If all synthetic correlations are scaled, gamma does not change, but the scores of this metric do. Constant features
-    are treated as in `gamma`. The artifact ``hexagons`` contains counts of pairs for a figure.
+    If all synthetic correlations are multiplied by a constant, gamma does not change, but the scores of this metric do.
+    Constant features are treated as in the metric `gamma`. The artifact ``hexagons`` contains the numbers of pairs for
+    a hexbin figure.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -84,7 +85,10 @@ class CorrelationPairs(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact has a row for each hexagon that contains a pair."""
+        """Score one synthetic table.
+
+        Save the number of pairs in each hexagon of the figure as artifact ``hexagons``.
+        """
         check_numeric(evaluation, self.name)
         try:
             real, synthetic = pooled_units(evaluation)
@@ -102,7 +106,7 @@ class CorrelationPairs(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return one figure with one panel per generator."""
+        """Return a figure of synthetic against real correlations, with one panel per generator."""
         # By name, so that the drawing is not part of the key of the scores.
         module = import_module(f"{__package__}.parts.correlation_figure")
         figures: Iterable[MetricFigure] = module.correlation_figures(artifacts)
@@ -111,7 +115,7 @@ class CorrelationPairs(Metric):
     def _pairs(
         self, evaluation: Evaluation, context: MetricContext, real: Columns, synthetic: Columns
     ) -> tuple[Floats, Floats]:
-        """Return the real and synthetic correlations of the pairs in the figure."""
+        """Return the real and the synthetic correlation of each pair of features that the figure counts."""
         p, most = n_columns(real), self.config.figure_features
         if p > most:
             chosen = np.sort(context.numpy.choice(p, most, replace=False))
@@ -122,11 +126,11 @@ class CorrelationPairs(Metric):
 
 
 def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
-    """Count points of the square from -1 to 1 in regular hexagons, as a hexbin plot does.
+    """Count points in regular hexagons on the square from -1 to 1, as a hexbin plot does.
 
-    The hexagons have a corner at the top. The centres of the hexagons form two rectangular lattices with cells ``2 /
-    across`` wide and sqrt(3) times as high; the second lattice is shifted by half a cell in both directions. A point
-    belongs to the nearest centre.
+    Each hexagon has a corner at the top. The centres of the hexagons form two rectangular grids with a horizontal
+    spacing of ``2 / across`` and a vertical spacing sqrt(3) times as large. The second grid is shifted by half the
+    spacing in both directions. A point belongs to the hexagon with the nearest centre.
 
     Returns:
         Centres and counts of the non-empty hexagons: columns ``real``, ``synthetic``, ``pairs``, and

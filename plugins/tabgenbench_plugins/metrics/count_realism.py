@@ -1,4 +1,4 @@
-"""Realism of counts of cells: zeros, library sizes, and the mean profile of each type."""
+"""Realism of single-cell counts: zeros, library sizes, and the mean profile of each cell type."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Floats = NDArray[np.float64]
 
 
 class CountRealism(Metric):
-    """Errors of zeros, of library sizes and of the mean profiles of types, computed on whole counts.
+    """Errors of zeros, of library sizes and of the mean profiles of cell types, computed on integer counts.
 
     - ``zero-fraction-error``: |share of zeros among all synthetic counts - share among the real test counts|
     - ``library-ratio``: median library size of synthetic cells / median of test cells
@@ -103,7 +103,7 @@ class CountRealism(Metric):
 
         Raises:
             Unsupported: the table has no counts with library sizes.
-            ConfigError: the option ``type_column`` names no condition.
+            ConfigError: the option ``type_column`` names a column that is not a condition column.
         """
         if evaluation.transform.library is None:
             raise Unsupported("needs counts of cells; the table is not one of counts with per_10k = true")

@@ -20,10 +20,10 @@ CITATION = "S_dend and S_sdcc of Viñas et al., Bioinformatics 38(3), 2022"
 class Dendrogram(Metric):
     """Complete-linkage dendrograms of the features on D = 1 - r, compared by their cophenetic distances T.
 
-    ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features; ``s-sdcc`` is
-    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2, the difference in how well each dendrogram fits its own
-    distances. Constant features are treated as in `gamma`. Equal distances, such as those of constant synthetic
-    features, are joined in the order of the features.
+    ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features. ``s-sdcc`` is
+    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2, the squared difference in how well each dendrogram fits
+    its own distances. Constant features are treated as in the metric `gamma`. Features at equal distances, such as
+    constant synthetic features, are joined in the order of the features.
     """
 
     name: ClassVar[str] = "dendrogram"

@@ -41,12 +41,13 @@ MEAN = "mean over contrasts (such as cancer against normal in each tissue)"
 
 
 class DifferentialExpression(Metric):
-    """Agreement of the features that differ between two groups, in synthetic rows and in real test rows.
+    """Agreement between synthetic rows and real test rows on the features that differ between two groups.
 
-    A contrast compares the two values of one condition (the status) inside each value of another condition (the
-    tissue). A status of more than two values has one contrast for each value against the others; with one condition
-    column, each of its values is compared with the others. Each score is the mean over the contrasts with enough real
-    test rows. Module `two_sample` has the tests. Per contrast, over the features that vary in its real test rows:
+    A contrast compares the two values of one condition column (the status) within each value of another condition
+    column (the tissue). If the status has more than two values, each value is compared with all others. If there is
+    only one condition column, its values are compared in the same way over all rows. Each score is the mean over the
+    contrasts with enough real test rows. Module `two_sample` has the tests. The scores of a contrast use the features
+    that vary in its real test rows:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
     - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real ones, over all
@@ -158,7 +159,7 @@ class DifferentialExpression(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``contrasts`` has the scores of each contrast.
+        """Score one synthetic table; save the scores of each contrast as artifact ``contrasts``.
 
         Raises:
             Unsupported: the dataset has no condition column, an option names a column that is not a condition, or a
@@ -219,13 +220,13 @@ class DifferentialExpression(Metric):
 
 
 def _fold_changes(pair: Pair, scale: Floats) -> tuple[Floats, Floats]:
-    """Return the real and the synthetic fold changes of the usable features."""
+    """Return the real and the synthetic log2 fold changes of the usable features."""
     usable = pair.real.usable
     return pair.real.difference[usable] * scale[usable], pair.synthetic.difference[usable] * scale[usable]
 
 
 def _fold_scale(evaluation: Evaluation) -> tuple[Floats, tuple[str, ...]]:
-    """Return factors from the evaluation scale to log2(x + 1), and a note if the dataset has no such scale."""
+    """Return factors that convert differences to log2 fold changes, and a note if the dataset has no log scale."""
     transform = evaluation.transform
     if transform.log2p1 or transform.own_scale == "log2p1":
         return transform.std, ()

@@ -30,10 +30,10 @@ class Distances(Metric):
     Rows are vectors with Euclidean distance, as in module `encoded`. With X, X' real and Y, Y' synthetic rows:
 
     - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, where each mean is over all pairs, including the pairs of
-      a row with itself. It is never negative, and is above 0 by chance for finite samples.
+      a row with itself. The energy distance is never negative, and above 0 by chance for finite samples.
     - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)), where h is the
-      median distance of two real test rows (of at most 2,000). A row is not paired with itself, so the estimate is
-      unbiased and may be negative.
+      median distance of two real test rows (of at most 2,000). In MMD, a row is not paired with itself, so the estimate
+      is unbiased and may be negative.
     """
 
     name: ClassVar[str] = "distances"
@@ -71,7 +71,7 @@ class Distances(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note has the median distance, and standard errors if not all rows are used."""
+        """Score one synthetic table; notes state the median distance, and standard errors if not all rows are used."""
         evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
@@ -102,7 +102,7 @@ class Distances(Metric):
 
 
 def median_distance(rows: NDArray[np.floating], *, seed: int) -> float:
-    """Return the median Euclidean distance between two rows, computed from at most 2,000 rows, drawn with the seed."""
+    """Return the median Euclidean distance between two rows, computed from at most 2,000 randomly drawn rows."""
     from scipy.spatial.distance import pdist
 
     if len(rows) > MEDIAN_ROWS:
@@ -120,7 +120,7 @@ class _Sums:
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """For each row, sums over the rows of its own and of the other table, for 2 E(X, Y) - E(X, X') - E(Y, Y')."""
+    """For each row, the sums over its own table and over the other table in 2 E(X, Y) - E(X, X') - E(Y, Y')."""
 
     real: Floats
     synthetic: Floats
@@ -128,18 +128,18 @@ class _Contrast:
     to_real: Floats
 
     def of_all_pairs(self) -> float:
-        """Return the contrast of means over all pairs; the pair of a row with itself contributes 0."""
+        """Return 2 E(X, Y) - E(X, X') - E(Y, Y') over all pairs; the pair of a row with itself contributes 0."""
         n, m = len(self.real), len(self.synthetic)
         return float(2 * self.to_synthetic.sum() / (n * m) - self.real.sum() / n**2 - self.synthetic.sum() / m**2)
 
     def of_distinct_rows(self) -> float:
-        """Return the contrast of means over pairs of distinct rows."""
+        """Return 2 E(X, Y) - E(X, X') - E(Y, Y') over pairs of distinct rows."""
         n, m = len(self.real), len(self.synthetic)
         within = self.real.sum() / (n * (n - 1)) + self.synthetic.sum() / (m * (m - 1))
         return float(2 * self.to_synthetic.sum() / (n * m) - within)
 
     def standard_error(self) -> float:
-        """Return the standard error of the contrast over samples of rows, to first order."""
+        """Return the standard error of 2 E(X, Y) - E(X, X') - E(Y, Y') over samples of rows, to first order."""
         n, m = len(self.real), len(self.synthetic)
         of_real = 2 * (self.to_synthetic / m - self.real / (n - 1))
         of_synthetic = 2 * (self.to_real / n - self.synthetic / (m - 1))
@@ -169,7 +169,7 @@ def _between(real: NDArray[np.float32], synthetic: NDArray[np.float32], width: f
 
 
 def _kernel(apart: Floats, width: float) -> Floats:
-    """Return the kernel values of distances; the array of distances is overwritten."""
+    """Convert distances to kernel values, in place."""
     if width == 0.0:
         return np.ones_like(apart)
     apart *= apart

@@ -1,4 +1,4 @@
-"""Feature importance: do forests of synthetic rows use the same columns as forests of real rows?"""
+"""Feature importance: whether forests trained on synthetic and on real rows use the same columns."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ FEWEST = 3  # predictors for a rank correlation
 class FeatureImportance(Metric):
     """Agreement of the importance of predictors in two random forests, trained on synthetic and on real training rows.
 
-    The importance of a predictor is the decrease of impurity at its splits; the indicators of a category are added.
+    The importance of a predictor is the decrease of impurity at its splits; for a categorical predictor, the
+    importances of all its indicators are added.
 
     - ``importance-correlation``: Spearman correlation of the importances over predictors
-    - ``importance-overlap``: share of the most important predictors of one forest that are among those of the other
+    - ``importance-overlap``: share of the most important predictors of one forest that are also among the most
+      important of the other
 
-    Targets and forests are those of the metric ``tstr``. The scores are means over targets. If the synthetic rows have
-    one value of the target only, nothing is learned and both scores are 0.
+    Targets and forests are those of the metric ``tstr``. The scores are means over targets. If the target has only one
+    value in the synthetic rows, both scores are 0.
     """
 
     name: ClassVar[str] = "feature-importance"
@@ -77,7 +79,9 @@ class FeatureImportance(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``importances`` has both importances of each predictor, which add up to 1.
+        """Score one synthetic table; save both importances of each predictor as artifact ``importances``.
+
+        The importances of all predictors add up to 1.
 
         Raises:
             Unsupported: the table has no target that can be predicted.
@@ -110,7 +114,7 @@ def _importances(downstream: Downstream, task: Task) -> pd.DataFrame:
 
 
 def _agreement(table: pd.DataFrame, top: int) -> tuple[float, float]:
-    """Return the Spearman correlation and the overlap of the largest importances of one target."""
+    """Return both scores of one target: Spearman correlation, and overlap of the most important predictors."""
     synthetic, real = table["synthetic"], table["real"]
     if synthetic.nunique() < 2 or real.nunique() < 2:
         return 0.0, 0.0

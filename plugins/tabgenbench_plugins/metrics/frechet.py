@@ -22,11 +22,10 @@ EXACT = 2000  # with more columns, the decomposition is randomised, with a fixed
 class Frechet(Metric):
     """Fréchet distance of two Gaussians, fitted to the synthetic rows and to the real test rows.
 
-    With means m, n and covariances S, T it is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2 distance
-    of the Gaussians, in the 50 leading principal components of the training rows (option ``components``). The number of
-    components is at most a fifth of the number of real test rows or of synthetic rows, whichever is smaller.
-    Covariances are divided by n - 1 and are not shrunk, so sampling noise makes the distance positive even between two
-    real samples.
+    With means m, n and covariances S, T, the score is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2
+    distance of the Gaussians, in the 50 leading principal components of the training rows (option ``components``). The
+    number of components is at most a fifth of the number of real test rows or of synthetic rows, whichever is smaller.
+    Covariances are not shrunk, so sampling noise makes the distance positive even between two samples of real rows.
     """
 
     name: ClassVar[str] = "frechet"
@@ -59,7 +58,7 @@ class Frechet(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note has the number of components."""
+        """Score one synthetic table; a note states the number of components."""
         n_rows = min(evaluation.test.n_rows, evaluation.synthetic.n_rows)
         n_components = min(self.config.components, n_rows // ROWS_PER_COMPONENT)
         try:
@@ -78,7 +77,7 @@ class Frechet(Metric):
     def _components(self, evaluation: Evaluation, n_components: int) -> tuple[Floats, Floats]:
         """Return real test rows and synthetic rows in the leading principal components of the training rows.
 
-        Components are not whitened. Their number is limited by the numbers of training rows and columns, too.
+        Components are not whitened. The numbers of training rows and of columns also limit the number of components.
         """
         most = self.config.components
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")

@@ -53,8 +53,8 @@ class GammaByCondition(Metric):
     Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 times its standard
     deviation over all rows of the same table. A feature that is constant in the real rows of the condition is excluded.
     A feature that is constant only in the synthetic rows has r = 0 with every other feature. The gamma of a condition
-    counts as 0 if its synthetic rows do not vary or are fewer than 3. A condition for which gamma cannot be computed
-    from the real rows is excluded and named in the notes.
+    counts as 0 if its synthetic rows are all equal or fewer than 3. A condition for which gamma cannot be computed from
+    the real rows is excluded and named in the notes.
     """
 
     name: ClassVar[str] = "gamma-by-condition"
@@ -87,7 +87,7 @@ class GammaByCondition(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``conditions`` has gamma and numbers of rows of scored conditions."""
+        """Score one synthetic table; save gamma and the number of rows of each condition as artifact ``conditions``."""
         check_numeric(evaluation, self.name)
         try:
             table, notes = self._by_condition(evaluation)
@@ -136,7 +136,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition, or 0 with a reason if it cannot be computed for the synthetic rows."""
+    """Return gamma within a condition, or 0 and a reason if the synthetic rows do not allow to compute gamma."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

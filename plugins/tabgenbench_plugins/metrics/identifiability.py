@@ -63,10 +63,10 @@ class Identifiability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Score the agreement of one model's embedding with the true factors.
 
         Raises:
-            Unsupported: the table has no true factors, or there is no embedding with finite coordinates.
+            Unsupported: the table has no true factors, or the model has no embedding with finite coordinates.
         """
         test, cells = evaluation.test, embedded(evaluation.embedding)
         invariant, spurious = (_factors(test, kind) for kind in ("inv", "spur"))

@@ -1,4 +1,4 @@
-"""Label prediction: types and conditions of test cells, from a model or from its embedding."""
+"""Label prediction: types and conditions of test cells, predicted by a model or from its embedding."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def _spec(role: str, description: str) -> ScoreSpec:
 
 
 class LabelPrediction(Metric):
-    """Macro-averaged F1 of predicted types, conditions, and combinations of both, over labels of training cells.
+    """Macro-averaged F1 of the predicted types, conditions and combinations, for labels that training cells have.
 
-    The predictions are those of the model. For a column that the model does not predict, a logistic regression is
-    trained on the standardised first block of the embedded training cells; a note says so.
+    If the model does not predict a column itself, a logistic regression is trained on the standardised first block of
+    the embedded training cells; a note says so.
     """
 
     name: ClassVar[str] = "label-prediction"
@@ -64,7 +64,7 @@ class LabelPrediction(Metric):
 
         Raises:
             Unsupported: the model has neither predictions nor an embedding of training cells and test cells.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         given = evaluation.predictions or {}
         if not given and not (evaluation.embedding and evaluation.train_embedding):
@@ -105,7 +105,10 @@ class LabelPrediction(Metric):
 
 
 def _macro_f1(evaluation: Evaluation, columns: list[str], predicted: dict[str, Labels]) -> float:
-    """Return the mean F1 over the labels that test cells and training cells have; other test cells do not count."""
+    """Return the mean F1 over labels of both test cells and training cells.
+
+    Test cells with other labels do not count.
+    """
     from sklearn.metrics import f1_score
 
     lacking = [name for name in columns if name not in predicted]

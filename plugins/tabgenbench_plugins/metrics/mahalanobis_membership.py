@@ -1,4 +1,4 @@
-"""Membership inference by Mahalanobis distance: leaks through a covariance, which nearest-record scores miss."""
+"""Membership inference by Mahalanobis distance: detects leaks through covariances, which nearest-record scores miss."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BLIND = (
 
 
 class MahalanobisMembership(Metric):
-    """Whether training rows have smaller Mahalanobis distances to synthetic rows than rows that the model has not seen.
+    """Whether training rows have smaller Mahalanobis distances to synthetic rows than rows not used for training.
 
-    In each condition, mean and covariance S of N synthetic rows are estimated, with a ridge: S + 0.1 (mean variance) I.
-    The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
-    training row. A model that has fitted a covariance to few rows spreads its samples along exactly the directions in
-    which the training rows vary.
+    In each condition, mean and covariance S are estimated from N synthetic rows, and 0.1 (mean variance) I is added to
+    S. The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
+    training row. If a model fits a covariance to few rows, its samples vary exactly in the directions in which the
+    training rows vary.
 
     Two values of N are used: the number of attacked training rows of the condition, and the number of all synthetic
     rows of the condition, at most 1,000.
@@ -95,7 +95,7 @@ class MahalanobisMembership(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the notes state how many synthetic rows were used."""
+        """Score one synthetic table; the notes state how many synthetic rows were used."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
             rows = (
@@ -123,7 +123,7 @@ class MahalanobisMembership(Metric):
 
 
 class _Attack:
-    """Distances of the attacked rows, condition by condition."""
+    """Distances of the attacked rows, collected over conditions, and the scores computed from them."""
 
     def __init__(self, ridge: float, attacked: Attacked, rows: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
         self.ridge, self.attacked, self.rows = ridge, attacked, rows
@@ -151,13 +151,13 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean area over conditions, weighted by their numbers of attacked rows or donors."""
+        """Return the mean AUC over conditions, weighted by their numbers of attacked rows or donors."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))
 
     def true_positives(self) -> float:
-        """Return the share of true positives at 1 % false positives over all conditions."""
+        """Return the true-positive rate at a false-positive rate of 1 %, over all conditions."""
         self._check()
         members, others = (
             largest_by_unit(np.concatenate(self.scores[side]), np.concatenate(self.units[side])) for side in (0, 1)
@@ -169,7 +169,7 @@ class _Attack:
             raise Undefined(f"no condition has attacked rows and {FEWEST_SYNTHETIC} synthetic rows")
 
     def notes(self) -> tuple[str, ...]:
-        """Say how many conditions were attacked, and from how many synthetic rows."""
+        """Return notes on how many conditions were attacked, and with how many synthetic rows."""
         if not self.sizes:
             return ()
         low, high = min(self.sizes), max(self.sizes)
@@ -177,11 +177,11 @@ class _Attack:
 
 
 def ridge_distances(rows: NDArray[np.floating], sample: NDArray[np.floating], *, ridge: float) -> Floats:
-    """Return the squared Mahalanobis distances of rows to the mean of a sample, with a ridge covariance.
+    """Return squared Mahalanobis distances of rows to the mean of a sample, with a ridge added to the covariance.
 
     With X the n centred rows of the sample, S = X'X / (n - 1) and m = ridge x mean variance, the covariance is S + m I.
-    If the sample has fewer rows than columns, Woodbury's identity is used: no matrix is larger than n x n. A sample
-    without variation gives squared Euclidean distances.
+    If the sample has fewer rows than columns, Woodbury's identity is used: no matrix is larger than n x n. If all rows
+    of the sample are equal, the result is squared Euclidean distances.
 
     Args:
         rows: shape (n_rows, p).

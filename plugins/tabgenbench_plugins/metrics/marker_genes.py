@@ -1,4 +1,4 @@
-"""Agreement of the features that mark each condition."""
+"""Agreement between synthetic and real rows on the features that distinguish each condition from all others."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class MarkerGenes(Metric):
     """Agreement of the markers of each condition, in synthetic rows and in real test rows.
 
     The effect size of a feature in a condition is the correlation of the feature with the indicator of the condition
-    (point-biserial), over all rows: it compares the rows of the condition with all other rows. It is a function of
-    Cohen's d and of the numbers of rows, which are equal in both tables. The *markers* of a condition are the 50
-    features with the largest positive effect sizes. Each score is the mean over the conditions with enough real test
-    rows. Features that are constant in the real test rows are excluded.
+    (point-biserial), over all rows: it compares the rows of the condition with all other rows. The effect size is a
+    function of Cohen's d and of the numbers of rows, which are equal in both tables. The *markers* of a condition are
+    the 50 features with the largest positive effect sizes. Each score is the mean over the conditions with enough real
+    test rows. Features that are constant in the real test rows are excluded.
 
     - ``marker-overlap``: share of the markers in the real test rows that are markers in the synthetic rows
     - ``marker-effect-ratio``: root mean square of the synthetic effect sizes divided by that of the real ones, over all
@@ -114,7 +114,7 @@ class MarkerGenes(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``conditions`` has the scores of each condition.
+        """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
             Unsupported: the dataset has no condition column, or a mixed table has fewer than three numeric features.
@@ -160,7 +160,7 @@ class MarkerGenes(Metric):
 
 
 def _effects(pair: Pair) -> tuple[Floats, Floats]:
-    """Return the real and the synthetic effect sizes of the usable features."""
+    """Return the real and the synthetic effect size of each usable feature in a condition."""
     return pair.real.effect[pair.real.usable], pair.synthetic.effect[pair.real.usable]
 
 

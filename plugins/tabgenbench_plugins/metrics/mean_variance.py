@@ -35,8 +35,8 @@ class MeanVariance(Metric):
 
     - ``zero-error``: mean over the features with a zero in the training rows of |share of zeros (synthetic) - share of
       zeros (test)|
-    - ``mean-variance-error``: error of the log variance given the log mean. A quadratic curve f, the log10 variance of
-      features as a function of their log10 mean, is fitted to the real test rows. The residual of a feature is its
+    - ``mean-variance-error``: error of the log variance given the log mean. A quadratic curve f is fitted to the real
+      test rows: the log10 variance of features as a function of their log10 mean. The residual of a feature is its
       log10 variance minus f(its log10 mean). The score is the mean over features of |residual (synthetic) - residual
       (test)|.
 
@@ -82,10 +82,10 @@ class MeanVariance(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; option ``per_feature`` adds the artifact ``features`` with the numbers of each feature.
+        """Score one synthetic table; option ``per_feature`` saves each feature's numbers as artifact ``features``.
 
         Raises:
-            Unsupported: the table has categorical features only.
+            Unsupported: the table has no numeric feature.
         """
         check_numeric(evaluation, self.name, fewest=1)
         scores, undefined = collect(
@@ -99,7 +99,7 @@ class MeanVariance(Metric):
 
 
 def zero_shares(values: NDArray[np.float32], present: NDArray[np.bool_] | None, transform: Transform) -> Floats:
-    """Return the share of zeros on the dataset's own scale among the present values of each feature.
+    """Return the share of zeros on the dataset's own scale among each feature's values that are not missing.
 
     Args:
         values: standardised values, shape (n_rows, n_features).
@@ -161,7 +161,7 @@ def _curve_error(evaluation: Evaluation) -> float:
 
 
 def _moments(evaluation: Evaluation, side: RealOrSynthetic) -> tuple[Floats, Floats]:
-    """Return mean and variance of each feature on the dataset's own scale, 0 for a feature without a present value."""
+    """Return mean and variance of each feature on the dataset's own scale; 0 if all values are missing."""
     finite_values(evaluation, side)
     values, present = evaluation.own(side).dense(), present_cells(evaluation, side)
     if not np.isfinite(values).all():

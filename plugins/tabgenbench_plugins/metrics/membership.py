@@ -1,4 +1,4 @@
-"""Membership inference: whether an attacker with the synthetic rows can tell training rows from unseen rows."""
+"""Membership inference: whether an attacker who knows the synthetic rows can tell training rows from unseen rows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_ATTACK = "What other attacks find: a value of chance does not show that rows
 
 
 def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) -> tuple[ScoreSpec, ScoreSpec]:
-    """Return the specifications of an attack's two scores: area under the ROC curve, and share of true positives."""
+    """Return the specifications of an attack's two scores: area under the ROC curve, and true-positive rate."""
     auc = ScoreSpec(
         name=f"{attack}-auc",
         question="privacy",
@@ -51,14 +51,14 @@ def _pair(attack: str, found_by: str, citation: str, *, headline: bool = False) 
 
 
 class Membership(Metric):
-    """Success of three attacks that tell training rows (members) from equally many rows that the model has not seen.
+    """Success of three attacks that tell training rows (members) from equally many rows not used for training.
 
     - ``nearest``: the closer the closest synthetic row is, the more the attack takes a row for a member.
-    - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference, each estimated by the distance to the k-th
-      nearest row: the denser synthetic rows around a row are, compared with real reference rows, the more the attack
-      takes the row for a member.
-    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows; the more the trees take a row
-      for synthetic, the more the attack takes the row for a member.
+    - ``domias``: the density ratio of DOMIAS, p_synthetic / p_reference. Each density is estimated from the distance to
+      the k-th nearest row. The denser synthetic rows are around a row, compared with real reference rows, the more the
+      attack takes the row for a member.
+    - ``discriminator``: boosted trees learn to tell synthetic rows from reference rows. The more probable the trees
+      find it that a row is synthetic, the more the attack takes the row for a member.
 
     If the table has donors, donors are attacked instead of rows; the score of a donor is the largest score of its rows.
     ``domias`` and ``discriminator`` need reference rows: real rows that are neither training rows nor attacked rows.
@@ -142,7 +142,8 @@ class Membership(Metric):
     ) -> Floats:
         """Return log(distance to the k-th reference row) - log(distance to the k-th synthetic row) of each row.
 
-        In d columns this is log(p_synthetic / p_reference) / d up to a constant, by k-nearest-neighbour densities.
+        With d columns, the result is an estimate of log(p_synthetic / p_reference) / d, up to a constant, from
+        k-nearest-neighbour densities.
         """
         k = self.config.neighbours
         reference = encoded(evaluation, "reference")

@@ -1,4 +1,4 @@
-"""Agreement of missing values: their rates in columns, and their patterns over rows."""
+"""Agreement of the rate of missing values in each column, and of the patterns of missing values in rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORD = 32  # columns coded in one number
 
 
 class Missing(Metric):
-    """Compares missing values of synthetic rows and of real test rows, over the columns that have gaps in the dataset.
+    """Compares missing values of synthetic and real test rows, in the columns of the dataset with missing values.
 
     - ``missing-rate-error``: mean over columns of the absolute difference of the shares of missing values
     - ``missing-pattern-distance``: total variation distance between the distributions of patterns; the pattern of a
@@ -58,10 +58,10 @@ class Missing(Metric):
     )
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``rates`` has the shares of missing values of each column with gaps.
+        """Score one synthetic table; save each column's share of missing values as artifact ``rates``.
 
         Raises:
-            Unsupported: no column of the dataset has a gap.
+            Unsupported: no column of the dataset has a missing value.
         """
         schema = evaluation.test.schema
         generated = {*evaluation.test.features, *schema.categorical_features}
@@ -84,7 +84,7 @@ class Missing(Metric):
 
 
 def pattern_codes(is_missing: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return one code per row, from 0, equal for rows with equal entries; for any number of columns.
+    """Return one code per row, starting at 0; rows with equal entries have equal codes.
 
     >>> pattern_codes(np.array([[True, False], [False, False], [True, False]])).tolist()
     [1, 0, 1]

@@ -1,4 +1,4 @@
-"""Means and variances of single features."""
+"""Comparison of the means and variances of single features."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Moments(Metric):
     and sums over all features, including constant ones:
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
-    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is defined for constant synthetic features, too
+    - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is also defined for constant synthetic features
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
     - ``within-variance-ratio``: the same ratio for the pooled variance within conditions: squared residuals from each
       condition's mean, divided by the number of rows minus the number of conditions; a row that is the only one of its
@@ -110,7 +110,7 @@ class Moments(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; option ``per_feature`` adds the artifact ``features`` with moments per feature."""
+        """Score one synthetic table; option ``per_feature`` saves each feature's moments as artifact ``features``."""
         check_numeric(evaluation, self.name, fewest=1)
         parts = {
             "mean-error": lambda: _mean_error(evaluation),
@@ -125,16 +125,16 @@ class Moments(Metric):
 
 
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return a mask of the used cells, or None for all cells.
+    """Return a mask of the table entries that are used, or None if all are used.
 
-    The present cells of a feature are used; if it has none, all its cells are used.
+    Entries that are not missing are used; if all entries of a feature are missing, all are used.
     """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 
 
 def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
-    """Return the given numbers, one per feature, only for the features that have a value in the real test rows.
+    """Select one number per feature for the features with at least one value in the real test rows.
 
     Raises:
         Undefined: no feature has a value in the real test rows.
@@ -174,12 +174,12 @@ def _sd_error(evaluation: Evaluation) -> float:
 
 
 def _variance(evaluation: Evaluation, side: RealOrSynthetic) -> float:
-    """Return the sum over features of the variance."""
+    """Return the sum of the variances of all features."""
     return float(_counted(evaluation, _sd(evaluation, side) ** 2).sum())
 
 
 def _variance_within(evaluation: Evaluation, side: RealOrSynthetic) -> float:
-    """Return the sum over features of the variance within conditions."""
+    """Return the sum of the variances within conditions of all features."""
     values, conditions = finite_values(evaluation, side), evaluation.side(side).conditions
     present = present_cells(evaluation, side)
     if present is not None:

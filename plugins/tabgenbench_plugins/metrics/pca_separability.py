@@ -20,11 +20,10 @@ __all__ = ["PCASeparability"]
 
 
 class PCASeparability(Metric):
-    """Scores for tissue, status, mixing and overall separability in the leading principal components of the rows.
+    """Separability of tissues and statuses, and mixing of real and synthetic rows, in the leading principal components.
 
     Module `separability` has the formulas. Fifty components keep differences between conditions and much of the
-    variation within them. The remaining components are dropped: they contain noise of single features, which would make
-    all distances similar.
+    variation within them. The remaining components are dropped, because their noise would make all distances similar.
     """
 
     name: ClassVar[str] = "pca-separability"

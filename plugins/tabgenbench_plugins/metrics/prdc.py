@@ -32,7 +32,8 @@ class PRDC(Metric):
     - ``density``: number of balls of real test rows around a synthetic row, divided by k; 1 is expected by chance
     - ``coverage``: share of real test rows with a synthetic row in their ball
 
-    A row on the surface of a ball is outside, unless it equals the centre: with repeated rows, balls have radius 0.
+    A row on the surface of a ball counts as outside, unless the row equals the centre. (A ball has radius 0 if k or
+    more other rows equal its row.)
     """
 
     name: ClassVar[str] = "prdc"
@@ -104,7 +105,7 @@ class PRDC(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note has standard errors if not all rows are used."""
+        """Score one synthetic table; a note states standard errors if not all rows are used."""
         evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
         try:
             of_real, of_synthetic = self._counts(evaluation)
@@ -119,7 +120,7 @@ class PRDC(Metric):
         return Result(scores, notes=notes)
 
     def _counts(self, evaluation: Evaluation) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Return one value per real row and per synthetic row for each score; the score is the mean of its values."""
+        """Return one value per real or synthetic row for each score; a score is the mean of its values."""
         k = self.config.n_neighbours
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")
         for rows, words in ((real, "real test"), (synthetic, "synthetic")):
@@ -144,5 +145,5 @@ class PRDC(Metric):
 
 
 def _radius(rows: NDArray[np.float32], k: int) -> Floats:
-    """Return the distance of each row to its k-th nearest other row, shape (n_rows,)."""
+    """Return the radius of each row's ball, the distance to its k-th nearest other row, shape (n_rows,)."""
     return nearest(rows, rows, k, exclude_self=True).distances[:, -1]

@@ -1,4 +1,4 @@
-"""Query to atlas: types of test cells from a trained reference, with the answer `unknown`."""
+"""Query to atlas: types of test cells from embedded training cells, with the answer `unknown` for distant cells."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 
 
 class QueryToAtlas(Metric):
-    """Types of test cells by their nearest embedded training cells; distant cells are called unknown.
+    """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    Module `atlas_mapping` has the rule and the choice of its threshold, which uses training cells alone. A test cell of
-    a type of the training cells is right if it gets this type; any other test cell is right if it is called unknown.
+    Module `atlas_mapping` contains the rule for `unknown`, whose threshold is chosen on training cells alone. The
+    prediction for a test cell is correct if it is the cell's type or, for a type without training cells, `unknown`.
     """
 
     name: ClassVar[str] = "query-to-atlas"
@@ -76,11 +76,11 @@ class QueryToAtlas(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Score the types that are predicted from the embedding of one model.
 
         Raises:
             Unsupported: the model does not embed training cells and test cells.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         if not evaluation.train_embedding or not evaluation.embedding:
             raise Unsupported("needs an embedding of training cells and test cells; the model has none")

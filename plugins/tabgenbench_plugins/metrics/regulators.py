@@ -1,4 +1,4 @@
-"""Agreement of the correlations of regulators and their targets, for a given list of pairs."""
+"""Agreement of the correlations between regulators and their target genes, for a given list of pairs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DIGITS = 12  # of the hash of the file of pairs
 
 
 class Regulators(Metric):
-    """Cosine of the correlations of regulators and targets, in synthetic rows and in real test rows.
+    """Cosine similarity of the correlations of regulators and targets between synthetic rows and real test rows.
 
     For each regulator with targets t_1 ... t_n, let u be the vector of the correlations of the regulator with its
     targets, and v the vector of the correlations of all pairs of its targets, over all rows of a table. With the cosine
@@ -116,7 +116,7 @@ class Regulators(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; the artifact ``regulators`` has both cosines of each regulator.
+        """Score one synthetic table; save both cosines of each regulator as artifact ``regulators``.
 
         Raises:
             Unsupported: no file of pairs is given, the file cannot be used, or a mixed table has fewer than two numeric
@@ -135,7 +135,7 @@ class Regulators(Metric):
         return Result(scores, undefined, artifacts={"regulators": found}, notes=tuple(notes))
 
     def _targets(self, evaluation: Evaluation) -> tuple[dict[str, list[str]], int]:
-        """Return the targets of each regulator among the features, and the number of pairs with other names."""
+        """Return each regulator's targets among the features, and the number of pairs with unknown names."""
         if self.config.pairs is None:
             raise Unsupported("no file of regulators and targets is given; set the option pairs=FILE")
         pairs = evaluation.shared.once(
@@ -198,7 +198,7 @@ def _hash(path: Path) -> str:
 
 
 def _cosines(evaluation: Evaluation, targets: dict[str, list[str]]) -> pd.DataFrame:
-    """Return psi and phi of each regulator that varies in the real test rows, and its number of targets that vary."""
+    """Return psi, phi and the number of varying targets for each regulator that varies in the real test rows."""
     usable = usable_features(evaluation)
     place = {name: j for j, name in enumerate(evaluation.test.features) if usable[j]}
     tables = [_columns(evaluation, side) for side in SIDES]
@@ -227,7 +227,7 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic) -> Columns:
 
 
 def _cosine(real: Floats, synthetic: Floats) -> float:
-    """Return the cosine of two vectors: 0 if the synthetic one is zero, NaN if there is no real one."""
+    """Return the cosine of two vectors: 0 if the synthetic vector is zero, NaN if the real vector is zero."""
     lengths = float(np.linalg.norm(real)), float(np.linalg.norm(synthetic))
     if lengths[0] == 0.0:
         return np.nan

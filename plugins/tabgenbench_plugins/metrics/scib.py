@@ -74,12 +74,13 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 
 
 class ScIB(Metric):
-    """The ten scores of scIB on the first block of the embedding of the test cells, and their means.
+    """The ten scores of scIB for the first block of the embedded test cells, and means of these scores.
 
-    Types are the labels; batches are the batch column of the schema. Module `scib_scores` has the definitions.
-    Neighbour graphs are exact.
+    The labels of scIB are the cell types, and its batches are the batch column of the schema. Module `scib_scores` has
+    the definitions. Neighbour graphs are exact.
 
-    Source: Luecken et al. 2022, as computed by the package scib-metrics; where both differ, both values are given.
+    Source: Luecken et al. 2022, as computed by the package scib-metrics; where the paper and the package differ, both
+    values are given.
     """
 
     name: ClassVar[str] = "scib"
@@ -97,11 +98,11 @@ class ScIB(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score the embedding of one model.
+        """Compute the scores of scIB for the embedding of one model.
 
         Raises:
             Unsupported: the test cells have one batch or one type.
-            ConfigError: an option names no condition column.
+            ConfigError: an option names a column that is not a condition column.
         """
         test, cells = evaluation.test, embedded(evaluation.embedding)
         column, batch = cell_columns(test.schema.conditions, self.config)[0], test.schema.batch or ""

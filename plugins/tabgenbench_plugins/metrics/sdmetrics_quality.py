@@ -36,8 +36,8 @@ class SDMetricsQuality(Metric):
     - ``sdmetrics-pair-trends``: "Column Pair Trends", the similarity of correlations or of contingency tables, averaged
       over the pairs of columns that the report includes
 
-    Rows are on the dataset's own scale, with conditions as columns and without values at gaps. Settings of the report
-    are its defaults, which depend on the version of the package.
+    Rows are on the dataset's own scale, with conditions as columns, and missing values are left missing. Settings of
+    the report are its defaults, which depend on the version of the package.
     """
 
     name: ClassVar[str] = "sdmetrics"
@@ -98,7 +98,7 @@ class SDMetricsQuality(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; a note has the version of the package.
+        """Score one synthetic table; a note states the version of the package.
 
         Raises:
             Unsupported: the table has more columns than option ``max_columns``.
@@ -126,7 +126,7 @@ def quality_metadata(table: Table) -> dict[str, Any]:
 
 
 def quality_frame(table: Table) -> pd.DataFrame:
-    """Return conditions, categorical features and numeric features, without a value at gaps.
+    """Return conditions, categorical and numeric features as a data frame in which missing values are missing.
 
     Args:
         table: rows on the dataset's own scale.
@@ -144,7 +144,7 @@ def quality_frame(table: Table) -> pd.DataFrame:
 
 
 def _report(evaluation: Evaluation) -> tuple[dict[str, float], str]:
-    """Return the scores of the report by name, NaN where it has none, and the version of the package."""
+    """Return the report's scores by name, NaN for a score without a value, and the version of the package."""
     import sdmetrics
     from sdmetrics.reports import QualityReport
 

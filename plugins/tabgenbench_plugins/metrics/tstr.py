@@ -1,4 +1,4 @@
-"""Train on synthetic, test on real: do models of synthetic rows predict real rows as models of real rows do?"""
+"""Train on synthetic, test on real: scores of predictive models trained on synthetic rows or on real rows."""
 
 from __future__ import annotations
 
@@ -67,17 +67,18 @@ def _real_spec(name: str) -> ScoreSpec:
 
 
 class TrainSyntheticTestReal(Metric):
-    """Scores on real test rows of models that are trained on synthetic rows, beside models trained on real rows.
+    """Scores on real test rows of models trained on synthetic rows, and of the same models trained on real rows.
 
-    Targets are the conditions and the targets of the schema. Each is predicted by three models (option ``models``):
+    The predicted columns (targets) are the conditions and the targets of the schema. Each target is predicted by three
+    models (option ``models``):
 
     - ``linear``: logistic regression (C = 1) or ridge regression (alpha = 1) on standardised columns
     - ``forest``: random forest of 100 trees
-    - ``boosting``: gradient boosting with histograms, 100 iterations; if there are more than 200 columns, on the first
-      50 principal components of the rows that train it
+    - ``boosting``: gradient boosting with histograms, 100 iterations; with more than 200 columns, trained on the first
+      50 principal components of its training rows
 
-    A score is the mean over targets and models, with equal weights. The best model is not chosen, because the choice
-    would use the test rows. A class that the synthetic rows lack is never predicted.
+    A score is the mean over targets and models, with equal weights. The best model is not selected, because the
+    selection would use the test rows. A class that does not occur in the synthetic rows is never predicted.
     """
 
     name: ClassVar[str] = "tstr"
@@ -102,8 +103,8 @@ class TrainSyntheticTestReal(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw.
 
-        The artifact ``models`` has the scores of each model for each target, and ``classes`` those of each class, as
-        means over the models.
+        The artifact ``models`` contains the scores of each model for each target. The artifact ``classes`` contains the
+        scores of each class, averaged over the models.
 
         Raises:
             Unsupported: the table has no target that can be predicted.
@@ -130,7 +131,7 @@ class TrainSyntheticTestReal(Metric):
                 yield row
 
     def _classes(self, downstream: Downstream) -> list[pd.DataFrame]:
-        """Return a table for each categorical target: a row for each class, with means over the models."""
+        """Return a table for each categorical target, with the mean scores over models of each class."""
         tables = []
         for task in downstream.tasks:
             if task.is_numeric:

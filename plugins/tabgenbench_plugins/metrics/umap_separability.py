@@ -24,11 +24,11 @@ __all__ = ["UMAPSeparability"]
 
 
 class UMAPSeparability(Metric):
-    """Scores for tissue, status, mixing and overall separability in a UMAP of pooled real test and synthetic rows.
+    """Separability of tissues and statuses, and mixing of real and synthetic rows, in a UMAP of all these rows.
 
-    Not ranked: UMAP contracts compact groups, so rows without noise look better separated than real rows, and another
-    seed changes the scores by about .05. The ranked scores are those of ``pca-separability``. The figures show the
-    artifact ``umap``.
+    These scores are not ranked, because UMAP contracts compact groups, so rows without noise look better separated than
+    real rows. Another seed also changes the scores by about .05. The ranked scores are those of ``pca-separability``.
+    The figures show the artifact ``umap``.
 
     Source of the settings: Viñas et al., Bioinformatics 38(3), 2022 (300 neighbours, minimal distance 0.7).
     """
@@ -60,9 +60,10 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``umap`` has one line for each row: ``row`` (its position among the rows used; a synthetic row was
-        sampled for the conditions of the test row in the same position), ``origin`` (``real`` or ``synthetic``), ``x``,
-        ``y``, and each condition as ``condition.NAME``, starting with the columns used as tissue and status.
+        The artifact ``umap`` has one row for each plotted row, with the columns ``row`` (its position among the rows
+        used; a synthetic row was sampled for the conditions of the test row in the same position), ``origin`` (``real``
+        or ``synthetic``), ``x``, ``y``, and each condition as ``condition.NAME``, starting with the columns used as
+        tissue and status.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
@@ -92,7 +93,7 @@ class UMAPSeparability(Metric):
 
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
-        """Return a sheet with the panels of all generators, and the panels of each enlarged."""
+        """Return a figure with the panels of all generators, and an enlarged figure of each generator."""
         # By name, so that the drawing is not part of the key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.umap_figure").umap_figures(artifacts)
         return figures

@@ -1,4 +1,4 @@
-"""Violations of the training rows' ranges and categories, in synthetic rows and in real test rows."""
+"""Values outside the ranges and categories of the training rows, in synthetic rows and in real test rows."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Values and rows outside the ranges, categories or whole numbers of the training rows.
+    """Shares of values that are outside the training rows' range, an unseen category, or not whole, and of such rows.
 
-    New real rows leave the ranges, too, at a rate that the test rows show. The scores that end in ``-error`` are the
+    Real test rows also contain values outside the ranges of the training rows, at a rate that is the reference for
+    synthetic rows. The scores that end in ``-error`` are the
     absolute difference of a share between the synthetic rows and the real test rows:
 
-    - ``out-of-range-error``: share of the present values of numeric features, dates included, below the smallest or
-      above the largest value of the feature in the training rows
+    - ``out-of-range-error``: share of the values of numeric features and dates that are below the smallest or above the
+      largest training value of the feature
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
     - ``invalid-rows-error``: share of rows with at least one violation
 
     Test rows are whole numbers where they must be, so the last score is the share itself:
 
     - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
-      dataset's own scale. A run rounds samples, so only tables that were not sampled in a run can have such values.
+      dataset's own scale. A run rounds samples, so only a table that was not sampled in a run can have values that are
+      not whole.
     """
 
     name: ClassVar[str] = "validity"
@@ -102,9 +104,9 @@ class Validity(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; the artifact ``columns`` has the share of violations of each kind and column.
+        """Score one synthetic table; save the share of violations of each kind and column as artifact ``columns``.
 
-        Notes have the shares of the synthetic rows and of the real test rows.
+        Notes state the shares in the synthetic rows and in the real test rows.
         """
         for n_rows, kind in ((evaluation.synthetic.n_rows, "synthetic"), (evaluation.test.n_rows, "real test")):
             if n_rows == 0:
@@ -130,9 +132,9 @@ class Validity(Metric):
 
 
 class _Violations:
-    """Violations in a table: for each kind and column, numbers of violations and of values.
+    """Number of violations and of values in a table for each kind of violation and each column.
 
-    And a mask of invalid rows.
+    A mask marks the rows with a violation.
     """
 
     def __init__(self, n_rows: int) -> None:
@@ -199,7 +201,10 @@ def _violations(evaluation: Evaluation, side: RealOrSynthetic) -> _Violations:
 
 
 def _range(train: Table) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the smallest and the largest present value of each feature; inf and -inf without one."""
+    """Return the smallest and the largest value of each feature, ignoring missing values.
+
+    A feature without a value has the range inf to -inf.
+    """
     values, present = train.dense(), train.present()
     where = True if present is None else present
     low = values.min(axis=0, where=where, initial=np.inf)

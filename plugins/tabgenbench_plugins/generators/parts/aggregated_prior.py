@@ -1,9 +1,10 @@
 """A normal distribution of latent codes for each condition, in place of the prior N(0, I) of a VAE.
 
-If the decoder is given the condition, the codes of a condition's training rows need not follow N(0, I). Their
-distribution is the aggregated posterior, the mean of q(z | x, c) over the rows of the condition (Tomczak & Welling,
-"VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120, show that it maximises the evidence lower bound). Here it is
-approximated by a normal distribution with the same mean and, up to shrinkage, the same covariance:
+If the condition is an input of the decoder, the latent codes of a condition's training rows need not follow N(0, I).
+Their distribution is the aggregated posterior, the mean of q(z | x, c) over the rows of the condition (Tomczak &
+Welling, "VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120, show that it maximises the evidence lower bound). This
+module approximates the aggregated posterior by a normal distribution with the same mean and, up to shrinkage, the same
+covariance:
 
     z | c ~ N(m_c, w_c S_c + (1 - w_c) S_p + diag(v_c))
 
@@ -29,7 +30,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class AggregatedPrior:
-    """The distribution of codes in each condition.
+    """The normal distribution of latent codes in each condition.
 
     Attributes:
         means_KZ: m_c.
@@ -61,7 +62,7 @@ class AggregatedPrior:
         return cls(means_KZ, found)
 
     def draw(self, codes: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return latent codes, shape (M, Z).
+        """Sample latent codes for the conditions of rows, shape (M, Z).
 
         Args:
             codes: the condition of each row, shape (M,); -1 for a condition without training rows, which gets N(0, I).

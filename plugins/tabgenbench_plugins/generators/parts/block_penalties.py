@@ -17,8 +17,8 @@ TINY = 1e-8
 def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n_first: int) -> torch.Tensor:
     """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, a scalar; q is the average of the posteriors.
 
-    The average runs over the rows of the batch, so the estimate is biased and at most log N (Chen et al. 2018,
-    https://arxiv.org/abs/1802.04942, who use it for single latents).
+    The posteriors are averaged over the rows of the batch, so the estimate is biased and at most log N (Chen et al.
+    2018, https://arxiv.org/abs/1802.04942, who use it for single latents).
 
     Args:
         z: one draw from the posterior of each row, shape (N, Z).
@@ -32,14 +32,14 @@ def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n
 
 
 def _log_densities(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> torch.Tensor:
-    """Return the log-density of the draw of row i under the posterior of row j, without constants, shape (N, N)."""
+    """Return the log-density of row i's latent sample under row j's posterior, without constants, shape (N, N)."""
     precision = (-logvar).exp()
     squares = z.square() @ precision.T - 2.0 * z @ (mu * precision).T + (mu.square() * precision).sum(dim=1)
     return -0.5 * (squares + logvar.sum(dim=1))
 
 
 def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
-    """Return the sum over all pairs of a latent and a code of their squared correlation, a scalar; 0 for constants.
+    """Sum the squared correlation of latent and one-hot code over all pairs of them; a constant contributes 0.
 
     Args:
         z_NZ: latents.
@@ -53,7 +53,7 @@ def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: t
 
 
 def with_products(z_NZ: torch.Tensor) -> torch.Tensor:
-    """Return latents, followed by the products of all pairs of centred latents, shape (N, Z + Z (Z + 1) / 2)."""
+    """Append the products of all pairs of centred latents to the latents, shape (N, Z + Z (Z + 1) / 2)."""
     centred_NZ = z_NZ - z_NZ.mean(dim=0)
     i, j = torch.triu_indices(z_NZ.shape[1], z_NZ.shape[1], device=z_NZ.device)
     return torch.cat([z_NZ, centred_NZ[:, i] * centred_NZ[:, j]], dim=1)

@@ -57,13 +57,16 @@ class BlockVAE(nn.Module):
     def posterior(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and log-variance of q(z | x, c), each of shape (N, Z); ``draws`` chooses units to drop."""
+        """Return mean and log-variance of q(z | x, c), each of shape (N, Z).
+
+        Dropout is drawn with the random generator ``draws``.
+        """
         h = self._through(self.encoder, torch.cat([x_NF.log1p(), c_NK], dim=1), draws)
         mu_NZ, logvar_NZ = self.to_posterior(h).chunk(2, dim=1)
         return mu_NZ, logvar_NZ.clamp(-10.0, 10.0)
 
     def log_proportions(self, z_NZ: torch.Tensor, draws: torch.Generator | None = None) -> torch.Tensor:
-        """Return log f, shape (N, F)."""
+        """Return the logarithm of the expected proportion f of each gene, shape (N, F)."""
         return functional.log_softmax(self.to_logits(self._through(self.decoder, z_NZ, draws)), dim=1)
 
     def _through(self, layers: nn.ModuleList, h: torch.Tensor, draws: torch.Generator | None) -> torch.Tensor:

@@ -47,9 +47,8 @@ class TrainingConditions:
     def means(self, values: NDArray[np.float32], present: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """Return the mean row of each condition, shape (K, n_features), summed in float64.
 
-        The mean of a condition with one training row is that row. If a feature has gaps, only its present values are
-        averaged. If all values of a feature in a condition are missing, the mean is the value that all these gaps
-        contain.
+        Missing values are not averaged. If all values of a feature are missing in a condition, the mean is the value
+        that stands for a missing value (the median of the training rows).
 
         Args:
             values: training rows, shape (n_train, n_features).
@@ -66,7 +65,7 @@ class TrainingConditions:
         return means
 
     def category_counts(self, codes: NDArray[np.int64], n_values: int) -> NDArray[np.int64]:
-        """Return how often each condition has each value of a categorical column, shape (K, n_values).
+        """Count the training rows of each condition with each value of a categorical column, shape (K, n_values).
 
         Args:
             codes: the column's code in each training row, shape (n_train,).
@@ -76,10 +75,10 @@ class TrainingConditions:
         return counts.reshape(len(self.labels), n_values).astype(np.int64)
 
     def asked(self, conditions: pd.DataFrame, context: Context) -> NDArray[np.int64]:
-        """Return for each requested row the position of the training condition to use, shape (n_asked,).
+        """Return the position of the training condition to use for each requested row, shape (n_asked,).
 
-        A condition without training rows is replaced by the nearest condition with training rows, and the replacement
-        is recorded.
+        A condition without training rows is replaced by the most similar condition with training rows, and the
+        replacement is recorded.
         """
         used = conditions.loc[:, list(self.frame.columns)]
         if used.shape[1] == 0:
@@ -90,13 +89,13 @@ class TrainingConditions:
         return asked
 
     def each_asked(self, conditions: pd.DataFrame, context: Context) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Yield each training condition to use, sorted by name, with the positions of its requested rows."""
+        """Yield each training condition to use, sorted by name, and the positions of the requests that use it."""
         asked = self.asked(conditions, context)
         for k in np.unique(asked):
             yield int(k), np.flatnonzero(asked == k)
 
     def record_rare(self, asked: NDArray[np.int64], rare: NDArray[np.bool_], *, rule: str, context: Context) -> None:
-        """Record which requested conditions are too rare for a separate estimate.
+        """Record which requested conditions have too few training rows for a separate estimate.
 
         Args:
             asked: the training condition used for each requested row, shape (n_asked,).
@@ -114,10 +113,11 @@ class TrainingConditions:
 def with_known_values(
     conditions: pd.DataFrame, train: TrainingConditions, codes: ConditionCodes, context: Context
 ) -> pd.DataFrame:
-    """Return conditions that consist of values of the training rows, for a model with one-hot codes.
+    """Replace unknown conditions by known ones, for a model whose one-hot codes cover only values of the training rows.
 
-    A row with a value that no training row has gets the nearest training condition, which is recorded as a fallback. A
-    new combination of values that occur in training rows is kept, and a note names the combination.
+    A requested condition with a value that no training row has is replaced by the most similar training condition. The
+    replacement is recorded as a fallback. A new combination of values that occur in training rows is kept, and a note
+    names the combination.
 
     Args:
         conditions: requested conditions, shape (n_rows, at least the condition columns).
@@ -147,9 +147,9 @@ def with_known_values(
 
 
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return ``n`` rows, taken from ``rows`` in random order; each row is used n // len(rows) times or once more.
+    """Draw ``n`` of ``rows`` in random order, so that each row is used n // len(rows) times or once more.
 
-    Rows are drawn without replacement; once all are used, they are shuffled again.
+    Rows are drawn without replacement; when all rows are used, they are shuffled again.
     """
     shuffles = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
     return np.concatenate([np.zeros(0, dtype=np.int64), *shuffles])[:n]

@@ -22,22 +22,22 @@ __all__ = ["CellPool", "Minibatch", "TrainingCells", "batch_columns", "known_one
 
 
 def batch_columns(table: Table) -> pd.DataFrame:
-    """Return the batch column as a frame, which has no column if the schema has no batch."""
+    """Return the batch column as a data frame; without a batch column, the data frame has no column."""
     return table.obs.loc[:, [] if table.schema.batch is None else [table.schema.batch]]
 
 
 def n_codes(values: ConditionCodes) -> int:
-    """Return the number of one-hot codes, 1 without columns."""
+    """Return the number of one-hot codes of all columns; 1 if there are no columns."""
     return max(1, sum(values.n_categories))
 
 
 def to_one_hot(codes_NC: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
-    """Return one-hot codes, shape (N, n_codes(values)); without columns, the only code is 0."""
+    """Return the one-hot codes of all columns, shape (N, n_codes(values)); one code of 0 if there are no columns."""
     return one_hot(codes_NC, values.n_categories) if values.columns else torch.zeros(len(codes_NC), 1)
 
 
 def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.float32]:
-    """Return one-hot codes as `to_one_hot` does; other values and missing columns have codes of 0."""
+    """Return one-hot codes like `to_one_hot`; unknown values and absent columns have codes of 0."""
     parts = [np.zeros((len(frame), 0 if values.columns else 1), dtype=np.float32)]
     for column, known in zip(values.columns, values.categories, strict=True):
         text = frame[column].astype(str).to_numpy() if column in frame else np.full(len(frame), "")
@@ -47,7 +47,7 @@ def known_one_hot(frame: pd.DataFrame, values: ConditionCodes) -> NDArray[np.flo
 
 @dataclass(frozen=True, eq=False)
 class Minibatch:
-    """Cells of one step, on the device.
+    """The training cells of one optimisation step, on the device.
 
     Attributes:
         x_NF: counts, dense.
@@ -86,7 +86,7 @@ class TrainingCells:
 
     @classmethod
     def of(cls, train: Table) -> TrainingCells:
-        """Encode the covariates of a table of counts."""
+        """Encode the covariates (conditions and batch) of a table of counts."""
         conditions, batches = train.conditions, batch_columns(train)
         biology, batch = ConditionCodes.fit(conditions), ConditionCodes.fit(batches)
         codes = [torch.from_numpy(one.encode(frame)) for one, frame in ((biology, conditions), (batch, batches))]
@@ -105,20 +105,20 @@ class TrainingCells:
         return self.batch_codes[:, 0].numpy() if len(self.batch.columns) else np.zeros(len(self), dtype=np.int64)
 
     def means_by(self, group: NDArray[np.int64], codes: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
-        """Return the mean one-hot codes of each group of cells, shape (number of groups, one-hot codes)."""
+        """Return the mean of the one-hot codes in each group of cells, shape (number of groups, one-hot codes)."""
         sums = np.zeros((int(group.max()) + 1, n_codes(values)))
         np.add.at(sums, group, to_one_hot(codes, values).numpy())
         return torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()
 
     def residual_means(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean biology of each batch, shape (batches, I), and mean batch of each condition, shape (C, S)."""
+        """Return mean condition codes per batch, shape (batches, I), and mean batch codes per condition, (C, S)."""
         return (
             self.means_by(self.batches(), self.biology_codes, self.biology),
             self.means_by(self.conditions.group, self.batch_codes, self.batch),
         )
 
     def minibatch(self, rows: torch.Tensor, means: tuple[torch.Tensor, torch.Tensor], device: str) -> Minibatch:
-        """Return the cells at these positions.
+        """Return the training cells at these positions, for one optimisation step.
 
         Args:
             rows: positions, on the CPU.
@@ -135,7 +135,7 @@ class TrainingCells:
 
 @dataclass(frozen=True, eq=False)
 class CellPool:
-    """Batch and library size of every training cell, sorted by condition; generated cells draw from it.
+    """Batch and library size of each training cell, sorted by condition, from which those of sampled cells are drawn.
 
     Attributes:
         conditions: conditions of the training cells, whose rows are sorted by condition.
@@ -157,9 +157,9 @@ class CellPool:
         return cls(ordered, cells.batches()[order], library[order])
 
     def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return batch and library size of a random training cell for each row, from the cells of its condition.
+        """Return batch and library size of a random training cell of the same condition for each requested row.
 
-        A condition without training cells uses those of the nearest known condition, which is recorded in a note.
+        A condition without training cells uses cells of the most similar known condition, which is recorded in a note.
 
         Args:
             conditions: condition columns with known values, shape (n_rows, n_columns).

@@ -1,4 +1,4 @@
-"""Principal components of wide training tables, with the noise that the components leave out.
+"""Principal components of wide training tables, with noise for the variance that the components do not explain.
 
     x_F = mean_F + (z_D * scale_D) V_DF + sqrt(psi_F) ε_F
 
@@ -6,9 +6,9 @@ V are the leading right singular vectors of the centred training rows, scale the
 each z has variance 1 over training rows. ε is standard normal noise, and psi the variance of what the components do not
 explain. Without this noise, features would vary too little and would correlate too much.
 
-psi depends on the condition: a feature may vary in one condition and not in another. With the squared deviations S_k of
-the n_k rows of condition k from their mean, after the components are subtracted, psi_k lies between the condition's own
-variance and the pooled one:
+psi depends on the condition: a feature may vary in one condition and not in another. Let S_k be the squared deviations
+of the n_k rows of condition k from their mean, after the components are subtracted. Then psi_k lies between the
+condition's own variance and the pooled variance:
 
     psi = Σ_k S_k / Σ_k (n_k - 1)        psi_k = (S_k + 10 psi) / (n_k - 1 + 10)
 """
@@ -46,7 +46,7 @@ class Components:
 
     @classmethod
     def fit(cls, values: Floats, n_components: int, group: NDArray[np.int64]) -> Components:
-        """Compute the leading components of training rows, shape (n_train, n_features).
+        """Compute the leading principal components of training rows, shape (n_train, n_features).
 
         Args:
             values: training rows.
@@ -68,11 +68,11 @@ class Components:
         return cls(*(part.astype(np.float32) for part in kept))
 
     def scores(self, values: Floats) -> Floats:
-        """Return the scores z of rows, shape (n_rows, D)."""
+        """Project rows on the components and return their scores z, shape (n_rows, D)."""
         return np.asarray((values - self.mean) @ self.axes.T / self.scale, dtype=np.float32)
 
     def values(self, scores: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return rows for scores, shape (n_rows, n_features), with noise.
+        """Return the features of rows with these scores, shape (n_rows, n_features), with noise.
 
         Args:
             scores: shape (n_rows, D).

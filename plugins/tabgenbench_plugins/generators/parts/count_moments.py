@@ -13,7 +13,7 @@ LEAST, MOST = 0.02, 100.0  # limits of the dispersion; the first is hardly disti
 
 
 def pooled_dispersion(counts_NF: Any, group_N: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the dispersion a of each gene, shape (F,), where counts have the variance L f + a (L f)^2.
+    """Return each gene's dispersion a, shape (F,), for counts with the variance L f + a (L f)^2.
 
     L is the library size of the cell and f the gene's share of all counts of its condition. The estimate makes the
     expected sum of (count - L f)^2 over all cells equal to the observed sum, and is clipped to [0.02, 100].

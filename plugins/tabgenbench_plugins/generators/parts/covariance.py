@@ -1,4 +1,4 @@
-"""Ledoit-Wolf covariance of many features from few rows; sampling does not compute the matrix.
+"""Ledoit-Wolf covariance of many features from few rows, sampled without computing the matrix itself.
 
 Ledoit & Wolf, "A well-conditioned estimator for large-dimensional covariance matrices", Journal of Multivariate
 Analysis 88(2), 2004, doi 10.1016/S0047-259X(03)00096-4.
@@ -57,7 +57,7 @@ class ShrunkCovariance:
         return variances
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Return rows of N(0, covariance), shape (M, F): √(1 - s) e_R A + √(s m) e_F, with e standard normal."""
+        """Sample rows of N(0, covariance), shape (M, F): √(1 - s) e_R A + √(s m) e_F, with e standard normal."""
         n_factors, n_features = self.factor_RF.shape
         x_MF = rng.standard_normal((n_rows, n_features), dtype=np.float32)
         x_MF *= np.float32(np.sqrt(self.shrinkage * self.mean_variance))

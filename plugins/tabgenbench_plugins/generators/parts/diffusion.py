@@ -1,12 +1,12 @@
-"""Gaussian and multinomial diffusion: how rows become noise, and one step back.
+"""Gaussian and multinomial diffusion: how noise is added to rows, and one denoising step.
 
 Ho et al., "Denoising diffusion probabilistic models", 2020, https://arxiv.org/abs/2006.11239 (Gaussian); Hoogeboom et
 al., "Argmax flows and multinomial diffusion", 2021, https://arxiv.org/abs/2102.05379 (multinomial); Nichol & Dhariwal,
 "Improved denoising diffusion probabilistic models", 2021, https://arxiv.org/abs/2102.09672 (cosine schedule, fewer
 steps when sampling).
 
-ā_t is the share of the signal that is left at time t, ā_0 = 1. A step back may skip times: it goes from t to any s < t,
-with α = ā_t / ā_s. With consecutive times these are the formulas of the papers.
+ā_t is the share of the signal that is left at time t, ā_0 = 1. A denoising step may skip times and go from t to any s <
+t, with α = ā_t / ā_s. For s = t - 1, the formulas are those of the papers.
 
     Gaussian      x_t = √ā_t x_0 + √(1 - ā_t) ε
     multinomial   x_t ~ ā_t x_0 + (1 - ā_t) / V       for a one-hot code of V values
@@ -61,11 +61,11 @@ def number_step(
     bounds: tuple[torch.Tensor, torch.Tensor],
     noise_ND: torch.Tensor,
 ) -> torch.Tensor:
-    """Return a draw of x_s given x_t and x̂_0, which the predicted noise determines.
+    """Sample x_s given x_t and the predicted noise, which determines x̂_0.
 
-    The mean is that of q(x_s | x_t, x̂_0), √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t. The variance is
-    1 - α, and 0 at s = 0: the larger one of the two of Ho et al., section 3.2. In 100 steps, it keeps a variance of 1,
-    which prepared numbers have, to 0.1 %; the smaller one would lose 5 %.
+    The mean is that of q(x_s | x_t, x̂_0), √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t. The variance
+    is 1 - α, and 0 at s = 0. Of the two variances in Ho et al., section 3.2, this is the larger one. In 100 steps,
+    numbers of variance 1 keep their variance within 0.1 %; the smaller variance would lose 5 %.
 
     Args:
         x_ND: x_t.
@@ -104,6 +104,6 @@ def category_posterior(
 
 
 def category_draw(p_NV: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Return one-hot codes drawn with given probabilities: the largest p / e, with e exponential."""
+    """Draw one-hot codes with given probabilities p, as the largest p / e with exponential noise e."""
     race_NV = p_NV / torch.empty_like(p_NV).exponential_(generator=draws).clamp_min(1e-30)
     return torch.zeros_like(p_NV).scatter_(1, race_NV.argmax(dim=1, keepdim=True), 1.0)

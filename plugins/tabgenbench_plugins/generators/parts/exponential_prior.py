@@ -1,16 +1,18 @@
-"""A prior of latents of the exponential family given covariates, without its normaliser, as in NFinVAE.
+"""A prior of latents given covariates, from the exponential family and without its normalising constant, as in NFinVAE.
 
     log p(z | c) = <t(z), λ(c)> + <(z, z²), λ'(c)> + const,   t(z) = V softplus(W z + a)
                  = Σ_h w_h(c) softplus(W_h z + a_h) + Σ_d τ_d(c) (m_d(c) z_d - z_d² / 2) + const,   w(c) = Vᵀ λ(c)
 
 The coefficient of z² is -τ/2 < 0 and softplus grows linearly, so the density can be normalised. m(c) is linear in the
-one-hot codes. Score matching (Hyvärinen 2005) trains the prior on latents of cells, held constant:
+one-hot codes. Score matching (Hyvärinen 2005) trains the prior on the latents of cells, through which no gradient
+flows:
 
     E[½ ‖∇ log p‖² + tr ∇² log p]
     ∇ log p = Wᵀ (w σ(W z + a)) + τ (m - z),   tr ∇² log p = Σ_h w_h σ'(W_h z + a_h) ‖W_h‖² - Σ_d τ_d
 
 with σ the logistic function. The encoder is trained by the gradient of log p with respect to z alone, because score
-matching leaves the normaliser open. Samples come from the Metropolis-adjusted Langevin algorithm (MALA).
+matching does not determine the normalising constant. Samples come from the Metropolis-adjusted Langevin algorithm
+(MALA).
 
     N rows   K one-hot codes   Z latent   H units of t   M entries of t(z) and λ(c)
 """
@@ -36,7 +38,7 @@ ACCEPTANCE = 0.574  # best rate of MALA in many dimensions, Roberts & Rosenthal 
 
 
 class Coefficients(NamedTuple):
-    """w, shape (N, H), m and τ, shape (N, Z)."""
+    """Coefficients of the log-density for each row: w, shape (N, H), and m and τ, shape (N, Z)."""
 
     w_NH: torch.Tensor
     mean_NZ: torch.Tensor
@@ -63,30 +65,30 @@ class ExponentialPrior(nn.Module):
         self.to_precision = small_network(n_codes, n_latent, "softplus", generator)
 
     def coefficients(self, c_NK: torch.Tensor) -> Coefficients:
-        """Return the coefficients for the covariates of each row."""
+        """Return the coefficients w, m and τ of the density for the covariates of each row."""
         precision_NZ = LEAST + functional.softplus(self.to_precision(c_NK) + 0.5)
         return Coefficients(self.to_lambda(c_NK) @ self.to_statistic.weight, self.to_mean(c_NK), precision_NZ)
 
     def log_density(self, z_NZ: torch.Tensor, at: Coefficients) -> torch.Tensor:
-        """Return log p(z | c) without its normaliser, shape (N,)."""
+        """Return log p(z | c) without the normalising constant, shape (N,)."""
         quadratic_NZ = at.precision_NZ * z_NZ * (at.mean_NZ - 0.5 * z_NZ)
         return (at.w_NH * functional.softplus(self.to_units(z_NZ))).sum(dim=1) + quadratic_NZ.sum(dim=1)
 
     def score(self, z_NZ: torch.Tensor, at: Coefficients) -> torch.Tensor:
-        """Return ∇ log p(z | c), shape (N, Z)."""
+        """Return the gradient ∇ log p(z | c) with respect to z, shape (N, Z)."""
         pushed_NZ = (at.w_NH * torch.sigmoid(self.to_units(z_NZ))) @ self.to_units.weight
         return pushed_NZ + at.precision_NZ * (at.mean_NZ - z_NZ)
 
     def trace(self, z_NZ: torch.Tensor, at: Coefficients) -> torch.Tensor:
-        """Return tr ∇² log p(z | c), shape (N,)."""
+        """Return the trace of the second derivative, tr ∇² log p(z | c), shape (N,)."""
         slope_NH = torch.sigmoid(self.to_units(z_NZ))
         curved_N = (at.w_NH * slope_NH * (1.0 - slope_NH)) @ self.to_units.weight.square().sum(dim=1)
         return curved_N - at.precision_NZ.sum(dim=1)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return E[log q(z) - log p(z | c)] without the normaliser of p, from one draw z, mean over rows, in nats.
+        """Return the KL term in nats, mean over rows, without the normalising constant of p, from one sample z per row.
 
-        The gradient reaches the encoder only, not the parameters of the prior.
+        The gradient trains only the encoder, not the parameters of the prior.
         """
         at = Coefficients(*(one.detach() for one in self.coefficients(c_NK)))
         with torch.no_grad():
@@ -96,17 +98,17 @@ class ExponentialPrior(nn.Module):
         return (-entropy - log_prior).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the loss of score matching, mean over rows; z has to be detached."""
+        """Return the loss of score matching, mean over rows; the caller must detach z from the encoder."""
         at = self.coefficients(c_NK)
         return (0.5 * self.score(z_NZ, at).square().sum(dim=1) + self.trace(z_NZ, at)).mean()
 
     @torch.no_grad()
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
-        """Return the last state of one chain for each row, shape (N, Z).
+        """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
-        Chains start at the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. The step size is adapted for all chains of
-        equal covariates in the first half of the steps and then fixed. A note states the rate of acceptance of the
-        second half.
+        Chains start at the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. Chains with equal covariates share a step
+        size, which is adapted in the first half of the steps and then fixed. A note states the acceptance rate in the
+        second half of the steps.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

@@ -1,7 +1,7 @@
-"""Leaves of a forest with the training rows inside, and the distributions of single columns within a leaf.
+"""Leaves of a random forest, and the training rows in each leaf.
 
-A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with that many, because the
-distribution within one or two rows is a copy of them. The rows of the leaf still give their weight to the ancestor.
+A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least as many, because
+sampling from one or two rows would copy them. The weight of the leaf is added to the ancestor.
 
 N training rows   B trees   L leaves, or ancestors in their place, of all trees   F numeric columns
 """
@@ -42,7 +42,7 @@ class ForestLeaves:
 
     @classmethod
     def of(cls, trees: list[Any], rows: NDArray[np.float32], min_rows: int) -> ForestLeaves:
-        """Pass the training rows through the trees.
+        """Find the training rows in each leaf of fitted trees.
 
         Args:
             trees: the fitted structures (``tree_`` of scikit-learn).
@@ -64,20 +64,20 @@ class ForestLeaves:
         return cls(np.stack(orders), tree_of, node, start, count, represented / represented.sum())
 
     def choose(self, n: int, weight: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-        """Return ``n`` random leaves by weight, shape (n,). The weights need not sum to 1."""
+        """Draw ``n`` leaves with probabilities proportional to ``weight``, which need not sum to 1."""
         cumulative = np.cumsum(weight)
         found = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
         last = int(np.flatnonzero(weight)[-1])  # rounding must not choose a leaf of weight 0
         return np.asarray(np.minimum(found, last), dtype=np.int64)
 
     def draw_rows(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int32]:
-        """Return a random training row of each of these leaves, in the shape of ``leaves``."""
+        """Draw a random training row from each of these leaves; the result has the shape of ``leaves``."""
         offset = (rng.random(leaves.shape) * self.count[leaves]).astype(np.int64)
         rows: NDArray[np.int32] = self.order[self.tree[leaves], self.start[leaves] + offset]
         return rows
 
     def sums(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        """Return the sum of a number a row over the training rows of each leaf, shape (L, ...)."""
+        """Sum a value per row over the training rows in each leaf, shape (L, ...)."""
         sums = np.empty((len(self.tree), *values.shape[1:]))
         for number, order in enumerate(self.order):
             here = np.flatnonzero(self.tree == number)
@@ -87,7 +87,7 @@ class ForestLeaves:
         return sums
 
     def boxes(self, trees: list[Any], columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the bounds that the splits set in each leaf for the first columns: two arrays, shape (L, columns)."""
+        """Return each leaf's lower and upper bounds on the first columns, set by splits, each of shape (L, columns)."""
         low = np.full((len(self.tree), columns), -np.inf, dtype=np.float32)
         high = np.full_like(low, np.inf)
         for number, tree in enumerate(trees):
@@ -104,7 +104,7 @@ class ForestLeaves:
 
 
 def _subtree_ends(tree: Any) -> NDArray[np.int64]:
-    """Return for each node the number after the last node below it."""
+    """Return for each node of a tree the number of its last descendant plus one."""
     ends = np.arange(1, tree.node_count + 1)
     for node in np.flatnonzero(tree.children_left != NO_CHILD)[::-1]:  # children before parents
         ends[node] = ends[tree.children_right[node]]
@@ -112,7 +112,7 @@ def _subtree_ends(tree: Any) -> NDArray[np.int64]:
 
 
 def _homes(tree: Any, n_rows: NDArray[np.int64], min_rows: int) -> NDArray[np.int64]:
-    """Return for each node the node itself or, if it has too few training rows, its nearest ancestor with enough."""
+    """Return for each node its nearest ancestor with enough training rows, or the node itself if it has enough."""
     home = np.zeros(tree.node_count, dtype=np.int64)
     for node in np.flatnonzero(tree.children_left != NO_CHILD):
         for child in (tree.children_left[node], tree.children_right[node]):

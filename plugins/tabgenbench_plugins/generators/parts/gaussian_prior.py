@@ -2,8 +2,8 @@
 
     z | c ~ N(mean(c), diag(exp(logvar(c))))
 
-The mean is linear in the one-hot codes, so the effects of covariate columns add up, and a combination that no training
-row has is extrapolated. The log-variance is a network with one hidden layer.
+The mean is linear in the one-hot codes, so the effects of covariate columns are added, also for a combination of values
+that no training row has. The log-variance is the output of a network with one hidden layer.
 
     N rows   K one-hot codes of the covariates   Z latent
 """
@@ -53,18 +53,18 @@ class GaussianPrior(nn.Module):
         return mean_NZ, self.to_logvar(c_NK).clamp(-LIMIT, LIMIT)
 
     def kl(self, mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return KL(N(mu, e^logvar) ‖ p(z | c)) in closed form, mean over rows, in nats; z is not used."""
+        """Return KL(N(mu, e^logvar) ‖ p(z | c)) in nats, mean over rows, in closed form; the sample z is not used."""
         mean_NZ, prior_NZ = self.moments(c_NK)
         ratio_NZ = ((mu_NZ - mean_NZ).square() + logvar_NZ.exp()) * (-prior_NZ).exp()
         return 0.5 * (ratio_NZ + prior_NZ - logvar_NZ - 1.0).sum(dim=1).mean()
 
     def own_loss(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return 0: the KL term trains this prior."""
+        """Return 0, because the KL term trains this prior and no further loss is needed."""
         return z_NZ.new_zeros(())
 
     @torch.no_grad()
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
-        """Return one draw for each row, shape (N, Z)."""
+        """Sample latents from the prior for each row, shape (N, Z)."""
         mean_NZ, logvar_NZ = self.moments(c_NK)
         noise_NZ = torch.randn(mean_NZ.shape, generator=context.torch, device=c_NK.device)
         return mean_NZ + (0.5 * logvar_NZ).exp() * noise_NZ

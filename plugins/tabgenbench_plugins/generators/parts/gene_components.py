@@ -16,7 +16,7 @@ LIBRARY = "log library size"
 
 @dataclass(frozen=True, eq=False)
 class GeneComponents:
-    """Centre, shape (n_features,), and axes, shape (n_features, n_components), of training rows."""
+    """Principal components: centre, shape (n_features,), and axes, shape (n_features, n_components)."""
 
     centre: NDArray[np.float32]
     axes: NDArray[np.float32]
@@ -34,7 +34,7 @@ class GeneComponents:
         return cls(found.mean_.astype(np.float32), found.components_.T.astype(np.float32))
 
     def of(self, table: Table) -> NDArray[np.float32]:
-        """Return the coordinates of each row, shape (n_rows, n_components)."""
+        """Return the principal components of each row, shape (n_rows, n_components)."""
         return np.asarray((_genes(table) - self.centre) @ self.axes, dtype=np.float32)
 
 

@@ -1,4 +1,4 @@
-"""A covariance for each condition: its own, shrunk towards the pooled one, and its leading factors.
+"""Covariance of each condition, shrunk towards the covariance pooled over conditions and reduced to leading factors.
 
 With residuals R_c (n_c rows) of condition c, all residuals P and ν = Σ (n_c - 1):
 
@@ -7,8 +7,8 @@ With residuals R_c (n_c rows) of condition c, all residuals P and ν = Σ (n_c -
     V_c = n / (n - 1)³ · (Σ_i |r_i|⁴ - (n - 1)² / n · |S_c|²),  n = n_c
 
 V_c estimates E|S_c - E S_c|², the sampling error of the condition's own covariance, and |S_c - S_p|² its distance from
-the pooled one, in Frobenius norms. The weight is the empirical-Bayes estimate that shrinks S_c towards S_p, as Ledoit &
-Wolf (2004, doi 10.1016/S0047-259X(03)00096-4) shrink towards a multiple of the identity.
+the pooled one, in Frobenius norms. The weight w_c is an empirical-Bayes estimate and shrinks S_c towards S_p, as Ledoit
+& Wolf (2004, doi 10.1016/S0047-259X(03)00096-4) shrink towards a multiple of the identity.
 
 A covariance is stored as a root M with MᵀM = Σ_c. Norms are computed from products of rows with rows, |RᵀR| = |RRᵀ|, or
 of features with features if there are fewer features than rows, so no array exceeds the training rows in size.
@@ -52,7 +52,7 @@ class Root:
         return np.asarray(self.weight * own + (1.0 - self.weight) * pooled)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
-        """Return rows of N(0, covariance), shape (M, F)."""
+        """Sample rows of N(0, covariance), shape (M, F)."""
         x_MF = np.zeros((n_rows, self.pooled.shape[1]), dtype=np.float32)
         for root, share in ((self.own, self.weight), (self.pooled, 1.0 - self.weight)):
             for start in range(0, n_rows if share else 0, BLOCK):
@@ -61,7 +61,7 @@ class Root:
         return x_MF
 
     def factors(self, n_factors: int) -> Factors:
-        """Return the covariance with only its leading factors and the variances that they leave."""
+        """Reduce the covariance to its leading factors and the variance that these factors do not explain."""
         parts = [np.float32(np.sqrt(self.weight)) * self.own, np.float32(np.sqrt(1.0 - self.weight)) * self.pooled]
         loadings = _leading(np.vstack(parts), n_factors)
         rest = self.variances() - np.einsum("kf,kf->f", loadings, loadings, dtype=np.float64)
@@ -81,11 +81,11 @@ class Factors:
     rest: Floats
 
     def variances(self) -> NDArray[np.float64]:
-        """Return the variance of each feature, shape (F,): that of the covariance before its reduction to factors."""
+        """Return the variance of each feature, shape (F,), which the reduction to factors does not change."""
         return np.asarray(np.einsum("kf,kf->f", self.loadings, self.loadings, dtype=np.float64) + self.rest)
 
     def draw(self, n_rows: int, rng: np.random.Generator) -> Floats:
-        """Return rows zᵀL + √ψ ε, shape (M, F), with z and ε standard normal."""
+        """Sample rows zᵀL + √ψ ε, shape (M, F), with z and ε standard normal."""
         x_MF = rng.standard_normal((n_rows, len(self.rest)), dtype=np.float32)
         x_MF *= np.sqrt(self.rest)
         x_MF += rng.standard_normal((n_rows, len(self.loadings)), dtype=np.float32) @ self.loadings
@@ -93,7 +93,7 @@ class Factors:
 
 
 def roots(residuals_NF: Floats, codes: NDArray[np.int64]) -> Iterator[tuple[int, Root]]:
-    """Yield each condition's code and the root of its covariance; those with weight 0 share one object.
+    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one object.
 
     Args:
         residuals_NF: rows minus the mean of their condition.
@@ -142,14 +142,14 @@ def _squared_product(a_NF: Floats, b_NF: Floats) -> float:
 
 
 def _reduced(root_NF: Floats) -> Floats:
-    """Return a root of the same covariance with at most F rows."""
+    """Return a root with the same covariance MᵀM but at most F rows."""
     if len(root_NF) <= root_NF.shape[1]:
         return root_NF
     return np.asarray(np.linalg.qr(root_NF, mode="r"))
 
 
 def _leading(root_RF: Floats, n_factors: int) -> Floats:
-    """Return the leading right singular vectors times their singular values, from the smaller Gram matrix."""
+    """Return the leading right singular vectors times their singular values, computed from the smaller Gram matrix."""
     from scipy.linalg import eigh
 
     is_wide = len(root_RF) <= root_RF.shape[1]

@@ -1,20 +1,20 @@
-"""Categories as Gaussian scores with thresholds, for `condition-mvn`: a Gaussian copula of numbers and categories.
+"""Latent Gaussian scores and thresholds for categories, which give a Gaussian copula of numbers and categories.
 
-The values of a categorical column have no order, so a column is a sequence of decisions: is it the rarest value, else
-the second rarest, and so on to the most frequent. Each decision has a latent score z ~ N(0, 1) and a threshold. A row
-of condition k whose column has none of the values 1 to r - 1 has value r where
+The values of a categorical column have no order, so a value is found by a sequence of yes-no decisions: whether it is
+the rarest value, if not, whether it is the second rarest, and so on. Each decision has a latent score z ~ N(0, 1) and a
+threshold. A row of condition k whose column has none of the values 1 to r - 1 has value r where
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
 If a column has more than `MAX_SCORES` decisions, the first score decides between all remaining values, by several
-thresholds. Frequencies in each condition are those of the training rows, if the scores of one column are independent.
-Rare values are decided first because most rows then reach every decision.
+thresholds. Sampled categories have the frequencies of the training rows in each condition if the scores of one column
+are independent. Rare values are decided first because most rows then reach every decision.
 
-The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. A training row does
-not show its scores, only intervals in which they lie; a decision that the row does not reach and a numeric gap are
-intervals without bounds. Scores in the middle of their intervals would weaken every correlation, so they are imputed
-by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each score from its conditional
-distribution given the rest of its row, with the precision Ω = Σ⁻¹,
+The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The scores of a
+training row are unknown; its categories only give an interval for each score. The interval is unbounded for a decision
+that the row does not reach, and for a missing number. Replacing scores by the middle of their intervals would weaken
+every correlation, so they are imputed by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then
+draw each score from its conditional distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
 
@@ -51,7 +51,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class LatentCategories:
-    """The decisions of categorical features, fitted on training rows.
+    """Latent scores and thresholds of categorical features, fitted on training rows.
 
     Attributes:
         codes: the categorical features and their values.
@@ -82,7 +82,7 @@ class LatentCategories:
         return sum(map(len, self.decisions))
 
     def bounds(self, categories: pd.DataFrame, group: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
-        """Return the lower and upper ends of the intervals of all scores, each of shape (N, L)."""
+        """Return lower and upper bounds of latent scores, set by each row's categories, each of shape (N, L)."""
         codes_NC, n_scores = self.codes.encode(categories), self.n_scores
         lower, upper = (np.full((len(group), n_scores), end, dtype=np.float32) for end in (-np.inf, np.inf))
         column = 0
@@ -98,7 +98,7 @@ class LatentCategories:
         return lower, upper
 
     def decode(self, z_ML: NDArray[np.float32], asked: NDArray[np.int64]) -> pd.DataFrame:
-        """Return the categories that follow from latent scores with variance 1.
+        """Convert latent scores with variance 1 to categories.
 
         Args:
             z_ML: the scores.
@@ -118,7 +118,7 @@ class LatentCategories:
 
 
 def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
-    """Return the thresholds of each score of a column, from the counts of its values by rank."""
+    """Return the thresholds of each latent score of a column, computed from the counts of its values."""
     n_values, start = counts_KV.shape[1], 0
     n_scores = max(1, min(n_values - 1, MAX_SCORES))
     decisions = []
@@ -138,7 +138,7 @@ def impute(
     degrees_of_freedom: int,
     rng: np.random.Generator,
 ) -> ShrunkCovariance:
-    """Return the covariance of rows in which some columns are known only as intervals.
+    """Estimate the covariance of rows in which some columns are known only as intervals.
 
     Args:
         x_NP: residuals of rows; hidden columns are overwritten by imputed values.
@@ -166,17 +166,17 @@ def impute(
 
 
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
-    """Return the covariance for the next sweep.
+    """Estimate the covariance from the imputed values, for the next sweep of imputation.
 
-    Each sweep would shrink the imputed values again. The shrinkage is therefore limited to P / N, about the shrinkage
-    that Gaussian rows need.
+    Without a limit, each sweep would shrink the covariance further. The shrinkage is therefore limited to P / N, about
+    the shrinkage that Gaussian rows need.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Return rows with latent scores of mean 0 and variance 1; without this step, unbounded scores would drift."""
+    """Standardise the latent scores to mean 0 and variance 1; otherwise, scores without bounds would drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()
@@ -191,7 +191,7 @@ def _sweep(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Draw each hidden column from its conditional distribution given the other columns, in place."""
+    """Draw each column of unknown values from its conditional distribution given the other columns, in place."""
     for i, column in enumerate(hidden):
         weights, variance = _regression(covariance, column)
         mean, sd = (x_NP @ weights).astype(np.float64), np.sqrt(variance)
@@ -200,7 +200,7 @@ def _sweep(
 
 
 def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.float32], float]:
-    """Return the weights that predict a column from the other columns (0 for itself), and the residual variance.
+    """Return the regression weights of a column on all other columns (0 for itself), and the residual variance.
 
     Solves Σ ω = e by conjugate gradients, without forming Σ.
     """
@@ -216,7 +216,7 @@ def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.f
 
 
 def truncated_normal(lower: NDArray[Any], upper: NDArray[Any], rng: np.random.Generator) -> Floats:
-    """Return draws from N(0, 1) within intervals, by the inverse of Φ in the tail that gives higher precision."""
+    """Sample N(0, 1) truncated to intervals, by the inverse of Φ in the tail with higher precision."""
     flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     p, q = ndtr(low), ndtr(high)

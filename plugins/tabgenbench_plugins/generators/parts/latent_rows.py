@@ -1,8 +1,8 @@
-"""Residuals of training rows with the latent scores of their categories, drawn once from their distribution.
+"""Residuals of training rows, and one sample of the latent scores of their categories.
 
-`impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and scores. A covariance of each
-condition needs rows. Each value that a row shows only as an interval (a score, or a number at a gap) is therefore drawn
-from its distribution given the rest of the row, by a Gibbs sampler with Σ:
+`impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and scores. To estimate a covariance
+for each condition, complete rows are needed. Each value that is known only as an interval (a score or a missing number)
+is therefore drawn from its distribution given the rest of the row, by a Gibbs sampler with Σ:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
@@ -36,7 +36,8 @@ def completed_residuals(
 ) -> Floats:
     """Return residuals and latent scores minus their means within each condition, shape (N, P).
 
-    A table without categorical features has no scores: the result is its values minus the means of their conditions.
+    Without categorical features, there are no latent scores, and the result is the values minus the means of their
+    conditions.
 
     Args:
         train: training rows.
@@ -76,7 +77,7 @@ def _draw_hidden(
     covariance: ShrunkCovariance,
     rng: np.random.Generator,
 ) -> None:
-    """Draw the hidden columns of all rows, in place."""
+    """Sample the columns known only as intervals for all rows, in place."""
     lower, upper = ends
     for i, column in enumerate(hidden):
         x_NP[:, column] = truncated_normal(lower[:, i], upper[:, i], rng)

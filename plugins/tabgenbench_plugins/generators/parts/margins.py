@@ -1,4 +1,4 @@
-"""Empirical margins: sampled values of each feature get the distribution of the condition's training rows.
+"""Empirical margins: sampled values of each feature get the marginal distribution of the condition's training rows.
 
 A model may have the right dependence but the wrong shape of single features, such as a normal distribution in place of
 a skewed one. For each condition with enough rows and each feature, a sampled value x becomes
@@ -6,9 +6,9 @@ a skewed one. For each condition with enough rows and each feature, a sampled va
     y = T(M⁻¹(x)),    M the quantile function of the model, T that of the training rows of the condition
 
 with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the outermost quantiles, y = x plus the
-distance of the two outermost quantiles, so tails keep their shape. The map is increasing, so ranks within a condition
-are kept. If several training rows have the lowest value of a feature, such as an expression of 0, this value is a
-limit: lower values are set to it, in all conditions.
+distance of the two outermost quantiles, so tails keep their shape. The function T(M⁻¹(x)) is increasing, so ranks
+within a condition do not change. If several training rows have the lowest value of a feature, such as an expression of
+0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -34,7 +34,7 @@ Quantiles = Callable[[int, NDArray[np.float64]], NDArray[Any]]
 
 @dataclass(frozen=True, eq=False)
 class Margins:
-    """The maps of all conditions and features.
+    """The quantile functions of model and training rows for all conditions and features.
 
     Attributes:
         model: the model's quantiles of each condition that is mapped, by its code, shape (Q, F), float32.
@@ -56,7 +56,7 @@ class Margins:
         *,
         present: NDArray[np.bool_] | None = None,
     ) -> Margins:
-        """Return the maps of each condition with at least `MIN_VALUES` training rows.
+        """Compute the quantiles of each condition with at least `MIN_VALUES` training rows.
 
         Args:
             values: training rows, shape (N, F), on the scale on which the model samples.
@@ -80,10 +80,10 @@ class Margins:
         return cls(model, train, np.where(is_limit, lowest, -np.inf).astype(np.float32))
 
     def apply(self, values: NDArray[Any], codes: NDArray[np.int64]) -> Floats:
-        """Return sampled values with the margins of the training rows; the argument is not changed.
+        """Transform sampled values to the marginal distributions of the training rows; the argument is not changed.
 
         Args:
-            values: sampled rows, shape (M, F). Values at gaps have no meaning, before and after.
+            values: sampled rows, shape (M, F). Missing values have no meaning, before and after.
             codes: the condition of each row, shape (M,). Rows of conditions without a map are only limited.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
@@ -96,14 +96,17 @@ class Margins:
         return np.maximum(mapped, self.lowest, out=mapped)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a saved model, by name. They contain training values, sorted within each feature."""
+        """Return the arrays of a saved model, by name.
+
+        The arrays contain training values, sorted within each feature.
+        """
         parts = {"model": self.model, "train": self.train}
         named = {f"margins.{part}.{k}": q for part, by_code in parts.items() for k, q in by_code.items()}
         return {"margins.lowest": self.lowest, **named}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Margins:
-        """Return the maps that `arrays` described; other names are ignored."""
+        """Restore the quantiles from the result of `arrays`; other names are ignored."""
         found: dict[str, dict[int, Floats]] = {"model": {}, "train": {}}
         for name, value in arrays.items():
             if name.startswith(("margins.model.", "margins.train.")):
@@ -113,7 +116,7 @@ class Margins:
 
 
 def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = DRAWS) -> Quantiles:
-    """Return the argument `quantiles` of `Margins.fit` for a model that can only sample.
+    """Return a quantile function for `Margins.fit` of a model whose quantiles can only be estimated from samples.
 
     Args:
         draw: function of a condition's code and a number of rows that returns sampled rows, shape (rows, F). It must
@@ -129,7 +132,7 @@ def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = 
 
 
 def _levels(n: int) -> NDArray[np.float64]:
-    """Return (i - ½) / n, the levels of n sorted values."""
+    """Return the quantile levels (i - ½) / n of n sorted values."""
     levels: NDArray[np.float64] = (np.arange(n) + 0.5) / n
     return levels
 
@@ -137,7 +140,10 @@ def _levels(n: int) -> NDArray[np.float64]:
 def _present_quantiles(
     values: NDArray[Any], present: NDArray[np.bool_] | None, levels: NDArray[np.float64], model: Floats
 ) -> Floats:
-    """Return quantiles of the present values of each feature; those of the model where too few are present."""
+    """Return each feature's quantiles without missing values.
+
+    A feature with too few values gets the model's quantiles.
+    """
     if present is None or present.all():
         return np.asarray(np.quantile(values, levels, axis=0, method="hazen"), dtype=np.float32)
     found = model.copy()
@@ -147,7 +153,7 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Return the values of one feature; unchanged if the model's values do not vary."""
+    """Transform the values of one feature from the model's to the training rows' quantiles, if the model's vary."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

@@ -1,7 +1,7 @@
-"""Parts of networks that several generators use.
+"""Layers, one-hot codes and minibatches that several neural networks use.
 
 Every function that draws random numbers takes a `torch.Generator` and does not change torch's global random state.
-Equal seeds therefore give equal bits, regardless of what ran before.
+Equal seeds therefore give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["linear", "minibatches", "mlp", "one_hot"]
 
 
 def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = True) -> nn.Linear:
-    """Return a linear layer, weights and biases uniform within ±1/√n_in (torch's rule), drawn from ``generator``."""
+    """Return a linear layer with weights and biases drawn uniformly within ±1/√n_in, as torch does."""
     layer = nn.Linear(n_in, n_out, bias=bias, device="meta").to_empty(device=generator.device)
     bound = max(1, n_in) ** -0.5
     with torch.no_grad():
@@ -28,7 +28,7 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 
 
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
-    """Return a stack of Linear, batch norm and ReLU, one group for each pair of consecutive widths.
+    """Return a stack of Linear, batch norm and ReLU layers, one group for each pair of consecutive widths.
 
     Batch norm subtracts the mean of each unit, so a Linear layer before batch norm has no bias. The gradient of such a
     bias would be rounding noise, which Adam would scale up to full steps.
@@ -59,7 +59,7 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
 
 
 def minibatches(n_rows: int, batch_size: int, generator: torch.Generator) -> list[torch.Tensor]:
-    """Return the row numbers of each batch of an epoch, in random order, on the generator's device.
+    """Return the row numbers of each batch of an epoch in random order, on the device of the random generator.
 
     A last batch of one row is merged with the previous one, because batch norm cannot use a single row.
     """

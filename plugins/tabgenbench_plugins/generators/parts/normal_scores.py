@@ -1,11 +1,12 @@
 """Quantile transform of numeric features to normal scores, and back.
 
-The score of a training value with rank r among n present values of its feature is Φ⁻¹((r + ½) / n), r = 0 .. n - 1. The
-inverse reads the empirical quantile function at Φ(score), linear between neighbouring training values, and never leaves
-their range. Equal values get consecutive ranks in random order, so a feature with many zeros has normal scores too,
-and all scores of those zeros map back to zero. A feature with one value has score 0.
+The score of a training value with rank r among the n values of its feature that are not missing is Φ⁻¹((r + ½) / n), r
+= 0 .. n - 1. The inverse evaluates the empirical quantile function at Φ(score), with linear interpolation, so values
+never leave the range of the training values. Equal values get consecutive ranks in random order. The scores of a
+feature with many zeros are therefore also normal, and the inverse maps the scores of all zeros back to zero. A feature
+with only one distinct value has score 0.
 
-A cell at a gap has no rank. Its score is a draw from N(0, 1), so it says nothing about the row.
+A missing value has no rank; its score is a draw from N(0, 1), which carries no information about the row.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class NormalScores:
 
     @classmethod
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
-        """Compute the quantiles of training rows, shape (n_train, n_features), from present cells only.
+        """Compute the quantiles of the features of training rows, shape (n_train, n_features), without missing values.
 
-        A feature without present cells keeps the value that its gaps contain.
+        A feature whose values are all missing keeps the value that stands for a missing value.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))
@@ -56,12 +57,12 @@ class NormalScores:
         return len(self.n_present)
 
     def of_training_rows(self, values: Floats, present: NDArray[np.bool_] | None, rng: np.random.Generator) -> Floats:
-        """Return the scores of the rows that the quantiles were fitted on, same shape.
+        """Return the normal scores of the training rows, in the same shape.
 
         Args:
             values: training rows, shape (n_train, n_features).
             present: which cells have a value; None if all have one.
-            rng: orders equal values, and draws the scores of gaps.
+            rng: orders equal values, and draws the scores of missing values.
         """
         scores = np.zeros(values.shape, dtype=np.float32)
         for j in range(values.shape[1]):
@@ -76,7 +77,7 @@ class NormalScores:
         return scores
 
     def values(self, scores: Floats) -> Floats:
-        """Return the values of scores, shape (n_rows, n_features)."""
+        """Transform normal scores back to values, shape (n_rows, n_features)."""
         last = len(self.quantiles) - 1
         spread = np.maximum(self.n_present - 1, 1)
         places = (ndtr(scores.astype(np.float64)) * self.n_present - 0.5) / spread

@@ -15,10 +15,10 @@ __all__ = ["Planted"]
 
 
 class Planted(Generator):
-    """Returns training rows of the requested condition, without replacement while they last, with one fault.
+    """Returns training rows of the requested condition with one fault; rows repeat only when all have been used.
 
-    Without its fault, a planted failure would be the control `real-resample`. A subclass overrides the method in which
-    its fault is made. The random choices of a fault differ between splits and between planted failures, so the rows are
+    Without the fault, the result would be that of the control `real-resample`. Each subclass overrides the method that
+    adds its fault. The random choices of a fault differ between splits and between planted failures, so the rows are
     not those that `real-resample` returns on the same split.
     """
 
@@ -45,7 +45,7 @@ class Planted(Generator):
         return self._train.like(values, conditions, categories if categories.shape[1] else None)
 
     def choose_fault(self, train: Table, rng: np.random.Generator) -> None:
-        """Choose what is faulty, such as the columns; called once with the training rows."""
+        """Choose what is faulty, such as certain columns; called once, with the training rows."""
 
     def choose_conditions(self, asked: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
         """Return the training condition from which each requested row is taken, shape (n_asked,).

@@ -1,9 +1,9 @@
-"""Training rows as standardised numbers for a network, and the way back.
+"""Transform of numeric features to standardised numbers for a network, and its inverse.
 
     x_NF ── normal scores ── (principal components) ──► z_ND
 
-`normal_scores` and `components` contain the two steps. Categories are not part of it: a network gets their one-hot
-codes as further columns.
+`normal_scores` and `components` contain the two steps. Categorical features are not transformed; a network gets their
+one-hot codes as further columns.
 
     N rows   F numeric features   D numbers of a row: F, or the number of principal components
 """
@@ -29,7 +29,7 @@ Floats = NDArray[np.float32]
 
 
 def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | None:
-    """Return the number of principal components that an option means for a table; None for no components.
+    """Return the number of principal components that an option requests for a table; None for no components.
 
     Args:
         option: a number, ``none``, or ``auto``, which is `DEFAULT_COMPONENTS` above `WIDE` features.
@@ -44,7 +44,7 @@ def n_components_of(option: int | str, n_rows: int, n_features: int) -> int | No
 
 @dataclass(frozen=True, eq=False)
 class PreparedRows:
-    """The two steps, fitted on training rows.
+    """Normal scores and principal components, fitted on training rows.
 
     Attributes:
         scores: the normal scores.
@@ -58,7 +58,7 @@ class PreparedRows:
     def fit(
         cls, train: Table, n_components: int | None, group: NDArray[np.int64], rng: np.random.Generator
     ) -> tuple[PreparedRows, Floats]:
-        """Fit both steps; return them and the prepared training rows z_ND.
+        """Fit normal scores and components; return the fitted transform and the transformed training rows z_ND.
 
         Args:
             train: training rows.
@@ -76,11 +76,11 @@ class PreparedRows:
 
     @property
     def width(self) -> int:
-        """Number of prepared numbers of a row, D."""
+        """Number D of numbers per row after the transform."""
         return self.scores.n_features if self.components is None else len(self.components.axes)
 
     def values(self, z_ND: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> Floats:
-        """Return the numeric features of prepared rows, shape (N, F).
+        """Transform rows z_ND back to numeric features, shape (N, F).
 
         Args:
             z_ND: prepared rows.
@@ -90,7 +90,10 @@ class PreparedRows:
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a saved model, by name. They contain quantiles of each feature, no row."""
+        """Return the arrays of a saved model, by name.
+
+        The arrays contain quantiles of each feature, but no training row.
+        """
         found: dict[str, NDArray[Any]] = {"quantiles": self.scores.quantiles, "n_present": self.scores.n_present}
         if self.components is not None:
             found |= {f"components.{name}": value for name, value in vars(self.components).items()}
@@ -98,7 +101,7 @@ class PreparedRows:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> PreparedRows:
-        """Return the steps that `arrays` described; other names are ignored."""
+        """Restore the transform from the result of `arrays`; other names are ignored."""
         prefix = "components."
         parts = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
         return cls(NormalScores(arrays["quantiles"], arrays["n_present"]), Components(**parts) if parts else None)

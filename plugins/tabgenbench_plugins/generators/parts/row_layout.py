@@ -1,4 +1,4 @@
-"""Rows of mixed tables as one vector for a network: numeric features, then the one-hot codes of each category.
+"""Rows of mixed tables as vectors for a network: numeric features, then the one-hot codes of each categorical feature.
 
 N rows   F numeric features   C categorical features   V one-hot codes of all of them   Y = F + V
 """
@@ -24,8 +24,8 @@ class RowLayout:
     Attributes:
         n_features: F.
         n_values: number of categories of each categorical feature; empty for a numeric table.
-        gaps: for each numeric feature with gaps, the position of the feature and the position of the one-hot code that
-            is 1 at a gap.
+        gaps: for each numeric feature with missing values, the position of the feature and the position of the one-hot
+            code that is 1 if the value is missing.
     """
 
     n_features: int
@@ -34,7 +34,7 @@ class RowLayout:
 
     @classmethod
     def of(cls, train: Table, categories: ConditionCodes) -> RowLayout:
-        """Return the layout of training rows."""
+        """Return the layout for the columns of the training rows."""
         starts = [train.n_features + sum(categories.n_categories[:j]) for j in range(len(categories.columns))]
         gaps = []
         for gap in train.schema.numeric_gaps():
@@ -53,11 +53,14 @@ class RowLayout:
         return torch.cat([x_NF, one_hot(codes_NC, self.n_values)], dim=1) if self.n_values else x_NF
 
     def blocks(self, y_NY: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the part of each categorical feature, a view of shape (N, number of its categories)."""
+        """Return the entries of each categorical feature, as views of shape (N, number of its categories)."""
         return torch.split(y_NY[:, self.n_features :], list(self.n_values), dim=1) if self.n_values else ()
 
     def has_value(self, y_NY: torch.Tensor) -> torch.Tensor | None:
-        """Return 1 for present numeric cells and 0 for gaps, shape (N, F); None if the table has no gaps."""
+        """Return 1 for a numeric value and 0 for a missing value, shape (N, F).
+
+        The result is None if no feature has missing values.
+        """
         if not self.gaps:
             return None
         present_NF = torch.ones_like(y_NY[:, : self.n_features])
@@ -66,12 +69,12 @@ class RowLayout:
         return present_NF
 
     def draw(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return codes drawn from the softmax of the logits of each block, shape (N, C), by the Gumbel-max rule."""
+        """Draw a category of each feature from the softmax of its logits, shape (N, C), by the Gumbel-max rule."""
         drawn = [(block + gumbel_noise(block, generator)).argmax(dim=1) for block in self.blocks(output_NY)]
         return torch.stack(drawn, dim=1) if drawn else output_NY.new_zeros((len(output_NY), 0), dtype=torch.int64)
 
     def soften(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        """Return rows with values near one-hot codes in place of logits, shape (N, Y).
+        """Replace the logits in rows by values near one-hot codes, shape (N, Y).
 
         Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a smooth stand-in for
         `draw`. Numeric features are unchanged. Rows of a numeric table are returned unchanged, without drawing noise.
@@ -84,7 +87,7 @@ class RowLayout:
         return torch.cat(parts, dim=1)
 
     def soften_backward(self, soft_NY: torch.Tensor, gradient_NY: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss w.r.t. the input of `soften`, given the gradient w.r.t. the result of `soften`.
+        """Convert the gradient of a loss w.r.t. the result of `soften` to the gradient w.r.t. the input of `soften`.
 
         For s = softmax(l / τ), the gradient w.r.t. l is s (g - Σ s g) / τ.
         """

@@ -1,9 +1,11 @@
-"""Frame of generators whose network turns noise into rows, over a time from 0 to 1: flow matching and diffusion.
+"""Base class of flow matching and diffusion, whose network turns noise into rows over a time from 0 to 1.
 
-A subclass defines the loss of the network and how noise becomes rows. Everything else is shared: preparation of the
-rows (`prepared_rows`), training (`time_network`), empirical margins, conditions, memory, saving.
+A subclass defines the loss of the network and how noise becomes rows. The base class transforms features
+(`prepared_rows`), trains the network (`time_network`), and handles marginal distributions, conditions, memory and
+saving.
 
-    N rows   D prepared numbers of a row   V one-hot codes of its categories   Y = D + V   K one-hot codes of conditions
+    N rows   D transformed numbers of a row   V one-hot codes of its categories   Y = D + V
+    K one-hot codes of conditions
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ MARGIN_DRAWS = 500  # rows drawn from the model for the margins of each conditio
 
 
 class NoiseOptions(Options):
-    """Options of all generators of this kind."""
+    """Options that flow matching and diffusion share."""
 
     steps: int = Field(5000, ge=1, description="optimisation steps, whatever the number of rows")
     batch_size: int = Field(256, ge=1, description="rows per step, drawn with replacement")
@@ -68,11 +70,11 @@ class NoiseOptions(Options):
 
 
 class RowsFromNoise(Generator):
-    """Trains a network of rows, time and condition, and samples rows from noise.
+    """Trains a network whose inputs are row, time and condition, and samples rows from noise.
 
-    All conditions share the network, so rare conditions need no fallback rule. The model itself samples new
-    combinations of condition values that occur in training rows. A condition with a value that no training row has is
-    replaced by the nearest condition of the training rows.
+    All conditions share the network, so rare conditions need no fallback rule. The model can sample a new combination
+    of condition values if each value occurs in training rows. A condition with a value that no training row has is
+    replaced by the most similar condition of the training rows.
     """
 
     makes = ("numeric", "categorical")
@@ -82,17 +84,20 @@ class RowsFromNoise(Generator):
 
     @abstractmethod
     def _objective(self, draws: torch.Generator) -> Loss:
-        """Return the loss of a network on a batch of rows x_NY and codes c_NK, a mean over rows."""
+        """Return the training loss: a function of a network, rows x_NY and condition codes c_NK, averaged over rows."""
 
     @abstractmethod
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return prepared rows for condition codes, shape (N, Y); the largest entry of a block is the category."""
+        """Generate rows for condition codes, before the inverse transform, shape (N, Y).
+
+        The category of a feature is the largest of its entries.
+        """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes: copies of the rows, the network with its optimiser, a batch, and a chunk of sampled rows.
+        """Return the memory needed in bytes: copies of rows, network and optimiser, a batch, and a chunk of samples.
 
-        Assumes 32 values for each condition column and categorical feature. The libraries, about 0.3 GB, are not
-        included.
+        The estimate assumes 32 values per condition column and categorical feature. The memory of imported libraries,
+        about 0.3 GB, is not included.
         """
         config = self.config
         n_components = n_components_of(config.components, n_rows, n_features)
@@ -110,7 +115,7 @@ class RowsFromNoise(Generator):
         return 4 * (6 * parameters + rows + max(activations, sampling))
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Prepare the rows and train the network; validation rows are not used."""
+        """Transform the training rows and train the network; validation rows are not used."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -146,7 +151,7 @@ class RowsFromNoise(Generator):
         self._margins = self._fit_margins(train, context) if config.margins and train.n_features else None
 
     def _constants_of(self, x_NY: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return what `_generate` needs besides the network, by name; computed from the prepared training rows."""
+        """Return the tensors that `_generate` needs besides the network, computed from transformed training rows."""
         return {}
 
     def _new_network(self, generator: torch.Generator) -> Any:
@@ -167,7 +172,7 @@ class RowsFromNoise(Generator):
     def _draw(
         self, conditions: pd.DataFrame, draws: torch.Generator, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return numeric features, shape (N, F), and codes of the categories, shape (N, C), before margins."""
+        """Sample numeric features, shape (N, F), and category codes, shape (N, C), before the correction of margins."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot
@@ -185,12 +190,15 @@ class RowsFromNoise(Generator):
         return values_NF, codes_NC
 
     def _group(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
-        """Return the number of the condition of each row; -1 for a new combination of condition values."""
+        """Return each row's position in the list of training conditions.
+
+        -1 for a new combination of condition values.
+        """
         found = pd.Index(self._conditions.labels).get_indexer(condition_labels(conditions))
         return np.asarray(found, dtype=np.int64)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Turn noise into rows of the requested conditions."""
+        """Sample a row for each requested condition from noise."""
         used = with_known_values(conditions, self._conditions, self._codes, context)
         values_NF, codes_NC = self._draw(used, context.torch, context.numpy)
         if self._margins is not None:
@@ -199,7 +207,7 @@ class RowsFromNoise(Generator):
         return self._template.like(values_NF, conditions, categories)
 
     def save(self, folder: Path) -> None:
-        """Write the weights, the preparation of the rows, the margins and the conditions."""
+        """Save the network's weights, the transform of features, the marginal quantiles and the conditions."""
         margins = {} if self._margins is None else self._margins.arrays()
         weights = {f"network.{name}": value for name, value in self._network.state_dict().items()}
         constants = {f"constants.{name}": value for name, value in self._constants.items()}
@@ -229,7 +237,7 @@ class RowsFromNoise(Generator):
 
 
 def _tensors(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, torch.Tensor]:
-    """Return the arrays whose name begins with a prefix, without it."""
+    """Return the arrays whose name begins with a prefix, as tensors named without this prefix."""
     import torch
 
     return {name.removeprefix(prefix): torch.from_numpy(a) for name, a in arrays.items() if name.startswith(prefix)}

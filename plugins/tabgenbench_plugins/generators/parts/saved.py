@@ -15,7 +15,7 @@ __all__ = ["codes_from", "codes_to", "conditions_from", "conditions_to"]
 
 
 def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
-    """Return columns, labels, values and numbers of rows of the training conditions, for JSON."""
+    """Return the training conditions as JSON data: columns, labels, values and numbers of rows."""
     first = np.unique(conditions.group, return_index=True)[1]
     return {
         "columns": list(conditions.frame.columns),
@@ -26,7 +26,7 @@ def conditions_to(conditions: TrainingConditions) -> dict[str, Any]:
 
 
 def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
-    """Return the training conditions that `conditions_to` described; their rows are sorted by condition."""
+    """Restore the training conditions from the result of `conditions_to`, with rows sorted by condition."""
     counts = np.asarray(saved["counts"], dtype=np.int64)
     group = np.repeat(np.arange(len(counts)), counts)
     values = np.array(saved["values"], dtype=object).reshape(len(counts), len(saved["columns"]))
@@ -35,10 +35,10 @@ def conditions_from(saved: Mapping[str, Any]) -> TrainingConditions:
 
 
 def codes_to(codes: ConditionCodes) -> dict[str, Any]:
-    """Return the columns and their values, for JSON."""
+    """Return the categorical columns and their values as JSON data."""
     return {"columns": list(codes.columns), "values": [list(values) for values in codes.categories]}
 
 
 def codes_from(saved: Mapping[str, Any]) -> ConditionCodes:
-    """Return the encoding that `codes_to` wrote."""
+    """Restore the encoding of categorical columns from the result of `codes_to`."""
     return ConditionCodes(tuple(saved["columns"]), tuple(tuple(values) for values in saved["values"]))

@@ -1,4 +1,4 @@
-"""Training of models of the package scvi-tools: cells as AnnData, codes of covariates, random states, reports.
+"""Training of models of the package scvi-tools, and conversion of cells and covariates to the form the package needs.
 
 N cells   F genes   C condition columns
 """
@@ -31,7 +31,7 @@ Codes = NDArray[np.int64]
 
 @contextmanager
 def package_state(seed: int) -> Iterator[None]:
-    """Seed the global random states, from which the package draws; restore them, and hide its messages and warnings."""
+    """Seed the global random states that the package uses and restore them afterwards; hide messages and warnings."""
     states = random.getstate(), np.random.get_state()
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     try:
@@ -51,12 +51,12 @@ def package_state(seed: int) -> Iterator[None]:
 
 
 def column_names(positions: Sequence[int]) -> list[str]:
-    """Return the names of the columns of the AnnData with the codes of these condition columns."""
+    """Return the AnnData column names for the condition columns at these positions."""
     return [f"condition-{j}" for j in positions]
 
 
 def annotated(cells: TrainingCells, label: int | None = None) -> Any:
-    """Return the cells as AnnData: counts, and the codes of conditions, batch and label as text.
+    """Return the training cells as AnnData, with counts and with codes of conditions, batch and label as text.
 
     Args:
         cells: the training cells.
@@ -76,13 +76,15 @@ def annotated(cells: TrainingCells, label: int | None = None) -> Any:
 
 @dataclass(frozen=True)
 class PackageCodes:
-    """The package's codes of covariates; a wrong order or code decodes another combination without an error.
+    """Translation of this project's codes of covariates to those of the package.
+
+    A wrong order or code would decode another combination of covariates without an error.
 
     Attributes:
         columns: position among the condition columns of each covariate of the decoder, in the decoder's order.
-        ranks: for each of these, the package's code of each of our codes.
-        batch: the package's code of each of our codes of the batch.
-        label: the same of the label; empty without a label.
+        ranks: for each of these covariates, the package's code of each code of this project.
+        batch: the package's code of each batch code of this project.
+        label: the package's code of each label code of this project; empty without a label.
     """
 
     columns: tuple[int, ...]
@@ -92,9 +94,10 @@ class PackageCodes:
 
     @classmethod
     def of(cls, model: Any, columns: Sequence[int], cells: TrainingCells, label: int | None = None) -> PackageCodes:
-        """Read the codes of a model of the package.
+        """Read the package's codes of covariates from one of its models.
 
-        The order of covariates is that of ``field_keys`` in its registry; ``mappings`` is in alphabetical order.
+        The package orders covariates as in ``field_keys`` of its registry, not as in ``mappings``, which is
+        alphabetical.
 
         Args:
             model: a model of the package whose cells are ``annotated(cells, label)``.
@@ -115,7 +118,7 @@ class PackageCodes:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> PackageCodes:
-        """Return the codes of a saved model."""
+        """Restore the codes of a saved model from the result of `facts`."""
         ranks = tuple(tuple(one) for one in facts["ranks"])
         return cls(tuple(facts["columns"]), ranks, tuple(facts["batch"]), tuple(facts["label"]))
 
@@ -132,7 +135,7 @@ class PackageCodes:
 
 
 def _ranks(values: Any, n_codes: int) -> tuple[int, ...]:
-    """Return the position in ``values`` of each code, written as text."""
+    """Return the position of each code, as text, in ``values``."""
     known = [str(value) for value in values]
     return tuple(known.index(str(code)) for code in range(n_codes))
 

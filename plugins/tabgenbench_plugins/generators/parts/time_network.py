@@ -1,4 +1,4 @@
-"""A network of rows, time and condition, and its training with an exponential moving average of the weights.
+"""A network with inputs row, time and condition, and its training with an exponential moving average of the weights.
 
     h = W [x, c] + b + τ(t),   then SiLU - Linear layers, then SiLU and a linear output as wide as x
 
@@ -53,7 +53,7 @@ class TimeNetwork(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
 
     def forward(self, x_NY: torch.Tensor, t_N: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the output, shape (N, Y)."""
+        """Return the output of the network for rows, times and conditions, shape (N, Y)."""
         angles = t_N[:, None] * self.frequencies
         time = self.of_time_inner(functional.silu(self.of_time(torch.cat([angles.cos(), angles.sin()], dim=1))))
         h = self.of_row(torch.cat([x_NY, c_NK], dim=1)) + time
@@ -64,7 +64,7 @@ class TimeNetwork(nn.Module):
 
 
 class Recipe(Protocol):
-    """How `train_network` trains.
+    """Training options of `train_network`.
 
     Attributes:
         steps: optimisation steps, independent of the number of rows.
@@ -105,7 +105,7 @@ def train_network(
 ) -> TimeNetwork:
     """Minimise a loss over random batches of rows x_NY and codes c_NK; return a network with the averaged weights.
 
-    Losses are reported about `REPORTS` times, as means over the steps since the last report.
+    Losses are reported about `REPORTS` times during training, as means over the steps since the last report.
 
     Args:
         network: the network to train.

@@ -24,7 +24,7 @@ __all__ = ["Design", "TwoBlocks"]
 
 @dataclass(frozen=True)
 class Design:
-    """The options of `invae` that the model uses; module `invae` describes them."""
+    """The options of `invae` that the model uses; the docstring of module `invae` describes these options."""
 
     prior: str
     hidden: tuple[int, ...]
@@ -40,7 +40,7 @@ class Design:
 
     @classmethod
     def of(cls, config: Options) -> Design:
-        """Take the options from those of the generator."""
+        """Select the options of the model from all options of the generator `invae`."""
         return cls(**{one.name: getattr(config, one.name) for one in fields(cls)})
 
 
@@ -86,8 +86,8 @@ class TwoBlocks(nn.Module):
     def terms(self, cells: Minibatch, draws: torch.Generator) -> list[torch.Tensor]:
         """Return the terms of the loss without their weights, scalars, means over cells.
 
-        They are reconstruction, KL, total correlation, covariate penalty, and the loss of the priors that the KL term
-        does not train. A term with weight 0 is not computed.
+        The terms are reconstruction, KL, total correlation, covariate penalty, and the loss of score matching for a
+        prior that the KL term does not train. A term of the loss with weight 0 is not computed.
         """
         design, cut = self.design, self.design.latent_invariant
         kept_N2 = self._kept(len(cells.x_NF), draws)
@@ -107,18 +107,18 @@ class TwoBlocks(nn.Module):
         return [negative_log_likelihood(cells.x_NF, log_f, self.network.log_theta_F), kl, tc, penalty, own]
 
     def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
-        """Return 1 where the encoder gets biology and batch of a cell and 0 where they are hidden, shape (N, 2)."""
+        """Return 1 if the encoder gets the biology (or the batch) of a cell, 0 if it is hidden, shape (N, 2)."""
         if not self.design.mask:
             return torch.ones(n_cells, 2, device=draws.device)
         return (torch.rand(n_cells, 2, generator=draws, device=draws.device) >= self.design.mask).float()
 
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
-        """Return the squared correlations of each block and its products with the other block's covariates.
+        """Return squared correlations of each block's latents and their products with the other block's covariates.
 
-        The mean of a covariate given the block's own covariates is subtracted first.
+        First, the mean of each covariate given the block's own covariates is subtracted.
 
-        Cells whose covariate is hidden from the encoder and the other cells count separately, and the mean is taken.
-        Together, the correlation in the first cells could be balanced by an opposite one in the others.
+        The penalty is computed separately for cells whose covariate is hidden from the encoder and for the other cells,
+        and averaged. Computed together, opposite correlations in both kinds of cells could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept in (
@@ -143,18 +143,18 @@ class TwoBlocks(nn.Module):
 
     @torch.no_grad()
     def draw(self, biology_NI: torch.Tensor, batch_NS: torch.Tensor, context: SampleContext) -> torch.Tensor:
-        """Return latents from the priors, shape (N, Z)."""
+        """Sample latents of both blocks from the priors, shape (N, Z)."""
         invariant = self.invariant_prior.draw(biology_NI, context)
         return torch.cat([invariant, self.spurious_prior.draw(batch_NS, context)], dim=1)
 
     @torch.no_grad()
     def proportions_and_dispersion(self, z_NZ: torch.Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return f, shape (N, F), and theta, shape (F,)."""
+        """Return expected gene proportions f, shape (N, F), and dispersions theta, shape (F,)."""
         f_NF = self.network.log_proportions(z_NZ).exp()
         return f_NF.double().cpu().numpy(), self.network.log_theta_F.exp().double().cpu().numpy()
 
     @torch.no_grad()
     def means(self, x_NF: torch.Tensor, c_NK: torch.Tensor) -> NDArray[np.float32]:
-        """Return the means of the posteriors, shape (N, Z)."""
+        """Return the posterior means of both blocks of latents, shape (N, Z)."""
         mu_NZ: NDArray[np.float32] = self.network.posterior(x_NF, c_NK)[0].cpu().numpy()
         return mu_NZ

@@ -25,11 +25,11 @@ __all__ = ["ConditionalVAE", "ElboTerms"]
 
 
 class ElboTerms(NamedTuple):
-    """The two terms of the negative evidence lower bound, scalars, mean over rows.
+    """The two terms of the negative evidence lower bound, each a mean over rows.
 
     Attributes:
-        reconstruction: half the squared error, summed over present numeric cells, plus the cross-entropy of each
-            categorical feature, in nats.
+        reconstruction: half the squared error, summed over numeric values that are not missing, plus the cross-entropy
+            of each categorical feature, in nats.
         kl: divergence of the posterior from the prior, summed over latents, in nats.
     """
 
@@ -75,7 +75,7 @@ class ConditionalVAE(nn.Module):
         return mu_NZ, logvar_NZ
 
     def decode(self, z_NZ: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the mean of p(x | z, c), in mixed tables with the logits of the categories, shape (N, F)."""
+        """Return the mean of p(x | z, c), followed by logits of categories in mixed tables, shape (N, F)."""
         mean_NF: torch.Tensor = self.to_mean(self.decoder(torch.cat([z_NZ, c_NK], dim=1)))
         return mean_NF
 
@@ -103,7 +103,7 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def mean_loss(self, x_NF: torch.Tensor, c_NK: torch.Tensor, noise_NZ: torch.Tensor, *, beta: float) -> torch.Tensor:
-        """Return the loss, mean over rows, with the running statistics of batch norm; a scalar on the device."""
+        """Return the mean loss over rows with the running statistics of batch norm; a scalar on the device."""
         self.eval()
         total = torch.zeros((), device=x_NF.device)
         for rows in chunks(len(x_NF)):
@@ -113,10 +113,10 @@ class ConditionalVAE(nn.Module):
 
     @torch.no_grad()
     def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-        """Return the root mean squared error of each numeric feature, over present cells, shape (number of them,).
+        """Return the root mean squared error of each numeric feature without missing values, shape (n_numeric,).
 
-        The error is estimated with one posterior draw per row. As a standard deviation, it maximises the decoder's
-        Gaussian likelihood.
+        The error is estimated with one sample from the posterior per row. This error is the standard deviation that
+        maximises the decoder's Gaussian likelihood.
         """
         numeric, present_NF = slice(self.layout.n_features), self.layout.has_value(x_NF)
         total_F = torch.zeros(self.layout.n_features, device=x_NF.device)
@@ -131,5 +131,5 @@ class ConditionalVAE(nn.Module):
 
 
 def reparameterise(mu_NZ: torch.Tensor, logvar_NZ: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-    """Return a draw from N(mu, e^logvar) as a differentiable function of standard normal noise, shape (N, Z)."""
+    """Sample N(mu, e^logvar) as a differentiable function of standard normal noise, shape (N, Z)."""
     return mu_NZ + torch.exp(0.5 * logvar_NZ) * noise_NZ

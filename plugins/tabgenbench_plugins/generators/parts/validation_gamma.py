@@ -13,7 +13,7 @@ __all__ = ["ValidationGamma"]
 
 
 class ValidationGamma:
-    """Gamma between validation rows and rows generated for their conditions, with fixed noise."""
+    """Gamma between validation rows and rows generated for the same conditions, with the same noise each time."""
 
     def __init__(self, split: DeviceSplit, n_latent: int, context: FitContext) -> None:
         fixed = torch.Generator(context.device).manual_seed(int(context.numpy.integers(2**63)))

@@ -96,7 +96,7 @@ class ConditionalMLP:
         return views[:n_tables], layers[0::2], layers[1::2]
 
     def embed(self, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the embeddings of one-hot codes, shape (N, E)."""
+        """Return the embeddings of one-hot condition codes, shape (N, E)."""
         blocks = torch.split_with_sizes(c_NK, self.n_categories, dim=1) if self.n_categories else ()
         parts = [block @ table for block, table in zip(blocks, self.tables, strict=True)]
         return torch.cat([c_NK.new_zeros((len(c_NK), 0)), *parts], dim=1)
@@ -111,11 +111,11 @@ class ConditionalMLP:
         return layers
 
     def __call__(self, x_NI: torch.Tensor, c_NK: torch.Tensor) -> torch.Tensor:
-        """Return the output, shape (N, n_out)."""
+        """Return the output of the network for inputs and conditions, shape (N, n_out)."""
         return self.output(self.hidden_layers(x_NI, c_NK)[-1])
 
     def output(self, h_NH: torch.Tensor) -> torch.Tensor:
-        """Return the output from the last hidden layer, shape (N, n_out)."""
+        """Compute the output from the values of the last hidden layer, shape (N, n_out)."""
         return torch.addmm(self.biases[-1], h_NH, self.weights[-1].T)
 
     def slopes(self, layers: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -133,7 +133,7 @@ class ConditionalMLP:
         return self.slopes(layers)[0] @ self.weights[0][:, : self.n_in]
 
     def backward(self, layers: list[torch.Tensor], c_NK: torch.Tensor, d_output_NO: torch.Tensor) -> None:
-        """Set the gradients of all parameters, given the layers and the gradient of a loss w.r.t. the output."""
+        """Compute the gradients of all parameters, given the layers and the gradient of a loss w.r.t. the output."""
         d_NH = d_output_NO
         for i in range(len(self.weights) - 1, -1, -1):
             torch.mm(d_NH.T, layers[i], out=self._d_weights[i])
@@ -154,7 +154,7 @@ class ConditionalMLP:
     def critic_backward(
         self, rows: tuple[torch.Tensor, torch.Tensor], c_NK: torch.Tensor, share_N1: torch.Tensor, *, weight: float
     ) -> CriticTerms:
-        """Set the gradients of the critic's loss and return its terms; this network is the critic.
+        """Compute the gradients of the critic's loss and return its terms; this network is the critic.
 
         Args:
             rows: real and fake rows of the same conditions, each of shape (N, F).
@@ -208,7 +208,8 @@ class ConditionalMLP:
 class RMSprop:
     """RMSprop with Keras's rho 0.9 and epsilon 1e-7, which is added after the root, as in Keras before version 3.
 
-    Equal to ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but on one vector and without allocations.
+    The result equals that of ``torch.optim.RMSprop(alpha=0.9, eps=1e-7)``, but all parameters are one vector and no
+    memory is allocated.
 
     Args:
         network: the network to train.
@@ -237,5 +238,5 @@ def _initial(shape: tuple[int, ...], generator: torch.Generator, table: bool) ->
 
 
 def _where_on(values: torch.Tensor, layer: torch.Tensor) -> torch.Tensor:
-    """Return values, set to 0 where a layer after its ReLU is 0, in one kernel."""
+    """Set values to 0 where the output of a ReLU layer is 0, in one kernel."""
     return torch.ops.aten.threshold_backward(values, layer, 0.0)  # type: ignore[no-any-return]

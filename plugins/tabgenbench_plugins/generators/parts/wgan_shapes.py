@@ -10,7 +10,7 @@ __all__ = ["embedding_width", "parameter_count", "parameter_shapes"]
 
 
 def embedding_width(n_categories: int) -> int:
-    """Return the width of the embedding of a condition column."""
+    """Return the embedding width of a condition column with this number of categories."""
     return math.isqrt(n_categories) + 1
 
 
@@ -26,5 +26,5 @@ def parameter_shapes(
 
 
 def parameter_count(n_in: int, n_out: int, hidden: Sequence[int], n_categories: Sequence[int]) -> int:
-    """Return how many parameters a `ConditionalMLP` has."""
+    """Return the number of parameters of a `ConditionalMLP`."""
     return sum(math.prod(shape) for shape in parameter_shapes(n_in, n_out, hidden, n_categories))

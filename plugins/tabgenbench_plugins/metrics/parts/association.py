@@ -42,7 +42,7 @@ def associations(
 ) -> Associations:
     """Return the associations of all pairs of columns.
 
-    A column that is constant over the rows of a pair has the association 0 with the other.
+    If a column is constant over the rows in which both columns have a value, the association is 0.
 
     Args:
         values: numeric features, shape (n, p).
@@ -62,8 +62,8 @@ def correlation_ratios(
 ) -> Floats:
     """Return the correlation ratio eta of each numeric column with each categorical column, shape (p, q).
 
-    Eta squared is the sum of squares between the categories divided by the total sum of squares, over present cells.
-    Eta is not corrected for the number of categories.
+    Eta squared is the sum of squares between the categories divided by the total sum of squares, without missing
+    values. Eta is not corrected for the number of categories.
     """
     (n_rows, p), q = values.shape, len(categories)
     if q == 0:
@@ -99,7 +99,7 @@ def cramers_v_of_pairs(categories: Sequence[Codes]) -> Floats:
 
 
 def cramers_v(table: NDArray[np.integer]) -> float:
-    """Return Cramér's V of a contingency table, without a correction of bias; 0 if a margin has one category.
+    """Return Cramér's V of a contingency table, without bias correction; 0 if a variable has one category.
 
     V squared is chi squared divided by n (min(r, c) - 1), where r and c count the categories that occur.
 

@@ -1,4 +1,4 @@
-"""Types of query cells by their nearest reference cells, with the answer `unknown` for distant cells."""
+"""Cell types of query cells from their nearest reference cells, with the answer `unknown` for distant cells."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Mapping:
 
     Attributes:
         types: most frequent type among the nearest reference cells, shape (n_query,).
-        strangeness: mean distance to these cells, divided by the median of the same quantity over the reference cells
-            of the type, shape (n_query,). About 1 for a cell of the type.
+        strangeness: mean distance to the nearest reference cells, divided by the median of this mean distance over the
+            reference cells of the type, shape (n_query,). A cell of the type has a value of about 1.
     """
 
     types: Labels
@@ -32,7 +32,7 @@ class Mapping:
 
 
 def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Mapping:
-    """Map query cells to reference cells.
+    """Assign each query cell the most frequent type among its nearest reference cells.
 
     Args:
         reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
@@ -54,9 +54,9 @@ def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Map
 def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random.Generator) -> float:
     """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
 
-    A fifth of the reference cells is queried against the others, once for each type, with that type removed from the
-    reference. The threshold maximises the mean over types of (share of the removed type's cells that are rejected +
-    share of the other cells that are accepted) / 2.
+    For each type, a fifth of the reference cells is mapped to the other reference cells, from which this type is
+    removed. The threshold maximises the mean over types of (share of the removed type's cells that are rejected + share
+    of the other cells that are accepted) / 2.
 
     Args:
         reference: coordinates of the reference cells, shape (n_reference, n_dimensions).

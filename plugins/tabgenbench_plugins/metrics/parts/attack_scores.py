@@ -1,4 +1,4 @@
-"""Success of a membership attack, from its scores of members and of rows that no model has seen."""
+"""Success of a membership attack, computed from its scores of training rows (members) and of hold-out rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FEWEST_OTHERS = round(1 / FALSE_POSITIVES)
 
 
 def area(members: Floats, others: Floats) -> float:
-    """Return the area under the ROC curve: the probability that a member has a higher score than another row.
+    """Return the area under the ROC curve, the probability that a member has a higher score than a non-member.
 
     Ties count half.
     """
@@ -25,10 +25,10 @@ def area(members: Floats, others: Floats) -> float:
 
 
 def true_positives(members: Floats, others: Floats) -> float:
-    """Return the largest share of members that is found if at most 1 % of the other rows are taken for members.
+    """Return the largest share of members found by a threshold with at most 1 % false positives.
 
     Raises:
-        Undefined: there are fewer than 100 other rows.
+        Undefined: there are fewer than 100 non-members.
     """
     from sklearn.metrics import roc_curve
 
@@ -41,7 +41,7 @@ def true_positives(members: Floats, others: Floats) -> float:
 
 
 def largest_by_unit(scores: Floats, units: Rows) -> Floats:
-    """Return the largest score of each unit, such as a donor.
+    """Return the largest score among the rows of each unit, such as a donor.
 
     >>> largest_by_unit(np.array([1.0, 3.0, 2.0]), np.array([7, 7, 4])).tolist()
     [2.0, 3.0]

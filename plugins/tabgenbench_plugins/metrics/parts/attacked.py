@@ -1,4 +1,4 @@
-"""Rows for privacy metrics: training rows, and equally many rows of the same conditions that no model has seen."""
+"""Rows for privacy attacks: training rows, and equally many rows of the same conditions not used for training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Attacked rows of one table, in a random order of donors.
+    """Rows of one table that a privacy metric attacks, in a random order of donors.
 
     Attributes:
         rows: positions of the rows in the table.
@@ -38,7 +38,7 @@ class Group:
         return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
 
     def first(self, max_rows: int) -> Group:
-        """Return at most ``max_rows`` first rows that form whole units, but at least the first unit."""
+        """Return at most the first ``max_rows`` rows, only whole units (donors), but at least the first unit."""
         ends = np.append(np.flatnonzero(np.diff(self.units) != 0) + 1, len(self.units))
         fitting = ends[ends <= max_rows]
         return self.take(slice(int(fitting[-1] if len(fitting) else ends[0])))
@@ -61,7 +61,7 @@ class Attacked:
     notes: tuple[str, ...] = ()
 
     def first(self, max_rows: int) -> Attacked:
-        """Return about ``max_rows`` members and others at most: the first rows, with all rows of their donors."""
+        """Return about the first ``max_rows`` members and hold-out rows, with whole donors."""
         if max(len(self.members.rows), len(self.others.rows)) <= max_rows:
             return self
         members, others = (group.first(max_rows) for group in (self.members, self.others))
@@ -73,13 +73,13 @@ class Attacked:
 
 
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
-    """Choose equally many members and others in each condition: as many as the smaller of the two groups has rows.
+    """Choose equally many training rows and hold-out rows in each condition: all rows of the smaller group.
 
-    If the table has donors, either all rows of a donor are used or none. The choice is the same for all generators on a
-    split and for all metrics.
+    If the table has donors, either all rows of a donor are used or none. All generators on a split and all metrics use
+    the same rows.
 
     Raises:
-        Undefined: fewer than `FEWEST` members or fewer than `FEWEST` others can be used.
+        Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.
     """
     return evaluation.shared.once(
         ("attacked", seed), lambda: _choose(evaluation.train, evaluation.test, seed), scope="split"
@@ -131,7 +131,7 @@ def _units(table: Table) -> Rows:
 
 
 def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -> Group:
-    """Return all rows of a table in a random order of their units; rows of a unit are neighbours."""
+    """Return all rows of a table in a random order of units (donors); the rows of a unit are consecutive."""
     units = _units(table)
     rank = rng.permutation(int(units.max(initial=-1)) + 1)
     order = np.argsort(rank[units], kind="stable").astype(np.int64)
@@ -139,7 +139,7 @@ def _in_random_order(table: Table, conditions: Rows, rng: np.random.Generator) -
 
 
 def _fill(group: Group, quota: Rows) -> Group:
-    """Return the rows of the units, in order; a unit that would exceed the quota of a condition is skipped."""
+    """Select rows of whole units (donors), in order; a unit that would exceed the quota of a condition is skipped."""
     conditions = group.conditions
     if len(np.unique(group.units)) == len(group.units):
         rank = pd.Series(conditions).groupby(conditions).cumcount().to_numpy()
@@ -155,13 +155,13 @@ def _fill(group: Group, quota: Rows) -> Group:
 
 
 def row_order(rows: NDArray[np.float32]) -> Rows:
-    """Return an order of rows that depends only on their values, so that results do not depend on the given order."""
+    """Sort rows by their values, so that results do not depend on the given order; return the positions."""
     contents = [row.tobytes() for row in np.ascontiguousarray(rows)]
     return np.array(sorted(range(len(contents)), key=contents.__getitem__), dtype=np.int64)
 
 
 def chosen_rows(rows: NDArray[np.float32], max_rows: int, *, seed: Iterable[int]) -> Rows:
-    """Return the positions of at most ``max_rows`` rows drawn at random, independent of the given order of rows."""
+    """Draw at most ``max_rows`` rows at random, independent of the given order of rows; return their positions."""
     order = row_order(rows)
     if len(rows) <= max_rows:
         return order

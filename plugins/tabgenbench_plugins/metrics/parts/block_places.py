@@ -1,4 +1,4 @@
-"""Positions of test cells in each block of an embedding, for figures."""
+"""Positions in the plane of test cells for each block of an embedding, for figures."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ N_NEIGHBORS, MIN_DIST, EPOCHS = 15, 0.3, 200
 
 
 def block_places(evaluation: Evaluation, columns: Sequence[str], *, n_cells: int, seed: int) -> dict[str, pd.DataFrame]:
-    """Return the artifact ``places``: a line for each cell and block, with ``x``, ``y`` and labels.
+    """Return the artifact ``places``: a row for each cell and block, with ``x``, ``y`` and labels.
 
-    A block of one or two dimensions is shown as it is, one of more dimensions as a UMAP. No artifact if UMAP is not
-    defined, for example with fewer than 10 cells, or if ``n_cells`` is 0.
+    A block of one or two dimensions is shown directly; a block of more dimensions is shown as a UMAP. There is no
+    artifact if ``n_cells`` is 0, or if a UMAP cannot be computed, for example with fewer than 10 cells.
 
     Args:
         evaluation: the cells with their embedding.

@@ -1,4 +1,4 @@
-"""How much classifiers use each block of an embedding, and how well they do with one block alone."""
+"""How much a classifier uses each block of an embedding, and its accuracy with one block alone."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Loss of each block divided by the sum of losses; 0 if there is no loss."""
+        """Loss of accuracy for each block divided by the sum over blocks; 0 if there is no loss."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 
 
 def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *, seed: int) -> BlockUse:
-    """Train a random forest on known cells and permute whole blocks of the asked cells.
+    """Train a random forest on embedded cells.
 
-    The dimensions of a block are permuted together, ten times: permuted one by one, dimensions with the same
-    information would replace each other (Breiman, Machine Learning 45, 2001, permutes single features).
+    Measure its loss of accuracy when whole blocks of held-out cells are permuted. The dimensions of a block are
+    permuted together, ten times. If single dimensions were permuted (as in Breiman, Machine Learning 45, 2001), other
+    dimensions with the same information would replace them.
 
     Args:
         known: cells on which the forest is trained.
@@ -65,7 +66,7 @@ def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *
 
 
 def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, *, seed: int) -> float:
-    """Return the held-out accuracy with one block, by the better of a logistic regression and a random forest.
+    """Return the held-out accuracy with one block: the better of a logistic regression and a random forest.
 
     Args:
         known: coordinates of the training cells, shape (n_known, n_dimensions).
@@ -83,7 +84,7 @@ def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, 
 
 
 def chance_of(truth: Labels) -> float:
-    """Return the share of the most frequent label."""
+    """Return the share of the most frequent label, the accuracy of always predicting this label."""
     return float(np.unique(truth.astype(str), return_counts=True)[1].max() / len(truth))
 
 

@@ -1,4 +1,4 @@
-"""Figures of the block test: shares of blocks with marks at chance, and cells in the plane of each block."""
+"""Figures of the block test: how much each block is used, and the positions of cells in each block."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _WIDTH, _LONGEST = 8.0, 28
 
 
 def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the bars of all models with two blocks, and one figure of cells for each embedding."""
+    """Yield a bar chart of all models with two blocks, and one figure of cells for each embedding."""
     rows = [row for row in artifacts.rows if SHARES in row.tables and row.tables[SHARES]["block"].nunique() > 1]
     if rows:
         yield MetricFigure(
@@ -61,7 +61,7 @@ def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw one line for each generator and column, with a bar for each block."""
+    """Draw a bar chart with one row per generator and column, and one bar per block."""
     bars = [(row.label, role, table) for row in rows for role, table in row.tables[SHARES].groupby("role", sort=False)]
     blocks = list(dict.fromkeys(name for _, _, table in bars for name in table["block"]))
     figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(bars)), layout="constrained")
@@ -85,7 +85,7 @@ def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str, Look]]) -> Figure:
-    """Draw one column of panels for each block, with a line of panels for type, condition and batch."""
+    """Draw one column of panels per block, and one row of panels each for type, condition and batch."""
     table = row.tables[PLACES]
     blocks, roles = (
         list(dict.fromkeys(table["block"])),
@@ -108,7 +108,7 @@ def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str
 
 
 def _points(axis: Axes, table: pd.DataFrame, role: str, looks: Mapping[str, Look]) -> None:
-    """Draw cells in random order, so that no group covers the others."""
+    """Plot the cells in random order, so that no group covers the others."""
     order = np.random.default_rng(0).permutation(len(table))
     x, y = (table[name].astype(float).to_numpy()[order] for name in ("x", "y"))
     colours = [looks[label].colour for label in table[role].to_numpy()[order]]

@@ -1,4 +1,4 @@
-"""Codes of categorical columns that mean the same in several tables."""
+"""Codes of categorical columns that are comparable between tables."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Codes: TypeAlias = NDArray[np.int32]
 
 
 def generated_columns(table: Table) -> tuple[str, ...]:
-    """Return the categorical features without the companions that show the gaps of numeric features."""
+    """Return the categorical features, except columns that mark missing values of numeric features."""
     companions = {gap.shown_by for gap in table.schema.numeric_gaps()}
     return tuple(name for name in table.schema.categorical_features if name not in companions)
 
 
 def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
-    """Return codes from 0 that are equal for equal texts in all columns.
+    """Return codes, starting at 0, that are equal for equal texts in all given columns.
 
-    A value that is missing although the schema allows no gap has a separate code.
+    A missing value has a separate code if the schema does not declare missing values for the column.
     """
     texts = [as_categorical(column) for column in columns]
     known = pd.Index([], dtype=object)

@@ -1,4 +1,4 @@
-"""Clusters of cells, compared with their types: Louvain at the best of several resolutions, and k-means."""
+"""Agreement of clusters of cells with cell types, for Louvain clusters at the best resolution and for k-means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ Agreement = tuple[float, float]
 
 
 def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
-    """Return the agreement of types with Louvain clusters at the resolution, of .2 to 2, with the best information.
+    """Return the agreement of types with Louvain clusters at the best resolution from .2 to 2.
+
+    The best resolution is the one with the highest normalised mutual information.
 
     Args:
         weights: symmetric weights of a graph of cells, shape (n_cells, n_cells).
@@ -30,7 +32,7 @@ def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
 
 
 def k_means(embedding: Floats, types: Codes) -> Agreement:
-    """Return the agreement of types with as many clusters of k-means, the best of ten starts."""
+    """Return the agreement of types with k-means clusters (as many as types), the best of ten starts."""
     from sklearn.cluster import KMeans
 
     n_types = len(np.unique(types))
@@ -46,8 +48,8 @@ def _agreement(types: Codes, clusters: Codes) -> Agreement:
 def louvain(weights: sparse.csr_matrix, resolution: float) -> Codes:
     """Return the cluster of each node, by greedy maximisation of modularity (Blondel et al. 2008).
 
-    Nodes are moved from a queue to the neighbouring cluster with the largest gain. Then clusters become the nodes of a
-    smaller graph, until no node moves.
+    Nodes are moved from a queue to the neighbouring cluster with the largest gain. Then the clusters become the nodes
+    of a smaller graph. Both steps are repeated until no node moves.
 
     Args:
         weights: symmetric weights, shape (n_nodes, n_nodes).

@@ -23,7 +23,7 @@ def type_widths(embedding: Floats, types: Codes) -> Floats:
 
 
 def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
-    """Return the mean width of the types that occur in the fewest batches, mean over these types.
+    """Return the mean silhouette width of the types that occur in the fewest batches, averaged over these types.
 
     Args:
         widths: the result of `type_widths`.
@@ -49,8 +49,8 @@ def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
 def bras(embedding: Floats, types: Codes, batches: Codes) -> float:
     """Return the batch-removal adapted silhouette (Rautenstrauch & Ohler 2025), mean over types.
 
-    Like `asw_batch`, with cosine distances, and with the mean distance to all cells of other batches instead of the
-    distance to the nearest batch.
+    The score is computed like `asw_batch`, but with cosine distances, and with the mean distance to all cells of other
+    batches instead of the distance to the nearest batch.
 
     Raises:
         Undefined: no type has two batches.
@@ -72,7 +72,7 @@ def _mean_over_types(
 
 
 def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
-    """Return widths from mean cosine distances, which follow from sums of unit vectors."""
+    """Return silhouette widths with mean cosine distances, which are computed from sums of unit vectors."""
     lengths = np.linalg.norm(embedding, axis=1, keepdims=True)
     units = embedding / np.where(lengths > 0, lengths, 1.0)
     codes = np.unique(batches, return_inverse=True)[1]
@@ -90,7 +90,8 @@ def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
 def variance_between(values: Floats, batches: Codes) -> float:
     """Return the share of the total variance that lies between the means of batches, in [0, 1].
 
-    It equals principal component regression (Büttner et al. 2019) on all components, each weighted by its variance.
+    This share equals principal component regression (Büttner et al. 2019) on all components, weighted by their
+    variance.
 
     Args:
         values: shape (n_cells, n_dimensions).

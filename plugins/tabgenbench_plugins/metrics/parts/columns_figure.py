@@ -1,4 +1,4 @@
-"""Figure of the distance of each column, one field per column and generator."""
+"""Heat map of the distance between real and synthetic distributions for each column and generator."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST = 28  # characters of a name
 
 
 def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield the figure of a dataset, or nothing if no generator has distances of columns."""
+    """Yield the heat map of column distances on a dataset, or nothing if no generator has stored distances."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
@@ -37,7 +37,7 @@ def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw one line per column, the columns with the largest distances first, and one field per generator."""
+    """Draw a heat map with one row per column, the largest distances first, and one field per generator."""
     distances = _distances(rows)
     n_columns = len(distances)
     shown = distances.iloc[:_MOST_COLUMNS]
@@ -70,7 +70,7 @@ def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def _distances(rows: Sequence[ArtifactRow]) -> pd.DataFrame:
-    """Return distances by column and generator, sorted by the median over models, or over all if there is no model."""
+    """Return distances by column and generator, sorted by the median over models, or over controls without a model."""
     tables = []
     for row in rows:
         table = row.tables[ARTIFACT]

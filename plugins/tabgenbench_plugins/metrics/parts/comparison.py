@@ -1,4 +1,4 @@
-"""Comparison of every feature between the two groups of a contrast, in real test rows and in synthetic rows."""
+"""Comparison of each feature between two groups of rows (a contrast), in real test rows and in synthetic rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A contrast in real test rows and in synthetic rows.
+    """Comparison of two groups of rows (a contrast) in real test rows and in synthetic rows.
 
     Attributes:
         contrast: the two groups.
@@ -79,7 +79,7 @@ def compared_pairs(
     by_rank: bool,
     mirrored: bool = False,
 ) -> list[Pair]:
-    """Compare the groups of each contrast with enough real test rows; results of real rows are cached for the split.
+    """Compare the two groups of each contrast with enough real test rows; results of real rows are cached.
 
     Args:
         evaluation: the rows.
@@ -116,7 +116,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic, cells_of: Callable[[pd.
 
 
 def _compare(side: _Side, contrasts: Sequence[Contrast], *, by_rank: bool) -> list[Comparison]:
-    """Return the comparison of each contrast; without a usable feature if a group has fewer than two rows."""
+    """Return the comparison of each contrast; no feature is usable if a group has fewer than two rows."""
     nothing = np.zeros(side.values.shape[1])
     of_cell: dict[Cell, Moments] = {}
     ranked_cells: tuple[Cell, ...] = ()  # contrasts of one stratum have the same rows and ranks
@@ -144,7 +144,7 @@ def _compare(side: _Side, contrasts: Sequence[Contrast], *, by_rank: bool) -> li
 
 
 def _moments(side: _Side, rows: NDArray[np.intp]) -> Moments:
-    """Return the moments of rows, computed in blocks, so that a large cell is not copied as a whole."""
+    """Return the moments of the selected rows, computed in blocks to save memory."""
     blocks = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
     return merged([moments(side.values[b], None if side.present is None else side.present[b]) for b in blocks])
 
@@ -164,7 +164,7 @@ def _point_biserial(first: Moments, second: Moments) -> Floats:
 
 
 def mean_over_contrasts(values: pd.Series) -> float:
-    """Return the mean of the values of contrasts; a contrast whose real rows give no value has NaN.
+    """Return the mean over contrasts, ignoring NaN, the value of a contrast whose real rows give no result.
 
     Raises:
         Undefined: no contrast has a value.
@@ -176,7 +176,7 @@ def mean_over_contrasts(values: pd.Series) -> float:
 
 
 def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
-    """Return the root mean square of synthetic differences, divided by that of real ones, over all contrasts together.
+    """Return the root mean square of synthetic differences divided by that of real differences, over all contrasts.
 
     Args:
         real: differences of the usable features of each contrast.

@@ -1,4 +1,4 @@
-"""Tasks of a downstream user on one draw: real training rows, real test rows and synthetic rows, at most so many."""
+"""Prediction tasks of a downstream user on real and synthetic rows, and cached models for these tasks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class DownstreamOptions(Options):
-    """Options of metrics that train models."""
+    """Options of metrics that train predictive models."""
 
     targets: tuple[str, ...] = Field(
         (), description="columns to predict; by default the conditions and the targets of the dataset"
@@ -35,7 +35,7 @@ class DownstreamOptions(Options):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How well a model predicts the real test rows.
+    """Scores of a model's predictions of the real test rows.
 
     Attributes:
         scores: by name, as in `classification_scores`, or ``r2``.
@@ -48,7 +48,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Downstream:
-    """The tasks of one draw; models and their scores are cached for all metrics.
+    """The prediction tasks for one synthetic table; models and their scores are cached for all metrics.
 
     Attributes:
         evaluation: the rows, at most ``max_rows`` test rows and synthetic rows.
@@ -66,7 +66,7 @@ class Downstream:
 
     @classmethod
     def of(cls, evaluation: Evaluation, options: DownstreamOptions, context: MetricContext, metric: str) -> Downstream:
-        """Find the tasks of a draw.
+        """Find the prediction tasks for one synthetic table.
 
         Raises:
             Unsupported: no column can be predicted.
@@ -88,13 +88,13 @@ class Downstream:
         return cls(evaluation, train, tuple(tasks), (*declined, *train_notes, *notes), context.seed)
 
     def rows(self, task: Task, origin: Origin) -> Rows:
-        """Return the rows to train on: real, synthetic, or both."""
+        """Return the rows on which a model is trained: real, synthetic, or both."""
         if origin == "both":
             return self.rows(task, "train").together_with(self.rows(task, "synthetic"))
         return task.rows(self.train if origin == "train" else self.evaluation.synthetic)
 
     def model(self, task: Task, origin: Origin, name: ModelName) -> Predictor:
-        """Return a model trained on rows of an origin.
+        """Return a model trained on real rows, synthetic rows, or both.
 
         Raises:
             Undefined: no row of this origin has a value of the target.
@@ -126,7 +126,7 @@ class Downstream:
 
 
 def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the mean of each score over targets and models, and the reasons of scores without a value.
+    """Return the mean of each score over targets and models, and a reason for each score without a value.
 
     Args:
         specs: the scores; the name of one of a numeric target contains ``r2``.

@@ -25,10 +25,11 @@ Labels = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
-    """Latent coordinates of cells in blocks.
+    """Latent coordinates of cells, divided into blocks.
 
     Attributes:
-        blocks: coordinates by block, each of shape (n_cells, n_dimensions); the first block is the one for integration.
+        blocks: coordinates by block, each of shape (n_cells, n_dimensions); the first block is used to score
+            integration.
     """
 
     blocks: Mapping[str, Floats]
@@ -45,12 +46,12 @@ class Embedded:
 
     @property
     def slices(self) -> dict[str, slice]:
-        """Columns of each block in `whole`."""
+        """Positions of each block's columns in `whole`, the matrix of all blocks."""
         ends = np.cumsum([block.shape[1] for block in self.blocks.values()]).tolist()
         return {name: slice(start, end) for name, start, end in zip(self.blocks, [0, *ends], ends, strict=False)}
 
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> Embedded:
-        """Return a part of the cells."""
+        """Return the cells at the given positions."""
         return Embedded({name: block[rows] for name, block in self.blocks.items()})
 
 
@@ -58,7 +59,7 @@ def embedded(blocks: Mapping[str, NDArray[np.float32]] | None) -> Embedded:
     """Return an embedding in float64.
 
     Raises:
-        Unsupported: there is no embedding, or it has no dimension or a value that is not finite.
+        Unsupported: the model has no embedding, or the embedding has no dimension or a value that is not finite.
     """
     if not blocks or not all(block.shape[1] for block in blocks.values()):
         raise Unsupported("needs an embedding of the cells with at least one dimension; the model has none")
@@ -74,14 +75,14 @@ def labels_of(table: Table, column: str) -> Labels:
 
 
 def codes_of(labels: Labels) -> NDArray[np.int64]:
-    """Return labels as numbers from 0, in sorted order."""
+    """Return labels as integer codes from 0, in sorted order of the labels."""
     return np.unique(labels.astype(str), return_inverse=True)[1].astype(np.int64)
 
 
 def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
-    """Return principal components of the log-normalised test cells, not standardised, as scIB computes them.
+    """Return principal components of the log-normalised test cells, without standardised genes, as in scIB.
 
-    Cached for the whole split, because it depends only on real rows.
+    The result is cached for the split, because it depends only on real rows.
 
     Args:
         evaluation: the rows.

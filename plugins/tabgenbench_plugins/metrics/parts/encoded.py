@@ -1,9 +1,10 @@
 """Rows of a table as vectors whose Euclidean distances treat numeric and categorical columns alike.
 
-A numeric feature is one coordinate, on the evaluation scale (in standard deviations of the training rows). A
-categorical column is a block of indicators, 0 or 1. Two rows with different categories have the squared distance 2 in
-that block, which is the mean squared difference of two independent values of a standardised numeric feature. At a gap,
-a numeric feature has the median of the training rows, and the companion column that shows the gap is a block, too.
+A numeric feature is encoded as one coordinate, on the evaluation scale (in standard deviations of the training rows). A
+categorical column is encoded as a block of indicators, which are 0 or 1. Two rows with different categories have the
+squared distance 2 in that block, which is the mean squared difference of two independent values of a standardised
+numeric feature. A missing numeric value is the median of the training rows, and the column that marks missing values is
+also a block of indicators.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _WORDS: dict[Side, str] = {
 
 
 def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> NDArray[np.float32]:
-    """Return the rows of a side as vectors, shape (n_rows, n_coordinates); computed once for all metrics.
+    """Return real or synthetic rows as vectors, shape (n_rows, n_coordinates); computed once for all metrics.
 
-    Coordinates are the numeric features, then the indicators of the categorical features, then those of the conditions
-    if they are wanted. A categorical column has one indicator for each category of the training and test rows, and one
-    indicator for all other categories. In such a column, synthetic rows with different unknown categories are therefore
-    equal. A table without categorical columns is returned without a copy.
+    Coordinates are the numeric features, then the indicators of the categorical features and, if requested, of the
+    conditions. A categorical column has one indicator for each category of the training and test rows, and one
+    indicator for all other categories. Synthetic rows that differ only in unknown categories of a column are therefore
+    equal. If a table has no categorical columns, its values are returned without a copy.
 
     Args:
         evaluation: the rows; it caches the result.
@@ -53,7 +54,7 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
 
 def known_categories(evaluation: Evaluation, *, conditions: bool = False) -> dict[str, tuple[str, ...]]:
-    """Return the categories that occur in training or test rows, sorted, by categorical column.
+    """Return the sorted categories of each categorical column that occur in training or test rows.
 
     Args:
         evaluation: the rows.

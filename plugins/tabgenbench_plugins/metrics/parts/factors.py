@@ -15,8 +15,8 @@ __all__ = ["matched_correlation", "within_groups"]
 def matched_correlation(factors: Floats, latents: Floats, *, ranks: bool = False) -> float:
     """Return the mean correlation coefficient, 0 to 1 (Hyvärinen & Morioka, NeurIPS 2016).
 
-    Each true factor is matched with a different latent, so that the sum of absolute correlations is largest. A factor
-    without a latent, and a constant latent, counts as 0.
+    Each true factor is matched with a different latent so that the sum of absolute correlations is as large as
+    possible. A factor without a latent, or with a constant latent, counts as 0.
 
     Args:
         factors: shape (n_cells, n_factors).

@@ -1,4 +1,4 @@
-"""Agreement of differences of features, and of lists of features with the sign of their difference.
+"""Agreement between real and synthetic differences of features, and between lists of features with signs.
 
 A list is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all others.
 """
@@ -30,7 +30,7 @@ EQUAL = 1e-12  # a variance below this share of the mean square is rounding erro
 
 
 def correlation(real: Floats, synthetic: Floats) -> float:
-    """Return the Pearson correlation over features, shape (n_features,) each.
+    """Return the Pearson correlation over features of real and synthetic values, each of shape (n_features,).
 
     The correlation is 0 if all synthetic values are equal, and NaN for fewer than 3 features or equal real values.
     """
@@ -48,7 +48,7 @@ def correlation(real: Floats, synthetic: Floats) -> float:
 def sign_agreement(real: Floats, synthetic: Floats) -> float:
     """Return the share of features with equal signs among those whose real value is not 0; NaN if there is none.
 
-    A synthetic value of 0 counts one half.
+    A feature with a synthetic value of 0 counts one half.
     """
     counted = real != 0.0
     if not counted.any():
@@ -57,12 +57,12 @@ def sign_agreement(real: Floats, synthetic: Floats) -> float:
 
 
 def list_length(n_features: int, longest: int) -> int:
-    """Return the length of a list of top features: at most a quarter of the features, so that it selects some."""
+    """Return the length of a list of top features, limited to a quarter of the features."""
     return min(longest, n_features // 4)
 
 
 def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
-    """Return the list of the n first features whose difference is not 0.
+    """Return the list of the first n features whose difference is not 0, in a given order of features.
 
     Args:
         difference: shape (n_features,).
@@ -85,7 +85,7 @@ def _rounded(key: Floats) -> Floats:
 
 
 def shared_part(real: Signs, synthetic: Signs) -> float:
-    """Return the share of the real list that the synthetic list has with the same sign; NaN for an empty real list."""
+    """Return the share of the real list that is in the synthetic list with equal sign; NaN for an empty real list."""
     n = int(np.count_nonzero(real))
     return _n_shared(real, synthetic) / n if n else math.nan
 

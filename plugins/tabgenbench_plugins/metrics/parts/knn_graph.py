@@ -1,4 +1,4 @@
-"""Graph of the exact nearest neighbours of cells in an embedding, and its weights as in UMAP."""
+"""Graph of the exact nearest neighbours of cells in an embedding, with edge weights as in UMAP."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class KnnGraph:
         return cls(np.column_stack([np.arange(n), found.indices]), np.column_stack([np.zeros(n), found.distances]))
 
     def first(self, k: int) -> KnnGraph:
-        """Return the graph of the ``k`` nearest neighbours, with the cell itself."""
+        """Return the graph of the ``k`` nearest neighbours, which include the cell itself."""
         return KnnGraph(self.indices[:, :k], self.distances[:, :k])
 
     def adjacency(self, weights: Floats) -> sparse.csr_matrix:
-        """Return a matrix, shape (n_cells, n_cells), with the weight of each cell's edges to its neighbours.
+        """Return the weights of the edges from each cell to its neighbours, as a sparse matrix (n_cells, n_cells).
 
         Args:
             weights: shape (n_cells, k - 1), without the edge of a cell to itself.
@@ -59,7 +59,8 @@ class KnnGraph:
         """Return the symmetric weights of UMAP's graph (McInnes et al. 2018, section 3), shape (n_cells, n_cells).
 
         The weight of an edge is exp(-(d - rho) / sigma). rho is the distance to the nearest other cell, and sigma makes
-        the sum of a cell's weights log2(k). Two directions a and b of an edge are joined to a + b - a b.
+        the sum of a cell's weights log2(k). The weights a and b of the two directions of an edge are combined to a + b
+        - a b.
         """
         distances = self.distances[:, 1:]
         positive = np.where(distances > 0, distances, np.inf).min(axis=1)
@@ -70,7 +71,7 @@ class KnnGraph:
 
 
 def _bandwidths(distances: Floats, beyond: Floats) -> Floats:
-    """Return sigma of each cell, by bisection."""
+    """Find the bandwidth sigma of each cell in UMAP's weights, by bisection."""
     target = np.log2(distances.shape[1])
     low, high = np.zeros(len(beyond)), np.full(len(beyond), np.inf)
     sigma = np.ones(len(beyond))

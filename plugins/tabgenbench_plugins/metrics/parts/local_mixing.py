@@ -64,7 +64,8 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
     """Return the mean over labels of the share of a label's cells in its largest strongly connected component.
 
-    Luecken et al. 2022; a component is strong in the directed graph of nearest neighbours, as in scib-metrics.
+    The score is defined in Luecken et al. 2022. As in scib-metrics, components are strongly connected in the directed
+    graph of nearest neighbours.
     """
     edges = graph.adjacency(np.ones((len(codes), graph.indices.shape[1] - 1)))
     shares = []
@@ -78,7 +79,7 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
     """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, Luecken et al. 2022).
 
-    Within a label, neighbours are those of a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test
+    Within a label, neighbours are computed in a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test
     at level .05 does not distinguish the batches of its neighbours from the batches of all cells of the label. A label
     whose graph consists of many small components counts as 0. A label with one batch or fewer than 10 cells does not
     count.

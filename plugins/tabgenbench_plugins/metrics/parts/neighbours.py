@@ -35,8 +35,8 @@ def nearest(
 ) -> Neighbours:
     """Return the nearest reference rows of each row; the choice between equally distant reference rows is arbitrary.
 
-    scikit-learn finds a few more candidates by products of matrices in blocks. Their distances are then computed from
-    differences in float64, so that the distance of equal rows is exactly 0.
+    scikit-learn finds a few more candidates than needed by fast matrix products. The candidates' distances are then
+    recomputed from differences in float64, so that the distance of equal rows is exactly 0.
 
     Args:
         rows: shape (n_rows, d).
@@ -72,9 +72,9 @@ def nearest(
 def distance_blocks(a: NDArray[np.floating], b: NDArray[np.floating]) -> Iterator[tuple[slice, Floats]]:
     """Yield rows of ``a`` and their Euclidean distances to all rows of ``b``, in blocks of at most 32 MiB.
 
-    Distances are computed by products of matrices in float64. Their error is about 1e-7 of the rows' spread, so the
-    computed distance of two equal rows may have this size instead of 0. A block has at least one row of distances, even
-    if this row exceeds 32 MiB.
+    Distances are computed from matrix products in float64. The error of a distance is about 1e-7 of the rows' spread,
+    so the computed distance of equal rows may be this large instead of 0. A block has at least one row of distances,
+    even if this row exceeds 32 MiB.
 
     Args:
         a: shape (n_a, d).

@@ -53,17 +53,17 @@ _STATUS_MARKERS = ("o", "^", "s", "D")
 
 @dataclass(frozen=True)
 class Look:
-    """Colour and marker of the points of a group."""
+    """Colour and marker of the points of a group in a figure."""
 
     colour: str
     marker: str
 
 
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return a look for every name; up to 64 names have distinct looks.
+    """Return a colour and marker for each name; the combinations are distinct for up to 64 names.
 
-    A tissue of RNAseqDB has the same look on every board. The other names get the remaining looks in sorted order, so
-    boards with the same names use the same looks.
+    A tissue of RNAseqDB has the same colour and marker on every board. The other names get the remaining combinations
+    in sorted order, so boards with the same names use the same colours and markers.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)
@@ -83,7 +83,7 @@ def _look(order: int) -> Look:
 
 
 def status_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return a look for every value of a status, in sorted order; the first twelve have colours that no tissue has.
+    """Return a colour and marker for each status, in sorted order; the first twelve have colours that no tissue has.
 
     >>> status_looks(["normal", "cancer"])
     {'cancer': Look(colour='#443311', marker='o'), 'normal': Look(colour='#33aa66', marker='^')}

@@ -21,7 +21,7 @@ _MOST_COLUMNS = 3
 
 
 def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its ``n`` panels, in lines of at most three.
+    """Return a figure and its ``n`` panels, at most three per row.
 
     Args:
         n: number of panels.
@@ -46,5 +46,5 @@ def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> 
 
 
 def name_panel(axis: Axes, row: ArtifactRow, facts: Iterable[str]) -> None:
-    """Write the name of a generator above its panel, and facts below the name."""
+    """Write the name of a generator above its panel, and further text below the name."""
     axis.set_title("\n".join([*textwrap.wrap(drawing.spaced(row.label), 30), *facts]))

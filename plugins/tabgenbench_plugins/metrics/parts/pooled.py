@@ -30,7 +30,7 @@ SIDES: dict[RealOrSynthetic, str] = {"test": "real test", "synthetic": "syntheti
 
 
 def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.float32]:
-    """Return the values of a side on the evaluation scale, shape (n_rows, n_features).
+    """Return the values of real or synthetic rows on the evaluation scale, shape (n_rows, n_features).
 
     Raises:
         Undefined: there is no row or no feature, or a value is not a finite number.
@@ -41,7 +41,7 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
 
 
 def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> None:
-    """Decline a table with categorical features whose numeric features are too few for a metric of numeric features.
+    """Raise `Unsupported` if a mixed table has too few numeric features for a metric of numeric features.
 
     Raises:
         Unsupported: the table has categorical features, and fewer numeric features than ``fewest``.
@@ -72,7 +72,10 @@ def numeric_notes(evaluation: Evaluation, *, at_gaps: str) -> tuple[str, ...]:
 
 
 def present_cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
-    """Return which cells have a value, shape (n_rows, n_features), or None if no side of the table has a gap."""
+    """Return a mask of the entries that are not missing, shape (n_rows, n_features).
+
+    The result is None if neither real nor synthetic rows have missing values.
+    """
     if all(evaluation.side(one).present() is None for one in SIDES):
         return None
     table = evaluation.side(side)
@@ -83,7 +86,7 @@ def present_cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.b
 def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
     """Return which features vary over the real test rows, shape (n_features,).
 
-    A feature is constant if its largest value equals its smallest, or if it has no value.
+    A feature is constant if its largest value equals its smallest, or if all its values are missing.
     """
 
     def varies() -> NDArray[np.bool_]:
@@ -93,9 +96,9 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 
 
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
-    """Return the usable features over all real test rows and over all synthetic rows.
+    """Return the usable features of all real test rows and of all synthetic rows, ready for correlations.
 
-    The features are returned as unit columns, or as columns with missing values if the table has gaps.
+    The features are centred columns of length 1, or columns with a mask if the table has missing values.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.
@@ -112,9 +115,10 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 
 
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
-    """Return the correlations of all pairs i < j of usable features over all rows of a side; computed once.
+    """Return the correlations of all pairs i < j of usable features over all real or all synthetic rows.
 
-    Use this for tables of at most `MAX_TRIANGLE_FEATURES` features, because it takes 8 bytes per pair.
+    The result is computed once for all metrics. Use this for tables of at most `MAX_TRIANGLE_FEATURES` features,
+    because it takes 8 bytes per pair.
 
     Args:
         evaluation: the rows; it caches the result.

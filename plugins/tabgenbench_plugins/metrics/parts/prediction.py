@@ -1,4 +1,4 @@
-"""Prediction tasks of a downstream user: which columns are predicted, from which others, and on which rows."""
+"""Prediction tasks of a downstream user: which column is predicted, from which other columns, and on which rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CLASSES = 50  # the time of boosted trees grows with their number, and the t
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Rows of one table for a task.
+    """Predictors and target of the rows of one table, for one prediction task.
 
     Attributes:
         x: predictors, shape (n_rows, n_columns).
@@ -67,7 +67,7 @@ class Task:
         return np.repeat(np.arange(len(widths)), widths)
 
     def rows(self, table: Table) -> Rows:
-        """Return predictors and target of the rows that have a value of the target."""
+        """Return predictors and target of the rows whose target is not missing."""
         table = table if not (gap := table.is_gap(self.target)).any() else table.take(np.flatnonzero(~gap))
         n_columns = table.n_features
         x = encode(table, self.categories)
@@ -82,11 +82,12 @@ class Task:
 
 
 def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> tuple[list[Task], tuple[str, ...]]:
-    """Return the tasks of a table, and a note for each target that is declined.
+    """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
-    Targets are the conditions and the targets of the schema. The predictors of a condition are all generated columns:
-    conditions are an input of the generator, so their dependence on each other is real. The predictors of a generated
-    target are all other columns, with the conditions.
+    The predicted columns are the conditions and the targets of the schema. The predictors of a condition are all
+    generated columns. Other conditions are not predictors, because conditions are inputs of the generator and their
+    dependence on each other is real. The predictors of a generated target are all other columns, including the
+    conditions.
 
     Args:
         evaluation: the rows.
@@ -117,7 +118,7 @@ def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> t
 
 
 def _task(evaluation: Evaluation, target: str) -> Task | str:
-    """Return the task of a target, or the reason why the column cannot be one."""
+    """Return the prediction task of a target, or the reason why the column cannot be a target."""
     table = evaluation.test
     schema, is_condition = table.schema, target in table.schema.conditions
     if target not in (*table.features, *generated_columns(table), *schema.conditions):
@@ -133,7 +134,7 @@ def _task(evaluation: Evaluation, target: str) -> Task | str:
 
 
 def _obstacle(evaluation: Evaluation, task: Task) -> str:
-    """Return why a target cannot be predicted, judged by the real rows; empty if it can."""
+    """Return the reason why a target cannot be predicted, based on the real rows; an empty text if it can."""
     for words, table in (("training", evaluation.train), ("test", evaluation.test)):
         present = ~table.is_gap(task.target)
         if task.is_numeric:
@@ -149,7 +150,7 @@ def _obstacle(evaluation: Evaluation, task: Task) -> str:
 
 
 def training_rows(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Table, tuple[str, ...]]:
-    """Return at most ``max_rows`` real training rows, drawn at random, and a note if some are left out."""
+    """Return at most ``max_rows`` real training rows, drawn at random, and a note if rows are omitted."""
     train = evaluation.train
     if train.n_rows <= max_rows:
         return train, ()

@@ -1,4 +1,4 @@
-"""Models of a downstream user, and how well their predictions of real rows are."""
+"""Predictive models of a downstream user, and scores of their predictions of real rows."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ N_COMPONENTS = 50
 
 
 class Predictor:
-    """A model that is trained on rows of a table.
+    """A predictive model, trained on rows of a table.
 
     The result does not depend on the order of the rows, because they are sorted by their content before training. If
-    the target has one value only, that value is predicted.
+    the target has only one value in the training rows, that value is predicted.
     """
 
     def __init__(self, name: ModelName, rows: Rows, *, is_numeric: bool, seed: int) -> None:
@@ -64,9 +64,9 @@ class Predictor:
 def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> dict[str, float]:
     """Return scores of predicted probabilities: ``f1``, ``balanced-accuracy``, ``auc`` and ``brier``.
 
-    The first three are means over the classes that occur in the test rows. The predicted class is the one with the
-    highest probability. The area under the ROC curve is that of one class against the others. The Brier score is the
-    mean over rows of the summed squared errors of the probabilities, 0 to 2.
+    F1, balanced accuracy and AUC are means over the classes that occur in the test rows. The predicted class is the one
+    with the highest probability. The area under the ROC curve of a class compares this class with all others. The Brier
+    score is the mean over rows of the summed squared errors of the probabilities, 0 to 2.
 
     Args:
         truth: classes of the test rows, text, shape (n_rows,).
@@ -91,10 +91,10 @@ def classification_scores(truth: NDArray[np.object_], classes: Sequence[str], p:
 
 
 def class_scores(truth: NDArray[np.object_], classes: Sequence[str], p: Floats) -> pd.DataFrame:
-    """Return for each class ``class``, ``n_test``, ``precision``, ``recall``, ``f1`` and its part of the Brier score.
+    """Return a table with number of test rows, precision, recall, F1 and part of the Brier score of each class.
 
     A class that is never predicted has precision 0, and a class without test rows has recall 0. The parts of the Brier
-    score add up to the score.
+    score of all classes add up to the Brier score.
     """
     is_class = truth[:, None] == np.array(classes, dtype=object)[None, :]
     predicted = np.argmax(p, axis=1)[:, None] == np.arange(len(classes))[None, :]

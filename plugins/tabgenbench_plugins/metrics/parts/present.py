@@ -1,7 +1,8 @@
-"""Correlations over present cells, for numeric features with missing values.
+"""Correlations of numeric features with missing values.
 
-The correlation of two features uses the rows in which both have a value. With X the centred values, 0 where one is
-missing, and M the mask of present cells, every sum over these rows is an entry of M'M, X'M, (X^2)'M or X'X.
+The correlation of two features uses the rows in which both have a value. Let X be the centred values, with 0 for a
+missing value, and M the mask of values that are not missing. Every sum over these rows is then an entry of M'M, X'M,
+(X^2)'M or X'X.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class PresentColumns:
     """Columns with missing values.
 
     Attributes:
-        values: shape (n_rows, n_features); a value at a gap is not used.
+        values: shape (n_rows, n_features); missing values are not used.
         present: which cells have a value, same shape.
         floor: largest population standard deviation of a constant column, shape (n_features,) or one number.
     """
@@ -61,7 +62,7 @@ class PresentColumns:
     floor: Floats | float = 0.0
 
     def triangle(self) -> Floats:
-        """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,).
+        """Return the correlation of each pair of features i < j, shape (p (p - 1) / 2,).
 
         Raises:
             Unsupported: there are more than 4,000 features.
@@ -78,7 +79,7 @@ class PresentColumns:
         return pairs
 
     def varies(self) -> Bools:
-        """Return which columns vary over their present cells, shape (n_features,)."""
+        """Return which columns vary, ignoring missing values, shape (n_features,)."""
         return varying(self.values, self.present) & (mean_and_spread(self.values, self.present)[1] > self.floor)
 
 
@@ -86,7 +87,7 @@ Columns: TypeAlias = Floats | PresentColumns  # unit columns, or columns with mi
 
 
 def agreement(real: Columns, synthetic: Columns) -> float:
-    """Return gamma: the Pearson correlation of the correlations of two tables over the pairs of features.
+    """Return gamma, the Pearson correlation over pairs of features between the correlations of two tables.
 
     Raises:
         Undefined: fewer than 3 rows or features, or all correlations of a table are equal.
@@ -99,7 +100,7 @@ def agreement(real: Columns, synthetic: Columns) -> float:
 
 
 def triangle_of(columns: Columns) -> Floats:
-    """Return the correlations of the pairs i < j, shape (p (p - 1) / 2,)."""
+    """Return the correlation of each pair of features i < j, shape (p (p - 1) / 2,)."""
     return columns.triangle() if isinstance(columns, PresentColumns) else triangle(columns)
 
 
@@ -110,7 +111,7 @@ def n_columns(columns: Columns) -> int:
 
 
 def select(columns: Columns, chosen: NDArray[np.integer] | Bools) -> Columns:
-    """Return some columns: those at positions, or those where a mask is true."""
+    """Select columns by positions or by a mask."""
     if isinstance(columns, PresentColumns):
         floor = np.broadcast_to(np.asarray(columns.floor, dtype=np.float64), columns.values.shape[1])[chosen]
         return PresentColumns(columns.values[:, chosen], columns.present[:, chosen], floor)
@@ -128,14 +129,14 @@ def check_columns(real: Columns, synthetic: Columns) -> None:
 
 
 def _outline(columns: Columns) -> Floats:
-    """Return an array with the shape of the unit columns, which is zero only in constant columns."""
+    """Return an array for `check_shapes`, with zeros only in constant columns."""
     if not isinstance(columns, PresentColumns):
         return columns
     return np.broadcast_to(columns.varies().astype(np.float64), columns.values.shape)
 
 
 def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
-    """Return which columns have two different present values, shape (n_features,)."""
+    """Return which columns vary, ignoring missing values, shape (n_features,)."""
     if present is None:
         return np.asarray(values.max(axis=0) > values.min(axis=0))
     largest = values.max(axis=0, where=present, initial=-np.inf)
@@ -143,9 +144,9 @@ def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
 
 
 def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats, Floats]:
-    """Return mean and population standard deviation of the present cells of each column, 0 for a column without any.
+    """Return mean and population standard deviation of each column without missing values.
 
-    The standard deviation of a constant column is exactly 0.
+    Both are 0 for a column without values. The standard deviation of a constant column is exactly 0.
     """
     shift = _first_values(values, present)
     count, total = np.zeros((2, values.shape[1]))
@@ -163,7 +164,7 @@ def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tupl
 
 
 def _first_values(values: NDArray[np.floating], present: Bools | None) -> Floats:
-    """Return the first present value of each column, 0 for a column without any."""
+    """Return the first value of each column that is not missing; 0 for a column without values."""
     if present is None:
         return np.asarray(values[0], dtype=np.float64)
     first = present.argmax(axis=0)
@@ -174,8 +175,8 @@ def _first_values(values: NDArray[np.floating], present: Bools | None) -> Floats
 def present_correlations(values: NDArray[np.floating], present: Bools | None, *, floor: Floats | float = 0.0) -> Floats:
     """Return the Pearson correlations of all pairs of columns, shape (p, p), with zeros on the diagonal.
 
-    A pair has r = 0 if one of its columns is constant over the rows in which both have a value, or if these rows are
-    fewer than 3.
+    A pair has r = 0 if one of its columns is constant over the rows in which both have a value, or if there are fewer
+    than 3 such rows.
 
     Args:
         values: shape (n, p).
@@ -218,7 +219,7 @@ def _tile(
 def centred_block(
     values: NDArray[np.floating], present: Bools | None, rows: slice, columns: slice, centre: Floats
 ) -> tuple[Floats, Floats]:
-    """Return centred values, 0 at gaps, and the mask of present cells as numbers."""
+    """Return centred values, with 0 for a missing value, and a mask as numbers: 1 for a value, 0 if it is missing."""
     x = values[rows, columns] - centre[columns]
     if present is None:
         return x, np.ones_like(x)

@@ -1,4 +1,4 @@
-"""Rows on which classifiers of an embedding are trained, and held-out rows on which they are tested."""
+"""Embedded cells on which classifiers are trained, and held-out cells on which the classifiers are tested."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ProbeRows:
     """Embedded cells with one column of labels.
 
     Attributes:
-        known: cells on which a classifier is trained.
+        known: embedded cells on which a classifier is trained.
         labels: their labels, shape (n_known,).
         asked: held-out cells.
         truth: their labels, shape (n_asked,).
@@ -36,10 +36,10 @@ class ProbeRows:
 
 
 def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int) -> ProbeRows:
-    """Return training cells and test cells, or two random halves of the test cells.
+    """Return embedded training cells and test cells, or two random halves of the test cells.
 
-    The halves are used if the training cells are not embedded, or lack a label of the test cells, such as the donors of
-    a split that is grouped by donor.
+    Halves are used if the training cells are not embedded or do not have all labels of the test cells. For example,
+    training cells lack the donors of the test cells if the split is grouped by donor.
 
     Args:
         evaluation: the cells with their embeddings.

@@ -1,4 +1,4 @@
-"""Results of metrics with undefined scores, and the reasons that most metrics share."""
+"""Results of metrics with undefined scores, and checks of values that most metrics share."""
 
 from __future__ import annotations
 

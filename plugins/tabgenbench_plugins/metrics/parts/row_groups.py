@@ -1,4 +1,4 @@
-"""Codes of rows that are equal for identical rows, in an order that depends on their content alone."""
+"""Codes of rows that are equal for identical rows and depend only on the content of the rows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["row_groups"]
 
 
 def row_groups(values: NDArray[np.float32], *, seed: int) -> NDArray[np.int64]:
-    """Return one code per row, from 0, equal for identical rows; the order of codes is random.
+    """Return one code per row, starting at 0; identical rows have equal codes, and the order of codes is random.
 
     The code of a row does not depend on the positions of rows, because codes are ranks of hashes of the content.
 

@@ -1,4 +1,4 @@
-"""The ten scores of scIB and three variants of the package scib-metrics, on plain arrays."""
+"""The ten scores of scIB and three variants of the package scib-metrics, computed from arrays."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def score_embedding(
 ) -> tuple[dict[str, float], dict[str, str]]:
     """Return the scores by name, and the reasons of undefined ones.
 
-    ``batch`` and ``bio`` are the means of their five scores, ``total`` is .6 bio + .4 batch; ``total-package`` has the
-    three variants of scib-metrics in place of the original definitions.
+    ``batch`` and ``bio`` are the means of five scores each, and ``total`` is .6 bio + .4 batch. ``total-package`` is
+    computed with the three variants of scib-metrics in place of the original definitions.
 
     Args:
         embedding: shape (n_cells, n_dimensions).
@@ -83,7 +83,7 @@ def _mean(scores: dict[str, float], names: tuple[str, ...] | list[str]) -> float
 
 
 def _pcr_comparison(before: Floats, embedding: Floats, batches: Codes) -> float:
-    """Return the share of the variance between batches that the embedding removed; an increase counts as 0."""
+    """Return the share by which the embedding reduces the variance between batches; an increase counts as 0."""
     start = cell_widths.variance_between(before, batches)
     if start == 0:
         raise Undefined("the batches do not differ before integration")

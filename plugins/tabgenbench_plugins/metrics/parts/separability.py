@@ -2,8 +2,8 @@
 
 Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal samples cluster
 within a tissue, (3) real and synthetic rows do not separate. The scores of this module measure the three criteria
-without rewarding collapse: classifiers are trained on real test rows and applied to synthetic rows, and rows without
-noise do not mix.
+without rewarding a generator that collapses. Classifiers are trained on real test rows and applied to synthetic rows.
+Synthetic rows without noise do not mix with real rows.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Roles:
 def score_separability(
     cloud: Cloud, evaluation: Evaluation, options: SeparabilityOptions, *, prefix: str, rng: np.random.Generator
 ) -> Result:
-    """Compute the six scores in a space; notes name the tissues with too few rows.
+    """Compute the six scores from coordinates of rows; notes name the tissues with too few rows.
 
     Args:
         cloud: coordinates of the rows.
@@ -118,14 +118,14 @@ def _labels(conditions: pd.DataFrame, column: str) -> Labels:
 
 
 def _counted(labels: Labels, fewest: int) -> tuple[list[str], list[str]]:
-    """Return the values with enough rows, and the values with too few, both sorted."""
+    """Return the labels with enough rows and the labels with too few rows, both sorted."""
     names, counts = np.unique(labels.astype(str), return_counts=True)
     large = [str(name) for name, n in zip(names, counts, strict=True) if n >= fewest]
     return large, sorted(set(map(str, names)) - set(large))
 
 
 def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) -> Codes:
-    """Return the majority code of the nearest known rows; a tie goes to the nearer rows.
+    """Return the most frequent code among the nearest known rows; a tie goes to the nearer rows.
 
     Args:
         known: shape (n_known, d).
@@ -151,7 +151,7 @@ def _chance_corrected(true: Codes, predicted: Codes, n_classes: int) -> float:
 
 
 def _rule(cloud: Cloud, real: Labels, synthetic: Labels, classes: list[str], n_neighbours: int) -> float:
-    """Train a classifier of the classes on real rows and score it on synthetic rows of these classes."""
+    """Train a classifier on real rows and score its predictions of synthetic rows of the same classes."""
     known, codes = _coded(cloud.real, real, classes)
     asked, true = _coded(cloud.synthetic, synthetic, classes)
     lacking = [name for code, name in enumerate(classes) if not (true == code).any()]
@@ -176,7 +176,7 @@ def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: Separabilit
 
 
 def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
-    """Return the status score of each tissue, or None if it has too few real test rows of two statuses."""
+    """Return the status score of each tissue, or None for a tissue with too few real test rows of two statuses."""
     (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
     found: dict[str, float | None] = {}
     if status is None or status_synthetic is None:
@@ -204,10 +204,11 @@ def _status(tissues: dict[str, float | None], roles: Roles, options: Separabilit
 
 
 def score_mixing(cloud: Cloud, n_neighbours: int, rng: np.random.Generator) -> float:
-    """Return the share of neighbours from the other origin, divided by the share expected by chance, at most 1.
+    """Return the share of a row's neighbours from the other origin, divided by the share expected by chance, at most 1.
 
-    The result is the smaller of the values for real and for synthetic rows. A row is not its own neighbour. A jitter of
-    1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the order of rows.
+    The result is the mean share over real rows or over synthetic rows, whichever is smaller. A row is not its own
+    neighbour. Noise of 1e-6 of the spread breaks ties between equal rows, so that the result does not depend on the
+    order of rows.
 
     Raises:
         Undefined: there are too few rows for the number of neighbours.
@@ -260,7 +261,7 @@ def _silhouette(rows: Floats, codes: Codes) -> float:
 
 
 def _are_named(roles: Roles, options: SeparabilityOptions) -> bool:
-    """Return whether options or column names, not the order of columns, determine tissue and status."""
+    """Return whether options or column names determine tissue and status, rather than the order of columns."""
     pairs = ((options.tissue, roles.tissue_column, "tissue"), (options.status, roles.status_column or "", "status"))
     return all(option is not None or column.casefold() == name for option, column, name in pairs)
 

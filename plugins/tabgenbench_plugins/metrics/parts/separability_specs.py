@@ -35,7 +35,7 @@ class SeparabilityOptions(RowLimit):
 def separability_specs(prefix: str, *, where: str, ranked: bool, blind_to: str) -> tuple[ScoreSpec, ...]:
     """Return the specifications of the six scores, whose names start with ``prefix``.
 
-    ``where`` describes the space and ``blind_to`` its limitations; ``ranked`` ranks the four criteria, not silhouettes.
+    ``where`` describes the coordinates, ``blind_to`` the limitations. ``ranked`` ranks all scores but silhouettes.
     """
 
     def spec(name: str, description: str, blind: str, *, low: float = -1.0, lower: bool = False) -> ScoreSpec:

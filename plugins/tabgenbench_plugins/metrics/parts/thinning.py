@@ -1,4 +1,4 @@
-"""A random part of the rows, for metrics whose time grows with the square of their number."""
+"""Random subset of the rows, for metrics whose time grows with the square of the number of rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RowLimit", "thinned"]
 
 
 class RowLimit(Options):
-    """Option of metrics that compare each row with every other."""
+    """Option that limits the number of rows, for metrics that compare each row with every other row."""
 
     max_rows: int = Field(
         5_000,
@@ -24,11 +24,11 @@ class RowLimit(Options):
 
 
 def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evaluation, tuple[str, ...]]:
-    """Return an evaluation of at most ``max_rows`` test rows and synthetic rows, and a note if some are left out.
+    """Return an evaluation with at most ``max_rows`` test rows and synthetic rows, and a note if rows are omitted.
 
     The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
     rows, and a synthetic row stays with the test row whose conditions it has. Results of the real rows alone are cached
-    for all draws, as for the whole evaluation.
+    for all synthetic tables, as for the whole evaluation.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:

@@ -1,4 +1,4 @@
-"""Two-sample tests of every feature of a table at once, and the correction of their p-values for multiple testing.
+"""Two-sample tests of all features of a table, and correction of the p-values for multiple testing.
 
 Welch's test: Welch, Biometrika 34, 1947. Mann-Whitney test: Mann & Whitney, Annals of Mathematical Statistics 18, 1947,
 with its normal approximation, corrected for ties and continuity. Correction: Benjamini & Hochberg, JRSS B 57(1), 1995.
@@ -23,7 +23,7 @@ COLUMNS = 512  # columns that are ranked together, to limit memory
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Number, mean and squared deviations of the present values of each feature; each of shape (n_features,).
+    """Number, mean and squared deviations of each feature's values that are not missing, each of shape (n_features,).
 
     Attributes:
         count: number of values.
@@ -54,7 +54,7 @@ def moments(values: NDArray[np.floating], present: Bools | None = None) -> Momen
 
 
 def merged(parts: Sequence[Moments]) -> Moments:
-    """Return the moments of the rows of all parts together (Chan et al., The American Statistician 37(3), 1983)."""
+    """Combine the moments of several parts of a table (Chan et al., The American Statistician 37(3), 1983)."""
     whole = parts[0]
     for part in parts[1:]:
         count = whole.count + part.count
@@ -91,12 +91,12 @@ def welch(first: Moments, second: Moments) -> tuple[Floats, Floats]:
 
 @dataclass(frozen=True, eq=False)
 class Ranks:
-    """Ranks of the present values of each feature among all rows.
+    """Rank of each value among all values of its feature that are not missing.
 
     Attributes:
-        values: average ranks from 1, 0 at gaps, shape (n_rows, n_features).
+        values: average ranks from 1, 0 for missing values, shape (n_rows, n_features).
         present: which cells have a rank, same shape, or None if all have one.
-        ties: sum over groups of t equal values of t^3 - t, shape (n_features,).
+        ties: sum of t^3 - t over all groups of t equal values, shape (n_features,).
     """
 
     values: Floats

@@ -1,4 +1,4 @@
-"""UMAP figures of rows, coloured by tissue, status and origin: one per generator, and a sheet with all of them."""
+"""UMAP figures of rows, coloured by tissue, status and origin: one per generator, and one with all generators."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ Looks = Sequence[Mapping[str, Look]]
 
 @dataclass(frozen=True)
 class _Panel:
-    """One panel, which colours the rows by one property: title, label of each row, colour and marker of each label."""
+    """One panel, which colours rows by one property.
+
+    The panel has a title, the label of each row, and the colour and marker of each label.
+    """
 
     title: str
     labels: tuple[str, ...]
@@ -70,7 +73,7 @@ class _Panel:
 
 @dataclass(frozen=True)
 class _Legend:
-    """Markers with labels, and the centre and width of the legend below the panels."""
+    """A legend below the panels: markers with labels, centre and width."""
 
     handles: tuple[Line2D, ...]
     middle: float
@@ -87,12 +90,12 @@ class _Legend:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsPicture:
-    """Real test rows and synthetic rows of one generator as points in the plane, for one draw of one cell.
+    """Real test rows and synthetic rows of one generator as points in the plane, for one synthetic table.
 
     Attributes:
         label: label of the generator on the board.
-        split: split of the cell.
-        draw: number of the draw.
+        split: number of the split.
+        draw: number of the synthetic table.
         x: horizontal position of each row.
         y: vertical position of each row.
         synthetic: whether the row is synthetic.
@@ -161,7 +164,7 @@ def _labels(pictures: Sequence[RowsPicture], column: int) -> set[str]:
 
 
 def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
-    """Draw the panels of one generator.
+    """Draw the UMAP panels of one generator.
 
     Args:
         dataset: name of the dataset.
@@ -184,9 +187,9 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 
 
 def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
-    """Draw the panels of all generators, with one generator per line, or two if there are many.
+    """Draw the panels of all generators, with one generator per row of panels, or two if there are many.
 
-    With two per line, the second half of the generators is to the right of the first half.
+    With two per row, the second half of the generators is to the right of the first half.
     """
     panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
@@ -218,13 +221,14 @@ def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> F
 
 
 class _Page:
-    """A figure of panels with a title above, and legends and a sentence below; positions are inches from the top left.
+    """A figure of panels with a title above and legends and a sentence below.
 
-    All positions are computed in advance, so that texts never overlap.
+    Positions are inches from the top left. The positions of all panels and texts are computed in advance, so that texts
+    never overlap.
     """
 
     def __init__(self, title: str, height: float, legends: Sequence[Sequence[_Legend]], foot: str) -> None:
-        """Set the height for the lines of panels and their legends; write the title, the legends and the foot."""
+        """Set the height for the panels and legends; write the title, the legends and the sentence below."""
         self._top = 0.1 + _TITLE_LINE * (title.count("\n") + 1) + _HEAD
         below = sum(max(legend.height for legend in line) for line in legends)
         self._height = self._top + height + below + 0.16 + _FOOT_LINE * (foot.count("\n") + 1)
@@ -270,9 +274,9 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 
 
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
-    """Return the panels of the generator with the most panels.
+    """Return the panels for a legend: those of the generator with the most panels.
 
-    Each panel lists the looks of all panels with its title.
+    Each panel lists the colours and markers of all panels that have its title.
     """
     found = list(chain.from_iterable(panels))
     merged = []
@@ -309,7 +313,7 @@ def _name_groups(axis: Axes, picture: RowsPicture, width: float, height: float) 
     """Write each group's name at its densest part, large groups first, or at a free position nearby.
 
     The name of a small group is above the group, so that the name does not cover the points. A line connects a distant
-    name with its group. A name without a free position appears only in the legend.
+    name with its group. A group whose name has no free position is named only in the legend.
 
     Args:
         axis: axes of the panel.
@@ -353,7 +357,7 @@ def _free_place(
     taken: Sequence[tuple[float, float, float]],
     others: NDArray[np.float64],
 ) -> tuple[float, float] | None:
-    """Return the centre of the nearest position where a name covers no other name and few points of other groups."""
+    """Return the nearest position where a name covers no other name and few points of other groups."""
     across = np.linspace(-1, 1, 15) * (half + _FARTHEST)
     along = np.linspace(-1, 1, 33) * _FARTHEST
     moves = np.array([(0.0, 0.0), *((dx, dy) for dx in across for dy in along)])
@@ -374,7 +378,7 @@ def _free_place(
 
 
 def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the point with the smallest median distance to the others, and that distance."""
+    """Return the point with the smallest median distance to the other points, and this distance."""
     distances = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
     reach = np.sort(distances, axis=1)[:, len(points) // 2]
     x, y = points[int(reach.argmin())]
@@ -382,7 +386,7 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return lines of legends: small legends, each below its own panel, then the legend of the tissues.
+    """Return rows of legends: small legends, each below its own panel, then the legend of the tissues.
 
     Without centres of panels, or if a panel is too narrow, the small legends are merged into one legend of full width.
     """

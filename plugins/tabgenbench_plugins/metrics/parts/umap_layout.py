@@ -22,9 +22,10 @@ MIN_ROWS = 10  # with fewer rows, the spectral initialisation of UMAP is not def
 def umap_layout(
     values: NDArray[np.float32], *, seed: int, n_neighbors: int, min_dist: float, n_epochs: int | None = None
 ) -> Floats:
-    """Return two coordinates for each row, shape (n_rows, 2).
+    """Return the two UMAP coordinates of each row, shape (n_rows, 2).
 
-    Equal values and seeds give equal layouts on one kind of machine. A seed limits UMAP to one thread.
+    Equal values and seeds give equal coordinates on machines of the same kind. With a fixed seed, UMAP uses only one
+    thread.
 
     Args:
         values: shape (n_rows, n_features).

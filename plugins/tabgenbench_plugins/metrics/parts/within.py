@@ -27,7 +27,7 @@ CONSTANT_SHARE = 1e-5  # a smaller share of a feature's spread within conditions
 
 @dataclass(frozen=True, eq=False)
 class Residuals:
-    """Rows minus the mean of their condition.
+    """Residuals: each row minus the mean row of its condition.
 
     Attributes:
         values: residuals, shape (n_kept, n_features).
@@ -49,7 +49,7 @@ class Residuals:
 
 @dataclass(frozen=True, eq=False)
 class PresentResiduals:
-    """Present cells minus the mean of the present cells of their condition and feature.
+    """Residuals of a table with missing values: each value minus the mean of its feature in its condition.
 
     Attributes:
         values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
@@ -92,7 +92,7 @@ def residuals(values: NDArray[np.float32], conditions: pd.DataFrame) -> Residual
 def present_residuals(
     values: NDArray[np.float32], present: NDArray[np.bool_], conditions: pd.DataFrame
 ) -> PresentResiduals:
-    """Subtract each condition's mean of present cells; a row that is the only one of its condition is excluded.
+    """Subtract each condition's mean, ignoring missing values; a row that is the only one of its condition is excluded.
 
     Args:
         values: shape (n_rows, n_features).

@@ -1,4 +1,4 @@
-"""Shared parts of the generators of mode-normalised rows, `ctgan` and `tvae`.
+"""Shared code of the generators `ctgan` and `tvae`.
 
-Modes of a column, the encoded row and its layout, and operations over all columns of such rows.
+The modules fit modes of continuous columns, encode rows, and train and sample the networks.
 """

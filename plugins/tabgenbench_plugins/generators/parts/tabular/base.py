@@ -1,4 +1,4 @@
-"""Base class of `ctgan` and `tvae`: modes, memory, the two implementations, and sampling by condition."""
+"""Base class of `ctgan` and `tvae`: encoding, memory, choice of implementation, and sampling by condition."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ class TabularOptions(Options):
 
 
 class TabularGenerator(Generator):
-    """A model of mode-normalised values and discrete columns, of which the first one combines the conditions.
+    """A model of mode-normalised continuous columns and discrete columns.
 
-    The label of a generated row may differ from the requested condition, so rows are generated and then matched; see
-    `match_rows`. A condition without training rows is replaced by the nearest known one. The modes of a feature with
-    gaps are fitted to its present values; the value at a gap, a median, is encoded like any other.
+    The first discrete column combines all conditions. The condition of a generated row may differ from the requested
+    one, so generated rows are assigned to requests afterwards; see `match_rows`. A condition without training rows is
+    replaced by the most similar known condition. The modes of a feature are fitted without missing values; the median,
+    which stands for a missing value, is encoded like any other value.
     """
 
     scale = "own"
@@ -71,16 +72,16 @@ class TabularGenerator(Generator):
 
     @classmethod
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Decline tables with fewer than two rows, in which modes cannot be fitted."""
+        """Raise `Unsupported` for tables with fewer than two rows, in which modes cannot be fitted."""
         if n_rows < 2:
             raise Unsupported(f"generator {cls.name!r}: {n_rows} training rows, expected at least 2 to fit modes")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return bytes for ten modes in every feature and 32 values of each condition and categorical feature.
+        """Return the memory needed in bytes for 10 modes per feature and 32 values per discrete column.
 
         The numbers of modes and values are assumed, because the schema does not contain them. Before training, the same
-        formula with the fitted number of modes and the numbers of values decides whether memory suffices. The
-        libraries, about 0.4 GB, are not included.
+        formula is used with the true numbers of modes and values to decide whether the memory is sufficient. The memory
+        of imported libraries, about 0.4 GB, is not included.
         """
         n_codes = CODES_A_COLUMN * (len(schema.conditions) + len(schema.categorical_features))
         width = n_features * (1 + min(MAX_MODES, n_rows)) + n_codes
@@ -99,18 +100,21 @@ class TabularGenerator(Generator):
 
     @abstractmethod
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:
-        """Train on encoded rows, with entries in the order of ``blocks``, and on codes of the discrete columns."""
+        """Train this project's implementation on encoded rows, with entries in the order of ``blocks``."""
 
     @abstractmethod
     def fit_reference(self, context: FitContext) -> PackageModel:
-        """Return the package's model, trained with the options of this generator."""
+        """Train the model of the package `ctgan` with the options of this generator and return it."""
 
     @abstractmethod
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
-        """Return a batch of arranged rows, and the standard deviation of the noise of each scalar or None."""
+        """Generate a batch of encoded rows.
+
+        Return the rows and the standard deviation of each scalar's noise, or None.
+        """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Fit the modes, then train; report the losses of each epoch.
+        """Fit the modes, then train the networks; report the losses of each epoch.
 
         Raises:
             Unsupported: memory does not suffice; raised before training and, if possible, before fitting modes.
@@ -156,7 +160,7 @@ class TabularGenerator(Generator):
         require_memory(self.name, needed, device=context.device, purpose=purpose)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
-        """Return generated rows whose own condition is the requested one, as far as possible.
+        """Sample rows and return, as far as possible, rows that were generated with the requested condition.
 
         All other rows are recorded.
         """
@@ -190,7 +194,10 @@ class TabularGenerator(Generator):
         return self._template.like(np.ascontiguousarray(rows[:, :n_features]), conditions, categories)
 
     def _likeness(self, k: int) -> NDArray[np.int64]:
-        """Order conditions as `tabgenbench.nearest_known` does: by shared column values, then by training rows."""
+        """Rank conditions by similarity, as `tabgenbench.nearest_known` does.
+
+        Conditions with more equal column values come first, then those with more training rows.
+        """
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
         shared = (known == known[k]).sum(axis=1)
@@ -198,7 +205,7 @@ class TabularGenerator(Generator):
         return likeness
 
     def _draw(self, value: int | None, context: SampleContext) -> Draw:
-        """Generate a batch; its rows are values, then codes of categorical features, which are exact in float32."""
+        """Generate a batch of rows: numeric values, then codes of categorical features, which are exact in float32."""
         import torch
 
         with torch.no_grad():
@@ -214,7 +221,7 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator on the CPU, so that initial weights do not depend on the device."""
+        """Return a random generator on the CPU for the initial weights, which then do not depend on the device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))

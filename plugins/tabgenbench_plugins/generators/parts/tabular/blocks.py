@@ -7,9 +7,9 @@ the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 
-Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. Such a group
-is a view (N, s, n) of the rows, without a copy, and its softmax over dimension 1 reads contiguous memory. There is one
-operation for each block size, at most ten, and one for each discrete column.
+Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. The group of
+all blocks of one size is a view of the rows with shape (N, s, n), and a softmax over dimension 1 reads contiguous
+memory. There is one operation for each block size, at most ten, and one for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -35,7 +35,7 @@ TINY = torch.finfo(torch.float32).tiny  # replaces a uniform draw of 0, whose lo
 
 
 class Group(NamedTuple):
-    """Blocks of one size: position of the first entry, entries of a block, and number of blocks."""
+    """One-hot blocks of equal size: position of the first entry, number of entries per block, and number of blocks."""
 
     start: int
     size: int
@@ -58,10 +58,10 @@ class Reconstruction(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Blocks:
-    """The reordered ("arranged") entries of a row, and operations on such rows.
+    """Order in which the entries of an encoded row are rearranged, and operations on rearranged rows.
 
     Attributes:
-        order: position in the encoded row of each arranged entry, shape (D,), int64.
+        order: position in the encoded row of each rearranged entry, shape (D,), int64.
         n_scalars: C.
         groups: blocks of modes, grouped by size, followed by each discrete column.
         n_discrete: number of groups that are discrete columns.
@@ -74,7 +74,7 @@ class Blocks:
 
     @classmethod
     def of(cls, layout: Layout, device: str = "cpu") -> Blocks:
-        """Arrange the entries of a layout."""
+        """Compute the order of entries in which one-hot blocks of equal size lie together."""
         n_scalars, width = layout.n_continuous, layout.n_continuous
         parts, groups = [layout.scalar_index], []
         sizes_C = layout.block_sizes[:n_scalars]
@@ -92,26 +92,26 @@ class Blocks:
 
     @property
     def width(self) -> int:
-        """D, the number of entries of a row."""
+        """D, the number of entries of an encoded row."""
         return len(self.order)
 
     def arrange(self, encoded_ND: torch.Tensor) -> torch.Tensor:
-        """Return encoded rows in arranged order, shape (N, D)."""
+        """Rearrange the entries of encoded rows, shape (N, D)."""
         return encoded_ND[:, self.order]
 
     def restore(self, arranged_ND: torch.Tensor) -> torch.Tensor:
-        """Return arranged rows in the order of the layout, shape (N, D)."""
+        """Restore the original order of entries in rearranged rows, shape (N, D)."""
         encoded_ND = torch.empty_like(arranged_ND)
         encoded_ND[:, self.order] = arranged_ND
         return encoded_ND
 
     def discrete(self, column: int) -> slice:
-        """Return the positions of a discrete column in an arranged row."""
+        """Return the positions of a discrete column in a rearranged row."""
         group = self.groups[len(self.groups) - self.n_discrete + column]
         return slice(group.start, group.start + group.size)
 
     def views(self, *arranged: torch.Tensor) -> Iterator[list[torch.Tensor]]:
-        """Yield for each group the entries of each tensor as views of shape (N, s, n)."""
+        """Yield for each block size s the entries of all n blocks of this size, as views of shape (N, s, n)."""
         for start, size, n_blocks in self.groups:
             columns = slice(start, start + size * n_blocks)
             yield [tensor[:, columns].view(-1, size, n_blocks) for tensor in arranged]
@@ -119,7 +119,7 @@ class Blocks:
     def gumbel_noise(self, n_rows: int, generator: torch.Generator) -> torch.Tensor:
         """Draw the negative Gumbel noise of all one-hot entries, log(-log u) with u uniform, shape (N, D - C), float32.
 
-        torch's own exponential draws take seven times as long on a CPU.
+        torch's exponential random numbers would take seven times as long on a CPU.
         """
         noise = torch.empty(n_rows, self.width - self.n_scalars, device=generator.device)
         return noise.uniform_(generator=generator).clamp_(min=TINY).log_().neg_().log_()
@@ -132,10 +132,10 @@ class Blocks:
         *,
         out: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return tanh of scalars and the Gumbel-softmax of each block, followed by the condition.
+        """Apply tanh to scalars and Gumbel-softmax to each one-hot block, and append the condition.
 
         Args:
-            logits_ND: output of the generator, arranged; no gradient is recorded, see `activation_gradient`.
+            logits_ND: output of the generator, entries rearranged; no gradient is recorded, see `activation_gradient`.
             minus_gumbel: shape (N, D - C), see `gumbel_noise`.
             condition_NK: one-hot condition, appended to each row; K may be 0.
             out: receives the result.
@@ -153,7 +153,7 @@ class Blocks:
         return y
 
     def activation_gradient(self, y: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-        """Return the gradient of a loss w.r.t. the logits, shape (N, D), given that w.r.t. the result of `activate`.
+        """Convert the gradient of a loss w.r.t. the result of `activate` to that w.r.t. the logits, shape (N, D).
 
         Args:
             y: activated rows, shape (N, D + K).
@@ -174,11 +174,12 @@ class Blocks:
         """Return TVAE's reconstruction loss, mean over rows, and its gradients.
 
         A scalar contributes its Gaussian negative log-likelihood around tanh(output), (x - tanh)² / (2 sigma²) + log
-        sigma, without the constant. A block contributes its cross entropy. The sum is multiplied by ``factor``.
+        sigma, without the constant. A one-hot block contributes its cross entropy. The sum of all contributions is
+        multiplied by ``factor``.
 
         Args:
-            output_ND: output of the decoder, arranged.
-            x_ND: encoded rows, arranged.
+            output_ND: output of the decoder, entries rearranged.
+            x_ND: encoded rows, entries rearranged.
             sigma_C: standard deviation of each scalar.
             factor: factor of the loss, 2 in the paper's code.
         """
@@ -200,7 +201,7 @@ class Blocks:
 
     @property
     def discrete_entries(self) -> slice:
-        """The positions of all discrete columns in an arranged row; they lie together, in order, at its end."""
+        """The positions of all discrete columns in a rearranged row: its last entries, in the order of the columns."""
         groups = self.groups[len(self.groups) - self.n_discrete :]
         return slice(self.width - sum(group.size for group in groups), self.width)
 
@@ -211,7 +212,7 @@ class Blocks:
         of the discrete column to which this value belongs. The other discrete columns of the row do not contribute.
 
         Args:
-            logits_ND: output of the generator, arranged.
+            logits_ND: output of the generator, entries rearranged.
             values_N: the requested value of each row; the values of all discrete columns are numbered consecutively.
 
         Returns:

@@ -42,12 +42,15 @@ class ConditionSampler:
         self.weights_K = torch.cat([weight * (weights[0].sum() / weight.sum()) for weight in weights])
 
     def values(self, n_steps: int, batch: int) -> torch.Tensor:
-        """Draw values, shape (n_steps, batch), int64."""
+        """Draw values of discrete columns for all steps of an epoch, shape (n_steps, batch), int64."""
         drawn = torch.multinomial(self.weights_K, n_steps * batch, replacement=True, generator=self.generator)
         return drawn.view(n_steps, batch)
 
     def rows_with(self, values: torch.Tensor) -> torch.Tensor:
-        """Draw for each value one of the rows with this value, uniformly; the result has the shape of ``values``."""
+        """Draw one random real row for each value, among the rows with this value.
+
+        The result has the shape of ``values``.
+        """
         uniform = torch.rand(values.shape, generator=self.generator, device=values.device, dtype=torch.float64)
         counts = self.counts_K[values]
         within = torch.minimum((uniform * counts).long(), counts - 1)

@@ -1,8 +1,8 @@
 """Sampling rows of requested conditions from CTGAN and TVAE.
 
 The condition columns are combined into one discrete column. Neither model can guarantee the condition of a generated
-row. CTGAN's condition only makes its value more likely, and TVAE has no condition. Rows are therefore generated, and
-those with a requested label are kept.
+row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Rows are therefore
+generated without a guaranteed condition, and rows with a requested condition are kept.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Draw:
 
 
 class DrawRows(Protocol):
-    """Generates a batch, for one value of the condition or (None) for random values."""
+    """Function that generates a batch for one condition, or for random conditions if the argument is None."""
 
     def __call__(self, value: int | None, /) -> Draw:
         """Return the batch."""
@@ -43,7 +43,7 @@ class DrawRows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Match:
-    """The generated row for each requested row.
+    """The generated row that is assigned to each requested row.
 
     Attributes:
         draws: the generated batches.
@@ -85,13 +85,13 @@ class _Pool:
         self.matched = np.zeros(len(asked), dtype=bool)
 
     def n_waiting(self, value: int | None = None) -> int:
-        """Return the number of requested rows without a row, optionally only of those of a condition."""
+        """Return the number of requests that have no generated row yet, for one condition or for all."""
         return sum(len(places) for k, places in self.waiting.items() if value is None or k == value)
 
     def add(self, draw: Draw, value: int | None) -> int:
-        """Assign the rows of a batch to requested rows of the same label; return the number of assigned rows.
+        """Assign the rows of a batch to requests for the same condition; return the number of assigned rows.
 
-        Rows that are not assigned are kept for later, at most one per label for each requested row that has no row yet.
+        Unassigned rows are kept for later: per condition, at most as many as there are requests without a row.
         """
         n_waiting = self.n_waiting()
         kept = _first_of_each_label(draw.labels, n_waiting)
@@ -112,17 +112,17 @@ class _Pool:
         self.free[batch][rows] = False
 
     def open_conditions(self) -> list[int]:
-        """Return the conditions with a requested row that has no row, ascending."""
+        """Return the conditions with requests that have no generated row yet, in ascending order."""
         return [k for k, places in self.waiting.items() if len(places)]
 
     def n_free(self, value: int | None = None) -> int:
-        """Return the number of unassigned rows, optionally only of those generated for a value."""
+        """Return the number of unassigned generated rows, optionally only of those generated for one condition."""
         pairs = zip(self.free, self.values, strict=True)
         return int(sum(free.sum() for free, v in pairs if value is None or v == value))
 
 
 def _first_of_each_label(labels: Codes, n: int) -> Codes:
-    """Return the positions of the first ``n`` rows of each label, ascending."""
+    """Return the positions of the first ``n`` rows of each condition, in ascending order."""
     kept = [np.flatnonzero(labels == k)[:n] for k in np.unique(labels)]
     return np.sort(np.concatenate([*kept, np.zeros(0, dtype=np.int64)]))
 
@@ -137,10 +137,11 @@ def match_rows(
 ) -> Match:
     """Generate rows until each requested row has a generated row of its condition, or the limit of batches is reached.
 
-    The first batches have random conditions. If the model takes a condition, this phase ends with the first batch in
-    which no row can be used, and batches are then generated for each condition that still lacks rows. Requested rows
-    that still have no row get one with another label: one that was generated for their condition if the model takes
-    one, else the unassigned row with the most similar condition. Every generated row is used at most once.
+    The first batches are generated with random conditions. If the model accepts a condition as input, random batches
+    end when no row of a batch can be used. Further batches are then generated for each condition that still lacks rows.
+    Requests that are still without a row then get a row of another condition: if possible a row generated for the
+    requested condition, else the unassigned row with the most similar condition. Every generated row is used at most
+    once.
 
     Args:
         asked: the requested conditions, shape (n_asked,).
@@ -192,7 +193,7 @@ def _serve_anyway(pool: _Pool, asked: int, value: int | None, likeness: NDArray[
 def record_fallbacks(
     asked: Codes, fell_back: NDArray[np.bool_], labels: Sequence[str], rule: str, context: Context
 ) -> None:
-    """Record for each requested condition the number of rows with another label.
+    """Record how many rows of each requested condition were generated with another condition.
 
     Args:
         asked: the requested conditions.

@@ -1,4 +1,4 @@
-"""The discrete columns of a table: the condition, which combines all condition columns, then the categorical features.
+"""The discrete columns of a table: first the condition (all condition columns combined), then the categorical features.
 
 N rows   J discrete columns   Q categorical features, J or J - 1
 """
@@ -48,24 +48,24 @@ class DiscreteColumns:
         return (*condition, *(len(values) for values in self.features.values()))
 
     def feature_codes(self, train: Table) -> Codes:
-        """Return the position of each category among those of its feature, shape (N, Q)."""
+        """Return the code of each category: its position among the categories of its feature, shape (N, Q)."""
         codes = np.empty((train.n_rows, len(self.features)), dtype=np.int64)
         for q, (name, values) in enumerate(self.features.items()):
             codes[:, q] = values.get_indexer(train.obs[name])
         return codes
 
     def codes(self, train: Table) -> Codes:
-        """Return the codes of the rows that the conditions were taken from, shape (N, J)."""
+        """Return the codes of all discrete columns of the training rows, shape (N, J)."""
         condition = self.conditions.group[:, None][:, : int(self.has_condition)]
         return np.hstack([condition, self.feature_codes(train)])
 
     def split(self, codes_NJ: Codes) -> tuple[Codes, Codes]:
-        """Return codes of the condition (0 without condition columns), shape (N,), and of features, shape (N, Q)."""
+        """Split codes into condition codes (0 without conditions), shape (N,), and feature codes, shape (N, Q)."""
         first = int(self.has_condition)
         return codes_NJ[:, 0] if first else np.zeros(len(codes_NJ), dtype=np.int64), codes_NJ[:, first:]
 
     def to_frame(self, codes_NQ: Codes) -> pd.DataFrame | None:
-        """Return the categorical features of these codes, or None for a table without categorical features."""
+        """Decode the categorical features; None for a table without categorical features."""
         if not self.features:
             return None
         pairs = zip(self.features.items(), codes_NQ.T, strict=True)

@@ -1,9 +1,9 @@
 """One-dimensional k-means of many columns at once: the initial clusters of the mixtures.
 
-Seeds are drawn by k-means++ with trial draws (Arthur & Vassilvitskii, "k-means++: the advantages of careful seeding",
-SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted values. An assignment is
-therefore given by K - 1 boundaries, and the mean of a cluster by a difference of cumulative sums. An iteration costs
-O(K log N) for each column.
+Initial centres are drawn by k-means++ with several candidates each (Arthur & Vassilvitskii, "k-means++: the advantages
+of careful seeding", SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted
+values. K - 1 boundaries therefore define the clusters, and the mean of a cluster is a difference of cumulative sums. An
+iteration takes O(K log N) time per column.
 
     N rows   C columns   K clusters
 """
@@ -26,8 +26,8 @@ TOLERANCE = 1e-4  # limit on the summed squared shift of a column's centres; col
 def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
     """Cluster each column and return Σ 1, Σ z and Σ z² over the rows of each cluster, shape (C, K, 3).
 
-    Clusters keep the order in which their seeds were drawn, because the order affects a Dirichlet process. A column
-    with fewer distinct values than clusters has empty clusters.
+    Clusters keep the order in which their initial centres were drawn, because a Dirichlet process depends on this
+    order. A column with fewer distinct values than clusters has empty clusters.
 
     Args:
         z_CN: columns of variance 1 or constant.
@@ -49,12 +49,12 @@ def initial_moments(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Float
 
 
 def n_trials(n_clusters: int) -> int:
-    """Return the number of candidates for each seed after the first."""
+    """Return the number of candidates for each initial centre after the first."""
     return 2 + int(math.log(n_clusters))
 
 
 def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
-    """Draw the centres, shape (C, K): the best of several candidates, drawn in proportion to squared distance."""
+    """Choose initial centres, shape (C, K): each the best of candidates drawn in proportion to squared distance."""
     n_columns, n_rows = z_CN.shape
     every = np.arange(n_columns)
     centres_CK = np.empty((n_columns, n_clusters))
@@ -99,7 +99,8 @@ def _lloyd(z_CN: Floats, sum_CN: Floats, centres_CK: Floats) -> NDArray[np.int64
 def _edges(z_CN: Floats, centres_CK: Floats) -> NDArray[np.int64]:
     """Return the start of each cluster in the sorted rows, and the end of the last one, shape (C, K + 1).
 
-    A row half-way between two centres belongs to the lower one. All boundaries are found together, by bisection.
+    A row half-way between two centres belongs to the cluster with the lower centre. The boundaries between all clusters
+    are found together, by bisection.
     """
     n_columns, n_rows = z_CN.shape
     middle = (centres_CK[:, 1:] + centres_CK[:, :-1]) / 2

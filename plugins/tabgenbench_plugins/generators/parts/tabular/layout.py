@@ -99,5 +99,5 @@ class Layout:
 
     @cached_property
     def max_block(self) -> int:
-        """Entries of the largest block, or 0 without blocks."""
+        """Number of entries of the largest one-hot block, or 0 without blocks."""
         return int(self.block_sizes.max(initial=0))

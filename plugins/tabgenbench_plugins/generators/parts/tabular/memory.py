@@ -1,4 +1,4 @@
-"""Memory that a training needs, compared with the memory of the device."""
+"""Check whether a training fits into the memory of the device."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def device_bytes(device: str) -> int:
 
 
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
-    """Decline a training that does not fit into the memory of a device.
+    """Raise `Unsupported` if a training does not fit into the memory of a device.
 
-    The total memory is compared, not the free memory: declining is final for a cell, and other processes may free
-    memory later.
+    The total memory counts, not the free memory, because a training that is declined is not tried again, and other
+    processes may free memory later.
 
     Args:
         name: name of the generator.

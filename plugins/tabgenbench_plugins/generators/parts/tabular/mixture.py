@@ -1,11 +1,11 @@
-"""Modes of all continuous columns at once: a variational Gaussian mixture for each column, batched.
+"""Variational Gaussian mixtures of all continuous columns, fitted together in batched operations.
 
 The model of a column x is a Dirichlet-process mixture of K Gaussians in one dimension with the priors below, fitted by
 variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006, section 10.2; Blei & Jordan,
 "Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
 `sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
 rule and kind of initialisation. Only the random draws of the initialisation differ, so single columns may converge to
-other optima. The likelihoods agree.
+other optima. The likelihoods of both implementations agree.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
@@ -13,9 +13,10 @@ other optima. The likelihoods agree.
 
     N rows   C columns   K modes a column
 
-Speed: columns are standardised, so every step computes with numbers near 1 (the priors are equivariant). The score of a
-row in a mode is quadratic in x. All scores are therefore one product with [1, x, x²], the update needs only the moments
-Σ r [1, x, x²], and the lower bound follows from these moments without another pass over the rows.
+Columns are standardised, so every step computes with numbers near 1; this does not change the result, because the
+priors scale with the column. The score of a row in a mode is quadratic in x. All scores are therefore one product with
+[1, x, x²], the update needs only the moments Σ r [1, x, x²], and the lower bound follows from these moments without
+another pass over the rows.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ SMALLEST_VARIANCE = 1e-280  # below, 10^-6 / variance overflows and the column i
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """The modes of each column. Responsibilities are proportional to exp(log_weights) N(x; means, stds).
+    """The modes of each column.
+
+    A value x belongs to a mode with a probability proportional to exp(log_weights) N(x; means, stds).
 
     Attributes:
         means: shape (C, K), float64, in the column's own units.
@@ -54,7 +57,8 @@ class Modes:
         weights: expected share of each mode, shape (C, K), rows sum to 1.
         valid: whether the weight of a mode is above the threshold, shape (C, K); other modes are not used.
         log_weights: ln weight in the responsibilities, shape (C, K): the variational expectation of ln weight, plus
-            that of the mode's log precision minus its plug-in value. Defined up to a constant for each column.
+            that of the mode's log precision minus its plug-in value. These log weights are defined up to a constant per
+            column.
     """
 
     means: Floats
@@ -77,7 +81,7 @@ def fit_modes(
     seed: int,
     start_NC: NDArray[np.int64] | None = None,
 ) -> Modes:
-    """Fit the modes of every column.
+    """Fit a Gaussian mixture, whose components are the modes, to every column.
 
     Args:
         values_NC: finite values, at least two rows.
@@ -124,10 +128,10 @@ def fit_present_modes(
     weight_threshold: float = 0.005,
     seed: int,
 ) -> Modes:
-    """Fit the modes of every column to its present values.
+    """Fit the modes of every column without missing values.
 
-    Columns without gaps are fitted together, each column with gaps separately. A column with fewer than two present
-    values is fitted to all its values.
+    Columns without missing values are fitted together; each column with missing values is fitted separately. A column
+    with fewer than two values that are not missing is fitted to all its entries.
 
     Args:
         values_NC: see `fit_modes`.
@@ -259,6 +263,6 @@ def _expect(coefficients_CK3: Floats, features_C3N: Floats, buffer_CKN: Floats) 
 
 
 def _put(target: _Posterior, columns: NDArray[np.int64], source: _Posterior) -> None:
-    """Overwrite the posterior of some columns."""
+    """Replace the posterior of some columns by a new one."""
     for name in ("count", "rest", "mean", "variance"):
         getattr(target, name)[columns] = getattr(source, name)

@@ -1,4 +1,4 @@
-"""Encoding of a mixed table as scalars and one-hots, and decoding, for all columns at once.
+"""Encoding of a mixed table as scalars and one-hot codes, and the inverse, for all columns together.
 
 Mode-specific normalisation of Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, section 4.2, with
 the constants of the package `ctgan`. Encoding: a mode is drawn from the responsibilities of the value (10^-6 is added
@@ -32,10 +32,10 @@ CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB fo
 
 
 class ModeTransformer:
-    """Encodes and decodes rows. Created by `fit`, or by `from_modes` from existing modes.
+    """Encodes and decodes rows.
 
-    Memory in addition to inputs and outputs, with 10 modes: about 5 MB to fit and to encode (above about 25,000 rows,
-    160 N and 210 N bytes); 33 N C bytes to decode.
+    Created by `fit`, or by `from_modes` from existing modes. With 10 modes, fitting and encoding need about 5 MB in
+    addition to inputs and outputs (above about 25,000 rows, 160 N and 210 N bytes). Decoding needs 33 N C bytes.
 
     Attributes:
         modes: the modes of the continuous columns.
@@ -98,9 +98,9 @@ class ModeTransformer:
         return transformer
 
     def transform(self, values_NC: Values, codes_NK: Codes, *, generator: np.random.Generator) -> NDArray[np.float32]:
-        """Return encoded rows, shape (N, D).
+        """Encode values and codes as rows of scalars and one-hot codes, shape (N, D).
 
-        The mode of each value is drawn with one uniform number, column by column, in the same order on every machine.
+        The mode of each value is drawn with one uniform random number, in the same order on every machine.
 
         Args:
             values_NC: continuous columns in the units of the fit.
@@ -134,7 +134,7 @@ class ModeTransformer:
         sigmas_D: NDArray[np.float32] | Floats | None = None,
         generator: np.random.Generator | None = None,
     ) -> tuple[Floats, Codes]:
-        """Return values, shape (N, C), and codes, shape (N, K), of encoded rows.
+        """Decode rows to continuous values, shape (N, C), and codes of discrete columns, shape (N, K).
 
         Args:
             encoded_ND: encoded rows; a block may contain probabilities, of which the largest is taken.
@@ -165,7 +165,7 @@ class ModeTransformer:
         return values_NC, np.ascontiguousarray(chosen_NB[:, n_columns:])
 
     def _draw_modes(self, x_CN: Floats, columns: slice, uniform_CN: Floats) -> Codes:
-        """Return the drawn mode of each value, numbered among the valid modes."""
+        """Draw a mode for each value; return its number among the valid modes."""
         modes = self.modes
         means, stds, log_weights = (a[columns, :, None] for a in (modes.means, modes.stds, modes.log_weights))
         p_CMN = (x_CN[:, None, :] - means) / stds
@@ -183,7 +183,7 @@ class ModeTransformer:
         return np.asarray(passed_CMN.sum(axis=1, dtype=np.int64))
 
     def _largest(self, encoded_ND: NDArray[np.float32] | Floats) -> Codes:
-        """Return the first largest entry of each block, shape (N, B)."""
+        """Return the position of the largest entry in each one-hot block, shape (N, B)."""
         starts_B, sizes_B = self.layout.block_starts, self.layout.block_sizes
         best_NB = encoded_ND[:, starts_B]
         chosen_NB = np.zeros(best_NB.shape, dtype=np.int64)
@@ -196,7 +196,7 @@ class ModeTransformer:
         return chosen_NB
 
     def _check(self, values_NC: Values, codes_NK: Codes) -> None:
-        """Raise an error if values or codes do not fit the columns."""
+        """Raise an error if the shapes or values of the input do not match the columns."""
         n_columns, n_discrete = self.layout.n_continuous, len(self.n_categories)
         if values_NC.ndim != 2 or codes_NK.shape != (len(values_NC), n_discrete) or values_NC.shape[1] != n_columns:
             raise DataError(
@@ -215,10 +215,10 @@ class ModeTransformer:
 
 
 def _valid_first(parameters_CM: Floats, valid_CM: NDArray[np.bool_]) -> Floats:
-    """Return the parameters of each column with those of valid modes first, in order."""
+    """Reorder the parameters of each column so that valid modes come first."""
     return np.take_along_axis(parameters_CM, np.argsort(~valid_CM, axis=1, kind="stable"), axis=1)
 
 
 def _set_ones(encoded_ND: NDArray[np.float32], position_BN: Codes) -> None:
-    """Set entry ``position_BN[b, n]`` of row n to 1 for each b."""
+    """Set entry ``position_BN[b, n]`` of each row n to 1 for each block b."""
     encoded_ND[np.arange(len(encoded_ND)), position_BN] = 1.0

@@ -28,7 +28,7 @@ SIGMA_RANGE = (0.01, 1.0)
 
 
 class RowGenerator(nn.Module):
-    """CTGAN's generator: residual layers that join relu(batch norm(linear)) and their input, then a linear layer.
+    """CTGAN's generator: layers that concatenate relu(batch norm(linear)) and their input, then a linear layer.
 
     Args:
         n_in: Z + K, width of noise and condition.
@@ -47,7 +47,10 @@ class RowGenerator(nn.Module):
         self.out = linear(n_in, n_out, generator)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Return logits, shape (N, D). Batch norm uses the statistics of the batch, also when sampling."""
+        """Return the logits of rows, shape (N, D).
+
+        Batch norm uses the statistics of the batch, also when sampling.
+        """
         for layer, norm in zip(self.linears, self.norms, strict=True):
             z = torch.cat([torch.relu(norm(layer(z))), z], dim=1)
         logits: torch.Tensor = self.out(z)
@@ -55,7 +58,7 @@ class RowGenerator(nn.Module):
 
 
 class CriticLosses(NamedTuple):
-    """Losses of one critic step, scalars.
+    """The two losses of one critic step, each a scalar.
 
     Attributes:
         wasserstein: mean score of generated rows minus mean score of real rows.
@@ -69,7 +72,7 @@ class CriticLosses(NamedTuple):
 class Critic(nn.Module):
     """CTGAN's critic, which gives one score to ``pac`` rows together.
 
-    Nearly all arithmetic of the critic is in the first layer. The gradients of this layer are therefore computed by
+    Nearly all computation of the critic is in its first layer. The gradients of this layer are therefore computed by
     explicit formulas, and autograd differentiates the other layers, ``tail``:
 
     - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
@@ -93,17 +96,17 @@ class Critic(nn.Module):
         self.tail = nn.ModuleList(linear(a, b, generator) for a, b in pairwise((*hidden, 1)))
 
     def masks(self, n_packs: int, generator: torch.Generator) -> list[torch.Tensor]:
-        """Draw the dropout of each hidden layer for ``n_packs`` inputs: 0 or 2, shape (n_packs, H)."""
+        """Draw the dropout factors of each hidden layer, 0 or 2, shape (n_packs, H)."""
         widths = [layer.in_features for layer in self.tail if isinstance(layer, nn.Linear)]
         like = self.first.weight.new_empty
         return [like(n_packs, n).bernoulli_(1 - DROPOUT, generator=generator).div_(1 - DROPOUT) for n in widths]
 
     def packs(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return packs of rows, shape (N / pac, pac * (D + K)), a view."""
+        """Join each ``pac`` consecutive rows to one input of the critic, shape (N / pac, pac * (D + K)), a view."""
         return rows.view(-1, self.width)
 
     def score(self, first_PH: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Return the score of each pack, shape (P, 1), from the first layer's values."""
+        """Compute the score of each pack of rows, shape (P, 1), from the output of the first layer."""
         value = first_PH
         for layer, mask in zip(self.tail, masks, strict=True):
             value = layer(functional.leaky_relu(value, SLOPE) * mask)
@@ -112,7 +115,7 @@ class Critic(nn.Module):
     def losses_and_gradients(
         self, rows: torch.Tensor, mix_P1: torch.Tensor, masks: Sequence[torch.Tensor], weight: float
     ) -> CriticLosses:
-        """Set the gradients of loss and penalty and return both.
+        """Compute loss and penalty, and set the gradients of the critic's parameters.
 
         Args:
             rows: N real rows and N generated rows, each with its condition, and space for N more rows, which is
@@ -155,7 +158,7 @@ class Critic(nn.Module):
     def loss_and_input_gradient(
         self, rows: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return minus the mean score of generated rows, and its gradient w.r.t. the rows, shape (N, D + K).
+        """Return the generator's loss, minus the mean score of generated rows, and its gradient w.r.t. the rows.
 
         Args:
             rows: generated rows with their conditions, shape (N, D + K).
@@ -186,7 +189,7 @@ class Encoder(nn.Module):
         self.mu, self.logvar = (linear((n_in, *hidden)[-1], n_latent, generator) for _ in range(2))
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and log variance of the posterior, both shape (N, Z)."""
+        """Return mean and log-variance of the posterior of each row, both of shape (N, Z)."""
         value = self.layers(x)
         return self.mu(value), self.logvar(value)
 

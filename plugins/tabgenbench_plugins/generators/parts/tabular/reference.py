@@ -22,7 +22,7 @@ OnEpoch = Callable[[pd.DataFrame], None]
 
 
 def package_kind(name: str) -> Any:
-    """Import the class of a model from the package.
+    """Import the class of a model from the package `ctgan`.
 
     Raises:
         PluginError: the package is not installed.
@@ -38,7 +38,7 @@ def package_kind(name: str) -> Any:
 
 
 class _ReportsLosses:
-    """Reports each epoch: the package assigns a new frame of all losses to ``loss_values`` after every epoch."""
+    """Reports the losses of each epoch; the package assigns all losses to ``loss_values`` after every epoch."""
 
     on_epoch: OnEpoch
 
@@ -54,7 +54,7 @@ class _ReportsLosses:
 
 
 class PackageModel:
-    """A model of the package, fitted on continuous and discrete columns.
+    """A model of the package `ctgan`, fitted on continuous and discrete columns.
 
     Args:
         kind: ``ctgan.CTGAN`` or ``ctgan.TVAE``.
@@ -92,7 +92,7 @@ class PackageModel:
             self._model.fit(frame, [CONDITION] * (labels_N is not None) + self._features)
 
     def start_sampling(self, seed: int) -> None:
-        """Set the seed of the following draws."""
+        """Seed the random numbers of the following samples."""
         self._model.set_random_state(seed % 2**32)
         self._seed = seed
 
@@ -112,7 +112,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed its draws on a GPU, which the package does not seed."""
+        """Run the package's transform in this process, and seed the GPU's random numbers, which it does not seed."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

@@ -1,4 +1,4 @@
-"""Training of CTGAN and TVAE on arranged rows, without synchronisation with the device inside an epoch.
+"""Training of CTGAN and TVAE, in which the CPU does not wait for the device within an epoch.
 
 All random numbers of a step, including indices, are drawn on the device. Losses are summed on the device and read once
 per epoch. Settings that are not options have the values of the package `ctgan`: Adam's betas, penalty weight 10, TVAE's
@@ -40,7 +40,7 @@ class ConditionalRows:
 
     Attributes:
         generator: the network.
-        blocks: the arranged order of entries.
+        blocks: the order of the rearranged entries.
         n_latent: Z.
         n_codes: K, 0 for a table without discrete columns.
     """
@@ -51,7 +51,7 @@ class ConditionalRows:
     n_codes: int
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Return one-hots of the requested values, shape (N, K)."""
+        """Return the one-hot codes of the requested values, shape (N, K)."""
         return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
@@ -64,24 +64,24 @@ class ConditionalRows:
     def activate(
         self, logits_ND: torch.Tensor, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return the rows that the logits give, arranged, each followed by its requested value, shape (N, D + K)."""
+        """Convert logits to rows, each followed by the one-hot code of its requested value, shape (N, D + K)."""
         noise = self.blocks.gumbel_noise(len(values_N), draws)
         return self.blocks.activate(logits_ND.detach(), noise, self.codes(values_N), out=out)
 
     @torch.no_grad()
     def __call__(self, values_N: torch.Tensor, draws: torch.Generator, out: torch.Tensor | None = None) -> torch.Tensor:
-        """Generate rows for the requested values; see `activate`."""
+        """Generate rows for the requested values, in the form that `activate` returns."""
         return self.activate(self.logits(values_N, draws), values_N, draws, out)
 
 
 @dataclass(eq=False)
 class AdversarialTraining:
-    """CTGAN's two networks and their steps.
+    """CTGAN's generator and critic, and their optimisation steps.
 
     Attributes:
         generated: generates rows.
         critic: the critic.
-        real: real rows, arranged, shape (n_rows, D).
+        real: real rows with rearranged entries, shape (n_rows, D).
         conditions: draws values of discrete columns, and real rows with these values.
         draws: random generator on the device.
         batch: N, a multiple of the critic's ``pac``.
@@ -99,7 +99,7 @@ class AdversarialTraining:
         self._rows = self.real.new_empty(3 * self.batch, self.real.shape[1] + self.generated.n_codes)
 
     def optimizers(self, *, learning_rates: Sequence[float], decays: Sequence[float]) -> None:
-        """Create Adam for the generator and the critic; learning rates and decays are in this order."""
+        """Create Adam for the generator and the critic; each argument contains one value per network, in this order."""
         networks = (self.generated.generator, self.critic)
         self.generator_adam, self.critic_adam = (
             torch.optim.Adam(network.parameters(), lr=rate, betas=BETAS, weight_decay=decay, fused=True)
@@ -107,7 +107,10 @@ class AdversarialTraining:
         )
 
     def epoch(self, critic_steps: int) -> torch.Tensor:
-        """Take ``n_rows // N`` steps, at least one; return mean generator, critic and penalty loss, shape (3,)."""
+        """Train ``n_rows // N`` steps, at least one.
+
+        Return mean generator loss, critic loss and penalty, shape (3,).
+        """
         steps = max(len(self.real) // self.batch, 1)
         values = self.conditions.values(steps * (critic_steps + 1), self.batch)
         real_values = self.conditions.shuffled(values)
@@ -124,7 +127,7 @@ class AdversarialTraining:
     def critic_step(
         self, values_N: torch.Tensor, real_values_N: torch.Tensor, real_rows_N: torch.Tensor
     ) -> CriticLosses:
-        """Take a critic step and return its losses.
+        """Train the critic for one step and return its losses.
 
         Args:
             values_N: the requested values of the generated rows.
@@ -142,7 +145,7 @@ class AdversarialTraining:
         return losses
 
     def generator_step(self, values_N: torch.Tensor) -> torch.Tensor:
-        """Take a generator step with rows generated for the requested values; return the loss."""
+        """Train the generator for one step on rows for the requested values; return the loss."""
         logits_ND = self.generated.logits(values_N, self.draws)
         fake = self.generated.activate(logits_ND, values_N, self.draws, out=self._rows[: self.batch])
         masks = self.critic.masks(self.batch // self.critic.pac, self.draws)
@@ -153,7 +156,7 @@ class AdversarialTraining:
     def generator_loss_and_gradients(
         self, logits_ND: torch.Tensor, fake: torch.Tensor, values_N: torch.Tensor, masks: Sequence[torch.Tensor]
     ) -> torch.Tensor:
-        """Set the generator's gradients and return its loss.
+        """Compute the gradients of the generator's parameters, and return its loss.
 
         Args:
             logits_ND: output of the generator.
@@ -175,13 +178,13 @@ class AdversarialTraining:
 
 @dataclass(eq=False)
 class AutoencoderTraining:
-    """TVAE's two networks and their step.
+    """TVAE's encoder and decoder, and their optimisation step.
 
     Attributes:
         encoder: returns mean and log variance of the posterior.
         decoder: returns the decoder's output for latents.
-        blocks: the arranged order of entries.
-        rows: real rows, arranged, shape (n_rows, D).
+        blocks: the order of the rearranged entries.
+        rows: real rows with rearranged entries, shape (n_rows, D).
         draws: random generator on the device.
         batch: rows of a step; the last batch of an epoch may have fewer.
         n_latent: Z.
@@ -203,7 +206,7 @@ class AutoencoderTraining:
         self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
 
     def epoch(self) -> torch.Tensor:
-        """Take a step for each batch of the shuffled rows; return reconstruction and KL, shape (2,), mean over rows."""
+        """Train one step per batch of shuffled rows; return mean reconstruction and KL terms over rows, shape (2,)."""
         order = torch.randperm(len(self.rows), generator=self.draws, device=self.rows.device)
         sums = self.rows.new_zeros(2)
         for start in range(0, len(order), self.batch):
@@ -213,7 +216,7 @@ class AutoencoderTraining:
         return sums / len(order)
 
     def step(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Take one step with both networks; return reconstruction and KL, shape (2,), mean over rows."""
+        """Train both networks for one step; return mean reconstruction and KL terms over rows, shape (2,)."""
         losses = self.losses_and_gradients(x_ND, noise_NZ)
         self.adam.step()
         with torch.no_grad():
@@ -221,7 +224,10 @@ class AutoencoderTraining:
         return losses
 
     def losses_and_gradients(self, x_ND: torch.Tensor, noise_NZ: torch.Tensor) -> torch.Tensor:
-        """Set the gradients of the negative evidence lower bound; return reconstruction and KL, shape (2,)."""
+        """Compute the gradients of the negative evidence lower bound.
+
+        Return reconstruction and KL terms, shape (2,).
+        """
         mu_NZ, logvar_NZ = self.encoder(x_ND)
         kl = -0.5 * (1 + logvar_NZ - mu_NZ.square() - logvar_NZ.exp()).sum() / len(x_ND)
         output_ND = self.decoder(mu_NZ + noise_NZ * (0.5 * logvar_NZ).exp())
