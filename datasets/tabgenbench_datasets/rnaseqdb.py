@@ -118,7 +118,7 @@ class RNAseqDB(DatasetSource):
         return self._read().table
 
     def identity(self) -> str:
-        """Return a hash of the options and of all present files, whose hashes are verified; no file is parsed.
+        """Return a hash of the options and the pinned hashes of all present files, which are verified but not parsed.
 
         Raises:
             DataError: a required file is missing, or a file has a wrong hash.

@@ -1,4 +1,4 @@
-"""Agreement of the strongest feature-feature correlations within each condition."""
+"""Agreement of synthetic with real rows in the strongest feature-feature correlations within each condition."""
 
 from __future__ import annotations
 

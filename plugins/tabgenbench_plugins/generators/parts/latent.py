@@ -40,7 +40,7 @@ from tabgenbench_plugins.generators.parts.covariance import ShrunkCovariance
 
 __all__ = ["LatentCategories", "impute", "truncated_normal"]
 
-MAX_SCORES = 12  # of one column; its remaining values share the last score
+MAX_SCORES = 12  # per column; if it has more decisions, the first score makes several of them
 SWEEPS = 20  # estimates of the covariance, each from newly drawn scores
 LAST_SWEEPS = 3  # over all rows, if the others used a part of them
 CELLS = 1_000_000  # most values of the rows that the sweeps use

@@ -1,8 +1,8 @@
 """Residuals of training rows, and one sample of the latent scores of their categories.
 
-`impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and scores. To estimate a covariance
-for each condition, complete rows are needed. Each value that is known only as an interval (a score or a missing number)
-is therefore drawn from its distribution given the rest of the row, by a Gibbs sampler with Σ:
+`impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and latent scores. To estimate a
+covariance for each condition, complete rows are needed. A category tells only the interval of its latent score, and a
+missing number is not known at all. A Gibbs sampler with Σ draws each of these values given the rest of its row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
