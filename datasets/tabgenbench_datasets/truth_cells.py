@@ -22,8 +22,8 @@ class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
     This control does not learn from training rows. The donor of a cell is drawn from all donors of the simulation,
-    given the type and the condition of the cell. If a split holds out donors, the sampled cells therefore belong to the
-    donors of the training rows and of the held-out rows.
+    given the type and the condition of the cell. So even if all rows of some donors are
+    test rows, this control generates cells of these donors, too.
     """
 
     name: ClassVar[str] = "truth-cells"

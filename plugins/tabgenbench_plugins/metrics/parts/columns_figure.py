@@ -25,7 +25,7 @@ _LONGEST = 28  # characters of a name
 
 
 def columns_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a heat map: the distance between real and synthetic values, by column and generator; nothing if none is stored."""
+    """Yield a heat map: the distance between real and synthetic values of each column; nothing if none is stored."""
     rows = [row for row in artifacts.rows if ARTIFACT in row.tables and len(row.tables[ARTIFACT])]
     if rows:
         yield MetricFigure(
