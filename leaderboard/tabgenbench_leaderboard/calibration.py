@@ -113,9 +113,9 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
 
     A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. Any
     other metric is run on ordinary splits. The planted failures of privacy are run on both kinds of splits, because
-    scores other than privacy should not detect them. The planted failures that do not concern privacy are changed
-    training rows. Every attack on privacy finds training rows, so running these failures on splits into thirds would
-    show nothing.
+    scores other than privacy should not detect them. The planted failures that do not concern privacy consist of
+    training rows with a fault. Every attack on privacy finds training rows, so these failures would show nothing about
+    scores of privacy.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -235,7 +235,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values; a test has a reason only if it cannot be made."""
+    """Return a score with its values, and tests without results; a test that cannot be made states a reason."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -274,6 +274,6 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return the first reason why a score has no value, without the place and the number of draws."""
+    """Return the first reason why a score has no value, without the split and number of draws before it."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

@@ -1,8 +1,8 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. Texts such as NA are missing values in every column. A column of
-numbers that contains any other text stays text, and the caller must reject the column. Blanks that follow each
-delimiter are removed.
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. If a column
+of numbers contains any other text, the column is read as text, and the caller must reject it. If a blank follows each
+delimiter, these blanks are removed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Tables as h5ad files, read through a memory map.
 
-Files are read and written with h5py. Importing anndata takes half a second, so only columns of rare types import it.
+Files are read and written with h5py. Importing anndata takes half a second, so it is imported only for columns of rare
+types.
 """
 
 from __future__ import annotations
@@ -193,7 +194,8 @@ def read_transform(path: Path) -> Transform:
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
     """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
 
-    If only other column roles are given, a stored table of counts keeps its normalisation by library size.
+    If the arguments change neither scale nor log2(x + 1), a stored table of counts keeps its normalisation by library
+    size.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:

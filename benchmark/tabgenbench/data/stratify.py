@@ -32,8 +32,8 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Hold out a share of the rows such that every stratum has a held-out row and a kept row.
 
-    Strata where this is impossible, such as a stratum with a single unit, are merged into one pooled stratum without
-    this requirement.
+    Strata that cannot have both, such as a stratum whose rows are all from one donor, are merged into one pooled
+    stratum.
 
     Args:
         strata: codes, shape (n_rows,).
@@ -65,8 +65,8 @@ def hold_out(
     """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
 
     Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
-    held-out shares of its strata nearer to ``fraction``. Then random units of one row are held out until every stratum
-    reaches its target number of held-out rows.
+    held-out shares of its strata nearer to ``fraction``. Units of one row are assigned last: random ones are held out
+    until every stratum reaches its target number of held-out rows.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).
@@ -99,7 +99,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count, per stratum, the units (groups of rows) that may be held out or kept; all forced units count as one."""
+    """Count, per stratum, the units (groups of rows) to choose from; all units in ``forced`` count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0

@@ -219,7 +219,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start slow preparations, such as imports, for tasks with the given preload; do not wait for them."""
+        """Start imports and other slow preparations for tasks with a preload (set of modules), without waiting."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

@@ -15,7 +15,7 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Artifacts (tables for figures) of a metric for one generator, from the first draw of the first split with any.
+    """Artifacts (tables for figures) of a metric for one generator: those of the first draw that has any.
 
     Attributes:
         label: label of the generator on the board.

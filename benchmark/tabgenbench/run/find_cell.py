@@ -116,7 +116,7 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Keep the records whose label is the first of the given labels that occurs.
+    """Keep the records with one label: the first of the given labels that any record has.
 
     A plugin name without options matches if only one label has this name.
     """

@@ -20,7 +20,7 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 def find_work(run: Run) -> list[Cell]:
     """Return the cells (one generator, dataset, split and seed) that must be trained or scored.
 
-    The run also stores which work is missing and when the records last changed.
+    The function also stores in ``run`` which work is missing, and when the records of each cell last changed.
     """
     todo = []
     for cell in run.plan.cells:

@@ -123,7 +123,7 @@ def _earlier(store: Store, record: CellRecord, fit: float, infos: list[RunInfo])
 
 
 def _wall(environment: Environment) -> float | None:
-    """Return the seconds between start and end of a task, or None; rounding to whole seconds does not bias means."""
+    """Return the seconds between start and end of a task, or None; both times are rounded to whole seconds."""
     try:
         started, finished = map(datetime.fromisoformat, (environment.started, environment.finished))
         return (finished - started).total_seconds()

@@ -1,9 +1,8 @@
 """Merging of stores: results of several stores are copied into one, and disagreements are reported.
 
 A key is a hash of everything that can change a result, so equal keys should have equal scores. If scores with equal
-keys differ, the target keeps its scores and copies nothing else of that cell. Scores of two trainings are therefore
-never mixed. If the two stores have no metric of a cell in common, the hashes of its synthetic tables are compared
-instead.
+keys differ, the target keeps its scores and copies nothing of that cell, because scores of two trainings must not be
+mixed. If the two stores have no metric of a cell in common, the hashes of its synthetic tables are compared instead.
 """
 
 from __future__ import annotations

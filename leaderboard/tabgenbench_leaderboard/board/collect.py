@@ -64,7 +64,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """Values of a cell (one training) that a board shows; `identity` and later fields need a record of the cell."""
+    """Values of a cell (one training) that a board shows; without a record, `identity` and later fields are empty."""
 
     row: SuiteRow
     status: Status | Literal["waiting"]

@@ -182,7 +182,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with two cells for one split, fold and seed, or with none where another has one."""
+        """Report generators with two cells for a split, fold and seed, or with none where another generator has one."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}
