@@ -23,9 +23,9 @@ def to_frame(table: Table) -> pd.DataFrame:
     """Convert a table on the dataset's own scale to a data frame in the format of the dataset's file.
 
     `Source.layout`, the description of the file's columns, sets their order, names, types, date formats and categories.
-    Columns of the file that generators do not make (ids, groups, free text) are left out. A column with one value in
-    every row of the file gets this value. Without a layout, the categorical columns (``obs``) come first, then the
-    numeric features.
+    Columns of the file that generators do not make (ids, groups, free text) are left out. A column that has one value
+    in every row of the file has this value in every synthetic row. Without a layout, the categorical columns (``obs``)
+    come first, then the numeric features.
     """
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
@@ -154,7 +154,7 @@ def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
 
 
 def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Convert labels to the type of their file column; integers and booleans with gaps get a nullable type."""
+    """Convert labels to the type of their file column; with missing values, integers and booleans become nullable."""
     missing, dtype = labels.isna(), column.dtype
     if column.kind == "boolean":
         values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)

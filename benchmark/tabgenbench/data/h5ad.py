@@ -101,7 +101,7 @@ def _reserved(file: FileIO, size: int) -> Iterator[None]:
     """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
     Reserving space does not change the size of the file, which stays 0. On a file system that cannot reserve space,
-    such as some network file systems, the file is written without this step.
+    such as some network file systems, the file is written without a reservation.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)

@@ -193,7 +193,7 @@ def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[
 
 
 def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
-    """Return for each unit its strata, and the number of its rows in each of these strata."""
+    """Return for each unit (group of rows) its strata, and the number of its rows in each stratum."""
     pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
@@ -204,7 +204,7 @@ def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, li
 def _fill_with_singles(
     strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
 ) -> None:
-    """Hold out single-row units to reach the target of each stratum, and mark them in ``held``."""
+    """Hold out units of one row until each stratum has its target number of held-out rows; mark them in ``held``."""
     n_strata = len(targets)
     n_single = np.bincount(strata[single], minlength=n_strata)
     n_held = np.bincount(strata[held], minlength=n_strata)

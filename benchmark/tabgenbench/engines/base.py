@@ -196,8 +196,8 @@ class Engine(ABC):
     Attributes:
         name: name of the engine on the command line.
         summary: one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner calls `submit` of
-            such an engine from its main thread, which receives KeyboardInterrupt.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
+            `submit` from its main thread, because only the main thread receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]

@@ -51,7 +51,7 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 
 
 def keep(control: Connection) -> None:
-    """Run a keeper, which starts a worker for each task received through ``control``.
+    """Run a keeper (parent process of workers), which starts a worker for each task received through ``control``.
 
     When a worker ends, the keeper kills all processes of the task that still run.
 

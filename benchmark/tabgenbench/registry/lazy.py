@@ -83,9 +83,9 @@ class _NoSuchName(PluginError):
 def target_of(kind: type) -> Target:
     """Return a description (target) from which `load_target` loads the class in any process.
 
-    A class of a module is named ``module:Class``. A class of a notebook cell, a script or a function body cannot be
-    imported by another process. The code of such a class is pickled, together with the objects of its session that it
-    uses.
+    A class of a module is named ``module:Class``. Another process cannot import a class of a notebook cell, a script or
+    a function body. The code of a class that cannot be imported is pickled, together with the objects of its session
+    that it uses.
 
     Raises:
         PluginError: the class must be pickled, but refers to something that cannot be pickled.

@@ -195,7 +195,7 @@ class Estimator:
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
         """Return earlier cells (trainings) of the generator on the same table.
 
-        If there are none, return earlier cells on the table whose size is most similar.
+        If no earlier cell has the same table, return those on the table whose size is most similar.
         """
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:

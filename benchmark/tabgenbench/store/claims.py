@@ -2,7 +2,8 @@
 
 A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
 process of this machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden
-from this user, cannot be checked. The claim of such an owner becomes free EXPIRY_SECONDS after its last refresh.
+from this user, cannot be checked. The claim of an owner that cannot be checked becomes free EXPIRY_SECONDS after its
+last refresh.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Claims:
 
         Returns:
             The keys of cells whose claims were lost. A claim is lost if this runner was suspended for longer than
-            EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same cell.
+            EXPIRY_SECONDS and another runner took the claim. After a claim is lost, two runners work on the same cell.
 
         Raises:
             OSError: the file system failed; all claims are kept, so the call can be repeated.

@@ -1,8 +1,8 @@
 """Times and sizes of finished cells (trainings) in a store, from which the times of new cells are estimated.
 
 This module only reads the store. The beginning of every record is read to find the cells of the wanted generators.
-Whole records are read only for a few of these cells. Files that cannot be read are skipped, because an estimate must
-not stop a run.
+Whole records are read only for the few cells from which times are estimated. Files that cannot be read are skipped,
+because an estimate must not stop a run.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A key is a hash of everything that can change a result, so equal keys should have equal scores. If scores with equal
 keys differ, the target keeps its scores and copies nothing of that cell, because scores of two trainings must not be
-mixed. If the two stores have no metric of a cell in common, the hashes of its synthetic tables are compared instead.
+mixed. If the two stores have no metric of a cell in common, the hashes of the cell's synthetic tables are compared.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
     """Return whether the synthetic tables of a cell are known to differ between the two stores.
 
-    This check is used if no score can be compared.
+    Tables are compared only if the two stores have no score of the cell that can be compared.
     """
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]

@@ -124,8 +124,8 @@ class Store(StoreFolder):
     def draws_are_whole(self, record: CellRecord) -> bool:
         """Return whether every synthetic table of a cell exists and has the hash in the cell's record.
 
-        A record without hashes was written by an older program version. In this case sizes are compared, or each file
-        is opened, which detects truncated files.
+        A record without hashes was written by an older program version. Without recorded hashes, sizes are compared, or
+        each file is opened, which detects truncated files.
         """
         return not self._torn_draws(record)
 

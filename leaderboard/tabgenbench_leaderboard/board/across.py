@@ -44,10 +44,10 @@ class _Result:
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
     """Summarise each question over the datasets that have values of it; fewer than two datasets give no summary.
 
-    On a board without questions, each ranked headline score is summarised instead. A generator has a result on a
-    dataset if it has a value in every split in which any other generator has one. Ranks and win rates are computed
-    among the models that have a result on every dataset. With the rule ``floor``, all models are ranked: a missing
-    result counts as the last rank on that dataset, and each missing split as the scaled value 0.
+    On a board without questions, each ranked headline score is summarised. A generator has a result on a dataset if it
+    has a value in every split in which any other generator has one. Ranks and win rates are computed among the models
+    that have a result on every dataset. With the rule ``floor``, all models are ranked: a missing result counts as the
+    last rank on that dataset, and each missing split as the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
