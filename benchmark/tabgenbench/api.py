@@ -388,7 +388,7 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the reason of the first failure if no cell of the run has a score.
+    """Raise an error with the reason of the first failure if no cell (training) of the run has a score.
 
     If a plugin raised the error, its traceback is added as a note.
     """

@@ -93,7 +93,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
         DataError: the dataset cannot be loaded.
-        StoreError: the store cannot be read or written, or no cell has a score.
+        StoreError: the store cannot be read or written, or no cell (training) has a score.
     """
     asked = calibration_suites(request, plugins)
     planned = [_plan(suite, request, plugins) for suite in asked.suites]  # all are valid before any is run
@@ -109,7 +109,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 
 
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
-    """Return the suites of cells that a calibration runs.
+    """Return the suites of cells (trainings) that a calibration runs.
 
     A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. A metric
     with other scores is run on ordinary splits; a metric with both kinds of scores is run on both. The planted failures

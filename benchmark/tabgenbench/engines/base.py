@@ -37,7 +37,8 @@ class Limits:
 class Task:
     """Work for one process: a function that takes a payload and a callback that sends messages.
 
-    Paths are absolute. An engine that copies files to another place replaces their paths by `moved`.
+    Paths are absolute. An engine that copies files to another place replaces the paths of these files with the method
+    `moved`.
 
     Attributes:
         function: an importable function ``(payload, send) -> value``; sending a `Mark` begins a phase.

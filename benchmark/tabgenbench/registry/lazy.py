@@ -116,7 +116,8 @@ def load_target(target: Target) -> Any:
     """Return the class that a target describes: import ``module:Class`` or unpickle the class.
 
     Raises:
-        PluginError: the module has no class of this name. Errors that the import itself raises are not changed.
+        PluginError: the module has no class of this name. An error that the import itself raises reaches the caller
+            unchanged.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

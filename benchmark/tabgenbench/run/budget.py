@@ -34,9 +34,9 @@ class Budget:
         return self.started + self.seconds - time.monotonic()
 
     def fits(self, seconds: float | None) -> bool:
-        """Return whether a cell of this duration may start in the remaining time.
+        """Return whether a cell (training) of this duration may start in the remaining time.
 
-        A cell of unknown duration may start as long as any time remains.
+        A cell (training) of unknown duration may start as long as any time remains.
         """
         return self.left > (seconds or 0.0)
 

@@ -27,7 +27,7 @@ MOST = 5  # cells or labels that a message names
 class CellChoice:
     """Description of the cell (one generator, dataset, split and seed) to select.
 
-    Without ``cell``, values that all cells of the store share may be omitted.
+    Without ``cell``, values that all cells (trainings) of the store share may be omitted.
 
     Attributes:
         cell: key of the cell, its first characters, or the cell's title.
@@ -45,7 +45,7 @@ class CellChoice:
 
 
 def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[[str], None]) -> CellRecord:
-    """Return the record of the selected cell, which must have the status ``ok``.
+    """Return the record of the selected cell (training), which must have the status ``ok``.
 
     Args:
         store: the store.

@@ -84,7 +84,7 @@ def find_identities(
 
 
 def read_earlier(store: Store, keys: Iterable[str]) -> Iterator[EarlierCell]:
-    """Yield times and sizes of the given cells whose status is ``ok``, in the order of the keys."""
+    """Yield times and sizes of the given cells (trainings) whose status is ``ok``, in the order of the keys."""
     reader = RecordReader(store)
     for key in keys:
         try:

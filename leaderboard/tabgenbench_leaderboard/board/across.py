@@ -146,7 +146,7 @@ def _rows(
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
     """Return a generator's results by dataset; a missing result is omitted, or counts as the worst value.
 
-    A missing result of a control is always omitted.
+    A missing result of a control is omitted even with the rule ``floor``.
     """
     found = {}
     for dataset, table in values.items():

@@ -142,7 +142,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Join as many parts of a sentence as fit into its largest length, but at least one part."""
+    """Join as many parts of a sentence as the limit of its length allows, but at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1
