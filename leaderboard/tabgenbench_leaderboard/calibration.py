@@ -112,10 +112,11 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
     """Return the suites of cells (trainings) that a calibration runs.
 
     A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. A metric
-    with other scores is run on ordinary splits; a metric with both kinds of scores is run on both. The planted failures
-    of privacy are run on both kinds of splits, because scores other than privacy should not detect them. The planted
-    failures that do not concern privacy consist of training rows with a fault. Every attack on privacy finds training
-    rows, so a failure that consists of training rows would show nothing about scores of privacy.
+    with scores that do not concern privacy is run on ordinary splits, and a metric with both kinds of scores on both
+    kinds of splits. The planted failures of privacy are run on both kinds of splits, because scores other than privacy
+    should not detect them. The planted failures that do not concern privacy consist of training rows with a fault.
+    Every attack on privacy finds training rows, so a failure that consists of training rows would show nothing about
+    scores of privacy.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]

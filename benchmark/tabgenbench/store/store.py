@@ -110,7 +110,7 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
     def embedding_path(self, key: str) -> Path:
-        """Return the path of the file with the embedding and the predictions of a cell, in the folder of its tables."""
+        """Return the path of the file with the embedding and the predictions of a cell (training)."""
         return self.cell_folder(key) / "synthetic" / EMBEDDING
 
     def model_folder(self, key: str) -> Path:
