@@ -67,7 +67,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return a copy of the task with moved files: a path equal to or below a key of ``places`` gets its value."""
+        """Return a copy of the task in which paths in or below a folder of ``places`` get the folder's new place."""
         return replace(
             self,
             payload=_moved(self.payload, places),
