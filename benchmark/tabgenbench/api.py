@@ -178,7 +178,7 @@ def score(
 ) -> pd.DataFrame:
     """Score synthetic rows from other programs with the metrics that a run uses, in this process.
 
-    One table is scored alone. Several tables, or any number with ``out``, are ranked with reference generators
+    One table is scored alone. If several tables or ``out`` are given, the tables are ranked beside reference generators
     (controls), such as shuffled training rows. Tables need the same features, with rows and columns in any order.
 
     Args:
@@ -388,7 +388,7 @@ def _store_folder(given: str | Path | None) -> Iterator[tuple[Path, bool]]:
 
 
 def _check_something_succeeded(run: Run) -> None:
-    """Raise an error with the reason of the first failure if no cell of the run has a score.
+    """Raise an error with the reason of the first failure if no cell (training) of the run has a score.
 
     If a plugin raised the error, its traceback is added as a note.
     """

@@ -125,7 +125,7 @@ def spaced(label: str) -> str:
 
 
 def shortened(names: Iterable[str], most: int) -> dict[str, str]:
-    """Cut names to about ``most`` characters with an ellipsis at the end, or in the middle where two ends look alike.
+    """Cut names to about ``most`` characters with an ellipsis: at the end, or in the middle of names that begin alike.
 
     Different names have different results.
 

@@ -116,7 +116,7 @@ class Problem:
 
 
 class Phase(_Record):
-    """Status, seconds and memory of one phase (fit, sample) of a cell."""
+    """Status, seconds and memory of one phase (fit, sample) of a cell (training)."""
 
     status: Status
     seconds: float | None = None

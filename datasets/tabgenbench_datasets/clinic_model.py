@@ -28,8 +28,8 @@ Four columns have gaps. The probability of a gap depends only on columns without
     smoker        s(-3 + 0.035 a + 1.5 [intensive])
     follow up     1 if the patient died, else s(-1.8 - 0.02 a + 1.2 [transferred])
 
-Lactate is therefore rarely missing where it is high, and the mean of its present values exceeds that of all values. The
-seed determines the rows; the parameters are constants.
+Lactate is high and rarely missing in the intensive ward, so the mean of the present lactate values exceeds the mean of
+all lactate values. The seed determines the rows; the parameters are constants.
 """
 
 from __future__ import annotations

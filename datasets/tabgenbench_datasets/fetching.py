@@ -1,7 +1,8 @@
 """Pinned files (files with a known hash): paths, verification and download.
 
 A file is pinned by its git blob SHA-1, the hash that git computes of a file's content. A commit of a public repository
-therefore pins every byte. This module does not depend on a dataset.
+determines this hash for each of its files, and thus every byte. The module contains nothing that is specific to one
+dataset.
 """
 
 from __future__ import annotations

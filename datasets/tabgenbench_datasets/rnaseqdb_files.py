@@ -1,7 +1,8 @@
 """The files of RNAseqDB: names, content and reading.
 
-A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one
-column per sample. Genes are joined by symbol, which is unique in a file; Entrez ids are not.
+A file ``<code>-rsem-fpkm-<source>.txt.gz`` is tab-separated text: ``Hugo_Symbol``, ``Entrez_Gene_Id``, then one column
+per sample. Genes of different files are matched by symbol, because symbols are unique within a file and Entrez ids are
+not.
 """
 
 from __future__ import annotations

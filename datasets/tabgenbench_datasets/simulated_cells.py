@@ -26,7 +26,7 @@ class SimulatedCells(DatasetSource):
     """Cells drawn from the model in `tabgenbench_datasets.cells_model`.
 
     Equal options give equal tables. The columns ``z_inv_1`` to ``z_inv_5`` and ``z_spur_1``, ``z_spur_2`` of ``obs``
-    contain the true latents. These columns have no role: metrics see them, generators do not. The control
+    contain the true latents. The columns of true latents have no role: metrics see them, generators do not. The control
     ``truth-cells`` draws further cells from the same model.
     """
 

@@ -6,12 +6,12 @@ On the scale y = log2(x + 1), the value of gene g in row r, of tissue t, status 
     z_rm = sqrt(rho) u_dm + sqrt(1 - rho) v_rm
     x_rg = 2^max(y_rg, 0) - 1
 
-with u, v and e independent standard normal. Every gene has a level ``mu`` on this scale. A tissue shifts this level by
-``beta``. A tumour shifts the level by ``delta`` (equal in all tissues) plus ``eps`` (specific to the tissue). Variation
-within a condition has two parts: the activities ``z`` of a few gene modules, and independent noise of each gene. An
-activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the tissue, the membership ``b`` of the
-gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3 in cancer). Rows of one donor share
-the part ``rho`` = 0.5 of the activity's variance.
+with u, v and e independent standard normal. Every gene has a level ``mu`` on the scale y. A tissue shifts the level of
+a gene by ``beta``. A tumour shifts the level of a gene by ``delta`` (equal in all tissues) plus ``eps`` (specific to
+the tissue). Variation within a condition has two parts: the activities ``z`` of a few gene modules, and independent
+noise of each gene. An activity is weighted by the loadings ``W``, the amplitude ``a`` of the module in the tissue, the
+membership ``b`` of the gene in its modules in the tissue (0 or 1), and ``kappa`` (1 in normal tissue, 1.3 in cancer).
+Rows of one donor share the part ``rho`` = 0.5 of the activity's variance.
 
 Without the clipping at 0, mean and covariance within a condition are
 

@@ -27,7 +27,8 @@ class Truth(Generator):
 
     This control does not learn from training rows. If another generator scores better, it has memorised rows, or the
     score rewards something other than the distribution. A sampled row of ``simulated-clinic`` with a category that no
-    training row has is sampled again, because no synthetic table may contain such a category.
+    training row has is sampled again, because no synthetic table may contain a category that is missing in the training
+    rows.
     """
 
     name: ClassVar[str] = "truth"

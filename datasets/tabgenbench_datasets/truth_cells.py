@@ -22,8 +22,8 @@ class TruthCells(Generator):
     """Samples new cells from the model of the simulation, as a perfect generator would.
 
     This control does not learn from training rows. The donor of a cell is drawn from all donors of the simulation,
-    given the type and the condition of the cell. So even if all rows of some donors are
-    test rows, this control generates cells of these donors, too.
+    given the type and the condition of the cell. This control therefore generates cells even of donors whose rows are
+    all test rows.
     """
 
     name: ClassVar[str] = "truth-cells"

@@ -93,7 +93,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
     Raises:
         ConfigError: the dataset or a metric is unknown, or no metric was given.
         DataError: the dataset cannot be loaded.
-        StoreError: the store cannot be read or written, or no cell has a score.
+        StoreError: the store cannot be read or written, or no cell (training) has a score.
     """
     asked = calibration_suites(request, plugins)
     planned = [_plan(suite, request, plugins) for suite in asked.suites]  # all are valid before any is run
@@ -109,13 +109,14 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
 
 
 def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> CalibrationSuites:
-    """Return the suites of cells that a calibration runs.
+    """Return the suites of cells (trainings) that a calibration runs.
 
-    A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. Any
-    other metric is run on ordinary splits. The planted failures of privacy are run on both kinds of splits, because
-    scores other than privacy should not detect them. The planted failures that do not concern privacy are changed
-    training rows. Every attack on privacy finds training rows, so running these failures on splits into thirds would
-    show nothing.
+    A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. A metric
+    with scores that do not concern privacy is run on ordinary splits, and a metric with both kinds of scores on both
+    kinds of splits. The planted failures of privacy are run on both kinds of splits, because scores other than privacy
+    should not detect them. The planted failures that do not concern privacy consist of training rows with a fault.
+    Every attack on privacy finds training rows, so a failure that consists of training rows would show nothing about
+    scores of privacy.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -235,7 +236,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values; a test has a reason only if it cannot be made."""
+    """Return a score with its values, and tests without results; a test that cannot be made states a reason."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -274,6 +275,6 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return the first reason why a score has no value, without the place and the number of draws."""
+    """Return the first reason why a score has no value, without the split and number of draws before it."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

@@ -71,7 +71,7 @@ def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFram
     """Replace each combination of condition values without training rows by the nearest one that has training rows.
 
     The nearest combination shares the most column values with the replaced one. Among equally near combinations, the
-    one with the most training rows is chosen, then the first by name.
+    one with the most training rows is chosen; if several have as many rows, the first by name.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

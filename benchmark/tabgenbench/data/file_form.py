@@ -23,9 +23,9 @@ def to_frame(table: Table) -> pd.DataFrame:
     """Convert a table on the dataset's own scale to a data frame in the format of the dataset's file.
 
     `Source.layout`, the description of the file's columns, sets their order, names, types, date formats and categories.
-    Columns of the file that generators do not make (ids, groups, free text) are left out. A column with one value in
-    every row of the file gets this value. Without a layout, the categorical columns (``obs``) come first, then the
-    numeric features.
+    Columns of the file that generators do not make (ids, groups, free text) are left out. A column that has one value
+    in every row of the file has this value in every synthetic row. Without a layout, the categorical columns (``obs``)
+    come first, then the numeric features.
     """
     found: dict[str, Any] = {}
     table = replace(table, X=table.dense())
@@ -80,7 +80,7 @@ def with_open_gaps(table: Table) -> NDArray[np.float32]:
 
 
 def out_of_calendar(table: Table) -> dict[str, int]:
-    """Count in each date column the dates before `FIRST` or after `LAST`, which `to_frame` moves to the limit."""
+    """Count in each date column the dates before `FIRST` or after `LAST`; `to_frame` replaces them by the limit."""
     found = {}
     for date in table.schema.dates:
         values = np.asarray(table.X[:, table.features.index(date.column)], dtype=np.float64)
@@ -90,7 +90,7 @@ def out_of_calendar(table: Table) -> dict[str, int]:
 
 
 def _limits(date: DateFeature) -> tuple[float, float]:
-    """Return the first and the last date that can be written, as numbers of the feature's unit since its origin."""
+    """Return the first and the last date that can be written, in the feature's unit (such as days) since its origin."""
     origin, unit = pd.Timestamp(date.origin).value, NANOSECONDS[date.unit]
     return -((origin - FIRST.value) // unit), (LAST.value - origin) // unit
 
@@ -124,7 +124,7 @@ def _decimal(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _as_dtype(numbers: pd.Series, column: Column) -> pd.Series:
-    """Convert numbers to the type of their file column, or to a wider type if one is missing or out of range."""
+    """Convert numbers to the type of their file column, or to another type if a number is missing or does not fit."""
     dtype = column.dtype or "float64"
     if not dtype.lower().startswith(("int", "uint")):
         return numbers.astype(dtype if dtype.lower().startswith("float") else "float64")
@@ -154,7 +154,7 @@ def _stamped(stamps: pd.Series, column: Column) -> pd.Series:
 
 
 def _typed(labels: pd.Series, column: Column) -> pd.Series:
-    """Convert labels to the type of their file column; integers and booleans with gaps get a nullable type."""
+    """Convert labels to the type of their file column; with missing values, integers and booleans become nullable."""
     missing, dtype = labels.isna(), column.dtype
     if column.kind == "boolean":
         values = labels.map({"True": True, "False": False}).astype(object).where(~missing, None)

@@ -1,8 +1,8 @@
 """Reading CSV, tab-separated text and Parquet into a frame with sample ids.
 
-Error messages name the file, the column and the row. Texts such as NA are missing values in every column. A column of
-numbers that contains any other text stays text, and the caller must reject the column. Blanks that follow each
-delimiter are removed.
+Error messages name the file, the column and the row. Texts such as NA are missing values in every column. If a column
+of numbers contains any other text, the column is read as text, and the caller must reject it. If a blank follows each
+delimiter, these blanks are removed.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ def read_frame(
     """Read a CSV, tab-separated or Parquet file.
 
     The sample ids are the column ``ids`` if it is given. Otherwise they are the first column if it has no name, a name
-    in `ID_NAMES`, the name that pandas gives its index (``Unnamed: 0``), or text without repeated values. Otherwise
-    rows are numbered from 1. A given column name may differ from the name in the file in leading or trailing blanks, if
-    only one column matches.
+    in `ID_NAMES`, the name that pandas gives its index (``Unnamed: 0``), or text without repeated values. If neither
+    applies, rows are numbered from 1. A given column name may differ from the name in the file in leading or trailing
+    blanks, if only one column matches.
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be

@@ -1,6 +1,7 @@
 """Tables as h5ad files, read through a memory map.
 
-Files are read and written with h5py. Importing anndata takes half a second, so only columns of rare types import it.
+Files are read and written with h5py. Importing anndata takes half a second, so it is imported only for columns of rare
+types.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def _reserved(file: FileIO, size: int) -> Iterator[None]:
     """Reserve disk space for a file; if the disk is full, remove the file and raise the error of the system.
 
     Reserving space does not change the size of the file, which stays 0. On a file system that cannot reserve space,
-    such as some network file systems, the file is written without this step.
+    such as some network file systems, the file is written without a reservation.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     arguments = ctypes.c_int(file.fileno()), ctypes.c_int(KEEP_SIZE), ctypes.c_int64(0), ctypes.c_int64(size)
@@ -193,7 +194,8 @@ def read_transform(path: Path) -> Transform:
 def from_anndata(adata: Any, *, schema: Schema | None = None, **meaning: Any) -> Table:
     """Build a table from an `anndata.AnnData`; arguments override ``uns['tabgenbench']``.
 
-    If only other column roles are given, a stored table of counts keeps its normalisation by library size.
+    If the arguments change neither scale nor log2(x + 1), a stored table of counts keeps its normalisation by library
+    size.
     """
     kept: dict[str, Any] = {}
     if KEY in adata.uns:

@@ -1,7 +1,7 @@
 """Conversion of counts to log1p(counts per 10,000 counts of the row), and back.
 
-The library size of a row is the sum of its counts. Normalised values do not contain the library size. Tables for
-generators on the evaluation scale therefore contain it as an additional last feature, named `LIBRARY`.
+The library size of a row is the sum of its counts. Normalised values do not contain the library size. For generators on
+the evaluation scale, tables have the logarithm of the library size as an additional last feature, named `LIBRARY`.
 """
 
 from __future__ import annotations

@@ -33,8 +33,8 @@ def frame_as_read(
     """Return a copy of a frame that is indexed by sample ids (text) and whose column names are text.
 
     The ids are the column ``ids`` if given, else the index. If the index only counts the rows, the ids are the first
-    column if its name is usual for ids or if it contains text without repeated values. Otherwise the ids are the row
-    numbers.
+    column if its name is usual for ids or if it contains text without repeated values. If none of these applies, the
+    ids are the row numbers.
 
     Args:
         frame: one row per sample; it is not changed.

@@ -108,8 +108,8 @@ class Schema(BaseModel):
 
         Fields of the schema that were added in later versions are omitted if they have their default value.
 
-        Fingerprints of tables use this text, so a new field does not change the fingerprints of tables without this
-        field.
+        Fingerprints of tables use this text. A field that a later version adds does not change the fingerprint of a
+        table that leaves the field at its default.
         """
         later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})

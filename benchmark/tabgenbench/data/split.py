@@ -72,7 +72,7 @@ class Split:
         return sides[side]
 
     def rows(self, table: Table, side: SplitSide) -> NDArray[np.int64]:
-        """Return the positions of a side's rows in the table.
+        """Return the positions of the rows of a side (training, validation, test or reference) in the table.
 
         Raises:
             DataError: the table lacks a row of the split.
@@ -147,11 +147,12 @@ def make_split(
     """Split a table; equal tables, configs and seeds give equal splits, in any process.
 
     In a stratified split, training and test rows contain at least one row of each condition, and the number of test
-    rows is the rounded share of all rows. Conditions with too few rows for this are merged into one pooled condition
-    and recorded. In a grouped split, all rows of a donor are on one side, either training, validation or test. The
-    choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    rows is the rounded share of all rows. Conditions with too few rows for training and test are merged into one pooled
+    condition, and the split lists them. In a grouped split, all rows of a donor are on one side, either training,
+    validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
-    A split into thirds divides the rows into parts A, B and C by the same rules; both folds have the same parts.
+    A split into thirds is also stratified and grouped; it divides the rows into A, B and C. One fold trains on A, the
+    other on B; both folds use the same thirds.
 
     Highly variable features are chosen by training rows only, without validation rows.
 
@@ -205,7 +206,7 @@ def _ids(table: Table, **sides: Mask) -> dict[str, tuple[str, ...]]:
 
 
 def _check_sides(table: Table, config: SplitConfig, units: Codes, sides: dict[str, Mask]) -> None:
-    """Raise `DataError` if a side has no row."""
+    """Raise `DataError` if one of the given sides, such as the test rows, has no row."""
     for side, rows in sides.items():
         if not rows.any():
             donors = f" of {len(np.unique(units))} donor(s)" if config.grouped else ""

@@ -16,7 +16,7 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Name conditions without training rows, conditions without test rows, and others that were pooled as too rare.
+    """Name conditions without training rows, conditions without test rows, and conditions pooled for lack of rows.
 
     Training or test rows lack a condition if it has too few rows, or if all its rows must stay on one side, for example
     because they are from one donor. The note is empty if training rows and test rows contain every condition.

@@ -32,8 +32,8 @@ def hold_out_both_sides(
 ) -> tuple[Mask, Mask]:
     """Hold out a share of the rows such that every stratum has a held-out row and a kept row.
 
-    Strata where this is impossible, such as a stratum with a single unit, are merged into one pooled stratum without
-    this requirement.
+    Strata that cannot have both, such as a stratum whose rows are all from one donor, are merged into one pooled
+    stratum.
 
     Args:
         strata: codes, shape (n_rows,).
@@ -65,8 +65,8 @@ def hold_out(
     """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
 
     Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
-    held-out shares of its strata nearer to ``fraction``. Then random units of one row are held out until every stratum
-    reaches its target number of held-out rows.
+    held-out shares of its strata nearer to ``fraction``. Units of one row are assigned last: random ones are held out
+    until every stratum reaches its target number of held-out rows.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).
@@ -99,7 +99,7 @@ def nested_order(strata: Codes, rng: np.random.Generator) -> Codes:
 
 
 def _n_choices(strata: Codes, units: Codes, forced: Mask, n_strata: int) -> Codes:
-    """Count, per stratum, the units (groups of rows) that may be held out or kept; all forced units count as one."""
+    """Count, per stratum, the units (groups of rows) to choose from; all units in ``forced`` count as one."""
     pairs = np.unique(np.stack([strata[~forced], units[~forced]]), axis=1)
     free = np.bincount(pairs[0], minlength=n_strata)
     started = np.bincount(strata[forced], minlength=n_strata) > 0
@@ -193,7 +193,7 @@ def _units_left(strata: Codes, units: Codes, held: Mask, n_strata: int) -> list[
 
 
 def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, list[tuple[int, int]]]:
-    """Return for each unit its strata, and the number of its rows in each of these strata."""
+    """Return for each unit (group of rows) its strata, and the number of its rows in each stratum."""
     pairs, counts = np.unique(units * n_strata + strata, return_counts=True)
     found: dict[int, list[tuple[int, int]]] = {}
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
@@ -204,7 +204,7 @@ def _counts_of_units(strata: Codes, units: Codes, n_strata: int) -> dict[int, li
 def _fill_with_singles(
     strata: Codes, targets: Codes, *, rng: np.random.Generator, needs: Needs, held: Mask, single: Mask
 ) -> None:
-    """Hold out single-row units to reach the target of each stratum, and mark them in ``held``."""
+    """Hold out units of one row until each stratum has its target number of held-out rows; mark them in ``held``."""
     n_strata = len(targets)
     n_single = np.bincount(strata[single], minlength=n_strata)
     n_held = np.bincount(strata[held], minlength=n_strata)

@@ -104,7 +104,7 @@ class Transform:
         """Return a table on the evaluation scale for a generator.
 
         Counts get one more feature, the last: the standardised log library size, so that `invert` can undo the
-        normalisation of each row. Other tables are converted as by `apply`.
+        normalisation of each row. Tables that are not counts are converted as by `apply`.
         """
         if self.library is None or table.scale == "standardized":
             return self.apply(table)

@@ -132,7 +132,7 @@ def _stamps(column: pd.Series, form: str) -> pd.Series:
 
 
 def encoded_frame(frame: pd.DataFrame, schema: Schema, where: str) -> pd.DataFrame:
-    """Return a frame of numbers and labels: dates become numbers, gaps become categories or are marked in new columns.
+    """Return a frame of numbers and labels: dates become numbers, missing values become categories or are marked.
 
     Missing values of numeric features stay NaN. Columns keep their order; the companion columns that mark gaps come
     last.

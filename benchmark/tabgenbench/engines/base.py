@@ -37,7 +37,8 @@ class Limits:
 class Task:
     """Work for one process: a function that takes a payload and a callback that sends messages.
 
-    Paths are absolute. An engine that copies files to another place replaces their paths by `moved`.
+    Paths are absolute. An engine that copies files to another place replaces the paths of these files with the method
+    `moved`.
 
     Attributes:
         function: an importable function ``(payload, send) -> value``; sending a `Mark` begins a phase.
@@ -66,7 +67,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return a copy of the task with moved files: a path equal to or below a key of ``places`` gets its value."""
+        """Return a copy of the task in which paths in or below a folder of ``places`` get the folder's new place."""
         return replace(
             self,
             payload=_moved(self.payload, places),
@@ -196,8 +197,8 @@ class Engine(ABC):
     Attributes:
         name: name of the engine on the command line.
         summary: one line for ``tabgenbench list``.
-        in_caller: whether `submit` runs the task in the calling thread before it returns. The runner calls `submit` of
-            such an engine from its main thread, which receives KeyboardInterrupt.
+        in_caller: whether `submit` runs the task in the calling thread before it returns. If so, the runner calls
+            `submit` from its main thread, because only the main thread receives KeyboardInterrupt.
     """
 
     name: ClassVar[str]
@@ -219,7 +220,7 @@ class Engine(ABC):
 
     @classmethod  # noqa: B027 - an engine may have nothing to start early
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start slow preparations, such as imports, for tasks with the given preload; do not wait for them."""
+        """Start imports and other slow preparations for tasks with a preload (set of modules), without waiting."""
 
     @abstractmethod
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

@@ -1,9 +1,9 @@
 """The keeper: the parent process of the workers that run tasks one by one; it ends every process of a task.
 
 The keeper is forked from the fork server and forks a worker for each task. The keeper is a child subreaper: when a
-descendant of a worker is orphaned, it becomes a child of the keeper. The keeper can therefore find, kill and measure
-the whole process tree. The keeper runs no plugin code and does not unpickle tasks, so every worker starts from the same
-state.
+descendant of a worker is orphaned, it becomes a child of the keeper. As the parent of all orphans, the keeper can find,
+measure and kill the whole process tree of a task. The keeper runs no plugin code and does not unpickle tasks, so every
+worker starts from the same state.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def kill_tree(pid: int, *, seconds: float = KILL_SECONDS) -> None:
 
 
 def keep(control: Connection) -> None:
-    """Run a keeper, which starts a worker for each task received through ``control``.
+    """Run a keeper (parent process of workers), which starts a worker for each task received through ``control``.
 
     When a worker ends, the keeper kills all processes of the task that still run.
 

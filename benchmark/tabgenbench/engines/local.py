@@ -82,7 +82,7 @@ class Supervisor:
         return replace(outcome, environment=_environment_of(task, watch, started))
 
     def close(self) -> None:
-        """Kill remaining processes of finished tasks, and end the idle keepers."""
+        """Kill remaining processes of finished tasks, and end the idle keepers (parent processes of workers)."""
         self._settle()
         for keeper in self._idle:
             keeper.control.close()  # all keepers end concurrently
@@ -155,7 +155,7 @@ class LocalEngine(Engine):
 
     @classmethod
     def warm(cls, options: EngineOptions, preload: str) -> None:
-        """Start the fork server that imports the modules of this preload."""
+        """Start the fork server that imports the modules of a preload (a named set of modules)."""
         server_for(preload, options.preloads, options.n_threads).begin()
 
     def submit(self, task: Task, on_message: Callable[[Any], None]) -> Future[Outcome]:

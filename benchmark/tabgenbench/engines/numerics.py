@@ -26,7 +26,7 @@ def limit_threads(threads: int) -> None:
 
 
 def flush_denormals() -> None:
-    """Treat denormals as 0 in this thread. Otherwise moments of an optimiser that decay to denormals slow every step.
+    """Treat denormal numbers as 0 in this thread, because moments of an optimiser that are denormal slow every step.
 
     `torch.set_flush_denormal` does the same. If torch is not imported, this function sets the processor's register
     directly, so that NumPy results have equal bits in tasks with and without torch.

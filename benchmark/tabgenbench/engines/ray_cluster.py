@@ -47,7 +47,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Offer:
-    """Resources that a cluster offers to a run: the device, and the number of cells that can run at the same time."""
+    """Resources that a cluster offers to a run: the device, and how many cells (trainings) can run at once."""
 
     device: str
     slots: int

@@ -91,7 +91,7 @@ def work(given: Given, messages: int, mask: Collection[int]) -> NoReturn:
 
 
 def _say_last(words: str, outbox: Outbox | None) -> None:
-    """Print the argument of `sys.exit`; with an outbox, also send it to the runner as the reason of the failure."""
+    """Print the argument of `sys.exit`; with an outbox (message pipe), also send it to the runner."""
     with contextlib.suppress(Exception):  # a plugin may have closed the streams
         print(words, file=sys.stderr)
     flush_output()

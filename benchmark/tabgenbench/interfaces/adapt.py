@@ -40,13 +40,13 @@ def adapt(
     The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
     own scale. Whole numbers are int64, other numbers float64. A date is a whole number: units (days, hours, minutes or
     seconds) since the column's origin. Gaps of numeric columns are NaN (whole numbers are then float64); a gap of a
-    categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a frame with these columns, in
-    any order, and about n rows.
+    categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a frame with the columns that
+    ``fit`` got, in any order, and about n rows.
 
     The model is never given conditions: it samples rows of any condition. Rows are sampled in several rounds and
     matched to the requested conditions. After the last round, requested rows without a match get sampled rows of the
-    most similar condition (the one that shares the most column values). The record lists these rows as fallbacks. A
-    condition without training rows is replaced by the nearest condition that has training rows.
+    most similar condition (the one that shares the most column values). The record lists the requested rows without a
+    match as fallbacks. A condition without training rows is replaced by the nearest condition that has training rows.
 
     Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
     ``torch`` are seeded from the context; afterwards their states are restored. A model with its own fixed seed returns

@@ -263,7 +263,7 @@ def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFra
 
 
 def _filled(values: Any, categories: pd.DataFrame | None, like: Table) -> Any:
-    """Return values in which each gap has the value with which the training rows fill gaps of this feature."""
+    """Return values in which each gap (missing value) has the placeholder that the training rows have at gaps."""
     gaps = like.schema.numeric_gaps()
     if categories is None or not gaps:
         return values

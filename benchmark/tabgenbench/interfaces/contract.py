@@ -64,9 +64,8 @@ def failures(checks: Iterable[Check]) -> list[str]:
 def check_generator(kind: type[Generator], **options: Any) -> list[Check]:
     """Check a generator on small tables on the CPU, with several fits and samples.
 
-    A generator that accepts only tables of counts is checked on such a table. A generator that makes categorical
-    features is also checked on a mixed table and on a table that has only
-    categories.
+    A generator that accepts only tables of counts is checked on a table of counts. A generator that makes categorical
+    features is also checked on a mixed table and on a table that has only categories.
 
     Args:
         kind: the plugin class.

@@ -59,7 +59,7 @@ class EmbeddingModel(Generator):
 
 
 def without_labels(table: Table) -> Table:
-    """Return rows without conditions, donor and targets, and with numbers as sample ids; embedders get such rows."""
+    """Return rows without conditions, donor and targets, and with numbers as sample ids, as embedders get them."""
     schema = table.schema.model_copy(update={"conditions": (), "group": None, "targets": ()})
     obs = table.obs[list(schema.obs_columns())].set_axis([f"row-{i}" for i in range(table.n_rows)])
     return replace(table, obs=obs, schema=schema)

@@ -15,7 +15,7 @@ __all__ = ["ArtifactRow", "Artifacts", "MetricFigure"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ArtifactRow:
-    """Artifacts (tables for figures) of a metric for one generator, from the first draw of the first split with any.
+    """Artifacts (tables for figures) of a metric for one generator: those of the first draw that has any.
 
     Attributes:
         label: label of the generator on the board.
@@ -54,8 +54,8 @@ class MetricFigure:
         alt: description of the figure for readers who cannot see it.
         caption: explanation of the figure in whole sentences.
         intro: introduction, shown once above the first figure of the metric.
-        label: label of the generator if the figure shows only one. Pages that show all generators in one file omit such
-            a figure.
+        label: label of the generator if the figure shows only one. Pages that show all generators in one file omit a
+            figure of only one generator.
     """
 
     name: str

@@ -101,7 +101,7 @@ class FitContext(Context):
     curve: list[Progress] = field(default_factory=list)
 
     def report(self, epoch: int, of: int, **losses: float) -> None:
-        """Add a sentence to the record of the training; repeated sentences are stored once."""
+        """Report that ``epoch`` of ``of`` epochs are finished; the reported losses form the loss curves."""
         progress = Progress(int(epoch), int(of), {name: float(value) for name, value in losses.items()})
         self.curve.append(progress)
         if self.on_report is not None:
@@ -132,7 +132,9 @@ class Generator(ABC):
         is_control: whether the generator is a control, not a model.
         planted_for: the question whose headline scores should detect a planted failure, which is a control with one
             known fault; empty for every other generator. `tabgenbench calibrate` tests scores with planted failures;
-            boards do not show planted failures. A generator of both kinds returns ``train.like(values, conditions,
+            boards do not show planted failures.
+        makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
+            (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
             categories)``.
         trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
             reference rows of a split into thirds instead of the training rows.
@@ -160,7 +162,7 @@ class Generator(ABC):
 
     @classmethod  # noqa: B027 - by default, every table is supported
     def supports(cls, schema: Schema, n_rows: int, n_features: int) -> None:
-        """Report that ``epoch`` of ``of`` epochs are finished; the reported losses form the loss curves.
+        """Raise `Unsupported`, with the reason, if the generator does not support a table of this schema and size.
 
         Args:
             schema: roles of the columns, without the group.
@@ -193,8 +195,9 @@ class Generator(ABC):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return one row for each row of ``conditions``, in order, on `scale`.
 
-        Return one synthetic row for each row of ``conditions``, in order, on `scale`. The harness rounds whole-number
-        features, and ignores values where the table marks a missing value.
+        ``train.like(values, conditions)`` builds the table; if the generator makes categorical features, pass them as
+        the third argument. The harness rounds whole-number features, and ignores the values of a feature in rows in
+        which its companion column marks a missing value.
 
         Args:
             conditions: the condition columns of the requested rows, shape (n_rows, n_conditions); those of the test

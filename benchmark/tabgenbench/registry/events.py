@@ -15,7 +15,7 @@ class ObservedCell(Protocol):
 
     @property
     def key(self) -> str:
-        """The key (hash) that identifies the cell in the store."""
+        """The key (hash) that identifies the cell (training) in the store."""
 
     @property
     def identity(self) -> CellIdentity:
@@ -23,7 +23,7 @@ class ObservedCell(Protocol):
 
     @property
     def title(self) -> str:
-        """Title of the cell, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the cell (training), such as ``cvae · rnaseqdb · split 0 · seed 0``."""
 
 
 class ObservedRun(Protocol):

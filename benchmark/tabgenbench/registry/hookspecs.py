@@ -67,7 +67,7 @@ def run_started(run: ObservedRun) -> None:
 
 @hookspec
 def cell_started(cell: ObservedCell) -> None:
-    """Called when training of a cell (one generator, dataset, split and seed) or, if it is trained, scoring begins."""
+    """Called when work on a cell (one generator, dataset, split and seed) begins: training, or only scoring."""
 
 
 @hookspec

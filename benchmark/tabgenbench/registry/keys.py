@@ -124,9 +124,10 @@ def syntax_tree(source: str | bytes) -> ast.Module:
 def class_hash(kind: type) -> str:
     """Return a hash of a plugin's class: `code_hash` of its module, or a hash of its code objects if it has no file.
 
-    A class that is defined in a notebook cell or at a prompt has no source file. The hash of such a class covers the
-    byte code and constants of its methods, and the functions, classes and plain values of the same session that they
-    use. If a notebook cell is edited and run again, the hash of its class therefore changes.
+    A class that is defined in a notebook cell or at a prompt has no source file. The hash of a class without a source
+    file covers the byte code and constants of its methods, and the functions, classes and plain values of the same
+    session that they use. Editing a notebook cell and running it again changes the hash of the class that the cell
+    defines.
 
     Raises:
         PluginError: the module of the class cannot be found.

@@ -83,9 +83,9 @@ class _NoSuchName(PluginError):
 def target_of(kind: type) -> Target:
     """Return a description (target) from which `load_target` loads the class in any process.
 
-    A class of a module is named ``module:Class``. A class of a notebook cell, a script or a function body cannot be
-    imported by another process. The code of such a class is pickled, together with the objects of its session that it
-    uses.
+    A class of a module is named ``module:Class``. Another process cannot import a class of a notebook cell, a script or
+    a function body. The code of a class that cannot be imported is pickled, together with the objects of its session
+    that it uses.
 
     Raises:
         PluginError: the class must be pickled, but refers to something that cannot be pickled.
@@ -116,7 +116,8 @@ def load_target(target: Target) -> Any:
     """Return the class that a target describes: import ``module:Class`` or unpickle the class.
 
     Raises:
-        PluginError: the module has no class of this name. Errors that the import itself raises are not changed.
+        PluginError: the module has no class of this name. An error that the import itself raises reaches the caller
+            unchanged.
     """
     if isinstance(target, bytes):
         return pickle.loads(target)

@@ -155,7 +155,7 @@ class Plugins:
     def suites(self) -> dict[str, SuiteEntry]:
         """Return the registered suites by name, which is the name of the file without suffix.
 
-        If two suites have the same name, the first is used.
+        If two suites have the same name, the suite that was registered first is used.
         """
         found: dict[str, SuiteEntry] = {}
         for suite in self.registered_suites():

@@ -28,9 +28,8 @@ __all__ = ["MemorySource"]
 class MemorySource(DatasetSource):
     """A dataset from a DataFrame or an AnnData object.
 
-    Columns without a role are numeric features. Roles that are not given are inferred from the columns, as for a file.
-    The identity of the dataset is a hash of the content: two frames with equal values, names and roles are the same
-    dataset.
+    Roles of columns that the arguments do not give are inferred as for a file. The identity of the dataset is a hash of
+    the content: two frames with equal values, names and roles are the same dataset.
 
     Args:
         data: a `pandas.DataFrame` or an `anndata.AnnData`, one row per sample.

@@ -4,9 +4,9 @@ A run with a budget works in rounds. A round consists of all cells (trainings of
 of every dataset. The rounds of the first seed come first, one round per split, because the intervals on boards are
 computed over splits. A cell of a later round starts only after all cells of the earlier rounds have started, so at any
 time all generators have been trained on nearly the same splits. Within a round, cells of unknown duration start first,
-because most of the budget remains at that time. The other cells follow, shortest first. If the next cell does not fit
-into the remaining time, no further cell starts. A shorter cell of a later round might fit, but it would add a split on
-which another generator has no result.
+because most of the budget remains at that time. Cells of known duration follow, shortest first. If the next cell does
+not fit into the remaining time, no further cell starts. A shorter cell of a later round might fit, but it would add a
+split on which another generator has no result.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class Budget:
         return self.started + self.seconds - time.monotonic()
 
     def fits(self, seconds: float | None) -> bool:
-        """Return whether a cell of this duration may start in the remaining time.
+        """Return whether a cell (training) of this duration may start in the remaining time.
 
-        A cell of unknown duration may start as long as any time remains.
+        A cell (training) of unknown duration may start as long as any time remains.
         """
         return self.left > (seconds or 0.0)
 

@@ -61,7 +61,7 @@ class CellQueue:
     def next(self) -> Cell | None:
         """Return the next cell (training), claimed for this runner, or None if no further cell starts.
 
-        The call waits while other runners are working on all remaining cells.
+        The call waits while other runners are working on all remaining cells (trainings).
         """
         while not self._stopping.is_set():
             with self._choosing:

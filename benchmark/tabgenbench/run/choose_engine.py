@@ -58,7 +58,7 @@ class EngineChoice:
         )
 
     def warm(self, suite: Suite, plugins: Plugins) -> None:
-        """Start slow preparations, such as imports, for the cells of a suite; do not wait for them."""
+        """Start slow preparations, such as imports, for the cells (trainings) of a suite; do not wait for them."""
         for preload in first_preloads(suite, plugins):
             self.kind.warm(self.options, preload)
 

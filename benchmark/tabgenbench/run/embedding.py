@@ -51,9 +51,9 @@ def embed_rows(
 ) -> list[str]:
     """Embed all rows of a split, predict the conditions of test rows, and write both; return notes on failures.
 
-    If the generator can neither embed nor predict, nothing is written. If embedding fails, a note is added and the cell
-    does not fail, because its synthetic tables are complete. For cells without tables, ``must_succeed`` is set, and the
-    error is raised.
+    If the generator can neither embed nor predict, nothing is written. If embedding fails, the returned notes say so,
+    and the cell does not fail, because its synthetic tables are complete. In a suite that samples no tables,
+    ``must_succeed`` is true, and an error in embedding or prediction is raised.
     """
     if not isinstance(generator, (Embedder, LabelPredictor)):
         return []

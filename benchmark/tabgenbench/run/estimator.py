@@ -116,7 +116,7 @@ class Estimator:
         self._metric_seconds, self._estimates = {}, {}  # other threads may be using the old ones
 
     def knows(self, cell: Cell) -> bool:
-        """Return whether a finished cell exists for the generator with these options."""
+        """Return whether a finished cell (training) exists for the generator with these options."""
         return bool(self._by_group.get(group_of(cell.identity)))
 
     def cell(self, cell: Cell, need: Need) -> CellEstimate:
@@ -156,9 +156,9 @@ class Estimator:
         )
 
     def watch(self, cell: Cell, progress: Progress, seconds: float) -> bool:
-        """Measure the seconds per epoch of a running cell whose generator has no earlier cell.
+        """Measure the seconds per epoch of a running cell (training) whose generator has no earlier cell.
 
-        Return whether the remaining cells of the generator can now be estimated.
+        Return whether the remaining cells (trainings) of the generator can now be estimated.
 
         The seconds per epoch follow from two progress reports at least `TIMED_SECONDS` apart, or from one report after
         `LONG_SECONDS`.
@@ -195,7 +195,7 @@ class Estimator:
     def _nearest(self, new: CellIdentity) -> list[EarlierCell]:
         """Return earlier cells (trainings) of the generator on the same table.
 
-        If there are none, return earlier cells on the table whose size is most similar.
+        If no earlier cell has the same table, return those on the table whose size is most similar.
         """
 
         def distance(one: EarlierCell) -> tuple[bool, bool, float]:
@@ -207,9 +207,9 @@ class Estimator:
         return [one for one in ranked if (_place(one.identity), one.threads) == (_place(first.identity), first.threads)]
 
     def _metric(self, label: str, new: CellIdentity) -> float | None:
-        """Return the estimated seconds of a metric on all synthetic tables of a cell, or None if unknown.
+        """Return the estimated seconds of a metric on all synthetic tables of a cell (training), or None if unknown.
 
-        The estimate uses earlier cells of any generator.
+        The estimate uses earlier cells (trainings) of any generator.
         """
         size = (label, new.dataset_fingerprint, new.n_test, new.draws)
         if size in (known := self._metric_seconds):
@@ -256,7 +256,7 @@ def find_earlier(store: Store, new: Iterable[CellIdentity], *, without: Collecti
 
 
 def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence[CellIdentity]) -> list[str]:
-    """Return the keys of the earlier cells that are most similar to the new cells.
+    """Return the keys of the earlier cells (trainings) that are most similar to the new cells.
 
     The most similar earlier cell of each new cell comes first, then the second most similar of each, and so on.
     """
@@ -272,13 +272,13 @@ def _most_alike(candidates: Sequence[tuple[str, CellIdentity]], wanted: Sequence
 
 
 def group_of(identity: CellIdentity) -> Group:
-    """Return the generator and its options without epochs; a cell is estimated only from cells that agree in both."""
+    """Return the generator and its options without epochs; cells (trainings) are estimated from cells equal in both."""
     options: Mapping[str, object] = {name: value for name, value in identity.config.items() if name != EPOCHS}
     return identity.generator, json.dumps(options, sort_keys=True)
 
 
 def _place(identity: CellIdentity) -> tuple[str, int]:
-    """Return the table and the number of epochs of a cell; cells that agree in both are assumed to take equal time."""
+    """Return the table and epochs of a cell (training); cells that agree in both are assumed to take equal time."""
     return identity.dataset_fingerprint, _epochs(identity) or 0
 
 

@@ -49,7 +49,8 @@ class ExportRequest:
         store: folder of the store, which is only read.
         choice: which trained generator (cell) of the store to export from.
         rows: number of new rows, or None for a stored synthetic table.
-        draw: number of the synthetic table: a stored one, or one of new rows; another number gives other rows.
+        draw: number of the stored synthetic table; for new rows, any number, where different numbers give different
+            rows.
         given: values of condition columns of new rows.
         options: ``executor``, ``device`` (None: the device of the cell), ``timeout`` and ``memory``, as for a run.
         say: called with lines of text about the progress of the export.

@@ -27,7 +27,7 @@ MOST = 5  # cells or labels that a message names
 class CellChoice:
     """Description of the cell (one generator, dataset, split and seed) to select.
 
-    Without ``cell``, values that all cells of the store share may be omitted.
+    Without ``cell``, values that all cells (trainings) of the store share may be omitted.
 
     Attributes:
         cell: key of the cell, its first characters, or the cell's title.
@@ -45,7 +45,7 @@ class CellChoice:
 
 
 def find_cell(store: Store, choice: CellChoice, plugins: Plugins, say: Callable[[str], None]) -> CellRecord:
-    """Return the record of the selected cell, which must have the status ``ok``.
+    """Return the record of the selected cell (training), which must have the status ``ok``.
 
     Args:
         store: the store.
@@ -116,7 +116,7 @@ def _by_labels(records: Sequence[CellRecord], choice: CellChoice, plugins: Plugi
 def _narrowed(
     records: Sequence[CellRecord], option: str, wanted: Sequence[str], label: Callable[[CellRecord], str]
 ) -> list[CellRecord]:
-    """Keep the records whose label is the first of the given labels that occurs.
+    """Keep the records with one label: the first of the given labels that any record has.
 
     A plugin name without options matches if only one label has this name.
     """

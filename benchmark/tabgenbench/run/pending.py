@@ -20,7 +20,8 @@ __all__ = ["count_failed", "find_work", "is_unchanged", "missing_metrics", "need
 def find_work(run: Run) -> list[Cell]:
     """Return the cells (one generator, dataset, split and seed) that must be trained or scored.
 
-    The run also stores which work is missing and when the records last changed.
+    The function also stores in ``run`` which work is missing, and when the records of each cell (training) last
+    changed.
     """
     todo = []
     for cell in run.plan.cells:
@@ -66,7 +67,7 @@ def is_unchanged(run: Run, cell: Cell) -> bool:
 
 
 def count_failed(run: Run) -> int:
-    """Count the cells that failed earlier, or have a failed metric, and are not retried."""
+    """Count the cells (trainings) that failed earlier, or have a failed metric, and are not retried."""
     begun = {cell.key for cell in run.todo} | run.preflight.refusals.keys()
     return sum(cell.key not in begun and run.snapshot(cell).has_failed for cell in run.plan.cells)
 
@@ -95,7 +96,7 @@ def _is_to_be_repeated(run: Run, record: CellRecord) -> bool:
 
 
 def _stamp(store: Store, cell: Cell) -> tuple[int, dict[str, int]]:
-    """Return the modification times (nanoseconds) of the record and the scores of a cell; 0 for a missing file."""
+    """Return the modification times (ns) of the record and the scores of a cell (training); 0 for a missing file."""
     scores = {label: _modified(store, cell.key, key) for label, key in cell.metric_keys.items()}
     try:
         return (store.cell_folder(cell.key) / "fit.json").stat().st_mtime_ns, scores

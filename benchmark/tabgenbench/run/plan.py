@@ -127,7 +127,7 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """Title of the cell, such as ``cvae · rnaseqdb · split 0 · seed 0``."""
+        """Title of the cell (training), such as ``cvae · rnaseqdb · split 0 · seed 0``."""
         return self.identity.title
 
 

@@ -183,7 +183,7 @@ def was_refused(record: CellRecord) -> bool:
 
 
 def _questions(cells: Sequence[Cell], schemas: Mapping[str, Schema]) -> list[Question]:
-    """Return for each generator (with its options) the tables to check it on, and the cells that use each table."""
+    """Return for each generator and its options the tables to check it on, and the cells (trainings) of each table."""
     questions: dict[str, dict[Size, list[Cell]]] = {}
     for cell in cells:
         generator, identity = cell.generator, cell.identity

@@ -66,7 +66,7 @@ def first_preloads(suite: Suite, plugins: Plugins) -> list[str]:
     """Return the sets of modules to import at the beginning of a run: at most two of the sets that generators need.
 
     Each set of modules is imported in its own process, and more than two simultaneous imports would delay the first
-    cells. The other sets of modules are imported when a task needs them. No plugin is imported.
+    cells. Sets that are not imported at the beginning are imported when a task needs them. No plugin is imported.
     """
     entries = plugins.entries("generators")
     needed = {preload_of(entries[one.name].module) for one in suite.generators if one.name in entries}

@@ -90,8 +90,8 @@ class ProgressDisplay:
     def cell_progress(self, cell: Cell, progress: Progress) -> None:
         """Show the epoch and the losses of a running training.
 
-        If the display prints plain lines, it also prints the remaining time. If estimates of generators are new, they
-        are printed.
+        If the display prints plain lines, it also prints the remaining time. New estimates of the time that a generator
+        takes are printed, too.
         """
         while self._run is not None and self._run.timed:
             self._say(f"estimate: {self._run.make_estimate().timed_line(self._run.timed.popleft())}")

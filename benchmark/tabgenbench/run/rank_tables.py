@@ -74,7 +74,7 @@ class _Candidate:
 
 @dataclass(frozen=True, kw_only=True)
 class _Split:
-    """The real training and test rows, as read and with filled gaps, and the transform to the evaluation scale."""
+    """The real training and test rows with missing values filled, and the transform to the evaluation scale."""
 
     train: Table
     test: Table
@@ -84,7 +84,7 @@ class _Split:
 
 @contextmanager
 def ranked_board(request: ScoreRequest, plugins: Plugins, *, command: str) -> Iterator[Board]:
-    """Yield the board of ranked tables; its records are in a temporary folder that is removed after the block.
+    """Yield the board of ranked tables; its records are in a temporary folder that the end of the block removes.
 
     Arguments and errors are the same as those of `rank_tables`.
     """

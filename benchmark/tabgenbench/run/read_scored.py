@@ -33,7 +33,7 @@ class ReadRequest:
     Attributes:
         train: training rows of the models, as a path, a `pandas.DataFrame` or an `anndata.AnnData`.
         test: real rows that the models were not trained on, in one of the same forms.
-        synthetic: synthetic tables, in one of the same forms, by the words that messages use for tables from memory.
+        synthetic: synthetic tables, in one of the same forms, by the names that messages give to tables from memory.
         conditions: columns that are conditions, not features.
         ignore: columns to exclude.
         log2p1: whether to take log2(x + 1) before standardisation.
@@ -57,7 +57,7 @@ class ReadRequest:
 
 @dataclass(frozen=True)
 class ScoredTables:
-    """Real and synthetic tables with equal columns, on their own scale; synthetic tables are in the requested order."""
+    """Real and synthetic tables with equal columns, not standardised; synthetic tables are in the requested order."""
 
     train: Table
     test: Table

@@ -161,7 +161,8 @@ def ask_generators(planned: PlannedRun) -> None:
 def carry_out(planned: PlannedRun, plugins: Plugins) -> Run:
     """Train and score missing cells.
 
-    A failed cell or metric raises no error: failures are listed in the run's problems and in the store's records.
+    A failed cell (training) or metric raises no error: failures are listed in the run's problems and in the store's
+    records.
 
     Raises:
         StoreError: the file system of the store failed.
@@ -203,7 +204,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 
 def _budget_line(run: Run) -> str:
-    """Return a sentence that says how many cells the time budget left out, and how to continue."""
+    """Return a sentence that says how many cells (trainings) the time budget left out, and how to continue."""
     assert run.budget is not None  # else every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)

@@ -32,7 +32,7 @@ class RowsPayload:
         training: the generator, its split and its seed; ``draws`` is ignored.
         model: folder of the kept model, or None to train.
         rows: number of rows; None requests the conditions of the test rows, one row each, as in a run.
-        draw: number of the synthetic table; another number gives other rows.
+        draw: number of the synthetic table; different numbers give different rows.
         given: values of condition columns, which all sampled rows get; allowed only with ``rows``.
     """
 

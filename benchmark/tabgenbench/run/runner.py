@@ -181,7 +181,7 @@ class CellLoop:
     def _ask_generators(self) -> None:
         """Check whether generators support their tables, and announce the run to observers.
 
-        Workers get the cells whose generators are not refused.
+        Workers get the cells (trainings) whose generators are not refused.
         """
         trained = [cell for cell in self.run.todo if not needs_fit(self.run, cell, first=True)]
         self.queue.offer(trained)

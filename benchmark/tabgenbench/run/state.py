@@ -1,4 +1,4 @@
-"""The state of a run: plan, options, progress and problems such as failed cells."""
+"""The state of a run: plan, options, progress and problems such as failed cells (trainings)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RunOptions:
 
 @dataclass
 class Run:
-    """One run of a plan (the cells of a suite), with its progress.
+    """One run of a plan, which consists of the cells (trainings) of a suite, with its progress.
 
     Attributes:
         command: command that repeats the run, or None for the command line of this process.
@@ -94,7 +94,7 @@ class Run:
 
     @property
     def startable(self) -> list[Cell]:
-        """The cells of ``todo`` that the preflight checks do not refuse."""
+        """The cells (trainings) of ``todo`` that the preflight checks do not refuse."""
         return [cell for cell in self.todo if cell.key not in self.preflight.refusals]
 
     def load_earlier(self) -> None:
@@ -112,20 +112,20 @@ class Run:
         )
 
     def learn(self, record: CellRecord | None) -> None:
-        """Use the measured times of a finished cell for the estimates of the remaining cells."""
+        """Use the measured times of a finished cell (training) for the estimates of the remaining cells."""
         for one in read_earlier(self.store, [record.key] if record is not None else []):
             self.estimator.add(one)
 
     def estimate_cell(self, cell: Cell) -> CellEstimate:
-        """Return the estimated time and disk space of a cell of ``todo``."""
+        """Return the estimated time and disk space of a cell (training) of ``todo``."""
         return self.estimator.cell(cell, self.needs[cell.key])
 
     def seconds_of(self, cell: Cell) -> float | None:
-        """Return how many seconds a cell of ``todo`` is estimated to take, or None if unknown."""
+        """Return how many seconds a cell (training) of ``todo`` is estimated to take, or None if unknown."""
         return self.estimate_cell(cell).seconds
 
     def make_estimate(self) -> Estimate:
-        """Estimate the time and disk space of all cells that are not refused."""
+        """Estimate the time and disk space of all cells (trainings) that are not refused."""
         cells = self.startable
         new = {cell.identity.split_fingerprint: cell.identity for cell in cells}
         missing = [one for name, one in new.items() if not self.store.split_folder(name).exists()]

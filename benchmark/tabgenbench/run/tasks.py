@@ -116,9 +116,9 @@ def fit_cell(payload: FitPayload, send: Send) -> dict[str, Any]:
 def score_cell(payload: ScorePayload, send: Send) -> None:
     """Compute metrics on every synthetic table of a cell, or once without synthetic rows if the cell has no table.
 
-    Before a metric's code is called, the task sends a `Mark` with the phase `metric_phase`. Limits therefore apply to
-    each metric, and a crash is attributed to the metric that caused it. At the end, the task sends ``("scored", label,
-    result)`` for each metric.
+    Before a metric's code is called, the task sends a `Mark` with the phase `metric_phase`. Because each metric has its
+    own phase, limits apply to each metric, and a crash is attributed to the metric that caused it. At the end, the task
+    sends ``("scored", label, result)`` for each metric.
     """
     train, test, transform = read_evaluation_tables(payload.split_folder)
     own: dict[Side, Table] = {}

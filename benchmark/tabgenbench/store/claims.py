@@ -1,8 +1,9 @@
 """Claims: files that state which runner works on which cell (training), so that two runners never work on one cell.
 
 A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
-process of this machine, the claim becomes free as soon as this process ends. An owner on another machine, or hidden
-from this user, cannot be checked. The claim of such an owner becomes free EXPIRY_SECONDS after its last refresh.
+process of this machine, the claim becomes free as soon as this process ends. If the owner is on another machine, or
+hidden from this user, it cannot be checked whether it still runs. The claim of an owner that cannot be checked becomes
+free EXPIRY_SECONDS after its last refresh.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Claims:
 
         Returns:
             The keys of cells whose claims were lost. A claim is lost if this runner was suspended for longer than
-            EXPIRY_SECONDS and another runner took the claim. Two runners then work on the same cell.
+            EXPIRY_SECONDS and another runner took the claim. After a claim is lost, two runners work on the same cell.
 
         Raises:
             OSError: the file system failed; all claims are kept, so the call can be repeated.
@@ -114,7 +115,7 @@ class Claims:
         return {key: owner for key, owner in found if owner is not None}
 
     def dead(self) -> list[str]:
-        """Return the keys of cells whose claims have expired or whose owner has ended. Changes nothing."""
+        """Return the keys of cells (trainings) whose claims have expired or whose owner has ended. Changes nothing."""
         return [path.stem for path in self._paths() if self.holder(path.stem) is None]
 
     def remove_dead(self) -> None:
@@ -201,7 +202,7 @@ def _content(path: Path) -> bytes | None:
 def _holding(path: Path) -> bytes | None:
     """Return the content of a claim file of this user, or None if there is none.
 
-    Unlike `_content`, this function raises file-system errors.
+    Unlike `_content`, this function raises file-system errors other than a missing file or permission.
     """
     try:
         return path.read_bytes()

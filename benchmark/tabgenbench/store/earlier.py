@@ -1,8 +1,8 @@
 """Times and sizes of finished cells (trainings) in a store, from which the times of new cells are estimated.
 
 This module only reads the store. The beginning of every record is read to find the cells of the wanted generators.
-Whole records are read only for a few of these cells. Files that cannot be read are skipped, because an estimate must
-not stop a run.
+Whole records are read only for the few cells from which times are estimated. Files that cannot be read are skipped,
+because an estimate must not stop a run.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def find_identities(
 
 
 def read_earlier(store: Store, keys: Iterable[str]) -> Iterator[EarlierCell]:
-    """Yield times and sizes of the given cells whose status is ``ok``, in the order of the keys."""
+    """Yield times and sizes of the given cells (trainings) whose status is ``ok``, in the order of the keys."""
     reader = RecordReader(store)
     for key in keys:
         try:
@@ -123,7 +123,7 @@ def _earlier(store: Store, record: CellRecord, fit: float, infos: list[RunInfo])
 
 
 def _wall(environment: Environment) -> float | None:
-    """Return the seconds between start and end of a task, or None; rounding to whole seconds does not bias means."""
+    """Return the seconds between start and end of a task, or None; both times are rounded to whole seconds."""
     try:
         started, finished = map(datetime.fromisoformat, (environment.started, environment.finished))
         return (finished - started).total_seconds()

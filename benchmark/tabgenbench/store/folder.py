@@ -43,7 +43,7 @@ class StoreFolder:
     """A folder that several processes on several machines may write to.
 
     A file that cannot be read counts as missing. While the store is only read, a corrupt file stays where it is; once
-    `writing` is set, it is moved to ``quarantine/``. In both cases the corrupt file is listed in `quarantined` and
+    `writing` is set, it is moved to ``quarantine/``. Every corrupt file, moved or not, is listed in `quarantined` and
     passed to `on_quarantine`.
     """
 

@@ -1,9 +1,8 @@
 """Merging of stores: results of several stores are copied into one, and disagreements are reported.
 
 A key is a hash of everything that can change a result, so equal keys should have equal scores. If scores with equal
-keys differ, the target keeps its scores and copies nothing else of that cell. Scores of two trainings are therefore
-never mixed. If the two stores have no metric of a cell in common, the hashes of its synthetic tables are compared
-instead.
+keys differ, the target keeps its scores and copies nothing of that cell, because scores of two trainings must not be
+mixed. If the two stores have no metric of a cell in common, the hashes of the cell's synthetic tables are compared.
 """
 
 from __future__ import annotations
@@ -146,8 +145,8 @@ def _merge_cell(source: Store, target: Store, *, record: CellRecord, report: Mer
 def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
     """Copy a cell.
 
-    If the source has a better status for a cell than the target, replace the target's record and tables. The result is
-    False if a run has changed the source in the meantime.
+    If the source has a better status for a cell (training) than the target, replace the target's record and tables. The
+    result is False if a run has changed the source in the meantime.
     """
     folder, final = source.cell_folder(record.key), target.cell_folder(record.key)
     if record.status == "ok" and source.draws_are_whole(record):
@@ -168,7 +167,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
 
 
 def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
-    """Copy the saved model of a cell, and return the cell's record; a damaged model is not copied."""
+    """Copy the saved model of a cell (training), and return the cell's record; a damaged model is not copied."""
     if not record.model_hashes:
         return record
     if not source.find_model_damage(record):
@@ -210,9 +209,9 @@ def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: M
 
 
 def _other_draws(source: Store, target: Store, theirs: CellRecord) -> bool:
-    """Return whether the synthetic tables of a cell are known to differ between the two stores.
+    """Return whether the synthetic tables of a cell (training) are known to differ between the two stores.
 
-    This check is used if no score can be compared.
+    Tables are compared only if the two stores have no score of the cell that can be compared.
     """
     ours = target.read_cell(theirs.key)
     hashes = [source.draw_hashes(theirs), target.draw_hashes(ours or theirs)]

@@ -3,7 +3,8 @@
 Reading is optimised for speed, because a board of 10,000 cells (trainings) reads 50,000 files. Most of the bytes are
 loss curves, of which boards show few, so loss curves are skipped unless they are requested. Every record of a metric
 repeats the specifications of the metric's scores, so these are parsed only once. A file that is corrupt, belongs to
-another cell or has another schema version is read again by the class `Store`, which migrates or quarantines the file.
+another cell (training) or has another schema version is read again by the class `Store`, which migrates or quarantines
+the file.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ class RecordReader:
         return self._store.read_score(cell_key, metric_key)
 
     def info(self, cell_key: str, metric_key: str) -> RunInfo | None:
-        """Return when and how long a metric ran on a cell, or None; the same errors as `cell`."""
+        """Return when and how long a metric ran on a cell (training), or None; the same errors as `cell`."""
         with suppress(OSError, ValidationError):
             return RunInfo.model_validate_json(_content(f"{self._cells}/{cell_key}/runs/{metric_key}.json"))
         return self._store.read_info(cell_key, metric_key)

@@ -1,6 +1,6 @@
 """Snapshot of a cell (one training) in a store: its record and the scores of the requested metrics.
 
-The plan of a run, `status`, the list of problems and boards all read cells through such snapshots.
+The plan of a run, `status`, the list of problems and boards all read cells (trainings) through such snapshots.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class CellSnapshot:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the status of the cell is ``ok``, so that its synthetic tables can be scored."""
+        """Whether the status of the cell (training) is ``ok``, so that its synthetic tables can be scored."""
         return self.record is not None and self.record.status == "ok"
 
     @property

@@ -39,7 +39,7 @@ class Standing:
         name: the suite.
         seconds_left: estimate of the remaining wall time in seconds, from finished cells of the same generator or, if
             there are none, of all generators; None if no cell has finished, 0 if no cell remains. The estimate assumes
-            that the number of running cells stays as it is, and is at least one.
+            that the number of running cells (trainings) stays as it is, and is at least one.
     """
 
     name: str

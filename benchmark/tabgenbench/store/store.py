@@ -110,31 +110,31 @@ class Store(StoreFolder):
         return self.cell_folder(key) / "synthetic" / f"draw-{draw}.h5ad"
 
     def embedding_path(self, key: str) -> Path:
-        """Return the path of the file with the embedding and the predictions of a cell, in the folder of its tables."""
+        """Return the path of the file with the embedding and the predictions of a cell (training)."""
         return self.cell_folder(key) / "synthetic" / EMBEDDING
 
     def model_folder(self, key: str) -> Path:
-        """Return the folder of the kept model of a cell."""
+        """Return the folder of the kept model of a cell (training)."""
         return self.cell_folder(key) / "model"
 
     def score_path(self, cell_key: str, metric_key: str) -> Path:
-        """Return the path of the file with the scores of a metric on a cell."""
+        """Return the path of the file with the scores of a metric on a cell (training)."""
         return self.cell_folder(cell_key) / "scores" / f"{metric_key}.json"
 
     def draws_are_whole(self, record: CellRecord) -> bool:
-        """Return whether every synthetic table of a cell exists and has the hash in the cell's record.
+        """Return whether every synthetic table of a cell (training) exists and has the hash in the cell's record.
 
-        A record without hashes was written by an older program version. In this case sizes are compared, or each file
-        is opened, which detects truncated files.
+        A record without hashes was written by an older program version. Without recorded hashes, sizes are compared, or
+        each file is opened, which detects truncated files.
         """
         return not self._torn_draws(record)
 
     def draw_is_whole(self, record: CellRecord, draw: int) -> bool:
-        """Return whether one synthetic table of a cell exists and has the hash in the cell's record."""
+        """Return whether one synthetic table of a cell (training) exists and has the hash in the cell's record."""
         return self.draw_path(record.key, draw) not in self._torn_draws(record)
 
     def draw_hashes(self, record: CellRecord) -> list[str]:
-        """Return the hash of each synthetic table of a cell.
+        """Return the hash of each synthetic table of a cell (training).
 
         If the cell's record contains no hashes, the hashes are computed from the files.
 
@@ -145,15 +145,15 @@ class Store(StoreFolder):
         return [file_digest(self.draw_path(record.key, draw)) for draw in range(record.cell.draws)]
 
     def quarantine_corrupt_draws(self, record: CellRecord) -> None:
-        """Quarantine corrupt synthetic tables of a cell; missing ones are ignored, as they were removed on purpose."""
+        """Quarantine corrupt synthetic tables of a cell (training); missing ones were removed on purpose."""
         for path in self._torn_draws(record) if record.status == "ok" else []:
             if path.is_file():
                 self.quarantine(path, "a synthetic table that was cut off, or of another training than the record")
 
     def publish_draws(self, folder: Path, record: CellRecord) -> None:
-        """Move synthetic tables to the folder of their cell, and add their sizes and hashes to the cell's new record.
+        """Move synthetic tables to the folder of their cell (training), and add sizes and hashes to its new record.
 
-        Existing scores of the cell are removed, unless they were computed from tables with the same bytes.
+        Existing scores of the cell (training) are removed, unless they were computed from tables with the same bytes.
         """
         paths = [folder / f"draw-{draw}.h5ad" for draw in range(record.cell.draws)]
         final = self.cell_folder(record.key)
@@ -170,7 +170,7 @@ class Store(StoreFolder):
         self.publish_folder(folder, final / "synthetic")
 
     def publish_model(self, folder: Path | None, record: CellRecord) -> None:
-        """Move a model to the folder of its cell, and add the hashes of the model's files to the cell's new record.
+        """Move a model to the folder of its cell (training), and add the hashes of its files to the new record.
 
         The model of an earlier training is removed, even if there is no new model (None).
         """
@@ -182,7 +182,7 @@ class Store(StoreFolder):
             self.publish_folder(folder, final)
 
     def find_model_damage(self, record: CellRecord) -> str:
-        """Return why the saved model of a cell cannot be used, or '' if it is intact."""
+        """Return why the saved model of a cell (training) cannot be used, or '' if it is intact."""
         folder = self.model_folder(record.key)
         if not record.model_hashes:
             return record.no_model or "no model was kept"
@@ -197,7 +197,7 @@ class Store(StoreFolder):
         return self._belonging(path, record, fits=record is not None and record.key == key)
 
     def write_cell(self, record: CellRecord) -> None:
-        """Write the record of a cell; the synthetic tables of the cell must already be in the store."""
+        """Write the record of a cell (training); the synthetic tables of the cell must already be in the store."""
         self._write(self.cell_folder(record.key) / "fit.json", record)
 
     def read_score(self, cell_key: str, metric_key: str) -> ScoreRecord | None:
@@ -230,7 +230,7 @@ class Store(StoreFolder):
         return [path.stem for path in paths]
 
     def cells(self) -> Iterator[CellRecord]:
-        """Yield the records of all cells, in the order of their keys."""
+        """Yield the records of all cells (trainings), in the order of their keys."""
         for path in sorted((self.root / "cells").glob("*/fit.json")):
             record = self.read_cell(path.parent.name)
             if record is not None:
@@ -276,7 +276,7 @@ class Store(StoreFolder):
         return Path(error.filename).absolute().is_relative_to(self.root.absolute())
 
     def _torn_draws(self, record: CellRecord) -> list[Path]:
-        """Return the paths of synthetic tables of a cell, and of its embedding file, that are missing or corrupt."""
+        """Return the paths of missing or corrupt files of a cell (training): synthetic tables and the embedding."""
         paths = [self.draw_path(record.key, draw) for draw in range(record.cell.draws)]
         if len(record.draw_bytes) != len(paths):
             return [path for path in paths if not _opens(path)]

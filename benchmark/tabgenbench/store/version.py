@@ -1,9 +1,9 @@
 """Schema versions: the version with which a store was written, and migration of records with an older version.
 
 The version is in ``store.json`` at the top of a store, and in every record. A migration converts the content of a
-record from one version to the next version. Records are migrated in memory when they are read, so a read-only store can
-be read too. Keys of cells (trainings) depend on the version, so a newer program trains again and never mixes new and
-old results.
+record from one version to the next version. Records are migrated in memory when they are read, so even an old store
+without write permission can be read. Keys of cells (trainings) depend on the version, so a newer program trains again
+and never mixes new and old results.
 """
 
 from __future__ import annotations

@@ -44,10 +44,10 @@ class _Result:
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
     """Summarise each question over the datasets that have values of it; fewer than two datasets give no summary.
 
-    On a board without questions, each ranked headline score is summarised instead. A generator has a result on a
-    dataset if it has a value in every split in which any other generator has one. Ranks and win rates are computed
-    among the models that have a result on every dataset. With the rule ``floor`` these are all models: a missing result
-    counts as the last rank on that dataset, and each missing split as the scaled value 0.
+    On a board without questions, each ranked headline score is summarised. A generator has a result on a dataset if it
+    has a value in every split in which any other generator has one. Ranks and win rates are computed among the models
+    that have a result on every dataset. With the rule ``floor``, all models are ranked: a missing result counts as the
+    last rank on that dataset, and each missing split as the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -146,7 +146,7 @@ def _rows(
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
     """Return a generator's results by dataset; a missing result is omitted, or counts as the worst value.
 
-    A missing result of a control is always omitted.
+    A missing result of a control is omitted even with the rule ``floor``.
     """
     found = {}
     for dataset, table in values.items():

@@ -53,7 +53,7 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return the calibration records of the datasets that some cells use, by the dataset's fingerprint."""
+    """Return the calibration records of the datasets that some cells (trainings) use, by the dataset's fingerprint."""
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
     return {fingerprint: record for fingerprint, record in found.items() if record is not None}

@@ -20,8 +20,8 @@ def judge_score(score: CalibratedScore) -> CalibratedScore:
     """Recompute the tests of a score from its values in each split.
 
     For Holm's correction, the planted failures that are tested on the score are one family of tests; the test of the
-    floor control is another family. A test with a reason is not made; a reason is, for example, that the failure does
-    not apply to the dataset.
+    floor control is another family. A test whose record states a reason, such as that the failure does not apply to the
+    dataset, is not made.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})

@@ -64,7 +64,7 @@ class MetricFacts:
 
 @dataclass(frozen=True)
 class CellFacts:
-    """Values of a cell (one training) that a board shows; `identity` and later fields need a record of the cell."""
+    """Values of a cell (one training) that a board shows; without a record, `identity` and later fields are empty."""
 
     row: SuiteRow
     status: Status | Literal["waiting"]
@@ -84,7 +84,7 @@ class CellFacts:
 
 
 def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
-    """Read every record of the cells and scores that the suite lists.
+    """Read every record of the cells (trainings) and scores that the suite lists.
 
     A corrupt file counts as missing; `Store.quarantined` names the file.
 
@@ -159,7 +159,7 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average a cell's scores over draws; a score without a value in some draw has no value for the cell."""
+    """Average a cell's scores over draws; a score without a value in some draw has no value for the cell (training)."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws

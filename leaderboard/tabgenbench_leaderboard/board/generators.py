@@ -60,8 +60,8 @@ def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
 def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Return letters for models whose ranks cannot be distinguished: models with a common letter share a possible rank.
 
-    A group (letter) consists of all models whose rank interval contains one rank; a group inside a larger one has no
-    letter. A model that shares no rank with another model has no letter.
+    For each rank, the models whose rank interval contains the rank are a group, which has a letter unless all its
+    models are in a larger group. A model that shares no rank with another model has no letter.
 
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
     {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}

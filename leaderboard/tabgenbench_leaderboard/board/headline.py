@@ -24,7 +24,7 @@ Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unk
 
 
 def headline_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the headline columns that have a value: the first column of each metric, then the second, and so on.
+    """Return the headline columns that have a value: the first column of each metric precedes the second of any.
 
     Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
     declares a headline score. A score that does not detect a planted failure that it must detect on this dataset is no
@@ -142,7 +142,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Join the parts of a sentence as long as it fits, but at least one part."""
+    """Join as many parts of a sentence as the limit of its length allows, but at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1

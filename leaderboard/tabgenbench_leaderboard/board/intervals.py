@@ -182,8 +182,8 @@ def compare_paired(
     """Test pairs of generators by their differences on common splits, as one family of tests.
 
     The splits of a table are not independent, because they share rows. The tests are valid for the mean over all
-    possible splits of this table. Read as statements about all tables of the same kind, the tests have too many false
-    positives.
+    possible splits of one table. As statements about all tables of the same kind, such as tables of other laboratories,
+    they have too many false positives.
 
     Args:
         pairs: values by split of the judged row and of the other row.

@@ -17,7 +17,7 @@ _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f
 
 
 def find_problems(cells: Sequence[CellFacts]) -> tuple[Problem, ...]:
-    """List failed, skipped and waiting cells (trainings), and metrics with such a status, with one entry per reason.
+    """List failed, skipped and waiting cells (trainings), and metrics without a result, with one entry per reason.
 
     Failures precede skipped results, which precede waiting results. Entries of one kind are sorted by label, then by
     phase or metric.

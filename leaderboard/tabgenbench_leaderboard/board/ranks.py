@@ -47,9 +47,9 @@ def find_standings(
 
     The rank interval reaches from 1 + the number of models that are significantly better to m - the number of models
     that are significantly worse, where m models have a value. On at least 95 % of boards, no test finds a difference
-    that does not exist. On these boards, every rank interval contains the model's true rank. Al Mohamad, Goeman & van
-    Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank intervals from Tukey's test in
-    the same way.
+    that does not exist. On a board without such a false difference, every rank interval contains the model's true rank.
+    Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank
+    intervals from Tukey's test in the same way.
     """
     better, worse = dict.fromkeys(values, 0), dict.fromkeys(values, 0)
     for (first, second), paired in pairs.items():

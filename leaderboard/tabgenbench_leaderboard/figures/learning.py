@@ -94,7 +94,7 @@ def _panel(axis: Axes, curve: LearningCurve, title: str, labels: dict[str, str])
 
 
 def _points(curve: LearningCurve, title: str, label: str) -> list[tuple[int, ScoreValue]]:
-    """Return the points of a generator's line: number of training rows and value, where it has a value."""
+    """Return the points of a generator's line: pairs of a number of training rows and a value that exists."""
     found = []
     for n_rows, dataset in zip(curve.rows, curve.datasets, strict=True):
         for i, column in enumerate(dataset.columns):

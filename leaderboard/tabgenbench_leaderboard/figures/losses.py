@@ -93,7 +93,7 @@ def _loss_panel(axis: Axes, row: BoardRow, title: str, width: float) -> None:
 
 
 def _draw_curves(axis: Axes, row: BoardRow, name: str, **style: Any) -> LineCollection:
-    """Draw one curve of all cells as one matplotlib artist, which is fast for many cells; missing values are gaps."""
+    """Draw one loss of all cells (trainings) as one matplotlib artist, which is fast; a missing value breaks a line."""
     cells = [(curve.epochs, curve.losses[name]) for curve in row.curves if name in curve.losses]
     lines = [np.column_stack([epochs, np.array(losses, dtype=float)]) for epochs, losses in cells]
     drawn = LineCollection(lines, lw=1, alpha=0.85, **style)

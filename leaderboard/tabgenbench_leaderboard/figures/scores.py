@@ -69,7 +69,7 @@ def _heights(rows: Sequence[BoardRow]) -> list[float]:
 
 
 def _name_rows(axis: Axes, rows: Sequence[BoardRow], heights: Sequence[float]) -> None:
-    """Draw a line and a label for each generator here, because panels with a shared axis take longer to lay out."""
+    """Draw a line and a label for each generator in this panel; a vertical axis shared by panels would be slower."""
     axis.set_ylim(heights[-1] + 0.7, -0.7)
     axis.set_yticks(heights[: len(rows)], [_short(row.label) for row in rows])
     axis.hlines(heights, 0, 1, LINE, lw=0.6, transform=axis.get_yaxis_transform(), zorder=0)

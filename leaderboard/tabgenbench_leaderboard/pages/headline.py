@@ -224,7 +224,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return on how many datasets a generator has all results; the measure with most missing results counts."""
+    """Return on how many datasets a generator has all results, for the measure with the most missing results."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across

@@ -16,7 +16,7 @@ _MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the valu
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence for each group of similar notes: one note, the rows of all, and the number of other notes."""
+    """Return a sentence per group of similar notes: one of them, the rows with such notes, and the number of others."""
     kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)

@@ -267,7 +267,7 @@ def problem_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def output_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return what the processes of failed cells (trainings) printed; Markdown pages omit this."""
+    """Return what the processes of failed cells (trainings) printed; Markdown pages omit these outputs."""
     wrote = [problem for problem in dataset.problems if problem.output]
     names = [f"`{quote(problem.what)}` of `{quote(problem.label)}`" for problem in wrote]
     blocks: list[Block] = [

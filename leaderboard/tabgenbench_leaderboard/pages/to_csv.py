@@ -45,7 +45,7 @@ def scores_csv(board: Board) -> str:
     """Return sorted lines, one per dataset, generator, config and score; ``n`` is 0 for a score without a value.
 
     ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores
-    give equal bytes for any order of the suite.
+    give equal bytes for any order of the suite's rows.
     """
     lines = [
         (

@@ -139,7 +139,7 @@ class _Checker:
             self.report(where, what, expected)
 
     def check_splits(self) -> None:
-        """Report cells of one dataset with different tables, and cells of one split with different rows."""
+        """Report cells (trainings) of one dataset with different tables, and cells of one split with different rows."""
         tables: dict[str, list[tuple[str, CellRecord]]] = {}
         splits: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
         numbers: dict[tuple[str, str], list[tuple[str, CellRecord]]] = {}
@@ -165,7 +165,7 @@ class _Checker:
                     self.report(f"cells/{record.key}/fit.json", f"{what} is {value}", others)
 
     def check_indexes(self) -> None:
-        """Compare each cell with the record of its dataset, if the store has this record."""
+        """Compare each cell (training) with the record of its dataset, if the store has this record."""
         known: dict[tuple[str, str], tuple[str, str]] = {}
         for path, index in self.indexes:
             for info in index.splits.values():
@@ -182,7 +182,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with two cells for one split, fold and seed, or with none where another has one."""
+        """Report generators with two cells for a split, fold and seed, or with none where another generator has one."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}

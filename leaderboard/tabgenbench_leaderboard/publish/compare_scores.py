@@ -1,11 +1,11 @@
 """Comparison of the recorded scores of a cell (training) with its scores after it is trained again.
 
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
-rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. In
-this case, a score may differ by 2 % of its range or by four standard deviations over splits, whichever is larger. The
-standard deviation of a score is computed over the splits of the generator other than the repeated one. If the median of
-the standard deviations of the other generators is larger, that median is used instead. If somebody made up a value for
-one cell, this value therefore does not widen the tolerance for this cell.
+rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. A
+score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over splits,
+whichever is larger. The standard deviation of a score is computed over the splits of the generator other than the
+repeated one. The median of the other generators' standard deviations is used if it is larger. The repeated split is
+left out so that a made-up value of a cell does not widen the tolerance for this cell.
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 def other_machine(first: Environment, second: Environment) -> str:
     """Return the differences between two environments that may change the last digits of a result; empty if none.
 
-    A package that only one environment lists does not count. A process records only packages that it has imported, and
-    the inline engine runs all cells in one process.
+    A package that only one environment lists does not count, because a process records only the packages that it has
+    imported. With the inline engine, one process runs all cells and records the packages of all.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]

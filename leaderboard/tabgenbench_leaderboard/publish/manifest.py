@@ -155,7 +155,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each file, and for each fact from the records, on which the manifest is wrong.
+    """Yield a finding for each file whose hash, and each fact of the records, that the manifest states wrongly.
 
     Args:
         manifest: the manifest of a published board.

@@ -271,12 +271,12 @@ def _choice(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
-    """Return generator, options, split and fold, which identify a cell of a dataset and seed even if code changed."""
+    """Return generator, options, split and fold; unlike a key, they identify a cell even if code has changed."""
     return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
 def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]:
-    """Remove cells outside the group from a plan; return the other cells by the keys of the recorded cells."""
+    """Remove cells outside the group from a plan; return the planned cells of the group by their recorded keys."""
     run, kept = planned.run, {}
     plan = {_work(cell.identity): cell for cell in run.plan.cells}
     for one in group:

@@ -102,7 +102,7 @@ class Scrubber:
         return value
 
     def text(self, text: str, *, free: bool = True) -> str:
-        """Return a text without paths and addresses; a text with ``free`` is also returned without hosts and users."""
+        """Return a text without paths and e-mail addresses; with ``free``, also without names of hosts and users."""
         cleaner = self._once(text, free=free)
         while cleaner != text:  # a replacement can complete another form, such as a path after a host's name
             text, cleaner = cleaner, self._once(cleaner, free=free)

@@ -106,7 +106,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def _has_values(measure: AcrossMeasure) -> bool:
-    """Return whether any generator has a value of the measure over all datasets; else a page opens with one dataset."""
+    """Return whether a measure has a value over all datasets; without such a measure, a page opens with one dataset."""
     return any(row.scaled is not None or row.mean_rank is not None for row in measure.rows)
 
 
