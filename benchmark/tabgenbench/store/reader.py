@@ -86,9 +86,9 @@ def _content(path: str) -> bytes:
     """Return the bytes of a file; `pathlib` is avoided, because its paths take longer than reading small files."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        parts = []
-        while part := os.read(descriptor, _BLOCK):
-            parts.append(part)
+        parts = [os.read(descriptor, _BLOCK)]
+        while len(parts[-1]) == _BLOCK:  # a shorter part is the last one of a regular file
+            parts.append(os.read(descriptor, _BLOCK))
         return b"".join(parts)
     finally:
         os.close(descriptor)
