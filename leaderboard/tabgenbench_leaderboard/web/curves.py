@@ -41,7 +41,9 @@ def _panel(curves: Sequence[Curve], name: str, label: str) -> Markup:
     width, height = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
     across, down = (right - left) or 1, (high - low) or 1
     places = [
-        " ".join([f"{MARGIN + width * (x - left) / across:.1f},{MARGIN + height * (high - y) / down:.1f}" for x, y in line])
+        " ".join(
+            [f"{MARGIN + width * (x - left) / across:.1f},{MARGIN + height * (high - y) / down:.1f}" for x, y in line]
+        )
         for line in points
         if line
     ]
