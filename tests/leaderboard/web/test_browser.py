@@ -127,6 +127,16 @@ def test_sort_filter_and_open_a_generator_by_keyboard_alone(visit: Callable[...,
     assert browser.find_element("tag name", "h1").text == ordered[-1]
 
 
+def test_a_reader_hides_generators_that_need_an_extra(visit: Callable[..., Browser]) -> None:
+    browser = visit("index.html#e=-")
+    assert labels(browser) == [NASTY, "model-1", "model-3"]
+    select = browser.find_element("id", "extra")
+    assert select.text.split() == ["any", "none", "needed", "without", "forest", "without", "sdv"]
+    select.send_keys("without f")
+    assert labels(browser) == [NASTY, "model-1", "model-2", "model-3"]
+    assert browser.current_url.endswith("#e=forest")
+
+
 def test_the_address_reproduces_the_view(visit: Callable[..., Browser]) -> None:
     browser = visit("index.html#d=table-2&q=privacy&sort=q:privacy&c=0&x=memory")
     assert browser.find_element("id", "caption").text == "Verdict on table-2"
