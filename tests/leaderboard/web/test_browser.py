@@ -199,6 +199,20 @@ def test_names_of_the_ranks_are_cut_at_their_end_on_a_phone(visit: Callable[...,
     assert re.fullmatch("a hierarchical [^…]*…", first)
 
 
+def test_intervals_of_mean_ranks_end_at_the_first_and_the_last_rank(visit: Callable[..., Browser]) -> None:
+    script = """
+        const row = (label, ranks) => ({label, control: false, cells: {x: {ranks, note: ''}}});
+        const rows = [row('a', [1.2, 0.6, 1.8]), row('b', [1.8, 1.2, 2.4])];
+        tabgenbench.plots.ranks({rows, index: null}, {id: 'x', title: 'x'});
+        const number = (one, name) => Number(one.getAttribute(name));
+        const lines = [...document.querySelectorAll('#rank-plot line.grid')].map((line) => number(line, 'x1'));
+        const bars = [...document.querySelectorAll('#rank-plot rect.bar')];
+        return [lines, number(bars[0], 'x'), number(bars[1], 'x') + number(bars[1], 'width')];
+    """
+    lines, left, right = visit().execute_script(script)
+    assert (left, right) == (lines[0] - 4, lines[1] + 4)
+
+
 def test_the_pareto_front_has_the_points_that_no_other_point_exceeds(visit: Callable[..., Browser]) -> None:
     script = (
         "return tabgenbench.plots.front([[1, 1], [2, 2], [3, 2], [1, 0]].map(([x, y]) => ({x, y})), "
