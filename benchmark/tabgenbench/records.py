@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from tabgenbench.formatting import cell_title
 
@@ -50,6 +50,8 @@ class Card(_Record):
         citation: its publication.
         licence: licence of the code.
         url: address of its code or paper.
+        extra: optional extra of TabGenBench that installs the packages of the generator, such as ``sdv``; written by
+            the harness, and left out of records if it is empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,9 +60,15 @@ class Card(_Record):
     citation: str = ""
     licence: str = ""
     url: str = ""
+    extra: str = ""
 
     def __init__(self, summary: str = "", citation: str = "", licence: str = "", url: str = "", **more: Any) -> None:
         super().__init__(summary=summary, citation=citation, licence=licence, url=url, **more)
+
+    @model_serializer(mode="wrap")
+    def _without_empty_extra(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = write(self)
+        return {name: value for name, value in values.items() if name != "extra" or value}
 
 
 class CellIdentity(_Record):

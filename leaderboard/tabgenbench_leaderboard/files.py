@@ -27,8 +27,6 @@ from tabgenbench_leaderboard.pages.to_draws import draws_csv, draws_parquet
 from tabgenbench_leaderboard.pages.to_json import board_json
 from tabgenbench_leaderboard.pages.to_latex import latex_tables
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
-from tabgenbench_leaderboard.web.pages import web_files
-from tabgenbench_leaderboard.web.site import Site
 
 __all__ = ["FORMATS", "KNOWN_FORMATS", "Extras", "parse_formats", "read_board", "render_board", "write_board"]
 
@@ -140,6 +138,9 @@ def render_board(
         rendered["board.json"] = board_json(board).encode()
     rendered |= _exports(board, formats, extras)
     if "html" in formats:
+        from tabgenbench_leaderboard.web.pages import web_files  # imports Jinja, which no other format needs
+        from tabgenbench_leaderboard.web.site import Site
+
         tables = [name for name in rendered if "/" not in name]
         site = Site(board, drawn.names, extras.cells, extras.cards, records=extras.published, files=tables)
         with without_collection():

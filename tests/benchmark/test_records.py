@@ -29,6 +29,9 @@ def test_a_spec_and_a_card_are_kept_whole() -> None:
     assert ScoreSpec.model_validate_json(spec.model_dump_json()) == spec
     card = Card("summary", "citation", "licence", "url")
     assert Card.model_validate_json(card.model_dump_json()) == card
+    assert "extra" not in card.model_dump(), "records without an extra are written as before extras existed"
+    extra = card.model_copy(update={"extra": "sdv"})
+    assert Card.model_validate_json(extra.model_dump_json()) == extra
     newer = Card.model_validate({"summary": "s", "doi": "10.1"})
     assert newer.model_dump()["doi"] == "10.1", "a field of a newer program is kept"
 

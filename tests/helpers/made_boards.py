@@ -36,6 +36,8 @@ __all__ = ["CONTROLS", "NASTY", "board_of_size", "write_run"]
 
 CONTROLS = ("real-resample", "shuffled")
 NASTY = "<script>alert(1)</script>"
+EXTRAS = {"model-2": "sdv", "model-4": "forest"}
+"""Optional extras that models need."""
 QUESTIONS = ("fidelity", "structure", "utility", "privacy")
 
 
@@ -82,6 +84,8 @@ def write_run(store: Store, *, datasets: int = 3, scores: int = 40, splits: int 
             )
         )
         card = Card(summary=f"Summary of {label}", licence="MIT", url="https://example.org/a")
+        if label in EXTRAS:
+            card = card.model_copy(update={"extra": EXTRAS[label]})
         if label == NASTY:
             card = Card(summary=NASTY, citation=NASTY, licence=NASTY, url="javascript:alert(1)")
         is_missing = (number, dataset) == (0, datasets - 1)

@@ -1,9 +1,9 @@
 """Build the board of a store of 10,000 cells, and of 10,000 scores, in a fresh process; print seconds and peak memory.
 
-The bar: a board of 10,000 records in under 5 s and 500 MB. Two stores are measured: 10,000 trained cells, each with
-the scores of two metrics (50,000 files), and 5,000 cells with 10,000 scores (25,000 files). The bar concerns the board
-as text; the time to write all formats with figures is also printed. Processor time shows how much other work on the
-machine prolonged the wall time.
+The bars, in seconds of processor time: a board as text in 3 s, and in all formats with figures in 10 s; both in 500 MB.
+Two stores are measured: 10,000 trained cells, each with the scores of two metrics (50,000 files), and 5,000 cells with
+10,000 scores (25,000 files). Figures are drawn in several processes, so the wall time of all formats is shorter than
+the processor time on an idle machine, and longer if other programs use the machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from tabgenbench.records import (
 )
 from tabgenbench.store.store import Store
 
-SECONDS, MEGABYTES = 5.0, 500.0
+SECONDS, ALL_SECONDS, MEGABYTES = 3.0, 10.0, 500.0
 EPOCHS, DRAWS = 200, 5
 MODELS, CONTROLS = 16, ("condition-mvn", "real-resample", "shuffled", "condition-mean")
 DATASETS, SEEDS = 5, 5
@@ -176,6 +176,10 @@ class Taken:
     processor: float
     megabytes: float
 
+    def meets(self, seconds: float) -> bool:
+        """Whether the processor time and the memory are below their bars."""
+        return self.processor < seconds and self.megabytes < MEGABYTES
+
     def __str__(self) -> str:
         return f"{self.seconds:.1f} s ({self.processor:.1f} s of processor time), {self.megabytes:.0f} MB"
 
@@ -195,7 +199,7 @@ def measure(folder: Path, *options: str) -> Taken:
 
 
 def compare(splits: int) -> bool:
-    """Print the costs for one size of store and the bar; return whether the bar is met."""
+    """Print the costs for one size of store and the bars; return whether the bars are met."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = time.perf_counter()
@@ -204,14 +208,20 @@ def compare(splits: int) -> bool:
         size = sum(path.stat().st_size for path in (folder / "store").rglob("*.json")) / 1e6
         scores = cells * len(METRICS)
         print(f"{cells:,} cells, {scores:,} scores, {size:,.0f} MB of records (written in {built:.0f} s)", flush=True)
-        texts = sorted((measure(folder) for _ in range(3)), key=lambda taken: taken.seconds)
-        bar = f"bar {SECONDS:.0f} s and {MEGABYTES:.0f} MB"
-        kept = texts[1].seconds < SECONDS and max(taken.megabytes for taken in texts) < MEGABYTES
-        print(f"  text: {texts[1]}; median of 3, {bar}: {'met' if kept else 'missed'}", flush=True)
+        text = sorted((measure(folder) for _ in range(3)), key=lambda taken: taken.processor)[1]
+        kept = text.meets(SECONDS)
+        print(f"  text, median of 3: {text}; {bar_text(SECONDS, kept=kept)}", flush=True)
         taken = measure(folder, "--out", str(folder / "board"))
         written = [path.stat().st_size for path in (folder / "board").rglob("*") if path.is_file()]
-        print(f"  folder with all formats: {taken}; {len(written)} files of {sum(written) / 1e6:.0f} MB", flush=True)
-    return kept
+        all_kept = taken.meets(ALL_SECONDS)
+        print(f"  all formats: {taken}; {bar_text(ALL_SECONDS, kept=all_kept)}", flush=True)
+        print(f"  {len(written)} files of {sum(written) / 1e6:.0f} MB", flush=True)
+    return kept and all_kept
+
+
+def bar_text(seconds: float, *, kept: bool) -> str:
+    """Return a bar in words."""
+    return f"bar {seconds:.0f} s of processor time and {MEGABYTES:.0f} MB: {'met' if kept else 'missed'}"
 
 
 def main() -> int:

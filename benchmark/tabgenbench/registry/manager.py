@@ -42,6 +42,11 @@ class Entry:
         return self.target is found
 
     @property
+    def extra(self) -> str:
+        """The optional extra that installs the packages which the plugin needs; empty if it needs none."""
+        return self.target.extra or "" if isinstance(self.target, Lazy) else ""
+
+    @property
     def lacks(self) -> str:
         """Text with the missing packages of the plugin and the command that installs them; empty if none is missing."""
         return self.target.lacks if isinstance(self.target, Lazy) else ""

@@ -184,13 +184,14 @@ def resolve(suite: Suite, plugins: Plugins) -> ResolvedSuite:
     generators, metrics = [], []
     for choice in suite.generators:
         kind, common = _resolve_one("generators", choice, plugins)
+        entry = plugins.find("generators", choice.name)
         generators.append(
             GeneratorChoice(
                 **common,
-                card=kind.card,
+                card=kind.card.model_copy(update={"extra": entry.extra}),
                 is_control=kind.is_control,
                 is_planted=bool(kind.planted_for),
-                lacks=plugins.find("generators", choice.name).lacks,
+                lacks=entry.lacks,
                 title=choice.label,
             )
         )

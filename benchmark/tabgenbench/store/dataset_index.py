@@ -7,7 +7,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from tabgenbench.data.schema import Schema
-from tabgenbench.data.split_files import find_damage
 from tabgenbench.records import SCHEMA_VERSION, Card
 from tabgenbench.store.store import Store
 
@@ -49,6 +48,8 @@ class DatasetIndex(BaseModel):
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
     """Move a new split to its final folder, unless an intact split is there; a corrupt one there is quarantined."""
+    from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
+
     with store.locked():
         damage = find_damage(final) if final.exists() else "absent"
         if not damage:

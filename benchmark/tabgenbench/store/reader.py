@@ -87,9 +87,9 @@ def _content(path: str) -> bytes:
     """Read the bytes of a file without `pathlib`, because `pathlib` takes longer than reading a small file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        parts = []
-        while part := os.read(descriptor, _BLOCK):
-            parts.append(part)
+        parts = [os.read(descriptor, _BLOCK)]
+        while len(parts[-1]) == _BLOCK:  # a shorter part is the last one of a regular file
+            parts.append(os.read(descriptor, _BLOCK))
         return b"".join(parts)
     finally:
         os.close(descriptor)

@@ -32,8 +32,8 @@ MAX_POINTS = 150
 """Maximum number of points of a loss curve: a figure of half a page cannot show more."""
 MAX_CURVES = 12
 """Maximum number of cells of a row whose loss curves are kept for the figure."""
-LOSS_DIGITS = 5
-"""Significant digits of a loss in a figure, which cannot show more."""
+LOSS_FORMAT = ".5g"
+"""Format of a loss in a figure, which cannot show more digits."""
 
 
 @dataclass(frozen=True)
@@ -208,9 +208,9 @@ def _kept_points(length: int) -> tuple[int, ...]:
 
 
 def _rounded(values: Sequence[float | None]) -> tuple[float | None, ...]:
-    """Round losses to `LOSS_DIGITS` significant digits; a loss that is not finite becomes None."""
+    """Return losses with the digits of `LOSS_FORMAT`, and None for a loss that is not finite."""
     return tuple(
-        [float(f"{value:.{LOSS_DIGITS}g}") if value is not None and math.isfinite(value) else None for value in values]
+        [float(format(value, LOSS_FORMAT)) if value is not None and math.isfinite(value) else None for value in values]
     )
 
 

@@ -76,6 +76,7 @@ def leaderboard(
     store; those in the folder figures beside board.json are kept.
     """
     from tabgenbench.formatting import count_text
+    from tabgenbench.store.reader import without_collection
     from tabgenbench_leaderboard.board.derive import derive_board
     from tabgenbench_leaderboard.files import FORMATS, Extras, parse_formats, read_board, render_board, write_board
     from tabgenbench_leaderboard.pages.headline import again, headline_text
@@ -88,28 +89,29 @@ def leaderboard(
         raise ConfigError("--format: got html without --out, but it is a folder of pages; name a folder with --out")
     if board_file is not None and suite is not None:
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
-    if board_file is None:
-        view = _read_store(store, suite)
-        board = derive_board(view.board, missing) if missing else view.board
-        artifacts, kept = view.artifacts, None
-        extras = Extras() if out is None and formats is None else view.extras(chosen)
-        source = f"{board.suite} --store {store}"
-    else:
-        board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
-        extras = Extras()
-        source = f"--from {board_file}"
-    where = again(f"{source} --missing {missing}" if missing else source)
-    if out is None and formats is not None:
-        rendered = render_board(board, chosen, artifacts=artifacts, kept=kept, extras=extras)
-        click.echo(rendered[FIRST_FILES[chosen[0]]], nl=False)
-        return
-    if out is not None:
-        paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept, extras=extras)
-        top = [path.name for path in paths if path.parent == out]
-        below = Counter(path.parent.name for path in paths if path.parent != out)
-        folders = [f"{count_text(number, 'file')} in {name}" for name, number in sorted(below.items())]
-        where = [f"The full board is in {out}:", f"  {' and '.join([', '.join(top), *folders])}"]
-    print_text(render_text(board) if full else headline_text(board, where))
+    with without_collection():  # every object of a large board would be visited again and again
+        if board_file is None:
+            view = _read_store(store, suite)
+            board = derive_board(view.board, missing) if missing else view.board
+            artifacts, kept = view.artifacts, None
+            extras = Extras() if out is None and formats is None else view.extras(chosen)
+            source = f"{board.suite} --store {store}"
+        else:
+            board, artifacts, kept = read_board(board_file, missing), None, board_file.parent / "figures"
+            extras = Extras()
+            source = f"--from {board_file}"
+        where = again(f"{source} --missing {missing}" if missing else source)
+        if out is None and formats is not None:
+            rendered = render_board(board, chosen, artifacts=artifacts, kept=kept, extras=extras)
+            click.echo(rendered[FIRST_FILES[chosen[0]]], nl=False)
+            return
+        if out is not None:
+            paths = write_board(board, out, chosen, artifacts=artifacts, kept=kept, extras=extras)
+            top = [path.name for path in paths if path.parent == out]
+            below = Counter(path.parent.name for path in paths if path.parent != out)
+            folders = [f"{count_text(number, 'file')} in {name}" for name, number in sorted(below.items())]
+            where = [f"The full board is in {out}:", f"  {' and '.join([', '.join(top), *folders])}"]
+        print_text(render_text(board) if full else headline_text(board, where))
 
 
 def _read_store(path: Path, suite: str | None) -> BoardView:

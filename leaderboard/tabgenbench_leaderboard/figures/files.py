@@ -40,7 +40,8 @@ def with_palette(image: Image.Image) -> Image.Image:
     Frequent colours, such as those of markers, are kept, so a tissue has the same colour in all figures. Rare colours,
     such as those of antialiased edges and gradients, are replaced by the nearest colour.
     """
-    pixels = np.asarray(image).astype(np.int32) @ np.array([2**16, 2**8, 1], dtype=np.int32)
+    # One number a pixel: red, green and blue from the highest byte to the lowest, then a byte of padding.
+    pixels = np.asarray(image.convert("RGBX")).view(">u4")[..., 0] >> 8
     found, counts = np.unique(pixels, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     colours = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import signal
 import sys
@@ -43,17 +44,25 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
     workers = min(available_cores(), len(draws))
     if workers < 2 or len(draws) < FEWEST or sys.platform != "linux" or threading.active_count() > 1:
         return [_draw(draw) for draw in draws]
+    import tabgenbench_leaderboard.figures.files  # noqa: F401  imports matplotlib once, for all processes
+
     _DRAWING[:] = draws
     try:
         context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, context, initializer=_leave_signals) as pool:
+        with ProcessPoolExecutor(workers, context, initializer=_prepare_process) as pool:
             return list(pool.map(_draw_place, range(len(draws))))
     finally:
         _DRAWING.clear()
 
 
-def _leave_signals() -> None:
-    """Undo the signal handlers of the command line, so that Ctrl-C in the terminal ends only the parent process."""
+def _prepare_process() -> None:
+    """Undo the signal handlers of the command line, and exclude the parent's objects from garbage collection.
+
+    An interrupt of the terminal ends the parent process alone. A collection that visits the parent's objects is slow,
+    and copies the memory that the processes share.
+    """
+    gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 

@@ -36,17 +36,15 @@ def draw_table(
     left_out = sum(_draws(cell) for cell in cells) - len(lines)
     return {
         "header": ["split, seed, draw", *(dataset.columns[i].title for i in columns)],
-        "lines": lines,
+        "lines": Markup().join(lines),
         "left_out": f"{count_text(left_out, 'more line')} in scores-by-draw.csv or scores.parquet"
         if left_out > 0
         else "",
     }
 
 
-def _draw_lines(
-    dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]
-) -> Iterator[tuple[str, Markup]]:
-    """Yield per draw its split and seed as text, and the HTML elements of its scores."""
+def _draw_lines(dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]) -> Iterator[Markup]:
+    """Yield the table row of each draw; its place and values are formatted numbers, without markup."""
     places = [(dataset.columns[i].metric, dataset.columns[i].spec.name) for i in columns]
     for cell in cells:
         for draw in range(_draws(cell)):
@@ -56,7 +54,7 @@ def _draw_lines(
             ]
             texts = "</td><td>".join(map(single_number, values))
             place = f"{place_text(cell.row.split, cell.row.fold)}, {cell.row.seed}, {draw}"
-            yield place, Markup(f"<td>{texts}</td>")
+            yield Markup(f"<tr><th>{place}</th><td>{texts}</td></tr>\n")
 
 
 def _draws(cell: CellFacts) -> int:

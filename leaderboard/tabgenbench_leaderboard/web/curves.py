@@ -38,14 +38,16 @@ def _panel(curves: Sequence[Curve], name: str, label: str) -> Markup:
         return Markup()
     left, right, low, high = min(xs), max(xs), min(ys), max(ys)
 
-    def place(x: float, y: float) -> str:
-        across = MARGIN + (WIDTH - 2 * MARGIN) * (x - left) / ((right - left) or 1)
-        down = MARGIN + (HEIGHT - 2 * MARGIN) * (high - y) / ((high - low) or 1)
-        return f"{across:.1f},{down:.1f}"
-
-    paths = Markup().join(
-        Markup('<polyline points="{}"/>').format(" ".join(place(x, y) for x, y in line)) for line in points if line
-    )
+    width, height = WIDTH - 2 * MARGIN, HEIGHT - 2 * MARGIN
+    across, down = (right - left) or 1, (high - low) or 1
+    places = [
+        " ".join(
+            [f"{MARGIN + width * (x - left) / across:.1f},{MARGIN + height * (high - y) / down:.1f}" for x, y in line]
+        )
+        for line in points
+        if line
+    ]
+    paths = Markup("".join(f'<polyline points="{place}"/>' for place in places))  # numbers need no escape
     alt = f"{name} of {label}: from {low:.4g} to {high:.4g} over epochs {left:g} to {right:g}"
     return Markup(
         '<div><svg viewBox="0 0 {w} {h}" role="img" aria-label="{alt}" class="curve">{paths}</svg>'

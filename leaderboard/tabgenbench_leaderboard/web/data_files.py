@@ -100,6 +100,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
                 "memory": one.peak_memory_bytes,
                 "across": [_across(rows.get((one.label, one.is_control))) for rows in across],
             }
+            | ({"extra": site.extras[one.label]} if one.label in site.extras else {})
             for one in site.generators
         ],
     }

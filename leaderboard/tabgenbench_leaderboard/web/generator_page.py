@@ -47,7 +47,7 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
             name=rows[0].generator,
             is_control=one.is_control,
             card=card,
-            command="" if site.board.has_external_tables else rerun_command(site.board.command, rows[0]),
+            commands=[] if site.board.has_external_tables else _commands(site.board.command, one),
             parts=[_part(site, dataset, one.rows[dataset.dataset], most) for dataset in datasets],
             records=site.records,
             without_records=site.cells is None,
@@ -55,8 +55,24 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
     )
 
 
-def rerun_command(command: str, row: BoardRow) -> str:
+def _commands(command: str, one: GeneratorRows) -> list[str]:
+    """Return the commands that run a generator again: one for each choice of options, if datasets have their own."""
+    datasets: dict[str, list[str]] = {}
+    for dataset, row in one.rows.items():
+        datasets.setdefault(row.options, []).append(dataset)
+    found = [
+        rerun_command(command, one.rows[names[0]], names if len(datasets) > 1 else ()) for names in datasets.values()
+    ]
+    return [text for text in found if text]
+
+
+def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> str:
     """Return the command that runs one generator of a suite; empty if the board does not state the suite's command.
+
+    Args:
+        command: the command that ran the suite.
+        row: a row of the generator.
+        datasets: datasets on which to run the generator; empty for those of the command.
 
     >>> from tabgenbench.records import Card
     >>> from tabgenbench_leaderboard.board.model import Costs
@@ -64,24 +80,28 @@ def rerun_command(command: str, row: BoardRow) -> str:
     ...                card=Card(), cells_ok=1, cells=1, costs=Costs(), scores=())
     >>> rerun_command("tabgenbench run mixed -g copula --splits 3", row)
     'tabgenbench run mixed --splits 3 -g cvae:epochs=30'
+    >>> rerun_command("tabgenbench run mixed -d c", row, ["a", "b"])
+    'tabgenbench run mixed -d a -d b -g cvae:epochs=30'
     """
     try:
         words = shlex.split(command)
         options = json.loads(row.options)
     except ValueError:
         return ""
+    replaced = ["-g", "--generator", *(["-d", "--dataset"] if datasets else [])]
     kept: list[str] = []
     for word in words:
-        if kept and kept[-1] in ("-g", "--generator"):
+        if kept and kept[-1] in replaced:
             kept.pop()
-        elif not word.startswith(("--generator=", "-g=")):
+        elif not word.startswith(tuple(f"{option}=" for option in replaced)):
             kept.append(word)
     texts = (
         f"{name}={value if isinstance(value, str) else json.dumps(value, separators=(',', ':'))}"
         for name, value in options.items()
     )
     generator = f"{row.generator}:{','.join(texts)}" if options else row.generator
-    return shlex.join([*kept, "-g", generator]) if kept else ""
+    chosen = [word for dataset in datasets for word in ("-d", dataset)]
+    return shlex.join([*kept, *chosen, "-g", generator]) if kept else ""
 
 
 def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[str, Any]:

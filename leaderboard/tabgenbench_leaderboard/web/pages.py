@@ -58,6 +58,7 @@ def _index_page(site: Site) -> str:
                 {"name": name, "page": page, "titles": _titles(site, name)} for name, page in site.metric_pages.items()
             ],
             files=site.files,
+            extras=bool(site.extras),
             environment=html_of(environment_blocks(board), ""),
         )
     )

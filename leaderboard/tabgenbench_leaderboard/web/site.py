@@ -71,6 +71,11 @@ class Site:
         return group_generators(self.board.datasets)
 
     @cached_property
+    def extras(self) -> dict[str, str]:
+        """The optional extra that installs the packages of a generator, by label; without the others."""
+        return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
+
+    @cached_property
     def generator_pages(self) -> dict[str, str]:
         """File name of the page of each generator, by the generator's label."""
         return _pages("generator", [one.label for one in self.generators])

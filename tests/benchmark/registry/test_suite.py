@@ -23,6 +23,15 @@ def test_built_in_suites_are_found_and_resolve() -> None:
         assert any(generator.is_control for generator in resolved.generators)
 
 
+def test_the_card_of_a_generator_names_the_extra_that_installs_its_packages() -> None:
+    from tabgenbench.run.plan import resolve
+
+    plugins = make_manager()
+    cards = {one.name: one.card for one in resolve(find_suite("quickstart", plugins), plugins).generators}
+    assert {name: card.extra for name, card in cards.items() if card.extra} == {"gaussian-copula": "sdv"}
+    assert not plugins.find("generators", "gaussian-copula").load_fitting("generators").card.extra
+
+
 def test_the_suite_of_the_first_run_has_every_model_and_both_families_of_metrics() -> None:
     suite = find_suite("quickstart", make_manager())
     models = {"cvae", "wgan-gp", "ctgan", "tvae", "gaussian-copula"}

@@ -127,6 +127,16 @@ def test_sort_filter_and_open_a_generator_by_keyboard_alone(visit: Callable[...,
     assert browser.find_element("tag name", "h1").text == ordered[-1]
 
 
+def test_a_reader_hides_generators_that_need_an_extra(visit: Callable[..., Browser]) -> None:
+    browser = visit("index.html#e=-")
+    assert labels(browser) == [NASTY, "model-1", "model-3"]
+    select = browser.find_element("id", "extra")
+    assert select.text.split() == ["any", "none", "needed", "without", "forest", "without", "sdv"]
+    select.send_keys("without f")
+    assert labels(browser) == [NASTY, "model-1", "model-2", "model-3"]
+    assert browser.current_url.endswith("#e=forest")
+
+
 def test_the_address_reproduces_the_view(visit: Callable[..., Browser]) -> None:
     browser = visit("index.html#d=table-2&q=privacy&sort=q:privacy&c=0&x=memory")
     assert browser.find_element("id", "caption").text == "Verdict on table-2"
@@ -187,6 +197,20 @@ def test_names_of_the_ranks_are_cut_at_their_end_on_a_phone(visit: Callable[...,
     (first, first_fits), (second, second_fits) = visit(width=390).execute_script(script)
     assert (second, first_fits, second_fits) == ("short", True, True)
     assert re.fullmatch("a hierarchical [^…]*…", first)
+
+
+def test_intervals_of_mean_ranks_end_at_the_first_and_the_last_rank(visit: Callable[..., Browser]) -> None:
+    script = """
+        const row = (label, ranks) => ({label, control: false, cells: {x: {ranks, note: ''}}});
+        const rows = [row('a', [1.2, 0.6, 1.8]), row('b', [1.8, 1.2, 2.4])];
+        tabgenbench.plots.ranks({rows, index: null}, {id: 'x', title: 'x'});
+        const number = (one, name) => Number(one.getAttribute(name));
+        const lines = [...document.querySelectorAll('#rank-plot line.grid')].map((line) => number(line, 'x1'));
+        const bars = [...document.querySelectorAll('#rank-plot rect.bar')];
+        return [lines, number(bars[0], 'x'), number(bars[1], 'x') + number(bars[1], 'width')];
+    """
+    lines, left, right = visit().execute_script(script)
+    assert (left, right) == (lines[0] - 4, lines[1] + 4)
 
 
 def test_the_pareto_front_has_the_points_that_no_other_point_exceeds(visit: Callable[..., Browser]) -> None:

@@ -240,6 +240,32 @@ def test_names_and_cards_of_plugins_are_only_text(run: FakeRun) -> None:
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") > 4
 
 
+def test_a_generator_whose_options_depend_on_the_dataset_has_a_command_for_each(run: FakeRun) -> None:
+    for dataset, epochs in (("a", 200), ("b", 30), ("c", 200)):
+        run.cell(f"cvae:epochs={epochs}", {"gamma": {"gamma": 0.5}}, dataset=dataset, title="CVAE")
+    page = render(run)["web/generator-cvae.html"].decode()
+    assert re.findall("<code>(tabgenbench run .*?)</code>", page) == [
+        "tabgenbench run tiny --splits 3 -d a -d c -g cvae:epochs=200",
+        "tabgenbench run tiny --splits 3 -d b -g cvae:epochs=30",
+    ]
+
+
+def test_the_filter_of_extras_is_there_if_a_generator_needs_one(several: FakeRun) -> None:
+    files = render(several)
+    assert b'id="extra"' not in files["index.html"]
+    assert b'"extra"' not in files["web/data-board.js"]
+    assert b"<dt>Needs" not in files["web/generator-tvae.html"]
+    place = next(row for row in several.suite.rows if row.label == "tvae")
+    record = several.store.read_cell(place.key)
+    card = record.cell.card.model_copy(update={"extra": "sdv"})
+    several.store.write_cell(record.model_copy(update={"cell": record.cell.model_copy(update={"card": card})}))
+    files = render(several)
+    assert b'id="extra"' in files["index.html"]
+    [info] = call(files["web/data-board.js"])
+    assert {one["label"]: one["extra"] for one in info["generators"] if "extra" in one} == {"tvae": "sdv"}
+    assert b"<dt>Needs</dt><dd>the extra <code>sdv</code>" in files["web/generator-tvae.html"]
+
+
 def test_names_that_differ_in_signs_or_case_have_their_own_pages(run: FakeRun) -> None:
     for label in ("cvae:a=1", "cvae:a=-1", "CVAE:A=1"):
         run.cell(label, {"gamma": {"gamma": 0.5}})
