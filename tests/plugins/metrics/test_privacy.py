@@ -286,6 +286,21 @@ def test_attribute_inference_thins_columns_and_says_so() -> None:
     assert result.notes[-1] == "guesses 1 of 2 categorical columns, drawn at random (option max_columns)"
 
 
+def test_attribute_inference_attacks_fewer_rows_if_there_are_many_pairs() -> None:
+    """40 rows of each side, two guessed columns and 600 synthetic rows are 96,000 distances."""
+    tables = mixed(0), mixed(1), mixed(2, 600)
+    few = score(AttributeInference(AttributeInference.Config(max_pairs=97_000)), *tables)
+    assert few.notes == (
+        "attacks 40 of these training rows and 40 of these test rows, drawn at random (option max_rows); standard error "
+        "at most 0.1118",
+        "option max_pairs reduces max_rows to 40, because each row is compared with all synthetic rows",
+    )
+    assert set(few.artifacts["columns"]["train_accuracy"] * 40 % 1) == {0.0}
+    every = score(AttributeInference(AttributeInference.Config(max_pairs=N * 2 * 2 * 600)), *tables)
+    assert every.notes == ()
+    assert every.scores == score(AttributeInference(), *tables).scores
+
+
 def test_attribute_inference_declines_numeric_tables() -> None:
     with pytest.raises(Unsupported, match="has no categorical feature that varies"):
         score(AttributeInference(), numeric(draw(0)), numeric(draw(1)), numeric(draw(2)))
