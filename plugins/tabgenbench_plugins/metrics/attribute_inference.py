@@ -28,8 +28,8 @@ class AttributeInference(Metric):
     about individual persons.
 
     At most 2,000 training rows and 2,000 others are attacked (option ``max_rows``), and fewer if these rows times the
-    synthetic rows and the guessed columns are more than 5e9 distances (option ``max_pairs``): with ten columns, if there
-    are more than 125,000 synthetic rows. All synthetic rows are used.
+    synthetic rows and the guessed columns are more than 5e9 distances (option ``max_pairs``): with ten columns, if
+    there are more than 125,000 synthetic rows. All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"

@@ -33,9 +33,9 @@ class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model has not seen.
 
     The numbers of training rows and of hold-out rows are equal, because the closest of more rows is closer on average.
-    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`. They are
-    computed for at most 10,000 synthetic rows (option ``max_rows``), to all real rows, and for fewer if the training and
-    hold-out rows are more than 500,000 together (option ``max_pairs``).
+    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`. They
+    are computed for at most 10,000 synthetic rows (option ``max_rows``), and for fewer if the training rows and
+    hold-out rows are more than 500,000 together (option ``max_pairs``). All real rows are used.
     """
 
     name: ClassVar[str] = "closest-record"
@@ -169,7 +169,7 @@ class ClosestRecord(Metric):
 
 
 def _standard_errors(to_train: Floats, to_hold_out: Floats, *, seed: int) -> str:
-    """Return the standard errors of the two scores that are not shares; that of the ratio by a bootstrap of the rows."""
+    """Return the standard errors of the scores that are not shares; that of the ratio is by a bootstrap of the rows."""
     n = len(to_train)
     gaps = _ratios(to_hold_out) - _ratios(to_train)
     rng = np.random.default_rng([seed, 7])
