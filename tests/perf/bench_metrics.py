@@ -228,21 +228,22 @@ def measure(names: Sequence[str], folder: Path, limit: int) -> None:
         print(json.dumps(row), flush=True)
 
 
-def in_fresh_process(names: Sequence[str], folder: Path, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Return the measurements of metrics that are computed in one separate process."""
+def in_fresh_process(names: Sequence[str], folder: Path, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the measurements of metrics that are computed in one separate process."""
     limit = arguments.limit * len(names)
     command = [sys.executable, __file__, "--folder", str(folder), "--threads", str(arguments.threads)]
     command += ["--limit", str(limit), *(word for name in names for word in ("--metric", name))]
-    start = time.perf_counter()
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
-    found = [json.loads(line) for line in done.stdout.splitlines()]
-    if len(found) < len(names):  # a bar that is missed, by an unknown amount
-        reason = (
-            f"stopped after {limit:g} s" if done.returncode == -signal.SIGXCPU else f"exit status {done.returncode}"
-        )
+    start, n_found = time.perf_counter(), 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None  # because of PIPE
+        for line in process.stdout:
+            n_found += 1
+            yield json.loads(line)
+    if n_found < len(names):  # a bar that is missed, by an unknown amount
+        stopped = process.returncode == -signal.SIGXCPU
+        reason = f"stopped after {limit:g} s" if stopped else f"exit status {process.returncode}"
         taken = {"processor": math.inf, "wall": time.perf_counter() - start, "real": 0.0, "gigabytes": 0.0}
-        found.append({"metric": names[len(found)], "reason": reason, **taken})
-    return found
+        yield {"metric": names[n_found], "reason": reason, **taken}
 
 
 def run_case(name: str, arguments: argparse.Namespace) -> bool:
