@@ -108,15 +108,15 @@ class Membership(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw."""
         try:
-            synthetic = encoded(evaluation, "synthetic")
-            everyone = attacked_rows(evaluation, seed=context.seed)
-            attacked = attacked_within(everyone, self.config.max_rows, 2 * len(synthetic), self.config.max_pairs)
+            everyone, n_synthetic = attacked_rows(evaluation, seed=context.seed), evaluation.synthetic.n_rows
+            attacked = attacked_within(everyone, self.config.max_rows, 2 * n_synthetic, self.config.max_pairs)
             rows = np.concatenate(
                 [
                     encoded(evaluation, "train")[attacked.members.rows],
                     encoded(evaluation, "test")[attacked.others.rows],
                 ]
             )
+            synthetic = encoded(evaluation, "synthetic")
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         k = min(self.config.neighbours, len(synthetic))
