@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Unsupported
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, row_order
 from tabgenbench_plugins.metrics.parts.categories import generated_columns
 from tabgenbench_plugins.metrics.parts.encoded import encode, encoded, known_categories
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.pair_limit import PairLimit, attacked_within
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
 __all__ = ["AttributeInference"]
@@ -23,8 +24,12 @@ class AttributeInference(Metric):
     """An attacker knows all columns of a row except one category and guesses it from the closest synthetic row.
 
     The score is the accuracy on training rows minus the accuracy on equally many rows that the model has not seen. The
-    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference of both
-    accuracies reveals something about the individual training rows.
+    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference of
+    both accuracies reveals something about individual training rows.
+
+    At most 2,000 training rows and 2,000 others are attacked (option ``max_rows``), and fewer if these rows times the
+    synthetic rows and the guessed columns are more than 5e9 distances (option ``max_pairs``): with ten columns, if
+    there are more than 125,000 synthetic rows. All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -50,7 +55,7 @@ class AttributeInference(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(PairLimit):
         """Options of `AttributeInference`."""
 
         max_rows: int = Field(
@@ -71,11 +76,13 @@ class AttributeInference(Metric):
         """
         names = self._guessed(evaluation)
         try:
-            attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
+            everyone = attacked_rows(evaluation, seed=context.seed)
             # The order decides between equally close rows: by content, so that the order of the draw has no effect.
             made = evaluation.synthetic.take(row_order(encoded(evaluation, "synthetic", conditions=True)))
         except Undefined as reason:
             return undefined_result(self.scores, reason)
+        per_row = 2 * made.n_rows * min(len(names), self.config.max_columns)
+        attacked = attacked_within(everyone, self.config.max_rows, per_row, self.config.max_pairs)
         notes = attacked.notes
         if len(names) > self.config.max_columns:
             n = self.config.max_columns

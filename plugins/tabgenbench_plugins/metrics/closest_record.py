@@ -7,15 +7,17 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, chosen_rows
 from tabgenbench_plugins.metrics.parts.encoded import encoded
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.pair_limit import PairLimit, rows_within
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 
 __all__ = ["ClosestRecord"]
 
+RESAMPLES = 200  # of the bootstrap that estimates the standard error of a ratio of medians
 COPY = 1e-4  # largest distance of a copy: rounding alone gives less
 CITATION = "Park et al., Data synthesis based on generative adversarial networks, PVLDB 11(10), 2018"
 HOLD_OUT = (
@@ -30,8 +32,10 @@ PASSES_LEAKS = (
 class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
 
-    Equally many training rows and hold-out rows are used, because the closest of more rows is closer on average.
-    Distances are Euclidean over all columns except the conditions; see `tabgenbench_plugins.metrics.parts.encoded`.
+    The numbers of training rows and of hold-out rows are equal, because the closest of more rows is closer on average.
+    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`. They
+    are computed for at most 10,000 synthetic rows (option ``max_rows``), and for fewer if the training rows and
+    hold-out rows are more than 500,000 together (option ``max_pairs``). All real rows are used.
     """
 
     name: ClassVar[str] = "closest-record"
@@ -110,7 +114,7 @@ class ClosestRecord(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(PairLimit):
         """Options of `ClosestRecord`."""
 
         max_rows: int = Field(10_000, ge=100, description="largest number of synthetic rows; more are drawn at random")
@@ -127,11 +131,12 @@ class ClosestRecord(Metric):
             synthetic = encoded(evaluation, "synthetic")
         except Undefined as reason:
             return undefined_result(self.scores, reason)
-        asked = chosen_rows(synthetic, self.config.max_rows, seed=(context.seed, 2))
+        n_rows = rows_within(self.config.max_rows, len(train) + len(hold_out), self.config.max_pairs)
+        asked = chosen_rows(synthetic, n_rows, seed=(context.seed, 2))
         to_train, to_hold_out = (nearest(synthetic[asked], real, 2).distances for real in (train, hold_out))
-        own = chosen_rows(hold_out, self.config.max_rows, seed=(context.seed, 3))
+        own = chosen_rows(hold_out, n_rows, seed=(context.seed, 3))
         limit = evaluation.shared.once(
-            ("near", context.seed, self.config.max_rows, self.config.quantile),
+            ("near", context.seed, n_rows, self.config.quantile),
             lambda: float(np.quantile(nearest(hold_out[own], train, 1).distances, self.config.quantile)),
             scope="split",
         )
@@ -149,16 +154,31 @@ class ClosestRecord(Metric):
             scores["closest-distance-ratio"] = float(np.median(to_train[:, 0])) / middle
         else:
             undefined["closest-distance-ratio"] = "half of the synthetic rows equal a hold-out row"
-        return Result(scores, undefined, notes=(*attacked.notes, *self._notes(len(asked), len(synthetic))))
+        notes = attacked.notes
+        if len(asked) < len(synthetic):
+            errors = _standard_errors(to_train, to_hold_out, seed=context.seed)
+            notes = (*notes, self._note(len(asked), len(synthetic)), f"standard errors of the subsample: {errors}")
+        return Result(scores, undefined, notes=notes)
 
-    def _notes(self, n_asked: int, n_synthetic: int) -> tuple[str, ...]:
-        if n_asked == n_synthetic:
-            return ()
-        error = 0.5 / np.sqrt(n_asked)
+    def _note(self, n_asked: int, n_synthetic: int) -> str:
+        option = "max_rows" if n_asked == self.config.max_rows else "max_pairs"
         return (
-            f"distances of {n_asked:,} of {n_synthetic:,} synthetic rows, drawn at random (option max_rows); standard "
-            f"error of a share at most {error:.4f}",
+            f"distances of {n_asked:,} of {n_synthetic:,} synthetic rows, drawn at random (option {option}); standard "
+            f"error of a share at most {0.5 / np.sqrt(n_asked):.4f}"
         )
+
+
+def _standard_errors(to_train: Floats, to_hold_out: Floats, *, seed: int) -> str:
+    """Return the standard errors of the scores that are not shares; that of the ratio is by a bootstrap of the rows."""
+    n = len(to_train)
+    gaps = _ratios(to_hold_out) - _ratios(to_train)
+    rng = np.random.default_rng([seed, 7])
+    drawn = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
+    medians = np.array([[np.median(one[rows, 0]) for one in (to_train, to_hold_out)] for rows in drawn])
+    errors = f"nndr-gap {gaps.std() / np.sqrt(n):.2g}"
+    if (medians[:, 1] > COPY).all():
+        errors += f", closest-distance-ratio {(medians[:, 0] / medians[:, 1]).std():.2g}"
+    return errors
 
 
 def _ratios(distances: Floats) -> Floats:

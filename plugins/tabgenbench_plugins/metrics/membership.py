@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec
+from tabgenbench import Evaluation, Metric, MetricContext, Result, ScoreSpec
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.attack_scores import area, largest_by_unit, true_positives
 from tabgenbench_plugins.metrics.parts.attacked import attacked_rows, chosen_rows
 from tabgenbench_plugins.metrics.parts.encoded import encoded
 from tabgenbench_plugins.metrics.parts.neighbours import nearest
+from tabgenbench_plugins.metrics.parts.pair_limit import PairLimit, attacked_within
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Membership"]
@@ -62,6 +63,9 @@ class Membership(Metric):
 
     If the table has donors, donors are attacked instead of rows; the score of a donor is the largest score of its rows.
     ``domias`` and ``discriminator`` need reference rows: real rows that are neither training rows nor attacked rows.
+
+    At most 10,000 training rows and 10,000 others are attacked (option ``max_rows``), and fewer if there are more than
+    250,000 synthetic rows (option ``max_pairs``); all synthetic rows are used.
     """
 
     name: ClassVar[str] = "membership"
@@ -85,7 +89,7 @@ class Membership(Metric):
         ),
     )
 
-    class Config(Options):
+    class Config(PairLimit):
         """Options of `Membership`."""
 
         max_rows: int = Field(
@@ -104,7 +108,8 @@ class Membership(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one draw."""
         try:
-            attacked = attacked_rows(evaluation, seed=context.seed).first(self.config.max_rows)
+            everyone, n_synthetic = attacked_rows(evaluation, seed=context.seed), evaluation.synthetic.n_rows
+            attacked = attacked_within(everyone, self.config.max_rows, 2 * n_synthetic, self.config.max_pairs)
             rows = np.concatenate(
                 [
                     encoded(evaluation, "train")[attacked.members.rows],
@@ -149,7 +154,7 @@ class Membership(Metric):
         reference = encoded(evaluation, "reference")
         if min(len(reference), to_synthetic.shape[1]) < k:
             raise Undefined(f"there are fewer than {k} reference rows or synthetic rows")
-        key = ("distance to reference", context.seed, self.config.max_rows, k)
+        key = ("distance to reference", context.seed, len(rows), k)
         to_reference: Floats = evaluation.shared.once(
             key, lambda: nearest(rows, reference, k).distances[:, -1], scope="split"
         )

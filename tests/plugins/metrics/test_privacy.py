@@ -99,8 +99,36 @@ def test_thinning_is_said_and_changes_a_share_by_its_error() -> None:
     whole = score(ClosestRecord(), train, test, made).scores["share-closer-to-train"]
     part = score(ClosestRecord(ClosestRecord.Config(max_rows=400)), train, test, made)
     assert part.scores["share-closer-to-train"] == pytest.approx(whole, abs=0.075)
-    assert part.notes[-1].startswith("distances of 400 of 1,500 synthetic rows")
-    assert part.notes[-1].endswith("error of a share at most 0.0250")
+    assert part.notes[0] == (
+        "distances of 400 of 1,500 synthetic rows, drawn at random (option max_rows); standard error of a share at "
+        "most 0.0250"
+    )
+
+
+def test_fewer_synthetic_rows_are_compared_if_there_are_many_pairs() -> None:
+    """400 synthetic rows and 2 x 150 real rows are 120,000 distances."""
+    tables = numeric(draw(0)), numeric(draw(1)), numeric(draw(2, 1500))
+    part, same = (
+        score(ClosestRecord(ClosestRecord.Config(**options)), *tables)
+        for options in ({"max_pairs": 120_100}, {"max_rows": 400})
+    )
+    assert part.scores == same.scores
+    assert part.notes[0] == same.notes[0].replace("max_rows", "max_pairs")
+    every = score(ClosestRecord(ClosestRecord.Config(max_pairs=1500 * 2 * N)), *tables)
+    assert (every.scores, every.notes) == (score(ClosestRecord(), *tables).scores, ())
+
+
+def test_standard_errors_of_a_subsample_are_those_of_repeated_draws() -> None:
+    """The bootstrap and the formula are compared with the spread of scores over 40 sets of synthetic rows."""
+    train, test = numeric(draw(0)), numeric(draw(1))
+    names = ("nndr-gap", "closest-distance-ratio")
+    values = [
+        [score(ClosestRecord(), train, test, numeric(draw(seed, 200))).scores[name] for name in names]
+        for seed in range(100, 140)
+    ]
+    note = score(ClosestRecord(ClosestRecord.Config(max_rows=200)), train, test, numeric(draw(2, 1500))).notes[1]
+    errors = [float(part.rsplit(" ", 1)[1]) for part in note.split(", ")]
+    assert errors == pytest.approx(np.std(values, axis=0), rel=0.4)
 
 
 def test_membership_finds_planted_copies() -> None:
@@ -110,6 +138,20 @@ def test_membership_finds_planted_copies() -> None:
     assert found["nearest-tpr"] > 0.99
     assert found["domias-auc"] > 0.999
     assert found["discriminator-auc"] > 0.7
+
+
+def test_fewer_rows_are_attacked_if_there_are_many_pairs() -> None:
+    """100 rows of each side and 750 synthetic rows are 150,000 distances."""
+    tables = numeric(draw(0)), numeric(draw(1)), copier()
+    few, same = (
+        score(Membership(Membership.Config(**options)), *tables)
+        for options in ({"max_pairs": 150_700}, {"max_rows": 100})
+    )
+    assert few.scores == same.scores
+    reduced = "option max_pairs reduces max_rows to 100, because each row is compared with all synthetic rows"
+    assert few.notes == (*same.notes, reduced)
+    every = score(Membership(Membership.Config(max_pairs=2 * N * 750)), *tables)
+    assert (every.scores, every.notes) == (score(Membership(), *tables).scores, ())
 
 
 def test_domias_finds_remembered_rows_that_dense_regions_hide_from_the_distance() -> None:
@@ -284,6 +326,21 @@ def test_attribute_inference_thins_columns_and_says_so() -> None:
     result = score(metric, mixed(0), mixed(1), mixed(2))
     assert len(result.artifacts["columns"]) == 1
     assert result.notes[-1] == "guesses 1 of 2 categorical columns, drawn at random (option max_columns)"
+
+
+def test_attribute_inference_attacks_fewer_rows_if_there_are_many_pairs() -> None:
+    """40 rows of each side, two guessed columns and 600 synthetic rows are 96,000 distances."""
+    tables = mixed(0), mixed(1), mixed(2, 600)
+    few = score(AttributeInference(AttributeInference.Config(max_pairs=97_000)), *tables)
+    assert few.notes == (
+        "attacks 40 of these training rows and 40 of these test rows, drawn at random (option max_rows); standard "
+        "error at most 0.1118",
+        "option max_pairs reduces max_rows to 40, because each row is compared with all synthetic rows",
+    )
+    assert set(few.artifacts["columns"]["train_accuracy"] * 40 % 1) == {0.0}
+    every = score(AttributeInference(AttributeInference.Config(max_pairs=N * 2 * 2 * 600)), *tables)
+    assert every.notes == ()
+    assert every.scores == score(AttributeInference(), *tables).scores
 
 
 def test_attribute_inference_declines_numeric_tables() -> None:

@@ -1,0 +1,46 @@
+"""A limit on the number of distances of a search for nearest rows: in a large table, fewer rows start a search."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from tabgenbench import Options
+from tabgenbench_plugins.metrics.parts.attacked import Attacked
+
+__all__ = ["PairLimit", "attacked_within", "rows_within"]
+
+
+class PairLimit(Options):
+    """Option of metrics that search a table for the nearest row of many rows."""
+
+    max_pairs: int = Field(
+        5_000_000_000,
+        ge=1_000,
+        description="distances to compute at most for each draw; for a larger table, max_rows is reduced",
+    )
+
+
+def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
+    """Return how many rows may start a search: ``max_rows``, or fewer so that the distances are at most ``max_pairs``.
+
+    >>> rows_within(10_000, 100_000, 5_000_000_000), rows_within(10_000, 1_000_000, 5_000_000_000)
+    (10000, 5000)
+    """
+    return max(1, min(max_rows, max_pairs // max(1, distances_per_row)))
+
+
+def attacked_within(attacked: Attacked, max_rows: int, distances_per_row: int, max_pairs: int) -> Attacked:
+    """Return attacked rows, with a note if ``max_pairs`` allows fewer of each side than ``max_rows``.
+
+    Args:
+        attacked: all rows that can be attacked.
+        max_rows: largest number of rows of each side.
+        distances_per_row: number of distances for a row of each side, of both sides together.
+        max_pairs: largest number of distances.
+    """
+    n = rows_within(max_rows, distances_per_row, max_pairs)
+    part = attacked.first(n)
+    if n == max_rows or part is attacked:
+        return part
+    note = f"option max_pairs reduces max_rows to {n:,}, because each row is compared with all synthetic rows"
+    return Attacked(part.members, part.others, part.labels, (*part.notes, note))
