@@ -97,7 +97,8 @@ class ConditionNB(Generator):
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
     """Return three numbers per gene.
 
-    The numbers are the gene's share f of all counts, and the sums over cells of (count - L f)^2 - L f and of (L f)^2.
+    The three numbers of a gene are its share f of all counts, and the sums over cells of (count - L f)^2 - L f and of
+    (L f)^2, where L is the library size.
     """
     total = _sums(counts, axis=0)
     share = total / max(library.sum(), 1.0)

@@ -93,7 +93,7 @@ class Factors:
 
 
 def roots(residuals_NF: Floats, codes: NDArray[np.int64]) -> Iterator[tuple[int, Root]]:
-    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one object.
+    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one root.
 
     Args:
         residuals_NF: rows minus the mean of their condition.

@@ -153,7 +153,7 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Transform the values of one feature from the model's to the training rows' quantiles, if the model's vary."""
+    """Map values of one feature from the model's to the training quantiles; unchanged if the model's are equal."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

@@ -1,7 +1,7 @@
 """Layers, one-hot codes and minibatches that several neural networks use.
 
-Every function that draws random numbers takes a `torch.Generator` and does not change torch's global random state.
-Equal seeds therefore give identical numbers, regardless of earlier computations.
+Every function that draws random numbers takes a `torch.Generator` and neither uses nor changes torch's global random
+state. Equal seeds of this generator give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class TwoBlocks(nn.Module):
         First, the mean of each covariate given the block's own covariates is subtracted.
 
         The penalty is computed separately for cells whose covariate is hidden from the encoder and for the other cells,
-        and averaged. Computed together, opposite correlations in both kinds of cells could cancel.
+        and averaged. If both kinds of cells were used together, opposite correlations in them could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept in (

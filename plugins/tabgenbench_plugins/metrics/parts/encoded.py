@@ -36,8 +36,9 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
     Coordinates are the numeric features, then the indicators of the categorical features and, if requested, of the
     conditions. A categorical column has one indicator for each category of the training and test rows, and one
-    indicator for all other categories. Synthetic rows that differ only in unknown categories of a column are therefore
-    equal. If a table has no categorical columns, its values are returned without a copy.
+    indicator for all other categories. Because of this common indicator, synthetic rows that differ only in unknown
+    categories of a column have equal vectors. If a table has no categorical columns, its values are returned without a
+    copy.
 
     Args:
         evaluation: the rows; it caches the result.
