@@ -8,10 +8,10 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
     s batch   b condition columns   L library size: observed in training, in sampling that of a random training cell
 
 The package trains the model. The package has no method that samples without an input cell, so this module draws z and L
-and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near
-1. From these initial values, Adam needs thousands of steps to reach the low means of rare genes and the small variances
-   of most genes. With
-``start=data``, the initial bias and dispersions are estimated from the training cells.
+and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions
+start near 1. From these initial values, Adam needs thousands of steps to reach the low means of rare genes and the
+small variances of most genes. With ``start=data``, the initial bias and dispersions are estimated from the training
+cells.
 """
 
 from __future__ import annotations
