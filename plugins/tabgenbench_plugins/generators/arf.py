@@ -64,9 +64,9 @@ ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no lea
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, then each column independently within the leaf.
 
-    A numeric feature with missing values and the column that marks the missing values are drawn together. A leaf's
-    mean, variance and values are computed without missing values. A table with more than 200 numeric features is fitted
-    on its principal components.
+    A numeric feature with missing values and the column that marks its missing values depend on each other, so both are
+    drawn from the same training row. A leaf's mean, variance and values are computed without missing values. A table
+    with more than 200 numeric features is fitted on its principal components.
     """
 
     name = "arf"

@@ -143,7 +143,7 @@ class _Violations:
         self.counts: list[tuple[str, str, int, int]] = []
 
     def add(self, kind: str, column: str, wrong: Bools, present: Bools) -> None:
-        """Count the violations of a column; both arrays have shape (n_rows,)."""
+        """Count the violations of a column; ``wrong`` and ``present`` have shape (n_rows,)."""
         wrong = wrong & present
         self.invalid |= wrong
         self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))

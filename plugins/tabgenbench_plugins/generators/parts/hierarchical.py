@@ -74,7 +74,7 @@ class Factors:
 
     Attributes:
         loadings: L, the K leading right singular vectors of a root times their singular values, shape (K, F).
-        rest: ψ, the variances that the factors leave, shape (F,).
+        rest: ψ, the variances that the factors do not explain, shape (F,).
     """
 
     loadings: Floats

@@ -39,7 +39,7 @@ class NormalScores:
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
         """Compute the quantiles of the features of training rows, shape (n_train, n_features), without missing values.
 
-        A feature whose values are all missing keeps the value that stands for a missing value.
+        For a feature whose values are all missing, the placeholder of a missing value is used as a value.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))

@@ -5,7 +5,7 @@ variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006,
 "Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
 `sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
 rule and kind of initialisation. Only the random draws of the initialisation differ, so single columns may converge to
-other optima, but with likelihoods that agree with those of scikit-learn.
+other optima, but the likelihoods agree with those of scikit-learn.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
