@@ -25,10 +25,10 @@ class ConditionNB(Generator):
     """Samples each gene of a cell independently from the gene's negative binomial distribution in the condition.
 
     The count of gene g in a cell with library size L and condition k has mean L f_kg and variance
-    L f_kg + a_kg (L f_kg)^2. Both parameters are estimated by moments: f_kg is the gene's share of all counts of the
-    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative estimate of
-    a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of a random
-    training cell of the condition.
+    L f_kg + a_kg (L f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all
+    counts of the condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative
+    estimate of a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of
+    a random training cell of the condition.
 
     A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
     A condition without training cells is replaced by the most similar condition that has training cells. Genes are

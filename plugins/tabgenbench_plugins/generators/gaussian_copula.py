@@ -60,9 +60,9 @@ class GaussianCopula(Generator):
 
     The model is fitted on the evaluation scale, which is logarithmic if the dataset requests it: none of the available
     distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has exactly the
-    requested condition. Rare conditions can also be sampled, because all conditions share one correlation matrix.
-    Values are not rounded. For training, each missing value is replaced by a random value of the same feature, which
-    keeps the feature's distribution.
+    requested condition. Rare conditions can be sampled like frequent ones, because all conditions share one correlation
+    matrix. Values are not rounded. For training, each missing value is replaced by a random value of the same feature,
+    which keeps the feature's distribution.
     """
 
     name = "gaussian-copula"

@@ -15,7 +15,7 @@ L is the library size of the cell: observed in training, that of a random traini
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
 of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of two variables: a posterior mean
 (or the product of two centred posterior means), and a one-hot code of s minus its mean among the cells with equal b.
-The squared correlations in the loss are an addition of this project. Both priors are diagonal Gaussians
+The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
 (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
 (`parts.exponential_prior`), and the loss of score matching is added.
 """

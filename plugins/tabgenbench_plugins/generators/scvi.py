@@ -87,7 +87,7 @@ class SCVI(Generator):
     """Trains the package's model with the condition columns as categorical covariates and samples from its prior.
 
     Batch and library size of a sampled cell are those of a random training cell of its condition. The decoder can
-    combine condition values that no training cell has together; cells of such a combination get batches and library
+    combine condition values that no training cell has together; cells of a new combination get batches and library
     sizes of the most similar known condition.
 
     With ``covariates=batch``, the model can embed cells but not sample them for a condition, so `sample` raises

@@ -9,13 +9,13 @@ has value r where
 
 A column has at most `MAX_SCORES` latent scores. If more decisions are needed, the first latent score makes several of
 them, about the rarest values, with one threshold for each. Sampled categories have the frequencies of the training rows
-in each condition if the latent scores of one column are independent. Rare values are decided first because most rows
-then reach every decision.
+in each condition if the latent scores of one column are independent. Decisions begin with the rarest values, so that
+most rows reach every decision.
 
 The latent scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The latent
 scores of a training row are unknown; the categories of the row only give an interval for each latent score. The
 interval is unbounded for a decision that the row does not reach, and for a missing number. Replacing latent scores by
-the middle of their intervals would weaken every correlation. Latent scores are therefore imputed by stochastic
+the middle of their intervals would weaken every correlation. To avoid this, latent scores are imputed by stochastic
 expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each latent score from its conditional
 distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 

@@ -76,8 +76,8 @@ class Attacked:
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
     """Choose equally many training rows and hold-out rows in each condition: as many as the smaller of the two has.
 
-    If the table has donors, either all rows of a donor are used or none. All generators on a split and all metrics use
-    the same rows.
+    If the table has donors, either all rows of a donor are used or none. For a fair comparison, all generators on a
+    split and all privacy metrics use the same attacked rows.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.

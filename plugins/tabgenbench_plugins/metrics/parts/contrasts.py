@@ -1,7 +1,7 @@
 """Contrasts of two groups of rows defined by conditions, such as cancer against normal samples of a tissue.
 
-Each group is a union of *cells*. A cell contains the rows with one level (such as ``cancer``) in one stratum (such as
-the tissue ``liver``). Each contrast compares one level with all other levels of its stratum.
+Each group is a union of *cells* (sets of rows). A cell contains the rows with one level (such as ``cancer``) in one
+stratum (such as the tissue ``liver``). Each contrast compares one level with all other levels of its stratum.
 """
 
 from __future__ import annotations

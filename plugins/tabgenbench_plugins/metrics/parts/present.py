@@ -147,7 +147,8 @@ def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
 def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats, Floats]:
     """Return mean and population standard deviation of each column without missing values.
 
-    Both are 0 for a column without values. The standard deviation of a constant column is exactly 0.
+    Mean and standard deviation are 0 for a column without values. The standard deviation of a constant column is
+    exactly 0.
     """
     shift = _first_values(values, present)
     count, total = np.zeros((2, values.shape[1]))

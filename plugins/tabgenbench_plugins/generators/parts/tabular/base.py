@@ -196,7 +196,7 @@ class TabularGenerator(Generator):
     def _likeness(self, k: int) -> NDArray[np.int64]:
         """Rank conditions by similarity, as `tabgenbench.nearest_known` does.
 
-        Conditions with more equal column values come first, then those with more training rows.
+        Conditions that share more column values come first; among equals, conditions with more training rows.
         """
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()

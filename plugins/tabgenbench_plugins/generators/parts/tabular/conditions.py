@@ -1,8 +1,8 @@
 """Sampling rows of requested conditions from CTGAN and TVAE.
 
-The condition columns are combined into one discrete column. Neither model can guarantee the condition of a generated
-row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Because the condition of
-a row cannot be guaranteed, rows are generated first, and those with a requested condition are kept.
+The condition columns are combined into one discrete column. Neither CTGAN nor TVAE can guarantee the condition of a
+generated row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Because the
+condition of a row cannot be guaranteed, rows are generated first, and those with a requested condition are kept.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One-dimensional k-means of many columns at once: the initial clusters of the mixtures.
+"""One-dimensional k-means of many columns at once, for the initial clusters of Gaussian mixtures.
 
 Initial centres are drawn by k-means++ with several candidates each (Arthur & Vassilvitskii, "k-means++: the advantages
 of careful seeding", SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted

@@ -77,8 +77,8 @@ class Critic(nn.Module):
 
     - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
       a Wx + (1 - a) Wx̃ + b. This formula makes it unnecessary to compute the point itself and one more matrix product.
-    - The gradient of the score w.r.t. the input is g = h W, where h is its gradient w.r.t. the first-layer values. The
-      leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The penalty is
+    - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the first-layer
+      values. The leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The penalty is
       differentiated w.r.t. g by hand; its gradient is c g with one factor c for each pack. In the product that gives
       the gradient w.r.t. W, the penalty contributes the rows c h, paired with g.
 
