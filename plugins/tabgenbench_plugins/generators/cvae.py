@@ -147,8 +147,8 @@ class CVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: weights with gradients, moments and a copy; rows; activations of a batch.
 
-        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (host
-        and device). The memory of imported libraries, about 0.3 GB, is not included.
+        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
+        memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)
