@@ -69,7 +69,7 @@ def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | No
 
 
 def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cells:
-    """Return one cell (set of rows) for each status in each tissue; without a tissue column, all rows are one stratum."""
+    """Return one cell (set of rows) for each status in each tissue; without a tissue, all rows are one stratum."""
     levels = conditions[status].astype(str).to_numpy(dtype=object)
     strata = np.full(len(levels), "", dtype=object)
     if tissue is not None:
