@@ -257,7 +257,8 @@ EMBEDDINGS = (
 def register_generators() -> list[Lazy]:
     """Register models, controls and planted failures.
 
-    `tabgenbench calibrate` uses `PLANTED`; the planted failures of single-cell data are controls on boards only.
+    `tabgenbench calibrate` runs the planted failures in `PLANTED`. The command does not run the planted failures for
+    single-cell data, which boards show as controls.
     """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 

@@ -9,11 +9,12 @@ length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``
 Three ways of computation give the same sums over the pairs of features i < j, all in float64:
 
 - `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
-  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``; the known diagonal is subtracted. The
-  function is used for n < p.
-- `streamed_sums` computes ``R`` in tiles. The function is used for n >= p, or if entries are clipped first.
-- `triangle` computes the upper triangle, and `pearson` compares two triangles. Both are used for tables with few
-  features.
+  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of ones. The
+  contribution of the diagonal, which is known, is subtracted from both sums. `gram_sums` is used for n < p.
+- `streamed_sums` computes ``R`` in tiles. `streamed_sums` is used for n >= p in tables of more than 4,000 features, and
+  if correlations are clipped first in such tables.
+- `triangle` computes the upper triangle, and `pearson` compares two triangles. `triangle` and `pearson` are used for n
+  >= p in tables of at most 4,000 features.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class PairSums:
         aa: sum of a squared.
         bb: sum of b squared.
         ab: sum of a times b.
-        scale_a: magnitude of the terms of ``aa``; if the variance of a is far smaller, the variance is rounding error.
+        scale_a: magnitude of the terms of ``aa``; a variance of a that is far smaller than ``scale_a`` is rounding
+            error.
         scale_b: magnitude of the terms of ``bb``.
     """
 
@@ -190,7 +192,7 @@ def correlation_agreement(za: Floats, zb: Floats) -> float:
     """Return gamma, the Pearson correlation of the strict upper triangles of ``Z_A' Z_A`` and ``Z_B' Z_B``.
 
     Gamma also equals the correlation of the distances 1 - r, where r is a feature-feature correlation. The numbers of
-    rows and features decide which of the three ways of computation is used.
+    rows and features decide which of this module's three ways of computation is used.
 
     Args:
         za: unit columns of the real rows, shape (n_a, p).

@@ -1,7 +1,7 @@
 """Mean differences between states (such as treated and control) within a type (such as a cell type) of training rows.
 
 Controls use these differences to predict combinations of type and state that the training rows lack. The metric
-`combination-shift` scores such predictions.
+`combination-shift` scores these predictions.
 """
 
 from __future__ import annotations

@@ -64,9 +64,9 @@ ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no lea
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, then each column independently within the leaf.
 
-    A numeric feature with missing values and the column that marks the missing values are drawn together. A leaf's
-    mean, variance and values are computed without missing values. A table with more than 200 numeric features is fitted
-    on its principal components.
+    A numeric feature with missing values and the column that marks its missing values depend on each other, so both are
+    drawn from the same training row. A leaf's mean, variance and values are computed without missing values. A table
+    with more than 200 numeric features is fitted on its principal components.
     """
 
     name = "arf"
@@ -256,7 +256,7 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace each category, in place, by a random category with probability α V / (n + α V)."""
+        """Replace each category by a random category with probability α V / (n + α V), where the leaf has n rows."""
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)

@@ -1,6 +1,7 @@
 """Control `condition-mvn`: Gaussian rows with the condition's mean and one covariance for all conditions.
 
-A category is an interval of a latent Gaussian score, and scores and numeric features share one covariance.
+Each category corresponds to an interval of a latent Gaussian score. Latent scores and numeric features have one joint
+covariance.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ class ConditionNB(Generator):
     """Samples each gene of a cell independently from the gene's negative binomial distribution in the condition.
 
     The count of gene g in a cell with library size L and condition k has mean L f_kg and variance
-    L f_kg + a_kg (L f_kg)^2. Both parameters are estimated by moments: f_kg is the gene's share of all counts of the
-    condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative estimate of
-    a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of a random
-    training cell of the condition.
+    L f_kg + a_kg (L f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all
+    counts of the condition, and a_kg makes the expected sum of (count - L f_kg)^2 equal to the observed sum. A negative
+    estimate of a_kg is replaced by 0, which gives a Poisson distribution. The library size of a sampled cell is that of
+    a random training cell of the condition.
 
     A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
     A condition without training cells is replaced by the most similar condition that has training cells. Genes are
@@ -97,7 +97,8 @@ class ConditionNB(Generator):
 def _moments(counts: Any, library: Floats) -> tuple[Floats, Floats, Floats]:
     """Return three numbers per gene.
 
-    The numbers are the gene's share f of all counts, and the sums over cells of (count - L f)^2 - L f and of (L f)^2.
+    The three numbers of a gene are its share f of all counts, and the sums over cells of (count - L f)^2 - L f and of
+    (L f)^2, where L is the library size.
     """
     total = _sums(counts, axis=0)
     share = total / max(library.sum(), 1.0)

@@ -16,11 +16,11 @@ NOISE = 0.01
 
 
 class Copier(Planted):
-    """Returns training rows; the noise of a numeric feature has 0.01 times the standard deviation of the feature.
+    """Returns training rows with noise in numeric features, whose standard deviation is 0.01 times that of the feature.
 
-    Categories are copied. Features of whole numbers are rounded after the noise, which restores the training row's
-    value. Every score of fidelity and structure rates this control like real rows; a privacy score must detect the
-    copies.
+    Categories are copied. After the noise, features of whole numbers are rounded, which usually restores the training
+    row's value. Every score of fidelity and structure rates this control like real rows; a privacy score must detect
+    the copies.
     """
 
     name = "copier"

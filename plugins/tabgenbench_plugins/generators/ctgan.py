@@ -43,9 +43,10 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    As in the package, batches are sampled with values drawn as in training, by log frequency, and batch norm uses the
-    statistics of each batch. Generated rows that have a requested condition are kept. Further batches are then
-    generated for each condition that still lacks rows. Rare categories are therefore more frequent than in training.
+    As in the package `ctgan`, batches are sampled for values of discrete columns that are drawn by log frequency, as in
+    training. Rare categories are therefore more frequent in samples than in training rows. Batch norm uses the
+    statistics of each batch. Generated rows that have a requested condition are kept. If a requested condition still
+    lacks rows, further batches are generated for this condition.
     """
 
     name = "ctgan"
@@ -86,8 +87,9 @@ class CTGAN(TabularGenerator):
     def training_bytes(self, n_rows: int, n_features: int, *, width: int, n_codes: int) -> int:
         """Return the memory in bytes of weights (with gradients and Adam's moments), rows, and temporaries of a step.
 
-        The largest part is the critic's first layer: four times pac x (width + n_codes) x its first width. The critic's
-        input is a row followed by the one-hot code of the requested value, so discrete columns count twice.
+        The largest part is the critic's first layer: four arrays of pac x (width + n_codes) x (first width of the
+        critic) numbers. The critic's input is a row followed by the one-hot code of the requested value, so discrete
+        columns count twice.
         """
         config, row = self.config, width + n_codes
         critic = n_parameters((config.pac * row, *config.discriminator_dim, 1))

@@ -71,12 +71,13 @@ WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the 
 class CVAE(Generator):
     """Trains `ConditionalVAE`, and samples rows by decoding latent codes drawn from the prior.
 
-    A sampled row is the mean that the decoder returns. The variance of sampled rows within a condition is therefore too
-    small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``, latent codes are
-    drawn from a distribution fitted to the codes of the condition's training rows (`parts.aggregated_prior`). All
-    conditions share the network, so rare conditions need no fallback rule. The model can sample a new combination of
-    condition values if each value occurs in training rows. A condition with a value that no training row has is
-    replaced by the most similar condition of the training rows. Categories are drawn from the softmax of their logits.
+    A sampled row is the mean that the decoder returns. Because a mean has no noise, the variance of sampled rows within
+    a condition is too small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``,
+    latent codes are drawn from a distribution fitted to the codes of the condition's training rows
+    (`parts.aggregated_prior`). All conditions share the network, so rare conditions need no fallback rule. The model
+    can sample a new combination of condition values if each value occurs in training rows. A condition with a value
+    that no training row has is replaced by the most similar condition of the training rows. Categories are drawn from
+    the softmax of their logits.
     """
 
     name = "cvae"
@@ -146,8 +147,8 @@ class CVAE(Generator):
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
         """Return the memory needed in bytes: weights with gradients, moments and a copy; rows; activations of a batch.
 
-        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (host
-        and device). The memory of imported libraries, about 0.3 GB, is not included.
+        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
+        memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         config = self.config
         n_codes = 32 * len(schema.conditions)

@@ -2,7 +2,7 @@
 
 Bong & Oh, "Conditional VAE-based generative model for gene expression data augmentation", Journal of Broadcast
 Engineering 28(3), 2023, doi 10.5909/JBE.2023.28.3.275: a grid of four learning rates and two, three or four hidden
-layers. Each model is trained on the training rows and compared by its loss on validation rows.
+layers. The models of the grid are trained on the training rows and compared by their loss on validation rows.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class CVAESelected(Generator):
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: twice that of the largest model, because the best model is also kept."""
+        """Return the memory needed in bytes: twice that of the largest model, because the best one is kept."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)

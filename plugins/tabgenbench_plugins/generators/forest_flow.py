@@ -62,9 +62,9 @@ class ForestFlow(Generator):
     """Flow matching whose velocity is fitted by XGBoost, with the conditions as additional inputs of the trees.
 
     Every row has exactly the requested condition. The package clips numeric features to the range of the training
-    rows. For training, each missing value of a feature is filled with a random value of the feature; the column that
-    marks missing values is generated, too. A table whose fit would take longer than `max_hours` is skipped before the
-    training.
+    rows. For training, each missing value of a feature is filled with a random value of the feature. The column that
+    marks missing values is generated like a categorical feature. A table whose fit would take longer than `max_hours`
+    is skipped before the training.
     """
 
     name = "forest-flow"

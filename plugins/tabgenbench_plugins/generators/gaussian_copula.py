@@ -10,15 +10,16 @@ Patki, Wedge & Veeramachaneni, "The Synthetic Data Vault", IEEE DSAA 2016, doi 1
 
 The package encodes a condition or a categorical feature as one number. Each category is an interval of [0, 1] whose
 length is the frequency of the category, in the order in which the categories first appear. A category is encoded as a
-uniform random number from its interval. A sampled number is decoded as the category whose interval contains it. The
-effect of a condition and the dependence of a category are therefore one-dimensional, even with many categories. This
-restriction to one dimension is the main limitation of the model. The numbers that encode a categorical feature are
-uniform, so a uniform distribution is fitted to them. Conditions are fitted with the configured distribution.
+uniform random number from its interval. A sampled number is decoded as the category whose interval contains it. Because
+a category is encoded as one number, the effect of a condition and the dependence between categories are
+one-dimensional, even with many categories. This restriction to one dimension is the main limitation of the model. The
+numbers that encode a categorical feature are uniform, so a uniform distribution is fitted to them. The numbers that
+encode a condition are fitted with the distribution of the option ``distribution``.
 
 The package fits the model. Sampling uses the formulas above, not the package. The package's `sample_from_conditions`
 processes one condition and one column at a time, which takes 2 seconds per condition with 1,000 columns. In this
-module, sampling all rows takes less than one second. The package also draws one random number per condition; this
-module draws one random number per row.
+module, sampling all rows takes less than one second. Within the interval of a category, the package draws one random
+number for all rows of a condition; this module draws a new one for each row.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ class GaussianCopula(Generator):
 
     The model is fitted on the evaluation scale, which is logarithmic if the dataset requests it: none of the available
     distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has exactly the
-    requested condition. Rare conditions can also be sampled, because all conditions share one correlation matrix.
-    Values are not rounded. For training, each missing value is replaced by a random value of the same feature, which
-    keeps the feature's distribution.
+    requested condition. Rare conditions can be sampled like frequent ones, because all conditions share one correlation
+    matrix. Values are not rounded. For training, each missing value is replaced by a random value of the same feature,
+    which keeps the feature's distribution.
     """
 
     name = "gaussian-copula"

@@ -12,10 +12,10 @@ __all__ = ["Harmony"]
 
 
 class Harmony(PCA):
-    """Embeds rows as `pca` does, then moves the clusters of each batch together (Korsunsky et al. 2019).
+    """Embeds rows as `pca` does, then moves clusters of different batches together (Korsunsky et al. 2019).
 
-    Harmony computes its correction from all embedded rows, training and test rows together, without their types. Unlike
-    a trained model, Harmony uses the test rows.
+    Harmony computes its correction from all embedded rows, training and test rows together, without their cell types.
+    Unlike a trained model, Harmony uses the test rows.
     """
 
     name = "harmony"

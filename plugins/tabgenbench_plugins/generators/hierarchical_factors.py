@@ -1,20 +1,21 @@
 """Hierarchical factors: condition means, shrunk covariances of few factors, and empirical marginal distributions.
 
-The model was developed in this project and has no neural network. Row of condition c:
+The model was developed in this project and has no neural network. A row of condition c is sampled by the following
+formula, and its values are then mapped to the marginal distributions of the condition's training rows (step 4):
 
-    x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F) then the marginal distributions of the condition's training
-    rows
+    x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F)
 
 1. μ_c is the mean of the condition's training rows.
 2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance towards the pooled one. The weight w_c is an
    empirical-Bayes estimate: near 1 if the condition has many rows and differs from the others (`parts.hierarchical`).
 3. L_c has the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c: correlations beyond K factors are
    dropped, variances are kept.
-4. If a condition has at least 8 rows, the quantiles of each feature are mapped to those of its training rows. No value
-   is below the lowest training value of its feature, if several rows have this value (`parts.margins`).
+4. If a condition has at least 8 rows, the quantiles of each feature are mapped to those of its training rows. If
+   several training rows share the lowest value of a feature, no sampled value is lower (`parts.margins`).
 
-In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); scores
-and numeric residuals share Σ_c, and thresholds from the frequencies in the condition decode the scores.
+In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); latent
+scores and numeric residuals have the joint covariance Σ_c. Thresholds, computed from the frequencies of categories in
+the condition, turn latent scores into categories.
 
     F features   K factors
 """

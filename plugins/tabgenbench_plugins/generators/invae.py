@@ -13,11 +13,11 @@ copied.
 
 L is the library size of the cell: observed in training, that of a random training cell of the condition in sampling.
 q is a diagonal Gaussian from one encoder of log(x + 1) and the one-hot codes of b and s. TC is the mutual information
-of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of a posterior mean, or of the
-product of two centred ones, and a one-hot code of s minus its mean among the cells with equal b. The squared
-correlations in the loss are an addition of this project. Both priors are diagonal Gaussians (`parts.gaussian_prior`);
-with ``prior=exponential``, p(z_inv | b) is of a general exponential family (`parts.exponential_prior`), and the loss of
-score matching is added.
+of the blocks under the average posterior. corr²(z, s | b) is the squared correlation of two variables: a posterior mean
+(or the product of two centred posterior means), and a one-hot code of s minus its mean among the cells with equal b.
+The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
+(`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
+(`parts.exponential_prior`), and the loss of score matching is added.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class InVAE(Generator):
 
     The batch and the library size of a sampled cell are those of a random training cell of its condition. The mean of
     the invariant block's prior is linear in the condition columns, so the model can sample a new combination of known
-    condition values: the effects of its values are added. Cells of such a combination get batches and library sizes of
+    condition values: the effects of its values are added. Cells of a new combination get batches and library sizes of
     the most similar known condition.
     """
 
@@ -154,7 +154,7 @@ class InVAE(Generator):
             raise Unsupported(f"invae: {n_rows} training cells, expected at least 2 for batch norm")
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: parameters with gradients and moments, activations, and codes of cells.
+        """Return the memory needed in bytes: parameters with gradients and moments, activations, one-hot codes.
 
         The estimate assumes 32 values per covariate column. The sparse counts of the table and the libraries, about 0.3
         GB, are not included.

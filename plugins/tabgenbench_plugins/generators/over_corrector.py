@@ -17,7 +17,7 @@ class OverCorrector(PCA):
 
     Each direction is the mean of the training rows with one value of the column minus the mean over all values, within
     one combination of the other conditions. The components are projected on the space orthogonal to these directions.
-    Scores that compare only types and batches do not detect the loss.
+    Scores that compare only types and batches do not detect that differences between conditions are lost.
     """
 
     name = "over-corrector"

@@ -8,9 +8,10 @@ Lopez, Regier, Cole, Jordan & Yosef, "Deep generative modeling for single-cell t
     s batch   b condition columns   L library size: observed in training, in sampling that of a random training cell
 
 The package trains the model. The package has no method that samples without an input cell, so this module draws z and L
-and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions near
-1. Adam then needs thousands of steps to reach the low means of rare genes and the small variances of most genes. With
-``start=data``, the initial bias and dispersions are estimated from the training cells.
+and calls the decoder (``module.generative``). In the package, the decoder's bias starts near 0 and the dispersions
+start near 1. From these initial values, Adam needs thousands of steps to reach the low means of rare genes and the
+small variances of most genes. With ``start=data``, the initial bias and dispersions are estimated from the training
+cells.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class SCVI(Generator):
     """Trains the package's model with the condition columns as categorical covariates and samples from its prior.
 
     Batch and library size of a sampled cell are those of a random training cell of its condition. The decoder can
-    combine condition values that no training cell has together; cells of such a combination get batches and library
+    combine condition values that no training cell has together; cells of a new combination get batches and library
     sizes of the most similar known condition.
 
     With ``covariates=batch``, the model can embed cells but not sample them for a condition, so `sample` raises

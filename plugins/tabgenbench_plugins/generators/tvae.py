@@ -39,8 +39,8 @@ class TVAE(TabularGenerator):
     """The variational autoencoder (TVAE) of Xu et al.
 
     As in the package, sampling decodes noise, adds normal noise with the learned standard deviation to each scalar, and
-    takes the most probable mode and category. A rare category that is never the most probable one is therefore never
-    sampled. Only generated rows that have a requested condition are kept.
+    takes the most probable mode and category. Because only the most probable category is taken, a rare category may
+    never be sampled. Only generated rows that have a requested condition are kept.
     """
 
     name = "tvae"

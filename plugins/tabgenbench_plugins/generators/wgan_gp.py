@@ -102,7 +102,8 @@ class WGANGP(Generator):
         """Return the memory needed in bytes: parameters, gradients and the optimiser's state; rows.
 
         The layers of a batch. The estimate assumes 32 values per condition column and categorical feature, and two
-        copies of the rows (host and device). The memory of imported libraries, about 0.3 GB, is not included.
+        copies of the rows (in main memory and on the device). The memory of imported libraries, about 0.3 GB, is not
+        included.
         """
         n_features += 32 * len(schema.categorical_features)
         config, n_categories = self.config, [32] * len(schema.conditions)

@@ -31,8 +31,8 @@ class ConditionPrediction(Metric):
     categories as in module `encoded`. The classifier is trained on the real test rows, so that copied training rows are
     as new to the classifier as generated rows. The score is the mean over conditions of the ROC AUC with which the
     predicted probability of a condition tells the synthetic rows of this condition from all other synthetic rows. A
-    condition without synthetic rows, or without other synthetic rows, counts as 0.5. Conditions with few real test rows
-    do not count in the mean, but the classifier is also trained on them.
+    condition that no synthetic row or every synthetic row has counts as 0.5. Conditions with few real test rows do not
+    count in the mean, but the classifier is also trained on them.
     """
 
     name: ClassVar[str] = "condition-prediction"

@@ -77,7 +77,7 @@ class Frechet(Metric):
     def _components(self, evaluation: Evaluation, n_components: int) -> tuple[Floats, Floats]:
         """Return real test rows and synthetic rows in the leading principal components of the training rows.
 
-        Components are not whitened. The numbers of training rows and of columns also limit the number of components.
+        Components are not whitened. The number of components cannot exceed the number of training rows or of columns.
         """
         most = self.config.components
         real, synthetic = encoded(evaluation, "test"), encoded(evaluation, "synthetic")

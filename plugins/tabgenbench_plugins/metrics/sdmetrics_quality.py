@@ -126,7 +126,7 @@ def quality_metadata(table: Table) -> dict[str, Any]:
 
 
 def quality_frame(table: Table) -> pd.DataFrame:
-    """Return conditions, categorical and numeric features as a data frame in which missing values are missing.
+    """Return conditions, categorical and numeric features as a data frame; missing values are NaN or None.
 
     Args:
         table: rows on the dataset's own scale.

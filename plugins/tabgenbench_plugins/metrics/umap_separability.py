@@ -26,9 +26,9 @@ __all__ = ["UMAPSeparability"]
 class UMAPSeparability(Metric):
     """Separability of tissues and statuses, and mixing of real and synthetic rows, in a UMAP of all these rows.
 
-    These scores are not ranked, because UMAP contracts compact groups, so rows without noise look better separated than
-    real rows. Another seed also changes the scores by about .05. The ranked scores are those of ``pca-separability``.
-    The figures show the artifact ``umap``.
+    Scores in a UMAP are not ranked, because UMAP contracts compact groups, so rows without noise look better separated
+    than real rows. A change of the seed of UMAP changes the scores by about .05. The ranked scores are those of
+    ``pca-separability``. The figures show the artifact ``umap``.
 
     Source of the settings: Viñas et al., Bioinformatics 38(3), 2022 (300 neighbours, minimal distance 0.7).
     """

@@ -29,7 +29,7 @@ Bools = NDArray[np.bool_]
 
 
 class Validity(Metric):
-    """Shares of values that are outside the training rows' range, an unseen category, or not whole, and of such rows.
+    """Shares of invalid values (outside the training range, unseen category, not whole), and of rows with such a value.
 
     Real test rows also contain values outside the ranges of the training rows, at a rate that is the reference for
     synthetic rows. The scores that end in ``-error`` are the
@@ -40,7 +40,8 @@ class Validity(Metric):
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
     - ``invalid-rows-error``: share of rows with at least one violation
 
-    Test rows are whole numbers where they must be, so the last score is the share itself:
+    The following score is a share of the synthetic rows, not a difference, because whole-number features are always
+    whole in test rows:
 
     - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
       dataset's own scale. A run rounds samples, so only a table that was not sampled in a run can have values that are
@@ -142,7 +143,7 @@ class _Violations:
         self.counts: list[tuple[str, str, int, int]] = []
 
     def add(self, kind: str, column: str, wrong: Bools, present: Bools) -> None:
-        """Count the violations of a column; both arrays have shape (n_rows,)."""
+        """Count the violations of a column; ``wrong`` and ``present`` have shape (n_rows,)."""
         wrong = wrong & present
         self.invalid |= wrong
         self.counts.append((column, kind, int(wrong.sum()), int(present.sum())))

@@ -81,7 +81,7 @@ class BlockVAE(nn.Module):
 def negative_log_likelihood(x_NF: torch.Tensor, log_f_NF: torch.Tensor, log_theta_F: torch.Tensor) -> torch.Tensor:
     """Return the negative log-likelihood of counts, in nats, summed over genes and averaged over cells, without log x!.
 
-    L is the library size of the cell, the sum of its counts. The variance is L f + (L f)² / theta.
+    L is the library size of the cell, the sum of its counts. The variance of a count is L f + (L f)² / theta.
     """
     theta = log_theta_F.exp()
     log_mean = log_f_NF + x_NF.sum(dim=1, keepdim=True).clamp_min(1.0).log()

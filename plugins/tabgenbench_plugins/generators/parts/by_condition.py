@@ -147,7 +147,7 @@ def with_known_values(
 
 
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw ``n`` of ``rows`` in random order, so that each row is used n // len(rows) times or once more.
+    """Draw ``n`` of ``rows`` in random order, so that the numbers of uses of two rows differ by at most one.
 
     Rows are drawn without replacement; when all rows are used, they are shuffled again.
     """

@@ -4,11 +4,11 @@
 
 V are the leading right singular vectors of the centred training rows, scale the standard deviations of their scores, so
 each z has variance 1 over training rows. ε is standard normal noise, and psi the variance of what the components do not
-explain. Without this noise, features would vary too little and would correlate too much.
+explain. Without the noise ε, features would vary too little and would correlate too much.
 
 psi depends on the condition: a feature may vary in one condition and not in another. Let S_k be the squared deviations
-of the n_k rows of condition k from their mean, after the components are subtracted. Then psi_k lies between the
-condition's own variance and the pooled variance:
+of the n_k rows of condition k from their mean, after the components are subtracted. The variance psi_k of condition k
+lies between the condition's own variance and the pooled variance psi:
 
     psi = Σ_k S_k / Σ_k (n_k - 1)        psi_k = (S_k + 10 psi) / (n_k - 1 + 10)
 """

@@ -73,7 +73,7 @@ def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
     """Return the shrinkage s of Ledoit & Wolf (2004) for centred rows, as `sklearn.covariance.ledoit_wolf` computes it.
 
     With S = XᵀX / N and m = tr(S) / F, s = min(b², d²) / d² where d² = |S - m I|² / F and b² is the mean squared
-    distance of the single rows' xxᵀ from S, over N F. Only |S|² needs a product of X with itself. Because |XᵀX| =
+    distance of the single rows' xxᵀ from S, divided by N F. Only |S|² needs a product of X with itself. Because |XᵀX| =
     |XXᵀ|, the smaller of the two products is computed, in blocks.
     """
     n, n_features = residuals_NF.shape

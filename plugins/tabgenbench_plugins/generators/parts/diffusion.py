@@ -64,8 +64,9 @@ def number_step(
     """Sample x_s given x_t and the predicted noise, which determines x̂_0.
 
     The mean is that of q(x_s | x_t, x̂_0), √ā_s (1 - α) / (1 - ā_t) x̂_0 + √α (1 - ā_s) / (1 - ā_t) x_t. The variance
-    is 1 - α, and 0 at s = 0. Of the two variances in Ho et al., section 3.2, this is the larger one. In 100 steps,
-    numbers of variance 1 keep their variance within 0.1 %; the smaller variance would lose 5 %.
+    is 1 - α, and 0 at s = 0. The variance 1 - α is the larger of the two variances in Ho et al., section 3.2. In 100
+    steps, numbers of variance 1 keep their variance within 0.1 %; with the smaller of the two variances, they would
+    lose 5 %.
 
     Args:
         x_ND: x_t.

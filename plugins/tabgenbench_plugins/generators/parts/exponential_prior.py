@@ -106,9 +106,9 @@ class ExponentialPrior(nn.Module):
     def draw(self, c_NK: torch.Tensor, context: SampleContext) -> torch.Tensor:
         """Sample latents by one Markov chain per row; return the last state of each chain, shape (N, Z).
 
-        Chains start at the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. Chains with equal covariates share a step
-        size, which is adapted in the first half of the steps and then fixed. A note states the acceptance rate in the
-        second half of the steps.
+        Each chain starts at a sample of the Gaussian N(m, 1/τ), and steps are scaled by 1/√τ. Chains with equal
+        covariates share a step size, which is adapted in the first half of the steps and then fixed. A note states the
+        acceptance rate in the second half of the steps.
         """
         if len(c_NK) == 0:
             return c_NK.new_zeros(0, self.to_units.in_features)

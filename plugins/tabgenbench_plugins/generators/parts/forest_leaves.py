@@ -1,7 +1,7 @@
 """Leaves of a random forest, and the training rows in each leaf.
 
-A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least as many, because
-sampling from one or two rows would copy them. The weight of the leaf is added to the ancestor.
+A leaf with fewer than `min_rows` training rows is replaced by its nearest ancestor with at least `min_rows` rows,
+because sampling from one or two rows would copy them. The weight of the leaf is added to the ancestor.
 
 N training rows   B trees   L leaves, or ancestors in their place, of all trees   F numeric columns
 """
@@ -87,7 +87,7 @@ class ForestLeaves:
         return sums
 
     def boxes(self, trees: list[Any], columns: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return each leaf's lower and upper bounds on the first columns, set by splits, each of shape (L, columns)."""
+        """Return lower and upper bounds on the first columns in each leaf, from the splits, each (L, columns)."""
         low = np.full((len(self.tree), columns), -np.inf, dtype=np.float32)
         high = np.full_like(low, np.inf)
         for number, tree in enumerate(trees):

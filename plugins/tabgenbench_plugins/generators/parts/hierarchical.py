@@ -74,7 +74,7 @@ class Factors:
 
     Attributes:
         loadings: L, the K leading right singular vectors of a root times their singular values, shape (K, F).
-        rest: ψ, the variances that the factors leave, shape (F,).
+        rest: ψ, the variances that the factors do not explain, shape (F,).
     """
 
     loadings: Floats
@@ -93,7 +93,7 @@ class Factors:
 
 
 def roots(residuals_NF: Floats, codes: NDArray[np.int64]) -> Iterator[tuple[int, Root]]:
-    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one object.
+    """Yield each condition's code and the root of its covariance; conditions with weight 0 share one root.
 
     Args:
         residuals_NF: rows minus the mean of their condition.

@@ -2,19 +2,22 @@
 
 The values of a categorical column have no order, so a value is found by a sequence of yes-no decisions: whether it is
 the rarest value, if not, whether it is the second rarest, and so on. Each decision has a latent score z ~ N(0, 1) and a
-threshold. A row of condition k whose column has none of the values 1 to r - 1 has value r where
+threshold. The values are numbered from the rarest. A row of condition k whose column has none of the values 1 to r - 1
+has value r where
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
-If a column has more than `MAX_SCORES` decisions, the first score decides between all remaining values, by several
-thresholds. Sampled categories have the frequencies of the training rows in each condition if the scores of one column
-are independent. Rare values are decided first because most rows then reach every decision.
+A column has at most `MAX_SCORES` latent scores. If more decisions are needed, the first latent score makes several of
+them, about the rarest values, with one threshold for each. Sampled categories have the frequencies of the training rows
+in each condition if the latent scores of one column are independent. Decisions begin with the rarest values, so that
+most rows reach every decision.
 
-The scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The scores of a
-training row are unknown; its categories only give an interval for each score. The interval is unbounded for a decision
-that the row does not reach, and for a missing number. Replacing scores by the middle of their intervals would weaken
-every correlation, so they are imputed by stochastic expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then
-draw each score from its conditional distribution given the rest of its row, with the precision Ω = Σ⁻¹,
+The latent scores and the residuals of the numeric features are jointly Gaussian with one covariance Σ. The latent
+scores of a training row are unknown; the categories of the row only give an interval for each latent score. The
+interval is unbounded for a decision that the row does not reach, and for a missing number. Replacing latent scores by
+the middle of their intervals would weaken every correlation. To avoid this, latent scores are imputed by stochastic
+expectation-maximisation (Celeux & Diebolt 1985): estimate Σ, then draw each latent score from its conditional
+distribution given the rest of its row, with the precision Ω = Σ⁻¹,
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval of the row,
 
@@ -168,15 +171,15 @@ def impute(
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
     """Estimate the covariance from the imputed values, for the next sweep of imputation.
 
-    Without a limit, each sweep would shrink the covariance further. The shrinkage is therefore limited to P / N, about
-    the shrinkage that Gaussian rows need.
+    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need, because without a limit each sweep
+    would shrink the covariance further.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
 
 
 def _standardised(x_NP: NDArray[np.float32], columns: list[int]) -> NDArray[np.float32]:
-    """Standardise the latent scores to mean 0 and variance 1; otherwise, scores without bounds would drift."""
+    """Standardise the latent scores to mean 0 and variance 1, so that latent scores without bounds do not drift."""
     x_NP = x_NP.copy()
     for column in columns:
         values = x_NP[:, column] - x_NP[:, column].mean()

@@ -2,7 +2,8 @@
 
 `impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and latent scores. To estimate a
 covariance for each condition, complete rows are needed. A category tells only the interval of its latent score, and a
-missing number is not known at all. A Gibbs sampler with Σ draws each of these values given the rest of its row:
+missing number is not known at all. A Gibbs sampler with Σ draws each latent score and each missing number given the
+rest of its row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 

@@ -5,10 +5,10 @@ a skewed one. For each condition with enough rows and each feature, a sampled va
 
     y = T(M⁻¹(x)),    M the quantile function of the model, T that of the training rows of the condition
 
-with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the outermost quantiles, y = x plus the
-distance of the two outermost quantiles, so tails keep their shape. The function T(M⁻¹(x)) is increasing, so ranks
-within a condition do not change. If several training rows have the lowest value of a feature, such as an expression of
-0, this value is a lower limit for sampled values in all conditions.
+with linear interpolation between the levels (i - ½) / Q, i = 1 ... Q. Beyond the model's outermost quantile m, y = x +
+(t - m), where t is the outermost quantile of the training rows, so tails keep their shape. The function T(M⁻¹(x)) is
+increasing, so ranks within a condition do not change. If several training rows have the lowest value of a feature, such
+as an expression of 0, this value is a lower limit for sampled values in all conditions.
 
     N training rows   M sampled rows   F features   Q levels
 """
@@ -153,7 +153,7 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Transform the values of one feature from the model's to the training rows' quantiles, if the model's vary."""
+    """Map values of one feature from the model's to the training quantiles; unchanged if the model's are equal."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

@@ -1,7 +1,7 @@
 """Layers, one-hot codes and minibatches that several neural networks use.
 
-Every function that draws random numbers takes a `torch.Generator` and does not change torch's global random state.
-Equal seeds therefore give identical numbers, regardless of earlier computations.
+Every function that draws random numbers takes a `torch.Generator` and neither uses nor changes torch's global random
+state. Equal seeds of this generator give identical numbers, regardless of earlier computations.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def linear(n_in: int, n_out: int, generator: torch.Generator, *, bias: bool = Tr
 def mlp(widths: Sequence[int], generator: torch.Generator, *, batch_norm: bool = True) -> nn.Sequential:
     """Return a stack of Linear, batch norm and ReLU layers, one group for each pair of consecutive widths.
 
-    Batch norm subtracts the mean of each unit, so a Linear layer before batch norm has no bias. The gradient of such a
-    bias would be rounding noise, which Adam would scale up to full steps.
+    Batch norm subtracts the mean of each unit, so a Linear layer before batch norm has no bias. The gradient of a bias
+    before batch norm would be rounding noise, which Adam would scale up to full steps.
 
     Args:
         widths: width of the input, followed by those of the hidden layers.

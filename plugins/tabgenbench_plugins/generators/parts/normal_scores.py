@@ -2,9 +2,9 @@
 
 The score of a training value with rank r among the n values of its feature that are not missing is Φ⁻¹((r + ½) / n), r
 = 0 .. n - 1. The inverse evaluates the empirical quantile function at Φ(score), with linear interpolation, so values
-never leave the range of the training values. Equal values get consecutive ranks in random order. The scores of a
-feature with many zeros are therefore also normal, and the inverse maps the scores of all zeros back to zero. A feature
-with only one distinct value has score 0.
+never leave the range of the training values. Equal values get consecutive ranks in random order. Because of this random
+order, even a feature with many zeros has normal scores, and the inverse maps the scores of all zeros back to zero. A
+feature with only one distinct value has score 0.
 
 A missing value has no rank; its score is a draw from N(0, 1), which carries no information about the row.
 """
@@ -39,7 +39,7 @@ class NormalScores:
     def fit(cls, values: Floats, present: NDArray[np.bool_] | None = None) -> NormalScores:
         """Compute the quantiles of the features of training rows, shape (n_train, n_features), without missing values.
 
-        A feature whose values are all missing keeps the value that stands for a missing value.
+        For a feature whose values are all missing, the placeholder of a missing value is used as a value.
         """
         n_rows, n_features = values.shape
         grid = np.linspace(0.0, 1.0, min(n_rows, MAX_QUANTILES))

@@ -76,8 +76,9 @@ class RowLayout:
     def soften(self, output_NY: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         """Replace the logits in rows by values near one-hot codes, shape (N, Y).
 
-        Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a smooth stand-in for
-        `draw`. Numeric features are unchanged. Rows of a numeric table are returned unchanged, without drawing noise.
+        Gumbel-softmax (Jang et al. 2017): softmax of (logits + Gumbel noise) / `TEMPERATURE`, a differentiable
+        replacement for the random choice in `draw`. Numeric features are unchanged. Rows of a numeric table are
+        returned unchanged, without drawing noise.
         """
         if not self.n_values:
             return output_NY

@@ -172,7 +172,7 @@ class RowsFromNoise(Generator):
     def _draw(
         self, conditions: pd.DataFrame, draws: torch.Generator, rng: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Sample numeric features, shape (N, F), and category codes, shape (N, C), before the correction of margins."""
+        """Sample numeric features, shape (N, F), and category codes, shape (N, C), before `Margins` maps them."""
         import torch
 
         from tabgenbench_plugins.generators.parts.nn import one_hot

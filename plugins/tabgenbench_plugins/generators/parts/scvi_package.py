@@ -78,7 +78,7 @@ def annotated(cells: TrainingCells, label: int | None = None) -> Any:
 class PackageCodes:
     """Translation of this project's codes of covariates to those of the package.
 
-    A wrong order or code would decode another combination of covariates without an error.
+    With a wrong order or code, the decoder would use another combination of covariates without an error.
 
     Attributes:
         columns: position among the condition columns of each covariate of the decoder, in the decoder's order.

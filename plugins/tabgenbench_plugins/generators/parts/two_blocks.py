@@ -115,10 +115,11 @@ class TwoBlocks(nn.Module):
     def _covariate_penalty(self, mu_NZ: torch.Tensor, cells: Minibatch, kept_N2: torch.Tensor) -> torch.Tensor:
         """Return squared correlations of each block's latents and their products with the other block's covariates.
 
-        First, the mean of each covariate given the block's own covariates is subtracted.
+        The other block's covariates enter as residuals: one-hot codes minus their means among cells with equal own
+        covariates of the block.
 
         The penalty is computed separately for cells whose covariate is hidden from the encoder and for the other cells,
-        and averaged. Computed together, opposite correlations in both kinds of cells could cancel.
+        and averaged. If both kinds of cells were used together, opposite correlations in them could cancel.
         """
         cut, sums = self.design.latent_invariant, []
         for z, codes, kept in (

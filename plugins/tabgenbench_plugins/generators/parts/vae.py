@@ -115,8 +115,8 @@ class ConditionalVAE(nn.Module):
     def residual_sd(self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Return the root mean squared error of each numeric feature without missing values, shape (n_numeric,).
 
-        The error is estimated with one sample from the posterior per row. This error is the standard deviation that
-        maximises the decoder's Gaussian likelihood.
+        The error is estimated with one sample from the posterior per row. The root mean squared error is the standard
+        deviation that maximises the decoder's Gaussian likelihood.
         """
         numeric, present_NF = slice(self.layout.n_features), self.layout.has_value(x_NF)
         total_F = torch.zeros(self.layout.n_features, device=x_NF.device)

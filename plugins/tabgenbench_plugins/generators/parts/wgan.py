@@ -1,9 +1,10 @@
 """The two networks of a conditional WGAN-GP, with explicit formulas for their gradients.
 
 The critic is piecewise linear. The gradient of the critic w.r.t. its input is a product of weight matrices and masks of
-the active units, and the gradient of the penalty w.r.t. the weights needs one more pass of such products. A critic step
-is therefore one forward pass, one pass of slopes, and a matrix product for each layer over real, fake and intermediate
-rows together. Autograd with double differentiation gives the same numbers (a test compares them) in twice the time.
+the active units, and the gradient of the penalty w.r.t. the weights needs one more pass of products of these matrices
+and masks. With these formulas, a critic step is one forward pass, one pass that computes V_L to V_1 (below), and a
+matrix product for each layer over real, fake and intermediate rows together. Autograd with double differentiation gives
+the same numbers (a test compares them) in twice the time.
 
     h_0 = [x, e(c)]     h_i = relu(h_{i-1} W_{i-1}' + b_{i-1}), i = 1..L     f = h_L W_L' + b_L
     V_L = W_L on h_L    V_i = (V_{i+1} W_i) on h_i                            ∇_{h_0} f = V_1 W_0

@@ -24,7 +24,7 @@ class Mapping:
     Attributes:
         types: most frequent type among the nearest reference cells, shape (n_query,).
         strangeness: mean distance to the nearest reference cells, divided by the median of this mean distance over the
-            reference cells of the type, shape (n_query,). A cell of the type has a value of about 1.
+            reference cells of the type, shape (n_query,). A typical cell of the type has a value of about 1.
     """
 
     types: Labels

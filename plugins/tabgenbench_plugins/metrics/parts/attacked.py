@@ -26,7 +26,8 @@ class Group:
     Attributes:
         rows: positions of the rows in the table.
         units: a code for each row, equal for rows of one donor; without donors, one for each row.
-        conditions: a code of the condition of each row, the same in both tables.
+        conditions: a code of the condition of each row; equal conditions have equal codes among training and hold-out
+            rows.
     """
 
     rows: Rows
@@ -73,10 +74,10 @@ class Attacked:
 
 
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
-    """Choose equally many training rows and hold-out rows in each condition: all rows of the smaller group.
+    """Choose equally many training rows and hold-out rows in each condition: as many as the smaller of the two has.
 
-    If the table has donors, either all rows of a donor are used or none. All generators on a split and all metrics use
-    the same rows.
+    If the table has donors, either all rows of a donor are used or none. For a fair comparison, all generators on a
+    split and all privacy metrics use the same attacked rows.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.

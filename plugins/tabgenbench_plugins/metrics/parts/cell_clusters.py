@@ -48,8 +48,9 @@ def _agreement(types: Codes, clusters: Codes) -> Agreement:
 def louvain(weights: sparse.csr_matrix, resolution: float) -> Codes:
     """Return the cluster of each node, by greedy maximisation of modularity (Blondel et al. 2008).
 
-    Nodes are moved from a queue to the neighbouring cluster with the largest gain. Then the clusters become the nodes
-    of a smaller graph. Both steps are repeated until no node moves.
+    Each node is moved to the neighbouring cluster that increases the modularity most, until no move increases it. After
+    these moves, the clusters become the nodes of a smaller graph. Moving nodes and shrinking the graph are repeated
+    until no node moves.
 
     Args:
         weights: symmetric weights, shape (n_nodes, n_nodes).

@@ -90,8 +90,8 @@ def _cosine_widths(embedding: Floats, batches: Codes) -> Floats:
 def variance_between(values: Floats, batches: Codes) -> float:
     """Return the share of the total variance that lies between the means of batches, in [0, 1].
 
-    This share equals principal component regression (Büttner et al. 2019) on all components, weighted by their
-    variance.
+    The share of variance between batches equals the score of principal component regression (Büttner et al. 2019) on
+    all components, weighted by their variance.
 
     Args:
         values: shape (n_cells, n_dimensions).

@@ -70,7 +70,7 @@ def columns_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
 
 
 def _distances(rows: Sequence[ArtifactRow]) -> pd.DataFrame:
-    """Return distances by column and generator, sorted by the median over models, or over controls without a model."""
+    """Return distances by column and generator, sorted by the median over models (controls if there is no model)."""
     tables = []
     for row in rows:
         table = row.tables[ARTIFACT]

@@ -36,9 +36,9 @@ class Cloud:
 def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
     """Project real test rows and synthetic rows on the leading principal components of both together.
 
-    Components of only the real rows would hide synthetic noise outside the space of these components. Synthetic rows
-    with independent noise in every feature would then look like rows with almost no noise. The components are not
-    whitened. Computed once for all metrics.
+    Components of only the real rows would hide synthetic noise outside the space of these components. In components of
+    only the real rows, synthetic rows with independent noise in every feature would look like rows with almost no
+    noise. The components are not whitened. Computed once for all metrics.
 
     Args:
         evaluation: the rows.

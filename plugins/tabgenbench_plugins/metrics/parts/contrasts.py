@@ -1,7 +1,7 @@
 """Contrasts of two groups of rows defined by conditions, such as cancer against normal samples of a tissue.
 
-Each group is a union of *cells*. A cell contains the rows with one level (such as ``cancer``) in one stratum (such as
-the tissue ``liver``). Each contrast compares one level with all other levels of its stratum.
+Each group is a union of *cells* (sets of rows). A cell contains the rows with one level (such as ``cancer``) in one
+stratum (such as the tissue ``liver``). Each contrast compares one level with all other levels of its stratum.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Contrast:
 def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | None) -> tuple[str | None, str]:
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
-    If an argument is None, the column named ``tissue`` or ``status`` is used. Without a column of this name, the status
-    is the first column with two values in the real test rows, or else the last column, and the tissue is the first
-    other column.
+    If an argument is None, the column named ``tissue`` or ``status`` is used. Without a column named ``status``, the
+    status is the first column with two values in the real test rows, or else the last column. Without a column named
+    ``tissue``, the tissue is the first other column.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.
@@ -69,7 +69,7 @@ def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | No
 
 
 def role_cells(conditions: pd.DataFrame, tissue: str | None, status: str) -> Cells:
-    """Return one cell for each status in each tissue; without a tissue column, all rows are one stratum."""
+    """Return one cell (set of rows) for each status in each tissue; without a tissue, all rows are one stratum."""
     levels = conditions[status].astype(str).to_numpy(dtype=object)
     strata = np.full(len(levels), "", dtype=object)
     if tissue is not None:

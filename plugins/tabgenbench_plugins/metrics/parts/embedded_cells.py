@@ -80,7 +80,7 @@ def codes_of(labels: Labels) -> NDArray[np.int64]:
 
 
 def before_integration(evaluation: Evaluation, n_components: int) -> Floats:
-    """Return principal components of the log-normalised test cells, without standardised genes, as in scIB.
+    """Return principal components of the log-normalised test cells; as in scIB, genes are not standardised.
 
     The result is cached for the split, because it depends only on real rows.
 

@@ -2,9 +2,9 @@
 
 A numeric feature is encoded as one coordinate, on the evaluation scale (in standard deviations of the training rows). A
 categorical column is encoded as a block of indicators, which are 0 or 1. Two rows with different categories have the
-squared distance 2 in that block, which is the mean squared difference of two independent values of a standardised
-numeric feature. A missing numeric value is the median of the training rows, and the column that marks missing values is
-also a block of indicators.
+squared distance 2 in the column's block of indicators, which is the mean squared difference of two independent values
+of a standardised numeric feature. A missing numeric value is the median of the training rows, and the column that marks
+missing values is also a block of indicators.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def encoded(evaluation: Evaluation, side: Side, *, conditions: bool = False) -> 
 
     Coordinates are the numeric features, then the indicators of the categorical features and, if requested, of the
     conditions. A categorical column has one indicator for each category of the training and test rows, and one
-    indicator for all other categories. Synthetic rows that differ only in unknown categories of a column are therefore
-    equal. If a table has no categorical columns, its values are returned without a copy.
+    indicator for all other categories. Because of this common indicator, synthetic rows that differ only in unknown
+    categories of a column have equal vectors. If a table has no categorical columns, its values are returned without a
+    copy.
 
     Args:
         evaluation: the rows; it caches the result.

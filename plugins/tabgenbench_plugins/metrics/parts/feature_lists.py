@@ -1,4 +1,4 @@
-"""Agreement between real and synthetic differences of features, and between lists of features with signs.
+"""Agreement of real and synthetic rows in how features differ between two groups, and in lists of top features.
 
 A list is an array of signs, shape (n_features,): 1 or -1 for the features in the list, 0 for all others.
 """

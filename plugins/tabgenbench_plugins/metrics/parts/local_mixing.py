@@ -81,8 +81,8 @@ def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
 
     Within a label, neighbours are computed in a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test
     at level .05 does not distinguish the batches of its neighbours from the batches of all cells of the label. A label
-    whose graph consists of many small components counts as 0. A label with one batch or fewer than 10 cells does not
-    count.
+    whose graph consists of many small components counts as 0. A label with one batch or fewer than 10 cells is excluded
+    from the mean.
 
     Raises:
         Undefined: no label has two batches and 10 cells.

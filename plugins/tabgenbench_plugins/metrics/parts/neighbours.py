@@ -35,7 +35,7 @@ def nearest(
 ) -> Neighbours:
     """Return the nearest reference rows of each row; the choice between equally distant reference rows is arbitrary.
 
-    scikit-learn finds a few more candidates than needed by fast matrix products. The candidates' distances are then
+    scikit-learn finds a few more candidates than needed by fast matrix products. The distances of these candidates are
     recomputed from differences in float64, so that the distance of equal rows is exactly 0.
 
     Args:

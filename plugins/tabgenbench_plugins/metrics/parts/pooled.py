@@ -117,8 +117,8 @@ def _columns(evaluation: Evaluation, side: RealOrSynthetic, usable: NDArray[np.b
 def pooled_triangle(evaluation: Evaluation, side: RealOrSynthetic, columns: Columns) -> Floats:
     """Return the correlations of all pairs i < j of usable features over all real or all synthetic rows.
 
-    The result is computed once for all metrics. Use this for tables of at most `MAX_TRIANGLE_FEATURES` features,
-    because it takes 8 bytes per pair.
+    The result is computed once for all metrics. Use `pooled_triangle` only for tables of at most
+    `MAX_TRIANGLE_FEATURES` features, because the result takes 8 bytes per pair.
 
     Args:
         evaluation: the rows; it caches the result.

@@ -85,9 +85,9 @@ def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> t
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
     The predicted columns are the conditions and the targets of the schema. The predictors of a condition are all
-    generated columns. Other conditions are not predictors, because conditions are inputs of the generator and their
-    dependence on each other is real. The predictors of a generated target are all other columns, including the
-    conditions.
+    generated columns. Other conditions are not predictors, because conditions are inputs of the generator, so their
+    dependence on each other comes from real rows. The predictors of a generated target are all other columns, including
+    the conditions.
 
     Args:
         evaluation: the rows.

@@ -26,8 +26,8 @@ N_COMPONENTS = 50
 class Predictor:
     """A predictive model, trained on rows of a table.
 
-    The result does not depend on the order of the rows, because they are sorted by their content before training. If
-    the target has only one value in the training rows, that value is predicted.
+    The trained model does not depend on the order of the rows, because they are sorted by their content before
+    training. If the target has only one value in the training rows, that value is predicted.
     """
 
     def __init__(self, name: ModelName, rows: Rows, *, is_numeric: bool, seed: int) -> None:

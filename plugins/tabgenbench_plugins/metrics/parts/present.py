@@ -1,8 +1,8 @@
 """Correlations of numeric features with missing values.
 
 The correlation of two features uses the rows in which both have a value. Let X be the centred values, with 0 for a
-missing value, and M the mask of values that are not missing. Every sum over these rows is then an entry of M'M, X'M,
-(X^2)'M or X'X.
+missing value, and M the mask of values that are not missing. Every sum over the rows in which both features have a
+value is an entry of M'M, X'M, (X^2)'M or X'X.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ class PresentColumns:
 
     Attributes:
         values: shape (n_rows, n_features); missing values are not used.
-        present: which cells have a value, same shape.
-        floor: largest population standard deviation of a constant column, shape (n_features,) or one number.
+        present: which entries of ``values`` are not missing, same shape.
+        floor: limit of the population standard deviation, up to which a column counts as constant, shape (n_features,)
+            or one number.
     """
 
     values: NDArray[np.floating]
@@ -129,7 +130,7 @@ def check_columns(real: Columns, synthetic: Columns) -> None:
 
 
 def _outline(columns: Columns) -> Floats:
-    """Return an array for `check_shapes`, with zeros only in constant columns."""
+    """Return an array that `check_shapes` can check: its constant columns are zeros."""
     if not isinstance(columns, PresentColumns):
         return columns
     return np.broadcast_to(columns.varies().astype(np.float64), columns.values.shape)
@@ -146,7 +147,8 @@ def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
 def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats, Floats]:
     """Return mean and population standard deviation of each column without missing values.
 
-    Both are 0 for a column without values. The standard deviation of a constant column is exactly 0.
+    Mean and standard deviation are 0 for a column without values. The standard deviation of a constant column is
+    exactly 0.
     """
     shift = _first_values(values, present)
     count, total = np.zeros((2, values.shape[1]))

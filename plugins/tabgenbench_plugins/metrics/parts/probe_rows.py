@@ -25,7 +25,7 @@ class ProbeRows:
         labels: their labels, shape (n_known,).
         asked: held-out cells.
         truth: their labels, shape (n_asked,).
-        halves: whether both are halves of the test cells.
+        halves: whether ``known`` and ``asked`` are halves of the test cells.
     """
 
     known: Embedded

@@ -27,8 +27,9 @@ def thinned(evaluation: Evaluation, max_rows: int, *, seed: int) -> tuple[Evalua
     """Return an evaluation with at most ``max_rows`` test rows and synthetic rows, and a note if rows are omitted.
 
     The rows are drawn at random with the metric's seed, so all generators on a split are compared with the same test
-    rows, and a synthetic row stays with the test row whose conditions it has. What is computed from real rows alone is
-    computed once and reused for all synthetic tables, as it is without thinning.
+    rows. If there are as many synthetic rows as test rows, each test row is kept together with the synthetic row
+    sampled for its conditions. Results that depend only on real rows are computed once and reused for all synthetic
+    tables.
     """
     n_test, n_synthetic = evaluation.test.n_rows, evaluation.synthetic.n_rows
     if max(n_test, n_synthetic) <= max_rows:

@@ -95,7 +95,7 @@ class Ranks:
 
     Attributes:
         values: average ranks from 1, 0 for missing values, shape (n_rows, n_features).
-        present: which cells have a rank, same shape, or None if all have one.
+        present: which entries of ``values`` have a rank, same shape, or None if all have one.
         ties: sum of t^3 - t over all groups of t equal values, shape (n_features,).
     """
 

@@ -189,7 +189,7 @@ def rows_figure(dataset: str, picture: RowsPicture, looks: Looks) -> Figure:
 def rows_sheet(dataset: str, pictures: Sequence[RowsPicture], looks: Looks) -> Figure:
     """Draw the panels of all generators, with one generator per row of panels, or two if there are many.
 
-    With two per row, the second half of the generators is to the right of the first half.
+    With two generators per row, the second half of the generators is to the right of the first half.
     """
     panels = [_panels(picture, looks) for picture in pictures]
     widest = _all_looks(panels)
@@ -276,7 +276,7 @@ def _panels(picture: RowsPicture, looks: Looks) -> list[_Panel]:
 def _all_looks(panels: Sequence[Sequence[_Panel]]) -> list[_Panel]:
     """Return the panels for a legend: those of the generator with the most panels.
 
-    Each panel lists the colours and markers of all panels that have its title.
+    A returned panel contains the colours and markers from all panels with the same title.
     """
     found = list(chain.from_iterable(panels))
     merged = []
@@ -388,7 +388,8 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
     """Return rows of legends: small legends, each below its own panel, then the legend of the tissues.
 
-    Without centres of panels, or if a panel is too narrow, the small legends are merged into one legend of full width.
+    If ``middles`` is empty, or a panel is too narrow for its legend, the small legends are merged into one legend of
+    full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

@@ -53,8 +53,10 @@ class PresentResiduals:
 
     Attributes:
         values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
-        present: which cells have a residual: those with a value whose condition has two values of the feature.
-        total_spread: population standard deviation of the present cells before subtraction, shape (n_features,).
+        present: which entries have a residual: those with a value whose condition has at least two values of the
+            feature.
+        total_spread: population standard deviation of the entries in ``present`` before subtraction, shape
+            (n_features,).
         degrees_of_freedom: number of residuals minus number of means, shape (n_features,).
         n_left_out: number of rows that are the only one of their condition and therefore have no residual.
     """

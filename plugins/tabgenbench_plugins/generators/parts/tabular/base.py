@@ -58,10 +58,10 @@ class TabularOptions(Options):
 class TabularGenerator(Generator):
     """A model of mode-normalised continuous columns and discrete columns.
 
-    The first discrete column combines all conditions. The condition of a generated row may differ from the requested
-    one, so generated rows are assigned to requests afterwards; see `match_rows`. A condition without training rows is
-    replaced by the most similar known condition. The modes of a feature are fitted without missing values; the median,
-    which stands for a missing value, is encoded like any other value.
+    The first discrete column combines all condition columns. The condition of a generated row may differ from the
+    requested one, so generated rows are assigned to requests afterwards; see `match_rows`. A condition without training
+    rows is replaced by the most similar known condition. The modes of a feature are fitted without missing values; the
+    median, which stands for a missing value, is encoded like any other value.
     """
 
     scale = "own"
@@ -110,7 +110,7 @@ class TabularGenerator(Generator):
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Generate a batch of encoded rows.
 
-        Return the rows and the standard deviation of each scalar's noise, or None.
+        Return the rows and the standard deviation of each scalar's noise; None in its place if the model adds no noise.
         """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -196,7 +196,7 @@ class TabularGenerator(Generator):
     def _likeness(self, k: int) -> NDArray[np.int64]:
         """Rank conditions by similarity, as `tabgenbench.nearest_known` does.
 
-        Conditions with more equal column values come first, then those with more training rows.
+        Conditions that share more column values come first; among equals, conditions with more training rows.
         """
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()

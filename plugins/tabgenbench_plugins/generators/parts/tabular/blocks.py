@@ -2,8 +2,8 @@
 
 Xu et al., "Modeling tabular data using conditional GAN", NeurIPS 2019, with the constants of the package `ctgan`: tanh
 on scalars; on one-hot blocks Gumbel-softmax of temperature 0.2 (CTGAN) or a cross entropy (TVAE). A loop over columns
-would spend most of its time on the overhead of small operations. Entries are therefore reordered so that all blocks of
-the same size lie together:
+would spend most of its time on the overhead of small operations. To avoid this loop, entries are reordered so that all
+one-hot blocks of the same size lie together:
 
     [scalars of all C columns | modes, size 1 | modes, size 2 | ... | discrete column | discrete column ...]
 

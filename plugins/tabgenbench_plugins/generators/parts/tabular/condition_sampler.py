@@ -47,7 +47,7 @@ class ConditionSampler:
         return drawn.view(n_steps, batch)
 
     def rows_with(self, values: torch.Tensor) -> torch.Tensor:
-        """Draw one random real row for each value, among the rows with this value.
+        """Draw one random real row for each value, among the real rows that have this value.
 
         The result has the shape of ``values``.
         """

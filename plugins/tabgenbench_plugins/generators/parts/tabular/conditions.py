@@ -1,8 +1,8 @@
 """Sampling rows of requested conditions from CTGAN and TVAE.
 
-The condition columns are combined into one discrete column. Neither model can guarantee the condition of a generated
-row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Rows are therefore
-generated without a guaranteed condition, and rows with a requested condition are kept.
+The condition columns are combined into one discrete column. Neither CTGAN nor TVAE can guarantee the condition of a
+generated row. In CTGAN, a requested value only becomes more likely, and TVAE has no condition as input. Because the
+condition of a row cannot be guaranteed, rows are generated first, and those with a requested condition are kept.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def match_rows(
 ) -> Match:
     """Generate rows until each requested row has a generated row of its condition, or the limit of batches is reached.
 
-    The first batches are generated with random conditions. If the model accepts a condition as input, random batches
-    end when no row of a batch can be used. Further batches are then generated for each condition that still lacks rows.
-    Requests that are still without a row then get a row of another condition: if possible a row generated for the
-    requested condition, else the unassigned row with the most similar condition. Every generated row is used at most
-    once.
+    The first batches are generated with random conditions. If the model accepts a condition as input, batches with
+    random conditions end when no row of a batch can be used. After these batches, further batches are generated for
+    each condition that still lacks rows. A request that has no row at the limit of batches gets a row of another
+    condition: if possible a row generated for the requested condition, else the unassigned row with the most similar
+    condition. Every generated row is used at most once.
 
     Args:
         asked: the requested conditions, shape (n_asked,).

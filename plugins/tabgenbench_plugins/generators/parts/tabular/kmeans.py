@@ -1,9 +1,9 @@
-"""One-dimensional k-means of many columns at once: the initial clusters of the mixtures.
+"""One-dimensional k-means of many columns at once, for the initial clusters of Gaussian mixtures.
 
 Initial centres are drawn by k-means++ with several candidates each (Arthur & Vassilvitskii, "k-means++: the advantages
 of careful seeding", SODA 2007), followed by Lloyd's iteration. In one dimension a cluster is a range of the sorted
-values. K - 1 boundaries therefore define the clusters, and the mean of a cluster is a difference of cumulative sums. An
-iteration takes O(K log N) time per column.
+values, so K - 1 boundaries define the clusters. The mean of a cluster is computed from differences of cumulative sums.
+An iteration takes O(K log N) time per column.
 
     N rows   C columns   K clusters
 """

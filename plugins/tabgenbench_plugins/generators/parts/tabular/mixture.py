@@ -5,7 +5,7 @@ variational inference (Bishop, "Pattern Recognition and Machine Learning", 2006,
 "Variational inference for Dirichlet process mixtures", Bayesian Analysis 1(1), 2006).
 `sklearn.mixture.BayesianGaussianMixture` fits the same model to one column at a time, with the same constants, stopping
 rule and kind of initialisation. Only the random draws of the initialisation differ, so single columns may converge to
-other optima. The likelihoods of both implementations agree.
+other optima, but the likelihoods agree with those of scikit-learn.
 
     v_k ~ Beta(1, 0.001)                          pi_k = v_k Π_{j<k} (1 - v_j)
     mu_k ~ N(mean x, 1 / precision_k)             precision_k ~ Wishart with 1 degree of freedom, inverse scale var x
@@ -14,9 +14,9 @@ other optima. The likelihoods of both implementations agree.
     N rows   C columns   K modes a column
 
 Columns are standardised, so every step computes with numbers near 1; this does not change the result, because the
-priors scale with the column. The score of a row in a mode is quadratic in x. All scores are therefore one product with
-[1, x, x²], the update needs only the moments Σ r [1, x, x²], and the lower bound follows from these moments without
-another pass over the rows.
+priors scale with the column. The unnormalised log probability of a row in a mode (its score) is quadratic in x. All
+scores are one matrix product with [1, x, x²], the update needs only the moments Σ r [1, x, x²], and the lower bound
+follows from these moments without another pass over the rows.
 """
 
 from __future__ import annotations
@@ -220,7 +220,7 @@ class _Posterior:
 
 
 def _fit_chunk(z_CN: Floats, moments_CK3: Floats, regularisation_C1: Floats) -> _Posterior:
-    """Iterate until the lower bound of each column converges, starting from the moments of hard clusters."""
+    """Iterate until the lower bound of each column converges, starting from the moments of k-means clusters."""
     n_columns, n_rows = z_CN.shape
     features = np.stack([np.ones_like(z_CN), z_CN, z_CN**2], axis=1)
     priors = (features[:, 2].sum(axis=1, keepdims=True) / (n_rows - 1), regularisation_C1)

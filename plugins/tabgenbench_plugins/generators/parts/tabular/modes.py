@@ -34,8 +34,9 @@ CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB fo
 class ModeTransformer:
     """Encodes and decodes rows.
 
-    Created by `fit`, or by `from_modes` from existing modes. With 10 modes, fitting and encoding need about 5 MB in
-    addition to inputs and outputs (above about 25,000 rows, 160 N and 210 N bytes). Decoding needs 33 N C bytes.
+    A transformer is created by `fit`, or by `from_modes` from existing modes. With 10 modes, fitting and encoding need
+    about 5 MB in addition to inputs and outputs; for more than about 25,000 rows, they need 160 N and 210 N bytes.
+    Decoding needs 33 N C bytes.
 
     Attributes:
         modes: the modes of the continuous columns.

@@ -72,15 +72,15 @@ class CriticLosses(NamedTuple):
 class Critic(nn.Module):
     """CTGAN's critic, which gives one score to ``pac`` rows together.
 
-    Nearly all computation of the critic is in its first layer. The gradients of this layer are therefore computed by
-    explicit formulas, and autograd differentiates the other layers, ``tail``:
+    Because nearly all computation of the critic is in its first layer, explicit formulas compute the gradients of this
+    layer. Autograd differentiates the other layers, ``tail``:
 
     - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
-      a Wx + (1 - a) Wx̃ + b. The point itself and one more matrix product are therefore not computed.
-    - The gradient of the score w.r.t. the input is g = h W, where h is its gradient w.r.t. the first-layer values. The
-      leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The loss of g is
-      differentiated by hand, and the penalty adds c h to the rows whose product with [x; x̃; g] is the gradient w.r.t.
-      W.
+      a Wx + (1 - a) Wx̃ + b. This formula makes it unnecessary to compute the point itself and one more matrix product.
+    - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the first-layer
+      values. The leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The penalty is
+      differentiated w.r.t. g by hand; its gradient is c g with one factor c for each pack. In the product that gives
+      the gradient w.r.t. W, the penalty contributes the rows c h, paired with g.
 
     Args:
         n_in: D + K, width of a row and its condition.

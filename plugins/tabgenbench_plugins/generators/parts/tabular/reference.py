@@ -112,7 +112,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed the GPU's random numbers, which it does not seed."""
+        """Run the package's transform in this process, and seed the GPU's random numbers; the package does not."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":
