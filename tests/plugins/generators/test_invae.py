@@ -194,7 +194,7 @@ def test_a_continuous_condition_is_extrapolated(cells: Table, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_unseen_severities_of_simulated_cells_are_extrapolated() -> None:
-    cells = SimulatedCells(SimulatedCells.Config(n_cells=1500, n_genes=80, severity="continuous")).load()
+    cells = SimulatedCells(SimulatedCells.Config(n_cells=1000, n_genes=80, severity="continuous")).load()
     severity = cells.obs["severity"].astype(float).to_numpy()
     train, mild, severe = (
         cells.take(np.flatnonzero(kept)) for kept in (severity < 0.65, severity < 0.05, severity > 0.95)
