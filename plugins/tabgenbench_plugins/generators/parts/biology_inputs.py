@@ -164,7 +164,7 @@ def _left(values: torch.Tensor, group: NDArray[np.int64]) -> torch.Tensor:
 
 
 def _numbers(frame: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    values = pd.to_numeric(frame[column].astype(str), errors="coerce").to_numpy(dtype=np.float64)
+    values: NDArray[np.float64] = pd.to_numeric(frame[column].astype(str), errors="coerce").to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         bad = frame[column].astype(str).iloc[int(np.flatnonzero(~np.isfinite(values))[0])]
         raise ConfigError(

@@ -53,7 +53,8 @@ class LabelProbe:
     def predict(self, z_NZ: NDArray[np.float32]) -> NDArray[np.str_]:
         """Return the predicted value of each cell, shape (N,)."""
         scores = z_NZ.astype(np.float64) @ self.weights.T + self.offsets
-        return np.array(self.values, dtype=np.str_)[scores.argmax(axis=1)]
+        found: NDArray[np.str_] = np.array(self.values, dtype=np.str_)[scores.argmax(axis=1)]
+        return found
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays to save, by names that start with ``name``."""
