@@ -209,7 +209,8 @@ class ScoreSpec(_Record):
         question: the question that the score helps to answer, or empty: a score without one is in no summary.
         floor: the control (a simple reference generator) that marks a bad value, or empty. A value is shown rescaled to
             0 at the floor and 1 at the ceiling.
-        ceiling: the control that marks a good value, or empty.
+        ceiling: the control that marks a good value, or empty. Without it, the ceiling is the best possible value if
+            that value is 1 (``direction`` higher, ``high`` 1, ``low`` 0 or None); other scores are not rescaled.
         detects: names of the planted failures (synthetic tables with a known defect) that the score must distinguish
             from real rows.
         misses: names of the planted failures that the score is known not to detect.

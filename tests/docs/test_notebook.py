@@ -47,6 +47,23 @@ def test_the_example_goes_from_a_frame_to_a_board(
     assert {file.name for file in (tmp_path / "work").iterdir()} == {"store", "board"}
 
 
+@pytest.mark.slow
+def test_the_tutorial_of_cells_goes_from_an_h5ad_to_a_board_and_to_generated_cells(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = repository / "examples" / "single-cell.ipynb"
+    committed = [cell for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+    assert path.stat().st_size < 200_000
+    assert [cell.execution_count for cell in committed] == list(range(1, len(committed) + 1))
+    executed = execute(nbformat.read(path, 4), tmp_path / "work", monkeypatch)
+    assert [kinds(cell) for cell in executed] == [kinds(cell) for cell in committed]
+    text = "".join(printed(cell) for cell in executed)
+    for words in ("invae:epochs=40", "integration    prediction", "zero-fraction-error", "generated: 200 cells"):
+        assert words in text
+    names = {file.name for file in (tmp_path / "work").iterdir()}
+    assert names == {"cells.h5ad", "embeddings", "generated.h5ad", "generation"}
+
+
 DECLARED = """
 import numpy as np
 import pandas as pd

@@ -43,6 +43,7 @@ PCA = tuple(ScoreSpec(name=f"pca-{name}", direction="higher", low=0, headline=Tr
 WITHIN = ScoreSpec(name="gamma-within", direction="higher", low=-1, high=1, headline=True)
 DISTANCE = ScoreSpec(name="distance", direction="lower", low=0, question="fidelity", floor="shuffled", headline=True)
 OVERLAP = ScoreSpec(name="overlap", direction="higher", high=1, question="fidelity", floor="shuffled", headline=True)
+ACCURACY = OVERLAP.model_copy(update={"name": "accuracy", "low": 0, "ceiling": ""})
 UNRANKED = OVERLAP.model_copy(update={"name": "unranked", "ranked": False})
 DETAIL = OVERLAP.model_copy(update={"name": "detail", "headline": False})
 SPREAD = ScoreSpec(name="correlation-spread", direction="one", low=0)
@@ -56,6 +57,7 @@ SPECS: dict[str, tuple[ScoreSpec, ...]] = {
     "correlation-pairs": (SPREAD,),
     "distance": (DISTANCE,),
     "overlap": (OVERLAP,),
+    "accuracy": (ACCURACY,),
     "unranked": (UNRANKED,),
     "detail": (DETAIL,),
     "ratio": (ScoreSpec(name="ratio", direction="one", low=0, floor="shuffled"),),

@@ -1,18 +1,20 @@
-"""Scores rescaled in each split by the values of two controls: 0 at the floor control, 1 at the ceiling control."""
+"""Scores rescaled in each split: 0 at the floor control, 1 at the ceiling control or at the best possible value, 1."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.intervals import badness, mean_and_error
-from tabgenbench_leaderboard.board.model import BoardRow
+from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 
-__all__ = ["STANDARD_ERRORS", "Scaling", "clipped", "find_control", "scale_score"]
+__all__ = ["STANDARD_ERRORS", "Scaling", "ceiling_words", "clipped", "find_control", "is_ceiling_best", "scale_score"]
 
 STANDARD_ERRORS = 3
 """Minimum mean difference between floor and ceiling, in standard errors over splits."""
+BEST = 1.0
+"""The ceiling of scores that name no ceiling control."""
 
 
 @dataclass(frozen=True)
@@ -33,25 +35,44 @@ def clipped(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
+def is_ceiling_best(spec: ScoreSpec) -> bool:
+    """Return whether the ceiling of a score is the best possible value, 1, and no control.
+
+    This is so if the score names a floor and no ceiling control, higher is better, and the values are from 0 to
+    1, or at most 1, as those of R². Scores from -1 to 1 are differences, whose largest value cannot be reached.
+    """
+    is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
+    return bool(spec.floor) and not spec.ceiling and is_best_one
+
+
+def ceiling_words(datasets: Iterable[DatasetBoard]) -> str:
+    """Return what the scaled value 1 is on datasets: ``ceiling control``, ``best possible value``, or both with or."""
+    scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
+    are_best = {is_ceiling_best(spec) for spec in scaled}
+    names = {False: "ceiling control", True: "best possible value"}
+    return " or ".join(names[is_best] for is_best in sorted(are_best or {False}))
+
+
 def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:
     """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in every split in which both controls have a value.
 
     b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
     if 1 is best. A score is not scaled if its two controls are too close to each other: the mean of b_floor - b_ceiling
     over splits is below `STANDARD_ERRORS` standard errors of this mean, or b_floor - b_ceiling is not positive in some
-    split.
+    split. Without a ceiling control, b_ceiling is that of the best possible value (see `is_ceiling_best`).
 
     Args:
         rows: rows of a dataset on the board.
         index: index of the score among the row's scores.
-        spec: the score's specification, which names the two controls.
+        spec: the score's specification, which names the controls.
     """
-    if not spec.floor or not spec.ceiling:
+    if not spec.floor or not (spec.ceiling or is_ceiling_best(spec)):
         return Scaling(reason=f"the score names no {'ceiling' if spec.floor else 'floor'}")
-    floor, ceiling = find_control(rows, spec.floor), find_control(rows, spec.ceiling)
-    if floor is None or ceiling is None:
+    floor, ceiling = find_control(rows, spec.floor), find_control(rows, spec.ceiling) if spec.ceiling else None
+    if floor is None or (spec.ceiling and ceiling is None):
         return Scaling(reason=f"the board has no control `{spec.ceiling if floor else spec.floor}`")
-    low, high = floor.scores[index].by_split, ceiling.scores[index].by_split
+    low = floor.scores[index].by_split
+    high = ceiling.scores[index].by_split if ceiling else dict.fromkeys(low, BEST)
     span = {
         split: badness(low[split], spec.direction) - badness(high[split], spec.direction)
         for split in sorted(low.keys() & high.keys())
@@ -79,16 +100,17 @@ def find_control(rows: Sequence[BoardRow], name: str) -> BoardRow | None:
 
 def _reason(span: dict[int, float], spec: ScoreSpec) -> str:
     """Return why the difference between floor and ceiling is too small for scaling; empty if it is large enough."""
-    names = f"`{spec.floor}` and `{spec.ceiling}`"
+    top = f"`{spec.ceiling}`" if spec.ceiling else "the best possible value"
     if len(span) < 2:
+        names = f"`{spec.floor}` and {top}"
         return f"{names} have values in {len(span)} common split{'' if len(span) == 1 else 's'}, not in two or more"
     centre, error = mean_and_error(list(span.values()))
     if centre <= 0 or centre < STANDARD_ERRORS * error:
         return (
-            f"`{spec.ceiling}` is not better than `{spec.floor}` by {STANDARD_ERRORS} standard errors (mean difference "
+            f"{top} is not better than `{spec.floor}` by {STANDARD_ERRORS} standard errors (mean difference "
             f"{centre:.3g}, standard error {error:.3g})"
         )
     worse = [str(split) for split, value in span.items() if value <= 0]
     if worse:
-        return f"`{spec.ceiling}` is not better than `{spec.floor}` in split {', '.join(worse)}"
+        return f"{top} is not better than `{spec.floor}` in split {', '.join(worse)}"
     return ""

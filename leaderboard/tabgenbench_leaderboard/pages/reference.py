@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from tabgenbench.records import Card
 from tabgenbench_leaderboard.board.formatting import direction_text
 from tabgenbench_leaderboard.board.model import Board, BoardRow, ScoreColumn
+from tabgenbench_leaderboard.board.scaling import is_ceiling_best
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Grid, Heading, Paragraph, cells, quote
 
 __all__ = ["environment_blocks", "limits_text", "reference_blocks"]
@@ -47,7 +48,8 @@ def _score_item(column: ScoreColumn) -> str:
     if spec.blind_to:
         parts.append(f"Blind to: {_sentence(spec.blind_to)}")
     if spec.floor:
-        ceiling = f", ceiling: `{quote(spec.ceiling)}`" if spec.ceiling else ""
+        best = ", ceiling: the best possible value, 1" if is_ceiling_best(spec) else ""
+        ceiling = f", ceiling: `{quote(spec.ceiling)}`" if spec.ceiling else best
         parts.append(f"Floor: `{quote(spec.floor)}`{ceiling}.")
     if spec.question:
         parts.append(f"Question: {spec.question}.")

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from tabgenbench.formatting import duration_text, number_text
+from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.formatting import direction_text, score_text
 from tabgenbench_leaderboard.board.model import DatasetBoard, ScoreColumn
-from tabgenbench_leaderboard.board.scaling import find_control
+from tabgenbench_leaderboard.board.scaling import BEST, find_control, is_ceiling_best
 from tabgenbench_leaderboard.pages.reference import limits_text
 from tabgenbench_leaderboard.web.site import Site, templates
 
@@ -46,11 +47,17 @@ def _score(site: Site, title: str, places: list[tuple[DatasetBoard, int]]) -> di
         "spec": column.spec,
         "direction": f"{direction_text(column)}{limits_text(column)}",
         "question": _question(column),
-        "scale": f"0 at the floor {column.spec.floor}, 1 at the ceiling {column.spec.ceiling}"
-        if column.spec.floor and column.spec.ceiling
-        else "not scaled: the score names no floor",
+        "scale": _scale(column.spec),
         "lines": [_line(site, *place) for place in places],
     }
+
+
+def _scale(spec: ScoreSpec) -> str:
+    if is_ceiling_best(spec):
+        return f"0 at the floor {spec.floor}, 1 at the best possible value, 1"
+    if spec.floor and spec.ceiling:
+        return f"0 at the floor {spec.floor}, 1 at the ceiling {spec.ceiling}"
+    return "not scaled: the score names no floor"
 
 
 def _question(column: ScoreColumn) -> str:
@@ -70,7 +77,7 @@ def _line(site: Site, dataset: DatasetBoard, i: int) -> dict[str, str]:
         "dataset": dataset.dataset,
         "page": site.dataset_pages[dataset.dataset],
         "floor": floor,
-        "ceiling": ceiling,
+        "ceiling": number_text(BEST, decimals) if is_ceiling_best(column.spec) else ceiling,
         "models": ends,
         "unscaled": f"no: {column.unscaled}".replace("`", "") if column.unscaled else "",
         "calibration": column.calibration,

@@ -46,8 +46,8 @@ from tabgenbench import (
     load_arrays,
     save_arrays,
 )
-from tabgenbench_plugins.generators.parts.by_condition import with_known_values
 from tabgenbench_plugins.generators.parts.chunks import CHUNK
+from tabgenbench_plugins.generators.parts.label_probe import LabelProbe
 from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, conditions_from, conditions_to
 
 if TYPE_CHECKING:
@@ -132,6 +132,11 @@ class InVAE(Generator):
         langevin_steps: int = Field(
             300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
         )
+        continuous: tuple[str, ...] = Field(
+            (),
+            description="condition columns that are numbers, such as severity or age: the mean of the prior is linear "
+            "in them, so that values that no training cell has can be sampled",
+        )
         mask: float = Field(
             0.5, ge=0, lt=1, description="probability with which a covariate is hidden from the encoder in training"
         )
@@ -180,31 +185,37 @@ class InVAE(Generator):
         """
         import torch
 
+        from tabgenbench_plugins.generators.parts.biology_inputs import BiologyInputs
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
 
         self.supports(train.schema, train.n_rows, train.n_features)
         self._template = train.take([])
         cells = TrainingCells.of(train)
-        self._biology, self._batch, self._pool = cells.biology, cells.batch, CellPool.of(cells)
+        self._biology = BiologyInputs.fit(cells, self.config.continuous)
+        self._batch, self._pool = cells.batch, CellPool.of(cells)
         # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         self._model = self._network(cells.log_means(), generator).to(context.device)
         self._train(cells, context)
         self._model.eval()
+        columns = self._biology.categories.columns
+        z_inv = self.blocks(train, hide=True)[0] if columns else np.zeros((0, 1), dtype=np.float32)
+        self._probes = {name: LabelProbe.fit(z_inv, train.obs[name].to_numpy()) for name in columns}
 
     def _network(self, log_means: torch.Tensor, generator: torch.Generator) -> TwoBlocks:
         from tabgenbench_plugins.generators.parts.cell_covariates import n_codes
         from tabgenbench_plugins.generators.parts.two_blocks import Design, TwoBlocks
 
-        sizes = n_codes(self._biology), n_codes(self._batch)
+        sizes = self._biology.size, n_codes(self._batch)
         return TwoBlocks(Design.of(self.config), sizes, log_means=log_means, generator=generator)
 
     def _train(self, cells: TrainingCells, context: FitContext) -> None:
         import torch
 
+        from tabgenbench_plugins.generators.parts.biology_inputs import CovariateRows
         from tabgenbench_plugins.generators.parts.nn import minibatches
 
-        config, model, means = self.config, self._model, cells.residual_means()
+        config, model, covariates = self.config, self._model, CovariateRows.of(cells, self._biology)
         order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         decayed = [one for one in model.parameters() if one.ndim > 1]
         others = [one for one in model.parameters() if one.ndim == 1]
@@ -217,7 +228,7 @@ class InVAE(Generator):
             sums = torch.zeros(len(LOSSES), device=context.device)
             for rows in minibatches(len(cells), batch_size, order):
                 step += 1
-                batch: Minibatch = cells.minibatch(rows, means, context.device)
+                batch: Minibatch = covariates.minibatch(cells.counts, rows, context.device)
                 terms = model.terms(batch, context.torch)
                 weights = (1.0, config.beta * min(1.0, step / max(warm, 1.0)), config.tc, config.covariate_penalty, 1.0)
                 optimizer.zero_grad()
@@ -242,18 +253,16 @@ class InVAE(Generator):
 
         from tabgenbench_plugins.generators.parts.cell_covariates import to_one_hot
 
-        used = with_known_values(conditions, self._pool.conditions, self._biology, context)
+        used, b_NI = self._biology.asked(conditions, self._pool.conditions, context)
         batch, library = self._pool.draw(used, context)
         if self._batch.columns:
             column = self._batch.columns[0]
             context.note(
                 f"the value of {column!r} of a sampled cell is that of a random training cell of its condition"
             )
-        biology = torch.from_numpy(self._biology.encode(used))
         batches = torch.from_numpy(batch[:, None] if self._batch.columns else batch[:, None][:, :0])
-        b_NI = to_one_hot(biology, self._biology).to(context.device)
         s_NS = to_one_hot(batches, self._batch).to(context.device)
-        z_NZ = self._model.draw(b_NI, s_NS, context)
+        z_NZ = self._model.draw(b_NI.to(context.device), s_NS, context)
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
     def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
@@ -295,7 +304,7 @@ class InVAE(Generator):
         width = self._model.n_codes
         codes = np.zeros((table.n_rows, width), dtype=np.float32)
         if not hide:
-            parts = known_one_hot(table.conditions, self._biology), known_one_hot(batch_columns(table), self._batch)
+            parts = self._biology.of(table.conditions).numpy(), known_one_hot(batch_columns(table), self._batch)
             codes = np.concatenate(parts, axis=1)
         step = max(1, min(CHUNK, BLOCK_VALUES // max(1, table.n_features)))
         device = next(self._model.parameters()).device
@@ -305,6 +314,18 @@ class InVAE(Generator):
             found.append(self._model.means(x, torch.from_numpy(codes[at : at + step]).to(device)))
         z = np.concatenate(found)
         return z[:, : self.config.latent_invariant], z[:, self.config.latent_invariant :]
+
+    def predict(self, table: Table, column: str) -> NDArray[np.str_]:
+        """Return the most probable value of a condition column, by a logistic regression on the invariant block.
+
+        The regression is fitted on training cells, from whose encoder the covariates are hidden, as they are here.
+
+        Raises:
+            Unsupported: the column is none of the condition columns that are categories.
+        """
+        if column not in self._probes:
+            raise Unsupported(f"invae predicts {', '.join(self._probes) or 'no column'}, not {column!r}")
+        return self._probes[column].predict(self.blocks(table, hide=True)[0])
 
     def shift(self, table: Table, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
@@ -324,12 +345,10 @@ class InVAE(Generator):
         """
         import torch
 
-        from tabgenbench_plugins.generators.parts.cell_covariates import to_one_hot
-
         if self.config.prior != "factorised" or self.config.prior_mean != "linear":
             raise Unsupported("invae: shift() needs learned prior means: prior=factorised and prior_mean=linear")
         old, new = (self._known(frame, table.n_rows) for frame in (table.conditions, conditions))
-        codes = [to_one_hot(torch.from_numpy(self._biology.encode(frame)), self._biology) for frame in (old, new)]
+        codes = [self._biology.of(frame) for frame in (old, new)]
         device = next(self._model.parameters()).device
         with torch.no_grad():
             before, after = (self._model.invariant_means(one.to(device)) for one in codes)
@@ -342,8 +361,8 @@ class InVAE(Generator):
         """Return the condition columns as text, after checking that their values are known."""
         if len(conditions) != n_rows:
             raise ConfigError(f"invae: shift() got {len(conditions)} conditions for {n_rows} cells, expected one each")
-        frame = conditions.loc[:, list(self._biology.columns)].astype(str)
-        for column, values in zip(self._biology.columns, self._biology.categories, strict=True):
+        frame = conditions.loc[:, list(self._biology.codes.columns)].astype(str)
+        for column, values in zip(self._biology.categories.columns, self._biology.categories.categories, strict=True):
             unknown = sorted(set(frame[column]) - set(values))
             if unknown:
                 raise ConfigError(
@@ -355,8 +374,11 @@ class InVAE(Generator):
     def save(self, folder: Path) -> None:
         """Write the weights, the covariates, and batch and library size of each training cell."""
         facts = {"conditions": conditions_to(self._pool.conditions), "batch": codes_to(self._batch)}
-        facts["biology"] = codes_to(self._biology)
+        facts["biology"] = self._biology.saved()
+        facts["labels"] = {name: list(probe.values) for name, probe in self._probes.items()}
         pool = {"pool.batch": self._pool.batch, "pool.library": self._pool.library}
+        for i, probe in enumerate(self._probes.values()):
+            pool |= probe.arrays(f"probe.{i}")
         save_arrays(folder, {**self._model.state_dict(), **pool}, facts)
 
     @classmethod
@@ -364,13 +386,19 @@ class InVAE(Generator):
         """Return a generator with the saved weights."""
         import torch
 
+        from tabgenbench_plugins.generators.parts.biology_inputs import BiologyInputs
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool
 
         arrays, facts = load_arrays(folder)
         made = cls(config)
         made._template = template
-        made._biology, made._batch = codes_from(facts["biology"]), codes_from(facts["batch"])
+        made._biology, made._batch = BiologyInputs.loaded(facts["biology"]), codes_from(facts["batch"])
         pool = [arrays.pop(f"pool.{name}") for name in ("batch", "library")]
+        probes = {name: arrays.pop(name) for name in list(arrays) if name.startswith("probe.")}
+        made._probes = {
+            name: LabelProbe.of_arrays(probes, f"probe.{i}", tuple(values))
+            for i, (name, values) in enumerate(facts["labels"].items())
+        }
         made._pool = CellPool(conditions_from(facts["conditions"]), *pool)
         made._model = made._network(torch.zeros(template.n_features), torch.Generator())
         made._model.load_state_dict({name: torch.from_numpy(value) for name, value in arrays.items()})

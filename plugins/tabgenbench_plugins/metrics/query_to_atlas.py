@@ -17,6 +17,7 @@ from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 __all__ = ["QueryToAtlas"]
 
 ATLAS = "k nearest neighbours in a reference as in Lotfollahi et al., Nature Biotechnology 40, 2022"
+UNKNOWN = "\tunknown"  # no label of a column has a tab
 ATLAS_DOI = f"{ATLAS}, doi 10.1038/s41587-021-01001-7; the threshold is ours"
 
 
@@ -65,6 +66,17 @@ class QueryToAtlas(Metric):
             "share of test cells of known types that get their type if no cell is called unknown",
             "Types that no training cell has",
         ),
+        _spec(
+            "unknown-f1",
+            "F1 of the answer unknown for test cells of types without training cells",
+            "Known types; it depends on the share of unknown cells among the test cells",
+        ),
+        _spec(
+            "known-f1",
+            "macro-averaged F1 of known types, where unknown is a wrong answer and other cells that get a type are "
+            "false positives",
+            "Types that no training cell has, except for their false positives",
+        ),
     )
 
     class Config(CellOptions):
@@ -100,16 +112,29 @@ class QueryToAtlas(Metric):
         mapped = map_cells(reference, types, query, k=k)
         is_known, is_right = np.isin(truth.astype(str), known.astype(str)), mapped.types == truth
         is_accepted = mapped.strangeness <= threshold
+        truth_or_unknown = np.where(is_known, truth, UNKNOWN)
+        answers = np.where(is_accepted, mapped.types, UNKNOWN)
         scores, undefined = collect(
             {
                 "atlas-accuracy": lambda: _share(is_right & is_accepted, is_known, "a known type"),
                 "atlas-rejection": lambda: _share(~is_accepted, ~is_known, "a type without training cells"),
                 "atlas-known-accepted": lambda: _share(is_accepted, is_known, "a known type"),
                 "atlas-accuracy-without-unknown": lambda: _share(is_right, is_known, "a known type"),
+                "atlas-unknown-f1": lambda: _f1(truth_or_unknown, answers, [UNKNOWN]),
+                "atlas-known-f1": lambda: _f1(truth_or_unknown, answers, sorted(set(truth[is_known]))),
             }
         )
         unseen = ", ".join(sorted(set(truth[~is_known]))) or "none"
         return Result(scores, undefined, notes=(f"threshold {threshold:.3g}; types without training cells: {unseen}",))
+
+
+def _f1(truth: np.ndarray, answers: np.ndarray, labels: list[str]) -> float:
+    """Return the F1 of the labels, mean over labels."""
+    from sklearn.metrics import f1_score
+
+    if not np.isin(truth, labels).any():
+        raise Undefined(f"no test cell has {'a type without training cells' if UNKNOWN in labels else 'a known type'}")
+    return float(f1_score(truth, answers, labels=labels, average="macro", zero_division=0))
 
 
 def _share(chosen: np.ndarray, among: np.ndarray, words: str) -> float:

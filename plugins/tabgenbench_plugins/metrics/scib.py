@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from importlib import import_module
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 from pydantic import Field
 
-from tabgenbench import Evaluation, Metric, MetricContext, Requirement, Result, ScoreSpec, Unsupported
+from tabgenbench import (
+    Artifacts,
+    Evaluation,
+    Metric,
+    MetricContext,
+    MetricFigure,
+    Requirement,
+    Result,
+    ScoreSpec,
+    Unsupported,
+)
 from tabgenbench_plugins.cell_columns import CellOptions, cell_columns
 from tabgenbench_plugins.metrics.parts.embedded_cells import before_integration, codes_of, embedded, labels_of
 from tabgenbench_plugins.metrics.parts.knn_graph import KnnGraph
@@ -53,6 +66,13 @@ _MEANS: tuple[tuple[str, str, str, str], ...] = (
         SCIB,
     ),
 )
+
+LINE = ["group", "score", "value"]
+GROUPS = {
+    **{part[0]: "batch correction" for part in _PARTS[:5]},
+    **{part[0]: "bio conservation" for part in _PARTS[5:]},
+    **dict.fromkeys(("batch", "bio", "total"), "aggregate score"),
+}
 
 
 def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpec:
@@ -100,6 +120,8 @@ class ScIB(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Compute the scores of scIB for the embedding of one model.
 
+        The artifact ``scib`` has a line for each score and mean of the figure: ``group``, ``score`` and ``value``.
+
         Raises:
             Unsupported: the test cells have one batch or one type.
             ConfigError: an option names a column that is not a condition column.
@@ -121,8 +143,17 @@ class ScIB(Metric):
             ("knn-graph", self.config.max_rows, context.seed), lambda: KnnGraph.of(place, GRAPH)
         )
         scores, undefined = score_embedding(place, before, types, batches, graph)
+        lines = [(group, name, scores[name]) for name, group in GROUPS.items() if name in scores]
         return Result(
             {f"scib-{name}": value for name, value in scores.items()},
             {f"scib-{name}": reason for name, reason in undefined.items()},
+            {"scib": pd.DataFrame(lines, columns=LINE)},
             notes=tuple(notes),
         )
+
+    @classmethod
+    def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
+        """Return the table of scores in the style of scIB."""
+        # By name, so that the drawing is not part of the key of the scores.
+        figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.scib_figure").scib_figures(artifacts)
+        return figures

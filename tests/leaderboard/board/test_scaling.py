@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.board.model import DatasetBoard
+from tabgenbench_leaderboard.board.scaling import ceiling_words, is_ceiling_best
+from tabgenbench_leaderboard.pages.page import full_page
+from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
 FakeRun = Any
 
@@ -111,3 +115,30 @@ def test_scores_that_are_not_ranked_no_headline_scores_or_name_no_question_are_i
     dataset = build_board(run.store, run.suite).datasets[0]
     assert {column.title: column.unscaled for column in dataset.columns} == {metric: "", "overlap": ""}
     assert [question.titles for question in dataset.questions] == [("overlap",)]
+
+
+def test_without_a_ceiling_control_the_best_possible_value_is_the_ceiling(run: FakeRun) -> None:
+    dataset = fill(run, "accuracy", {"cvae": (0.6, 0.7), "shuffled": (0.2, 0.4)})
+    # (0.6 - 0.2) / (1 - 0.2) and (0.7 - 0.4) / (1 - 0.4).
+    assert scaled(dataset) == {"cvae": pytest.approx({0: 0.5, 1: 0.5}), "shuffled": {0: 0, 1: 0}}
+    assert ceiling_words([dataset]) == "best possible value"
+    text = render_markdown(full_page(build_board(run.store, run.suite), figures={}))
+    assert "### Scaled to controls (1 = best possible value, 0 = floor)" in text
+    assert "Floor: `shuffled`, ceiling: the best possible value, 1." in text
+
+
+@pytest.mark.parametrize(
+    ("change", "is_best"),
+    [
+        ({}, True),
+        ({"low": None}, True),
+        ({"low": -1.0}, False),
+        ({"high": None}, False),
+        ({"direction": "lower"}, False),
+        ({"floor": ""}, False),
+        ({"ceiling": "real-resample"}, False),
+    ],
+)
+def test_the_best_value_is_the_ceiling_of_scores_that_can_reach_one(change: dict[str, Any], is_best: bool) -> None:
+    plain = ScoreSpec(name="f1", direction="higher", low=0.0, high=1.0, floor="shuffled", ceiling="")
+    assert is_ceiling_best(plain.model_copy(update=change)) == is_best

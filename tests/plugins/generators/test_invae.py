@@ -160,6 +160,66 @@ def test_an_unseen_combination_is_sampled_by_adding_effects() -> None:
     assert context.fallbacks[0].rule == "nearest known condition: kind=a, treatment=no"
 
 
+def with_doses(cells: Table) -> Table:
+    """The cells with treatment doses 0 to 3 of which each multiplies the counts of genes 10 to 19 by 2."""
+    rng, dose = np.random.default_rng(5), np.arange(cells.n_rows) // 8 % 4
+    counts = cells.dense().copy()
+    counts[:, 10:20] = rng.poisson(1.5 * 2.0 ** dose[:, None] * np.ones(10))
+    obs = cells.obs.assign(dose=dose.astype(str))[["kind", "dose", "donor"]].astype("category")
+    schema = Schema(conditions=("kind", "dose"), batch="donor", per_10k=True)
+    return replace(cells, X=sparse.csr_matrix(counts), obs=obs, schema=schema)
+
+
+def test_a_continuous_condition_is_extrapolated(cells: Table, tmp_path: Path) -> None:
+    table = with_doses(cells)
+    train = table.take(np.flatnonzero((table.obs["dose"] != "3").to_numpy()))
+    generator = fitted(train, continuous=["dose"], epochs=40, learning_rate=1e-2, covariate_penalty=0)
+    made = {}
+    for dose in ("0", "1", "2", "3"):
+        made[dose], context = sampled(generator, pd.DataFrame({"kind": ["a"] * 200, "dose": dose}))
+        assert not context.fallbacks
+    shares = [table.dense()[:, 10:20].sum() / table.X.sum() for table in made.values()]
+    assert shares == sorted(shares)
+    assert shares[-1] > 1.15 * shares[-2]  # dose 3 goes beyond dose 2, the largest of training
+    assert "200 sampled cells have values of 'dose' that no training cell has" in " ".join(context.notes)
+    with pytest.raises(Unsupported, match="invae predicts kind, not 'dose'"):
+        generator.predict(table, "dose")
+    shifted = generator.shift(table, table.conditions.assign(dose="3.5"), SampleContext(device="cpu", seed=3))
+    assert shifted.dense()[:, 10:20].sum() / shifted.X.sum() > shares[-1]
+    generator.save(tmp_path)
+    loaded = InVAE.load(tmp_path, generator.config, template=train.take([]), device="cpu")
+    asked = pd.DataFrame({"kind": ["b"], "dose": "2.7"})
+    assert (sampled(loaded, asked)[0].X != sampled(generator, asked)[0].X).nnz == 0
+
+
+@pytest.mark.slow
+def test_unseen_severities_of_simulated_cells_are_extrapolated() -> None:
+    cells = SimulatedCells(SimulatedCells.Config(n_cells=1000, n_genes=80, severity="continuous")).load()
+    severity = cells.obs["severity"].astype(float).to_numpy()
+    train, mild, severe = (
+        cells.take(np.flatnonzero(kept)) for kept in (severity < 0.65, severity < 0.05, severity > 0.95)
+    )
+    generator = InVAE(InVAE.Config(epochs=100, continuous=["severity"]))
+    generator.fit(train, None, FitContext(device="cpu", seed=1))
+    asked = [pd.concat([severe.conditions] * 4).assign(severity=one) for one in ("0.6", "1.0")]
+    tables = [mild, severe, *(sampled(generator, one)[0] for one in asked)]
+    profiles = [np.log1p(1e4 * x / x.sum(axis=1, keepdims=True)).mean(axis=0) for x in (t.dense() for t in tables)]
+    errors = [((made - profiles[1]) ** 2).sum() / ((profiles[0] - profiles[1]) ** 2).sum() for made in profiles[2:]]
+    print(f"error at the largest severity of training and at the asked one: {errors}")
+    assert errors[1] < 0.9 * errors[0]
+    assert errors[1] < 0.8
+
+
+def test_labels_are_predicted_without_covariates(model: InVAE, cells: Table) -> None:
+    hidden = replace(cells, obs=cells.obs[["donor"]], schema=Schema(batch="donor", per_10k=True))
+    for column, least in (("kind", 0.95), ("treatment", 0.7)):
+        found = model.predict(hidden, column)
+        assert found.shape == (cells.n_rows,)
+        assert (found == cells.obs[column].astype(str)).mean() > least
+    with pytest.raises(Unsupported, match="invae predicts kind, treatment, not 'donor'"):
+        model.predict(hidden, "donor")
+
+
 def test_batches_and_libraries_are_those_of_training_cells_of_the_condition(cells: Table) -> None:
     pool = CellPool.of(TrainingCells.of(cells))
     asked = pd.DataFrame({"kind": ["b"] * 50 + ["a"] * 50, "treatment": "yes"})
@@ -201,6 +261,7 @@ def test_a_loaded_model_samples_and_embeds_like_the_saved_one(model: InVAE, cell
         assert (made.X != again.X).nnz == 0
         assert (first.notes, first.fallbacks) == (second.notes, second.fallbacks)
     np.testing.assert_array_equal(loaded.blocks(cells)[1], model.blocks(cells)[1])
+    np.testing.assert_array_equal(loaded.predict(cells, "kind"), model.predict(cells, "kind"))
 
 
 def test_tables_without_batch_or_conditions_are_sampled(cells: Table) -> None:

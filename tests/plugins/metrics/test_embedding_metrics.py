@@ -127,6 +127,29 @@ def test_scib_scores_the_first_block(evaluation: Evaluation) -> None:
     assert result.scores["scib-ilisi"] > 0.8
     assert result.scores["scib-clisi"] > 0.95
     assert set(result.scores) == {spec.name for spec in ScIB.scores}
+    table = result.artifacts["scib"]
+    assert table.groupby("group").size().to_dict() == {
+        "aggregate score": 3,
+        "batch correction": 5,
+        "bio conservation": 5,
+    }
+    assert dict(zip("scib-" + table["score"], table["value"], strict=True)).items() <= result.scores.items()
+
+
+def test_the_figure_of_scib_is_a_table_sorted_by_the_total() -> None:
+    rows = []
+    for label, total in (("bad", "0.2"), ("good", "0.75"), ("undefined", "")):
+        lines = [["batch correction", "kbet", "0.5"], ["aggregate score", "total", total]][: 2 if total else 1]
+        table = pd.DataFrame(lines, columns=["group", "score", "value"])
+        rows.append(ArtifactRow(label=label, is_control=label == "bad", split=0, draw=0, tables={"scib": table}))
+    (figure,) = ScIB.figures(Artifacts("cells", tuple(rows)))
+    with drawing.drawing():
+        (axis,) = figure.draw().axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["good", "bad", "undefined"]
+    assert [text.get_fontstyle() for text in axis.get_yticklabels()] == ["normal", "italic", "normal"]
+    assert [text.get_text() for text in axis.get_xticklabels()] == ["kBET", "total"]
+    assert [text.get_text() for text in axis.texts][:3] == ["0.50", "0.75", "0.50"]
+    assert [len(axis.patches), len(axis.texts)] == [5, 7]  # two groups are named
 
 
 @pytest.mark.parametrize(
@@ -183,9 +206,35 @@ def test_a_type_without_training_cells_is_called_unknown(evaluation: Evaluation)
     result = compute(QueryToAtlas(), replace(evaluation, train=evaluation.train.take(rows), train_embedding=known))
     assert result.scores["atlas-rejection"] > 0.8
     assert result.scores["atlas-accuracy"] > 0.8
+    assert result.scores["atlas-unknown-f1"] > 0.8
+    assert result.scores["atlas-known-f1"] > 0.8
     assert result.notes[0].endswith("types without training cells: C")
     every = compute(QueryToAtlas(), evaluation)
-    assert every.undefined == {"atlas-rejection": "no test cell has a type without training cells"}
+    reason = "no test cell has a type without training cells"
+    assert every.undefined == {"atlas-rejection": reason, "atlas-unknown-f1": reason}
+
+
+def test_the_f1_of_unknown_cells_and_of_known_types_are_apart() -> None:
+    # Training cells of A at 0 and of B at 100; 10 test cells of each and of C, which lies between them.
+    def block(*places: float) -> Blocks:
+        return {"latent": np.concatenate([p + np.linspace(-1, 1, 10, dtype="f4") for p in places])[:, None]}
+
+    def table(kinds: str) -> Table:
+        obs = pd.DataFrame({"cell_type": list(kinds), "condition": "well", "donor": "x"})
+        values = np.zeros((len(obs), 1), dtype=np.float32)
+        return Table(values, obs.set_axis([f"c{i}" for i in range(len(obs))]), ("g",), SCHEMA, scale="standardized")
+
+    train, test = table("A" * 40 + "B" * 40), table("A" * 10 + "B" * 10 + "C" * 10)
+    known = {
+        "latent": np.repeat(np.array([0, 100], dtype="f4"), 40)[:, None] + np.tile(block(0, 0, 0, 0)["latent"], (2, 1))
+    }
+    transform = Transform(np.zeros(1), np.ones(1), "linear", False)
+    for places, unknown, of_known in ((block(0, 100, 50), 1.0, 1.0), (block(0, 100, 0), 0.0, (2 / 3 + 1) / 2)):
+        found = compute(
+            QueryToAtlas(), Evaluation(train, test, test, transform, embedding=places, train_embedding=known)
+        )
+        assert found.scores["atlas-unknown-f1"] == unknown
+        assert found.scores["atlas-known-f1"] == pytest.approx(of_known)
 
 
 def _both(evaluation: Evaluation) -> tuple[Any, Any]:
