@@ -58,8 +58,8 @@ tabgenbench.table = (() => {
   }
 
   function searchable(row) {
-    const { summary, licence } = tabgenbench.info.generators[row.generator];
-    return { row, licence, text: `${row.label} ${summary} ${licence}`.toLowerCase(), line: null };
+    const { summary, licence, extra } = tabgenbench.info.generators[row.generator];
+    return { row, licence, extra, text: `${row.label} ${summary} ${licence}`.toLowerCase(), line: null };
   }
 
   // Returns the line of a row, which is created when it is first shown.
@@ -126,6 +126,7 @@ tabgenbench.table = (() => {
         (one) =>
           words.every((word) => one.text.includes(word)) &&
           (!state.l || one.licence === state.l) &&
+          (!state.e || (state.e === "-" ? !one.extra : one.extra !== state.e)) &&
           (state.c === "1" || !one.row.control),
       );
       const lines = body.fitting.slice(0, body.all ? undefined : most).map(lineOf);

@@ -34,6 +34,11 @@
     options(byId("question"), [["", "all"], ...questions], state.q);
     const licences = [...new Set(info.generators.map((one) => one.licence))].filter((text) => text).sort();
     options(byId("licence"), [["", "any"], ...licences.map((text) => [text, short(text)])], state.l);
+    if (byId("extra")) {
+      const extras = [...new Set(info.generators.map((one) => one.extra))].filter((text) => text).sort();
+      const without = extras.map((text) => [text, `without ${text}`]);
+      options(byId("extra"), [["", "any"], ["-", "none needed"], ...without], state.e);
+    }
     byId("search").value = state.s;
     byId("controls").checked = state.c === "1";
     byId("heat").checked = state.h === "1";
@@ -85,6 +90,7 @@
   on("dataset", "change", () => change({ d: byId("dataset").value, q: "", v: "", sort: "", x: "", y: "", r: "" }, show));
   on("question", "change", () => change({ q: byId("question").value, v: "" }, show));
   on("licence", "change", () => change({ l: byId("licence").value }, refilter));
+  if (byId("extra")) on("extra", "change", () => change({ e: byId("extra").value }, refilter));
   on("controls", "change", () => change({ c: byId("controls").checked ? "1" : "0" }, refilter));
   on("heat", "change", () => change({ h: byId("heat").checked ? "1" : "0" }, refilter));
   on("columns", "change", () => {

@@ -158,7 +158,8 @@ tabgenbench.plots = (() => {
     }
     const ends = ({ cells }) => {
       const [mean, first, last] = cells[column.id].ranks;
-      return { mean, first: first ?? mean, last: last ?? mean };
+      // An interval of a mean rank may exceed the possible ranks, which a rank interval of the tests never does.
+      return { mean, first: Math.max(1, first ?? mean), last: view.index === null ? Math.min(found.length, last ?? mean) : last };
     };
     found.sort((a, b) => ends(a).first + ends(a).last - ends(b).first - ends(b).last || a.label.localeCompare(b.label));
     const shown = found.slice(0, 100);
@@ -175,7 +176,7 @@ tabgenbench.plots = (() => {
     shown.forEach((row, i) => {
       const { mean, first, last } = ends(row);
       const y = 38 + i * 22;
-      const [from, to] = [Math.max(0.6, first), last].map(place);
+      const [from, to] = [first, last].map(place);
       const name = drawing("text", { x: 198, y: y + 4, "text-anchor": "end" }, row.label);
       names.push(name);
       svg.append(name);
@@ -183,7 +184,7 @@ tabgenbench.plots = (() => {
       if (mean !== null) svg.append(drawing("circle", { cx: place(mean), cy: y, r: 5, class: "model best" }));
     });
     const more = found.length > shown.length ? ` The first ${shown.length} of ${found.length} models.` : "";
-    const text = view.index === null ? "Dot: mean rank over datasets; bar: its 95 % interval over datasets." : "Bar: the ranks that the paired tests leave open.";
+    const text = view.index === null ? "Dot: mean rank over datasets; bar: its 95 % interval over datasets, cut at the first and last rank." : "Bar: the ranks that the paired tests leave open.";
     figure.replaceChildren(svg, element("figcaption", {}, `1 is best. ${text}${more}`));
     names.forEach(shorten);
   }

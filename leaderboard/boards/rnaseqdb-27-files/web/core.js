@@ -37,7 +37,7 @@ const tabgenbench = (() => {
   }
 
   // The state is in the address, so a link reproduces the view; what has its default value is left out.
-  const defaults = { d: "", s: "", q: "", l: "", sort: "", c: "1", h: "1", v: "", x: "", y: "", r: "", a: "", b: "" };
+  const defaults = { d: "", s: "", q: "", l: "", e: "", sort: "", c: "1", h: "1", v: "", x: "", y: "", r: "", a: "", b: "" };
   site.read = () => {
     const found = new URLSearchParams(location.hash.slice(1));
     return Object.fromEntries(Object.entries(defaults).map(([name, value]) => [name, found.get(name) ?? value]));
