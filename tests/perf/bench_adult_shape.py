@@ -12,7 +12,6 @@ under 15 minutes and 4 GB, or refused with an estimate.
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -94,8 +93,6 @@ def main() -> int:
                 kept &= met
                 print(f"{record.cell.label:36} {seconds['fit']:8.1f} {seconds['sample']:8.1f} {peak:6.2f}", end="")
                 print("" if met else f"  bar missed: {minutes:g} minutes, {gigabytes:g} GB")
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
-    print(f"largest process, libraries included: {largest:.2f} GB")
     return 0 if kept else 1
 
 
