@@ -62,8 +62,8 @@ class Look:
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a colour and marker for each name; the combinations are distinct for up to 64 names.
 
-    A tissue of RNAseqDB has the same colour and marker on every board. The other names get the remaining combinations
-    in sorted order, so boards with the same names use the same colours and markers.
+    A tissue of RNAseqDB has the same colour and marker on every board. All other names are
+    sorted and get the remaining combinations in turn, so boards with the same names use the same colours and markers.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)
