@@ -156,7 +156,7 @@ class ClosestRecord(Metric):
             undefined["closest-distance-ratio"] = "half of the synthetic rows equal a hold-out row"
         notes = attacked.notes
         if len(asked) < len(synthetic):
-            errors = _standard_errors(to_train, to_hold_out, seed=context.seed)
+            errors = _standard_errors(to_train, to_hold_out, limit, seed=context.seed)
             notes = (*notes, self._note(len(asked), len(synthetic)), f"standard errors of the subsample: {errors}")
         return Result(scores, undefined, notes=notes)
 
@@ -164,18 +164,22 @@ class ClosestRecord(Metric):
         option = "max_rows" if n_asked == self.config.max_rows else "max_pairs"
         return (
             f"distances of {n_asked:,} of {n_synthetic:,} synthetic rows, drawn at random (option {option}); standard "
-            f"error of a share at most {0.5 / np.sqrt(n_asked):.4f}"
+            f"error of share-closer-to-train at most {0.5 / np.sqrt(n_asked):.4f}"
         )
 
 
-def _standard_errors(to_train: Floats, to_hold_out: Floats, *, seed: int) -> str:
-    """Return the standard errors of the scores that are not shares; that of the ratio is by a bootstrap of the rows."""
+def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
+    """Return the standard errors of all scores but one; that of the ratio is from a bootstrap of the rows."""
     n = len(to_train)
     gaps = _ratios(to_hold_out) - _ratios(to_train)
+    copies = {
+        name: (to_train[:, 0] <= most).astype(np.int8) - (to_hold_out[:, 0] <= most)
+        for name, most in (("exact-copies", COPY), ("near-copies", limit))
+    }
     rng = np.random.default_rng([seed, 7])
     drawn = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
     medians = np.array([[np.median(one[rows, 0]) for one in (to_train, to_hold_out)] for rows in drawn])
-    errors = f"nndr-gap {gaps.std() / np.sqrt(n):.2g}"
+    errors = ", ".join(f"{name} {one.std() / np.sqrt(n):.2g}" for name, one in {"nndr-gap": gaps, **copies}.items())
     if (medians[:, 1] > COPY).all():
         errors += f", closest-distance-ratio {(medians[:, 0] / medians[:, 1]).std():.2g}"
     return errors

@@ -34,7 +34,7 @@ class CombinationShift(Metric):
     - ``shift-r2``: over all features
     - ``shift-r2-top``: over the 100 features with the largest |t| (Welch) between test rows and base rows
     - ``shift-energy``: energy distance between synthetic and test rows on the evaluation scale
-    - ``shift-r2-half``: R² of one random half of the test rows for the other half, the best that a model can reach
+    - ``shift-r2-half``: R² of one random half of the test rows for the other; a perfect model may reach slightly more
     """
 
     name: ClassVar[str] = "combination-shift"

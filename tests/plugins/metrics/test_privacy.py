@@ -100,8 +100,8 @@ def test_thinning_is_said_and_changes_a_share_by_its_error() -> None:
     part = score(ClosestRecord(ClosestRecord.Config(max_rows=400)), train, test, made)
     assert part.scores["share-closer-to-train"] == pytest.approx(whole, abs=0.075)
     assert part.notes[0] == (
-        "distances of 400 of 1,500 synthetic rows, drawn at random (option max_rows); standard error of a share at "
-        "most 0.0250"
+        "distances of 400 of 1,500 synthetic rows, drawn at random (option max_rows); standard error of "
+        "share-closer-to-train at most 0.0250"
     )
 
 
@@ -121,7 +121,7 @@ def test_fewer_synthetic_rows_are_compared_if_there_are_many_pairs() -> None:
 def test_standard_errors_of_a_subsample_are_those_of_repeated_draws() -> None:
     """The bootstrap and the formula are compared with the spread of scores over 40 sets of synthetic rows."""
     train, test = numeric(draw(0)), numeric(draw(1))
-    names = ("nndr-gap", "closest-distance-ratio")
+    names = ("nndr-gap", "exact-copies", "near-copies", "closest-distance-ratio")
     values = [
         [score(ClosestRecord(), train, test, numeric(draw(seed, 200))).scores[name] for name in names]
         for seed in range(100, 140)
@@ -334,7 +334,7 @@ def test_attribute_inference_attacks_fewer_rows_if_there_are_many_pairs() -> Non
     few = score(AttributeInference(AttributeInference.Config(max_pairs=97_000)), *tables)
     assert few.notes == (
         "attacks 40 of these training rows and 40 of these test rows, drawn at random (option max_rows); standard "
-        "error at most 0.1118",
+        "error of an AUC or a difference of shares at most 0.1118",
         "option max_pairs reduces max_rows to 40, because each row is compared with all synthetic rows",
     )
     assert set(few.artifacts["columns"]["train_accuracy"] * 40 % 1) == {0.0}

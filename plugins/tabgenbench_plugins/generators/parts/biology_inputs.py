@@ -49,7 +49,7 @@ class BiologyInputs:
                     f"{', '.join(codes.columns) or 'none'}{did_you_mean(column, codes.columns)}"
                 )
             values = _numbers(cells.conditions.frame, column)
-            numbers[column] = (float(values.mean()), float(values.std()) or 1.0)
+            numbers[column] = (float(values.mean()), float(values.std()) if np.ptp(values) > 0 else 1.0)
         return cls(codes, numbers)
 
     @property
@@ -91,8 +91,8 @@ class BiologyInputs:
         for column, values in zip(self.codes.columns, self.codes.categories, strict=True):
             if column in self.numbers and (new := ~_isin(asked, column, values)).any():
                 context.note(
-                    f"{int(new.sum())} sampled cells have values of {column!r} that no training cell has; the mean of "
-                    "the prior is linear in it"
+                    f"{int(new.sum())} sampled cells have values of {column!r} that no training cell has: the priors "
+                    "extrapolate"
                 )
         return used, self.of(used.assign(**{column: asked[column] for column in self.numbers}))
 

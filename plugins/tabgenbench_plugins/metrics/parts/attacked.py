@@ -67,9 +67,13 @@ class Attacked:
             return self
         members, others = (group.first(max_rows) for group in (self.members, self.others))
         n_members, n_others = len(members.rows), len(others.rows)
-        error = 0.5 * np.sqrt(1 / n_members + 1 / n_others)
+        # Rows of one donor are not independent, so the donors are counted.
+        error = 0.5 * np.sqrt(sum(1 / len(np.unique(group.units)) for group in (members, others)))
         note = f"attacks {n_members:,} of these training rows and {n_others:,} of these test rows, drawn at random"
-        notes = (*self.notes, f"{note} (option max_rows); standard error at most {error:.4f}")
+        notes = (
+            *self.notes,
+            f"{note} (option max_rows); standard error of an AUC or a difference of shares at most {error:.4f}",
+        )
         return Attacked(members, others, self.labels, notes)
 
 

@@ -52,9 +52,7 @@ def test_library_sizes_are_those_of_the_nearest_number_with_equal_categories() -
     used, found = inputs.asked(asked, CELLS.conditions, context)
     assert used["age"].tolist() == ["20", "30", "30"]
     np.testing.assert_allclose(found[:, -1] * 125**0.5 + 25, [99, 1, 30], rtol=1e-6)
-    assert context.notes == [
-        "2 sampled cells have values of 'age' that no training cell has; the mean of the prior is linear in it"
-    ]
+    assert context.notes == ["2 sampled cells have values of 'age' that no training cell has: the priors extrapolate"]
 
 
 def test_the_batch_is_predicted_from_numbers_within_categories_before_its_residual_is_taken() -> None:

@@ -65,7 +65,8 @@ def test_a_donor_is_used_with_all_rows_or_not_at_all() -> None:
     assert len(part.members.rows) == 8
     assert len(part.others.rows) == 10
     assert Counter(part.members.units.tolist()).most_common()[-1][1] == 4
-    assert "standard error at most" in part.notes[-1]
+    # Two donors of four rows and five donors of two rows: 0.5 sqrt(1/2 + 1/5) = 0.4183
+    assert part.notes[-1].endswith("standard error of an AUC or a difference of shares at most 0.4183")
 
 
 def test_too_few_rows_have_a_reason() -> None:
