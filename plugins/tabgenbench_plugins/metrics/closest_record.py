@@ -171,15 +171,13 @@ class ClosestRecord(Metric):
 def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
     """Return the standard errors of all scores but one; that of the ratio is from a bootstrap of the rows."""
     n = len(to_train)
-    gaps = _ratios(to_hold_out) - _ratios(to_train)
-    copies = {
-        name: (to_train[:, 0] <= most).astype(np.int8) - (to_hold_out[:, 0] <= most)
-        for name, most in (("exact-copies", COPY), ("near-copies", limit))
-    }
+    values: dict[str, Floats] = {"nndr-gap": _ratios(to_hold_out) - _ratios(to_train)}
+    for name, most in (("exact-copies", COPY), ("near-copies", limit)):
+        values[name] = (to_train[:, 0] <= most).astype(np.float64) - (to_hold_out[:, 0] <= most)
     rng = np.random.default_rng([seed, 7])
     drawn = [rng.integers(n, size=n) for _ in range(RESAMPLES)]
     medians = np.array([[np.median(one[rows, 0]) for one in (to_train, to_hold_out)] for rows in drawn])
-    errors = ", ".join(f"{name} {one.std() / np.sqrt(n):.2g}" for name, one in {"nndr-gap": gaps, **copies}.items())
+    errors = ", ".join(f"{name} {one.std() / np.sqrt(n):.2g}" for name, one in values.items())
     if (medians[:, 1] > COPY).all():
         errors += f", closest-distance-ratio {(medians[:, 0] / medians[:, 1]).std():.2g}"
     return errors
