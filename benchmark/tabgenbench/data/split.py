@@ -152,9 +152,8 @@ def make_split(
     validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
     A split into thirds is also stratified and grouped; it divides the rows into A, B and C. One fold trains on A, the
-    other on B; both folds use the same thirds.
-
-    Highly variable features are chosen by training rows only, without validation rows.
+    other on B; both folds use the same thirds. Highly variable features are chosen by training rows, without validation
+    rows.
 
     Args:
         table: the table, with unique sample ids.
