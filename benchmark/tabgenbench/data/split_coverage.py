@@ -16,7 +16,7 @@ MAX_SHOWN = 5
 
 
 def coverage_note(split: Split, table: Table) -> str:
-    """Name conditions without training rows, conditions without test rows, and conditions pooled for lack of rows.
+    """Name the conditions that lack training rows or test rows, and the rare conditions that the split merged into one.
 
     Training or test rows lack a condition if it has too few rows, or if all its rows must stay on one side, for example
     because they are from one donor. The note is empty if training rows and test rows contain every condition.

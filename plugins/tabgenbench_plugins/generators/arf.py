@@ -147,7 +147,7 @@ class ARF(Generator):
         ]
 
     def _adversarial_forest(self, rows: NDArray[np.float32], context: FitContext) -> tuple[list[Any], ForestLeaves]:
-        """Fit a forest in each round.
+        """Fit forests in rounds, each to distinguish training rows from synthetic rows of the previous round.
 
         Returns the trees and leaves of the forest whose synthetic rows are hardest to tell from training rows.
         """
