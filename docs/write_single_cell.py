@@ -13,6 +13,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from tabgenbench_leaderboard.board.intervals import t_interval
+from tabgenbench_leaderboard.publish.readme import replace_table
 
 PAGE = Path(__file__).parent / "single-cell.md"
 BOARDS = Path(__file__).parents[1] / "leaderboard" / "boards"
@@ -62,11 +63,10 @@ def main() -> None:
     """Write the page."""
     text = PAGE.read_text(encoding="utf-8")
     for name, scores in TABLES.items():
-        start, end = f"<!-- scores: {name} -->\n", f"<!-- /scores: {name} -->\n"
-        if text.count(start) != 1 or text.count(end) != 1:
-            raise SystemExit(f"{PAGE}: expected the lines {start.strip()} and {end.strip()} once")
-        before, rest = text.split(start)
-        text = f"{before}{start}\n{board_table(name, scores)}\n\n{end}{rest.split(end)[1]}"
+        changed = replace_table(text, name, f"\n{board_table(name, scores)}\n\n")
+        if changed is None:
+            raise SystemExit(f"{PAGE}: expected the lines <!-- board: {name} --> and <!-- /board: {name} -->")
+        text = changed
     PAGE.write_text(text, encoding="utf-8")
 
 

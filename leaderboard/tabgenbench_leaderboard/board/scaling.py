@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.intervals import badness, mean_and_error
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
 
-__all__ = ["STANDARD_ERRORS", "Scaling", "ceiling_words", "clipped", "find_control", "is_ceiling_best", "scale_score"]
+__all__ = [
+    "STANDARD_ERRORS",
+    "Ceiling",
+    "Scaling",
+    "clipped",
+    "find_ceiling",
+    "find_control",
+    "is_ceiling_best",
+    "scale_score",
+]
 
 STANDARD_ERRORS = 3
 """Minimum mean difference between floor and ceiling, in standard errors over splits."""
@@ -45,12 +55,30 @@ def is_ceiling_best(spec: ScoreSpec) -> bool:
     return bool(spec.floor) and not spec.ceiling and is_best_one
 
 
-def ceiling_words(datasets: Iterable[DatasetBoard]) -> str:
-    """Return what the scaled value 1 is on datasets: ``ceiling control``, ``best possible value``, or both with or."""
+class Ceiling(NamedTuple):
+    """What the scaled value 1 is on some datasets.
+
+    Attributes:
+        text: ``ceiling control``, ``best possible value``, or both joined by ``or``.
+        is_control: whether it is a control for every scaled score.
+    """
+
+    text: str
+    is_control: bool
+
+    @property
+    def value(self) -> str:
+        """What the value 1 means to a reader of a web page."""
+        return "value of real rows" if self.is_control else self.text
+
+
+def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
+    """Return what the scaled value 1 is on datasets."""
     scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
     are_best = {is_ceiling_best(spec) for spec in scaled}
     names = {False: "ceiling control", True: "best possible value"}
-    return " or ".join(names[is_best] for is_best in sorted(are_best or {False}))
+    text = " or ".join(names[is_best] for is_best in sorted(are_best or {False}))
+    return Ceiling(text, is_control=True not in are_best)
 
 
 def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scaling:

@@ -20,7 +20,7 @@ from tabgenbench_leaderboard.board.formatting import (
 from tabgenbench_leaderboard.board.generators import GeneratorRows, group_generators
 from tabgenbench_leaderboard.board.headline import control_descriptions, headline_columns, headline_sentences
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
-from tabgenbench_leaderboard.board.scaling import ceiling_words
+from tabgenbench_leaderboard.board.scaling import find_ceiling
 from tabgenbench_leaderboard.pages.calibration import calibration_note
 from tabgenbench_leaderboard.pages.document import Cell, Grid, Section, cells, quote
 from tabgenbench_leaderboard.pages.summary_tables import rank_cells
@@ -58,11 +58,11 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
     legend = [_LEGEND]
     answers = [question for dataset in board.datasets for row in dataset.rows for question in row.questions]
     if answers and not together:
-        legend.append(_QUESTIONS.format(ceiling=ceiling_words(board.datasets)))
+        legend.append(_QUESTIONS.format(ceiling=find_ceiling(board.datasets).text))
     if any(answer.rank for answer in answers):
         legend.append(_RANKS)
     if together:
-        legend.append(_ACROSS.format(ceiling=ceiling_words(board.datasets)))
+        legend.append(_ACROSS.format(ceiling=find_ceiling(board.datasets).text))
     if note := calibration_note(board):
         legend.append(note)
     foot = [*_lines_of(" ".join(legend)), *where]

@@ -8,7 +8,7 @@ from tabgenbench.formatting import count_text
 from tabgenbench_leaderboard.board.formatting import estimate_text, rank_text, shown_columns
 from tabgenbench_leaderboard.board.model import Board, BoardRow, DatasetBoard
 from tabgenbench_leaderboard.board.ranks import RANK_SPLITS
-from tabgenbench_leaderboard.board.scaling import ceiling_words
+from tabgenbench_leaderboard.board.scaling import find_ceiling
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow
 from tabgenbench_leaderboard.pages.document import Block, Bullets, Cell, Grid, Heading, Paragraph, Section, quote
 from tabgenbench_leaderboard.pages.tables import grouped_rows
@@ -46,21 +46,18 @@ def standing_blocks(dataset: DatasetBoard) -> list[Block]:
     scaled = list(_scaled_grids(dataset))
     reasons = _unscaled(dataset)
     if scaled:
-        ceiling = ceiling_words([dataset])
+        ceiling = find_ceiling([dataset])
+        ends = "two controls" if ceiling.is_control else f"a control and the {ceiling.text}"
         text = (
-            f"In each split, a score is rescaled to 0 at its floor and 1 at its ceiling, {_ends(ceiling)} that the "
+            f"In each split, a score is rescaled to 0 at its floor and 1 at its ceiling, {ends} that the "
             "legend names. Values outside 0 to 1 are shown as they are, and clipped before scores are averaged to the "
             f"value of a question.{_question_sentence(dataset)}"
         )
-        title = f"Scaled to controls (1 = {ceiling.removesuffix(' control')}, 0 = floor)"
+        title = f"Scaled to controls (1 = {'ceiling' if ceiling.is_control else ceiling.text}, 0 = floor)"
         blocks += [Heading(3, title), Paragraph(text), *scaled]
         if reasons:
             blocks += [Paragraph("Not scaled:"), Bullets(reasons)]
     return blocks
-
-
-def _ends(ceiling: str) -> str:
-    return "two controls" if ceiling == "ceiling control" else f"a control and the {ceiling}"
 
 
 def _no_ranks_sentence(dataset: DatasetBoard) -> str:

@@ -14,6 +14,7 @@ from tabgenbench_leaderboard.board.formatting import half_width
 from tabgenbench_leaderboard.board.generators import tie_groups
 from tabgenbench_leaderboard.board.headline import headline_columns
 from tabgenbench_leaderboard.board.model import BoardRow, Comparison, DatasetBoard, Range, ScoreColumn, ScoreValue
+from tabgenbench_leaderboard.board.scaling import find_ceiling
 from tabgenbench_leaderboard.board.summary import AcrossMeasure, AcrossRow, Estimate, QuestionValue
 from tabgenbench_leaderboard.web.site import Site
 
@@ -77,6 +78,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
     return {
         "suite": board.suite,
         "floored": board.missing == "floor",
+        "ceiling": find_ceiling(board.datasets).value,
         "datasets": [
             {
                 "name": dataset.dataset,

@@ -14,7 +14,7 @@ from tabgenbench_leaderboard.board.compare import MAX_PAIRED_MODELS, comparison_
 from tabgenbench_leaderboard.board.formatting import estimate_text, rank_text, score_text
 from tabgenbench_leaderboard.board.generators import GeneratorRows
 from tabgenbench_leaderboard.board.model import BoardRow, DatasetBoard
-from tabgenbench_leaderboard.board.scaling import ceiling_words
+from tabgenbench_leaderboard.board.scaling import find_ceiling
 from tabgenbench_leaderboard.pages.document import Block, Bullets
 from tabgenbench_leaderboard.pages.page import fallback_blocks, note_blocks, output_blocks, problem_blocks
 from tabgenbench_leaderboard.pages.picture_blocks import picture_blocks
@@ -110,7 +110,7 @@ def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[s
     cells = site.cells_of.get((dataset.dataset, row.label), [])
     facts = site.facts[dataset.dataset]
     splits = [] if cells else sorted({split for i in facts.shown for split in row.scores[i].by_split})
-    page, ceiling = site.dataset_pages[dataset.dataset], ceiling_words([dataset])
+    page, ceiling = site.dataset_pages[dataset.dataset], find_ceiling([dataset])
     return {
         "dataset": dataset.dataset,
         "stem": page.removesuffix(".html"),
@@ -125,7 +125,7 @@ def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[s
             }
             for i, question in enumerate(dataset.questions)
         ],
-        "ceiling": "real rows" if ceiling == "ceiling control" else ceiling,
+        "ceiling": "real rows" if ceiling.is_control else ceiling.text,
         "splits": splits,
         "scores": [_score(facts, dataset, row, i, splits) for i in facts.shown],
         "comparisons": _comparisons(dataset, row),

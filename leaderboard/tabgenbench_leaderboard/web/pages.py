@@ -6,7 +6,7 @@ from importlib.resources import files
 from typing import Any
 
 from tabgenbench_leaderboard.board.headline import headline_sentences
-from tabgenbench_leaderboard.board.scaling import ceiling_words
+from tabgenbench_leaderboard.board.scaling import find_ceiling
 from tabgenbench_leaderboard.pages.partial import partial_sentence
 from tabgenbench_leaderboard.pages.reference import environment_blocks
 from tabgenbench_leaderboard.web.data_files import data_files
@@ -31,11 +31,7 @@ def web_files(site: Site) -> dict[str, bytes]:
 
 def _assets(site: Site) -> dict[str, bytes]:
     folder = files("tabgenbench_leaderboard").joinpath("web/assets")
-    found = {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith((".css", ".js"))}
-    ceiling = ceiling_words(site.board.datasets)
-    if ceiling != "ceiling control":  # the help of the columns says what 1 is
-        found["views.js"] = found["views.js"].replace(b"value of real rows", ceiling.encode())
-    return found
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir() if entry.name.endswith((".css", ".js"))}
 
 
 def _index_page(site: Site) -> str:
@@ -48,7 +44,7 @@ def _index_page(site: Site) -> str:
             home="index.html",
             up=f"{FOLDER}/",
             board=board,
-            ceiling=ceiling_words(board.datasets),
+            ceiling=find_ceiling(board.datasets),
             partial=partial_sentence(board),
             sentences=headline_sentences(board),
             generators=[{"label": one.label, "page": site.generator_pages[one.label]} for one in site.generators],
@@ -77,5 +73,5 @@ def _titles(site: Site, metric: str) -> list[str]:
 
 def _help_page(site: Site) -> str:
     shared: dict[str, Any] = {"suite": site.board.suite, "home": "../index.html", "up": ""}
-    shared["ceiling"] = ceiling_words(site.board.datasets)
+    shared["ceiling"] = find_ceiling(site.board.datasets)
     return templates().get_template("help.html").render(**shared)

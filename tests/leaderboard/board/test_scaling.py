@@ -8,7 +8,7 @@ import pytest
 from tabgenbench.records import ScoreSpec
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.board.model import DatasetBoard
-from tabgenbench_leaderboard.board.scaling import ceiling_words, is_ceiling_best
+from tabgenbench_leaderboard.board.scaling import find_ceiling, is_ceiling_best
 from tabgenbench_leaderboard.pages.page import full_page
 from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 
@@ -121,7 +121,7 @@ def test_without_a_ceiling_control_the_best_possible_value_is_the_ceiling(run: F
     dataset = fill(run, "accuracy", {"cvae": (0.6, 0.7), "shuffled": (0.2, 0.4)})
     # (0.6 - 0.2) / (1 - 0.2) and (0.7 - 0.4) / (1 - 0.4).
     assert scaled(dataset) == {"cvae": pytest.approx({0: 0.5, 1: 0.5}), "shuffled": {0: 0, 1: 0}}
-    assert ceiling_words([dataset]) == "best possible value"
+    assert find_ceiling([dataset]) == ("best possible value", False)
     text = render_markdown(full_page(build_board(run.store, run.suite), figures={}))
     assert "### Scaled to controls (1 = best possible value, 0 = floor)" in text
     assert "Floor: `shuffled`, ceiling: the best possible value, 1." in text

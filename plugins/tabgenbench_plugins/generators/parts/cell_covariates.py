@@ -104,34 +104,6 @@ class TrainingCells:
         """Return the code of each cell's batch, shape (N,); 0 without a batch."""
         return self.batch_codes[:, 0].numpy() if len(self.batch.columns) else np.zeros(len(self), dtype=np.int64)
 
-    def means_by(self, group: NDArray[np.int64], codes: torch.Tensor, values: ConditionCodes) -> torch.Tensor:
-        """Return the mean of the one-hot codes in each group of cells, shape (number of groups, one-hot codes)."""
-        sums = np.zeros((int(group.max()) + 1, n_codes(values)))
-        np.add.at(sums, group, to_one_hot(codes, values).numpy())
-        return torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()
-
-    def residual_means(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean condition codes per batch, shape (batches, I), and mean batch codes per condition, (C, S)."""
-        return (
-            self.means_by(self.batches(), self.biology_codes, self.biology),
-            self.means_by(self.conditions.group, self.batch_codes, self.batch),
-        )
-
-    def minibatch(self, rows: torch.Tensor, means: tuple[torch.Tensor, torch.Tensor], device: str) -> Minibatch:
-        """Return the training cells at these positions, for one optimisation step.
-
-        Args:
-            rows: positions, on the CPU.
-            means: result of `residual_means`.
-            device: device of the result.
-        """
-        at = rows.numpy()
-        biology = to_one_hot(self.biology_codes[rows], self.biology)
-        batch = to_one_hot(self.batch_codes[rows], self.batch)
-        left = biology - means[0][self.batches()[at]], batch - means[1][self.conditions.group[at]]
-        x = torch.from_numpy(self.counts[at].toarray())
-        return Minibatch(*(part.to(device) for part in (x, biology, batch, *left)))
-
 
 @dataclass(frozen=True, eq=False)
 class CellPool:

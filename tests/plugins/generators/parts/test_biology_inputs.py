@@ -40,10 +40,13 @@ def test_without_numbers_inputs_are_one_hot_codes() -> None:
     codes = to_one_hot(CELLS.biology_codes, CELLS.biology)
     assert torch.equal(inputs.of(CELLS.conditions.frame), codes)
     rows = CovariateRows.of(CELLS, inputs)
-    means = CELLS.residual_means()
-    expected = CELLS.minibatch(torch.arange(4), means, "cpu")
-    for name, found in (("biology_left_NI", rows.biology_left_NI), ("batch_left_NS", rows.batch_left_NS)):
-        assert torch.equal(found, getattr(expected, name))
+    # Each donor has one cell of each kind and two ages; each combination of kind and age has one cell.
+    halves = [[0.5, -0.5], [0.5, -0.5], [-0.5, 0.5], [-0.5, 0.5]]
+    np.testing.assert_array_equal(rows.biology_left_NI[:, :2], halves)
+    np.testing.assert_array_equal(
+        rows.biology_left_NI[:, 2:], [[0.5, 0, -0.5, 0], [0, 0.5, 0, -0.5], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]]
+    )
+    np.testing.assert_array_equal(rows.batch_left_NS, np.zeros((4, 2)))
 
 
 def test_library_sizes_are_those_of_the_nearest_number_with_equal_categories() -> None:
