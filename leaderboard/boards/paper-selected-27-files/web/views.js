@@ -5,7 +5,7 @@
 tabgenbench.views = (() => {
   const { number, duration, bytes, rank } = tabgenbench;
   const better = { higher: 1, lower: -1, one: 0 };
-  const SCALE = "Mean of scaled headline scores: 1 is the value of real rows, 0 that of the floor control.";
+  const scale = () => `Mean of scaled headline scores: 1 is the ${tabgenbench.info.ceiling}, 0 that of the floor control.`;
 
   const coverage = (id, text) => ({ id, title: "coverage", kind: "coverage", better: 1, shown: true, help: text });
   const costs = (text) => [
@@ -49,7 +49,7 @@ tabgenbench.views = (() => {
       better: measure.scaled ? 1 : -1,
       shown: true,
       help:
-        (measure.kind === "question" ? SCALE : `${measure.title}, scaled to its controls: 1 ceiling, 0 floor.`) +
+        (measure.kind === "question" ? scale() : `${measure.title}, scaled to its controls: 1 ceiling, 0 floor.`) +
         ` Mean over ${measure.datasets} datasets ± half of its 95 % interval over datasets. Below it: mean rank over` +
         " datasets, 1 is best.",
     }));
@@ -104,7 +104,7 @@ tabgenbench.views = (() => {
       better: 1,
       shown: true,
       question: question.question,
-      help: `${SCALE} Scores: ${question.titles.join(", ")}. Below it: the rank interval among the models.`,
+      help: `${scale()} Scores: ${question.titles.join(", ")}. Below it: the rank interval among the models.`,
     }));
     let first = head.questions.length ? 0 : 6; // without questions, some headline scores are shown
     for (const column of head.columns) {
