@@ -140,11 +140,17 @@ def _obstacle(cell: _Recorded, plugins: Plugins) -> str:
     generator = cell.record.cell.generator
     if generator not in plugins.entries("generators"):
         return f"no installed plugin has the generator {generator!r}"
+    if lacks := plugins.find("generators", generator).lacks:
+        return f"generator {generator!r} {lacks}"
     if REMOVED in str(cell.record.cell.config):
         return "a path was removed from the options of their generator"
-    if not any(score.metric in plugins.entries("metrics") for score in cell.scores.values()):
+    if not any(_is_installed(score.metric, plugins) for score in cell.scores.values()):
         return "no installed plugin has their metrics"
     return ""
+
+
+def _is_installed(metric: str, plugins: Plugins) -> bool:
+    return metric in plugins.entries("metrics") and not plugins.find("metrics", metric).lacks
 
 
 class _Repeater:
@@ -256,7 +262,7 @@ def _suite_of(group: Sequence[_Recorded], split: SplitConfig, splits: int, plugi
         metrics=tuple(
             Choice(name=score.metric, options=score.config)
             for score in metrics.values()
-            if score.metric in plugins.entries("metrics")
+            if _is_installed(score.metric, plugins)
         ),
         splits=splits,
         seeds=1,

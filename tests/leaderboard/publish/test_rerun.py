@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tabgenbench.errors import ConfigError
-from tabgenbench.registry.manager import make_manager
+from tabgenbench.interfaces.kinds import Kind
+from tabgenbench.registry.manager import Plugins, make_manager
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.publish.rerun import Rerun, RerunRequest, repeat_cells
 
@@ -100,6 +102,24 @@ def test_cells_without_their_plugin_are_counted(store: Store) -> None:
         store.write_cell(record)
     with pytest.raises(ConfigError, match="no cell of the suite can be repeated here"):
         repeat(store)
+
+
+def test_cells_whose_generator_needs_missing_packages_are_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without the extra of a generator must not call its records wrong."""
+    plugins = make_manager()
+    find = type(plugins).find
+
+    def without_extra(self: Plugins, kind: Kind, name: str) -> Any:
+        entry = find(self, kind, name)
+        missing = "needs nothing-real, which is not installed; run: pip install 'tabgenbench[none]'"
+        return SimpleNamespace(lacks=missing) if name == "shuffled" else entry
+
+    monkeypatch.setattr(type(plugins), "find", without_extra)
+    result, said = repeat(store, number=4)
+    assert (result.findings, result.repeated, result.possible) == ([], 2, 2)
+    assert "2 cells cannot be repeated here: generator 'shuffled' needs nothing-real, which is not installed" in said
 
 
 def test_a_dataset_from_a_file_must_be_named(store: Store) -> None:
