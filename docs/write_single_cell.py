@@ -34,6 +34,7 @@ TABLES = {
         "atlas-known-accepted",
         "atlas-accuracy-without-unknown",
     ),
+    "unseen-condition": ("type-f1", "scib-total"),
     "unseen-combination": ("shift-r2", "shift-r2-top", "shift-energy"),
     "cell-generation": ("c2st-trees", "gamma-within", "zero-fraction-error", "library-ratio", "pseudobulk-correlation"),
 }
