@@ -94,7 +94,7 @@ class CombinationShift(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one draw; notes state the rows of each combination, and the standard error of a subsample.
 
         Raises:
             Unsupported: every combination in the test rows has training rows, or the table has fewer than two condition
@@ -112,8 +112,14 @@ class CombinationShift(Metric):
             real, synthetic = test.values[rows], made.values[made.rows(kind, state)]
             if not len(synthetic):
                 raise Unsupported(f"no synthetic row of {kind}, {state}")
-            notes.append(f"{kind}, {state}: {len(rows)} test rows, base state {base}")
-            found.append(self._scores(train.values[train.rows(kind, base)], real, synthetic, unit, context))
+            scores, error = self._scores(train.values[train.rows(kind, base)], real, synthetic, unit, context)
+            found.append(scores)
+            note = f"{kind}, {state}: {len(rows)} test rows, base state {base}"
+            if max(len(real), len(synthetic)) > self.config.max_rows:
+                used = [f"{min(len(side), self.config.max_rows):,} of {len(side):,}" for side in (real, synthetic)]
+                note += f"; shift-energy from {used[0]} test rows and {used[1]} synthetic rows, drawn at random"
+                note += f" (option max_rows), standard error {error:.2g}"
+            notes.append(note)
         if not found:
             raise Unsupported(
                 f"needs test rows of a combination of {train.columns[0]} and {train.columns[1]} that training lacks "
@@ -129,19 +135,17 @@ class CombinationShift(Metric):
         synthetic: NDArray[np.float32],
         unit: Floats,
         context: MetricContext,
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[tuple[float, float, float, float], float]:
+        """Return the four scores of a combination, and the standard error of ``shift-energy``."""
         means = [rows.mean(axis=0, dtype=np.float64) * unit for rows in (base, real, synthetic)]
         t = welch(moments(real), moments(base))[0]
         top = np.argsort(-np.abs(t), kind="stable")[: self.config.top]
         order = context.numpy.permutation(len(real))
         halves = [real[part].mean(axis=0, dtype=np.float64) * unit for part in np.array_split(order, 2)]
         sampled = [_drawn(rows, self.config.max_rows, context.numpy) for rows in (real, synthetic)]
-        return (
-            shift_r2(*means),
-            shift_r2(*(mean[top] for mean in means)),
-            _energy_distance(*sampled),
-            shift_r2(means[0], *halves),
-        )
+        energy, error = _energy_distance(*sampled)
+        r2, r2_top = shift_r2(*means), shift_r2(*(mean[top] for mean in means))
+        return (r2, r2_top, energy, shift_r2(means[0], *halves)), error
 
 
 def shift_r2(base: Floats, real: Floats, predicted: Floats) -> float:
@@ -153,7 +157,9 @@ def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArr
     return rows if len(rows) <= n else rows[np.sort(rng.choice(len(rows), n, replace=False))]
 
 
-def _energy_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0."""
-    between, within = cdist(first, second).mean(), [cdist(rows, rows).mean() for rows in (first, second)]
-    return max(0.0, float(2 * between - within[0] - within[1]))
+def _energy_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
+    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0, and its standard error over samples."""
+    across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
+    value = 2 * across.mean() - of_first.mean() - of_second.mean()
+    sides = (across.mean(axis=1) - of_first.mean(axis=1), across.mean(axis=0) - of_second.mean(axis=0))
+    return max(0.0, float(value)), 2 * float(np.sqrt(sum(side.var() / len(side) for side in sides)))

@@ -13,6 +13,7 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Requirement, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
+from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, part_errors, take_rows
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.row_groups import row_groups
 from tabgenbench_plugins.metrics.parts.thinning import thinned
@@ -68,29 +69,42 @@ class ConditionPrediction(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table; save the AUC of each scored condition as artifact ``conditions``.
 
+        A note states the standard error if not all rows are used.
+
         Raises:
             Unsupported: the dataset has no condition column.
         """
         if not evaluation.test.schema.conditions:
             raise Unsupported("the dataset has no condition column, and this metric predicts conditions")
-        evaluation, notes = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        full = evaluation
+        evaluation, notes = thinned(full, self.config.max_rows, seed=context.seed)
         try:
-            table = self._by_condition(evaluation, context.seed)
+            table = self._by_condition(evaluation, context.seed, self.config.min_rows)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         lacking = table.loc[table["synthetic_rows"] == 0, "condition"]
         if len(lacking):
             notes = (*notes, f"counts {CHANCE} because there are no synthetic rows: {'; '.join(lacking)}")
-        notes = (*notes, *encoding_notes(evaluation))
+
+        def score_part(test: Rows, synthetic: Rows) -> dict[str, float]:
+            part = take_rows(evaluation, test, synthetic)
+            try:
+                table = self._by_condition(part, context.seed, max(2, self.config.min_rows // PARTS))
+            except Undefined:
+                return {}
+            return {"condition-auc": float(table["auc"].mean())}
+
+        errors = part_errors(score_part, full, evaluation, seed=context.seed)
+        notes = (*notes, *errors, *encoding_notes(evaluation))
         return Result({"condition-auc": float(table["auc"].mean())}, artifacts={"conditions": table}, notes=notes)
 
-    def _by_condition(self, evaluation: Evaluation, seed: int) -> pd.DataFrame:
+    def _by_condition(self, evaluation: Evaluation, seed: int, min_rows: int) -> pd.DataFrame:
         real = condition_rows(evaluation.test.conditions)
-        scored = [name for name, rows in real.items() if len(rows) >= self.config.min_rows]
+        scored = [name for name, rows in real.items() if len(rows) >= min_rows]
         if len(real) < 2:
             raise Undefined("all real test rows have the same condition")
         if not scored:
-            raise Undefined(f"no condition has {self.config.min_rows} real test rows")
+            raise Undefined(f"no condition has {min_rows} real test rows")
         model = evaluation.shared.once(
             ("condition classifier", seed), lambda: _fitted(evaluation, real, seed), scope="split"
         )

@@ -12,7 +12,7 @@ from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import principal_components
 from tabgenbench_plugins.metrics.parts.pooled import check_numeric, numeric_notes
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.separability import FILLED, score_separability
+from tabgenbench_plugins.metrics.parts.separability import FILLED, score_separability, separability_errors
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 from tabgenbench_plugins.metrics.parts.thinning import thinned
 
@@ -43,17 +43,19 @@ class PCASeparability(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; notes name the tissues with too few rows.
+        """Score one synthetic table; notes name the tissues with too few rows, and standard errors of a subsample.
 
         Raises:
             Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
                 features.
         """
         check_numeric(evaluation, self.name)
-        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        full = evaluation
+        evaluation, thinning = thinned(full, self.config.max_rows, seed=context.seed)
         try:
             cloud = principal_components(evaluation, self.config.components)
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         result = score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)
-        return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *result.notes))
+        errors = separability_errors(cloud, evaluation, full, self.config, prefix="pca", seed=context.seed)
+        return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *errors, *result.notes))

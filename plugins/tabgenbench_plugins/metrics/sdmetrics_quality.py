@@ -14,6 +14,7 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Result, ScoreSpec, Table, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.categories import generated_columns
+from tabgenbench_plugins.metrics.parts.part_errors import Rows, part_errors
 from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 from tabgenbench_plugins.metrics.parts.thinning import thinned
 
@@ -98,7 +99,7 @@ class SDMetricsQuality(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; a note states the version of the package.
+        """Score one synthetic table; notes state the package's version, and standard errors if not all rows are used.
 
         Raises:
             Unsupported: the table has more columns than option ``max_columns``.
@@ -109,13 +110,22 @@ class SDMetricsQuality(Metric):
                 f"metric 'sdmetrics': got {len(columns):,} columns, expected at most {self.config.max_columns:,}, "
                 "because time grows with their square; choose fewer columns or raise max_columns"
             )
-        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        full = evaluation
+        evaluation, thinning = thinned(full, self.config.max_rows, seed=context.seed)
         if not columns or min(evaluation.test.n_rows, evaluation.synthetic.n_rows) == 0:
             missing = "columns" if not columns else "rows on one side"
             return undefined_result(self.scores, Undefined(f"there are no {missing}"))
-        found, version = _report(evaluation)
+        real, synthetic = (quality_frame(evaluation.own(side)) for side in ("test", "synthetic"))
+        metadata = quality_metadata(evaluation.test)
+        found, version = _report(real, synthetic, metadata)
         scores, undefined = collect({spec.name: partial(_value, found, spec.name) for spec in self.scores})
-        return Result(scores, undefined, notes=(f"sdmetrics {version}", *thinning))
+
+        def score_part(test: Rows, drawn: Rows) -> dict[str, float]:
+            part, _ = _report(real.iloc[test], synthetic.iloc[drawn], metadata)
+            return {name: value for name, value in part.items() if not math.isnan(value)}
+
+        errors = part_errors(score_part, full, evaluation, seed=context.seed)
+        return Result(scores, undefined, notes=(f"sdmetrics {version}", *thinning, *errors))
 
 
 def quality_metadata(table: Table) -> dict[str, Any]:
@@ -143,7 +153,7 @@ def quality_frame(table: Table) -> pd.DataFrame:
     return pd.DataFrame(frame)
 
 
-def _report(evaluation: Evaluation) -> tuple[dict[str, float], str]:
+def _report(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any]) -> tuple[dict[str, float], str]:
     """Return the report's scores by name, NaN for a score without a value, and the version of the package."""
     import sdmetrics
     from sdmetrics.reports import QualityReport
@@ -151,12 +161,7 @@ def _report(evaluation: Evaluation) -> tuple[dict[str, float], str]:
     report = QualityReport()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of constant columns, which the report leaves out
-        report.generate(
-            {TABLE: quality_frame(evaluation.own("test"))},
-            {TABLE: quality_frame(evaluation.own("synthetic"))},
-            {"tables": {TABLE: quality_metadata(evaluation.test)}},
-            verbose=False,
-        )
+        report.generate({TABLE: real}, {TABLE: synthetic}, {"tables": {TABLE: metadata}}, verbose=False)
         properties = report.get_properties().set_index("Property")["Score"]
     found = {"sdmetrics-quality": float(report.get_score())}
     found.update({name: float(properties[title]) for name, title in PROPERTIES.items()})

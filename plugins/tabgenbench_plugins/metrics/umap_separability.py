@@ -15,7 +15,7 @@ from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
 from tabgenbench_plugins.metrics.parts.pooled import SIDES, check_numeric, finite_values, numeric_notes
 from tabgenbench_plugins.metrics.parts.results import undefined_result
-from tabgenbench_plugins.metrics.parts.separability import FILLED, role_columns, score_separability
+from tabgenbench_plugins.metrics.parts.separability import FILLED, role_columns, score_separability, separability_errors
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions, separability_specs
 from tabgenbench_plugins.metrics.parts.thinning import thinned
 from tabgenbench_plugins.metrics.parts.umap_layout import umap_layout
@@ -70,7 +70,8 @@ class UMAPSeparability(Metric):
                 features.
         """
         check_numeric(evaluation, self.name)
-        evaluation, thinning = thinned(evaluation, self.config.max_rows, seed=context.seed)
+        full = evaluation
+        evaluation, thinning = thinned(full, self.config.max_rows, seed=context.seed)
         try:
             real, synthetic = (finite_values(evaluation, side) for side in SIDES)
             layout = umap_layout(
@@ -84,11 +85,12 @@ class UMAPSeparability(Metric):
             return undefined_result(self.scores, reason)
         cloud = Cloud(layout[: len(real)], layout[len(real) :])
         result = score_separability(cloud, evaluation, self.config, prefix="umap", rng=context.numpy)
+        errors = separability_errors(cloud, evaluation, full, self.config, prefix="umap", seed=context.seed)
         return Result(
             result.scores,
             result.undefined,
             {"umap": _artifact(cloud, evaluation, self.config)},
-            (*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *result.notes),
+            (*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *errors, *result.notes),
         )
 
     @classmethod

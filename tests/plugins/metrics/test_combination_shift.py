@@ -124,3 +124,17 @@ def test_the_shipped_kit_finds_nothing(kind: Any) -> None:
 def test_a_table_with_one_condition_is_declined() -> None:
     with pytest.raises(Unsupported, match="two condition columns"):
         Unchanged.supports(Schema(conditions=("tissue",)), 10, 3)
+
+
+def test_a_note_states_the_standard_error_of_a_subsample_for_the_energy_distance(train: Table) -> None:
+    test, made = cells([("A", "on")], n=400, noise=1.0, seed=5), cells([("A", "on")], n=400, noise=2.0, seed=6)
+    metric = CombinationShift(CombinationShift.Config(max_rows=100))
+    found = [
+        metric.compute(Evaluation(train, test, made, Transform.fit(train)), MetricContext(seed=seed))
+        for seed in range(20)
+    ]
+    note = "A, on: 400 test rows, base state off; shift-energy from 100 of 400 test rows and 100 of 400 synthetic rows"
+    assert all(result.notes[0].startswith(note) for result in found)
+    noted = np.sqrt(np.mean([float(result.notes[0].split()[-1]) ** 2 for result in found]))
+    observed = np.std([result.scores["shift-energy"] for result in found], ddof=1)
+    assert 0.6 < noted / observed < 1.6

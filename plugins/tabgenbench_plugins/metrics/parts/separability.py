@@ -8,7 +8,7 @@ Synthetic rows without noise do not mix with real rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +18,20 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, Result, Unsupported, did_you_mean
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
+from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, part_errors, take_rows
 from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
 
-__all__ = ["FILLED", "Roles", "condition_roles", "nearest_vote", "role_columns", "score_mixing", "score_separability"]
+__all__ = [
+    "FILLED",
+    "Roles",
+    "condition_roles",
+    "nearest_vote",
+    "role_columns",
+    "score_mixing",
+    "score_separability",
+    "separability_errors",
+]
 
 FILLED = "the median of the training rows stands in for a missing value"
 JITTER = 1e-6  # as a share of the spread: breaks ties between equal rows, far below distances between unequal ones
@@ -75,6 +85,34 @@ def score_separability(
         {f"{prefix}-{name}": reason for name, reason in {**undefined, **missing}.items()},
         notes=_notes(small, roles, tissues, options),
     )
+
+
+def separability_errors(
+    cloud: Cloud, drawn: Evaluation, full: Evaluation, options: SeparabilityOptions, *, prefix: str, seed: int
+) -> tuple[str, ...]:
+    """Return a note with the standard errors of the six scores if ``drawn`` has not all rows; coordinates are fixed.
+
+    Args:
+        cloud: coordinates of the rows of ``drawn``.
+        drawn: the rows that are used.
+        full: all rows.
+        options: as for `score_separability`; required numbers of rows are divided by the number of parts.
+        prefix: start of the scores' names.
+        seed: seed of the division into parts.
+    """
+    smaller = options.model_copy(
+        update={
+            "min_tissue_rows": max(2, options.min_tissue_rows // PARTS),
+            "min_status_rows": max(2, options.min_status_rows // PARTS),
+        }
+    )
+
+    def score_part(test: Rows, synthetic: Rows) -> Mapping[str, float]:
+        part = Cloud(cloud.real[test], cloud.synthetic[synthetic])
+        rng = np.random.default_rng(seed)
+        return score_separability(part, take_rows(drawn, test, synthetic), smaller, prefix=prefix, rng=rng).scores
+
+    return part_errors(score_part, full, drawn, seed=seed)
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
