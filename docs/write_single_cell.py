@@ -27,6 +27,22 @@ TABLES = {
         "mcc-invariant",
         "type-f1",
     ),
+    "kang-integration": (
+        "scib-total",
+        "scib-batch",
+        "scib-bio",
+        "batch-from-invariant",
+        "type-f1",
+        "condition-f1",
+    ),
+    "mixology-integration": (
+        "scib-total",
+        "scib-batch",
+        "scib-bio",
+        "batch-from-invariant",
+        "batch-spurious-share",
+        "type-invariant-share",
+    ),
     "unseen-donor": (
         "type-f1",
         "condition-f1",

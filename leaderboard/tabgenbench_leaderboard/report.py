@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tabgenbench import Report, did_you_mean
 from tabgenbench.errors import ConfigError
+from tabgenbench.records import SuiteRecord
 from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.aggregate import assemble_board, read_calibrations
@@ -35,17 +36,22 @@ class Leaderboard(Report):
     name: ClassVar[str] = "leaderboard"
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
-    def build(self, store_folder: Path, suite: str | None = None) -> BoardView:
-        """Build the board of a suite from its records; arguments and errors are those of `tabgenbench.Report.build`."""
+    def build(self, store_folder: Path, suite: str | None = None, *, curves: bool = True) -> BoardView:
+        """Build the board of a suite from its records; errors are those of `tabgenbench.Report.build`.
+
+        Args:
+            store_folder: folder of the store.
+            suite: name of the suite; the most recent one if None.
+            curves: whether to read the loss curves, which figures and pages of generators show.
+        """
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
         with without_collection():
-            cells = collect_cells(store, record)
+            cells = collect_cells(store, record, curves=curves)
             board = assemble_board(record, cells, read_calibrations(store, cells))
         require_scores(store, record, board)
-        artifacts = collect_artifacts(store, record)
         unreadable = tuple(str(found) for found in store.quarantined)
-        return BoardView(board, cells, artifacts, store_folder=Path(store_folder), unreadable=unreadable)
+        return BoardView(board, cells, record, store_folder=Path(store_folder), unreadable=unreadable)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,14 +61,14 @@ class BoardView:
     Attributes:
         board: all values that the pages show, immutable.
         cells: records of each cell of the suite.
-        artifacts: artifacts from which metrics draw their figures.
+        suite: record of the suite.
         store_folder: folder of the store from which the board was built.
         unreadable: sentences on files of the store that are not valid records.
     """
 
     board: Board
     cells: Sequence[CellFacts]
-    artifacts: StoredArtifacts
+    suite: SuiteRecord
     store_folder: Path
     unreadable: tuple[str, ...] = ()
 
@@ -74,6 +80,11 @@ class BoardView:
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
+
+    @cached_property
+    def artifacts(self) -> StoredArtifacts:
+        """Artifacts from which metrics draw their figures."""
+        return collect_artifacts(Store(self.store_folder), self.suite)
 
     @cached_property
     def scores(self) -> pd.DataFrame:

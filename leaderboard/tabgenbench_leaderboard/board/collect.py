@@ -83,7 +83,7 @@ class CellFacts:
     curve: Curve | None = None
 
 
-def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
+def collect_cells(store: Store, suite: SuiteRecord, *, curves: bool = True) -> list[CellFacts]:
     """Read every record of the cells (trainings) and scores that the suite lists.
 
     A corrupt file counts as missing; `Store.quarantined` names the file.
@@ -91,27 +91,27 @@ def collect_cells(store: Store, suite: SuiteRecord) -> list[CellFacts]:
     Returns:
         One entry per distinct row of the suite, sorted by dataset, label, split, fold and seed, so that the order of
         the suite's rows does not matter. Loss curves are kept only for the first `MAX_CURVES` cells (trainings) of each
-        dataset and label.
+        dataset and label, or for none if ``curves`` is false.
 
     Raises:
         StoreError: a record has a schema version that this program does not read, or this user has no permission to
             read it.
     """
     rows = {(row.dataset, row.label, row.split, row.fold or 0, row.seed, row.key): row for row in suite.rows}
-    collector = _Collector(store)
+    collector = _Collector(store, MAX_CURVES if curves else 0)
     return [collector.cell(rows[place]) for place in sorted(rows)]
 
 
 class _Collector:
     """Reads cells (trainings) one by one; for each dataset and label, only a limited number of loss curves is kept."""
 
-    def __init__(self, store: Store) -> None:
-        self._reader = RecordReader(store)
+    def __init__(self, store: Store, max_curves: int) -> None:
+        self._reader, self._max_curves = RecordReader(store), max_curves
         self._curves: Counter[tuple[str, str]] = Counter()
 
     def cell(self, row: SuiteRow) -> CellFacts:
         place = (row.dataset, row.label)
-        found = read_snapshot(self._reader, row.key, row.scores, curves=self._curves[place] < MAX_CURVES)
+        found = read_snapshot(self._reader, row.key, row.scores, curves=self._curves[place] < self._max_curves)
         record = found.record
         if record is None:
             return CellFacts(row, "waiting")
