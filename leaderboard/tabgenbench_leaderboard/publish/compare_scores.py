@@ -3,9 +3,9 @@
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
 rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. A
 score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over splits,
-whichever is larger. The standard deviation of a score is computed over the splits of the generator other than the
-repeated one. The median of the other generators' standard deviations is used if it is larger. The repeated split is
-left out so that a made-up value of a cell does not widen the tolerance for this cell.
+whichever is larger. The standard deviation of a score is computed over the splits of the same
+generator, without the split that is trained again: a made-up value in this split would make the tolerance wider. If the
+median of the other generators' standard deviations is larger, it is used instead.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class CTGAN(TabularGenerator):
     can_condition = True
 
     class Config(TabularOptions):
-        """Options of `CTGAN`; the defaults are the package's, except for the epochs."""
+        """Options of `CTGAN`; the defaults are those of the package ``ctgan``, except ``epochs``."""
 
         embedding_dim: int = Field(128, ge=1, description="dimensions of the noise")
         generator_dim: tuple[PositiveInt, ...] = Field(

@@ -53,7 +53,7 @@ class TVAE(TabularGenerator):
     can_condition = False
 
     class Config(TabularOptions):
-        """Options of `TVAE`; the defaults are the package's, except for the epochs."""
+        """Options of `TVAE`; the defaults are those of the package ``ctgan``, except ``epochs``."""
 
         embedding_dim: int = Field(128, ge=1, description="dimensions of the latent space")
         compress_dims: tuple[PositiveInt, ...] = Field(
