@@ -193,7 +193,7 @@ def says_roles(adata: Any, said: FileCard) -> bool:
 
 
 def _read_card(path: Path, given: FileCard) -> dict[str, Any]:
-    """Return the fields of a card (TOML or SDV metadata); for a table, ``file``, and the roles in ``given.metadata``."""
+    """Return the fields of a card (TOML or SDV metadata); for a table, ``file`` and the roles in ``given.metadata``."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         name, fields = read_sdv_metadata(path)
