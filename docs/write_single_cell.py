@@ -52,6 +52,7 @@ TABLES = {
     ),
     "unseen-condition": ("type-f1", "scib-total"),
     "unseen-combination": ("shift-r2", "shift-r2-top", "shift-energy"),
+    "unseen-combination-kang": ("shift-r2", "shift-r2-top", "shift-r2-half", "shift-energy"),
     "cell-generation": ("c2st-trees", "gamma-within", "zero-fraction-error", "library-ratio", "pseudobulk-correlation"),
 }
 
