@@ -50,6 +50,13 @@ TABLES = {
         "atlas-known-accepted",
         "atlas-accuracy-without-unknown",
     ),
+    "unseen-type": (
+        "atlas-accuracy",
+        "atlas-accuracy-without-unknown",
+        "atlas-known-accepted",
+        "atlas-rejection",
+        "atlas-unknown-f1",
+    ),
     "unseen-condition": ("type-f1", "scib-total"),
     "unseen-combination": ("shift-r2", "shift-r2-top", "shift-energy"),
     "unseen-combination-kang": ("shift-r2", "shift-r2-top", "shift-r2-half", "shift-energy"),

@@ -67,7 +67,7 @@ def run_finished(run: ObservedRun) -> None:
     from tabgenbench_leaderboard.report import Leaderboard
 
     try:
-        view = Leaderboard().build(run.store_folder, run.suite_name)
+        view = Leaderboard().build(run.store_folder, run.suite_name, figures=False)
     except StoreError:  # no scores: the run reports why
         return
     print_text(view.text())

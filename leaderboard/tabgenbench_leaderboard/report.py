@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tabgenbench import Report, did_you_mean
 from tabgenbench.errors import ConfigError
-from tabgenbench.records import SuiteRecord
 from tabgenbench.store.reader import without_collection
 from tabgenbench.store.store import Store
 from tabgenbench_leaderboard.board.aggregate import assemble_board, read_calibrations
@@ -36,22 +35,23 @@ class Leaderboard(Report):
     name: ClassVar[str] = "leaderboard"
     summary: ClassVar[str] = "scores with intervals, comparisons with the controls, costs, failures and figures"
 
-    def build(self, store_folder: Path, suite: str | None = None, *, curves: bool = True) -> BoardView:
+    def build(self, store_folder: Path, suite: str | None = None, *, figures: bool = True) -> BoardView:
         """Build the board of a suite from its records; errors are those of `tabgenbench.Report.build`.
 
         Args:
             store_folder: folder of the store.
             suite: name of the suite; the most recent one if None.
-            curves: whether to read the loss curves, which figures and pages of generators show.
+            figures: whether to read the loss curves and artifacts that figures and pages of generators show.
         """
         store = Store(Path(store_folder))
         record = find_suite(store, suite)
         with without_collection():
-            cells = collect_cells(store, record, curves=curves)
+            cells = collect_cells(store, record, curves=figures)
             board = assemble_board(record, cells, read_calibrations(store, cells))
         require_scores(store, record, board)
+        artifacts = collect_artifacts(store, record) if figures else StoredArtifacts()
         unreadable = tuple(str(found) for found in store.quarantined)
-        return BoardView(board, cells, record, store_folder=Path(store_folder), unreadable=unreadable)
+        return BoardView(board, cells, artifacts, store_folder=Path(store_folder), unreadable=unreadable)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,14 +61,14 @@ class BoardView:
     Attributes:
         board: all values that the pages show, immutable.
         cells: records of each cell of the suite.
-        suite: record of the suite.
+        artifacts: artifacts from which metrics draw their figures.
         store_folder: folder of the store from which the board was built.
         unreadable: sentences on files of the store that are not valid records.
     """
 
     board: Board
     cells: Sequence[CellFacts]
-    suite: SuiteRecord
+    artifacts: StoredArtifacts
     store_folder: Path
     unreadable: tuple[str, ...] = ()
 
@@ -80,11 +80,6 @@ class BoardView:
         from tabgenbench_leaderboard.pages.to_frame import headline_frame
 
         return headline_frame(self.board)
-
-    @cached_property
-    def artifacts(self) -> StoredArtifacts:
-        """Artifacts from which metrics draw their figures."""
-        return collect_artifacts(Store(self.store_folder), self.suite)
 
     @cached_property
     def scores(self) -> pd.DataFrame:

@@ -91,9 +91,9 @@ def leaderboard(
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
     with without_collection():  # every object of a large board would be visited again and again
         if board_file is None:
-            view = _read_store(store, suite, curves=out is not None or formats is not None)
+            view = _read_store(store, suite, figures=out is not None or formats is not None)
             board = derive_board(view.board, missing) if missing else view.board
-            artifacts, kept = None if out is None and formats is None else view.artifacts, None
+            artifacts, kept = view.artifacts, None
             extras = Extras() if out is None and formats is None else view.extras(chosen)
             source = f"{board.suite} --store {store}"
         else:
@@ -114,11 +114,11 @@ def leaderboard(
         print_text(render_text(board) if full else headline_text(board, where))
 
 
-def _read_store(path: Path, suite: str | None, *, curves: bool) -> BoardView:
+def _read_store(path: Path, suite: str | None, *, figures: bool) -> BoardView:
     """Read the records of a suite from a store, and report unreadable files on standard error."""
     from tabgenbench_leaderboard.report import Leaderboard
 
-    view = Leaderboard().build(path, suite, curves=curves)
+    view = Leaderboard().build(path, suite, figures=figures)
     for found in view.unreadable:
         click.echo(f"tabgenbench: {found}", err=True)
     return view

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -143,7 +144,8 @@ class CombinationShift(Metric):
         order = context.numpy.permutation(len(real))
         halves = [real[part].mean(axis=0, dtype=np.float64) * unit for part in np.array_split(order, 2)]
         sampled = [_drawn(rows, self.config.max_rows, context.numpy) for rows in (real, synthetic)]
-        energy, error = _energy_distance(*sampled)
+        left_out = [1.0 - len(part) / len(rows) for part, rows in zip(sampled, (real, synthetic), strict=True)]
+        energy, error = _energy_distance(sampled[0], sampled[1], left_out)
         r2, r2_top = shift_r2(*means), shift_r2(*(mean[top] for mean in means))
         return (r2, r2_top, energy, shift_r2(means[0], *halves)), error
 
@@ -157,9 +159,18 @@ def _drawn(rows: NDArray[np.float32], n: int, rng: np.random.Generator) -> NDArr
     return rows if len(rows) <= n else rows[np.sort(rng.choice(len(rows), n, replace=False))]
 
 
-def _energy_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> tuple[float, float]:
-    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0, and its standard error over samples."""
+def _energy_distance(
+    first: NDArray[np.float32], second: NDArray[np.float32], left_out: Sequence[float]
+) -> tuple[float, float]:
+    """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0, and the standard error of the subsample.
+
+    Args:
+        first: rows of one side, drawn from a table.
+        second: rows of the other side.
+        left_out: for each side, the share of rows of the table that are not drawn.
+    """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)
     value = 2 * across.mean() - of_first.mean() - of_second.mean()
     sides = (across.mean(axis=1) - of_first.mean(axis=1), across.mean(axis=0) - of_second.mean(axis=0))
-    return max(0.0, float(value)), 2 * float(np.sqrt(sum(side.var() / len(side) for side in sides)))
+    variance = sum(share * side.var() / len(side) for share, side in zip(left_out, sides, strict=True))
+    return max(0.0, float(value)), 2 * float(np.sqrt(variance))

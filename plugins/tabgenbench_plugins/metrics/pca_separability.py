@@ -57,5 +57,7 @@ class PCASeparability(Metric):
         except Undefined as reason:
             return undefined_result(self.scores, reason)
         result = score_separability(cloud, evaluation, self.config, prefix="pca", rng=context.numpy)
-        errors = separability_errors(cloud, evaluation, full, self.config, prefix="pca", seed=context.seed)
+        errors = separability_errors(
+            cloud, evaluation, full, self.config, prefix="pca", defined=result.scores, seed=context.seed
+        )
         return replace(result, notes=(*numeric_notes(evaluation, at_gaps=FILLED), *thinning, *errors, *result.notes))

@@ -124,7 +124,7 @@ class SDMetricsQuality(Metric):
             part, _ = _report(real.iloc[test], synthetic.iloc[drawn], metadata)
             return {name: value for name, value in part.items() if not math.isnan(value)}
 
-        errors = part_errors(score_part, full, evaluation, seed=context.seed)
+        errors = part_errors(score_part, list(scores), full, evaluation, seed=context.seed)
         return Result(scores, undefined, notes=(f"sdmetrics {version}", *thinning, *errors))
 
 

@@ -85,7 +85,9 @@ class UMAPSeparability(Metric):
             return undefined_result(self.scores, reason)
         cloud = Cloud(layout[: len(real)], layout[len(real) :])
         result = score_separability(cloud, evaluation, self.config, prefix="umap", rng=context.numpy)
-        errors = separability_errors(cloud, evaluation, full, self.config, prefix="umap", seed=context.seed)
+        errors = separability_errors(
+            cloud, evaluation, full, self.config, prefix="umap", defined=result.scores, seed=context.seed
+        )
         return Result(
             result.scores,
             result.undefined,

@@ -15,6 +15,7 @@ from tabgenbench.records import SuiteRow
 from tabgenbench_leaderboard.board.aggregate import build_board
 from tabgenbench_leaderboard.figures.artifacts import FindMetric, collect_artifacts, find_installed
 from tabgenbench_leaderboard.files import render_board
+from tabgenbench_leaderboard.report import Leaderboard
 
 FakeRun = Any
 UMAP, PAIRS = "umap-separability", "correlation-pairs"
@@ -135,6 +136,13 @@ def test_a_broken_artifact_is_named_and_the_next_split_is_shown(pictured: FakeRu
     assert found.path == path
     assert "not an artifact of this program" in str(found)
     assert artifacts.found["cells", UMAP]["cvae"].split == 1
+
+
+def test_a_board_names_a_broken_artifact(pictured: FakeRun) -> None:
+    path = artifact(pictured, first_row(pictured), UMAP, "umap", ["no artifact"])
+    view = Leaderboard().build(pictured.store.root)
+    assert [found for found in view.unreadable if str(path) in found]
+    assert view.artifacts.found
 
 
 @pytest.mark.parametrize("lines", [["y,draw", "1,0"], ["row,origin,x,y,draw", "0,real,a,b,0"]])

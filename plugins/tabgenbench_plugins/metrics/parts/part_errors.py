@@ -1,8 +1,8 @@
-"""Standard errors of scores that are computed on a random subset of the rows."""
+"""Rough standard errors of scores that are computed on a random subset of the rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,24 +10,32 @@ from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, Shared
 
-__all__ = ["PARTS", "Rows", "part_errors", "take_rows"]
+__all__ = ["PARTS", "Rows", "has_divided_test", "part_errors", "take_rows"]
 
 PARTS = 5
 Rows = NDArray[np.intp]
 
 
 def part_errors(
-    score: Callable[[Rows, Rows], Mapping[str, float]], full: Evaluation, drawn: Evaluation, *, seed: int
+    score: Callable[[Rows, Rows], Mapping[str, float]],
+    names: Sequence[str],
+    full: Evaluation,
+    drawn: Evaluation,
+    *,
+    seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with the standard error of each score; no note if all rows are used.
+    """Return a note with a rough standard error of each score; no note if all rows are used.
 
     The drawn rows are divided at random into five disjoint parts, and the scores are computed on each part. The
-    variance of a mean, a share or another statistic of rows is inversely proportional to the number of rows, so the
-    standard error is the standard deviation over parts, divided by the square root of the number of parts. A side of
-    which all rows are used is not divided.
+    variance of a mean of rows is inversely proportional to the number of rows, so the standard error is the standard
+    deviation over parts, divided by the square root of the number of parts. The error is rough for two reasons: it has
+    4 degrees of freedom, and the variance of other scores is only about inversely proportional to the number of rows.
+    It is that for new rows, so it is too large if most rows are drawn. A side of which all rows are used is not
+    divided.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
+        names: the scores whose errors are noted.
         full: all rows.
         drawn: the rows that are used, a random subset.
         seed: seed of the division into parts.
@@ -41,12 +49,18 @@ def part_errors(
         for n, n_full in sides
     )
     found = [score(np.sort(a), np.sort(b)) for a, b in zip(test, synthetic, strict=True)]
-    names = [name for name in found[0] if all(name in part for part in found)]
-    if not names:
-        return (f"standard errors of the subsample are unknown: the scores of {PARTS} parts of it are undefined",)
-    errors = {name: np.std([part[name] for part in found], ddof=1) / np.sqrt(PARTS) for name in names}
-    listed = ", ".join(f"{name} {error:.2g}" for name, error in errors.items())
-    return (f"standard errors of the subsample, from {PARTS} parts of it: {listed}",)
+    listed = [f"{name} {_error_text([part[name] for part in found if name in part])}" for name in names]
+    return (f"rough standard errors of the subsample, from {PARTS} parts of it: {', '.join(listed)}",)
+
+
+def _error_text(values: Sequence[float]) -> str:
+    """Return the standard error; ``unknown`` if the score is undefined on a part."""
+    return f"{np.std(values, ddof=1) / np.sqrt(PARTS):.2g}" if len(values) == PARTS else "unknown"
+
+
+def has_divided_test(full: Evaluation, drawn: Evaluation) -> bool:
+    """Return whether parts have fewer test rows than the subsample, so that required numbers of rows are divided."""
+    return drawn.test.n_rows < full.test.n_rows
 
 
 def take_rows(evaluation: Evaluation, test: Rows, synthetic: Rows) -> Evaluation:

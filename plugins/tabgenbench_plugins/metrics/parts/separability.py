@@ -8,7 +8,7 @@ Synthetic rows without noise do not mix with real rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, Result, Unsupported, did_you_mean
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
-from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, part_errors, take_rows
+from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, has_divided_test, part_errors, take_rows
 from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
 
@@ -88,31 +88,39 @@ def score_separability(
 
 
 def separability_errors(
-    cloud: Cloud, drawn: Evaluation, full: Evaluation, options: SeparabilityOptions, *, prefix: str, seed: int
+    cloud: Cloud,
+    drawn: Evaluation,
+    full: Evaluation,
+    options: SeparabilityOptions,
+    *,
+    prefix: str,
+    defined: Collection[str],
+    seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with the standard errors of the six scores if ``drawn`` has not all rows; coordinates are fixed.
+    """Return a note with rough standard errors of three scores if ``drawn`` has not all rows; coordinates are fixed.
+
+    The other scores have none: silhouettes and the score of statuses are too different on a fifth of the rows.
 
     Args:
         cloud: coordinates of the rows of ``drawn``.
         drawn: the rows that are used.
         full: all rows.
-        options: as for `score_separability`; required numbers of rows are divided by the number of parts.
+        options: as for `score_separability`; required numbers of rows are divided if the test rows are.
         prefix: start of the scores' names.
+        defined: names of the scores that have a value.
         seed: seed of the division into parts.
     """
-    smaller = options.model_copy(
-        update={
-            "min_tissue_rows": max(2, options.min_tissue_rows // PARTS),
-            "min_status_rows": max(2, options.min_status_rows // PARTS),
-        }
-    )
+    share = PARTS if has_divided_test(full, drawn) else 1
+    limits = {name: max(2, getattr(options, name) // share) for name in ("min_tissue_rows", "min_status_rows")}
+    smaller = options.model_copy(update=limits)
 
     def score_part(test: Rows, synthetic: Rows) -> Mapping[str, float]:
         part = Cloud(cloud.real[test], cloud.synthetic[synthetic])
         rng = np.random.default_rng(seed)
         return score_separability(part, take_rows(drawn, test, synthetic), smaller, prefix=prefix, rng=rng).scores
 
-    return part_errors(score_part, full, drawn, seed=seed)
+    names = [name for part in ("tissue", "mixing", "overall") if (name := f"{prefix}-{part}") in defined]
+    return part_errors(score_part, names, full, drawn, seed=seed)
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
