@@ -140,6 +140,7 @@ def test_a_broken_artifact_is_named_and_the_next_split_is_shown(pictured: FakeRu
 
 def test_a_board_names_a_broken_artifact(pictured: FakeRun) -> None:
     path = artifact(pictured, first_row(pictured), UMAP, "umap", ["no artifact"])
+    pictured.store.write_suite(pictured.suite)
     view = Leaderboard().build(pictured.store.root)
     assert [found for found in view.unreadable if str(path) in found]
     assert view.artifacts.found
