@@ -23,6 +23,16 @@ def test_built_in_suites_are_found_and_resolve() -> None:
         assert any(generator.is_control for generator in resolved.generators)
 
 
+@pytest.mark.parametrize("name", ["integration-mixology", "unseen-combination-kang"])
+def test_suites_of_single_cell_files_are_valid(name: str) -> None:
+    plugins = make_manager()
+    path = Path(__file__).parents[3] / "examples" / "single-cell" / f"{name}.toml"
+    suite = find_suite(str(path), plugins)
+    assert (suite.name, len(suite.datasets)) == (name, 1)
+    for choice in suite.generators:
+        plugins.find("generators", choice.name)  # raises for an unknown name
+
+
 def test_the_card_of_a_generator_names_the_extra_that_installs_its_packages() -> None:
     from tabgenbench.run.plan import resolve
 
