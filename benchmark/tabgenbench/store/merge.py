@@ -25,6 +25,7 @@ from tabgenbench.store.store import Store
 
 __all__ = ["MergeReport", "check_sources", "merge_store"]
 
+SEPARATOR = "; "  # of the commands that made a suite in several stores
 RANKS = {"ok": 2, "skipped": 1}  # a record of higher rank replaces one of lower rank; failures have rank 0
 
 
@@ -249,7 +250,7 @@ def _merge_suite(source: Store, target: Store, *, name: str, report: MergeReport
             "kept: give one of the datasets another name"
         )
         return
-    joined = theirs if ours is None else ours.model_copy(update={"rows": _join_rows(ours, theirs)})
+    joined = theirs if ours is None else _join_suites(ours, theirs)
     if joined != ours:
         target.write_suite(joined)
         if ours is None:  # suites are listed by the time of their last run
@@ -286,6 +287,15 @@ def _tables(store: Store, suite: SuiteRecord) -> dict[str, str]:
         if record is not None:
             tables[row.dataset] = record.cell.dataset_fingerprint
     return tables
+
+
+def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
+    """Return a suite with the rows of both, and the commands that made them, as a line for a shell."""
+    rows = _join_rows(ours, theirs)
+    if rows == ours.rows:
+        return ours
+    commands = [command for suite in (ours, theirs) for command in suite.command.split(SEPARATOR) if command]
+    return ours.model_copy(update={"rows": rows, "command": SEPARATOR.join(dict.fromkeys(commands))})
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:

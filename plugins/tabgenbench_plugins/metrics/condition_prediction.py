@@ -13,7 +13,7 @@ from pydantic import Field
 from tabgenbench import Evaluation, Metric, MetricContext, Options, Requirement, Result, ScoreSpec, Unsupported
 from tabgenbench_plugins.correlation import Undefined
 from tabgenbench_plugins.metrics.parts.encoded import encoded, encoding_notes
-from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, has_divided_test, part_errors, take_rows
+from tabgenbench_plugins.metrics.parts.part_errors import Rows, part_errors, smaller_limit, take_rows
 from tabgenbench_plugins.metrics.parts.results import undefined_result
 from tabgenbench_plugins.metrics.parts.row_groups import row_groups
 from tabgenbench_plugins.metrics.parts.thinning import thinned
@@ -85,7 +85,7 @@ class ConditionPrediction(Metric):
         lacking = table.loc[table["synthetic_rows"] == 0, "condition"]
         if len(lacking):
             notes = (*notes, f"counts {CHANCE} because there are no synthetic rows: {'; '.join(lacking)}")
-        fewest = max(2, self.config.min_rows // PARTS) if has_divided_test(full, evaluation) else self.config.min_rows
+        fewest = smaller_limit(self.config.min_rows, full, evaluation)
 
         def score_part(test: Rows, synthetic: Rows) -> dict[str, float]:
             part = take_rows(evaluation, test, synthetic)

@@ -258,6 +258,20 @@ def test_rows_of_a_suite_are_united_by_key(stores: list[Store]) -> None:
     assert joined.rows == [row("a", gamma="g1"), row("b", gamma="g1", mean="m1"), row("c", mean="m1")]
 
 
+def test_a_suite_names_the_commands_that_made_its_rows(stores: list[Store]) -> None:
+    one, two, target = stores
+    for store, key in ((target, "a"), (one, "b"), (two, "c")):
+        store.write_suite(SuiteRecord(name="suite", command=f"run -g {key}", rows=[row(key, gamma="g1")]))
+    for source in (one, two, one):
+        merge_store(source, target)
+    joined = target.read_suite("suite")
+    assert joined is not None
+    assert joined.command == "run -g a; run -g b; run -g c"
+    two.write_suite(SuiteRecord(name="suite", command="run -g c again", rows=[row("c", gamma="g1")]))
+    merge_store(two, target)
+    assert target.read_suite("suite") == joined
+
+
 def test_suites_whose_datasets_share_only_their_name_are_not_joined(stores: list[Store]) -> None:
     source, _, target = stores
     for store, key, fingerprint in ((source, "a", "of one table"), (target, "b", "of another table")):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tabgenbench import Evaluation, Shared
 
-__all__ = ["PARTS", "Rows", "has_divided_test", "part_errors", "take_rows"]
+__all__ = ["Rows", "part_errors", "smaller_limit", "take_rows"]
 
 PARTS = 5
 Rows = NDArray[np.intp]
@@ -58,9 +58,9 @@ def _error_text(values: Sequence[float]) -> str:
     return f"{np.std(values, ddof=1) / np.sqrt(PARTS):.2g}" if len(values) == PARTS else "unknown"
 
 
-def has_divided_test(full: Evaluation, drawn: Evaluation) -> bool:
-    """Return whether parts have fewer test rows than the subsample, so that required numbers of rows are divided."""
-    return drawn.test.n_rows < full.test.n_rows
+def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
+    """Return a required number of test rows for a part: a fifth, but at least 2, if the test rows are divided."""
+    return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 
 
 def take_rows(evaluation: Evaluation, test: Rows, synthetic: Rows) -> Evaluation:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tabgenbench import Evaluation, Result, Unsupported, did_you_mean
 from tabgenbench_plugins.correlation import Floats, Undefined
 from tabgenbench_plugins.metrics.parts.components import Cloud
-from tabgenbench_plugins.metrics.parts.part_errors import PARTS, Rows, has_divided_test, part_errors, take_rows
+from tabgenbench_plugins.metrics.parts.part_errors import Rows, part_errors, smaller_limit, take_rows
 from tabgenbench_plugins.metrics.parts.results import collect
 from tabgenbench_plugins.metrics.parts.separability_specs import SeparabilityOptions
 
@@ -110,8 +110,8 @@ def separability_errors(
         defined: names of the scores that have a value.
         seed: seed of the division into parts.
     """
-    share = PARTS if has_divided_test(full, drawn) else 1
-    limits = {name: max(2, getattr(options, name) // share) for name in ("min_tissue_rows", "min_status_rows")}
+    names = ("min_tissue_rows", "min_status_rows")
+    limits = {name: smaller_limit(getattr(options, name), full, drawn) for name in names}
     smaller = options.model_copy(update=limits)
 
     def score_part(test: Rows, synthetic: Rows) -> Mapping[str, float]:
@@ -119,8 +119,8 @@ def separability_errors(
         rng = np.random.default_rng(seed)
         return score_separability(part, take_rows(drawn, test, synthetic), smaller, prefix=prefix, rng=rng).scores
 
-    names = [name for part in ("tissue", "mixing", "overall") if (name := f"{prefix}-{part}") in defined]
-    return part_errors(score_part, names, full, drawn, seed=seed)
+    noted = [name for part in ("tissue", "mixing", "overall") if (name := f"{prefix}-{part}") in defined]
+    return part_errors(score_part, noted, full, drawn, seed=seed)
 
 
 def condition_roles(evaluation: Evaluation, options: SeparabilityOptions) -> Roles:
