@@ -310,7 +310,7 @@ class SuiteRecord(_Record):
     schema_version: int = SCHEMA_VERSION
     name: str
     summary: str = ""
-    command: str = Field("", description="command line of the run; of a merged suite, command lines joined by ; and space")
+    command: str = Field("", description="command line of the run; command lines of several runs if merged")
     split: dict[str, Any] = Field(
         default_factory=dict, description="settings of the splits, with which they can be made again; empty: not known"
     )
