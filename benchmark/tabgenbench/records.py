@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from tabgenbench.formatting import cell_title
 
 __all__ = [
+    "COMMANDS",
     "EMBEDDING",
     "SCHEMA_VERSION",
     "Card",
@@ -302,6 +303,10 @@ class SuiteRow(_Record):
     def cell_title(self) -> str:
         """The cell in words."""
         return cell_title(self.shown, self.dataset, self.split, self.seed, self.fold)
+
+
+COMMANDS = "; "
+"""Separates the command lines of the runs of a suite whose stores were merged."""
 
 
 class SuiteRecord(_Record):

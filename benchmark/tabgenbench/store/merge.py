@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tabgenbench.data.split_files import find_damage, same_split
 from tabgenbench.errors import StoreError
-from tabgenbench.records import Card, CellRecord, ScoreRecord, SuiteRecord, SuiteRow
+from tabgenbench.records import COMMANDS, Card, CellRecord, ScoreRecord, SuiteRecord, SuiteRow
 from tabgenbench.store.calibration import CalibrationRecord, read_calibration, write_calibration
 from tabgenbench.store.claims import Claims
 from tabgenbench.store.dataset_index import DatasetIndex, publish_split
@@ -25,7 +25,6 @@ from tabgenbench.store.store import Store
 
 __all__ = ["MergeReport", "check_sources", "merge_store"]
 
-SEPARATOR = "; "  # of the commands that made a suite in several stores
 RANKS = {"ok": 2, "skipped": 1}  # a record of higher rank replaces one of lower rank; failures have rank 0
 
 
@@ -294,8 +293,8 @@ def _join_suites(ours: SuiteRecord, theirs: SuiteRecord) -> SuiteRecord:
     rows = _join_rows(ours, theirs)
     if rows == ours.rows:
         return ours
-    commands = [command for suite in (ours, theirs) for command in suite.command.split(SEPARATOR) if command]
-    return ours.model_copy(update={"rows": rows, "command": SEPARATOR.join(dict.fromkeys(commands))})
+    commands = [command for suite in (ours, theirs) for command in suite.command.split(COMMANDS) if command]
+    return ours.model_copy(update={"rows": rows, "command": COMMANDS.join(dict.fromkeys(commands))})
 
 
 def _join_rows(ours: SuiteRecord, theirs: SuiteRecord) -> list[SuiteRow]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tabgenbench.records import Card
+from tabgenbench.records import COMMANDS, Card
 from tabgenbench_leaderboard.board.compare import MAX_PAIRED_MODELS, comparison_sentences
 from tabgenbench_leaderboard.board.formatting import estimate_text, rank_text, score_text
 from tabgenbench_leaderboard.board.generators import GeneratorRows
@@ -61,9 +61,9 @@ def _commands(command: str, one: GeneratorRows) -> list[str]:
     datasets: dict[str, list[str]] = {}
     for dataset, row in one.rows.items():
         datasets.setdefault(row.options, []).append(dataset)
-    found = [
-        rerun_command(command, one.rows[names[0]], names if len(datasets) > 1 else ()) for names in datasets.values()
-    ]
+    first, *others = command.split(COMMANDS)  # several if stores were merged, and not each ran on every dataset
+    is_named = bool(others) or len(datasets) > 1
+    found = [rerun_command(first, one.rows[names[0]], names if is_named else ()) for names in datasets.values()]
     return [text for text in found if text]
 
 

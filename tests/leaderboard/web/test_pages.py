@@ -111,6 +111,15 @@ def test_there_is_a_page_for_each_generator_dataset_and_metric(full_run: FakeRun
     ]
 
 
+def test_a_generator_of_a_merged_suite_is_run_again_by_one_command_on_its_own_datasets(several: FakeRun) -> None:
+    several.suite = several.suite.model_copy(
+        update={"command": "tabgenbench run s -g cvae; tabgenbench run s -g ctgan"}
+    )
+    page = render(several)["web/generator-ctgan.html"].decode()
+    assert "tabgenbench run s -d a -g ctgan" in page
+    assert "tabgenbench run s -g cvae;" not in page
+
+
 def test_pages_are_well_formed_and_every_local_link_leads_to_a_file_or_an_id(full_run: FakeRun) -> None:
     cells = collect_cells(full_run.store, full_run.suite)
     files = web_files(Site(assemble_board(full_run.suite, cells), {}, cells, records=True))
