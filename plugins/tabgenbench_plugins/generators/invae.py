@@ -17,7 +17,8 @@ of the blocks under the average posterior. corr²(z, s | b) is the squared corre
 (or the product of two centred posterior means), and a one-hot code of s minus its mean among the cells with equal b.
 The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
 (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
-(`parts.exponential_prior`), and the loss of score matching is added.
+(`parts.exponential_prior`), and the loss of score matching is added. At the end, the priors are trained alone on the
+latents of the training cells (`parts.prior_training`), also an addition of this project.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from tabgenbench import (
     Schema,
     Table,
     Unsupported,
+    condition_labels,
     load_arrays,
     save_arrays,
 )
@@ -53,6 +55,7 @@ from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, con
 if TYPE_CHECKING:
     import torch
 
+    from tabgenbench_plugins.generators.parts.biology_inputs import CovariateRows
     from tabgenbench_plugins.generators.parts.cell_covariates import Minibatch, TrainingCells
     from tabgenbench_plugins.generators.parts.two_blocks import TwoBlocks
 
@@ -70,6 +73,8 @@ PUBLISHED: dict[str, Any] = {
     "covariate_penalty": 0.0,
     "kl_warmup": 0.0,
     "mask": 0.0,
+    "gene_rate": 1.0,
+    "prior_epochs": 0,
 }
 LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss, as reported
 
@@ -110,6 +115,11 @@ class InVAE(Generator):
             None, ge=2, description="cells per step; by default 256, and 128 below 2,000 training cells"
         )
         learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
+        gene_rate: float = Field(
+            10.0,
+            gt=0,
+            description="step size of the genes' dispersions and of the decoder's bias, as a multiple of learning_rate",
+        )
         weight_decay: float = Field(1e-4, ge=0, description="weight decay of Adam, on weight matrices")
         hidden: tuple[PositiveInt, ...] = Field(
             (128, 128), min_length=1, description="widths of the encoder's hidden layers; the decoder mirrors them"
@@ -128,6 +138,11 @@ class InVAE(Generator):
         tc: float = Field(1.0, ge=0, description="weight of the total correlation between the blocks")
         covariate_penalty: float = Field(
             20.0, ge=0, description="weight of squared correlations of a block and the other block's covariates"
+        )
+        prior_epochs: int = Field(
+            100,
+            ge=0,
+            description="passes over the latents of the training cells at the end, which train the priors alone",
         )
         langevin_steps: int = Field(
             300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
@@ -197,7 +212,6 @@ class InVAE(Generator):
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         self._model = self._network(cells.log_means(), generator).to(context.device)
         self._train(cells, context)
-        self._model.eval()
         columns = self._biology.categories.columns
         z_inv = self.blocks(train, hide=True)[0] if columns else np.zeros((0, 1), dtype=np.float32)
         self._probes = {name: LabelProbe.fit(z_inv, train.obs[name].to_numpy()) for name in columns}
@@ -217,10 +231,7 @@ class InVAE(Generator):
 
         config, model, covariates = self.config, self._model, CovariateRows.of(cells, self._biology)
         order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
-        decayed = [one for one in model.parameters() if one.ndim > 1]
-        others = [one for one in model.parameters() if one.ndim == 1]
-        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
-        optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+        optimizer = self._optimizer()
         batch_size, step = self._batch_size(len(cells)), 0
         warm = config.kl_warmup * config.epochs * len(minibatches(len(cells), batch_size, torch.Generator()))
         for epoch in range(1, config.epochs + 1):
@@ -236,6 +247,48 @@ class InVAE(Generator):
                 optimizer.step()
                 sums += torch.stack(terms).detach() * len(rows)
             self._report(sums / len(cells), epoch, context)
+        model.eval()
+        self._train_priors(cells, covariates, context)
+
+    def _train_priors(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
+        """Train the priors alone, and compute the offset of each combination of condition values."""
+        import torch
+
+        from tabgenbench_plugins.generators.parts.prior_training import Latents, condition_offsets, train_priors
+
+        config, known = self.config, cells.conditions
+        self._offsets = np.zeros((len(known.labels), config.latent_invariant), dtype=np.float32)
+        if not config.prior_epochs:
+            return
+        step, found = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features))), []
+        for at in range(0, len(cells), step):
+            rows = torch.arange(at, min(at + step, len(cells)))
+            batch = covariates.minibatch(cells.counts, rows, context.device)
+            with torch.no_grad():
+                codes = torch.cat([batch.biology_NI, batch.batch_NS], dim=1)
+                found.append(self._model.network.posterior(batch.x_NF, codes))
+        mu, logvar = (torch.cat(parts) for parts in zip(*found, strict=True))
+        latents = Latents(mu, logvar, (covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)))
+        if not config.continuous:
+            offsets = condition_offsets(self._model, latents, known.group, len(known.labels))
+            latents = latents.without(offsets[torch.from_numpy(known.group).to(mu.device)])
+            self._offsets = offsets.cpu().numpy()
+        order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
+        size = self._batch_size(len(cells))
+        train_priors(self._model, latents, epochs=config.prior_epochs, batch_size=size, order=order)
+
+    def _optimizer(self) -> torch.optim.Adam:
+        import torch
+
+        config, model = self.config, self._model
+        genes = model.network.of_genes()
+        rest = [one for one in model.parameters() if not any(one is other for other in genes)]
+        groups: list[dict[str, Any]] = [
+            {"params": [one for one in rest if one.ndim > 1], "weight_decay": config.weight_decay},
+            {"params": [one for one in rest if one.ndim == 1]},
+            {"params": genes, "lr": config.learning_rate * config.gene_rate},
+        ]
+        return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
 
     def _report(self, means: torch.Tensor, epoch: int, context: FitContext) -> None:
         losses = dict(zip(LOSSES, means.tolist(), strict=True))
@@ -263,7 +316,16 @@ class InVAE(Generator):
         batches = torch.from_numpy(batch[:, None] if self._batch.columns else batch[:, None][:, :0])
         s_NS = to_one_hot(batches, self._batch).to(context.device)
         z_NZ = self._model.draw(b_NI.to(context.device), s_NS, context)
+        z_NZ[:, : self.config.latent_invariant] += torch.from_numpy(self._offset(used)).to(context.device)
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
+
+    def _offset(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the offset of each row's combination of condition values, which is 0 if no training cell has it."""
+        if not conditions.shape[1]:
+            return self._offsets[np.zeros(len(conditions), dtype=np.int64)]
+        at = pd.Index(self._pool.conditions.labels).get_indexer(condition_labels(conditions))
+        offsets: NDArray[np.float32] = np.vstack([self._offsets, np.zeros_like(self._offsets[:1])])[at]
+        return offsets
 
     def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
         """Sample the counts of all cells, as a CSR matrix."""
@@ -376,7 +438,7 @@ class InVAE(Generator):
         facts = {"conditions": conditions_to(self._pool.conditions), "batch": codes_to(self._batch)}
         facts["biology"] = self._biology.saved()
         facts["labels"] = {name: list(probe.values) for name, probe in self._probes.items()}
-        pool = {"pool.batch": self._pool.batch, "pool.library": self._pool.library}
+        pool = {"pool.batch": self._pool.batch, "pool.library": self._pool.library, "pool.offsets": self._offsets}
         for i, probe in enumerate(self._probes.values()):
             pool |= probe.arrays(f"probe.{i}")
         save_arrays(folder, {**self._model.state_dict(), **pool}, facts)
@@ -394,6 +456,7 @@ class InVAE(Generator):
         made._template = template
         made._biology, made._batch = BiologyInputs.loaded(facts["biology"]), codes_from(facts["batch"])
         pool = [arrays.pop(f"pool.{name}") for name in ("batch", "library")]
+        made._offsets = arrays.pop("pool.offsets")
         probes = {name: arrays.pop(name) for name in list(arrays) if name.startswith("probe.")}
         made._probes = {
             name: LabelProbe.of_arrays(probes, f"probe.{i}", tuple(values))

@@ -95,16 +95,39 @@ class TwoBlocks(nn.Module):
         mu, logvar = self.network.posterior(cells.x_NF, codes, draws)
         z = mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=draws, device=mu.device)
         log_f = self.network.log_proportions(z, draws)
-        blocks = (
-            (self.invariant_prior, slice(None, cut), cells.biology_NI),
-            (self.spurious_prior, slice(cut, None), cells.batch_NS),
-        )
         zero = mu.new_zeros(())
-        kl = sum((prior.kl(mu[:, at], logvar[:, at], z[:, at], c) for prior, at, c in blocks), zero)
+        kl, own = self.prior_terms(mu, logvar, z, (cells.biology_NI, cells.batch_NS))
         tc = total_correlation(z, mu, logvar, cut) if design.tc else zero
         penalty = self._covariate_penalty(mu, cells, kept_N2) if design.covariate_penalty else zero
-        own = sum((prior.own_loss(z[:, at].detach(), c) for prior, at, c in blocks), zero)
         return [negative_log_likelihood(cells.x_NF, log_f, self.network.log_theta_F), kl, tc, penalty, own]
+
+    def prior_terms(
+        self,
+        mu_NZ: torch.Tensor,
+        logvar_NZ: torch.Tensor,
+        z_NZ: torch.Tensor,
+        codes: tuple[torch.Tensor, torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the KL term of both blocks and the loss of score matching, scalars, means over cells.
+
+        Args:
+            mu_NZ: means of the posterior.
+            logvar_NZ: log-variances of the posterior.
+            z_NZ: one sample of the posterior for each cell.
+            codes: codes of biology, shape (N, I), and of the batch, shape (N, S).
+        """
+        cut = self.design.latent_invariant
+        blocks = (
+            (self.invariant_prior, slice(None, cut), codes[0]),
+            (self.spurious_prior, slice(cut, None), codes[1]),
+        )
+        zero = mu_NZ.new_zeros(())
+        kl = sum((prior.kl(mu_NZ[:, at], logvar_NZ[:, at], z_NZ[:, at], c) for prior, at, c in blocks), zero)
+        return kl, sum((prior.own_loss(z_NZ[:, at].detach(), c) for prior, at, c in blocks), zero)
+
+    def prior_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters of the priors of both blocks."""
+        return [*self.invariant_prior.parameters(), *self.spurious_prior.parameters()]
 
     def _kept(self, n_cells: int, draws: torch.Generator) -> torch.Tensor:
         """Return 1 if the encoder gets the biology (or the batch) of a cell, 0 if it is hidden, shape (N, 2)."""

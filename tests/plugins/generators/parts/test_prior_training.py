@@ -1,0 +1,63 @@
+"""The last step of the training of `invae`: priors that follow the latents of the training cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tabgenbench import SampleContext
+from tabgenbench.options import make_options
+from tabgenbench_plugins.generators.invae import InVAE
+from tabgenbench_plugins.generators.parts.prior_training import Latents, condition_offsets, train_priors
+from tabgenbench_plugins.generators.parts.two_blocks import Design, TwoBlocks
+
+N, GENES = 800, 6
+# Codes of two types and two states, and the mean latent of each combination, which is not a sum of effects.
+COMBINATIONS = torch.tensor([[1.0, 0, 1, 0], [1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]])
+MEANS = torch.tensor([0.0, 1.0, 2.0, 6.0])
+
+
+def make_model(prior: str, prior_mean: str = "linear") -> TwoBlocks:
+    options = {"prior": prior, "prior_mean": prior_mean, "latent_invariant": 2, "langevin_steps": 200}
+    design = Design.of(make_options(InVAE.Config, options, where="invae"))
+    return TwoBlocks(design, (4, 2), log_means=torch.zeros(GENES), generator=torch.Generator().manual_seed(0))
+
+
+def make_latents() -> tuple[Latents, np.ndarray]:
+    """Latents of standard deviation 0.5 around the means; 0.3 of it is that of the posteriors."""
+    draws = torch.Generator().manual_seed(1)
+    group = torch.arange(N) % 4
+    mu = 0.4 * torch.randn(N, 4, generator=draws)
+    mu[:, :2] += MEANS[group][:, None]
+    batch = torch.eye(2)[torch.arange(N) // 4 % 2]
+    return Latents(mu, torch.full((N, 4), 0.3**2).log(), (COMBINATIONS[group], batch)), group.numpy()
+
+
+@pytest.mark.parametrize("prior", ["factorised", "exponential"])
+def test_samples_have_the_moments_of_the_average_posterior_and_nothing_else_is_trained(prior: str) -> None:
+    model, (latents, group) = make_model(prior), make_latents()
+    before = {name: value.clone() for name, value in model.network.state_dict().items()}
+    offsets = condition_offsets(model, latents, group, 4)
+    known = latents.without(offsets[torch.from_numpy(group)])
+    train_priors(model, known, epochs=300, batch_size=100, order=torch.Generator().manual_seed(2))
+    assert all(torch.equal(value, before[name]) for name, value in model.network.state_dict().items())
+    biology = COMBINATIONS.repeat_interleave(2_000, dim=0)
+    z = model.draw(biology, torch.eye(2)[:1].expand(len(biology), 2), SampleContext(device="cpu", seed=3))
+    z[:, :2] += offsets.repeat_interleave(2_000, dim=0)
+    means = z[:, :2].reshape(4, 2_000, 2).mean(dim=(1, 2))
+    assert means.numpy() == pytest.approx(MEANS.numpy(), abs=0.25)
+    assert float(z[:2_000, :2].std()) == pytest.approx(0.5, abs=0.08)
+    assert float(z[:, 2:].std()) == pytest.approx(0.5, abs=0.05)
+
+
+def test_an_offset_is_the_shrunk_mean_of_the_residuals() -> None:
+    model, (latents, group) = make_model("factorised"), make_latents()
+    offsets = condition_offsets(model, latents, group, 5)
+    with torch.no_grad():
+        residual = latents.mu_NZ[:, :2] - model.invariant_means(latents.codes[0])
+    rows = torch.from_numpy(group == 3)
+    assert offsets[3].numpy() == pytest.approx((residual[rows].sum(dim=0) / (200 + 10)).numpy(), abs=1e-4)
+    assert not offsets[4].any()  # without cells
+    assert not condition_offsets(make_model("exponential"), latents, group, 4).any()
+    assert not condition_offsets(make_model("factorised", "zero"), latents, group, 4).any()
