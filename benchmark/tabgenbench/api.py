@@ -113,10 +113,12 @@ def benchmark(  # house: a parameter each and its description; the body has fort
             board.
         data_dir: root folder of downloaded data; by default TABGENBENCH_DATA.
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:INDEX``.
-        executor: engine that runs the cells: ``local`` (processes on this machine) or another registered engine.
+        executor: engine that runs the cells (trainings): ``local`` (processes on this machine) or another registered
+            engine.
         workers: number of cells that run at the same time; by default as for ``tabgenbench run``.
         slots_per_gpu: number of cells that share a GPU.
-        threads: threads per cell, part of its key; by default as for ``tabgenbench run``.
+        threads: threads per cell; results with another number of threads are not reused; by default as for
+            ``tabgenbench run``.
         timeout: time limit of each fit, each sampling and each metric, in seconds; by default none.
         memory: memory limit of a cell, in GiB; by default as for ``tabgenbench run``.
         retry_failed: whether to retry cells and metrics that failed before.
@@ -128,7 +130,7 @@ def benchmark(  # house: a parameter each and its description; the body has fort
     plugins = make_manager()
     numbers = {"splits": splits, "seeds": seeds, "first_seed": first_seed, "draws": draws}
     is_other = any(one is not None for one in (datasets, generators, metrics))
-    summary = "" if is_other else None  # that of a suite describes its own lists
+    summary = "" if is_other else None  # the suite's summary describes the suite's own lists
     lists = {"generators": generators, "metrics": metrics, "split": split, "name": name, "summary": summary}
     chosen = _suite(suite, plugins, {**lists, **numbers})
     options = {
@@ -253,12 +255,13 @@ def export(
         generator: label such as ``"cvae:epochs=30"``, class or instance of the generator; may be omitted if the store
             has only one.
         dataset: name or path of the dataset; may be omitted if the store has only one.
-        cell: key of the cell, the first characters of a key, or its title, instead of generator and dataset.
+        cell: key (hash) of the cell, which is one training, the first characters of the key, or the title of the cell,
+            instead of generator and dataset.
         split: split of the cell; by default the first.
         seed: seed of the cell; by default the first.
         rows: number of new rows, sampled from the stored model, or from a newly trained one if no model is stored; by
             default, a stored draw is returned.
-        draw: number of the stored draw; with ``rows``, a different number gives different rows.
+        draw: number of the stored draw (synthetic table); with ``rows``, a different number gives different rows.
         conditions: values of condition columns that all new rows have, such as ``{"status": "normal"}``.
         out: CSV, Parquet or h5ad file to write as well.
         overwrite: whether an existing file is replaced.

@@ -66,7 +66,7 @@ class PluginError(TabGenBenchError):
 
 
 class Unsupported(TabGenBenchError):
-    """A plugin does not support this table or task; the cell or metric is recorded as skipped, not failed."""
+    """A plugin does not support this table or task; the cell (training) or metric is skipped, not failed."""
 
 
 def text_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Texts for durations, byte sizes, counts, numbers and cells that are the same on every page and in every message."""
+"""Texts for durations, byte sizes, counts, numbers and titles of cells, equal on every page and in every message."""
 
 from __future__ import annotations
 

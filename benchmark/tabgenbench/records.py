@@ -207,7 +207,7 @@ class ScoreSpec(_Record):
         unit: unit, or empty for a plain number.
         description: one sentence on what it measures.
         blind_to: limitations: what a good value does not show.
-        question: the question that the score helps to answer, or empty: a score without one is in no summary.
+        question: the question that the score helps to answer, or empty; summaries leave out scores without a question.
         floor: the control (a simple reference generator) that marks a bad value, or empty. A value is shown rescaled to
             0 at the floor and 1 at the ceiling.
         ceiling: the control that marks a good value, or empty. Without it, the ceiling is the best possible value if

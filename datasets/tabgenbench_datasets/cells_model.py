@@ -10,7 +10,8 @@ gene g is
     log L ~ N(log 900 + l_k + l_d, 0.35^2)
     x_g ~ Poisson(L f_g Gamma(theta_g, 1 / theta_g))
 
-so that, given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. Donors are drawn with equal
+where h mixes the invariant latents, f is the expected share of each gene in the counts, and L is the library size.
+Given f and L, counts are negative binomial with mean L f_g and dispersion theta_g. Donors are drawn with equal
 probability, and the frequencies of types and of treatment differ between donors.
 
 The parameters are drawn once from the seed: mu ~ N(0, 1.3^2); delta_k = d0 + N(0, 0.4^2) with d0 a random direction of
@@ -19,8 +20,9 @@ b ~ N(0, 1.2^2); W_i ~ N(0, 0.4^2) Bernoulli(0.35); W_s ~ N(0, 0.35^2) Bernoulli
 log theta ~ N(log 4, 0.6^2); types of a donor ~ Dirichlet(48 pi) with pi = (0.28, 0.22, 0.18, 0.14, 0.11, 0.07);
 P(treated | donor) ~ U(0.35, 0.65).
 
-Half of the treated cells get a third condition; it has its own shifts delta, with another direction d0. With a
-continuous severity, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated between its values at 0 and 1.
+With ``n_conditions = 3``, half of the treated cells get a third condition, which has its own shifts delta with another
+direction d0. With ``severity = continuous``, c is 0, 0.1, ..., 1 with equal probability, and s is interpolated between
+its values at c = 0 and c = 1.
 """
 
 from __future__ import annotations

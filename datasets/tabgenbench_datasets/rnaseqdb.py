@@ -68,8 +68,8 @@ class RNAseqDB(DatasetSource):
     barcodes. The dataset also loads from a subset of the files; its note states how many files were present. Other
     files are ignored.
 
-    With two-level status, source and status are confounded (only ``tcga-t`` is cancer): a batch correction would also
-    remove biological differences.
+    With ``status = 2`` (normal or cancer), source and status are confounded, because only samples of the source
+    ``tcga-t`` are cancer. A correction of batch (source) effects would therefore also remove biological differences.
 
     Args:
         config: options; None for the defaults.

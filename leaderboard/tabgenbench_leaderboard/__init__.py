@@ -1,13 +1,13 @@
 """Boards: tables, figures and pages, computed from the records of a store.
 
 A board needs neither plugins nor torch, because the record of a score contains the score's description. Only the
-figures of a metric need the metric's plugin. The plugin entry point names this module, so the module must be imported
-quickly and imports no large package. The main objects of the package are
+figures of a metric need the metric's plugin. TabGenBench imports this module at every start, because the plugin entry
+point names the module; the module therefore imports no large package. The main objects of the package are
 
     report.Leaderboard      the report named "leaderboard"
-    board.aggregate         the records of a suite -> a `board.model.Board`
+    board.aggregate         the records of a suite (benchmark) -> a `board.model.Board`
     pages.headline          a board -> a summary that fits one screen of a terminal
-    calibration             planted failures of a dataset -> the record of what each score detects
+    calibration             planted failures (tables with a known fault) -> the record of what each score detects
     publish.publish         a store -> a published board: pages, records and a manifest
     publish.verify          a published board -> the list of its errors
     files.write_board       a board -> README.md, CSV tables, board.json, index.html, figures
@@ -59,7 +59,7 @@ def run_started(run: ObservedRun) -> None:
 
 @hookimpl
 def run_finished(run: ObservedRun) -> None:
-    """Print the headline of the run to standard output, unless the caller shows the result or the run has no scores."""
+    """Print the headline (one-screen summary) of a run, unless the caller shows the result or the run has no scores."""
     if run.is_quiet:
         return
     from tabgenbench.errors import StoreError
@@ -68,6 +68,6 @@ def run_finished(run: ObservedRun) -> None:
 
     try:
         view = Leaderboard().build(run.store_folder, run.suite_name, figures=False)
-    except StoreError:  # no scores: the run reports why
+    except StoreError:  # the run has no scores, and reports the reason itself
         return
     print_text(view.text())

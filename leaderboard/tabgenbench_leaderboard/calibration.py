@@ -41,24 +41,24 @@ __all__ = [
 ]
 
 LEFT_OUT = ("umap-separability",)
-"""Metrics that are calibrated only on request: their scores are illustrations, and slow."""
+"""Metrics that are calibrated only on request, because they are slow and their scores are only illustrations."""
 REAL, UNSEEN, PRIVACY = "real-resample", "unseen-third", "privacy"
 SPLIT = SplitConfig(validation_fraction=0.0)
 THIRDS = SplitConfig(validation_fraction=0.0, thirds=True, rows_per_training_row=5)
-"""The form of the suite `privacy`."""
+"""Settings of splits into thirds, the same as in the suite `privacy`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationRequest:
-    """Request of a calibration.
+    """Settings of a calibration: which scores are tested on which dataset, and how.
 
     Attributes:
         dataset: the dataset.
         metrics: the metrics; None for every installed metric except `LEFT_OUT`.
         splits: number of splits.
-        engine: the engine that runs the cells.
+        engine: the engine that runs the cells (trainings).
         store: the store of cells, scores and the calibration.
-        say: called with lines of text on progress and problems.
+        say: function that receives lines of text on progress and problems.
     """
 
     dataset: OpenedDataset
@@ -71,11 +71,11 @@ class CalibrationRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class CalibrationSuites:
-    """The suites of a calibration.
+    """The suites (sets of trainings) that a calibration runs.
 
     Attributes:
-        suites: a suite with ordinary splits and a suite with thirds; a suite without metrics is left out.
-        failures: the planted failures.
+        suites: a suite with ordinary splits and a suite with splits into thirds; a suite without metrics is left out.
+        failures: the planted failures (tables with a known fault).
     """
 
     suites: tuple[Suite, ...]
@@ -96,7 +96,7 @@ def calibrate(request: CalibrationRequest, plugins: Plugins) -> tuple[Calibratio
         StoreError: the store cannot be read or written, or no cell (training) has a score.
     """
     asked = calibration_suites(request, plugins)
-    planned = [_plan(suite, request, plugins) for suite in asked.suites]  # all are valid before any is run
+    planned = [_plan(suite, request, plugins) for suite in asked.suites]  # invalid input is found before any run
     runs = []
     for one in planned:
         request.say(f"{one.run.plan.suite.name}: {count_text(len(one.run.plan.cells), 'cell')}")
@@ -113,10 +113,9 @@ def calibration_suites(request: CalibrationRequest, plugins: Plugins) -> Calibra
 
     A metric with scores of privacy is run on splits into thirds, with the control `unseen-third` as reference. A metric
     with scores that do not concern privacy is run on ordinary splits, and a metric with both kinds of scores on both
-    kinds of splits. The planted failures of privacy are run on both kinds of splits, because scores other than privacy
-    should not detect them. The planted failures that do not concern privacy consist of training rows with a fault.
-    Every attack on privacy finds training rows, so a failure that consists of training rows would show nothing about
-    scores of privacy.
+    kinds of splits. The planted failures (tables with a known fault) of privacy are run on both kinds of splits,
+    because scores other than privacy should not detect these failures. All other planted failures are run on ordinary
+    splits only: they consist of training rows, and every attack on privacy finds training rows.
     """
     metrics = default_metrics(plugins, request.say) if request.metrics is None else request.metrics
     specs = [plugins.find("metrics", choice.name).load_fitting("metrics").scores for choice in metrics]
@@ -147,8 +146,8 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
     """Return the installed metrics that score synthetic rows, except `LEFT_OUT`.
 
     Args:
-        plugins: the installed metrics.
-        say: gets a line on each metric that cannot be imported.
+        plugins: the installed plugins.
+        say: function that receives a line on each metric that cannot be imported.
     """
     found = []
     for name, entry in plugins.entries("metrics").items():
@@ -166,7 +165,7 @@ def default_metrics(plugins: Plugins, say: Callable[[str], None]) -> tuple[Choic
 
 
 def _planted(plugins: Plugins) -> tuple[PlantedFailure, ...]:
-    """Return the planted failures: the generators that score specifications name as planted failures."""
+    """Return the planted failures (tables with a known fault): installed generators that some score names as such."""
     names: dict[str, None] = {}
     for entry in plugins.entries("metrics").values():
         try:
@@ -236,7 +235,7 @@ def _skipped(board: DatasetBoard, reference: str) -> dict[str, str]:
 def _score(
     board: DatasetBoard, place: int, key: str, reference: str, failures: Sequence[PlantedFailure]
 ) -> CalibratedScore:
-    """Return a score with its values, and tests without results; a test that cannot be made states a reason."""
+    """Return a score with its values and its planned tests; a test that cannot be made states the reason."""
     column, spec = board.columns[place], board.columns[place].spec
     rows = {row.label: row.scores[place] for row in board.rows}
     values = {label: score.by_split for label, score in sorted(rows.items()) if score.by_split}
@@ -275,6 +274,6 @@ def _why(board: DatasetBoard, place: int, failure: PlantedFailure) -> str:
 
 
 def _first_reason(score: ScoreValue | None) -> str:
-    """Return the first reason why a score has no value, without the split and number of draws before it."""
+    """Return the first reason why a score has no value, without the split and the number of draws before the reason."""
     reason = score.why[0].partition(": ")[2] if score is not None and score.why else "no value"
     return reason.partition(": ")[2] if reason.startswith("undefined in ") else reason

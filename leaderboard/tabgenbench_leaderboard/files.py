@@ -31,9 +31,9 @@ from tabgenbench_leaderboard.pages.to_markdown import render_markdown
 __all__ = ["FORMATS", "KNOWN_FORMATS", "Extras", "parse_formats", "read_board", "render_board", "write_board"]
 
 FORMATS = ("md", "csv", "html", "json")
-"""The formats of a board by default."""
+"""The formats that are written by default."""
 KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
-"""All formats; ``draws`` is the content of ``parquet`` as CSV."""
+"""All formats; ``draws`` has the same content as ``parquet``, as a CSV file."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Leaderboard(Report):
 
         Args:
             store_folder: folder of the store.
-            suite: name of the suite; the most recent one if None.
+            suite: name of the suite; None for the most recent suite.
             figures: whether to read the loss curves and artifacts that figures and pages of generators show.
         """
         store = Store(Path(store_folder))
@@ -114,7 +114,7 @@ class BoardView:
         return {figure.name: figure for figure in plan_figures(self.board, self.artifacts)[0]}
 
     def extras(self, formats: Collection[str], *, published: bool = False) -> Extras:
-        """Return the data that some formats need in addition to the board; only scores of draws are read again.
+        """Return the data that some output formats need in addition to the board.
 
         Args:
             formats: the formats to write.
@@ -125,7 +125,7 @@ class BoardView:
 
         store = Store(self.store_folder)
         cards = {}
-        if {"bib", "html"} & set(formats):  # the import of this module reads NumPy, pandas and h5py
+        if {"bib", "html"} & set(formats):  # the import is slow, because it imports NumPy, pandas and h5py
             from tabgenbench_leaderboard.board.cards import dataset_cards
 
             cards = dict(dataset_cards(store, self.board))

@@ -255,10 +255,10 @@ EMBEDDINGS = (
 
 @hookimpl
 def register_generators() -> list[Lazy]:
-    """Register models, controls and planted failures.
+    """Register models, controls (simple generators for comparison) and planted failures (real rows with one fault).
 
-    `tabgenbench calibrate` runs the planted failures in `PLANTED`. The command does not run the planted failures for
-    single-cell data, which boards show as controls.
+    `tabgenbench calibrate` runs only the planted failures in `PLANTED`, not those for single-cell data. Boards show the
+    planted failures for single-cell data as controls.
     """
     return [*GENERATORS, *PLANTED, *EMBEDDING_CONTROLS, *CELL_FAILURES]
 

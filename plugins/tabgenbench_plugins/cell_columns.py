@@ -25,7 +25,7 @@ class CellOptions(Options):
 
 
 def cell_columns(conditions: Sequence[str], options: CellOptions) -> tuple[str, str]:
-    """Return the names of the columns used as type and state; the state is empty if there is only one condition column.
+    """Return the names of the type column and the state column; with one condition column, the second name is empty.
 
     Raises:
         Unsupported: the dataset has no condition column.

@@ -9,10 +9,10 @@ length one), so that ``R = Z' Z``. A constant feature is a column of zeros in ``
 Three ways of computation give the same sums over the pairs of features i < j, all in float64:
 
 - `gram_sums` does not compute ``R``. The sum of R_A R_B over all i, j is the squared Frobenius norm of ``Z_A Z_B'``, an
-  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of ones. The
-  contribution of the diagonal, which is known, is subtracted from both sums. `gram_sums` is used for n < p.
-- `streamed_sums` computes ``R`` in tiles. `streamed_sums` is used for n >= p in tables of more than 4,000 features, and
-  if correlations are clipped first in such tables.
+  (n_A, n_B) matrix, and the sum of R_A is the squared length of ``Z_A 1``, where 1 is a vector of ones. The known
+  contribution of the diagonal is subtracted from both sums. `gram_sums` is used for n < p.
+- `streamed_sums` computes ``R`` in tiles. `streamed_sums` is used in tables of more than 4,000 features if n >= p, or
+  if negative correlations are first set to 0.
 - `triangle` computes the upper triangle, and `pearson` compares two triangles. `triangle` and `pearson` are used for n
   >= p in tables of at most 4,000 features.
 """
@@ -43,9 +43,9 @@ __all__ = [
 
 Floats: TypeAlias = NDArray[np.float64]
 
-MAX_TRIANGLE_FEATURES = 4000  # 64 MB per triangle; wider tables are streamed
+MAX_TRIANGLE_FEATURES = 4000  # a triangle takes 64 MB; for more features, R is computed in tiles
 MIN_ROWS = 3  # with two rows, every correlation is 1 or -1
-MIN_FEATURES = 3  # with two features there is one pair, and the correlation over pairs is undefined
+MIN_FEATURES = 3  # two features form one pair, and a correlation over one pair is undefined
 TILE = 512  # a tile of 2 MB stays in the processor's cache
 EQUAL = 1e-12  # a variance below this share of the mean square is rounding error
 

@@ -1,7 +1,7 @@
 """Mean differences between states (such as treated and control) within a type (such as a cell type) of training rows.
 
-Controls use these differences to predict combinations of type and state that the training rows lack. The metric
-`combination-shift` scores these predictions.
+Three controls (`unchanged`, `shift-of-others`, `shift-of-nearest`) predict combinations of type and state that the
+training rows lack. The metric `combination-shift` scores their predictions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ class StateShifts:
     Attributes:
         columns: names of the columns of type and state.
         values: training rows, shape (n_train, n_features).
-        kinds: type of each training row; ``states`` is the state of each.
+        kinds: type of each training row.
+        states: state of each training row.
     """
 
     columns: tuple[str, str]
@@ -59,12 +60,12 @@ class StateShifts:
         return found
 
     def base_state(self, kind: str, state: str) -> str | None:
-        """Return the state with most training rows of a type, except ``state``; None if there is no other state."""
+        """Return the other state with most training rows of a type; None if the type has no state except ``state``."""
         states, counts = np.unique(self.states[(self.kinds == kind) & (self.states != state)], return_counts=True)
         return str(states[counts.argmax()]) if len(states) else None
 
     def others(self, kind: str, state: str, base: str) -> list[str]:
-        """Return the other types that have training rows in both states, sorted by name."""
+        """Return all types except ``kind`` that have training rows in ``state`` and in ``base``, sorted by name."""
         both = [set(self.kinds[self.states == one]) for one in (state, base)]
         return sorted(str(name) for name in both[0] & both[1] if name != kind)
 

@@ -37,7 +37,7 @@ def dataset() -> None:
 def describe(plugins: Plugins, name: str, data_dir: Path | None, as_json: bool) -> None:
     """Load a dataset and print its size, scale, counts, and a row per column: kind, role, missing values, range.
 
-    Where a kind or a role is a guess, its row says so and names the option that overrides it.
+    If a kind or a role is a guess, the row of the column says so and names the option that overrides the guess.
     """
     source = _open(plugins, name, data_dir)
     facts = source.describe()

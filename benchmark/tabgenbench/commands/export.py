@@ -59,12 +59,12 @@ __all__ = ["export"]
 def export(plugins: Plugins, /, cell: str | None, out: Path, overwrite: bool, **options: Any) -> None:
     """Write a synthetic table in the form of its dataset's file: column names and order, types, dates, missing values.
 
-    CELL is a key in the store's folder cells, the first characters of a key, or the title that `tabgenbench status`
-    prints. -g and -d select a cell by its generator and dataset.
+    CELL selects one training: by a key in the store's folder cells, the first characters of a key, or the title that
+    `tabgenbench status` prints. -g and -d select a cell by its generator and dataset.
 
-    Without --rows, a stored draw is written: one synthetic row for the conditions of each test row. With --rows, new
-    rows are sampled from the kept model. A generator without a kept model is trained again, with the same seed and
-    options.
+    Without --rows, a stored synthetic table (draw) is written. It has one row with the conditions of each test row.
+    With --rows, new rows are sampled from the kept model. A generator without a kept model is trained again, with the
+    same seed and options.
 
     \b
     Examples:

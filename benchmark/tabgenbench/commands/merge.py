@@ -19,8 +19,8 @@ KINDS = ("splits", "datasets", "cells", "scores", "suites", "calibrations")
 def merge(stores: tuple[Path, ...], into: Path) -> None:
     """Copy the splits, cells, scores and suites of several stores, such as those of several machines, into one.
 
-    Existing results of the target are kept, except that a failed cell or metric is replaced by one that is ok. If two
-    stores have different scores under the same key, the target's scores are kept and the conflict is reported.
+    Existing results of the target are kept, but a result that is ok replaces a failed cell (training) or metric. If two
+    stores have different scores of the same cell and metric, the target's scores are kept and the conflict is reported.
 
     \b
     Example:

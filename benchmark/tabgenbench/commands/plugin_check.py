@@ -24,7 +24,8 @@ WIDTH = 100
 def check(plugins: Plugins, name: str) -> None:
     """Check a generator or metric against its contract, on a small table.
 
-    The plugin is trained and sampled, or computed, several times in this process, on the CPU. Use few epochs:
+    A generator is trained and sampled, or a metric is computed, several times in this process, on the CPU. Use few
+    epochs:
 
     \b
       tabgenbench plugin check cvae:epochs=5

@@ -96,9 +96,8 @@ def run(plugins: Plugins, /, suite: str, **options: Any) -> None:
       tabgenbench run rnaseqdb --data-dir ~/data --splits 3
       tabgenbench run quickstart -d my.toml -g cvae:epochs=200 -g condition-mvn
 
-    At the end, the headline of the board is printed. Exit status: 0 if every cell is ok or skipped with a reason,
-    1 if a cell is not ok or was left by the budget, 2 for invalid input, 130 if interrupted; the same command then
-    resumes.
+    At the end, the headline of the board is printed. Exit status: 0 if every cell (training) is ok or skipped with a
+    reason, 1 if a cell is not ok or did not start because of the budget, 2 for invalid input, 130 if interrupted.
     """  # noqa: D301 - click needs the backspace itself, which prevents rewrapping of the examples
     from tabgenbench.run.choose_engine import choose_engine
 
@@ -142,7 +141,7 @@ def _suite(text: str, plugins: Plugins, options: dict[str, Any]) -> Suite:
     if options["datasets"]:
         changes["datasets"] = dataset_choices(options["datasets"])
     if changes:
-        changes["summary"] = ""  # it describes the lists of the suite
+        changes["summary"] = ""  # the summary describes the suite's own lists
     numbers = ("splits", "seeds", "first_seed", "draws")
     changes.update({name: options[name] for name in numbers if options[name] is not None})
     return suite.model_copy(update=changes)

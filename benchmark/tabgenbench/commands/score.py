@@ -61,8 +61,9 @@ def score(
     --conditions, all rows have the same condition. The order of rows does not matter. Put a column name that contains
     a comma in double quotes.
 
-    One table: every score is printed. Several tables, or --out: the tables are ranked beside controls, such as
-    shuffled training rows, and the headline of the board is printed. One split allows no intervals and no ranks.
+    For one table, every score is printed. For several tables, or with --out, the tables are compared with controls,
+    such as shuffled training rows, and the headline of the board is printed. The given rows are one split, which allows
+    no intervals and no ranks.
 
     \b
     Examples:

@@ -26,8 +26,9 @@ HEADER = ["suite", "cells", "done", "running", "failed", "skipped", "waiting", "
 def status(store: Path, as_json: bool) -> None:
     """Show the progress of each suite in a store.
 
-    Lists running cells with their hosts, and failures with reasons. The command also works during a run. The time left
-    is estimated from finished cells; '-' means that there is no estimate. A cell with a failed metric counts as failed.
+    Lists running cells (trainings) with their hosts, and failures with reasons. The command also works during a run.
+    The time left is estimated from finished cells; '-' means that there is no estimate. A cell with a failed metric
+    counts as failed.
     """
     from tabgenbench.errors import StoreError
     from tabgenbench.store.claims import Claims

@@ -12,7 +12,7 @@ from tabgenbench.data.table import Table, dense_block
 
 __all__ = ["column_facts"]
 
-MOST = 200  # columns of a table without a layout; wide matrices of one kind need no row for each
+MOST = 200  # a table without a layout that has more features gets no description of each column
 SHOWN = 4  # categories shown as the range of a column
 LONGEST = 18  # characters of a category that is shown
 

@@ -48,7 +48,7 @@ def match_columns(asked: Iterable[str], columns: Collection[str], *, where: str)
 
 
 def match_column(asked: str, columns: Collection[str], *, where: str) -> str:
-    """Return the column with this name, else the only column whose name differs from it in leading or trailing blanks.
+    """Return the column with this name, or the only column whose name differs just in leading or trailing blanks.
 
     A name that matches no column is returned unchanged.
 

@@ -71,7 +71,8 @@ def nearest_known(asked: pd.DataFrame, known: pd.DataFrame) -> tuple[pd.DataFram
     """Replace each combination of condition values without training rows by the nearest one that has training rows.
 
     The nearest combination shares the most column values with the replaced one. Among equally near combinations, the
-    one with the most training rows is chosen; if several have as many rows, the first by name.
+    combination with the most training rows is chosen. If several of them have equal numbers of training rows, the first
+    in alphabetical order is chosen.
 
     Args:
         asked: conditions to sample, shape (n_rows, n_columns).

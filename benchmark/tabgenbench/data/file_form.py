@@ -16,7 +16,7 @@ from tabgenbench.data.typed_columns import NANOSECONDS
 
 __all__ = ["FIRST", "LAST", "layout_of", "left_out", "out_of_calendar", "to_frame", "with_open_gaps"]
 
-FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # of the dates that pandas can hold
+FIRST, LAST = pd.Timestamp.min.ceil("D"), pd.Timestamp.max.floor("D")  # first and last day that pandas supports
 
 
 def to_frame(table: Table) -> pd.DataFrame:

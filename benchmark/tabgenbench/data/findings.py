@@ -21,8 +21,8 @@ from tabgenbench.formatting import count_text
 __all__ = ["examples", "gene_ids", "in_quotes", "near_equal_values", "notes_on_ids", "quoted_labels", "with_findings"]
 
 MAX_SHOWN = 4
-MAX_IDS = 50_000  # ids to look at; more than there are genes
-MIN_ROWS = 4  # in fewer rows, conditions may differ by chance
+MAX_IDS = 50_000  # ids that are checked; more than the number of genes
+MIN_ROWS = 4  # with fewer rows, all conditions may differ by chance
 GENE_ID = re.compile(
     r"ENS[A-Z]{0,6}[EGPT]\d{6,}(\.\d+)?"  # Ensembl: gene, transcript, protein, exon
     r"|[NX][CMPR]_\d+(\.\d+)?"  # RefSeq

@@ -55,7 +55,7 @@ def read_frame(
 
     Args:
         path: a ``.csv``, ``.tsv`` or ``.txt`` file (each also with ``.gz``) or a ``.parquet`` file. Text may be
-            compressed with gzip or encoded in UTF-16, whatever the suffix.
+            compressed with gzip or encoded in UTF-16, regardless of the suffix.
         ids: name of the column of sample ids.
         text: columns to read as text even if they look like numbers, so that ``01`` stays ``01``.
         missing: texts that mean a missing value, in addition to the texts in `tabgenbench.data.text_file.MISSING`.

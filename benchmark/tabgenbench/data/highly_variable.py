@@ -1,8 +1,8 @@
 """Highly variable features of a table of counts.
 
 Method ``seurat_v3`` of Stuart et al. 2019 (https://doi.org/10.1016/j.cell.2019.05.031), with a quadratic curve instead
-of a local regression: the log10 variance of a feature is predicted from its log10 mean, counts are standardised by the
-predicted standard deviation and clipped at the square root of the number of rows, and the variance of these values
+of a local regression. The log10 variance of a feature is predicted from its log10 mean. Counts are standardised by the
+predicted standard deviation and clipped at the square root of the number of rows. The variance of the clipped values
 ranks the features.
 """
 

@@ -18,7 +18,7 @@ __all__ = ["LIBRARY", "PER", "counts_of", "log_libraries", "log_normalised", "wh
 
 LIBRARY = "log library size"
 PER = 10_000.0
-LARGEST = 24.0  # exp of more exceeds the whole numbers that float32 can count
+LARGEST = 24.0  # larger logarithms are clipped: exp(24) exceeds the whole numbers that float32 can count
 
 Floats = NDArray[np.float64]
 

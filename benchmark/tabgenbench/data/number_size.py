@@ -30,7 +30,7 @@ def too_large(column: pd.Series) -> str:
     numbers = np.abs(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan))
     unread = np.isnan(numbers) & column.notna().to_numpy()
     if not all(is_number(str(value)) for value in column[unread]):
-        return ""  # other text too
+        return ""  # some texts are not numbers
     numbers[unread] = np.inf  # pandas does not read some texts such as -1e400
     bad = (numbers > LARGEST) & np.isfinite(numbers) if is_numeric else numbers >= 2.0**63
     if not bad.any():

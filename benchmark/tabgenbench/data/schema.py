@@ -106,10 +106,8 @@ class Schema(BaseModel):
     def fingerprint_text(self) -> str:
         """Return the schema as JSON.
 
-        Fields of the schema that were added in later versions are omitted if they have their default value.
-
-        Fingerprints of tables use this text. A field that a later version adds does not change the fingerprint of a
-        table that leaves the field at its default.
+        Fingerprints (hashes) of tables use this text. Fields that later versions added are omitted if they have their
+        default value, so that these fields do not change the fingerprint of older tables.
         """
         later = ("whole_numbers", "dates", "gaps", "per_10k")
         return self.model_dump_json(exclude={name for name in later if not getattr(self, name)})

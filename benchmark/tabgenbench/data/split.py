@@ -21,7 +21,7 @@ from tabgenbench.errors import ConfigError, DataError, did_you_mean
 __all__ = ["Split", "SplitConfig", "SplitSide", "make_split"]
 
 SplitSide = Literal["train", "validation", "test", "reference"]
-REFERENCE = 2  # the last of the thirds
+REFERENCE = 2  # number of the third that no model sees
 TEST, VALIDATION, SUBSET = 0, 1, 2  # stages with separate random streams: a later stage does not change an earlier one
 
 
@@ -148,8 +148,8 @@ def make_split(
 
     In a stratified split, training and test rows contain at least one row of each condition, and the number of test
     rows is the rounded share of all rows. Conditions with too few rows for training and test are merged into one pooled
-    condition, and the split lists them. In a grouped split, all rows of a donor are on one side, either training,
-    validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
+    condition, and the split lists their labels. In a grouped split, all rows of a donor are on one side, either
+    training, validation or test. The choice of test rows does not depend on ``validation_fraction`` and ``train_rows``.
 
     A split into thirds is also stratified and grouped; it divides the rows into A, B and C. One fold trains on A, the
     other on B; both folds use the same thirds. Highly variable features are chosen by training rows, without validation
@@ -302,7 +302,7 @@ def _subset(
 ) -> tuple[Mask, Mask]:
     """Choose ``n_rows`` of the training rows and the same share of validation rows.
 
-    Subsets with a larger ``n_rows`` contain those with a smaller one.
+    A subset with more rows contains every subset with fewer rows.
     """
     available = int(train.sum())
     if n_rows > available:

@@ -14,7 +14,7 @@ from tabgenbench.options import Options
 __all__ = ["SplitConfig"]
 
 LATER = ("thirds", "rows_per_training_row", "highly_variable")
-"""Options that were added later: they are written only if they are used, so that no earlier key changes."""
+"""Options of later versions; an option is written only if it is used, so that earlier keys (hashes) stay valid."""
 
 
 class SplitConfig(Options):

@@ -2,12 +2,12 @@
 
 split.json        ids of every side, kind, seed, fingerprint
 train.h5ad        training rows on the evaluation scale; layer ``own`` has the dataset's own values
-validation.h5ad   validation rows, likewise; only if the split has some
+validation.h5ad   validation rows in the same form; only if the split has some
 test.h5ad         test rows on the evaluation scale
-                  If the schema says per_10k, these three have the counts instead, which are standardised when read.
-reference.h5ad    rows that no model sees, like training rows; only of a split into thirds
-conditions.json   conditions of the synthetic rows, in order: those of the test rows, of which a fit process gets
-                  nothing else, or those of training rows
+                  If the schema says per_10k, the three files above contain counts, which are standardised when read.
+reference.h5ad    rows that no model sees, in the form of training rows; only if the split is into thirds
+conditions.json   conditions of the synthetic rows, in order: those of the training rows or of the test rows; until the
+                  synthetic tables are written, a fit process reads nothing else of test rows
 files.json        size and SHA-256 of each file, written last, to detect damage
 """
 

@@ -15,13 +15,13 @@ __all__ = ["Needs", "hold_out", "hold_out_both_sides", "nested_order"]
 
 Codes = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-ATTEMPTS = 10  # random orders of donors to try before a condition that lacks a side is pooled
+ATTEMPTS = 10  # random orders of donors that are tried before a condition without held-out or kept rows is pooled
 FORCED = 1e12  # cost of an empty required side of a stratum, larger than any imbalance
 
 
 @dataclass(frozen=True)
 class Needs:
-    """Requirements per stratum: whether a row must be held out, and whether one must be kept; shapes (n_strata,)."""
+    """Requirements per stratum: whether a row must be held out, and whether a row must be kept; shapes (n_strata,)."""
 
     held: Mask
     kept: Mask
@@ -62,11 +62,11 @@ def hold_out_both_sides(
 def hold_out(
     strata: Codes, units: Codes, fraction: float, *, rng: np.random.Generator, needs: Needs, forced: Mask | None = None
 ) -> Mask:
-    """Hold out a share of every stratum, and satisfy ``needs`` if the units allow it.
+    """Hold out a share of every stratum, and satisfy ``needs`` if the units (groups of rows) allow it.
 
     Units of several rows are assigned first, in random order. Each unit is held out or kept, whichever brings the
-    held-out shares of its strata nearer to ``fraction``. Units of one row are assigned last: random ones are held out
-    until every stratum reaches its target number of held-out rows.
+    held-out shares of its strata nearer to ``fraction``. Units of one row are assigned last: they are held out in
+    random order until every stratum reaches its target number of held-out rows.
 
     Returns:
         A mask of the rows that are held out, shape (n_rows,).

@@ -83,8 +83,8 @@ def read_h5ad(path: Path, *, ids: str | None = None, ignore: Collection[str] = (
     import anndata
 
     with readable(path), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # names that are not unique: said later, with the name
-        warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)  # names of other people's columns
+        warnings.simplefilter("ignore", UserWarning)  # a later check reports repeated names
+        warnings.filterwarnings("ignore", "Forward slashes", FutureWarning)  # about column names of the user
         adata = anndata.read_h5ad(path)
     if layer:
         adata.X = matrix_of(adata, layer, path)

@@ -27,7 +27,7 @@ SHORT_ROWS = "short rows"  # key in the attributes of a frame: number of lines w
 LOOKED_AT = 1_000  # rows that are searched for leading zeros and leading blanks
 
 DELIMITER_NAMES = {";": "';'", "\t": "tabs", ",": "','", "|": "'|'"}
-FORMATS = {  # of files that are no text, by their first bytes
+FORMATS = {  # formats that are not text, by the first bytes of a file
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"PAR1": "a Parquet file",
@@ -43,7 +43,7 @@ UTF16 = (b"\xff\xfe", b"\xfe\xff")
 def read_text(
     path: Path, delimiter: str, *, ids: str | None, text: Collection[str], missing: Collection[str] = ()
 ) -> pd.DataFrame:
-    """Read delimited text, which may be compressed with gzip or encoded in UTF-16, whatever its suffix.
+    """Read delimited text, which may be compressed with gzip or encoded in UTF-16, regardless of its suffix.
 
     Args:
         path: the file, not empty.
@@ -90,7 +90,7 @@ def read_text(
     if frame.iloc[:, -1].isna().any():
         with closing(_open(path, compressed=compressed, encoding=encoding)) as handle:
             cells = map(len, csv.reader(handle, delimiter=delimiter))
-            next(cells)  # the names; those of ids may be absent
+            next(cells)  # skip the header, which may lack the name of the ids
             frame.attrs[SHORT_ROWS] = sum(0 < n < len(names) for n in cells)
     _check_header(frame, path)
     return frame

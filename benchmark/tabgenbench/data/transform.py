@@ -59,7 +59,7 @@ class Transform:
             variance += ((values[start : start + CHECK_ROWS] - mean) ** 2).sum(axis=0)
         std = np.sqrt(variance / len(values))
         constant = values.max(axis=0) == values.min(axis=0)
-        for gap in train.schema.numeric_gaps():  # of these features, present values alone count
+        for gap in train.schema.numeric_gaps():  # features with gaps: only present values count
             column = train.features.index(gap.column)
             found = values[~train.is_gap(gap.column), column].astype(np.float64)
             mean[column] = found.mean() if len(found) else 0.0

@@ -23,13 +23,13 @@ NANOSECONDS: dict[DateUnit, int] = {
     "second": 10**9,
 }
 LIKE_A_DATE = r"\d{1,4}[-/. ]|[A-Za-z]{3} \d"
-ENOUGH = 100  # values that decide which formats are worth trying on a whole column
+ENOUGH = 100  # first values that are checked before a format is tried on the whole column
 MOST_DECIMALS = 6  # float32 keeps about seven digits
-MOST = 0.9  # share of values of a column of dates that are dates; the others are faults
+MOST = 0.9  # minimum share of dates in a column of dates, in which other values are errors
 
 
 def labels_of(column: pd.Series) -> pd.Series:
-    """Return the values of a categorical column as text; missing values stay missing. Whole numbers have no point."""
+    """Return a categorical column as text, with whole numbers without decimal point; missing values stay missing."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if pd.api.types.is_float_dtype(column) and is_whole(column):

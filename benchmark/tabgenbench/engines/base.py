@@ -67,7 +67,7 @@ class Task:
     distributions: tuple[str, ...] = ()
 
     def moved(self, places: Mapping[Path, Path]) -> Task:
-        """Return a copy of the task in which paths in or below a folder of ``places`` get the folder's new place."""
+        """Return a copy of the task with other paths: ``places`` maps each moved folder to its new path."""
         return replace(
             self,
             payload=_moved(self.payload, places),
@@ -211,7 +211,7 @@ class Engine(ABC):
     @classmethod
     @abstractmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with device, workers and threads filled in. No process is left running.
+        """Return the options with defaults filled in for device, workers and threads; leave no process running.
 
         Raises:
             ConfigError: the engine does not support one of the options.

@@ -18,8 +18,9 @@ from tabgenbench.engines.variables import environment_variables
 __all__ = ["THREAD_VARIABLES", "ForkServer", "server_of"]
 
 FIRST, LAST = "tabgenbench.engines.die_with_parent", "tabgenbench.engines.preload"
-# Waiting threads that spin for long take CPU time from other processes; threads that never spin pay for a wake-up at
-# every step. A thousand spins (a few microseconds) avoid both (tests/perf/bench_busy.py).
+# A waiting thread spins (checks in a loop) before it sleeps. Long spinning takes CPU time from other processes; without
+# spinning, every step needs a slow wake-up. A thousand spins (a few microseconds) avoid both
+# (tests/perf/bench_busy.py).
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "1000"}
 # glibc returns freed memory to the system early, and a training step frees its gradients and allocates them again. If
 # blocks below 32 MiB (glibc's own limit for this threshold) stay with the process, up to 64 MiB of them, a step on a
@@ -56,7 +57,7 @@ class ForkServer:
             BOUND: str(int(is_main)),
         }
         # The server's socket, its temporary files and torch's compiler cache go to a scratch folder of this process,
-        # because the server ends without cleanup. If this process is killed, a later one removes the folder.
+        # because the server ends without cleanup. If this process is killed, a later process removes the folder.
         folder = scratch.short_scratch()
         variables["TMPDIR"] = str(folder)
         variables[COMPILED] = os.environ.get(COMPILED, str(folder / "compiled"))
@@ -96,7 +97,7 @@ def server_of(modules: tuple[str, ...], threads: int) -> ForkServer:
 
 
 def _connect(fds: Sequence[int]) -> tuple[int, int]:
-    """Request a process from the fork server that this thread chose, else from the default one of `multiprocessing`."""
+    """Request a process from the fork server that this thread chose, else from the default server of Python."""
     server = getattr(_chosen, "server", None)
     found: tuple[int, int] = (_connect_to_default if server is None else server.connect_to_new_process)(fds)
     return found

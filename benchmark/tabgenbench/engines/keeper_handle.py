@@ -118,7 +118,7 @@ def _working_folder() -> str:
 
 
 def _kill_strays() -> None:
-    """Kill the processes of a keeper that was itself killed; they have become children of this process."""
+    """Kill the processes that a killed keeper has left; this process has become their parent."""
     deadline = time.monotonic() + STRAY_SECONDS
     while time.monotonic() < deadline:
         for one in filter(_is_orphan, psutil.Process().children()):

@@ -38,8 +38,8 @@ MEMORY_SHARE = 0.9  # default memory limit of one task, as a share of the machin
 class Supervisor:
     """Runs each task in its own process tree on this machine and kills the tree when the task ends.
 
-    Many threads may share one `Supervisor`. Each fork server is started once; the first request fixes its number of
-    threads.
+    Many threads may share one `Supervisor`. Each fork server (a process that imports modules once and forks tasks) is
+    started once; the first request fixes its number of threads.
 
     Args:
         threads: number of threads that environment variables set for numerical libraries.
@@ -52,7 +52,7 @@ class Supervisor:
     ) -> None:
         become_subreaper()
         self._threads, self._preloads, self._overlap = threads, dict(preloads or {}), overlap
-        # Methods of lists are atomic, so threads may share these.
+        # Methods of lists are atomic, so threads may share these two lists.
         self._idle: list[Keeper] = []
         self._ending: list[tuple[Keeper, Path]] = []
 
@@ -138,7 +138,7 @@ class LocalEngine(Engine):
 
     @classmethod
     def settle(cls, options: EngineOptions) -> EngineOptions:
-        """Return the options with defaults for this machine: device, one worker per core or GPU slot, memory limit."""
+        """Return the options with defaults: device, memory limit, one worker per core (at most 8) or per GPU slot."""
         if options.address:
             raise ConfigError(f"--address: --executor {cls.name} has no address; omit it, or use --executor ray")
         device = resolve_device(options.device)

@@ -24,7 +24,7 @@ __all__ = [
 GROUPS = Path("sys/fs/cgroup")
 
 _level = 0  # resident size of this process at the last reset of its peak
-_children = 0  # largest resident size of its reaped children until that reset
+_children = 0  # largest resident size of ended child processes until the last reset
 
 
 def proportional(processes: Iterable[psutil.Process]) -> int:
@@ -91,7 +91,7 @@ def group_limit(root: Path = Path("/")) -> int | None:
 
 def _memory_groups(root: Path) -> Iterator[tuple[Path, str, Path]]:
     """For each control-group hierarchy that limits memory, yield its folder, limit file and this process's group."""
-    places = {"": Path(), "memory": Path()}  # by controller; empty in version 2 of control groups
+    places = {"": Path(), "memory": Path()}  # group by controller, which is empty in version 2
     with contextlib.suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = [*line.split(":", 2), "", ""][:3]

@@ -219,7 +219,7 @@ def _folder_of_ray() -> str:
     folder = short_scratch()
     if len(str(folder / "r12345678")) <= LONGEST_FOLDER:
         return tempfile.mkdtemp(prefix="r", dir=folder)
-    return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # `scratch` recognises this name
+    return tempfile.mkdtemp(prefix=f"{folder.name}-", dir="/tmp")  # `scratch` removes folders of such names
 
 
 def last_line(error: object) -> str:

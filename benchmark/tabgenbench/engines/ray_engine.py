@@ -33,10 +33,10 @@ LEAVE_SECONDS = 10.0
 class RayEngine(Engine):
     """Runs tasks as Ray tasks, on this machine or on the nodes of a cluster.
 
-    Every Ray worker process has one supervisor with its fork servers. Retries by Ray are disabled. If a worker or node
-    is lost, this engine itself, not Ray, submits the task again, so that messages of different attempts do not mix.
-    Without ``address``, Ray is started on this machine, and `close` stops it. The option ``memory`` is the maximum that
-    Ray reserves for a task.
+    Every Ray worker process runs its tasks with one `Supervisor`, as the engine `local` does. Retries by Ray are
+    disabled. If a worker or node is lost, this engine itself, not Ray, submits the task again, so that messages of
+    different attempts do not mix. Without ``address``, Ray is started on this machine, and `close` stops it. The option
+    ``memory`` is the maximum that Ray reserves for a task.
 
     Raises:
         ConfigError: Ray is not installed or does not answer, no node can run a task, or package versions differ.
@@ -224,7 +224,8 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
     """Return the memory in bytes that Ray reserves for a task, or None.
 
     Args:
-        limits: limits of the task; the memory limit of a preflight check is large enough for any import.
+        limits: limits of the task. The memory limit of a preflight check may exceed ``memory``, because imports need
+            memory too.
         memory: memory limit of a cell in bytes, as set by the user, or None.
         nodes: nodes of the cluster; nodes with too few cores, such as a head node that runs no tasks, are ignored.
 
@@ -246,7 +247,7 @@ def to_reserve(limits: Limits, *, memory: int | None, nodes: Sequence[Node]) -> 
 def _own_attempt(task: Task, *, number: int) -> Task:
     """Return a copy of a task for one attempt; each attempt writes to its own folder.
 
-    A node that seems lost may still be writing; its files must not mix with those of the next attempt.
+    A node that seems lost may still be writing. The node's files must not mix with the files of the next attempt.
     """
     if task.writes is None:
         return task

@@ -146,7 +146,7 @@ def _enter(job: Job) -> Any:
     from tabgenbench.engines.local import Supervisor
 
     _check_store(job)
-    # Else every task process would run Ray's worker script, which imports Ray, as its __main__.
+    # Otherwise, every task process would run Ray's worker script, which imports Ray, as its __main__.
     vars(sys.modules["__main__"]).pop("__file__", None)
     known = [path for path in job.paths if os.path.exists(path)]
     sys.path[:] = [*known, *(path for path in sys.path if path not in known)]
@@ -155,7 +155,8 @@ def _enter(job: Job) -> Any:
     _hold(_folder(job.token))
     tempfile.tempdir = str(_folder(job.token))
     supervisor = Supervisor(threads=job.threads, preloads=dict(job.preloads))
-    # If TMPDIR is too long for sockets, they are elsewhere: keep a link, because Ray's workers end without cleaning up.
+    # If TMPDIR is too long for sockets, the sockets are in another folder. Keep a link to that folder, because Ray's
+    # workers end without removing it.
     with contextlib.suppress(OSError):
         (_folder(job.token) / f"{SOCKETS}{os.getpid()}").symlink_to(short_scratch())
     return supervisor

@@ -55,8 +55,8 @@ def _open_up(folder: Path) -> None:
 def _own_folder(root: str, pid: int) -> Path:
     _sweep(Path(root))
     folder = Path(root) / f"{PREFIX}-{_host()}-{pid}-{secrets.token_hex(3)}"
-    # Runs after multiprocessing has removed its own folder (priority -100). Registered first: an interrupt may follow
-    # the creation of the folder immediately.
+    # The finalizer runs after multiprocessing has removed its own folder (priority -100). It is registered before the
+    # folder is created, because an interrupt may follow the creation immediately.
     Finalize(None, _remove, args=(folder, pid), exitpriority=-200)
     folder.mkdir(mode=0o700)
     return folder

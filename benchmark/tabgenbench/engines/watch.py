@@ -18,8 +18,8 @@ from tabgenbench.records import Status
 __all__ = ["Watch"]
 
 LOOK_SHARE = 0.02  # maximum share of one core per kind of measurement; the kernel pauses the process during each
-ENDING_SECONDS = 0.3  # between the end of a process for its pipes and for the system
-LONGEST_PAUSE_SECONDS = 0.5  # between cheap measurements, also on slow machines: memory can fill within seconds
+ENDING_SECONDS = 0.3  # longest time from the closing of a dying process's pipes to its end
+LONGEST_PAUSE_SECONDS = 0.5  # longest time between cheap measurements; memory can fill within seconds
 FIRST_LOOK_SECONDS = 0.2  # earlier peaks are measured by the process itself
 RISE = 1.01  # the resident size must rise by this factor before the exact but slower measurement is repeated
 LOG_BYTES = 16 * 2**20  # a larger log is truncated to its tail
@@ -135,8 +135,8 @@ class Watch:
     def _look_at_memory(self, tree: list[psutil.Process]) -> None:
         exact = proportional(tree)
         self._peak = max(self._peak, exact)
-        # All tasks and their forks share pages of the fork server, so one process's share changes when others start or
-        # end. The keeper has only such pages, so its size is the share of each fork.
+        # All tasks share the memory pages of the fork server, so the proportional size of a process changes when other
+        # processes start or end. The keeper has only shared pages, so its size is the share of each fork.
         inherited = self._keeper_size() * self._number_of_forks(tree) - self._keeper_level
         above = exact - self._level - inherited
         usage = self._phases[self._phase]

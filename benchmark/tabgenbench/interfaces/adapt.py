@@ -22,7 +22,7 @@ from tabgenbench.records import Card
 __all__ = ["adapt"]
 
 Kinds = tuple[Literal["numeric", "categorical"], ...]
-MIN_ROWS = 100  # asked of the model in one round, at least
+MIN_ROWS = 100  # minimum number of rows requested from the model in one round
 
 
 def adapt(
@@ -39,9 +39,9 @@ def adapt(
 
     The model gets one frame: condition columns and categorical features as text, then numeric features on the dataset's
     own scale. Whole numbers are int64, other numbers float64. A date is a whole number: units (days, hours, minutes or
-    seconds) since the column's origin. Gaps of numeric columns are NaN (whole numbers are then float64); a gap of a
-    categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a frame with the columns that
-    ``fit`` got, in any order, and about n rows.
+    seconds) since the column's origin. Gaps (missing values) of numeric columns are NaN, and whole numbers with gaps
+    are float64. A gap of a categorical column is a separate category, usually ``missing``. ``sample(n)`` returns a
+    frame with the columns that ``fit`` got, in any order, and about n rows.
 
     The model is never given conditions: it samples rows of any condition. Rows are sampled in several rounds and
     matched to the requested conditions. After the last round, requested rows without a match get sampled rows of the
@@ -50,7 +50,7 @@ def adapt(
 
     Before ``fit`` and ``sample``, the global random generators of ``random``, ``numpy.random`` and, if loaded,
     ``torch`` are seeded from the context; afterwards their states are restored. A model with its own fixed seed returns
-    the same rows in every round and draw: leave its seed unset.
+    the same rows in every round and for every synthetic table: leave the seed of the model unset.
 
     Args:
         make: creates the model: a class, or a function. The options are passed as keyword arguments.
@@ -110,7 +110,7 @@ class _Adapted(Generator):
         return self._to_table(made.iloc[chosen].reset_index(drop=True), conditions)
 
     def _matched(self, used: pd.DataFrame, context: SampleContext) -> tuple[pd.DataFrame, list[int]]:
-        """Match sampled rows to the requested rows; return them and the position of the row that each request gets."""
+        """Return sampled rows and, for each requested row, the position of the sampled row that is used."""
         asked = condition_labels(used).to_numpy(dtype=str)
         open_rows = {str(label): list(np.flatnonzero(asked == label)[::-1]) for label in np.unique(asked)}
         chosen, is_used = np.full(len(asked), -1), np.zeros(0, dtype=bool)
@@ -119,7 +119,7 @@ class _Adapted(Generator):
             if not open_rows:
                 break
             made = self._rows(max(MIN_ROWS, len(asked)))
-            # Some models sort their rows, such as by component: the first rows of a condition have to be random ones.
+            # Some models sort their rows, for example by mixture component: shuffle them, because the first are used.
             frames.append(made.iloc[context.numpy.permutation(len(made))])
             start, labels = len(is_used), condition_labels(frames[-1][list(used.columns)].astype(str))
             is_used = np.concatenate([is_used, np.zeros(len(labels), dtype=bool)])

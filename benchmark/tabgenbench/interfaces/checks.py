@@ -204,7 +204,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
         plugin: name of the plugin, for the message.
 
     Returns:
-        The rows; at gaps, their values are replaced by the values that ``like`` has at gaps.
+        The sampled rows. At gaps (missing values), their values are replaced by the values that ``like`` has at gaps.
 
     Raises:
         PluginError: the value is not a table, contains non-finite values or a category that no training row has, or
@@ -245,7 +245,7 @@ def check_sample(synthetic: Any, conditions: pd.DataFrame, *, like: Table, plugi
 def _checked_categories(synthetic: Table, like: Table, where: str) -> pd.DataFrame | None:
     """Return the categorical features of sampled rows, coded with the categories of the training rows.
 
-    None without such features.
+    The result is None if the table has no categorical features.
     """
     checked: dict[str, pd.Categorical] = {}
     for name in like.schema.categorical_features:

@@ -1,4 +1,4 @@
-"""Contract checks of generators and metrics on a small table, for `plugin check` and for tests of plugins.
+"""Checks of the contract (required behaviour) of generators and metrics on small tables, for `plugin check` and tests.
 
 from tabgenbench import check_generator, failures
 assert failures(check_generator(MyGenerator, epochs=5)) == []
@@ -360,7 +360,7 @@ class _Yardstick:
         order = np.random.default_rng(6).permutation(self.synthetic.n_rows)
         ranked = {
             spec.name for spec in self.metric.scores if spec.ranked
-        }  # unranked scores, such as those of a layout, may depend on the order
+        }  # unranked scores, such as those of a UMAP layout, may depend on the order of rows
         first, second = (
             {name: value for name, value in self.scores(synthetic).items() if name in ranked}
             for synthetic in (self.synthetic, self.synthetic.take(order))

@@ -100,7 +100,7 @@ class DatasetSource(ABC):
     def identity(self) -> str:
         """Return a hash that changes whenever `load` would return a different table, without loading the table.
 
-        The harness adds a hash of the source's code, so this hash covers only options and input files.
+        The returned hash covers only options and input files, because the harness adds a hash of the source's code.
         """
         return hashlib.sha256(f"{self.name}|{self.config.model_dump_json()}".encode()).hexdigest()
 
@@ -112,7 +112,7 @@ class DatasetSource(ABC):
 def describe_table(table: Table) -> dict[str, Any]:
     """Return size, scale, roles, columns and number of rows of each condition of a table.
 
-    ``features`` counts the numeric ones.
+    ``features`` is the number of numeric features.
     """
     schema = table.schema
     facts: dict[str, Any] = {

@@ -71,13 +71,13 @@ class Evaluation:
             sets ``rows_per_training_row``, this number of synthetic rows with the condition of each training row.
         transform: map between the evaluation scale and the dataset's own scale.
         shared: cache of intermediate results.
-        embedding: latent coordinates of the test rows by block, each of shape (n_test, n_dimensions), if the model is
-            an `Embedder`; metrics of integration score the first block.
+        embedding: if the model is an `Embedder`, latent coordinates of the test rows by name of the latent space
+            (block), each of shape (n_test, n_dimensions). Metrics of integration score the first block.
         train_embedding: latent coordinates of the training rows, in the same form.
-        reference: in a split into thirds, about as many rows as training rows, which no model sees; otherwise None.
+        reference: in a split into thirds, the third of the rows that no model sees; otherwise None.
         predictions: predicted labels of the test rows by column, if the model has them.
-        counts: the real and synthetic tables as counts, if the schema says ``per_10k``, because the library size cannot
-            be computed from the evaluation scale; otherwise empty.
+        counts: if the schema says ``per_10k``, the real and synthetic tables as counts, because the library size (sum
+            of the counts of a row) cannot be computed from the evaluation scale; otherwise empty.
     """
 
     train: Table

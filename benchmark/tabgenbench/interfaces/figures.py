@@ -21,7 +21,7 @@ class ArtifactRow:
         label: label of the generator on the board.
         is_control: whether the generator is a control.
         split: index of the split.
-        draw: index of the draw.
+        draw: index of the draw (one synthetic table of the trained generator).
         config: options of the metric.
         scores: scores of all metrics on this split by name, averaged over draws.
         tables: the artifacts of `Result.artifacts` by name; every value is text.

@@ -57,12 +57,12 @@ class Context:
 
     @cached_property
     def numpy(self) -> np.random.Generator:
-        """A NumPy generator with this phase's seed."""
+        """A NumPy random generator with the seed of this phase (fit or sample)."""
         return np.random.default_rng(self.seed)
 
     @cached_property
     def torch(self) -> torch.Generator:
-        """A torch generator with this phase's seed, on `device`."""
+        """A torch random generator with the seed of this phase (fit or sample), on `device`."""
         import torch
 
         return torch.Generator(self.device).manual_seed(self.seed % 2**63)
@@ -113,7 +113,7 @@ class SampleContext(Context):
     """The context of `Generator.sample`.
 
     Attributes:
-        draw: number of the draw, from 0.
+        draw: number of the draw (synthetic table), counted from 0.
     """
 
     draw: int = 0
@@ -130,16 +130,16 @@ class Generator(ABC):
         card: summary, citation, licence and address.
         scale: scale of the rows that `fit` gets and `sample` returns: ``standardized``, or the dataset's ``own`` scale.
         is_control: whether the generator is a control, not a model.
-        planted_for: the question whose headline scores should detect a planted failure, which is a control with one
-            known fault; empty for every other generator. `tabgenbench calibrate` tests scores with planted failures;
-            boards do not show planted failures.
+        planted_for: for a planted failure, which is a control with one known fault, the question whose headline (main)
+            scores should detect the fault; empty for every other generator. `tabgenbench calibrate` tests scores with
+            planted failures; boards do not show planted failures.
         makes: kinds of columns that the generator can generate: ``numeric`` (the features ``X``) and ``categorical``
             (the columns ``train.categories``). A generator of both kinds returns ``train.like(values, conditions,
             categories)``.
         trained_on: ``train``, or ``reference``, which only a control may set. With ``reference``, `fit` gets the
             reference rows of a split into thirds instead of the training rows.
         samples: whether `sample` makes rows. A model that only embeds rows sets False (see `EmbeddingModel`) and is
-            refused in suites with draws.
+            refused in suites that request synthetic tables (draws).
         libraries: modules that the generator's methods import, such as ``torch``; they are imported before the measured
             phases.
     """
@@ -188,7 +188,7 @@ class Generator(ABC):
             context: device, seed and progress.
 
         Raises:
-            Unsupported: the generator does not support this table; the cell is skipped with the reason.
+            Unsupported: the generator does not support this table; the cell (training) is skipped with the reason.
         """
 
     @abstractmethod
@@ -205,5 +205,5 @@ class Generator(ABC):
             context: device, seed and number of the draw.
 
         Raises:
-            Unsupported: the cell is skipped with the reason.
+            Unsupported: the generator cannot sample these rows; the cell (training) is skipped with the reason.
         """

@@ -82,7 +82,7 @@ class Metric(ABC):
 
     @abstractmethod
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one draw (synthetic table).
 
         Args:
             evaluation: training, test and synthetic rows on the evaluation scale, each of shape (n_rows, n_features).
@@ -103,8 +103,8 @@ class Metric(ABC):
 
         A board calls this method once per dataset if the metric's plugin is installed. The board omits a figure whose
         drawing raises an exception. Put the code that draws into a separate module, and import this module by name
-        (``importlib.import_module``). Modules that are imported in the ordinary way belong to the key of the metric's
-        scores, so changing a colour there would recompute all scores.
+        (``importlib.import_module``). The code of modules that are imported in the ordinary way is part of the key
+        (hash) of the metric's scores, so a changed colour in such a module would cause all scores to be computed again.
 
         Args:
             artifacts: artifacts of the metric on one dataset, one row per generator.

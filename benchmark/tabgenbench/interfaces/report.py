@@ -18,7 +18,7 @@ class Board(Protocol):
     """Results of a run for display in a notebook, on a terminal, or as files."""
 
     def table(self) -> pd.DataFrame:
-        """Return one row per dataset and generator, with headline scores, their confidence intervals, and costs."""
+        """Return one row per dataset and generator, with the main scores, their confidence intervals, and costs."""
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -39,7 +39,7 @@ class Board(Protocol):
         """Write all pages, tables and figures of the board to a folder, and return the paths of the files."""
 
     def text(self, where: Sequence[str] | None = None) -> str:
-        """Return the headline as text: at most 50 lines of at most 100 columns.
+        """Return the headline (summary) of the board as text: at most 50 lines of at most 100 columns.
 
         Args:
             where: last lines, which say where the full board is; by default, the command that writes it.

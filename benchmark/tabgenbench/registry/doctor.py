@@ -88,7 +88,7 @@ def examine_plugins(plugins: Plugins, engine: Engine) -> list[PluginReport]:
     suites = plugins.registered_suites()
     reports = {name: _report(plugins, name) for name, _ in plugins.manager.list_name_plugin()}
     for kind, entry, item in _import_all(entries, engine):
-        if entry.plugin in reports:  # else it was disabled after it was asked
+        if entry.plugin in reports:  # else a later hook of the plugin failed, which disabled the plugin
             _tell_if_taken(item, entry, plugins.registered(kind))
             reports[entry.plugin].items.append(item)
     for suite in suites:

@@ -12,9 +12,9 @@ from tabgenbench.data.text_file import LEADING_ZEROS
 
 __all__ = ["FEW", "doubt_about_numbers", "doubt_about_text"]
 
-FEW = 20  # whole numbers of a condition by default; of a column that may be a category
-LOOKED_AT = 1_000  # values of a column of text
-MOST = 0.9  # share of values that decides what a column looks like
+FEW = 20  # maximum number of different whole numbers in a default condition, or in a feature that may be a category
+LOOKED_AT = 1_000  # values of a text column that are checked
+MOST = 0.9  # minimum share of values that look like numbers or dates
 SIGNED = r"[-+(]?[$€£¥]?[-+]?\d{1,3}(?:,?\d{3})*(?:\.\d+)?\s?[%$€£¥]?\)?"  # a number as people write it
 DATED = (
     r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?"  # year first
@@ -22,7 +22,7 @@ DATED = (
     r"|\d{1,2}:\d{2}(:\d{2}.*)?( ?[AaPp][Mm])?"
 )
 ID_NAME = re.compile(r"(?i:.*[\W_]id|id)|.*[a-z]I[Dd]")
-MARKS = ("?", "-", "--", ".", "*")  # of missing values
+MARKS = ("?", "-", "--", ".", "*")  # texts that may mean a missing value
 
 
 def doubt_about_numbers(column: pd.Series, kind: ColumnKind) -> str:

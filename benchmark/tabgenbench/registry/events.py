@@ -11,7 +11,7 @@ __all__ = ["ObservedCell", "ObservedRun"]
 
 
 class ObservedCell(Protocol):
-    """A cell of a run."""
+    """A cell of a run: one training of a generator on one split with one seed."""
 
     @property
     def key(self) -> str:

@@ -83,7 +83,7 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
 
     If both give a column a role, the given fields take precedence: ``conditions=[income]`` works with a card that lists
     ``income`` as a categorical feature, and ``ignore=[income]`` works with a card that lists it as a target. Columns to
-    ignore are added to those of the card; ``ignore=[]`` ignores none.
+    ignore are added to those of the card; with ``ignore=[]``, no column is ignored.
     """
     said = given.model_dump(exclude_unset=True)
     gone = {*(said.get("ignore") or ()), said.get("id")} - {None}
@@ -98,7 +98,7 @@ def override(card: Mapping[str, Any], given: FileOptions) -> dict[str, Any]:
     fields = dict(card)
     for key, names in lost.items():
         listed = [fields[key]] if isinstance(fields.get(key), str) else fields.get(key)
-        if isinstance(listed, list | tuple):  # other types are refused later, with the key
+        if isinstance(listed, list | tuple):  # a later check refuses other types
             fields[key] = [name for name in listed if name not in names]
     for key in ("batch", "group"):
         if isinstance(fields.get(key), str) and fields[key] in gone | made:

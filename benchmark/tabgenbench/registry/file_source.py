@@ -6,8 +6,8 @@ file:
 * the sample ids are the first column if it has no name, has a name in `ID_NAMES` (``id``, ``sample``), or contains
   unique text; else rows are numbered from 1;
 * in CSV, tab-separated and Parquet files all other columns get a role from `find_roles`;
-* in h5ad files ``X`` holds the features and no column of ``obs`` becomes a condition, because there are often many; a
-  column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
+* in h5ad files ``X`` contains the features; no column of ``obs`` becomes a condition, because ``obs`` often has many
+  columns; a column with a name in `GROUP_NAMES`, such as ``donor`` or ``patient``, is the group.
 
 The note of the table lists the inferred fields.
 """

@@ -27,17 +27,17 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_generators() -> list[type[Generator] | Lazy]:  # type: ignore[empty-body]
-    """Return generators, as classes or as `Lazy` names, which are not imported."""
+    """Return generators, as classes or as `Lazy` names, which are imported at first use."""
 
 
 @hookspec
 def register_metrics() -> list[type[Metric] | Lazy]:  # type: ignore[empty-body]
-    """Return metrics, as classes or as `Lazy` names, which are not imported."""
+    """Return metrics, as classes or as `Lazy` names, which are imported at first use."""
 
 
 @hookspec
 def register_datasets() -> list[type[DatasetSource] | Lazy]:  # type: ignore[empty-body]
-    """Return dataset sources, as classes or as `Lazy` names, which are not imported."""
+    """Return dataset sources, as classes or as `Lazy` names, which are imported at first use."""
 
 
 @hookspec

@@ -166,7 +166,7 @@ def _describe_class(kind: type, seen: set[int]) -> Iterator[str]:
     for base in kind.__bases__:
         if base.__module__ == kind.__module__:
             yield from _describe_object(base, seen)
-        elif hasattr(base, "name") and hasattr(base, "Config"):  # a plugin's class that this one builds on
+        elif hasattr(base, "name") and hasattr(base, "Config"):  # the class of a plugin, which this class extends
             yield f"base {base.__qualname__} {class_hash(base)}"
         else:
             yield f"base {base.__module__}.{base.__qualname__}"

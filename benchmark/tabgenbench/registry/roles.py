@@ -45,8 +45,8 @@ CONDITION_NAMES = frozenset(
 )
 MANY = 1_000  # text with more values looks like an identifier or free text
 GAP_NAMES = ("missing", "(missing)", "(no value)")
-EXACT = 2**24  # float32 keeps all whole numbers up to this one apart
-WHOLE = 2**53  # a larger float64 has no digits after the point, whatever it stands for
+EXACT = 2**24  # float32 represents all whole numbers up to this limit exactly
+WHOLE = 2**53  # a larger float64 has no digits after the decimal point
 
 
 @dataclass(frozen=True)

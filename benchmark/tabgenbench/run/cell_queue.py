@@ -13,7 +13,7 @@ from tabgenbench.store.claims import Claims
 __all__ = ["CellQueue"]
 
 WAIT_SECONDS = 0.5  # between two checks of cells that another runner has claimed
-OFFER_SECONDS = 0.02  # between two checks for cells while generators are being asked
+OFFER_SECONDS = 0.02  # between two checks for new cells while preflight checks run
 
 
 class CellQueue:

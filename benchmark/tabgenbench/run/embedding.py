@@ -36,7 +36,7 @@ class Embedded:
     """Latent coordinates and label predictions of a cell (one trained generator); empty if the cell has no such file.
 
     Attributes:
-        train: coordinates of the training rows, followed by validation rows, by block.
+        train: coordinates of the training rows, followed by validation rows, by name of the latent space (block).
         test: coordinates of the test rows by block.
         predictions: labels of the test rows by column.
     """

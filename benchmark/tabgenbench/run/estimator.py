@@ -37,8 +37,8 @@ EPOCHS = "epochs"  # the option by which generators name the length of their tra
 INNER = 256  # features that cost as much as the inner layers of a network
 PER_TABLE, PER_GENERATOR = 3, 20  # earlier cells that are read
 PER_METRIC = 50
-TIMED_SECONDS = 2.0  # between the two reports that time an epoch
-LONG_SECONDS = 60.0  # after which imports no longer matter
+TIMED_SECONDS = 2.0  # minimum time between the two reports that time an epoch
+LONG_SECONDS = 60.0  # after this time, one report is enough, because imports no longer matter
 Group = tuple[str, str]  # name of a generator, and its options without the epochs
 
 

@@ -31,7 +31,7 @@ from tabgenbench.run.preloads import LIGHT, PRELOADS, preload_for
 __all__ = ["Preflight", "Refusal", "find_refusals", "refused_record", "was_refused"]
 
 SECONDS = 60.0  # for all questions to one generator; an answer takes microseconds, its imports some seconds
-ASKING_BYTES = 4 * 2**30  # at least: imports need memory too, and the limit is meant for the model
+ASKING_BYTES = 4 * 2**30  # lowest memory limit of a check, because imports need memory too
 PHASE = "preflight"
 Size = tuple[Schema, int, int]  # schema, rows and features of a table
 Question = dict[Size, list[Cell]]  # to one generator with its options: its tables, each with its cells
@@ -121,7 +121,7 @@ def find_refusals(
             payload=(generator.target, generator.config, tuple(question), cell.identity.draws),
             limits=limits,
             log=folder / f"preflight-{number}.log",
-            # Asking rarely needs the libraries of training, so it does not wait for their import.
+            # A check rarely needs the libraries of training, so the check does not wait for their import.
             preload=LIGHT if has_light else preload_for(generator.target),
         )
         answers: dict[int, Answer] = {}
@@ -158,7 +158,7 @@ def _keep(answers: dict[int, Answer], said: tuple[int, Answer]) -> None:
 
 def _missing(outcome: Outcome, seconds: float) -> Answer:
     """Return the answer to use for a generator whose process sent no answer."""
-    if outcome.status == "skipped":  # it declined when it was constructed, as the fit would
+    if outcome.status == "skipped":  # the constructor raised Unsupported, as it would before a fit
         return Answer(declined=outcome.reason)
     how = f"gave no answer in {seconds:g} s" if outcome.status == "timeout" else _ending(outcome)
     return Answer(warning=f"asked whether it supports the table, it {how}")

@@ -53,7 +53,7 @@ class Prepared:
         if self._new:
             path = _index_path(store, self.identity)
             kept = store.read(path, DatasetIndex)  # a corrupt index is quarantined before it is replaced
-            if kept is not None and kept.fingerprint == self.index.fingerprint:  # other numbers of training rows
+            if kept is not None and kept.fingerprint == self.index.fingerprint:  # keep splits that are already known
                 self.index.splits = {**kept.splits, **self.index.splits}
             store.write_text(path, self.index.model_dump_json(indent=1) + "\n")
         self._table, self._new = None, []

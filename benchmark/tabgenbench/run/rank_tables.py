@@ -1,7 +1,8 @@
 """Ranking of synthetic tables from other programs beside controls (simple reference generators).
 
-The suite has one split, the given training and test rows. The controls are those that the specifications of the scores
-name as floor, ceiling or planted failure. The controls are trained and sampled in this process.
+The results form a suite with one split: the given training and test rows. Each score names its controls: the floor (a
+bad value), the ceiling (a good value) and planted failures (tables with one known fault). The controls are trained and
+sampled in this process.
 """
 
 from __future__ import annotations

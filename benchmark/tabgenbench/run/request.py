@@ -80,7 +80,7 @@ def plan_run(request: RunRequest, plugins: Plugins) -> PlannedRun:
     if request.estimate_from is not None:
         if not (request.estimate_from / "store.json").is_file():
             raise StoreError(f"--estimate-from: {request.estimate_from} is not a store; name that of an earlier run")
-        Store(request.estimate_from)  # refuses one of another version
+        Store(request.estimate_from)  # raises if the schema version cannot be read
     datasets = _prepare_all(request, store)
     plan = make_plan(suite, resolved, datasets, device=engine.run_options.device, threads=engine.run_options.threads)
     run = Run(
@@ -205,7 +205,7 @@ def closing_lines(run: Run, plugins: Plugins, *, with_cells: bool = True) -> lis
 
 def _budget_line(run: Run) -> str:
     """Return a sentence that says how many cells (trainings) the time budget left out, and how to continue."""
-    assert run.budget is not None  # else every cell starts
+    assert run.budget is not None  # without a budget, every cell starts
     cell, budget = run.not_started[0], run.budget.seconds
     seconds = run.seconds_of(cell)
     takes = "" if seconds is None else f", which takes about {rough_duration_text(seconds)}"

@@ -31,7 +31,7 @@ __all__ = ["execute", "preflight", "run_command"]
 
 PREFLIGHT_SECONDS = 60.0
 REFRESH_SECONDS = 30.0
-GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # without a refresh: other machines still respect the claims
+GIVE_UP_SECONDS = EXPIRY_SECONDS / 2  # longest time without a refresh; until then, other machines respect the claims
 
 
 def execute(run: Run, plugins: Plugins, make_engine: Callable[[], Engine]) -> None:
@@ -74,7 +74,7 @@ def preflight(run: Run, engine: Engine, accept: Callable[[Sequence[Cell]], None]
     try:
         cells = [cell for cell in run.todo if needs_fit(run, cell, first=True)]
         options = run.options
-        memory = options.memory if options.device == "cpu" else None  # an estimate counts the device's memory too
+        memory = options.memory if options.device == "cpu" else None  # on a GPU, the estimate includes GPU memory
         return find_refusals(
             cells,
             run.plan.schemas,
@@ -188,7 +188,7 @@ class CellLoop:
         self.run.preflight = preflight(self.run, self.engine, self.queue.offer)
         self.run.todo = _keep_refusals(self.run)
         self.queue.end_offers()
-        if self.run.budget is None:  # else they were read before the first cell
+        if self.run.budget is None:  # else earlier cells were read at the start
             self.run.load_earlier()
         self.run.estimate = self.run.make_estimate() if self.run.todo else None
         self.plugins.notify("run_started", run=self.run)

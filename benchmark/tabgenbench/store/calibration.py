@@ -38,8 +38,8 @@ class FailureTest(_Part):
 
     Attributes:
         name: name of the planted failure or of the control.
-        difference: mean over splits of how much worse the score rates the failure than the reference; positive means
-            worse. For a score that is best at 1, distances from 1 are compared.
+        difference: how much worse the score rates the failure than the reference control, as a mean over splits;
+            positive means worse. For a score that is best at 1, distances from 1 are compared.
         p: one-sided p-value of the paired t-test.
         p_adjusted: the p-value after Holm's correction over the planted failures tested on the score.
         detected: whether the adjusted p-value is below 0.05; None without a test.
@@ -64,9 +64,9 @@ class CalibratedScore(_Part):
         detects: planted failures that the score must detect.
         misses: planted failures that the score is known not to detect.
         reference: the control with which failures are compared.
-        values: values by split, by the name of the generator; seeds and folds are averaged.
+        values: for each generator by name, the value on each split, averaged over seeds and folds.
         tests: one test per planted failure.
-        floor: test of the control that is the score's floor; None if the score names no floor.
+        floor: test of the control that is the score's floor (marks a bad value); None if the score names no floor.
         reason: why the score has no values on this dataset; empty if it has values.
     """
 

@@ -2,7 +2,7 @@
 
 A claim is a small file; a hard link creates it together with its content in one step. If the owner of a claim is a
 process of this machine, the claim becomes free as soon as this process ends. If the owner is on another machine, or
-hidden from this user, it cannot be checked whether it still runs. The claim of an owner that cannot be checked becomes
+hidden from this user, nothing shows whether the owner still runs. The claim of an owner that cannot be checked becomes
 free EXPIRY_SECONDS after its last refresh.
 """
 
@@ -40,7 +40,7 @@ class Claims:
         self.store = store
         self._held: dict[
             str, bytes
-        ] = {}  # key to the content of its file, since another runner may have replaced the file
+        ] = {}  # content of each claim's file by key, because another runner may have replaced the file
         self._mutex = threading.Lock()
 
     def acquire(self, key: str) -> bool:

@@ -47,7 +47,7 @@ class DatasetIndex(BaseModel):
 
 
 def publish_split(store: Store, folder: Path, final: Path) -> None:
-    """Move a new split to its final folder, unless an intact split is there; a corrupt one there is quarantined."""
+    """Move a new split to its final folder, unless an intact split is there; quarantine a corrupt split there."""
     from tabgenbench.data.split_files import find_damage  # imports pandas, which readers of the index do not need
 
     with store.locked():

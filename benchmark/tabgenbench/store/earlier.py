@@ -23,8 +23,8 @@ from tabgenbench.store.store import Store
 
 __all__ = ["EarlierCell", "find_identities", "read_earlier"]
 
-SCAN_SECONDS = 0.5  # names of cells are hashes, so what is found until then is a random sample
-_HEAD = 4096  # bytes up to the generator's options, mostly
+SCAN_SECONDS = 0.5  # folder names are hashes, so the cells found in this time are a random sample
+_HEAD = 4096  # bytes that usually contain a record up to the generator's options
 _CARD = b'\n  "card": '
 
 

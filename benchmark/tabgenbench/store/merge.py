@@ -154,7 +154,7 @@ def _copy_cell(source: Store, target: Store, record: CellRecord) -> bool:
             with _copied(folder / "synthetic", target) as copy:
                 if source.read_cell(record.key) != record:
                     return False
-                target.discard(final)  # with its scores, which belong to another training
+                target.discard(final)  # also removes the scores, which belong to another training
                 target.publish_folder(copy, final / "synthetic")
         except OSError:
             if source.draws_are_whole(record):
@@ -182,7 +182,7 @@ def _copy_model(source: Store, target: Store, record: CellRecord) -> CellRecord:
 
 def _merge_scores(source: Store, target: Store, *, record: CellRecord, report: MergeReport) -> None:
     wanted: list[ScoreRecord] = []
-    compared: dict[str, bool] = {}  # metric to whether both stores say the same of it
+    compared: dict[str, bool] = {}  # metric -> whether both stores have equal scores
     for path in sorted((source.cell_folder(record.key) / "scores").glob("*.json")):
         theirs, ours = source.read_score(record.key, path.stem), target.read_score(record.key, path.stem)
         if theirs is None:

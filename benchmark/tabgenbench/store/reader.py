@@ -104,7 +104,7 @@ def _cut(content: bytes, name: bytes, brackets: bytes) -> tuple[bytes, bytes]:
     """
     head = b'\n "' + name + b'": '
     start = content.find(head + brackets[:1] + b"\n")
-    end = content.find(b"\n " + brackets[1:] + b",\n", start)  # what is nested stands further in
+    end = content.find(b"\n " + brackets[1:] + b",\n", start)  # nested members are indented further
     if start < 0 or end < 0:
         return content, b""
     return content[:start] + content[end + 4 :], content[start + len(head) : end + 3]

@@ -17,7 +17,7 @@ from tabgenbench.store.store import Store
 
 __all__ = ["Running", "Standing", "find_standing"]
 
-SAMPLE = 20  # cells of a label whose times are averaged: enough for an estimate, and quick where there are thousands
+SAMPLE = 20  # cells per generator whose times are averaged; reading thousands of cells would be slow
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,18 @@
 """The store: a folder with splits, cells (trained generators with their synthetic tables) and scores.
 
-Writes are atomic; failures are recorded and never count as done. store.json the schema version of what is in it
-splits/<fingerprint>/ split.json train.h5ad [validation.h5ad] test.h5ad conditions.json files.json cells/<key>/ fit.json
-synthetic/draw-<i>.h5ad [model/] scores/<metric-key>.json runs/<metric-key>.json datasets/<identity>.json size, schema
-and splits of a dataset, so that it need not be loaded again suites/<name>.json cells and scores that the last run of a
-suite asked for calibrations/<fingerprint>.json which planted failures each score detects on a dataset claims/<key>.json
-which runner is working on a cell quarantine/ files that could not be read, at their former relative paths tmp/ files
-being written
+Writes are atomic. Failures are recorded and never count as done.
+
+    store.json                       the schema version of the content
+    splits/<fingerprint>/            split.json  train.h5ad  [validation.h5ad]  test.h5ad  [reference.h5ad]
+                                     conditions.json  files.json
+    cells/<key>/                     fit.json  synthetic/draw-<i>.h5ad  [model/]  scores/<metric-key>.json
+                                     runs/<metric-key>.json
+    datasets/<identity>.json         size, schema and splits of a dataset, so that it need not be loaded again
+    suites/<name>.json               cells and scores that the last run of a suite requested
+    calibrations/<fingerprint>.json  which planted failures each score detects on a dataset
+    claims/<key>.json                which runner is working on a cell
+    quarantine/                      files that could not be read, at their former relative paths
+    tmp/                             files being written
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ __all__ = ["MIGRATIONS", "Marker", "Migration", "check_version", "migrate"]
 
 Migration = Callable[[str, dict[str, Any]], dict[str, Any]]
 
-# By the version that a migration starts from. It is given the kind of a record (such as "CellRecord") and its content.
+# Migrations by the version from which each migration starts. A migration gets the kind of a record (such as
+# "CellRecord") and the content of the record.
 MIGRATIONS: Mapping[int, Migration] = {}
 
 

@@ -18,13 +18,13 @@ __all__ = ["rank_and_win_rate", "summarise_datasets"]
 
 @dataclass(frozen=True)
 class _Values:
-    """Values of one measure (a score or a question) on one dataset, by label of the generator and by split.
+    """Values of one measure (a score, or a question such as fidelity) on one dataset, by generator label and split.
 
     Attributes:
         splits: splits in which at least one row has a value.
-        merit: value of each row and split, with its sign or form changed so that a larger value is better.
-        scaled: value of each row and split, rescaled to 0 to 1 between two controls, clipped to [0, 1]; empty if the
-            measure is not scaled on this dataset.
+        merit: value of each generator and split, transformed so that a larger value is better.
+        scaled: value of each generator and split, rescaled to 0 at a bad control and 1 at a good control and clipped to
+            [0, 1]; empty if the measure is not scaled on this dataset.
     """
 
     splits: frozenset[int]
@@ -34,7 +34,7 @@ class _Values:
 
 @dataclass(frozen=True)
 class _Result:
-    """Result of a generator on one dataset; ``floored`` means that a missing result counts as the worst value."""
+    """Result of a generator on one dataset; ``floored``: the result is missing and counts as the worst value."""
 
     merit: float
     scaled: float | None
@@ -42,12 +42,12 @@ class _Result:
 
 
 def summarise_datasets(datasets: Sequence[DatasetBoard], missing: MissingRule) -> tuple[AcrossMeasure, ...]:
-    """Summarise each question over the datasets that have values of it; fewer than two datasets give no summary.
+    """Summarise each question, such as fidelity, if at least two datasets have values of the question.
 
     On a board without questions, each ranked headline score is summarised. A generator has a result on a dataset if it
-    has a value in every split in which any other generator has one. Ranks and win rates are computed among the models
+    has a value in every split in which any generator has a value. Ranks and win rates are computed among the models
     that have a result on every dataset. With the rule ``floor``, all models are ranked: a missing result counts as the
-    last rank on that dataset, and each missing split as the scaled value 0.
+    last rank on that dataset, and each missing split counts as the scaled value 0.
     """
     if len(datasets) < 2:
         return ()
@@ -144,9 +144,9 @@ def _rows(
 
 
 def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: MissingRule) -> dict[str, _Result]:
-    """Return a generator's results by dataset; a missing result is omitted, or counts as the worst value.
+    """Return a generator's results by dataset, without missing results.
 
-    A missing result of a control is omitted even with the rule ``floor``.
+    With the rule ``floor``, the missing results of a model are included as the worst value.
     """
     found = {}
     for dataset, table in values.items():
@@ -162,9 +162,10 @@ def _results(one: GeneratorRows, values: Mapping[str, _Values], missing: Missing
 
 
 def rank_and_win_rate(merit: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """Return each row's rank, 1 for the best, and the share of the other rows that are worse than it.
+    """Return the rank of each row, 1 for the best row, and the share of the other rows that are worse.
 
-    A tie counts as half a row in the rank and in the share. Values that differ only by rounding are ties.
+    Another row with an equal value counts half, in the rank and in the share. Values that differ only by rounding count
+    as equal.
 
     >>> rank_and_win_rate({"a": 0.9, "b": 0.5, "c": 0.5})
     {'a': (1.0, 1.0), 'b': (2.5, 0.25), 'c': (2.5, 0.25)}

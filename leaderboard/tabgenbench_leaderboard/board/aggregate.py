@@ -41,7 +41,7 @@ __all__ = ["assemble_board", "build_board", "read_calibrations"]
 def build_board(store: Store, suite: SuiteRecord) -> Board:
     """Build the board of a suite from the records in a store.
 
-    Datasets are in the order of the suite. In each dataset, models precede controls, and both are sorted by label,
+    Datasets are in the order of the suite. In each dataset, models precede controls. Both groups are sorted by label,
     because no single score ranks generators. Cells (trainings) without a record are listed as waiting.
 
     Raises:
@@ -53,7 +53,7 @@ def build_board(store: Store, suite: SuiteRecord) -> Board:
 
 
 def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, CalibrationRecord]:
-    """Return the calibration records of the datasets that some cells (trainings) use, by the dataset's fingerprint."""
+    """Return the calibration record of each dataset that cells (trainings) use, by the dataset's fingerprint (hash)."""
     fingerprints = {cell.identity.dataset_fingerprint for cell in cells if cell.identity is not None}
     found = {fingerprint: read_calibration(store, fingerprint) for fingerprint in sorted(fingerprints)}
     return {fingerprint: record for fingerprint, record in found.items() if record is not None}
@@ -62,7 +62,7 @@ def read_calibrations(store: Store, cells: Sequence[CellFacts]) -> dict[str, Cal
 def assemble_board(
     suite: SuiteRecord, cells: Sequence[CellFacts], calibrations: Mapping[str, CalibrationRecord] | None = None
 ) -> Board:
-    """Build the board of a suite.
+    """Build the board of a suite from records that have already been read.
 
     Args:
         suite: the record of the suite.
@@ -132,7 +132,7 @@ def _dataset_board(
 def _calibrated(
     columns: tuple[ScoreColumn, ...], cells: Sequence[CellFacts], record: CalibrationRecord | None
 ) -> tuple[tuple[ScoreColumn, ...], CalibrationTable | None]:
-    """Return the score columns with the state of their calibration, and the table of calibrated scores."""
+    """Return the score columns with the state of their calibration, and a table of what calibrated scores detect."""
     keys: dict[str, set[str]] = {}
     for cell in cells:
         for label, key in cell.row.scores.items():
@@ -189,7 +189,10 @@ def _board_row(cells: Sequence[CellFacts], columns: Sequence[ScoreColumn]) -> Bo
 
 
 def _name_and_options(label: str, identity: CellIdentity | None) -> tuple[str, str]:
-    """Split a label into the generator's name and options; if it cannot be parsed, return all its options."""
+    """Return the name of a generator, and its options as JSON, parsed from the generator's label.
+
+    If the label cannot be parsed, the options are all options in the cell's record, or the label if there is no record.
+    """
     try:
         name, options = parse_plugin_string(label)
     except ConfigError:
@@ -236,7 +239,7 @@ def _state(cell: CellFacts, metric: str) -> State:
     if metric not in cell.row.scores:
         return "not asked"
     status = cell.metrics[metric].status if cell.status == "ok" else cell.status
-    if status == "ok":  # the record lacks this score: another version of the metric wrote it
+    if status == "ok":  # the record lacks this score, because another version of the metric wrote the record
         return "undefined"
     return "skipped" if status == "skipped" else "waiting" if status == "waiting" else "failed"
 

@@ -1,4 +1,4 @@
-"""Tests of whether a score detects planted failures, computed from its values in each split.
+"""Tests of whether a score detects planted failures (tables with a known fault), from its values in each split.
 
 The page ``docs/statistics.md`` gives the reasons for the test and for the families of Holm's correction.
 """
@@ -13,15 +13,15 @@ from tabgenbench_leaderboard.board.intervals import CONFIDENCE, DECIMALS, holm, 
 __all__ = ["MIN_SPLITS", "judge_score"]
 
 MIN_SPLITS = 2
-"""Number of common splits without which there is no test."""
+"""Minimum number of splits in which both compared tables have a value; with fewer splits, no test is made."""
 
 
 def judge_score(score: CalibratedScore) -> CalibratedScore:
-    """Recompute the tests of a score from its values in each split.
+    """Recompute the tests of which planted failures (tables with a known fault) a score detects.
 
     For Holm's correction, the planted failures that are tested on the score are one family of tests; the test of the
-    floor control is another family. A test whose record states a reason, such as that the failure does not apply to the
-    dataset, is not made.
+    floor control is another family. A test is not made if its record states a reason against the test, such as a
+    failure that does not apply to the dataset.
     """
     floor = _judged(score, [score.floor])[0] if score.floor else None
     return score.model_copy(update={"tests": _judged(score, score.tests), "floor": floor})
@@ -34,7 +34,7 @@ def _judged(score: CalibratedScore, tests: Sequence[FailureTest]) -> tuple[Failu
 
 
 def _test(score: CalibratedScore, test: FailureTest) -> FailureTest:
-    """Test whether the score of one planted failure is worse than that of real rows; p is not Holm-adjusted yet."""
+    """Test whether the score of a planted failure is worse than the score of real rows, without Holm's correction."""
     real, values = score.values.get(score.reference, {}), score.values.get(test.name, {})
     if test.reason or len(real.keys() & values.keys()) < MIN_SPLITS:
         return FailureTest(name=test.name, reason=test.reason or f"fewer than {MIN_SPLITS} splits with values")

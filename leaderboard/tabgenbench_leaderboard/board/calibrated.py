@@ -1,4 +1,4 @@
-"""Calibration on a board: the state of each score, and the table of which planted failures each score detects."""
+"""Calibration of the scores of a board: which planted failures (tables with a known fault) each score detects."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _with_state(column: ScoreColumn, found: Sequence[CalibratedScore | None]) ->
 
 
 def calibration_table(record: CalibrationRecord, title_of: Callable[[CalibratedScore], str | None]) -> CalibrationTable:
-    """Return the table of which planted failures each score detects.
+    """Return the table of which planted failures (tables with a known fault) each score detects.
 
     Args:
         record: the calibration of a dataset.

@@ -11,8 +11,8 @@ __all__ = ["dataset_cards"]
 
 
 def dataset_cards(store: Store, board: Board) -> dict[str, Card]:
-    """Return the cards of those datasets of a board that have a record in the store, by the dataset's label."""
-    labels: dict[str, list[str]] = {}  # several if a suite trains on several numbers of rows of a table
+    """Return the cards (descriptions) of a board's datasets by label; datasets without a recorded card are omitted."""
+    labels: dict[str, list[str]] = {}  # a table has several labels if a suite trains on different numbers of its rows
     for dataset in board.datasets:
         labels.setdefault(dataset.fingerprint, []).append(dataset.dataset)
     found = {}

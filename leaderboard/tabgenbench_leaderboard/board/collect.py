@@ -31,9 +31,9 @@ __all__ = ["CellFacts", "MetricFacts", "collect_cells"]
 MAX_POINTS = 150
 """Maximum number of points of a loss curve: a figure of half a page cannot show more."""
 MAX_CURVES = 12
-"""Maximum number of cells of a row whose loss curves are kept for the figure."""
+"""Maximum number of cells (trainings) of a generator on a dataset whose loss curves are kept for the figure."""
 LOSS_FORMAT = ".5g"
-"""Format of a loss in a figure, which cannot show more digits."""
+"""Format of a loss with five significant digits; a figure cannot show more digits."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class MetricFacts:
 
     Attributes:
         values: mean over draws, by the name of the score.
-        draws: the defined scores of each draw by the name of the score.
+        draws: the defined scores of each draw (synthetic table), by the name of the score.
         missing: reason for the missing value, by the name of each score without a value in some draw.
         specs: specifications of the scores.
-        seconds: time to score all draws, if the record has it.
+        seconds: time to score all draws; None if it was not recorded.
         environment: machine and settings on which the metric ran.
         output: output of the process, if the metric's status is not ok.
     """
@@ -159,7 +159,7 @@ class _Collector:
 
 
 def _average_draws(record: ScoreRecord, asked: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Average a cell's scores over draws; a score without a value in some draw has no value for the cell (training)."""
+    """Average the scores of a cell (training) over draws; a score without a value in some draw has no average."""
     values: dict[str, float] = {}
     missing: dict[str, str] = {}
     draws = record.draws

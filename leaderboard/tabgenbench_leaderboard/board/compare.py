@@ -16,13 +16,13 @@ __all__ = ["Sentences", "compare_rows", "comparison_sentences"]
 _SWAP: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
 MAX_PAIRED_MODELS = 20
-"""Maximum number of models whose pairs are listed: more pairs would dominate the board."""
+"""Pairs of models are listed only for at most this number of models, because more pairs would dominate the board."""
 
 
 def compare_rows(
     rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> tuple[tuple[Comparison, ...], list[dict[str, Standing]]]:
-    """Compare every model with every control, and every pair of models, on every ranked score of both rows.
+    """Compare every model with every control, and every pair of models, on every ranked score that both have.
 
     On each score, all pairs of models are one family of tests; all pairs of a model and a control are another family.
     The standings (ranks) use all pairs of models. The returned comparisons include pairs of models only if there are at
@@ -106,7 +106,7 @@ def comparison_sentences(dataset: DatasetBoard) -> Sentences:
 
 
 def _sentence(first: BoardRow, second: BoardRow, titles: Mapping[Verdict, Sequence[str]]) -> str:
-    """Describe the results for the row ``first``; the first mention of a row includes the row's time to fit."""
+    """Describe a comparison of two generators; the first mention of a generator includes its time to fit."""
     long, short = f"`{first.label}`{_time(first, ' to fit')}", f"`{first.label}`"
     other_long, other_short = f"`{second.label}`{_time(second)}", f"`{second.label}`"
     parts = []

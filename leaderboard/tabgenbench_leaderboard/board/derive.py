@@ -19,7 +19,7 @@ def derive_board(board: Board, missing: MissingRule | None = None) -> Board:
     """Return a board whose comparisons, ranks, scaled scores and summaries are recomputed from its values per split.
 
     Args:
-        board: the board, also one of an older version; its own comparisons, ranks, scaled scores and questions are
+        board: the board, which may have an older version; its comparisons, ranks, scaled scores and questions are
             replaced.
         missing: rule for a missing result in the summary over datasets; None for the rule that the board states.
     """

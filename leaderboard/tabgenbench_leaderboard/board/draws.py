@@ -27,9 +27,9 @@ DRAW_FIELDS: dict[str, type] = {
     "reason": str,
     "fold": int,
 }
-"""Name and type of each column; ``fold``, the last one, has values only if splits have folds."""
+"""Name and type of each column of a table of scores; ``fold`` has values only if splits have folds."""
 DrawRow = tuple[str, str, str, bool, int, int, int | None, str, str, float | None, str, str, int | None]
-"""The values of `DRAW_FIELDS`."""
+"""One row of a table of scores: a value for each column in `DRAW_FIELDS`."""
 
 
 def draw_rows(store: Store, suite: SuiteRecord) -> list[DrawRow]:

@@ -15,14 +15,14 @@ __all__ = ["find_suite", "require_scores"]
 
 
 def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
-    """Read a suite from a store, without the rows of planted failures, which boards do not show.
+    """Read a suite from a store, without planted failures (tables with a known fault), which boards do not show.
 
     Args:
         store: the store in which the suite was run.
         name: name of the suite, or the path of its file; None for the most recent suite without planted failures.
 
     Raises:
-        StoreError: there is no store, or it contains no suite.
+        StoreError: there is no store, or the store contains no suite.
         ConfigError: the suite was not run in this store; the message suggests a suite with a similar name.
     """
     known = store.suites() if store.root.is_dir() else []
@@ -39,7 +39,7 @@ def find_suite(store: Store, name: str | None = None) -> SuiteRecord:
 
 
 def _most_recent(store: Store, known: Sequence[str]) -> str:
-    """Return the most recent suite that is not a calibration; the most recent one if all suites are calibrations."""
+    """Return the most recent suite that is not a calibration, or the most recent suite if all are calibrations."""
     for name in known:
         suite = store.read_suite(name)
         if suite is None or not any(row.is_planted for row in suite.rows):
@@ -48,7 +48,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if no cell (training) of the suite has a record."""
+    """Raise `StoreError` if no score of a suite has a value, and no cell (training) or metric failed or was skipped."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

@@ -46,7 +46,7 @@ def range_text(ends: tuple[int, int] | None) -> str:
 
 
 def features_text(dataset: DatasetBoard) -> str:
-    """Format the number of a dataset's features; if it has numeric and categorical ones, each kind is counted."""
+    """Format the number of a dataset's features; if some are categorical, both kinds of features are counted."""
     numeric, categorical = dataset.n_features, dataset.n_categorical
     if categorical is None:
         return f"{range_text(numeric)} {'feature' if numeric == (1, 1) else 'features'}"
@@ -55,7 +55,10 @@ def features_text(dataset: DatasetBoard) -> str:
 
 
 def column_decimals(values: Sequence[ScoreValue]) -> int:
-    """Return how many decimals a column needs: three significant digits of its largest value, or more."""
+    """Return the number of decimals of a column: three significant digits of its largest value, or more.
+
+    If intervals are narrow, one decimal is added.
+    """
     largest = max((abs(value.mean) for value in values if value.mean is not None), default=0.0)
     decimals = 3
     if largest >= 10:
@@ -70,7 +73,10 @@ def column_decimals(values: Sequence[ScoreValue]) -> int:
 
 
 def score_text(value: ScoreValue, decimals: int) -> str:
-    """Format a score as mean ± half of its interval, with ``n`` if splits are missing; without a mean, say why."""
+    """Format a score as mean ± half of its interval, with the number of splits if some lack a value.
+
+    If the score has no mean, the text is the reason.
+    """
     if value.state != "value" or value.mean is None:
         return "-" if value.state == "not asked" else value.state
     return estimate_text(value, decimals, expected=value.splits)
@@ -89,7 +95,7 @@ def difference_text(comparison: Comparison) -> str:
 
 
 def estimate_text(value: Estimate | ScoreValue | None, decimals: int, expected: int = 0) -> str:
-    """Format a mean ± half of its interval, with ``n`` if ``n`` is not the expected number of values.
+    """Format a mean ± half of its interval, with the number ``n`` of values if it is not the expected number.
 
     >>> estimate_text(Estimate(mean=0.5, ci_low=0.25, ci_high=0.75, n=4), 2, expected=5)
     '0.50 ± 0.25 (n=4)'
@@ -113,14 +119,14 @@ def rank_text(rank: tuple[int, int] | None, models: int) -> str:
 
 
 def half_width(value: ScoreValue | Estimate | Comparison) -> float | None:
-    """Return half of the width of an interval; None without an interval."""
+    """Return half of the width of a value's interval; None if the value has no interval."""
     if value.ci_low is None or value.ci_high is None:
         return None
     return (value.ci_high - value.ci_low) / 2
 
 
 def shown_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the score columns in which some row has a value; a page states why the other columns are empty."""
+    """Return the indices of the score columns in which at least one row has a value or an undefined score."""
     return [
         i
         for i in range(len(dataset.columns))

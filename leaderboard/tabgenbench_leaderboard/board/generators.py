@@ -14,7 +14,7 @@ __all__ = ["GeneratorRows", "group_generators", "tie_groups"]
 
 @dataclass(frozen=True)
 class GeneratorRows:
-    """A generator with its row on each dataset for which the board has one, by the name of the dataset."""
+    """A generator with its rows on a board, by the name of the dataset; some datasets may have no row."""
 
     label: str
     is_control: bool
@@ -28,13 +28,13 @@ class GeneratorRows:
 
     @property
     def peak_memory_bytes(self) -> int | None:
-        """The generator's largest peak memory over datasets, in bytes; None if it was never measured."""
+        """The generator's largest peak memory over datasets, in bytes; None if no peak was measured."""
         found = [row.costs.peak_memory_bytes for row in self.rows.values() if row.costs.peak_memory_bytes is not None]
         return max(found, default=None)
 
 
 def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
-    """Group rows into generators: by equal label, or by equal name if each dataset has one row of that name.
+    """Group rows into generators: by equal label, or by equal name if no dataset has two rows with this name.
 
     A suite may give a generator a different label on each dataset, such as "CTGAN, 30 epochs" and "CTGAN, 200 epochs".
 
@@ -60,8 +60,8 @@ def group_generators(datasets: Sequence[DatasetBoard]) -> list[GeneratorRows]:
 def tie_groups(ranks: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Return letters for models whose ranks cannot be distinguished: models with a common letter share a possible rank.
 
-    For each rank, the models whose rank interval contains the rank are a group, which has a letter unless all its
-    models are in a larger group. A model that shares no rank with another model has no letter.
+    The models whose rank intervals contain the same rank form a group. Each group has a letter, unless a larger group
+    contains all its models. A model that shares no rank with another model has no letter.
 
     >>> tie_groups({"a": (1, 2), "b": (1, 3), "c": (2, 3), "d": (4, 4)})
     {'a': 'a', 'b': 'a', 'c': 'a', 'd': ''}

@@ -12,23 +12,23 @@ from tabgenbench_leaderboard.board.model import Board, Comparison, DatasetBoard
 __all__ = ["control_descriptions", "headline_columns", "headline_sentences"]
 
 MOST_UNMARKED = 4
-"""Number of scores of a headline if no metric declares headline scores."""
+"""Maximum number of scores of a headline if no metric declares headline scores."""
 MOST_NAMES = 3
-"""Maximum number of names in a list; the others are counted."""
+"""Number of names that a list of more than four names shows; the other names are counted."""
 MOST_CHARACTERS = 280
-"""Maximum length of a sentence; parts that do not fit are counted."""
+"""Maximum number of characters of a sentence; parts that do not fit are counted."""
 MOST_DESCRIBED = 80
-"""Maximum length of the description of a control."""
+"""Maximum number of characters of the description of a control."""
 
 Relation = Literal["beats", "is beaten by", "not distinguishable", "mixed", "unknown"]
 
 
 def headline_columns(dataset: DatasetBoard) -> list[int]:
-    """Return the headline columns that have a value: the first column of each metric precedes the second of any.
+    """Return the indices of the headline columns (main scores) that have a value.
 
-    Headline columns are the scores that metrics declare as headline scores, or the first ranked scores if no metric
-    declares a headline score. A score that does not detect a planted failure that it must detect on this dataset is no
-    headline column.
+    The first column of each metric precedes the second column of any metric. Headline columns are the scores that
+    metrics declare as headline scores, or the first ranked scores if no metric declares a headline score. A score that
+    misses a planted failure (table with a known fault) which it must detect on this dataset is no headline column.
     """
     columns = dataset.columns
     known = [
@@ -44,7 +44,7 @@ def headline_columns(dataset: DatasetBoard) -> list[int]:
 
 
 def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
-    """Return a sentence for each control from its card, such as ``shuffled: Every feature permuted.``."""
+    """Return a sentence that describes each control (from its card), such as ``shuffled: Every feature permuted.``."""
     found: dict[str, str] = {}
     for row in (row for dataset in datasets for row in dataset.controls if row.card.summary):
         name = row.generator if row.label.startswith(row.generator) else row.label
@@ -54,11 +54,12 @@ def control_descriptions(datasets: Sequence[DatasetBoard]) -> tuple[str, ...]:
 
 
 def headline_sentences(board: Board) -> tuple[str, ...]:
-    """Return sentences on which models beat which controls on headline scores, and which rows cannot be distinguished.
+    """Return sentences on which models beat which controls on headline scores, and which controls beat which models.
 
     A row beats another row if it is better on at least one ranked headline score of any dataset and worse on no ranked
-    headline score. The first sentence also names the models that cannot be compared with any control. If no comparison
-    is possible, the only sentence gives the reason.
+    headline score. The first sentence also names the models that cannot be compared with any control. If no control
+    beats a model, the second sentence names rows that cannot be distinguished. If no comparison is possible, the only
+    sentence gives the reason.
     """
     relations = _relations(board)
     controls = list(dict.fromkeys(row.label for dataset in board.datasets for row in dataset.controls))
@@ -142,7 +143,7 @@ def _beaten_sentence(models: Sequence[str], controls: Sequence[str], relations: 
 
 
 def _longest(sentence: Callable[[int], str], most: int) -> str:
-    """Join as many parts of a sentence as the limit of its length allows, but at least one part."""
+    """Return a sentence with as many parts as `MOST_CHARACTERS` allows, but with at least one part."""
     shown = most
     while shown > 1 and len(sentence(shown)) > MOST_CHARACTERS:
         shown -= 1
@@ -185,7 +186,7 @@ def _quoted(name: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Join names to ``a``, ``a and b``, ``a, b and c``; a long list names the first and counts the others."""
+    """Join names to ``a``, ``a and b``, ``a, b and c``; a long list shows its first names and counts the others."""
     shown = [_quoted(name) for name in (names[:MOST_NAMES] if len(names) > MOST_NAMES + 1 else names)]
     if len(shown) < len(names):
         shown.append(f"{len(names) - len(shown)} more")

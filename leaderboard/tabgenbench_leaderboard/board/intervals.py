@@ -1,7 +1,7 @@
 """Intervals over splits, paired tests, and Holm's correction.
 
-Draws and seeds are averaged within a split before the 95 % t-interval over splits is computed. The page
-``docs/statistics.md`` gives the reasons for these methods, and the coverage of the intervals on simulated boards.
+Draws (synthetic tables) and seeds are averaged within a split before the 95 % t-interval over splits is computed. The
+page ``docs/statistics.md`` gives the reasons for these methods, and the coverage of the intervals on simulated boards.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ __all__ = [
 ]
 
 CONFIDENCE = 0.95
-# Quantiles of Student's t for this confidence and 1 to 30 degrees of freedom, computed with scipy.special.stdtrit.
-# scipy is imported only for more degrees, because its import takes longer than the usual board.
+# Quantiles of Student's t for `CONFIDENCE` and 1 to 30 degrees of freedom, computed with scipy.special.stdtrit.
+# scipy is imported only for more than 30 degrees, because the import takes longer than computing a usual board.
 # fmt: off
 _T_QUANTILES = (
     12.706204736174694, 4.302652729749462, 3.1824463052837078, 2.7764451051977934, 2.5705818356363146,
@@ -46,7 +46,7 @@ _T_QUANTILES = (
 )
 # fmt: on
 ROUNDING = 1e-9
-"""Relative difference between two sums of the same numbers in different order; smaller differences count as 0."""
+"""Relative differences up to this value count as 0: the order of summation changes the last digits of a sum."""
 
 DECIMALS = 12
 """Decimals of p-values, which are rounded because libraries of mathematical functions differ in the last digits."""
@@ -123,7 +123,7 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 
 
 def t_tails(t: float, degrees: int) -> float:
-    """Return the two-sided p-value of a t statistic: the probability that Student's t is at least as far from 0.
+    """Return the two-sided p-value of a t statistic: the probability of a value at least as far from 0 as ``t``.
 
     The probability is computed by finite sums for whole degrees of freedom (Abramowitz & Stegun 1964, 26.7.3 and
     26.7.4), with an absolute error of about 1e-15.
@@ -182,8 +182,8 @@ def compare_paired(
     """Test pairs of generators by their differences on common splits, as one family of tests.
 
     The splits of a table are not independent, because they share rows. The tests are valid for the mean over all
-    possible splits of one table. As statements about all tables of the same kind, such as tables of other laboratories,
-    they have too many false positives.
+    possible splits of one table. The tests have too many false positives as statements about all tables of the same
+    kind, such as tables of other laboratories.
 
     Args:
         pairs: values by split of the judged row and of the other row.
@@ -191,8 +191,8 @@ def compare_paired(
 
     Returns:
         One comparison per pair. A pair of rows with fewer than two common splits is not tested and does not count for
-        Holm's correction. If all differences of a pair are equal, the p-value is 1 if the differences are 0, and 0 if
-        they are not.
+        Holm's correction. If all differences of a pair are equal, the p-value is 1 for differences of 0, and 0 for
+        other differences.
     """
     tested = [_test(_differences(*pair, direction)) for pair in pairs]
     adjusted = iter(holm([p for _, p in tested if p is not None]))
@@ -210,7 +210,7 @@ def compare_paired(
 
 
 def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction: Direction) -> tuple[float, float]:
-    """Test whether a generator is worse than another one, by a one-sided paired t-test on their common splits.
+    """Test whether a generator is worse than another, by a one-sided paired t-test on their common splits.
 
     Args:
         first: values by split of the row that may be worse.
@@ -219,7 +219,7 @@ def worse_by(first: Mapping[int, float], second: Mapping[int, float], direction:
 
     Returns:
         The mean difference of badness, which is positive if the first row is worse, and the one-sided p-value. If all
-        differences are equal, p is 0 if they are positive, 1 if they are negative, and 0.5 if they are 0.
+        differences are equal, p is 0 for positive differences, 1 for negative differences and 0.5 for differences of 0.
 
     >>> worse_by({0: 0.5, 1: 0.7, 2: 0.6}, {0: 0.1, 1: 0.2, 2: 0.3}, "lower")[1] < 0.05
     True

@@ -20,7 +20,7 @@ class LearningCurve:
     Attributes:
         name: name of the dataset without the number of training rows.
         rows: numbers of training rows, ascending.
-        datasets: the results for each number.
+        datasets: the results for each number of training rows.
     """
 
     name: str
@@ -29,7 +29,7 @@ class LearningCurve:
 
 
 def learning_curves(board: Board) -> tuple[LearningCurve, ...]:
-    """Return a learning curve for each table that the board has with at least two numbers of training rows."""
+    """Return a learning curve for each table that a board contains with at least two numbers of training rows."""
     found: dict[str, list[tuple[int, DatasetBoard]]] = {}
     for dataset in board.datasets:
         match = _TRAIN_ROWS.fullmatch(dataset.dataset)

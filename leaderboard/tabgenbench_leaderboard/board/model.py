@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 BOARD_VERSION = 4
-"""Version 2 added figures of metrics and headline scores; version 3 ranks, scaled scores, questions and datasets
-together, which are computed from the values by split when an older board is read; version 4 calibration."""
+"""Version 2 added figures of metrics and headline scores. Version 3 added ranks, scaled scores, questions and summaries
+over datasets, which are computed from the values by split when an older board is read. Version 4 added calibration."""
 
 State = Literal["value", "undefined", "failed", "skipped", "waiting", "not asked"]
 CalibrationState = Literal["calibrated", "uncalibrated", "not calibrated"]
-"""``uncalibrated``: the score misses a planted failure; ``not calibrated``: the score was not tested here."""
+"""``uncalibrated``: the score misses a failure that it must detect; ``not calibrated``: the score was not tested."""
 CellStatus = Literal["failed", "timeout", "out_of_memory", "crashed", "skipped", "waiting"]
 
 
@@ -67,7 +67,7 @@ class ScoreColumn(Part):
         title: name of the score, with the metric's name if two metrics of the suite have a score of that name.
         spec: direction, range, meaning and limitations, from the records.
         unscaled: why the score is not rescaled to its controls on this dataset; empty if the score is rescaled.
-        calibration: whether the score detects the planted failures that it must detect on this dataset.
+        calibration: whether the score detects the planted failures (tables with a known fault) that it must detect.
         missed: planted failures that the score must detect and does not detect on this dataset.
     """
 
@@ -121,7 +121,7 @@ class ScoreValue(Part):
 
 
 class Costs(Part):
-    """Costs of the successful cells (trainings) of a row; the sampling time of a cell includes all its draws."""
+    """Costs of the successful cells (trainings) of a row; the sampling time of a cell includes all synthetic tables."""
 
     fit_seconds: Range | None = None
     sample_seconds: Range | None = None
@@ -154,7 +154,7 @@ class BoardRow(Part):
         label: label that the suite gives the generator, or the generator's name with the options that differ from its
             defaults; unique in a dataset.
         options: the options that differ from the generator's defaults, as JSON with sorted keys.
-        config: all options of the generator; empty if no cell has run.
+        config: all options of the generator; empty if no cell (training) has run.
         scores: one score per column of the dataset.
         questions: one value per question of the dataset.
     """
@@ -214,7 +214,7 @@ class Problem(Part):
             result.
         status: status of the record; ``waiting`` if there is no record.
         cells: the pair (split, seed) of each cell.
-        keys: keys of the cells, which name the folders of their tracebacks in the store.
+        keys: keys of the cells; the store has a folder of this name with the traceback of each cell.
         output: last lines of stdout and stderr of the first of these cells that has any output.
         output_key: key of the cell with this output.
     """
@@ -262,7 +262,7 @@ class FigureNote(Part):
     Attributes:
         metric: name of the metric with the options that differ from its defaults.
         name: stem of the figure's files.
-        label: label of the generator, if the figure shows only one.
+        label: label of the generator, if the figure shows only one generator.
     """
 
     metric: str
@@ -276,13 +276,13 @@ class FigureNote(Part):
 class DatasetBoard(Part):
     """The results on one dataset.
 
-    The size of a side, such as training rows, is the pair (smallest, largest) over splits, or None if no cell has run.
+    Numbers of rows, features and draws are pairs (smallest, largest) over cells (trainings); None if no cell has run.
 
     Attributes:
         n_features: number of numeric features.
         n_categorical: number of categorical features; None if the dataset has no categorical features.
         comparisons: comparisons of pairs of rows, which `derive_board` computes; they are not in ``board.json``.
-        calibration: the calibration of the dataset with this fingerprint; None if it was not calibrated.
+        calibration: which planted failures (tables with a known fault) the scores detect; None without a calibration.
         fit_settings: settings under which the successful cells were trained and sampled.
         metric_settings: settings under which metrics ran, each with its number of pairs of a cell and a metric.
         figures: figures drawn by metrics, set after drawing; the dot plot of scores and the loss curves are not in this

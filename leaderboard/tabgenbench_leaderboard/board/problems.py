@@ -12,7 +12,7 @@ from tabgenbench_leaderboard.board.model import CellStatus, Note, Problem
 __all__ = ["find_notes", "find_problems"]
 
 MAX_LINES, MAX_CHARACTERS = 20, 2000
-"""Length of the end of an output that a board keeps; the record contains more."""
+"""Maximum numbers of lines and characters that a board keeps from the end of an output; the record contains more."""
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[^\S\n]+$|[\x00-\x08\x0b-\x1f\x7f-\x9f]", re.MULTILINE)
 
 
@@ -54,7 +54,7 @@ def _problem(place: tuple[str, str, CellStatus, str], found: Sequence[tuple[Suit
 
 def _tail(output: str) -> str:
     """Return the last lines of a process's output, without terminal control sequences such as colours."""
-    # A line that is overwritten with \r, such as a progress bar, counts as its last version.
+    # Of a line that is overwritten with \r, such as a progress bar, only the last version is kept.
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in output.split("\n")]
     text = _CONTROLS.sub("", "\n".join(lines)).strip("\n")
     kept = "\n".join(text.split("\n")[-MAX_LINES:])[-MAX_CHARACTERS:]

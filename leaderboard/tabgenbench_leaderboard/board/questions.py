@@ -19,7 +19,7 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
     """Return the questions (such as fidelity) of a dataset, each with the titles of the scores that answer it.
 
     The scores that answer a question are the ranked headline scores that name the question and are scaled on this
-    dataset. A score that does not detect a planted failure that it must detect on this dataset answers no question.
+    dataset. A score answers no question if it misses a planted failure (table with a known fault) that it must detect.
     """
     titles: dict[str, list[str]] = {}
     for column in columns:
@@ -37,10 +37,10 @@ def question_columns(columns: Sequence[ScoreColumn]) -> tuple[QuestionColumn, ..
 def question_values(
     question: QuestionColumn, rows: Sequence[BoardRow], columns: Sequence[ScoreColumn]
 ) -> dict[str, QuestionValue]:
-    """Return the question's value for every generator by label, and the rank intervals of the models.
+    """Return the value of a question for every generator by label, with the rank intervals of the models.
 
     The value in a split is the mean of the scaled scores that answer the question, each clipped to [0, 1]. A generator
-    has no value in a split in which one of these scores has no scaled value.
+    has no value in a split in which one of the question's scores has no scaled value.
     """
     places = [i for i, column in enumerate(columns) if column.title in question.titles]
     by_split = {row.label: _by_split(row, places) for row in rows}

@@ -11,7 +11,7 @@ from tabgenbench_leaderboard.board.intervals import Direction, Paired, compare_p
 __all__ = ["RANK_SPLITS", "Standing", "compare_models", "find_standings"]
 
 RANK_SPLITS = 5
-"""Minimum number of splits with a value of a model that has a rank interval."""
+"""Minimum number of splits in which a model must have a value to have a rank interval."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def find_standings(
 
     The rank interval reaches from 1 + the number of models that are significantly better to m - the number of models
     that are significantly worse, where m models have a value. On at least 95 % of boards, no test finds a difference
-    that does not exist. On a board without such a false difference, every rank interval contains the model's true rank.
+    that does not exist. On a board without a false difference, every rank interval contains the model's true rank.
     Al Mohamad, Goeman & van Zwet (Simultaneous confidence intervals for ranks, Biometrics 78, 2022) compute rank
     intervals from Tukey's test in the same way.
     """

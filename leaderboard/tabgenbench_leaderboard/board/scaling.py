@@ -1,4 +1,4 @@
-"""Scores rescaled in each split: 0 at the floor control, 1 at the ceiling control or at the best possible value, 1."""
+"""Scores rescaled in each split to 0 at the floor (a bad control) and 1 at the ceiling (a good control or value)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = [
 ]
 
 STANDARD_ERRORS = 3
-"""Minimum mean difference between floor and ceiling, in standard errors over splits."""
+"""A score is scaled only if floor and ceiling differ, on average over splits, by this number of standard errors."""
 BEST = 1.0
-"""The ceiling of scores that name no ceiling control."""
+"""The best possible value of a score, which is the ceiling if the score names no ceiling control."""
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,22 @@ def clipped(value: float) -> float:
 
 
 def is_ceiling_best(spec: ScoreSpec) -> bool:
-    """Return whether the ceiling of a score is the best possible value, 1, and no control.
+    """Return whether the ceiling of a score is the best possible value, 1, instead of a control.
 
-    This is so if the score names a floor and no ceiling control, higher is better, and the values are from 0 to
-    1, or at most 1, as those of R². Scores from -1 to 1 are differences, whose largest value cannot be reached.
+    The ceiling is 1 if the score names a floor and no ceiling control, higher is better, and the values are from 0 to
+    1, or at most 1, as those of R². The ceiling of a score from -1 to 1 is not 1, because the score is a difference,
+    which cannot reach its largest value.
     """
     is_best_one = spec.direction == "higher" and spec.high == BEST and spec.low in (None, 0)
     return bool(spec.floor) and not spec.ceiling and is_best_one
 
 
 class Ceiling(NamedTuple):
-    """What the scaled value 1 is on some datasets.
+    """Meaning of the scaled value 1 on some datasets.
 
     Attributes:
         text: ``ceiling control``, ``best possible value``, or both joined by ``or``.
-        is_control: whether it is a control for every scaled score.
+        is_control: whether the scaled value 1 is the value of a control for every scaled score.
     """
 
     text: str
@@ -68,12 +69,12 @@ class Ceiling(NamedTuple):
 
     @property
     def value(self) -> str:
-        """What the value 1 means to a reader of a web page."""
+        """Words for the scaled value 1 on a web page."""
         return "value of real rows" if self.is_control else self.text
 
 
 def find_ceiling(datasets: Iterable[DatasetBoard]) -> Ceiling:
-    """Return what the scaled value 1 is on datasets."""
+    """Return what the scaled value 1 means on some datasets."""
     scaled = (column.spec for dataset in datasets for column in dataset.columns if not column.unscaled)
     are_best = {is_ceiling_best(spec) for spec in scaled}
     names = {False: "ceiling control", True: "best possible value"}
@@ -85,13 +86,14 @@ def scale_score(rows: Sequence[BoardRow], index: int, spec: ScoreSpec) -> Scalin
     """Rescale a score to (b_floor - b) / (b_floor - b_ceiling) in every split in which both controls have a value.
 
     b is the badness of a value: the value if lower is better, its negative if higher is better, its distance from 1
-    if 1 is best. A score is not scaled if its two controls are too close to each other: the mean of b_floor - b_ceiling
-    over splits is below `STANDARD_ERRORS` standard errors of this mean, or b_floor - b_ceiling is not positive in some
-    split. Without a ceiling control, b_ceiling is that of the best possible value (see `is_ceiling_best`).
+    if 1 is best. b_floor and b_ceiling are the badness of the two controls; without a ceiling control, b_ceiling is the
+    badness of the best possible value (see `is_ceiling_best`). A score is not scaled if its two controls are too close
+    to each other: the mean of b_floor - b_ceiling over splits is below `STANDARD_ERRORS` standard errors of this mean,
+    or b_floor - b_ceiling is not positive in some split.
 
     Args:
         rows: rows of a dataset on the board.
-        index: index of the score among the row's scores.
+        index: index of the score among the scores of a row.
         spec: the score's specification, which names the controls.
     """
     if not spec.floor or not (spec.ceiling or is_ceiling_best(spec)):

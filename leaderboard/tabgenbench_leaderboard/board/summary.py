@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 MissingRule = Literal["apart", "floor"]
-"""What a missing result means over datasets: its row is listed apart, or it counts as the floor."""
+"""Rule for a generator without a result on a dataset: it is listed apart, or the result counts as the worst value."""
 
 
 class Part(BaseModel):
@@ -55,7 +55,7 @@ def estimate(values: Sequence[float]) -> Estimate:
 
 
 class CalibrationRow(Part):
-    """A score of a calibration.
+    """Which planted failures (tables with a known fault) a score detects on a dataset.
 
     Attributes:
         title: title of the score on the board.
@@ -80,11 +80,11 @@ class CalibrationRow(Part):
 
 
 class CalibrationTable(Part):
-    """Table of which planted failures each score detects on a dataset.
+    """Table of which planted failures (tables with a known fault) each score detects on a dataset.
 
     Attributes:
         splits: number of splits.
-        failures: names of the planted failures.
+        failures: names of the planted failures that were tested.
         inapplicable: planted failures that do not apply to the dataset, with the reasons.
         rows: the scores that were tested.
     """
@@ -135,12 +135,12 @@ class AcrossRow(Part):
         complete: whether the generator has a value in every split of every dataset; True also if missing results count
             as the floor.
         floored: number of datasets on which a missing result counts as the floor.
-        mean_rank: mean over datasets of the generator's rank among the models with ``complete``; None for a control and
-            for a generator without ``complete``.
-        win_rate: mean over datasets of the share of the other models with ``complete`` that are worse than the
-            generator, where a tie counts half.
-        scaled: mean over datasets of the generator's scaled value; a dataset without a scaled value is excluded unless
-            a missing result counts as the floor.
+        mean_rank: mean over datasets of the generator's rank among the complete models; None for a control, for an
+            incomplete model, and for the only complete model.
+        win_rate: mean over datasets of the share of the other complete models that are worse than the generator, where
+            a tie counts half.
+        scaled: mean of the generator's scaled value over the datasets on which it has a result, or on which its missing
+            result counts as the floor; None if the value on one of these datasets is not scaled.
     """
 
     label: str
@@ -154,15 +154,15 @@ class AcrossRow(Part):
 
 
 class AcrossMeasure(Part):
-    """Summary of one question (without questions: of one score) over the datasets that have values of it.
+    """Summary over datasets of one question, such as fidelity, or of one score if the board has no questions.
 
     Attributes:
         title: name of the question or title of the score.
         kind: whether the measure is a question or a score.
         direction: which values of the measure are better.
-        datasets: names of the at least two datasets with values of the measure.
-        rows: one row per generator. Generators with all results (``complete``) precede the others; within each of these
-            two groups, models precede controls, and labels are sorted.
+        datasets: names of the datasets with values of the measure; at least two.
+        rows: one row per generator. Generators with all results (``complete``) precede the others; in both groups,
+            models precede controls, and labels are sorted.
     """
 
     title: str

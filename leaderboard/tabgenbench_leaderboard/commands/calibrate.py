@@ -13,7 +13,7 @@ __all__ = ["calibrate"]
 
 POSITIVE = click.IntRange(min=1)
 FIXED = {"device": "cpu", "address": None, "slots_per_gpu": 1, "timing": False, "keep_models": False}
-"""Options of `tabgenbench run` that make no difference to controls."""
+"""Fixed values of those options of `tabgenbench run` that do not change the results of controls."""
 
 
 @click.command()
@@ -52,12 +52,12 @@ def calibrate(plugins: Plugins, /, dataset: str, metrics: tuple[str, ...], split
     failure against real rows, by a one-sided paired t-test over splits with Holm's correction. Scores of privacy are
     tested on splits into thirds, against rows that no model sees.
 
-    Prints what each score can see, and writes the result to the store. A score that misses a failure which it must
-    detect is left out of the headline and the questions on boards of this dataset. The calibration counts for metrics
-    with the same code and options. It replaces an earlier calibration of the dataset.
+    Prints what each score can see, and writes the result to the store. Boards of this dataset leave a score out of the
+    headline and the questions if the score misses a failure that it must detect. The calibration applies only to
+    metrics with the same code and options. It replaces an earlier calibration of the dataset.
 
-    Cells and scores in the store are not computed again, so the same command resumes an interrupted calibration.
-    Exit status: 0, or 1 if a cell or a metric is not ok, 2 for invalid input.
+    Cells (trainings) and scores in the store are not computed again, so the same command resumes an interrupted
+    calibration. Exit status: 0, or 1 if a cell or a metric is not ok, 2 for invalid input.
     """
     from tabgenbench.registry.data_dir import resolve_data_dir
     from tabgenbench.registry.suite import parse_choice

@@ -31,13 +31,13 @@ __all__ = ["compare"]
     help="Form of the output.",
 )
 def compare(*, first: str, second: str, boards: Path, suite: str | None, show_all: bool, form: str) -> None:
-    """Say what changed from the board FIRST to the board SECOND, and whether it is more than noise.
+    """Say what changed from the board FIRST to the board SECOND, and whether scores changed by more than noise.
 
     A board is the name or the folder of a published board, a board.json, or the folder of a store.
 
-    Differences are second minus first, with 95 % intervals: paired over splits that have the same rows on both boards,
-    else by Welch's test over the splits of each board. A score is better or worse if its p-value after Holm's
-    correction over all comparisons is below 0.05.
+    Differences are second minus first, with 95 % intervals. They are paired over splits that have the same rows on both
+    boards. If fewer than two splits have the same rows, Welch's test compares all splits of both boards. A score is
+    better or worse if its p-value after Holm's correction over all comparisons is below 0.05.
     """
     import dataclasses
     import json

@@ -26,7 +26,7 @@ FIRST_FILES = {
     "parquet": "scores.parquet",
     "draws": "scores-by-draw.csv",
 }
-"""The file that is printed for a format."""
+"""The file that is printed for each format if no folder is given."""
 
 
 @click.command()
@@ -66,14 +66,14 @@ def leaderboard(
 ) -> None:
     """Build the leaderboard of SUITE (default: the most recent suite) from the records in a store.
 
-    Prints the headline: tables and two sentences that fit one screen. With --out, it also writes the full board:
+    Prints the headline: tables and two sentences that fit one screen. With --out, also writes the full board:
     README.md, scores.csv, costs.csv, comparisons.csv, board.json, figures, and the web board, which is index.html with
     the folder web and opens from disk. Further formats are tex (table.tex, the headline tables for the LaTeX package
     booktabs), bib (references.bib, the citations of generators, scores and datasets), parquet (scores.parquet, one row
-    per score, cell and draw) and draws (the same as scores-by-draw.csv).
+    per score, cell and draw) and draws (the same rows as scores-by-draw.csv).
 
-    With --from, it renders an existing board in the current layout. Figures of metrics cannot be drawn without the
-    store; those in the folder figures beside board.json are kept.
+    With --from, renders an existing board in the current layout. Figures of metrics cannot be drawn without the
+    store; existing figures in the folder figures beside board.json are kept.
     """
     from tabgenbench.formatting import count_text
     from tabgenbench.store.reader import without_collection
@@ -89,7 +89,7 @@ def leaderboard(
         raise ConfigError("--format: got html without --out, but it is a folder of pages; name a folder with --out")
     if board_file is not None and suite is not None:
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
-    with without_collection():  # every object of a large board would be visited again and again
+    with without_collection():  # garbage collection would visit every object of a large board again and again
         if board_file is None:
             view = _read_store(store, suite, figures=out is not None or formats is not None)
             board = derive_board(view.board, missing) if missing else view.board

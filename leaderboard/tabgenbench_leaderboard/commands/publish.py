@@ -47,10 +47,10 @@ def publish(
     the board) and manifest.json with the SHA-256 of every file. Host names, user names, paths and e-mail addresses
     are removed from the records. A static host can show the folder as it is.
 
-    The store is checked first. Records that disagree with their hashes, cells of one split that were trained on
-    different rows, and missing records are refused; each file is named.
+    The store is checked first. The command refuses records that disagree with their hashes, cells (trainings) of one
+    split that were trained on different rows, and missing records, and names each file.
 
-    A page with the lines <!-- board: NAME --> and <!-- /board: NAME --> gets the headline table between them.
+    If a page has the lines <!-- board: NAME --> and <!-- /board: NAME -->, the headline table is put between the lines.
     """
     from tabgenbench.errors import ConfigError
     from tabgenbench.store.store import Store

@@ -11,7 +11,7 @@ from tabgenbench.commands.shared import PATH
 __all__ = ["BOARDS", "boards_option"]
 
 BOARDS = Path("leaderboard/boards")
-"""Folder of the published boards by default."""
+"""Default folder of the published boards."""
 boards_option = click.option(
     "--boards", default=BOARDS, show_default=True, type=PATH, help="Folder of the published boards."
 )

@@ -31,7 +31,7 @@ __all__ = [
 
 Columns = dict[str, list[str]]
 FindMetric = Callable[[str], Any]
-"""Returns the class of a metric by its name, or raises an error that says why it is not available."""
+"""Returns the class of a metric by its name, or raises an error that says why the metric is not available."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def find_installed(name: str) -> Any:
 
 @dataclass(frozen=True)
 class StoredArtifacts:
-    """Artifacts of metrics, read from a store: by dataset and metric (with its options), then by generator label."""
+    """Artifacts (tables for figures) of metrics: by dataset and metric with its options, then by generator label."""
 
     found: dict[tuple[str, str], dict[str, Found]] = field(default_factory=dict)
     find_metric: FindMetric = find_installed

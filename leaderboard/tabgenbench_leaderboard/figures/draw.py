@@ -29,7 +29,7 @@ class BoardFigure:
         dataset: name of the dataset whose results the figure shows.
         kind: ``scores``, ``losses``, ``learning``, or the name of a metric.
         name: stem of the figure's files.
-        draw: function that draws the figure; called inside `tabgenbench.interfaces.drawing.drawing`.
+        draw: function that draws the figure; call it inside `with tabgenbench.interfaces.drawing.drawing():`.
         note: texts that a page shows beside a figure of a metric.
     """
 
@@ -65,7 +65,7 @@ def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigur
             figures.append(BoardFigure(dataset.dataset, "scores", stem("scores"), partial(_scores, dataset)))
         if any(row.curves for row in dataset.rows):
             figures.append(BoardFigure(dataset.dataset, "losses", stem("losses"), partial(_losses, dataset)))
-        if dataset.dataset in curves:  # with the smallest number of training rows
+        if dataset.dataset in curves:  # a curve belongs to the dataset with the smallest number of training rows
             draw = partial(_learning, curves[dataset.dataset])
             figures.append(BoardFigure(dataset.dataset, "learning", stem("learning"), draw))
         found = metric_figures(dataset, stored)
@@ -93,7 +93,7 @@ def draw_figures(
         board: the board whose figures are drawn.
         stored: artifacts from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures of metrics, which are copied unchanged.
-        enlarged: whether to draw also a metric's figures of single generators, which take most of the time.
+        enlarged: whether to also draw metrics' figures of single generators, which take most of the drawing time.
     """
     planned, left_out = plan_figures(board, stored or StoredArtifacts())
     figures = [one for one in planned if enlarged or one.note is None or not one.note.label]

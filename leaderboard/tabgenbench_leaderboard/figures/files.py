@@ -18,19 +18,19 @@ from tabgenbench.interfaces.drawing import CONTROL, INK, LINE, MODEL, PAPER, SOF
 
 __all__ = ["inline_svg", "png_bytes", "svg_text", "with_palette"]
 
-_FEWEST_PIXELS = 8  # of a colour that somebody can see
-RASTER_DOTS_PER_INCH = 80  # of clouds of points inside an SVG; lines and text stay lines and text
+_FEWEST_PIXELS = 8  # a colour with fewer pixels is too rare to be seen
+RASTER_DOTS_PER_INCH = 80  # resolution of clouds of points inside an SVG; lines and text stay vectors
 _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model", CONTROL: "control"}
 
 
 def png_bytes(figure: Figure) -> bytes:
     """Lay out a figure and return it as PNG, with equal bytes for equal figures; must be called inside `drawing`."""
-    canvas: Any = FigureCanvasAgg(figure)  # matplotlib gives this class no types
+    canvas: Any = FigureCanvasAgg(figure)  # matplotlib has no type annotations for this class
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
     packed = io.BytesIO()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    with_palette(image).save(packed, format="png", compress_level=8)  # 9 takes three times as long
+    with_palette(image).save(packed, format="png", compress_level=8)  # level 9 takes three times as long
     return packed.getvalue()
 
 
@@ -40,7 +40,7 @@ def with_palette(image: Image.Image) -> Image.Image:
     Frequent colours, such as those of markers, are kept, so a tissue has the same colour in all figures. Rare colours,
     such as those of antialiased edges and gradients, are replaced by the nearest colour.
     """
-    # One number a pixel: red, green and blue from the highest byte to the lowest, then a byte of padding.
+    # One number per pixel: red, green and blue from the highest byte to the lowest; the byte of padding is removed.
     pixels = np.asarray(image.convert("RGBX")).view(">u4")[..., 0] >> 8
     found, counts = np.unique(pixels, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -55,7 +55,7 @@ def with_palette(image: Image.Image) -> Image.Image:
 
 
 def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return squared distances between n and m colours, shape (n, m), up to a constant that differs between rows.
+    """Return squared distances between n and m colours, shape (n, m), up to one constant per row.
 
     All distances are integers that single precision represents exactly.
     """
@@ -64,7 +64,10 @@ def _distances(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArra
 
 
 def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int]:
-    """Choose 256 of n colours sorted by frequency, shape (n, 3): the first 192, then those most distant from them."""
+    """Choose at most 256 of n colours sorted by frequency, shape (n, 3), and return their indices.
+
+    The first 192 colours are chosen, then repeatedly the colour that is most distant from all chosen colours.
+    """
     n_frequent = min(192, len(colours))
     n_seen = int((counts >= _FEWEST_PIXELS).sum())
     places = list(range(n_frequent))

@@ -68,7 +68,7 @@ def _panel(axis: Axes, curve: LearningCurve, title: str, labels: dict[str, str])
     for place, (label, shown) in enumerate(labels.items()):
         points = _points(curve, title, label)
         colour = _LINES[place % len(_LINES)]
-        # Slightly apart, so that intervals of the same number of rows do not cover each other.
+        # Points at the same number of rows are slightly apart, so that their intervals do not cover each other.
         shift = 1.0 + 0.025 * (place - (len(labels) - 1) / 2)
         style: Any = {
             "ls": "--" if label in controls else "-",

@@ -25,9 +25,9 @@ __all__ = ["loss_figure"]
 _CURVES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 _DASHES = ("-", "--", ":")
 _WIDTH = 8.0
-_LEFT_OF_AXIS, _BELOW_AXIS, _LOSS_HEIGHT = 0.72, 0.4, 1.95  # numbers and names of axes, panel
+_LEFT_OF_AXIS, _BELOW_AXIS, _LOSS_HEIGHT = 0.72, 0.4, 1.95  # room for tick labels and axis names, height of a panel
 _LONGEST_LABEL = 48  # characters
-_NARROW, _FEW_CURVES = 5.0, 6  # width of a figure of one panel with few curves
+_NARROW, _FEW_CURVES = 5.0, 6  # width of a figure whose only panel has at most `_FEW_CURVES` kinds of loss
 
 
 def loss_figure(dataset: DatasetBoard) -> Figure | None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Files", "draw_files"]
 
 FEWEST = 4
-"""Number of figures from which processes save time; a process takes some tenths of a second to start and end."""
+"""Fewer figures are drawn in one process, because a process takes some tenths of a second to start and end."""
 
-_DRAWING: list[Callable[[], Figure | None]] = []  # inherited by the forked processes
+_DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit this list
 
 
 class Files(NamedTuple):
@@ -34,9 +34,10 @@ class Files(NamedTuple):
 
 
 def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
-    """Draw figures and return their files, in order; equal figures have equal bytes, however many processes draw.
+    """Draw figures and return their files, in order; equal figures have equal bytes for any number of processes.
 
-    Figures are drawn in this process if they are few, or if a fork would not be safe because of other threads.
+    All figures are drawn in this process if there are few figures or only one core, if the system is not Linux, or if
+    other threads make a fork unsafe.
 
     Args:
         draws: functions that return a figure, or None; they are called inside `tabgenbench.interfaces.drawing.drawing`.
@@ -58,8 +59,8 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
 def _prepare_process() -> None:
     """Undo the signal handlers of the command line, and exclude the parent's objects from garbage collection.
 
-    An interrupt of the terminal ends the parent process alone. A collection that visits the parent's objects is slow,
-    and copies the memory that the processes share.
+    An interrupt from the terminal ends only the parent process. Garbage collection of the parent's objects would be
+    slow, and would copy the memory that the processes share.
     """
     gc.freeze()
     gc.enable()

@@ -11,7 +11,7 @@ __all__ = ["calibration_blocks", "calibration_grid", "calibration_note", "table_
 
 DETECTED, MISSED, KNOWN, UNTESTED = "yes", "MISSED", "no", "-"
 ENOUGH_SPLITS = 10
-"""Number of splits below which a miss is weak evidence; ``docs/statistics.md`` has the power of the tests."""
+"""With fewer splits, an undetected failure is weak evidence; ``docs/statistics.md`` has the power of the tests."""
 MOST_NAMES = 3
 """Maximum number of scores that the note of a headline names; the others are counted."""
 _READING = (
@@ -23,7 +23,7 @@ _READING = (
 
 
 def calibration_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the section of a board that says which planted failures each score detects."""
+    """Return the section of a board that says which planted failures (known faults) each score detects."""
     blocks: list[Block] = [Heading(3, "What each score can see")]
     if dataset.calibration is None:
         command = f"`tabgenbench calibrate {quote(dataset.dataset)}`"
@@ -54,7 +54,7 @@ def table_blocks(table: CalibrationTable, dataset: str) -> list[Block]:
 
 
 def calibration_note(board: Board) -> str:
-    """Return sentences on the uncalibrated scores of a board and on its datasets without calibration."""
+    """Return sentences on scores that miss a failure which they must detect, and on datasets without calibration."""
     blind = [
         f"{quote(column.title)} on {quote(dataset.dataset)}"
         for dataset in board.datasets
@@ -71,7 +71,7 @@ def calibration_note(board: Board) -> str:
 
 
 def calibration_grid(table: CalibrationTable, caption: str) -> Grid:
-    """Return the table of scores (rows) and planted failures (columns), grouped by question."""
+    """Return the table of scores (rows) and planted failures (columns); scores are grouped by question."""
     rows: list[tuple[Cell, ...] | Section] = []
     for question in dict.fromkeys(row.question for row in table.rows):
         rows.append(Section(question or "no question"))

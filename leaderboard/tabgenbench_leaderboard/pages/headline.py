@@ -28,7 +28,7 @@ from tabgenbench_leaderboard.pages.summary_tables import rank_cells
 __all__ = ["COLUMNS", "LINES", "again", "headline_grid", "headline_text", "verdict_grid"]
 
 LINES, COLUMNS = 46, 100
-"""The screen has 50 lines; the command that prints the headline prints a few more lines."""
+"""Maximum size of the headline. A screen has 50 lines, and the command prints a few lines besides the headline."""
 _MOST_DATASETS, _LONGEST_LABEL, _SHORTEST_LABEL = 2, 32, 18
 _MOST_ACROSS = 12
 _DECIMALS = 2
@@ -42,7 +42,7 @@ _ACROSS = "Over datasets: mean rank and mean value (1 = {ceiling}, 0 = floor), Â
 
 
 def headline_text(board: Board, where: Sequence[str]) -> str:
-    """Return a table over datasets, tables of single datasets, sentences, and lines that locate the full board.
+    """Return the headline: a table over all datasets, tables of single datasets, sentences, and the lines ``where``.
 
     The text has at most `LINES` lines of at most `COLUMNS` columns; lines with long paths may be wider. If rows or
     datasets do not fit, the text says how many are left out. The controls are described if enough lines are left.
@@ -66,7 +66,7 @@ def headline_text(board: Board, where: Sequence[str]) -> str:
     if note := calibration_note(board):
         legend.append(note)
     foot = [*_lines_of(" ".join(legend)), *where]
-    # One line counts the datasets that are not shown, and one stands above the sentences.
+    # One line counts the datasets that are not shown, and one blank line stands above the sentences.
     lines = LINES - len(head) - len(sentences) - len(foot) - len(together) - 1 - (len(board.datasets) > _MOST_DATASETS)
     shown = board.datasets[:_MOST_DATASETS]
     if together and lines // len(shown) < max(len(_table_lines(dataset, LINES)) + 1 for dataset in shown):
@@ -225,7 +225,7 @@ def _across_columns(board: Board, generators: Sequence[GeneratorRows]) -> tuple[
 
 
 def _coverage(board: Board, place: tuple[str, bool]) -> str:
-    """Return on how many datasets a generator has all results, for the measure with the most missing results."""
+    """Return on how many datasets a generator has all results; the question or score with the fewest results counts."""
     found = [
         (row.datasets, len(measure.datasets))
         for measure in board.across
@@ -237,7 +237,7 @@ def _coverage(board: Board, place: tuple[str, bool]) -> str:
 
 
 def _across_lines(board: Board) -> list[str]:
-    """Return the lines of a table of the models over all datasets; empty if the board has no such summary."""
+    """Return the lines of a table of the models over all datasets; empty if no model has a mean rank."""
     groups = _across_groups(board) if any(row.mean_rank for measure in board.across for row in measure.rows) else {}
     complete = groups.get("models", [])
     models = [*complete, *groups.get("models without all results", [])]
@@ -266,7 +266,7 @@ def _table(names: Sequence[str], columns: Sequence[_Column], last: Sequence[_Col
     shown = [*columns[:n_shown], *last]
     room = min(_LONGEST_LABEL, COLUMNS - sum(map(_width, shown)))
     labels = shortened(names, room)
-    if max(map(len, labels.values()), default=0) > room:  # equal shortened names get a number
+    if max(map(len, labels.values()), default=0) > room:  # numbers were added to equal shortened names
         labels = shortened(names, room - len(" (99)"))
     texts = [column.texts for column in shown]
     lines: list[list[str] | str] = [[labels[name], *(column[i] for column in texts)] for i, name in enumerate(names)]
@@ -297,7 +297,7 @@ def _chosen(dataset: DatasetBoard, most: int) -> tuple[Sequence[BoardRow], Seque
     models, controls = dataset.models, dataset.controls
     if len(models) + len(controls) <= most:
         return models, controls
-    most -= 1  # for the line that counts the others
+    most -= 1  # one line counts the rows that do not fit
     n_controls = min(len(controls), max(most - len(models), most // 3))
     return models[: most - n_controls], controls[:n_controls]
 
@@ -314,7 +314,7 @@ def _control_lines(descriptions: Sequence[str], most: int) -> list[str]:
 
 
 def _facts(dataset: DatasetBoard) -> str:
-    """Return a line with the sizes of a dataset; a line that is too long may omit the number of validation rows."""
+    """Return a line with the sizes of a dataset, without the number of validation rows if the line is too long."""
     title, n_splits = quote(dataset.dataset), count_text(len(dataset.splits), "split")
     if dataset.n_train is None:
         return end_cut(f"{title}: {n_splits}", COLUMNS)

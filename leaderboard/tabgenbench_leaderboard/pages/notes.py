@@ -12,11 +12,11 @@ from tabgenbench_leaderboard.pages.document import quote
 __all__ = ["fallback_sentence", "note_sentences"]
 
 MAX_NOTES = 40
-_MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number that is not the value of an option, as in depth=2
+_MEASURED = re.compile(r"(?<![=\w.])\d[\d.,]*")  # a number; not the value of an option, such as the 2 in depth=2
 
 
 def note_sentences(dataset: DatasetBoard) -> list[str]:
-    """Return a sentence per group of similar notes: one of them, the rows with such notes, and the number of others."""
+    """Return a sentence per group of similar notes: the first note, the rows concerned, and how many more there are."""
     kinds: dict[tuple[str, str], list[Note]] = {}
     for note in dataset.notes:
         kinds.setdefault((note.what, _MEASURED.sub("#", note.text)), []).append(note)
@@ -27,7 +27,7 @@ def note_sentences(dataset: DatasetBoard) -> list[str]:
 
 
 def fallback_sentence(dataset: DatasetBoard) -> str:
-    """Return the sentence above the table of rows sampled by a fallback rule, or a sentence that there are none."""
+    """Return the sentence above the table of rows that a fallback rule sampled, or a sentence that there are none."""
     if any(row.fallbacks for row in dataset.rows):
         return "Rows that a fallback rule sampled instead of the model, by condition; summed over draws and cells."
     return "No generator sampled rows by a fallback rule."

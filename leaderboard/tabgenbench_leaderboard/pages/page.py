@@ -50,7 +50,7 @@ __all__ = [
 FigureNames = Mapping[tuple[str, str], str]
 COLUMNS_A_TABLE = 5
 MAX_OUTPUTS = 40
-"""Maximum number of outputs on a page; ``board.json`` contains all."""
+"""Maximum number of process outputs on a page; ``board.json`` contains all outputs."""
 
 _READING = (
     "A score is computed for every draw (one synthetic table). Within a split, draws are averaged first, then seeds. "
@@ -115,7 +115,7 @@ def facts_sentence(dataset: DatasetBoard) -> str:
 
 
 def gaps(dataset: DatasetBoard) -> Iterator[str]:
-    """Return why scores lack a value in some splits, except for cells and metrics in the tables of problems.
+    """Yield sentences on why scores lack a value in some splits, without failed, skipped and waiting results.
 
     One sentence covers all rows that lack a score for the same reason.
     """
@@ -147,7 +147,7 @@ def problem_parts(dataset: DatasetBoard) -> Iterator[tuple[str, Grid]]:
 
 
 def waiting_sentence(dataset: DatasetBoard) -> str:
-    """Return a sentence on the cells (trainings) and metrics without a record; empty if every one has a record."""
+    """Return a sentence on the cells (trainings) and metrics without a record; empty if all have a record."""
     waiting = [problem for problem in dataset.problems if problem.status == "waiting"]
     parts = [
         f"`{quote(problem.label)}` ({'cell' if problem.what == 'fit' else quote(problem.what)}, {len(problem.cells)})"
@@ -188,7 +188,7 @@ def _dataset_blocks(dataset: DatasetBoard, figures: FigureNames, *, alone: bool)
 
 
 def learning_blocks(dataset: DatasetBoard, figures: FigureNames) -> list[Block]:
-    """Return the figure of scores by number of training rows, if a dataset has several numbers."""
+    """Return the figure of scores by number of training rows; empty if the dataset has no such figure."""
     name = figures.get((dataset.dataset, "learning"))
     if not name:
         return []
@@ -281,7 +281,7 @@ def output_blocks(dataset: DatasetBoard) -> list[Block]:
 
 
 def fallback_blocks(dataset: DatasetBoard) -> list[Block]:
-    """Return the table of rows that a fallback rule sampled, or a sentence that there are none."""
+    """Return the table of rows that a fallback rule sampled, or a sentence that there are no such rows."""
     if not any(row.cells_ok for row in dataset.rows):
         return []
     grid = fallback_grid(dataset)

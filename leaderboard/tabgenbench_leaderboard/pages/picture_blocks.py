@@ -13,7 +13,7 @@ def picture_blocks(dataset: DatasetBoard, *, enlarged: bool = True) -> list[Bloc
 
     Args:
         dataset: the results on one dataset.
-        enlarged: whether a metric's figures of single generators are also shown.
+        enlarged: whether figures that show a single generator are included.
     """
     blocks: list[Block] = []
     told: set[str] = set()

@@ -20,7 +20,7 @@ DECIMALS = 3
 
 
 def ranked_models(dataset: DatasetBoard, column: int, *, question: bool) -> int:
-    """Return the number of models that a column ranks, which are the models with a value in this column."""
+    """Return the number of models that are ranked in a column, which are the models with a value in this column."""
     return sum(bool((row.questions if question else row.scores)[column].by_split) for row in dataset.models)
 
 

@@ -20,9 +20,9 @@ __all__ = [
 ]
 
 MAX_FALLBACKS = 40
-"""Maximum number of rows of the table of fallbacks; ``board.json`` contains all."""
+"""Maximum number of rows of the table of fallback rules; ``board.json`` contains all rows."""
 MAX_PROBLEMS = 200
-"""Maximum number of rows of a table of problems; ``board.json`` contains all."""
+"""Maximum number of rows of a table of problems; ``board.json`` contains all rows."""
 MAX_REASON = 300
 """Maximum number of characters of a reason on a page; ``board.json`` contains the complete text."""
 
@@ -71,7 +71,7 @@ def _heading(column: ScoreColumn, *, short: bool) -> str:
 
 
 def control_grid(dataset: DatasetBoard, model: BoardRow) -> Grid | None:
-    """Return a table that says, per ranked score, whether a model is better than each control; None if it is empty."""
+    """Return a table of whether a model is better than each control on each ranked score; None without comparisons."""
     found = {
         (comparison.title, comparison.against): comparison
         for comparison in dataset.comparisons

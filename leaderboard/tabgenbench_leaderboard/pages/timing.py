@@ -13,7 +13,7 @@ __all__ = ["timing_sentences"]
 
 
 def timing_sentences(settings: Sequence[TimedCells]) -> tuple[str, ...]:
-    """Return how many cells (trainings) ran in parallel while times were measured; warn if settings differ.
+    """Return sentences on how many cells (trainings) ran in parallel during timing, and warnings if settings differ.
 
     Args:
         settings: settings under which the times of one table were measured; if empty, no sentence is returned.

@@ -16,10 +16,10 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 
 def bibtex_entries(board: Board, datasets: Mapping[str, Card] | None = None) -> str:
-    """Return an entry for each generator, score and dataset with a citation; its key is the same on all boards.
+    """Return a BibTeX entry for each generator, score and dataset with a citation; keys are the same on all boards.
 
     A citation is free text, so the citation becomes the note of a ``@misc`` entry. If the citation contains a year or a
-    doi in a recognisable form, the entry also has the fields year and doi; the first year counts.
+    doi in a recognisable form, the entry also has the field year or doi. The year is the first year in the citation.
 
     Args:
         board: the board whose generators and scores are cited.
@@ -55,7 +55,7 @@ def _entry(key: str, card: Card) -> str:
         "year": year.group() if year else "",
         "doi": doi.group(1).rstrip(".") if doi else "",
         "url": "".join(card.url.split()).replace("{", "").replace("}", ""),
-        "key": key,  # by which BibTeX sorts an entry without authors
+        "key": key,  # BibTeX sorts entries without authors by this field
     }
     lines = [f"  {name} = {{{text}}}," for name, text in fields.items() if text]
     return "\n".join([f"@misc{{{key},", *lines, "}", ""])

@@ -42,10 +42,10 @@ COMPARISON_FIELDS = (
 
 
 def scores_csv(board: Board) -> str:
-    """Return sorted lines, one per dataset, generator, config and score; ``n`` is 0 for a score without a value.
+    """Return sorted lines, one per dataset, generator, config and score.
 
-    ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. Equal scores
-    give equal bytes for any order of the suite's rows.
+    ``config`` contains the options that differ from the generator's defaults, as JSON with sorted keys. ``n`` is the
+    number of splits with a value. Equal scores give equal bytes for any order of the suite's rows.
     """
     lines = [
         (
@@ -87,7 +87,7 @@ def costs_csv(board: Board) -> str:
 
 
 def comparisons_csv(board: Board) -> str:
-    """Return sorted lines, one per dataset, score and pair of rows; the rows have their labels on the board."""
+    """Return sorted lines, one per dataset, score and pair of generators, which are named by their labels."""
     lines = [
         (
             dataset.dataset,

@@ -56,6 +56,6 @@ def draws_parquet(rows: Sequence[DrawRow]) -> bytes:
 
 
 def _fields(rows: Sequence[DrawRow]) -> dict[str, type]:
-    """Return the columns of a table of scores; the last one, ``fold``, is included only if splits have folds."""
+    """Return the columns of a table of scores; the column ``fold`` is included only if splits have folds."""
     has_folds = any(row[-1] is not None for row in rows)
     return {name: kind for name, kind in DRAW_FIELDS.items() if name != "fold" or has_folds}

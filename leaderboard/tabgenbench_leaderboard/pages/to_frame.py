@@ -34,10 +34,11 @@ SCORE_COLUMNS = (
 def headline_frame(board: Board) -> pd.DataFrame:
     """Return a DataFrame with one row per dataset and generator, models before controls.
 
-    Columns: ``dataset``, ``generator`` (its label on the board), ``is_control``; for each headline score its mean and,
-    as ``<score> ±``, half of its 95 % interval, NaN if there is none; for each question the same columns, and
-    ``<question> first rank`` and ``<question> last rank``, the ends of the rank interval; ``cells_ok``,
-    ``fit_seconds``, ``sample_seconds`` (all draws of a cell) and ``peak_memory_bytes``.
+    The columns are ``dataset``, ``generator`` (its label on the board) and ``is_control``, then the columns of headline
+    scores and of questions, then ``cells_ok``, ``fit_seconds``, ``sample_seconds`` (all draws of a cell) and
+    ``peak_memory_bytes``. A score or question has its mean and, in a column such as ``gamma ±``, half of its 95 %
+    interval. A question also has ``<question> first rank`` and ``<question> last rank``, the ends of the rank interval.
+    A missing number is NaN.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
     questions = dict.fromkeys(question.question for dataset in board.datasets for question in dataset.questions)
@@ -80,10 +81,10 @@ def _mean(found: Range | None) -> float:
 
 
 def scores_frame(board: Board, cells: Sequence[CellFacts]) -> pd.DataFrame:
-    """Return a DataFrame with one row per score of each cell (training), averaged over its draws.
+    """Return a DataFrame with one row per score of each cell (training), averaged over the cell's synthetic tables.
 
-    Columns are `SCORE_COLUMNS`: ``generator`` is the generator's name, ``label`` is its label on the board; a score
-    without a value is NaN, and ``status`` and ``reason`` say why. If splits have folds, the last column is ``fold``.
+    Columns are `SCORE_COLUMNS`: ``generator`` is the generator's name, and ``label`` is its label on the board. A score
+    without a value is NaN; ``status`` and ``reason`` say why. If splits have folds, the last column is ``fold``.
     """
     names = {row.label: row.generator for dataset in board.datasets for row in dataset.rows}
     columns = {dataset.dataset: dataset.columns for dataset in board.datasets}

@@ -24,12 +24,12 @@ _URL = re.compile(r"https?://[^\s<>&\"']+[^\s<>&\"'.,;:)]")
 
 
 def linked_figure(path: str) -> str:
-    """Return the HTML element that shows the image file of a figure; the element around it contains the description."""
+    """Return the HTML element that shows the image file of a figure, without a description."""
     return f'<img src="{html.escape(path)}" alt="" loading="lazy">'
 
 
 def render_blocks(blocks: Sequence[Block], figures: Mapping[str, str]) -> str:
-    """Return blocks as HTML elements.
+    """Return the parts (blocks) of a page as HTML elements.
 
     Args:
         blocks: the blocks in order.

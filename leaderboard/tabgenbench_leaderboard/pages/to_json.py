@@ -10,7 +10,7 @@ from tabgenbench_leaderboard.board.model import Board
 __all__ = ["board_json"]
 
 _LEVELS = 6
-"""Levels of nested objects and lists with one item per line: down to the scores and loss curves of a row."""
+"""Number of outer levels of nesting with one item per line, down to the scores and loss curves of a row."""
 
 
 def board_json(board: Board) -> str:

@@ -36,7 +36,7 @@ _ESCAPED = {
     },
 }
 _SIGNS = re.compile("|".join(map(re.escape, _ESCAPED)))
-_WIDTH = 80  # characters in footnotesize across the text of the class article
+_WIDTH = 80  # characters of the size footnotesize that fit the text width of the class article
 _GAP = 3  # characters between two columns
 
 
@@ -51,7 +51,7 @@ def escape_latex(text: str) -> str:
 
 
 def latex_tables(board: Board) -> str:
-    """Return the headline scores of each dataset; a document needs the package booktabs.
+    """Return a LaTeX table of the headline scores of each dataset; a document needs the package booktabs.
 
     A table that is wider than a page of the class article is divided into several tables.
     """

@@ -21,12 +21,12 @@ from tabgenbench_leaderboard.pages.document import (
 
 __all__ = ["render_markdown"]
 
-# In this dialect, an underscore inside a word needs no escape, so score names and addresses stay readable.
+# In GitHub's Markdown, an underscore inside a word needs no escape, so score names and addresses stay readable.
 _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return a page as Markdown without its `Details`; figures are links to PNG files in the folder ``figures``."""
+    """Return a page as Markdown without foldable text; figures are links to PNG files in the folder ``figures``."""
     return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 

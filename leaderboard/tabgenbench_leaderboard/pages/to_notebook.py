@@ -36,7 +36,7 @@ def notebook_html(board: Board) -> str:
     drawn = draw_figures(board, None)
     figures = {}
     for name, text in drawn.svg.items():
-        # A notebook can show several boards, so ids are derived from the figure's content.
+        # A notebook can show several boards, so the prefix of ids is a hash of the figure's content.
         figures[name] = inline_svg(text, f"t{hashlib.sha256(text.encode()).hexdigest()[:8]}")
     verdict = verdict_grid(board)
     blocks: list[Block] = [verdict] if verdict else []

@@ -29,7 +29,7 @@ __all__ = ["calibration_text", "print_text", "render_text"]
 
 _LABEL_WIDTH = 34
 _HEADING_WIDTH = 20
-_MOST_ITEMS = 200  # of a list
+_MOST_ITEMS = 200  # maximum number of shown items of a list
 _GAP = "  "
 _ASCII = str.maketrans({"±": "+-", "↑": "(higher)", "↓": "(lower)", "…": "...", "─": "-", "·": "-"})
 
@@ -109,7 +109,7 @@ def _dataset_lines(dataset: DatasetBoard, width: int) -> Iterator[str]:
 
 
 def _block_lines(blocks: Sequence[Block], width: int) -> Iterator[str]:
-    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each."""
+    """Yield the lines of headings, paragraphs, lists and tables, with a blank line above each except lists."""
     for block in blocks:
         yield from [] if isinstance(block, Bullets) else [""]
         if isinstance(block, Heading):

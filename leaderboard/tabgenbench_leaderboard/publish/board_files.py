@@ -20,4 +20,4 @@ def board_files(view: BoardView, *, parquet: bool | None = None) -> dict[str, by
     draws = "parquet" if (has_parquet() if parquet is None else parquet) else "draws"
     formats = (*FORMATS, "tex", "bib", draws)
     files = render_board(view.board, formats, artifacts=view.artifacts, extras=view.extras(formats, published=True))
-    return {**files, ".nojekyll": b""}  # static hosts then pass every file on as it is
+    return {**files, ".nojekyll": b""}  # this empty file makes GitHub Pages publish all other files unchanged

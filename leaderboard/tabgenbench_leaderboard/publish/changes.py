@@ -10,7 +10,7 @@ from tabgenbench_leaderboard.publish.sides import Side
 
 __all__ = ["changes"]
 
-MOST = 8  # names that a sentence lists
+MOST = 8  # maximum number of names that a sentence lists
 
 
 def changes(first: Side, second: Side) -> Iterator[str]:

@@ -20,7 +20,7 @@ from tabgenbench_leaderboard.publish.findings import Finding
 __all__ = ["Checked", "check_records"]
 
 REMOVED = "<path>"
-"""Stands in an option from which a path was removed: its key cannot be computed again."""
+"""Text that replaces a removed path; a key (hash) cannot be computed again from options with this text."""
 SLACK = 1e-6  # a run accepts a value that exceeds the end of its range by rounding
 
 
@@ -182,7 +182,7 @@ class _Checker:
                 self.report(where, what, f"a split of {cell.dataset} in datasets/")
 
     def check_grid(self) -> None:
-        """Report generators with two cells for a split, fold and seed, or with none where another generator has one."""
+        """Report generators with two cells (trainings) for a split, fold and seed, or that lack a cell others have."""
         where = f"suites/{self.suite.name}.json"
         keys: dict[tuple[str, str, str], set[str]] = {}
         rows: dict[str, dict[str, set[str]]] = {}

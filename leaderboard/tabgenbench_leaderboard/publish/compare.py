@@ -65,7 +65,7 @@ class ScoreChange:
 
 
 def score_changes(first: Side, second: Side) -> list[ScoreChange]:
-    """Compare every score that a generator has on both boards, on datasets of the same name."""
+    """Compare every score that a generator has on two boards, on datasets of the same name."""
     found: list[ScoreChange] = []
     others = {dataset.dataset: dataset for dataset in second.board.datasets}
     for dataset in first.board.datasets:
@@ -76,7 +76,7 @@ def score_changes(first: Side, second: Side) -> list[ScoreChange]:
 
 
 def _common_splits(dataset: str, first: Side, second: Side) -> set[int]:
-    """Return the splits that contain the same rows on both boards; empty if a board has no records."""
+    """Return the splits of a dataset with the same rows on both boards; empty if one of the boards has no records."""
     places = {place for place in first.splits if place[0] == dataset}
     return {place[1] for place in places if first.splits[place] == second.splits.get(place)}
 
@@ -133,7 +133,7 @@ def _compare(
 def _welch(values: Sequence[float], others: Sequence[float]) -> tuple[Interval, float | None]:
     """Return the difference of two means with its 95 % interval, and the p-value of Welch's test (Biometrika 34, 1947).
 
-    If a board has fewer than two values, there is a difference, but no interval and no p-value.
+    If one sample has fewer than two values, the result has no interval and no p-value.
     """
     from scipy.special import stdtr, stdtrit
 

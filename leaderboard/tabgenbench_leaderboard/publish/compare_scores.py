@@ -1,11 +1,11 @@
 """Comparison of the recorded scores of a cell (training) with its scores after it is trained again.
 
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
-rounding differs, and training amplifies rounding differences about as much as a change of the seed changes a score. A
+rounding differs. Training amplifies rounding differences until a score changes about as much as with another seed. A
 score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over splits,
-whichever is larger. The standard deviation of a score is computed over the splits of the same
-generator, without the split that is trained again: a made-up value in this split would make the tolerance wider. If the
-median of the other generators' standard deviations is larger, it is used instead.
+whichever is larger. The standard deviation of a score is computed over the splits of the same generator, without the
+split that is trained again, because a made-up value in this split would make the tolerance wider. If the median of the
+other generators' standard deviations is larger, this median is used instead.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ScoreComparer:
 
     Args:
         suite: the suite that lists the cells.
-        scores: the recorded scores of each cell by key, by the metric's label.
+        scores: the recorded scores by the key of the cell, then by the label of the metric.
         tolerance: largest accepted difference as a share of the score's range, or None for the rule that the module's
             docstring states.
     """
@@ -153,10 +153,10 @@ def _changed_values(where: str, before: ScoreRecord, again: ScoreRecord) -> Iter
 
 
 def other_machine(first: Environment, second: Environment) -> str:
-    """Return the differences between two environments that may change the last digits of a result; empty if none.
+    """Return the differences between two environments that may change the last digits of a result; empty if equal.
 
     A package that only one environment lists does not count, because a process records only the packages that it has
-    imported. With the inline engine, one process runs all cells and records the packages of all.
+    imported. With the inline engine, one process runs all cells, so a record may list packages of other cells.
     """
     packages = sorted(
         name for name in first.packages.keys() & second.packages.keys() if first.packages[name] != second.packages[name]

@@ -34,7 +34,7 @@ __all__ = [
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 PROGRAM = "tabgenbench_leaderboard.publish.board_files"
-"""The module whose code, with that of its imports from this package, decides what a board looks like."""
+"""The module whose code, together with the code of its imports from this package, determines the files of a board."""
 TOOLS = ("tabgenbench", "jinja2", "matplotlib", "numpy", "pillow", "pyarrow", "pydantic", "tabulate")
 COMPARABILITY = (
     "Scores of two boards are comparable where dataset, split and metric have equal hashes below. A metric's hash "
@@ -55,7 +55,7 @@ class FileFacts(_Part):
 
 
 class DatasetFacts(_Part):
-    """Fingerprint of a dataset, and fingerprints of its splits by number, such as ``0`` or ``0, fold 1``."""
+    """Fingerprint (hash) of a dataset, and fingerprints of its splits by number, such as ``0`` or ``0, fold 1``."""
 
     fingerprint: str
     splits: dict[str, str]
@@ -70,7 +70,7 @@ class Manifest(_Part):
         tabgenbench: version of the program that published the board.
         program: hash of the code that writes boards; two programs of equal hash write equal pages from equal records.
         tools: versions of the libraries that write the board's files.
-        comparability: statement on the boards and values that the scores can be compared with.
+        comparability: sentences on which scores and times are comparable with those of other boards.
         datasets: fingerprints of each dataset and its splits, by the dataset's label.
         metrics: keys of each metric by the metric's label.
         missing: records that the suite requests and a partial board lacks.
@@ -155,7 +155,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, found: Manifest) -> Iterator[Finding]:
-    """Yield a finding for each file whose hash, and each fact of the records, that the manifest states wrongly.
+    """Yield a finding for each file, and for each fact in the records, that disagrees with the manifest of a board.
 
     Args:
         manifest: the manifest of a published board.

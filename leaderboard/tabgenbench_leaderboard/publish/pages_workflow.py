@@ -42,7 +42,7 @@ jobs:
 
 
 def write_workflow(root: Path, boards: Path, *, force: bool) -> Iterator[Path]:
-    """Write the workflow into a repository, and yield its path unless the same workflow was there before.
+    """Write the workflow file into a repository, and yield its path; if an equal file exists, nothing is yielded.
 
     Args:
         root: the top folder of the repository.
@@ -50,7 +50,7 @@ def write_workflow(root: Path, boards: Path, *, force: bool) -> Iterator[Path]:
         force: whether to replace an existing file of the same path with different content.
 
     Raises:
-        ConfigError: a file of the same path has different content, or the boards are outside the repository.
+        ConfigError: a different file exists and ``force`` is false, or the boards are outside the repository.
     """
     if boards.is_absolute() or ".." in boards.parts:
         raise ConfigError(f"--workflow: {boards} is not below this folder; run in the repository that has the boards")

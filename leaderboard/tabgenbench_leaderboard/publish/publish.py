@@ -25,7 +25,7 @@ from tabgenbench_leaderboard.report import Leaderboard
 __all__ = ["RECORDS", "Published", "publish_board"]
 
 RECORDS = "records"
-MOST = 10  # findings that a message lists
+MOST = 10  # maximum number of findings that a message lists
 OWN = frozenset(
     {
         MANIFEST,
@@ -45,7 +45,7 @@ OWN = frozenset(
         "web",
     }
 )
-"""What a published folder may contain; anything else is somebody's and is not deleted."""
+"""Files and folders of a published board; a folder that contains anything else is not replaced."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,15 @@ def publish_board(
 
     Args:
         store: the store with the records, which is not changed.
-        suite_name: name of the suite; None for the most recent one.
+        suite_name: name of the suite; None for the most recent suite.
         folder: the folder of the board.
         partial: whether missing records are allowed; a board with missing records states that it is partial.
         force: whether to replace an existing folder of a board.
         hide: words to remove from free text, in addition to the hosts and users that the records name.
 
     Raises:
-        StoreError: a record is unreadable, contradicts its hash or another record, or is missing; or the folder cannot
-            be replaced or written.
+        StoreError: a record is unreadable, contradicts its hash or another record, or is missing without ``partial``;
+            or the folder cannot be replaced or written.
         ConfigError: the store has no suite of this name.
     """
     suite = find_suite(store, suite_name)

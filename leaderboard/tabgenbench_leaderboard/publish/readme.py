@@ -19,7 +19,7 @@ DEFAULT = Path("README.md")
 
 
 def update_readme(page: Path | None, name: str, done: Published) -> Iterator[Path]:
-    """Replace the table of a board in a page, and yield the page's path if a page was changed.
+    """Replace the table of a board in a page, and yield the page's path if the page contains the markers.
 
     Args:
         page: path of the page; None for README.md in the current folder, if it contains the markers.

@@ -42,7 +42,7 @@ class RerunRequest:
         seed: seed of the random choice of cells.
         tolerance: largest accepted difference between a recorded and a repeated score on another kind of machine, as a
             share of the score's range; None for the rule of the module `compare_scores`.
-        datasets: paths or names of datasets whose name in the suite is not registered.
+        datasets: paths or names of those datasets of the suite that no plugin registers.
         data_dir: root folder of downloaded data.
         executor: engine that runs the cells.
         say: function that receives each line of progress text.
@@ -82,7 +82,7 @@ class _Recorded:
 
     @property
     def place(self) -> tuple[int, int | None]:
-        """Name of the split, with its fold if it has folds."""
+        """Number of the split and number of the fold; the fold is None if splits have no folds."""
         return self.record.cell.split, self.record.cell.fold
 
     @property
@@ -95,8 +95,8 @@ class _Recorded:
 def repeat_cells(store: Store, suite: SuiteRecord, request: RerunRequest, plugins: Plugins) -> Rerun:
     """Train and score randomly chosen cells (trainings) again, and compare their scores with the recorded scores.
 
-    Cells with another status than ok are not chosen. Options, seed, number of draws, threads and kind of device are
-    taken from the records. The split is computed again from the dataset and must have the recorded fingerprint.
+    Only cells whose status is ok are chosen. Options, seed, number of draws, threads and kind of device are taken from
+    the records. The split is computed again from the dataset and must have the recorded fingerprint (hash).
 
     Raises:
         ConfigError: no cell can be repeated with the installed plugins, or a dataset is not registered.
@@ -237,7 +237,7 @@ class _Repeater:
 
 
 def _split_configs(store: Store, suite: SuiteRecord, fingerprint: str, plugins: Plugins) -> Iterator[SplitConfig]:
-    """Yield the recorded settings of the splits; if an older record lacks settings, yield all possible ones."""
+    """Yield the recorded settings of the splits; if an older record lacks them, yield all settings that may apply."""
     if suite.split:
         yield make_options(SplitConfig, suite.split, where=f"suite {suite.name!r}: split")
         return
@@ -277,7 +277,7 @@ def _choice(name: str, config: Mapping[str, Any]) -> str:
 
 
 def _work(cell: CellIdentity) -> tuple[str, int, int | None]:
-    """Return generator, options, split and fold; unlike a key, they identify a cell even if code has changed."""
+    """Return generator, options, split and fold of a cell (training), which do not depend on code, unlike its key."""
     return _choice(cell.generator, cell.config), cell.split, cell.fold
 
 
@@ -295,6 +295,6 @@ def _restrict(planned: PlannedRun, group: Sequence[_Recorded]) -> dict[str, Any]
 
 
 def _same_metric(score: ScoreRecord, metrics: Mapping[str, Any]) -> str:
-    """Return the planned metric with the name and options of a score record; empty if the plan lacks the metric."""
+    """Return the label of the planned metric with the name and options of a score record; empty if there is none."""
     place = _choice(score.metric, score.config)
     return next((label for label, metric in metrics.items() if _choice(metric.name, metric.config) == place), "")

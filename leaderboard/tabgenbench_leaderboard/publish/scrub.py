@@ -2,8 +2,8 @@
 
 Paths and e-mail addresses are recognised by their form. Host names are taken from the records' fields for the host, and
 user names from paths of home folders in the records. Host and user names are replaced in free text only, such as an
-output or a note, because a machine may be named ``gamma``, which is also the name of a metric. A removed path leaves
-its part below ``site-packages`` or the name of its file in the text, so that a traceback stays useful.
+output or a note, because a machine may have the name of a metric, such as ``gamma``. Of a removed path, the part below
+``site-packages`` or the file name stays in the text, so that tracebacks stay useful.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Scrubber", "find_names"]
 RecordT = TypeVar("RecordT", bound=BaseModel)
 
 BLANKED = frozenset({"host", "hostname", "node", "user", "username", "cwd"})
-"""Fields that are emptied."""
+"""Names of the record fields whose text is removed completely."""
 NAMED = frozenset(
     """
     key cell_key schema_version status name metric generator label title dataset split_kind kind fingerprint
@@ -29,7 +29,7 @@ NAMED = frozenset(
     score reference detects misses values
     """.split()
 )
-"""Fields whose texts are names, options or descriptions by an author; hosts and users are not looked for in them."""
+"""Fields with names, options or descriptions by an author; host and user names are not replaced in these fields."""
 WHOLE = NAMED & {
     "config",
     "card",
@@ -42,9 +42,9 @@ WHOLE = NAMED & {
     "split",
     "values",
 } | {"undefined"}
-"""Fields whose content is treated as one: names inside it are keys of the author's, not fields of a record."""
-MIN_LENGTH = 2  # of a host or a user: a single letter is part of ordinary text
-SYSTEM = frozenset({"root", "user", "localhost", "runner", "home"})  # these do not identify anybody
+"""Fields whose nested values are treated like the field itself, because an author chose the names inside the field."""
+MIN_LENGTH = 2  # of the name of a host or user, because a single letter is part of ordinary text
+SYSTEM = frozenset({"root", "user", "localhost", "runner", "home"})  # names that do not identify anybody
 
 _QUOTED = r"(?P<quote>['\"])(?:file://)?(?P<quoted>(?:~[\w.-]*)?/[^'\"\n/]+/[^'\"\n]*)(?P=quote)"
 _URL = r"(?P<url>\b(?!file:)[A-Za-z][\w+.-]*://[^\s'\"<>]*)"
@@ -102,9 +102,9 @@ class Scrubber:
         return value
 
     def text(self, text: str, *, free: bool = True) -> str:
-        """Return a text without paths and e-mail addresses; with ``free``, also without names of hosts and users."""
+        """Return a text without paths and e-mail addresses; with ``free``, also without host names, users and IPs."""
         cleaner = self._once(text, free=free)
-        while cleaner != text:  # a replacement can complete another form, such as a path after a host's name
+        while cleaner != text:  # after a replacement, more text can match, such as a path after a host's name
             text, cleaner = cleaner, self._once(cleaner, free=free)
         return text
 

@@ -17,7 +17,7 @@ from tabgenbench_leaderboard.report import Leaderboard
 __all__ = ["Side", "read_side"]
 
 Place = tuple[str, str, str, int]
-"""Dataset, label, split with its fold, and seed of a cell."""
+"""Dataset, generator label, split with its fold, and seed of a cell (training)."""
 
 
 @dataclass(frozen=True)

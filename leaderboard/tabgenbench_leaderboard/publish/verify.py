@@ -30,7 +30,7 @@ from tabgenbench_leaderboard.report import Leaderboard
 __all__ = ["Verified", "verify_folder", "verify_store"]
 
 FIGURE_TOOLS = ("matplotlib", "numpy", "pillow")
-"""Figures are compared only if these have the versions that drew them."""
+"""Figures are compared only if these packages have the versions that drew the figures."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tabgenbench_leaderboard.board.model import DatasetBoard
 __all__ = ["cell_table", "draw_table", "single_number"]
 
 MAX_CELLS = 200
-"""Maximum number of cells that a page lists per dataset."""
+"""Maximum number of cells (trainings) that a page lists per dataset."""
 
 
 def draw_table(
@@ -44,7 +44,7 @@ def draw_table(
 
 
 def _draw_lines(dataset: DatasetBoard, cells: Sequence[CellFacts], columns: Sequence[int]) -> Iterator[Markup]:
-    """Yield the table row of each draw; its place and values are formatted numbers, without markup."""
+    """Yield the table row of each draw (synthetic table); place and values contain no characters to escape."""
     places = [(dataset.columns[i].metric, dataset.columns[i].spec.name) for i in columns]
     for cell in cells:
         for draw in range(_draws(cell)):

@@ -1,6 +1,7 @@
 """The data of a web board as scripts: ``data-board.js``, and the values of each dataset in files of at most 1 MB.
 
-A page that is opened from disk may load scripts, but may not fetch files. Numbers have five significant digits.
+The data are scripts, because a page that is opened from disk may load scripts but may not fetch other files. Numbers
+have five significant digits.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def dataset_scripts(site: Site, index: int) -> Iterator[bytes]:
 
 
 def _call(function: str, *values: Any) -> bytes:
-    """Return a script that calls a function; values given as a list of texts are JSON already."""
+    """Return a script that calls a function; a list as a value contains texts that are already JSON."""
     parts = [_json(value) if not isinstance(value, list) else "[\n" + ",\n".join(value) + "\n]" for value in values]
     text = f"tabgenbench.{function}({', '.join(parts)});\n"
     for sign in "<>&\u2028\u2029":  # no text of a record can end a script or start an element
@@ -109,7 +110,7 @@ def _board_data(site: Site, names: Sequence[Sequence[str]]) -> dict[str, Any]:
 
 
 def _has_values(measure: AcrossMeasure) -> bool:
-    """Return whether a measure has a value over all datasets; without such a measure, a page opens with one dataset."""
+    """Return whether the summary of a measure (question or score) over datasets has a value for any generator."""
     return any(row.scaled is not None or row.mean_rank is not None for row in measure.rows)
 
 

@@ -30,7 +30,7 @@ from tabgenbench_leaderboard.web.site import Site, templates
 __all__ = ["dataset_page"]
 
 MAX_VALUES = 5_000
-"""Maximum number of scores of the tables on a page; the board shows all scores of larger datasets."""
+"""Maximum number of scores in the tables of a page; if there are more, the page refers to the board."""
 
 
 def dataset_page(site: Site, dataset: DatasetBoard) -> str:

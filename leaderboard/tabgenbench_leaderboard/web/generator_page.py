@@ -57,11 +57,11 @@ def generator_page(site: Site, one: GeneratorRows) -> str:
 
 
 def _commands(command: str, one: GeneratorRows) -> list[str]:
-    """Return the commands that run a generator again: one for each choice of options, if datasets have their own."""
+    """Return the commands that run a generator again: one command for each set of options that it has on datasets."""
     datasets: dict[str, list[str]] = {}
     for dataset, row in one.rows.items():
         datasets.setdefault(row.options, []).append(dataset)
-    first, *others = command.split(COMMANDS)  # several if stores were merged, and not each ran on every dataset
+    first, *others = command.split(COMMANDS)  # each command of a merged suite may have run on some datasets only
     is_named = bool(others) or len(datasets) > 1
     found = [rerun_command(first, one.rows[names[0]], names if is_named else ()) for names in datasets.values()]
     return [text for text in found if text]
@@ -73,7 +73,7 @@ def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> 
     Args:
         command: the command that ran the suite.
         row: a row of the generator.
-        datasets: datasets on which to run the generator; empty for those of the command.
+        datasets: datasets on which to run the generator; empty for the datasets that the command names.
 
     >>> from tabgenbench.records import Card
     >>> from tabgenbench_leaderboard.board.model import Costs
@@ -106,7 +106,7 @@ def rerun_command(command: str, row: BoardRow, datasets: Sequence[str] = ()) -> 
 
 
 def _part(site: Site, dataset: DatasetBoard, row: BoardRow, most: int) -> dict[str, Any]:
-    """Return what the generator's page shows of one dataset; values per split only if there are no records of draws."""
+    """Return what a generator's page shows of one dataset; values of single splits are shown only without records."""
     cells = site.cells_of.get((dataset.dataset, row.label), [])
     facts = site.facts[dataset.dataset]
     splits = [] if cells else sorted({split for i in facts.shown for split in row.scores[i].by_split})

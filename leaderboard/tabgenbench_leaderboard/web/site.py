@@ -29,7 +29,7 @@ class DatasetFacts:
     """Facts about a dataset that several pages show, computed once.
 
     Attributes:
-        shown: indices of the columns with a value.
+        shown: indices of the score columns that pages show.
         scores: address of the description of the score in each column.
         ranked: number of models with a value in each column.
         ranked_questions: number of models with a value on each question.
@@ -72,7 +72,7 @@ class Site:
 
     @cached_property
     def extras(self) -> dict[str, str]:
-        """The optional extra that installs the packages of a generator, by label; without the others."""
+        """The optional extra that installs the packages of a generator, by label; some generators have no extra."""
         return {one.label: row.card.extra for one in self.generators for row in one.rows.values() if row.card.extra}
 
     @cached_property
@@ -82,7 +82,7 @@ class Site:
 
     @cached_property
     def dataset_stems(self) -> dict[str, str]:
-        """Part of the names of each dataset's files, and the dataset's name in addresses."""
+        """Name of each dataset in the names of its files and in addresses of pages."""
         return file_stems(dataset.dataset for dataset in self.board.datasets)
 
     @cached_property
@@ -103,7 +103,7 @@ class Site:
     def _facts(self, dataset: DatasetBoard) -> DatasetFacts:
         columns, models = dataset.columns, dataset.models
         anchors = file_stems(column.title for column in columns)
-        # The source of a dataset is described on its own page.
+        # The note on the source of a dataset is left out, because the dataset's own page shows it.
         facts = facts_sentence(dataset.model_copy(update={"note": ""})).replace("`", "")
         return DatasetFacts(
             shown=shown_columns(dataset),

@@ -19,8 +19,8 @@ Density. With the leaves l = 1...L of all B trees and N training rows,
     categorical column j    P_lj(v) = (n_lj(v) + α) / (n_l + α V_j)
     n_l training rows in leaf l   n_lj(v) those with value v   V_j values of the column   α smoothing
 
-Conditions are columns of the forest like any other. Given the requested values c, the density is again a mixture of the
-same leaves, by Bayes' rule and without an approximation:
+The forest treats condition columns like all other columns. By Bayes' rule, the density given requested condition values
+c is again a mixture of the same leaves, without an approximation:
 
     p(x | c) = Σ_l w_l(c) Π_j p_lj(x_j),   w_l(c) ∝ w_l Π_k n_lk(c_k) / n_l
 """
@@ -56,17 +56,17 @@ if TYPE_CHECKING:
 
 __all__ = ["ARF"]
 
-WIDE, COMPONENTS = 200, 20  # above so many numeric features, so many components are the default
+WIDE, COMPONENTS = 200, 20  # default above 200 numeric features: 20 principal components
 MIN_ROWS = 2  # training rows that a mean and a variance need
-ALMOST_NONE = 1e-6  # share of a condition value in a leaf without it, if no leaf has all requested values
+ALMOST_NONE = 1e-6  # replaces share 0 of a condition value if no leaf has all requested values
 
 
 class ARF(Generator):
     """Samples a leaf by its weight given the conditions, then each column independently within the leaf.
 
     A numeric feature with missing values and the column that marks its missing values depend on each other, so both are
-    drawn from the same training row. A leaf's mean, variance and values are computed without missing values. A table
-    with more than 200 numeric features is fitted on its principal components.
+    drawn from the same training row. A leaf's mean and variance are computed without missing values. A table with more
+    than 200 numeric features is fitted on its principal components.
     """
 
     name = "arf"
@@ -113,7 +113,7 @@ class ARF(Generator):
         return 4 * self.config.trees * n_rows + 40 * n_rows * columns + 40 * leaves * columns + forests + svd
 
     def _n_components(self, n_features: int) -> int:
-        """Return the number of components that replace the numeric features; 0 keeps the features."""
+        """Return the number of principal components that replace the numeric features; 0 keeps the features."""
         if self.config.components is None:
             return COMPONENTS if n_features > WIDE else 0
         return self.config.components if n_features else 0
@@ -147,7 +147,7 @@ class ARF(Generator):
         ]
 
     def _adversarial_forest(self, rows: NDArray[np.float32], context: FitContext) -> tuple[list[Any], ForestLeaves]:
-        """Fit forests in rounds, each to distinguish training rows from synthetic rows of the previous round.
+        """Fit one forest per round to tell training rows from synthetic rows of the previous round's forest.
 
         Returns the trees and leaves of the forest whose synthetic rows are hardest to tell from training rows.
         """
@@ -226,7 +226,7 @@ class ARF(Generator):
         if self.config.smoothing:
             self._smooth(codes, leaves, context.numpy)
         if self._components is not None:
-            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1 is a new combination
+            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1: unseen combination
             values = self._components.values(values, group, context.numpy)
         return self._template.like(values, conditions, self._categories.decode(codes) if n_categories else None)
 
@@ -256,7 +256,7 @@ class ARF(Generator):
         return np.asarray(np.clip(values, low, high), dtype=np.float32)
 
     def _smooth(self, codes: NDArray[np.int64], leaves: NDArray[np.int64], rng: np.random.Generator) -> None:
-        """Replace each category by a random category with probability α V / (n + α V), where the leaf has n rows."""
+        """Replace each category by a random one of V, with probability α V / (n + α V) in a leaf of n rows."""
         added = self.config.smoothing * np.array(self._categories.n_categories)
         count = self._leaves.count[leaves][:, None]
         replaced = rng.random(codes.shape) < added / (count + added)

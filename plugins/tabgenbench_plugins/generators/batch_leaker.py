@@ -15,8 +15,9 @@ __all__ = ["BatchLeaker"]
 class BatchLeaker(PCA):
     """Embeds rows as `pca` does, with one further dimension for each batch.
 
-    The dimension of the row's own batch is ``strength`` times the standard deviation of the first component; the
-    dimensions of other batches are 0. Every score of batch removal must be worse for this control than for `pca`.
+    The value in the dimension of the row's own batch is ``strength`` times the standard deviation of the first
+    principal component; the values in the dimensions of other batches are 0. Every score of batch removal must be worse
+    for this control than for `pca`.
     """
 
     name = "batch-leaker"

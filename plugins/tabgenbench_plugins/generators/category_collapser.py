@@ -12,7 +12,7 @@ from tabgenbench_plugins.generators.parts.planted import Planted
 __all__ = ["CategoryCollapser"]
 
 SHARE = 0.1
-"""Largest share of the rows of the categories that are replaced after the rarest one."""
+"""Largest share of rows with replaced categories, unless the rarest category alone has a larger share."""
 
 
 class CategoryCollapser(Planted):

@@ -23,7 +23,7 @@ class ConditionGaussian(Generator):
 
     Features are uncorrelated within a condition, so this control shows which score values are possible with correct
     means and variances but without correlations. Variances are unbiased (divided by n - 1 in each condition). A
-    condition with fewer than ``min_rows`` training rows keeps its own mean, even that of a single row, but uses the
+    condition with fewer than ``min_rows`` training rows keeps its own mean, even if it has a single row, but uses the
     variance pooled over all conditions. A condition without training rows is replaced by the most similar condition
     that has training rows.
     """
@@ -56,7 +56,7 @@ class ConditionGaussian(Generator):
         self._sd = self._standard_deviations(values, present)
         self._codes = ConditionCodes.fit(train.categories)
         codes = self._codes.encode(train.categories)
-        self._frequencies = []  # of each categorical feature, shape (K, n_values)
+        self._frequencies = []  # one array for each categorical feature, shape (K, n_values)
         for j, n_values in enumerate(self._codes.n_categories):
             counts = self._conditions.category_counts(codes[:, j], n_values)
             self._frequencies.append(counts / counts.sum(axis=1, keepdims=True))
@@ -72,7 +72,7 @@ class ConditionGaussian(Generator):
         for k, rows in enumerate(groups):
             errors = (values[rows] - self._means[k]) ** 2
             squares[k] = (errors if present is None else errors * present[rows]).sum(axis=0, dtype=np.float64)
-        counts = self._conditions.counts[:, None]  # of present cells, shape (K, 1 or n_features)
+        counts = self._conditions.counts[:, None]  # of present values, shape (K, 1 or n_features)
         if present is not None:
             counts = np.stack([present[rows].sum(axis=0) for rows in groups])
         freedom = np.maximum(0, counts - 1)

@@ -18,9 +18,9 @@ class ConditionMean(Generator):
     by name. The mean of a numeric feature is computed without missing values.
 
     The control `condition-mean` shows which scores are possible with differences between conditions but without
-    variation within conditions. For this control, gamma and the scores of log fold changes are good, and all scores of
-    variance are bad. For a condition with one training row, that row is returned. For a condition without training
-    rows, the mean of the most similar condition with training rows is returned.
+    variation within conditions. For this control, gamma (agreement of correlations) and the scores of log fold changes
+    are good, and all scores of variance are bad. For a condition with one training row, that row is returned. For a
+    condition without training rows, the mean of the most similar condition with training rows is returned.
     """
 
     name = "condition-mean"

@@ -27,15 +27,15 @@ class ConditionMVN(Generator):
     """Samples the condition's mean plus Gaussian noise with the Ledoit-Wolf covariance of residuals within conditions.
 
     A deep model should score better than this linear model. Subtracting each condition's mean removes one degree of
-    freedom per condition. The covariance is divided by the remaining degrees of freedom, so that the variance of
-    sampled rows equals that of the training rows. A condition with one training row uses that row as its mean and adds
+    freedom per condition. Sums of squares and products are divided by the remaining degrees of freedom, so that sampled
+    rows have the variance of the training rows. A condition with one training row uses that row as its mean and adds
     nothing to the covariance. A condition without training rows is replaced by the most similar condition that has
     training rows.
 
     Categorical features are represented by latent Gaussian scores, which share one covariance with the numeric
     features. Thresholds turn a latent score into a category; these thresholds are computed from the frequencies of
-    categories in the condition, even if the condition has few rows. `parts.latent` explains the mathematics. Statistics
-    of a numeric feature are computed without missing values.
+    categories in the condition, even if the condition has few rows. Module `parts.latent` explains the mathematics of
+    latent scores. Statistics of a numeric feature are computed without missing values.
     """
 
     name = "condition-mvn"
@@ -68,7 +68,7 @@ class ConditionMVN(Generator):
         """
         smaller = min(n_rows, n_features)
         n_categories = len(schema.categorical_features)
-        latent = 160 * n_rows * n_categories  # of each of about 5 scores a column: two bounds, and rows as above
+        latent = 160 * n_rows * n_categories  # 5 scores a column: two bounds each, and the copies of a feature
         return 4 * (4 * n_rows * n_features + smaller * min(smaller, 1024)) + latent
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -102,7 +102,7 @@ class ConditionMVN(Generator):
             return ShrunkCovariance.fit(residuals, degrees_of_freedom)
         bounds = self._latent.bounds(train.categories.iloc[rows], group)
         hidden = list(range(train.n_features, train.n_features + self._latent.n_scores))
-        for gap in train.schema.numeric_gaps():  # a value is known where it is present, and has no bound at a gap
+        for gap in train.schema.numeric_gaps():  # a present value is known; a missing value has no bounds
             column, is_gap = train.features.index(gap.column), train.is_gap(gap.column)[rows]
             hidden.insert(0, column)
             ends = (np.where(is_gap, end, residuals[:, column]) for end in (-np.inf, np.inf))

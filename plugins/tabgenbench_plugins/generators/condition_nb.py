@@ -16,13 +16,13 @@ from tabgenbench_plugins.generators.parts.by_condition import TrainingConditions
 __all__ = ["ConditionNB"]
 
 BLOCK_VALUES = 1 << 21  # counts drawn together; bounds the memory of a large table
-LEAST, MOST = 1e-6, 1e3  # limits of the dispersion; below the first, counts are Poisson
+LEAST, MOST = 1e-6, 1e3  # limits of the dispersion; below the lower limit, counts are Poisson
 
 Floats = NDArray[np.float64]
 
 
 class ConditionNB(Generator):
-    """Samples each gene of a cell independently from the gene's negative binomial distribution in the condition.
+    """Samples the count of each gene independently from the gene's negative binomial distribution in the condition.
 
     The count of gene g in a cell with library size L and condition k has mean L f_kg and variance
     L f_kg + a_kg (L f_kg)^2. The parameters f_kg and a_kg are estimated by moments: f_kg is the gene's share of all
@@ -32,7 +32,8 @@ class ConditionNB(Generator):
 
     A condition with fewer than ``min_rows`` training cells uses the dispersion a_g that is pooled over all conditions.
     A condition without training cells is replaced by the most similar condition that has training cells. Genes are
-    independent given the condition and the library size, so a model of cells should score better.
+    independent given the condition and the library size, so a model that learns dependences between genes should score
+    better.
     """
 
     name = "condition-nb"

@@ -16,10 +16,10 @@ NOISE = 0.01
 
 
 class Copier(Planted):
-    """Returns training rows with noise in numeric features, whose standard deviation is 0.01 times that of the feature.
+    """Returns training rows plus noise in each numeric feature, with 0.01 times the feature's standard deviation.
 
-    Categories are copied. After the noise, features of whole numbers are rounded, which usually restores the training
-    row's value. Every score of fidelity and structure rates this control like real rows; a privacy score must detect
+    Categories are copied. After noise is added, features of whole numbers are rounded, which usually restores the
+    training row's value. Scores of fidelity and structure rate the copies like real rows; a privacy score must detect
     the copies.
     """
 

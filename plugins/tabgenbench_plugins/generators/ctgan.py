@@ -43,10 +43,10 @@ __all__ = ["CTGAN"]
 class CTGAN(TabularGenerator):
     """The conditional generative adversarial network (CTGAN) of Xu et al.
 
-    As in the package `ctgan`, batches are sampled for values of discrete columns that are drawn by log frequency, as in
-    training. Rare categories are therefore more frequent in samples than in training rows. Batch norm uses the
-    statistics of each batch. Generated rows that have a requested condition are kept. If a requested condition still
-    lacks rows, further batches are generated for this condition.
+    In sampling, as in training and in the package `ctgan`, the network gets values of discrete columns that are drawn
+    by log frequency. Rare categories are therefore more frequent in samples than in training rows. Batch norm uses the
+    statistics of each batch, also when sampling. Generated rows that have a requested condition are kept. If a
+    requested condition still lacks rows, further batches are generated for this condition.
     """
 
     name = "ctgan"
@@ -99,7 +99,7 @@ class CTGAN(TabularGenerator):
         generator = sum((a + 3) * b for a, b in zip(inputs, (*config.generator_dim, width), strict=True))
         # Real, generated and penalty rows; logits, noise, a temporary and two gradients. The package needs more.
         in_step = (8 if config.implementation == "fast" else 16) * config.batch_size * row
-        copies = 2 if config.implementation == "fast" else 4  # of the encoded rows; the package uses float64
+        copies = 2 if config.implementation == "fast" else 4  # copies of encoded rows; the package uses float64
         return 4 * (4 * (critic + generator) + in_step + copies * n_rows * row + 3 * n_rows * n_features)
 
     def fit_fast(self, encoded_ND: torch.Tensor, codes_NJ: torch.Tensor, blocks: Blocks, context: FitContext) -> None:

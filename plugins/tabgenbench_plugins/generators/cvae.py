@@ -15,8 +15,8 @@ relative weight of the KL term by half the number of features, and the latent co
 
 In a mixed table, the one-hot codes of each categorical feature are appended to x_NF, and the decoder has one more head
 for each categorical feature: the logits of its categories. The reconstruction is the negative log-likelihood of the
-whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Missing numeric values do
-not count:
+whole row, so all terms have weight 1 (features are standardised, cross-entropy is in nats). Missing numeric values
+contribute nothing to the loss:
 
     Σ_present ½ (x - mean)² - Σ_C log softmax(logits)[category]
 
@@ -63,9 +63,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CVAE"]
 
-NOISE = "residual standard deviations"  # of the features, in a saved model
-CODES = "means of codes", "roots of covariances of codes"  # of an aggregated prior, in a saved model
-WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # the paper's search over depth
+NOISE = "residual standard deviations"  # name of an array in a saved model
+CODES = "means of codes", "roots of covariances of codes"  # array names of a saved aggregated prior
+WIDTHS = {2: (1000, 512), 3: (1000, 512, 256), 4: (1000, 512, 256, 128)}  # widths by number of layers, as in the paper
 
 
 class CVAE(Generator):
@@ -74,10 +74,10 @@ class CVAE(Generator):
     A sampled row is the mean that the decoder returns. Because a mean has no noise, the variance of sampled rows within
     a condition is too small, unless ``output_noise`` adds noise with the residual variance. With ``prior=aggregated``,
     latent codes are drawn from a distribution fitted to the codes of the condition's training rows
-    (`parts.aggregated_prior`). All conditions share the network, so rare conditions need no fallback rule. The model
-    can sample a new combination of condition values if each value occurs in training rows. A condition with a value
-    that no training row has is replaced by the most similar condition of the training rows. Categories are drawn from
-    the softmax of their logits.
+    (`parts.aggregated_prior`). All conditions share the network, so a condition with few training rows needs no special
+    rule. The model can sample a new combination of condition values if each value occurs in training rows. A condition
+    with a value that no training row has is replaced by the most similar condition of the training rows. Categories are
+    drawn from the softmax of their logits.
     """
 
     name = "cvae"

@@ -32,7 +32,7 @@ from tabgenbench_plugins.generators.cvae import CVAE
 
 __all__ = ["CVAESelected", "Trial"]
 
-CHOSEN = "chosen"  # folder of the selected model in a saved one
+CHOSEN = "chosen"  # folder of the selected model in a saved generator
 CURVE_POINTS = 100  # recorded points of each trial's loss curve
 
 
@@ -101,7 +101,7 @@ class CVAESelected(Generator):
         CVAE.supports(schema, n_rows, n_features)
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: twice that of the largest model, because the best one is kept."""
+        """Return the memory needed in bytes: twice the largest model, for the best one and the one in training."""
         trials = (self._cvae(trial, self.config.epochs) for trial in self._grid())
         sizes = [cvae.estimate_memory(schema, n_rows, n_features) for cvae in trials]
         return 2 * max(size for size in sizes if size is not None)
@@ -148,7 +148,7 @@ class CVAESelected(Generator):
             on_report = _forwarded(context, total, before=len(grid) * epochs, curve=f"{chosen}, retrained")
             child = _child(context, on_report)
             self._cvae_chosen.fit(train, validation, child)
-            for note in child.notes:  # which epoch samples
+            for note in child.notes:  # notes that name the epoch of the weights
                 context.note(f"retrained for {self.config.epochs:,} epochs: {note}")
 
     def _try(
@@ -163,7 +163,7 @@ class CVAESelected(Generator):
         cvae, child = self._cvae(trial, epochs), _child(context, on_report)
         try:
             cvae.fit(*tables, child)
-        except ConfigError as error:  # raised here for one reason only: a loss that is not finite
+        except ConfigError as error:  # the only reason here is a loss that is not finite
             return cvae, math.inf, str(error)
         losses = [progress.losses["validation"] for progress in child.curve]
         lowest, last = min(losses), losses[-1]

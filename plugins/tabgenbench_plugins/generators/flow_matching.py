@@ -8,8 +8,8 @@ With noise x_0 ~ N(0, I), a training row x_1 of condition c, and a time t ~ U(0,
 
     x_t = (1 - t) x_0 + t x_1        loss = E ‖v(x_t, t, c) - (x_1 - x_0)‖² / Y
 
-The velocity v is the exact velocity for rows of N(0, I) plus the output of a network F, which only learns the
-difference:
+Y is the number of columns of x. The velocity v is the exact velocity for rows of N(0, I) plus the output of a network
+F, which only learns the difference:
 
     v(x, t, c) = (2 t - 1) / (t² + (1 - t)²) x + F(x, t, c)
 
@@ -19,7 +19,7 @@ The minimum of the loss is the mean velocity E[x_1 - x_0 | x_t = x, c]. The solu
 
 from x at t = 0 drawn from N(0, I) has the distribution of the rows of condition c. The equation is solved in
 ``sampling_steps`` equal steps h of the midpoint rule, x ← x + h v(x + h/2 v(x, t), t + h/2), or of Heun's rule, x ← x +
-h/2 (v(x, t) + v(x + h v(x, t), t + h)); both are of second order and use two passes of the network.
+h/2 (v(x, t) + v(x + h v(x, t), t + h)); both rules are of second order and use two passes of the network per step.
 
 A row consists of the transformed numeric features (`parts/prepared_rows`) and a one-hot code for each categorical
 feature, with 1 for its category and -1 for the others. The category of a sampled row is the largest entry of the code

@@ -11,12 +11,13 @@ gradient-boosted trees", AISTATS 2024, https://proceedings.mlr.press/v238/jolico
     x_1 row, scaled to [-1, 1]   c one-hot codes of the conditions   T number of levels t
     n training rows   p columns of x   q columns of c   K noisy copies of each training row
 
-A categorical feature with V values gives V - 1 one-hot columns. As in the package, a sampled category is that of the
-largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
+A categorical feature with V values gives V - 1 one-hot columns. As in the package, the sampled category is the one with
+the largest one-hot column, or the first category if no column exceeds 1/2. This module encodes and decodes the one-hot
 columns itself, because the package confuses features whose positions have digits in common, such as 1 and 11.
 
 Cost. The model consists of T p boosted ensembles: one for each noise level and column. The time to fit a tree is
-proportional to the number of columns, and has one part for the split search and one for the n K rows:
+proportional to the number of columns. The time per column has one part for the split search and one part for the n K
+rows:
 
     seconds ≈ T · trees · p (p + q) (3.6e-4 + 5e-9 n K)      at the default depth, on one core
 
@@ -51,11 +52,11 @@ from tabgenbench_plugins.generators.parts.components import Components
 
 __all__ = ["ForestFlow"]
 
-SPLIT_SECONDS, ROW_SECONDS = 3.6e-4, 5e-9  # for each column of a tree: search of splits, and each row
-DEPTH = 7  # of the measured trees
-ROW_BYTES = 24  # for each cell of the noisy rows: bin, target, prediction and gradient
+SPLIT_SECONDS, ROW_SECONDS = 3.6e-4, 5e-9  # per column of a tree: for the split search, and for each row
+DEPTH = 7  # depth of the trees whose times were measured
+ROW_BYTES = 24  # for each value of the noisy rows: bin, target, prediction and gradient
 NODE_BYTES = 40  # for each node of a tree
-WIDE_LIMIT = 1e6  # one-hot columns are not clipped
+WIDE_LIMIT = 1e6  # range of one-hot columns, too wide to clip a value
 
 
 class ForestFlow(Generator):
@@ -152,7 +153,7 @@ class ForestFlow(Generator):
         return np.delete(codes, np.cumsum(sizes) - sizes, axis=1)
 
     def _fitted(self, rows: NDArray[np.float64], given: NDArray[np.float32] | None, context: FitContext) -> Any:
-        """Train the package's model on these rows and return it."""
+        """Train the ForestDiffusion model on encoded rows and return it."""
         from ForestDiffusion import ForestDiffusionModel
 
         config = self.config
@@ -182,7 +183,7 @@ class ForestFlow(Generator):
                 eta=config.learning_rate,
                 true_min_max_values=[low[None], high[None]],
                 n_jobs=1,
-                nthread=1,  # the trees are small, and threads that wait for each other take longer
+                nthread=1,  # small trees are faster with one thread
                 seed=seed,
             )
 
@@ -197,7 +198,7 @@ class ForestFlow(Generator):
                 rows = self._model.generate(batch_size=len(used), X_covs=given)
         values = rows[:, : self._n_features].astype(np.float32)
         if self._components is not None:
-            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1 is a new combination
+            group = pd.Index(self._conditions.labels).get_indexer(condition_labels(used))  # -1: unseen combination
             values = self._components.values(values, group, context.numpy)
         return self._template.like(values, conditions, self._decoded(rows[:, self._n_features :]))
 

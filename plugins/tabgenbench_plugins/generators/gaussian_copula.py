@@ -19,7 +19,7 @@ encode a condition are fitted with the distribution of the option ``distribution
 The package fits the model. Sampling uses the formulas above, not the package. The package's `sample_from_conditions`
 processes one condition and one column at a time, which takes 2 seconds per condition with 1,000 columns. In this
 module, sampling all rows takes less than one second. Within the interval of a category, the package draws one random
-number for all rows of a condition; this module draws a new one for each row.
+number for all rows of a condition; this module draws a new number for each row.
 """
 
 from __future__ import annotations
@@ -52,17 +52,17 @@ __all__ = ["GaussianCopula"]
 
 TABLE = "table"
 EPSILON = float(np.finfo(np.float32).eps)  # probabilities stay this far from 0 and 1, as in the package
-MAX_FEATURES = 4000  # the package's time grows with the square of the columns, the decomposition's with the cube
+MAX_FEATURES = 4000  # for p columns, the package takes time p², the eigenvectors take p³
 
 
 class GaussianCopula(Generator):
     """A Gaussian copula of conditions and features, sampled given the conditions.
 
-    The model is fitted on the evaluation scale, which is logarithmic if the dataset requests it: none of the available
-    distributions fits raw expression values, which span ten orders of magnitude. Every sampled row has exactly the
-    requested condition. Rare conditions can be sampled like frequent ones, because all conditions share one correlation
-    matrix. Values are not rounded. For training, each missing value is replaced by a random value of the same feature,
-    which keeps the feature's distribution.
+    The model is fitted on the evaluation scale, the scale on which metrics compare rows. This scale is logarithmic if
+    the dataset requests it. None of the available distributions fits raw expression values, which span ten orders of
+    magnitude. Every sampled row has exactly the requested condition. Rare conditions can be sampled like frequent ones,
+    because all conditions share one correlation matrix. Values are not rounded. For training, each missing value is
+    replaced by a random value of the same feature, which keeps the feature's distribution.
     """
 
     name = "gaussian-copula"
@@ -152,7 +152,7 @@ class GaussianCopula(Generator):
         quantiles = np.clip(uniform, EPSILON, 1 - EPSILON)
         values = np.empty((len(used), len(self._margins)), dtype=np.float32)
         if len(values):
-            with _guarded(0):  # margins draw no random numbers, but sdv may warn
+            with _guarded(0):  # nothing is random here, but sdv may warn
                 for j, margin in enumerate(self._margins):
                     values[:, j] = margin.percent_point(quantiles[:, j])
         if self.config.enforce_min_max_values:
@@ -229,7 +229,7 @@ def _new_synthesizer(frame: pd.DataFrame, schema: Schema, distribution: str) -> 
             metadata,
             enforce_min_max_values=False,
             enforce_rounding=False,
-            numerical_distributions={name: "uniform" for name in categories},  # as their codes are
+            numerical_distributions={name: "uniform" for name in categories},  # the codes of categories are uniform
             default_distribution=distribution,
         )
 
@@ -241,7 +241,8 @@ def _guarded(seed: int) -> Iterator[None]:
     np.random.seed(seed)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
-            # Likelihoods may overflow while scipy optimises a margin; the package uses norm where a fit fails.
+            # Likelihoods may overflow while scipy optimises a margin; where a fit fails, the package uses a normal
+            # distribution.
             warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"scipy|numpy|copulas|pandas")
             yield
     finally:

@@ -6,12 +6,14 @@ formula, and its values are then mapped to the marginal distributions of the con
     x = μ_c + zᵀL_c + √ψ_c ε, z ~ N(0, I_K), ε ~ N(0, I_F)
 
 1. μ_c is the mean of the condition's training rows.
-2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance towards the pooled one. The weight w_c is an
-   empirical-Bayes estimate: near 1 if the condition has many rows and differs from the others (`parts.hierarchical`).
-3. L_c has the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c: correlations beyond K factors are
-   dropped, variances are kept.
-4. If a condition has at least 8 rows, the quantiles of each feature are mapped to those of its training rows. If
-   several training rows share the lowest value of a feature, no sampled value is lower (`parts.margins`).
+2. Σ_c = w_c S_c + (1 - w_c) S_p shrinks the condition's own covariance S_c towards the pooled covariance S_p. The
+   weight w_c is an empirical-Bayes estimate: near 1 if the condition has many rows and differs from the others
+   (`parts.hierarchical`).
+3. L_c has the K leading factors of Σ_c, and ψ_c is the diagonal of Σ_c - L_cᵀL_c: correlations that K factors do not
+   explain are dropped, variances are kept.
+4. If a condition has at least 8 rows, the model's quantiles of each feature are mapped to those of the condition's
+   training rows. If several training rows share the lowest value of a feature, no sampled value is lower
+   (`parts.margins`).
 
 In a mixed table, each category is an interval of latent Gaussian scores, as in `condition-mvn` (`parts.latent`); latent
 scores and numeric residuals have the joint covariance Σ_c. Thresholds, computed from the frequencies of categories in
@@ -40,7 +42,7 @@ from tabgenbench_plugins.generators.parts.saved import codes_from, codes_to, con
 
 __all__ = ["HierarchicalFactors"]
 
-POOLED = -1  # key of the covariance of conditions whose own covariance has no weight
+POOLED = -1  # key of the pooled covariance, for conditions whose own covariance has weight 0
 
 
 class HierarchicalFactors(Generator):

@@ -14,14 +14,14 @@ __all__ = ["MeanShifter"]
 SHIFT = 0.5
 """Shift in standard deviations of a feature."""
 SHARE = 10
-"""One of this many features is shifted, at least one."""
+"""One in this many features is shifted, and at least one feature."""
 
 
 class MeanShifter(Planted):
     """Returns training rows in which a tenth of the numeric features is 0.5 standard deviations too high.
 
     The features are chosen at random among those that vary in the training rows; at least one is shifted. The library
-    size of count data is never shifted, because most metrics do not use it. The harness rounds features of whole
+    size of count data is never shifted, because most metrics do not use it. TabGenBench rounds features of whole
     numbers, so their shift may differ from 0.5 standard deviations.
     """
 

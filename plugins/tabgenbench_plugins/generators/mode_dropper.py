@@ -12,7 +12,7 @@ from tabgenbench_plugins.generators.parts.planted import Planted
 __all__ = ["ModeDropper"]
 
 SHARE = 10
-"""One of this many conditions, or one of this many rows of a condition, is missing."""
+"""One in this many conditions is missing, or one in this many rows of each condition."""
 
 
 class ModeDropper(Planted):

@@ -16,8 +16,8 @@ class OverCorrector(PCA):
     """Embeds rows as `pca` does, and removes the directions in which the values of one condition column differ.
 
     Each direction is the mean of the training rows with one value of the column minus the mean over all values, within
-    one combination of the other conditions. The components are projected on the space orthogonal to these directions.
-    Scores that compare only types and batches do not detect that differences between conditions are lost.
+    one combination of the other condition columns. The components are projected on the space orthogonal to these
+    directions. Scores that compare only types and batches do not detect that differences between conditions are lost.
     """
 
     name = "over-corrector"

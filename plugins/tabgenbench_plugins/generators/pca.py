@@ -15,9 +15,9 @@ __all__ = ["PCA"]
 class PCA(EmbeddingModel):
     """Embeds rows by the principal components of the training rows.
 
-    Components are computed on the evaluation scale. For counts of cells, this scale is standardised log1p(counts per
-    10,000); the library size is not used. Differences between batches are not removed, so a method of integration must
-    remove batches better than this control.
+    Components are computed on the evaluation scale, on which metrics compare rows. For counts of cells, this scale is
+    standardised log1p(counts per 10,000); the library size is not used. Differences between batches are not removed, so
+    a method of batch integration must remove them better than this control.
     """
 
     name = "pca"

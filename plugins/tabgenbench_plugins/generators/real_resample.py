@@ -16,9 +16,9 @@ class RealResample(Generator):
     """Returns training rows of the requested condition, unchanged.
 
     The scores of this control are those of real rows compared with other real rows. Copied rows keep all categories and
-    missing values. Only membership and nearest-record scores detect that the rows are copies. If more rows of a
-    condition are requested than the training rows contain, rows are repeated. For a condition without training rows,
-    rows of the nearest condition with training rows are returned.
+    missing values. Only privacy scores (membership inference and nearest records) detect that the rows are copies. If
+    more rows of a condition are requested than the training rows contain, rows are repeated. For a condition without
+    training rows, rows of the nearest condition with training rows are returned.
     """
 
     name = "real-resample"

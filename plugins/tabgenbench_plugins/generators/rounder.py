@@ -12,14 +12,14 @@ from tabgenbench_plugins.generators.parts.planted import Planted
 __all__ = ["Rounder"]
 
 STEP = 0.5
-"""Distance of the rounded values, in standard deviations of a feature."""
+"""Distance between neighbouring rounded values, in standard deviations of a feature."""
 
 
 class Rounder(Planted):
     """Returns training rows; each numeric value is rounded to the mean plus a multiple of 0.5 standard deviations.
 
     Rounding hardly changes means, standard deviations and correlations, but it changes the shapes of the distributions.
-    After this fault, the harness rounds features of whole numbers to whole numbers.
+    Afterwards, TabGenBench rounds features of whole numbers to whole numbers.
     """
 
     name = "rounder"

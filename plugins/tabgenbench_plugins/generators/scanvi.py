@@ -34,8 +34,9 @@ class SCANVI(SCVI):
     """Trains scVI, then scANVI with one condition column as label; the other condition columns are covariates.
 
     The label determines the prior of a sampled cell's latent code z; the other conditions are inputs of the decoder.
-    `predict` returns the most probable label according to the classifier. The embedding contains the label; with
-    ``covariates=batch``, it also contains the other conditions.
+    `predict` returns the most probable label according to the classifier. The embedding keeps differences between
+    labels. With ``covariates=batch``, the decoder gets no conditions, so the embedding also keeps differences between
+    the other conditions.
     """
 
     name = "scanvi"

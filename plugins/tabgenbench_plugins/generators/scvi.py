@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCVI", "ScviOptions"]
 
-BLOCK_VALUES = 1 << 21  # counts that are dense at once outside of training steps
+BLOCK_VALUES = 1 << 21  # most counts in a dense array, except in training steps
 CELLS = 20_000  # the package's number of epochs falls above this number of cells
 
 
@@ -84,7 +84,7 @@ class ScviOptions(Options):
 
 
 class SCVI(Generator):
-    """Trains the package's model with the condition columns as categorical covariates and samples from its prior.
+    """Trains the scVI model of scvi-tools with condition columns as categorical covariates; samples from its prior.
 
     Batch and library size of a sampled cell are those of a random training cell of its condition. The decoder can
     combine condition values that no training cell has together; cells of a new combination get batches and library
@@ -129,7 +129,7 @@ class SCVI(Generator):
         return 4 * (4 * parameters + activations) + 8 * min(BLOCK_VALUES, n_rows * n_features)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Train the package's model; report its losses for each epoch. Validation cells are not used."""
+        """Train the scvi-tools model; report its losses for each epoch. Validation cells are not used."""
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
         from tabgenbench_plugins.generators.parts.scvi_package import PackageCodes, package_state
 
@@ -144,7 +144,7 @@ class SCVI(Generator):
         self._module = model.module.to(context.device).eval()
 
     def _label(self) -> int | None:
-        """Return the position of the condition column that is the label; scVI has none."""
+        """Return the position of the condition column that is the label; None for scVI, which has no label."""
         return None
 
     def _covariates(self) -> Sequence[int]:
@@ -152,7 +152,7 @@ class SCVI(Generator):
         return range(len(self._biology.columns)) if self.config.covariates == "biology" else ()
 
     def _trained(self, cells: TrainingCells, columns: Sequence[int], context: FitContext) -> Any:
-        """Train the package's model on these cells and return it."""
+        """Train the scvi-tools model on the training cells and return it."""
         n_epochs = self._n_epochs(len(cells))
         return self._pretrained(cells, columns, context, of=n_epochs)
 
@@ -191,7 +191,7 @@ class SCVI(Generator):
         }
 
     def _plan(self, n_epochs: int) -> dict[str, Any]:
-        """Return the options of the package's training plan, such as the learning rate."""
+        """Return the options of scvi-tools for training, such as the learning rate."""
         warm = max(1, round(self.config.kl_warmup * n_epochs))
         return {"lr": self.config.learning_rate, "n_epochs_kl_warmup": warm}
 
@@ -246,7 +246,7 @@ class SCVI(Generator):
         batch_N: NDArray[np.int64],
         library_N: NDArray[np.float64],
     ) -> Any:
-        """Return the distribution of counts that the package's decoder predicts."""
+        """Return the distribution of counts that the decoder of scvi-tools predicts."""
         import torch
 
         batch = torch.from_numpy(np.array(self._codes.batch)[batch_N][:, None])
@@ -258,7 +258,7 @@ class SCVI(Generator):
     def _counts(self, px: Any, rng: np.random.Generator) -> Any:
         """Sample Poisson counts whose rates are gamma distributed.
 
-        With ``likelihood=zinb``, further counts are set to zero.
+        With ``likelihood=zinb``, each count is then set to zero with the predicted probability.
         """
         rate, theta = (one.double().cpu().numpy() for one in (px.mu, px.theta))
         counts = rng.poisson(rate * rng.gamma(theta, 1.0 / theta, rate.shape))
@@ -318,7 +318,7 @@ class SCVI(Generator):
         return made
 
     def _new_module(self, n_genes: int) -> Any:
-        """Create the package's network, without trained weights."""
+        """Create the scvi-tools network, without trained weights."""
         from scvi.module import VAE
 
         return VAE(n_genes, **self._shape(), n_labels=1, **self._sizes())

@@ -14,10 +14,11 @@ __all__ = ["ShiftOfNearest"]
 class ShiftOfNearest(Unchanged):
     """Predicts a combination of type and state without training rows from the effect of the state on the nearest type.
 
-    The prediction is rows of the requested type in the base state plus the mean difference between both states in the
-    nearest type. The nearest type is the type whose mean in the base state has the smallest Euclidean distance on the
-    evaluation scale, among the types with training rows in both states. If no type has training rows in both states,
-    this control works like `shift-of-others`.
+    The base state is the state with most training rows of the requested type. The prediction is rows of the requested
+    type in the base state plus the mean difference between both states in the nearest type. Among the other types with
+    training rows in both states, the nearest type is the one whose mean in the base state is closest to that of the
+    requested type (Euclidean distance on the evaluation scale). If no other type has training rows in both states, this
+    control works like `unchanged`.
     """
 
     name = "shift-of-nearest"

@@ -14,10 +14,10 @@ __all__ = ["ShiftOfOthers"]
 class ShiftOfOthers(Unchanged):
     """Predicts a combination of type and state without training rows from the mean effect of the state on other types.
 
-    The prediction is rows of the requested type in the base state plus the mean shift of the other types. The shift of
-    a type is its mean in the requested state minus its mean in the base state, on the evaluation scale. All types with
-    training rows in both states have equal weight. For counts, the shifted values are converted back to counts and
-    rounded.
+    The base state is the state with most training rows of the requested type. The prediction is rows of the requested
+    type in the base state plus the mean shift of the other types. The shift of a type is its mean in the requested
+    state minus its mean in the base state, on the evaluation scale. All other types with training rows in both states
+    have equal weight. For counts, the shifted values are converted back to counts and rounded.
     """
 
     name = "shift-of-others"

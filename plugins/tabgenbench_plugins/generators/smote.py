@@ -16,11 +16,11 @@ __all__ = ["SMOTE"]
 class SMOTE(Generator):
     """Interpolates between a training row of the condition and one of its k nearest neighbours in that condition.
 
-    The numbers of a row are x = a + u (b - a), with a training row a, a neighbour b and u uniform between 0 and 1.
-    A category is the most frequent one among the neighbours of a, as in SMOTE-NC; of equally frequent categories, that
-    of the nearer row. Distances are Euclidean; numbers are in standard deviations of the training rows, and each
-    different category counts 1. Whether a numeric value is missing is copied from a; if only b has a missing value, x =
-    a.
+    The numeric features of a row are x = a + u (b - a), with a training row a, a neighbour b, and u uniform between 0
+    and 1. A category is the most frequent one among the neighbours of a, as in SMOTE-NC; of equally frequent
+    categories, that of the nearer row. Distances are Euclidean: differences of numbers are in standard deviations of
+    the training rows, and two different categories have a difference of 1. Whether a numeric value is missing is copied
+    from a; if only b has a missing value, x = a.
 
     A row of a condition with a single training row is a copy of that row. A condition without training rows is replaced
     by the most similar condition with training rows.

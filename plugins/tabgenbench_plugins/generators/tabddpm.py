@@ -1,10 +1,10 @@
 """TabDDPM: diffusion of mixed rows, Gaussian for numbers and multinomial for categories.
 
-Kotelnikov et al., "TabDDPM: modelling tabular data with diffusion models", ICML 2023,
-https://arxiv.org/abs/2209.15421. `parts/diffusion` contains the formulas of the two kinds of diffusion. One network of
-x_t, t / T and condition c predicts the noise of the numbers, ε̂, and the logits of each category at time 0, p̂_0. The
-predicted noise ε̂ is the best prediction for rows of N(0, I) plus a multiple of the network's output F (our choice; in
-the paper, ε̂ = F):
+Kotelnikov et al., "TabDDPM: modelling tabular data with diffusion models", ICML 2023, https://arxiv.org/abs/2209.15421.
+`parts/diffusion` contains the formulas of both kinds of diffusion; ā_t is the share of the signal that is left at time
+t. One network of x_t, t / T and condition c predicts the noise of the numbers, ε̂, and the logits of each category at
+time 0, p̂_0. The predicted noise ε̂ is the best prediction for rows of N(0, I) plus a multiple of the network's output
+F (our choice; in the paper, ε̂ = F):
 
     ε̂ = √(1 - ā_t) x_t + √ā_t F
 
@@ -12,8 +12,8 @@ the paper, ε̂ = F):
 
 The first term is the simple loss of Ho et al. 2020. The second term of the loss is the variational bound of the
 categories, averaged over the categorical features; at t = 1 its KL is -log p̂(x_0 | x_1). A row is sampled from t = T
-down to 0, in ``sampling_steps`` equally spaced steps, each of which draws numbers and categories from q(x_s | x_t,
-x̂_0).
+down to 0, in ``sampling_steps`` equally spaced steps, each of which draws numbers and categories at the next time s
+from q(x_s | x_t, x̂_0).
 
 Classifier-free guidance (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598): with a ``guidance`` w other than 1, the
 condition of a tenth of the training rows is replaced by zeros, and sampling uses

@@ -60,6 +60,6 @@ class Unchanged(Generator):
         return self._train.like(values, conditions)
 
     def _shift(self, kind: str, state: str, base: str, context: Context) -> NDArray[np.float64] | float:
-        """Return the shift to add to rows of the base state, shape (n_features,), or 0 for no shift."""
+        """Return what to add to rows of the base state: a shift, shape (n_features,), or 0."""
         context.note(f"{kind}, {state}: training rows of {base}, unchanged")
         return 0.0

@@ -1,9 +1,10 @@
 """WGAN-GP: a conditional Wasserstein GAN with gradient penalty for expression rows.
 
-Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022,
-doi 10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017.
-Layer widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
-on test rows. In this implementation, all epochs are trained by default, and early stopping uses only validation rows.
+Viñas et al., "Adversarial generation of gene expression data", Bioinformatics 38(3), 2022, doi
+10.1093/bioinformatics/btab035; the penalty is Gulrajani et al., "Improved training of Wasserstein GANs", 2017. Layer
+widths, embeddings, optimiser and numbers of steps are those of the paper. The paper selected the epoch by gamma
+(agreement of correlations) on test rows. In this implementation, all epochs are trained by default, and early stopping
+uses only validation rows.
 
     z_NZ ─┐                                  x_NF ─┐
           ├─ Dense ReLU ×2 ─ Dense ─► x_NF         ├─ Dense ReLU ×2 ─ Dense ─► f_N
@@ -14,9 +15,9 @@ on test rows. In this implementation, all epochs are trained by default, and ear
 
 In a mixed table, x_NF is followed by the one-hot codes of each categorical feature. The generator outputs logits of the
 categories; the critic sees their Gumbel-softmax (temperature 0.2), which is near one-hot, and real rows as one-hot
-codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. The loss is
-unchanged. A missing numeric value is replaced by the training median. The generator has to learn to generate this
-median together with the category that marks the missing value.
+codes. A category is sampled from the softmax of its logits, as the largest sum of logit and Gumbel noise. Categories do
+not change the formulas of the loss. A missing numeric value is replaced by the training median. The generator has to
+learn to generate this median together with the category that marks the missing value.
 
     N rows   F features   K one-hot codes of the conditions   E embedding   Z latent   H hidden units
 """
@@ -63,9 +64,10 @@ class WGANGP(Generator):
     """A conditional Wasserstein GAN with gradient penalty.
 
     Each batch of training rows is used for several critic steps with new generated rows, and for one generator step.
-    All conditions share the networks, so rare conditions need no fallback rule. With ``patience`` the final weights are
-    those with the highest gamma between validation rows and samples for their conditions. With few validation rows, the
-    selection of weights is noisy. Gamma is computed from the numeric features only.
+    All conditions share the networks, so a condition with few training rows needs no special rule. With ``patience``,
+    the final weights are those with the highest gamma (agreement of correlations) between validation rows and samples
+    for their conditions. With few validation rows, the selection of weights is noisy. Gamma is computed from the
+    numeric features only.
     """
 
     name = "wgan-gp"
@@ -99,11 +101,10 @@ class WGANGP(Generator):
     config: Config
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
-        """Return the memory needed in bytes: parameters, gradients and the optimiser's state; rows.
+        """Return the memory needed in bytes: parameters, gradients, state of the optimiser, rows, layers of a batch.
 
-        The layers of a batch. The estimate assumes 32 values per condition column and categorical feature, and two
-        copies of the rows (in main memory and on the device). The memory of imported libraries, about 0.3 GB, is not
-        included.
+        The estimate assumes 32 values per condition column and categorical feature, and two copies of the rows (in main
+        memory and on the device). The memory of imported libraries, about 0.3 GB, is not included.
         """
         n_features += 32 * len(schema.categorical_features)
         config, n_categories = self.config, [32] * len(schema.conditions)

@@ -51,7 +51,7 @@ class _Subset:
     def by_kind(self, found: Associations, table: Table) -> dict[str, Floats]:
         """Return the associations that are compared, by kind of pair.
 
-        Pairs of conditions are excluded, and pairs of a feature and the column that marks its missing values.
+        Excluded are pairs of two conditions, and pairs of a feature and the column that marks its missing values.
         """
         return {
             "numeric": found.numeric,
@@ -91,16 +91,16 @@ class PairAssociations(Metric):
     """Mean absolute difference between the associations of column pairs in synthetic rows and in real test rows.
 
     The association of two numeric features is their Pearson correlation over the rows in which both have a value. The
-    association of two categorical columns is Cramér's V, and that of a numeric feature and a categorical column is the
-    correlation ratio eta. V and eta are not corrected for bias. The categorical columns are the categorical features,
-    the columns that mark missing values of numeric features, and the conditions, whose association with features a
-    conditional model must keep. Pairs of two conditions are excluded, because conditions are given. Also excluded are
-    pairs of a feature and the column that marks its missing values, and columns that are constant in the real test
-    rows.
+    association of two categorical columns is Cramér's V. The association of a numeric feature and a categorical column
+    is the correlation ratio eta. Cramér's V and eta are not corrected for bias. The categorical columns are the
+    categorical features, the columns that mark missing values of numeric features, and the conditions. Pairs of two
+    conditions are excluded, because conditions are inputs of the generator. Also excluded are pairs of a feature and
+    the column that marks its missing values, and columns that are constant in the real test rows.
 
-    - ``association-error``: over all pairs
-    - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: by kind of pair
-    - ``strong-association-error``: over the pairs whose association in the training rows is at least 0.3 (option
+    - ``association-error``: mean over all pairs
+    - ``numeric-association-error``, ``mixed-association-error``, ``categorical-association-error``: mean over the pairs
+      of one kind (mixed: a numeric feature and a categorical column)
+    - ``strong-association-error``: mean over the pairs whose association in the training rows is at least 0.3 (option
       ``strong``) in absolute value. The pairs are selected on the training rows, so that sampling noise of the test
       rows does not affect the selection.
     """
@@ -230,7 +230,7 @@ class PairAssociations(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return a figure of the pairs' associations, synthetic against real, with one panel per generator."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         module = import_module(f"{__package__}.parts.associations_figure")
         figures: Iterable[MetricFigure] = module.associations_figures(artifacts)
         return figures

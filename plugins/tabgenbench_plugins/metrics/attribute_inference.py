@@ -21,15 +21,16 @@ __all__ = ["AttributeInference"]
 
 
 class AttributeInference(Metric):
-    """An attacker knows all columns of a row except one category and guesses it from the closest synthetic row.
+    """Whether an attacker guesses an unknown category of training rows better than that of unseen rows.
 
-    The score is the accuracy on training rows minus the accuracy on equally many rows that the model has not seen. The
-    accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the difference of
-    both accuracies reveals something about individual training rows.
+    The attacker knows all columns of a row except one categorical column, and guesses its category from the closest
+    synthetic row. The score is the accuracy on training rows minus the accuracy on equally many rows that the model has
+    not seen. The accuracy on unseen rows measures what the synthetic rows reveal about the population. Only the
+    difference of both accuracies reveals something about individual training rows.
 
-    At most 2,000 training rows and 2,000 others are attacked (option ``max_rows``), and fewer if these rows times the
-    synthetic rows and the guessed columns are more than 5e9 distances (option ``max_pairs``): with ten columns, if
-    there are more than 125,000 synthetic rows. All synthetic rows are used.
+    At most 2,000 training rows and 2,000 unseen rows are attacked (option ``max_rows``). Fewer rows are attacked if
+    more than 5e9 distances are needed (option ``max_pairs``), for example with ten guessed columns and more than
+    125,000 synthetic rows. All synthetic rows are used.
     """
 
     name: ClassVar[str] = "attribute-inference"
@@ -77,7 +78,7 @@ class AttributeInference(Metric):
         names = self._guessed(evaluation)
         try:
             everyone = attacked_rows(evaluation, seed=context.seed)
-            # The order decides between equally close rows: by content, so that the order of the draw has no effect.
+            # The first of equally close rows is used. Rows are sorted by content, so their given order has no effect.
             made = evaluation.synthetic.take(row_order(encoded(evaluation, "synthetic", conditions=True)))
         except Undefined as reason:
             return undefined_result(self.scores, reason)

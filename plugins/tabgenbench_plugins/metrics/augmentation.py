@@ -60,9 +60,9 @@ def _level(side: str, name: str) -> ScoreSpec:
 class Augmentation(Metric):
     """Gain in the scores of predictive models on real test rows when synthetic rows are added to real training rows.
 
-    The models are trained on the real training rows of the generator. Targets, models and scores are those of the
-    metric ``tstr``, without boosted trees. Leaves of boosted trees need at least 20 rows, so adding any rows to a small
-    training table would seem to help.
+    The real training rows are the rows on which the generator was trained. Targets, models and scores are those of the
+    metric ``tstr`` (train on synthetic, test on real), without boosted trees. Leaves of boosted trees need at least 20
+    rows. With a small training table, any added rows could therefore improve boosted trees.
     """
 
     name: ClassVar[str] = "augmentation"

@@ -61,12 +61,12 @@ class BlockLine:
     """One row of the artifact ``blocks``: how much a classifier of one column uses one block of the embedding.
 
     Attributes:
-        role: batch, type or condition.
+        role: what the column contains: batch, type or condition.
         column: name of the column.
         block: name of the block.
-        share: loss of accuracy for this block divided by the sum over all blocks.
-        chance: the block's dimensions divided by all dimensions.
-        loss: loss of held-out accuracy if the block is permuted as a whole.
+        share: loss of accuracy for this block divided by the sum of the losses for all blocks.
+        chance: number of dimensions of the block divided by that of the embedding.
+        loss: loss of held-out accuracy if all dimensions of the block are permuted together.
         accuracy: held-out accuracy with all blocks.
         alone: held-out accuracy with this block alone.
         most_frequent: share of the most frequent value among the held-out cells.
@@ -84,11 +84,11 @@ class BlockLine:
 
 
 class BlockTest(Metric):
-    """Permutation importance of each block of an embedding as a whole, and accuracies with the first block alone.
+    """Permutation importance of each whole block of an embedding, and accuracies with the first block alone.
 
-    The first block should contain types and conditions; the other blocks should contain the batch. Module `block_use`
-    has the formulas. Scores of shares need two blocks; scores of accuracy are defined for every embedding. The figures
-    show the artifact ``blocks``.
+    The first block (group of dimensions) should contain types and conditions; the other blocks should contain the
+    batch. Module `block_use` has the formulas. The scores ``*-share`` need two blocks; the scores ``*-from-invariant``
+    are defined for every embedding. The figures show the artifact ``blocks``.
     """
 
     name: ClassVar[str] = "block-test"
@@ -159,7 +159,7 @@ class BlockTest(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return bar charts of how much each block is used, with marks at chance level, and plots of the cells."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.blocks_figure").block_figures(artifacts)
         return figures
 

@@ -32,9 +32,10 @@ class ClassifierTest(Metric):
     - ``c2st-linear``: logistic regression on standardised columns (C = 1)
 
     Columns are the numeric features, and indicators of the categories and of the conditions, as in module `encoded`.
-    The score is the mean AUC over 5 folds, or 0.5 if that is larger. Identical rows (including their conditions) are in
-    the same fold, so that a classifier cannot recognise a row by its copy. If there are more identical rows than folds,
-    these rows are distributed over all folds. Folds depend on the content of rows, not on their order.
+    The score is the mean AUC over 5 folds, or 0.5 if that is larger. Rows that are identical, including their
+    conditions, are in the same fold, so that a classifier cannot recognise a row by its copy. If there are more
+    identical rows than folds, these rows are distributed over all folds. Folds depend on the content of rows, not on
+    their order.
     """
 
     name: ClassVar[str] = "c2st"
@@ -112,7 +113,7 @@ class ClassifierTest(Metric):
         values = np.concatenate([real, synthetic])
         is_synthetic = np.arange(len(values)) >= len(real)
         groups = row_groups(values, seed=context.seed)
-        order = np.lexsort((is_synthetic, groups))  # by content, so that the order of rows has no effect
+        order = np.lexsort((is_synthetic, groups))  # sorted by content: the given order has no effect
         values, is_synthetic, groups = values[order][:, columns], is_synthetic[order], groups[order]
         return _Folds(
             values, is_synthetic, _fold_of_rows(groups, is_synthetic, self.config.n_folds), self.config.n_folds
@@ -126,7 +127,7 @@ class _Folds:
     Attributes:
         values: shape (n_rows, n_columns).
         is_synthetic: shape (n_rows,).
-        fold: from 0, shape (n_rows,).
+        fold: number of the fold of each row, from 0, shape (n_rows,).
         n_folds: number of folds.
     """
 
@@ -151,8 +152,8 @@ def _fold_of_rows(groups: NDArray[np.int64], is_synthetic: NDArray[np.bool_], n_
     """Return the cross-validation fold of each row, for rows sorted by group.
 
     Groups of identical rows are assigned to the folds in turn. Groups of only real rows, of only synthetic rows and of
-    both are assigned separately, the larger groups first and equally large groups in random order. The rows of a group
-    of more than ``n_folds`` rows are assigned one by one.
+    both are assigned separately: larger groups first, equally large groups in random order. The rows of a group of more
+    than ``n_folds`` rows are assigned one by one.
     """
     sizes = np.bincount(groups)
     n_synthetic = np.bincount(groups[is_synthetic], minlength=len(sizes))
@@ -199,5 +200,5 @@ def _linear_area(x: Any, y: Any, asked: Any, labels: Any) -> float:
 
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=N_ITERATIONS))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a direction that is almost optimal ranks rows as well
+        warnings.simplefilter("ignore", ConvergenceWarning)  # almost converged coefficients rank rows equally well
         return float(roc_auc_score(labels, model.fit(x, y).decision_function(asked)))

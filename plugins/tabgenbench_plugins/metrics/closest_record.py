@@ -18,7 +18,7 @@ from tabgenbench_plugins.metrics.parts.results import undefined_result
 __all__ = ["ClosestRecord"]
 
 RESAMPLES = 200  # of the bootstrap that estimates the standard error of a ratio of medians
-COPY = 1e-4  # largest distance of a copy: rounding alone gives less
+COPY = 1e-4  # rows at a smaller distance are copies: rounding causes smaller distances
 CITATION = "Park et al., Data synthesis based on generative adversarial networks, PVLDB 11(10), 2018"
 HOLD_OUT = (
     "Platzer & Reutterer, Holdout-based empirical assessment of mixed-type synthetic data, Front. Big Data 4, 2021"
@@ -32,10 +32,11 @@ PASSES_LEAKS = (
 class ClosestRecord(Metric):
     """Whether synthetic rows are closer to training rows than to real rows that the model was not trained on.
 
-    The numbers of training rows and of hold-out rows are equal, because the closest of more rows is closer on average.
-    Distances are Euclidean over all columns but the conditions; see `tabgenbench_plugins.metrics.parts.encoded`. They
-    are computed for at most 10,000 synthetic rows (option ``max_rows``), and for fewer if the training rows and
-    hold-out rows are more than 500,000 together (option ``max_pairs``). All real rows are used.
+    The numbers of training rows and of hold-out rows (real rows not used for training) are equal, because the closest
+    of more rows is closer on average. Distances are Euclidean over all columns but the conditions; see
+    `tabgenbench_plugins.metrics.parts.encoded`. Distances are computed for at most 10,000 synthetic rows (option
+    ``max_rows``), and for fewer if there are more than 500,000 training and hold-out rows together (option
+    ``max_pairs``). These options do not limit the real rows.
     """
 
     name: ClassVar[str] = "closest-record"
@@ -123,7 +124,7 @@ class ClosestRecord(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw."""
+        """Score one synthetic table."""
         try:
             attacked = attacked_rows(evaluation, seed=context.seed)
             train = encoded(evaluation, "train")[attacked.members.rows]
@@ -169,7 +170,7 @@ class ClosestRecord(Metric):
 
 
 def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, seed: int) -> str:
-    """Return the standard errors of all scores but one; that of the ratio is from a bootstrap of the rows."""
+    """Return the standard errors of all scores except ``share-closer-to-train``; that of the ratio is bootstrapped."""
     n = len(to_train)
     values: dict[str, Floats] = {"nndr-gap": _ratios(to_hold_out) - _ratios(to_train)}
     for name, most in (("exact-copies", COPY), ("near-copies", limit)):
@@ -184,7 +185,7 @@ def _standard_errors(to_train: Floats, to_hold_out: Floats, limit: float, *, see
 
 
 def _ratios(distances: Floats) -> Floats:
-    """Return each row's closest distance divided by its second closest; 1 if both are 0."""
+    """Return each row's smallest distance divided by its second smallest distance; 1 if both are 0."""
     first, second = distances.T
     ratios: Floats = np.divide(first, second, out=np.ones(len(first)), where=second > 0)
     return ratios

@@ -28,8 +28,8 @@ class Columns(Metric):
 
     - ``ks-distance``: Kolmogorov-Smirnov distance of a numeric feature, the largest difference between the two
       distribution functions
-    - ``wasserstein``: Wasserstein-1 distance of a numeric feature on the evaluation scale, the area between the two
-      distribution functions
+    - ``wasserstein``: Wasserstein-1 distance of a numeric feature on the standardised evaluation scale, the area
+      between the two distribution functions
     - ``category-distance``: total variation distance of a categorical feature, half the sum of the absolute
       differences between the shares of its categories
 
@@ -116,7 +116,7 @@ class Columns(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return a heat map of the distance of each column for each generator."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         module = import_module(f"{__package__}.parts.columns_figure")
         figures: Iterable[MetricFigure] = module.columns_figures(artifacts)
         return figures
@@ -154,7 +154,7 @@ def _distances(evaluation: Evaluation) -> tuple[pd.DataFrame, tuple[str, ...]]:
             if not len(real):
                 empty += 1
                 continue
-            compared = made if len(made) else made_values[:1, j]  # X holds the median of the training rows at gaps
+            compared = made if len(made) else made_values[:1, j]  # missing entries are training medians
             rows.append((name, NUMERIC, *distribution_distances(real, compared), len(real), len(made)))
     for name in generated_columns(test):
         a, b = joint_codes(test.obs[name], synthetic.obs[name])

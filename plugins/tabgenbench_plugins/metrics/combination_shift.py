@@ -1,4 +1,4 @@
-"""Prediction of the effect of a state on a type, for combinations of type and state without training rows."""
+"""Prediction of the effect of a state (such as a disease) on a cell type, for combinations without training rows."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ NOT_SPREAD = "The spread of the rows around their mean"
 class CombinationShift(Metric):
     """Compares synthetic rows with test rows in each combination of type and state that has no training row.
 
-    The true shift of a combination is the mean of its test rows minus the mean of the training rows of the same type in
-    the base state, the state with most training rows. Values on the evaluation scale are multiplied by the standard
-    deviations of the training rows; for counts, this gives log1p(counts per 10,000). With the error e of the synthetic
-    mean and the true shift s, R² = 1 - |e|² / |s|². R² is 1 if the synthetic mean equals the true mean, and 0 if the
-    model predicts no effect. (R² between means instead of shifts is near 1 for every model.) Each score is a mean over
-    combinations.
+    The true shift of a combination is the mean of its test rows minus the mean of the base rows: training rows of the
+    same type in the base state, where this type has most training rows. Standardised values (evaluation scale) are
+    multiplied by the standard deviations of the training rows; for counts, this gives log1p(counts per 10,000). With
+    the error e of the synthetic mean and the true shift s, R² = 1 - |e|² / |s|². R² is 1 if the synthetic mean equals
+    the true mean, and 0 if the model predicts no effect. (R² between means instead of shifts is near 1 for every
+    model.) Each score is a mean over combinations.
 
-    - ``shift-r2``: over all features
-    - ``shift-r2-top``: over the 100 features with the largest |t| (Welch) between test rows and base rows
+    - ``shift-r2``: R² over all features
+    - ``shift-r2-top``: R² over the 100 features with the largest |t| of Welch's test between test rows and base rows
     - ``shift-energy``: energy distance between synthetic and test rows on the evaluation scale
-    - ``shift-r2-half``: R² of one random half of the test rows for the other; a perfect model may reach slightly more
+    - ``shift-r2-half``: R² if one random half of the test rows predicts the other half; a perfect model may reach
+      slightly more
     """
 
     name: ClassVar[str] = "combination-shift"
@@ -95,7 +96,7 @@ class CombinationShift(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw; notes state the rows of each combination, and the standard error of a subsample.
+        """Score one synthetic table; notes state the rows of each combination and the standard error of a subsample.
 
         Raises:
             Unsupported: every combination in the test rows has training rows, or the table has fewer than two condition
@@ -165,8 +166,8 @@ def _energy_distance(
     """Return 2 E|X - Y| - E|X - X'| - E|Y - Y'| over all pairs, at least 0, and the standard error of the subsample.
 
     Args:
-        first: rows of one side, drawn from a table.
-        second: rows of the other side.
+        first: rows X of one side, drawn from a table.
+        second: rows Y of the other side, drawn from another table.
         left_out: for each side, the share of rows of the table that are not drawn.
     """
     across, of_first, of_second = cdist(first, second), cdist(first, first), cdist(second, second)

@@ -21,7 +21,7 @@ from tabgenbench_plugins.metrics.parts.within import CONSTANT_SHARE, condition_r
 
 __all__ = ["ConditionCoexpression"]
 
-FEWEST_PAIRS = 50  # in a list of strongest pairs, unless this is more than a quarter of all pairs
+FEWEST_PAIRS = 50  # shortest list of strongest pairs, or a quarter of all pairs if this is less
 EQUAL = 1e-9  # correlations that differ by less are tied
 WORDS = {"train": "training", "test": "real test", "synthetic": "synthetic"}
 CITATION = "lists of the strongest pairs; compare gamma of Viñas et al., Bioinformatics 38(3), 2022, within conditions"
@@ -31,16 +31,16 @@ class ConditionCoexpression(Metric):
     """Agreement of the strongest correlations of two features within each condition with enough real test rows.
 
     The strongest pairs of a table are the 1 % of the pairs (option ``share``) with the largest absolute correlation
-    over the rows of the condition, but at least 50 pairs or a quarter of all pairs. Both scores are means over
-    conditions.
+    over the rows of the condition, but at least 50 pairs, or a quarter of all pairs if this is less. Both scores are
+    means over conditions.
 
-    - ``coexpression-overlap``: share of the strongest pairs of the real test rows that are among the strongest pairs of
-      the synthetic rows, with the same sign
+    - ``coexpression-overlap``: number of pairs that are among the strongest of the real test rows and of the synthetic
+      rows, with the same sign, divided by the length of the longer list
     - ``coexpression-error``: mean absolute difference of synthetic and real test correlations over the pairs that are
       strongest in the *training rows* of the condition
 
-    A feature that is constant within a condition has r = 0 with every other feature. In a condition with fewer than 3
-    rows, all correlations are 0.
+    A feature that is constant within a condition has a correlation of 0 with every other feature. In a condition with
+    fewer than 3 rows, all correlations are 0.
     """
 
     name: ClassVar[str] = "condition-coexpression"
@@ -88,7 +88,8 @@ class ConditionCoexpression(Metric):
         """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
-            Unsupported: the table has more than 4,000 numeric features, or a mixed table has fewer than two.
+            Unsupported: the table has more than 4,000 numeric features, or a table with categorical features has fewer
+                than two.
         """
         check_numeric(evaluation, self.name)
         if evaluation.test.n_features > MAX_TRIANGLE_FEATURES:
@@ -157,11 +158,12 @@ class _RealPairs:
     """The strongest pairs of features of a condition in the real rows.
 
     Attributes:
-        condition: its label.
+        condition: label of the condition.
         n_rows: number of real test rows.
-        strongest: sign of the correlation for the strongest pairs of the test rows, else 0; shape (n_pairs,).
+        strongest: sign of the correlation of each pair that is among the strongest of the test rows, 0 for all other
+            pairs, shape (n_pairs,).
         chosen: positions of the pairs that are strongest in the training rows.
-        r: their correlations in the test rows.
+        r: correlations of the pairs in ``chosen`` in the test rows.
     """
 
     condition: str

@@ -29,11 +29,11 @@ class ConditionPrediction(Metric):
     """How well a classifier of conditions, trained on real test rows, predicts the conditions of synthetic rows.
 
     The classifier is a logistic regression (C = 1) on standardised columns: numeric features, and indicators of
-    categories as in module `encoded`. The classifier is trained on the real test rows, so that copied training rows are
-    as new to the classifier as generated rows. The score is the mean over conditions of the ROC AUC with which the
-    predicted probability of a condition tells the synthetic rows of this condition from all other synthetic rows. A
-    condition that no synthetic row or every synthetic row has counts as 0.5. Conditions with few real test rows do not
-    count in the mean, but the classifier is also trained on them.
+    categories as in module `encoded`. The classifier does not see the training rows of the generator, so that copies of
+    training rows have no advantage. The ROC AUC of a condition measures how well its predicted probability separates
+    the synthetic rows of this condition from all other synthetic rows. The score is the mean AUC over conditions. The
+    AUC is 0.5 if no synthetic row or every synthetic row has the condition. Conditions with few real test rows are used
+    to train the classifier, but excluded from the mean.
     """
 
     name: ClassVar[str] = "condition-prediction"
@@ -134,12 +134,12 @@ def _fitted(evaluation: Evaluation, real: dict[str, NDArray[np.intp]], seed: int
     order = np.lexsort((labels.astype(str), row_groups(values, seed=seed)))
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=N_ITERATIONS))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a direction that is almost optimal ranks rows as well
+        warnings.simplefilter("ignore", ConvergenceWarning)  # almost converged coefficients rank rows equally well
         return model.fit(values[order], labels[order])
 
 
 def _area(probability: NDArray[np.floating], rows: NDArray[np.intp]) -> float:
-    """Return the AUC with which a predicted probability tells ``rows`` from all other rows; 0.5 if undefined."""
+    """Return the AUC of a predicted probability for separating ``rows`` from all other rows; 0.5 if undefined."""
     from sklearn.metrics import roc_auc_score
 
     if len(rows) in (0, len(probability)):

@@ -29,14 +29,14 @@ __all__ = ["CorrelationPairs", "hexagons"]
 
 
 class CorrelationPairs(Metric):
-    """Difference between real and synthetic feature-feature correlations r, over all pairs i < j.
+    """Difference between real and synthetic feature-feature correlations r, over all pairs of features.
 
     - ``correlation-rmse``: root mean square of the difference between synthetic and real r
     - ``correlation-spread``: standard deviation of the synthetic r, divided by that of the real r
 
-    If all synthetic correlations are multiplied by a constant, gamma does not change, but the scores of this metric do.
-    Constant features are treated as in the metric `gamma`. The artifact ``hexagons`` contains the numbers of pairs for
-    a hexbin figure.
+    Gamma, the correlation of real and synthetic r, does not change if all synthetic r are multiplied by a positive
+    constant. The scores of this metric do change. Constant features are treated as in the metric `gamma`. The artifact
+    ``hexagons`` contains the number of pairs in each hexagon of a hexbin figure.
     """
 
     name: ClassVar[str] = "correlation-pairs"
@@ -107,7 +107,7 @@ class CorrelationPairs(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return a figure of synthetic against real correlations, with one panel per generator."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         module = import_module(f"{__package__}.parts.correlation_figure")
         figures: Iterable[MetricFigure] = module.correlation_figures(artifacts)
         return figures
@@ -133,7 +133,7 @@ def hexagons(a: Floats, b: Floats, across: int) -> pd.DataFrame:
     spacing in both directions. A point belongs to the hexagon with the nearest centre.
 
     Returns:
-        Centres and counts of the non-empty hexagons: columns ``real``, ``synthetic``, ``pairs``, and
+        Table of the non-empty hexagons with columns ``real`` and ``synthetic`` (the centre), ``pairs`` (the count), and
         ``width`` of a hexagon.
 
     >>> import numpy as np

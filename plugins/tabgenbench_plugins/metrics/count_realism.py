@@ -37,10 +37,10 @@ class CountRealism(Metric):
     """Errors of zeros, of library sizes and of the mean profiles of cell types, computed on integer counts.
 
     - ``zero-fraction-error``: |share of zeros among all synthetic counts - share among the real test counts|
-    - ``library-ratio``: median library size of synthetic cells / median of test cells
+    - ``library-ratio``: median library size (sum of counts) of synthetic cells / median of test cells
     - ``library-distance``: Kolmogorov-Smirnov distance of the library sizes
     - ``pseudobulk-correlation``: mean over types of the Pearson correlation over genes between the synthetic and the
-      real pseudobulk profile, log1p(counts per 10,000 of the summed counts of the type)
+      real pseudobulk profile. A profile is log1p of the summed counts of the type, scaled to 10,000.
 
     A type is a combination of conditions, or a value of the condition column that the option ``type_column`` names.
     """
@@ -99,7 +99,7 @@ class CountRealism(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one synthetic table.
 
         Raises:
             Unsupported: the table has no counts with library sizes.
@@ -127,7 +127,7 @@ class CountRealism(Metric):
         found = []
         for name in names[counts >= self.config.min_rows]:
             profiles = [_profile(table, types == name) for table, types in zip((real, made), labels, strict=True)]
-            if np.ptp(profiles[0]) > 0:  # a constant synthetic profile, such as that of no cell, counts as 0
+            if np.ptp(profiles[0]) > 0:  # a constant synthetic profile counts as 0, for example without cells
                 found.append(_correlation(*profiles) if np.ptp(profiles[1]) > 0 else 0.0)
         if not found:
             raise Undefined(f"no type has {self.config.min_rows} test cells and a profile that differs between genes")

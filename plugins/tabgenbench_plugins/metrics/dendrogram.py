@@ -18,12 +18,13 @@ CITATION = "S_dend and S_sdcc of Viñas et al., Bioinformatics 38(3), 2022"
 
 
 class Dendrogram(Metric):
-    """Complete-linkage dendrograms of the features on D = 1 - r, compared by their cophenetic distances T.
+    """Complete-linkage dendrograms of the features, compared by their cophenetic distances T.
 
-    ``s-dend`` is the Pearson correlation of T_real and T_synthetic over the pairs of features. ``s-sdcc`` is
-    (gamma(D_real, T_real) - gamma(D_synthetic, T_synthetic))^2, the squared difference in how well each dendrogram fits
-    its own distances. Constant features are treated as in the metric `gamma`. Features at equal distances, such as
-    constant synthetic features, are joined in the order of the features.
+    The distance of two features is D = 1 - r, where r is their Pearson correlation. Gamma is the Pearson correlation
+    over the pairs of features. ``s-dend`` is gamma(T_real, T_synthetic). ``s-sdcc`` is (gamma(D_real, T_real) -
+    gamma(D_synthetic, T_synthetic))^2, the squared difference in how well each dendrogram fits its distances D.
+    Constant features are treated as in the metric `gamma`. Features at equal distances, such as constant synthetic
+    features, are joined in the order of the features.
     """
 
     name: ClassVar[str] = "dendrogram"
@@ -97,7 +98,6 @@ class Dendrogram(Metric):
         t_synthetic = evaluation.shared.once(("cophenetic", "synthetic"), lambda: _cophenetic(r_synthetic))
         parts = {
             "s-dend": lambda: pearson(t_real, t_synthetic),
-            # r decreases with the distance, so both fits change sign; their difference is squared
             "s-sdcc": lambda: (_fit(r_real, t_real, "real test") - _fit(r_synthetic, t_synthetic, "synthetic")) ** 2,
         }
         scores, undefined = collect(parts)
@@ -112,8 +112,8 @@ def _cophenetic(r: Floats) -> Floats:
 
 
 def _fit(r: Floats, t: Floats, side: str) -> float:
-    """Return gamma(1 - r, t), the Pearson correlation of the distances 1 - r and t over the pairs of features."""
+    """Return the Pearson correlation over pairs of features of the distances 1 - r and the cophenetic distances t."""
     try:
-        return -pearson(r, t)
+        return -pearson(r, t)  # the correlation of 1 - r is minus that of r
     except Undefined:
         raise Undefined(f"all pairs of features are equally close in the {side} rows") from None

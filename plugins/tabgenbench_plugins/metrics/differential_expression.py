@@ -45,18 +45,19 @@ class DifferentialExpression(Metric):
 
     A contrast compares the two values of one condition column (the status) within each value of another condition
     column (the tissue). If the status has more than two values, each value is compared with all others. If there is
-    only one condition column, its values are compared in the same way over all rows. Each score is the mean over the
-    contrasts with enough real test rows. Module `two_sample` has the tests. The scores of a contrast use the features
-    that vary in its real test rows:
+    only one condition column, its values are compared in the same way over all rows. Each score except ``logfc-ratio``
+    is the mean over the contrasts with enough real test rows. Module `two_sample` implements the tests. The scores of a
+    contrast use the features that vary in the real test rows of the contrast:
 
     - ``logfc-correlation``: Pearson correlation of the log2 fold changes
-    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real ones, over all
+    - ``logfc-ratio``: root mean square of the synthetic fold changes divided by that of the real fold changes, over all
       contrasts together
-    - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; 0 counts one half
-    - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 of the
-      synthetic rows, with the same sign
+    - ``logfc-sign-agreement``: share of features whose fold changes have the same sign; a synthetic fold change of 0
+      counts one half
+    - ``de-top-overlap``: share of the 50 most significant features of the real rows that are also among the 50 most
+      significant features of the synthetic rows, with the same sign
     - ``de-significant-overlap``: the features that are significant at a false discovery rate of 0.05 in both tables
-      with the same sign, divided by those that are significant in one of them (Jaccard index)
+      with the same sign, divided by the features that are significant in at least one of them (Jaccard index)
     """
 
     name: ClassVar[str] = "differential-expression"
@@ -163,7 +164,7 @@ class DifferentialExpression(Metric):
 
         Raises:
             Unsupported: the dataset has no condition column, an option names a column that is not a condition, or a
-                mixed table has fewer than three numeric features.
+                table with categorical features has fewer than three numeric features.
         """
         check_numeric(evaluation, self.name, fewest=MIN_FEATURES)
         tissue, status = role_columns(evaluation, tissue=self.config.tissue, status=self.config.status)

@@ -27,10 +27,11 @@ BLIND_TO = (
 class Distances(Metric):
     """Energy distance and maximum mean discrepancy (MMD) between synthetic rows and real test rows.
 
-    Rows are vectors with Euclidean distance, as in module `encoded`. With X, X' real and Y, Y' synthetic rows:
+    Rows are vectors with Euclidean distance, as in module `encoded`. X and X' are real rows, Y and Y' are synthetic
+    rows, and E is the mean over pairs of rows:
 
-    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, where each mean is over all pairs, including the pairs of
-      a row with itself. The energy distance is never negative, and above 0 by chance for finite samples.
+    - ``energy-distance``: 2 E|X - Y| - E|X - X'| - E|Y - Y'|, where pairs of a row with itself are included. The energy
+      distance is never negative. In finite samples, it is above 0 by chance.
     - ``mmd``: E k(X, X') + E k(Y, Y') - 2 E k(X, Y) with the kernel k(x, y) = exp(-|x - y|^2 / (2 h^2)), where h is the
       median distance of two real test rows (of at most 2,000). In MMD, a row is not paired with itself, so the estimate
       is unbiased and may be negative.
@@ -120,7 +121,7 @@ class _Sums:
 
 @dataclass(frozen=True, eq=False)
 class _Contrast:
-    """For each row, the sums over its own table and over the other table in 2 E(X, Y) - E(X, X') - E(Y, Y')."""
+    """Sums for each row over its own table and over the other table, for 2 E(X, Y) - E(X, X') - E(Y, Y')."""
 
     real: Floats
     synthetic: Floats

@@ -17,7 +17,7 @@ from tabgenbench_plugins.metrics.parts.results import undefined_result
 __all__ = ["FeatureImportance"]
 
 CITATION = "impurity importance of random forests: Breiman, Machine Learning 45, 2001"
-FEWEST = 3  # predictors for a rank correlation
+FEWEST = 3  # number of predictors for a rank correlation
 
 
 class FeatureImportance(Metric):
@@ -27,11 +27,11 @@ class FeatureImportance(Metric):
     importances of all its indicators are added.
 
     - ``importance-correlation``: Spearman correlation of the importances over predictors
-    - ``importance-overlap``: share of the most important predictors of one forest that are also among the most
-      important of the other
+    - ``importance-overlap``: share of the 20 most important predictors (at most a third of all) that both forests have
+      in common
 
-    Targets and forests are those of the metric ``tstr``. The scores are means over targets. If the target has only one
-    value in the synthetic rows, both scores are 0.
+    Targets and forests are those of the metric ``tstr`` (train on synthetic, test on real). The scores are means over
+    targets. If the target has only one value in the synthetic rows, both scores are 0.
     """
 
     name: ClassVar[str] = "feature-importance"
@@ -81,7 +81,7 @@ class FeatureImportance(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table; save both importances of each predictor as artifact ``importances``.
 
-        The importances of all predictors add up to 1.
+        In each forest, the importances of all predictors add up to 1.
 
         Raises:
             Unsupported: the table has no target that can be predicted.

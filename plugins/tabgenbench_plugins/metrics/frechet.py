@@ -23,9 +23,10 @@ class Frechet(Metric):
     """Fréchet distance of two Gaussians, fitted to the synthetic rows and to the real test rows.
 
     With means m, n and covariances S, T, the score is |m - n|^2 + tr(S + T - 2 (S T)^(1/2)), the squared Wasserstein-2
-    distance of the Gaussians, in the 50 leading principal components of the training rows (option ``components``). The
-    number of components is at most a fifth of the number of real test rows or of synthetic rows, whichever is smaller.
-    Covariances are not shrunk, so sampling noise makes the distance positive even between two samples of real rows.
+    distance of the Gaussians. Rows are projected on the 50 leading principal components of the training rows (option
+    ``components``). The number of components is at most a fifth of the number of real test rows or of synthetic rows,
+    whichever is smaller. Covariances are not shrunk, so sampling noise makes the distance positive even between two
+    samples of real rows.
     """
 
     name: ClassVar[str] = "frechet"
@@ -100,7 +101,7 @@ def _fitted(rows: NDArray[np.float32], n_components: int) -> Any:
 def frechet_distance(mean_a: Floats, covariance_a: Floats, mean_b: Floats, covariance_b: Floats) -> float:
     """Return the squared Fréchet distance of two Gaussians.
 
-    The trace of (S T)^(1/2) is the sum of the singular values of S^(1/2) T^(1/2).
+    For covariances S and T, the trace of (S T)^(1/2) is the sum of the singular values of S^(1/2) T^(1/2).
 
     Args:
         mean_a: shape (d,).

@@ -30,12 +30,12 @@ BLIND_TO = (
 class Gamma(Metric):
     """Pearson correlation between the strict upper triangles of the real and the synthetic distance matrix 1 - r.
 
-    r is the Pearson correlation of two features over rows, on the evaluation scale. Features that are constant (largest
-    value equals smallest) in the real test rows are excluded, and a note states their number. A feature that is
-    constant only in the synthetic rows has r = 0 with every other feature, because excluding such features would reward
-    a generator that collapses. Computed in float64. Tables of more than 4,000 features are processed in tiles, so that
-    memory grows with rows times features. With missing values, the correlation of two features uses the rows in which
-    both features have a value.
+    r is the Pearson correlation of two features over rows, on the standardised evaluation scale. Features that are
+    constant (largest value equals smallest) in the real test rows are excluded, and a note states their number. A
+    feature that is constant only in the synthetic rows has r = 0 with every other feature, because excluding such
+    features would reward a generator of constant features. Correlations are computed in float64. Tables of more than
+    4,000 features are processed in tiles, so that memory grows with rows times features. With missing values, the
+    correlation of two features uses the rows in which both features have a value.
     """
 
     name: ClassVar[str] = "gamma"

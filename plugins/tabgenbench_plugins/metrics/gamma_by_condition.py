@@ -1,4 +1,4 @@
-"""Mean of gamma within each condition."""
+"""Mean over conditions of gamma, the agreement of real and synthetic feature-feature correlations."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class _Side:
 
 
 class GammaByCondition(Metric):
-    """Mean of gamma within each condition with enough real test rows; all conditions have equal weight.
+    """Mean of gamma, the agreement of correlations, over conditions with enough real test rows, with equal weights.
 
     Within a condition, a feature counts as constant if its standard deviation is at most 1e-5 times its standard
     deviation over all rows of the same table. A feature that is constant in the real rows of the condition is excluded.
     A feature that is constant only in the synthetic rows has r = 0 with every other feature. The gamma of a condition
-    counts as 0 if its synthetic rows are all equal or fewer than 3. A condition for which gamma cannot be computed from
-    the real rows is excluded and named in the notes.
+    counts as 0 if all its synthetic rows are equal, or if it has fewer than 3 synthetic rows. A condition for which
+    gamma cannot be computed from the real rows is excluded and named in the notes.
     """
 
     name: ClassVar[str] = "gamma-by-condition"
@@ -136,7 +136,7 @@ def _side(evaluation: Evaluation, side: RealOrSynthetic) -> _Side:
 
 
 def _inside(real: Columns, synthetic: _Side, condition: str, usable: NDArray[np.bool_]) -> tuple[float, str]:
-    """Return gamma within a condition, or 0 and a reason if the synthetic rows do not allow to compute gamma."""
+    """Return gamma within a condition, or 0 and a reason if gamma cannot be computed from the synthetic rows."""
     n_rows = len(synthetic.rows.get(condition, ()))
     if n_rows < MIN_ROWS:
         return 0.0, f"there are {n_rows} synthetic rows"

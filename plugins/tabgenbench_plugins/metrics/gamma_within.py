@@ -28,7 +28,7 @@ __all__ = ["GammaWithin"]
 
 
 class GammaWithin(Metric):
-    """Gamma of residuals: in each table, the mean of each condition is subtracted from the rows of the condition.
+    """Gamma, the agreement of feature-feature correlations, of residuals: each row minus the mean of its condition.
 
     A row that is the only one of its condition is excluded. A feature counts as constant within conditions if its
     residual standard deviation is at most 1e-5 of its total standard deviation. A feature that is constant in the real

@@ -40,7 +40,7 @@ class Identifiability(Metric):
     """Mean correlation coefficient of latents and true factors after the best one-to-one matching.
 
     The true factors are the columns ``z_inv_1``, ``z_inv_2``, ... (invariant) and ``z_spur_1``, ... (spurious) of
-    ``obs``, which the dataset ``simulated-cells`` has. Module `factors` has the formula.
+    ``obs``, for example in the dataset ``simulated-cells``. Module `factors` has the formula.
     """
 
     name: ClassVar[str] = "identifiability"

@@ -37,10 +37,10 @@ def _spec(role: str, description: str) -> ScoreSpec:
 
 
 class LabelPrediction(Metric):
-    """Macro-averaged F1 of the predicted types, conditions and combinations, for labels that training cells have.
+    """Macro-averaged F1 of predicted types, conditions and their combinations, for labels that training cells have.
 
-    If the model does not predict a column itself, a logistic regression is trained on the standardised first block of
-    the embedded training cells; a note says so.
+    A logistic regression predicts the columns that the model does not predict itself; a note names these columns. The
+    regression is trained on the standardised first block of the embedded training cells.
     """
 
     name: ClassVar[str] = "label-prediction"
@@ -105,7 +105,7 @@ class LabelPrediction(Metric):
 
 
 def _macro_f1(evaluation: Evaluation, columns: list[str], predicted: dict[str, Labels]) -> float:
-    """Return the mean F1 over labels of both test cells and training cells.
+    """Return the mean F1 over the labels that occur among both test cells and training cells.
 
     Test cells with other labels do not count.
     """

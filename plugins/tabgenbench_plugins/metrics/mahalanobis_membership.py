@@ -17,7 +17,7 @@ from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["MahalanobisMembership", "ridge_distances"]
 
-FEWEST_SYNTHETIC = 3  # synthetic rows of a condition that give a covariance
+FEWEST_SYNTHETIC = 3  # number of synthetic rows of a condition for a covariance
 BLIND = (
     "Leaks other than through mean and covariance of a condition: copies of few rows, and of many rows of few columns. "
     "It grows with the number of synthetic rows: compare only values with equal numbers"
@@ -25,12 +25,12 @@ BLIND = (
 
 
 class MahalanobisMembership(Metric):
-    """Whether training rows have smaller Mahalanobis distances to synthetic rows than rows not used for training.
+    """Whether the Mahalanobis distance to the synthetic rows is smaller for training rows than for unseen real rows.
 
-    In each condition, mean and covariance S are estimated from N synthetic rows, and 0.1 (mean variance) I is added to
-    S. The smaller the Mahalanobis distance of a real row of the condition, the more the attack takes the row for a
-    training row. If a model fits a covariance to few rows, its samples vary exactly in the directions in which the
-    training rows vary.
+    In each condition, mean and covariance are estimated from N synthetic rows, and 0.1 times the mean variance is added
+    to the diagonal of the covariance. The smaller the Mahalanobis distance of a real row of the condition, the more the
+    attack takes the row for a training row. If a model fits a covariance to few training rows, its samples vary exactly
+    in the directions in which these rows vary, so these rows have small distances.
 
     Two values of N are used: the number of attacked training rows of the condition, and the number of all synthetic
     rows of the condition, at most 1,000.
@@ -151,7 +151,7 @@ class _Attack:
             self.units[side].append(units[side])
 
     def auc(self) -> float:
-        """Return the mean AUC over conditions, weighted by their numbers of attacked rows or donors."""
+        """Return the mean AUC over conditions, weighted by the number of attacked rows or donors of each condition."""
         self._check()
         areas, weights = zip(*self.areas, strict=True)
         return float(np.average(areas, weights=weights))

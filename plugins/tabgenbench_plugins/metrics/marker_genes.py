@@ -37,17 +37,17 @@ AVERAGED = ("marker-overlap", "marker-effect-correlation")
 
 
 class MarkerGenes(Metric):
-    """Agreement of the markers of each condition, in synthetic rows and in real test rows.
+    """Agreement between synthetic rows and real test rows on the markers of each condition.
 
-    The effect size of a feature in a condition is the correlation of the feature with the indicator of the condition
-    (point-biserial), over all rows: it compares the rows of the condition with all other rows. The effect size is a
-    function of Cohen's d and of the numbers of rows, which are equal in both tables. The *markers* of a condition are
-    the 50 features with the largest positive effect sizes. Each score is the mean over the conditions with enough real
-    test rows. Features that are constant in the real test rows are excluded.
+    The effect size of a feature in a condition is the point-biserial correlation of the feature with the indicator of
+    the condition, over all rows. The effect size is a function of Cohen's d and of the numbers of rows, which are equal
+    in both tables. The *markers* of a condition are the 50 features with the largest positive effect sizes. Each score
+    except ``marker-effect-ratio`` is the mean over the conditions with enough real test rows. Features that are
+    constant in the real test rows are excluded.
 
     - ``marker-overlap``: share of the markers in the real test rows that are markers in the synthetic rows
-    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes divided by that of the real ones, over all
-      conditions together
+    - ``marker-effect-ratio``: root mean square of the synthetic effect sizes divided by that of the real effect sizes,
+      over all conditions together
     - ``marker-effect-correlation``: Pearson correlation over features of the effect sizes
     """
 
@@ -117,7 +117,8 @@ class MarkerGenes(Metric):
         """Score one synthetic table; save the scores of each condition as artifact ``conditions``.
 
         Raises:
-            Unsupported: the dataset has no condition column, or a mixed table has fewer than three numeric features.
+            Unsupported: the dataset has no condition column, or a table with categorical features has fewer than three
+                numeric features.
         """
         check_numeric(evaluation, self.name, fewest=MIN_FEATURES)
         if not evaluation.test.schema.conditions:

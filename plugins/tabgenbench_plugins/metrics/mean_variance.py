@@ -25,8 +25,8 @@ from tabgenbench_plugins.metrics.parts.results import collect
 __all__ = ["MeanVariance", "zero_shares"]
 
 MIN_FEATURES = 10  # for a curve with three coefficients
-LARGEST = 6.0  # decimal logarithms: a variance or a mean further below the real one counts as that far below
-ROUNDING = 1e-6  # relative to the size of a standardised value
+LARGEST = 6.0  # powers of ten: a synthetic mean or variance further below the real value counts as this far below
+ROUNDING = 1e-6  # tolerance relative to the size of a standardised value
 AT_GAPS = "present values count"
 
 
@@ -82,7 +82,7 @@ class MeanVariance(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one synthetic table; option ``per_feature`` saves each feature's numbers as artifact ``features``.
+        """Score one synthetic table; option ``per_feature`` saves statistics of each feature as artifact ``features``.
 
         Raises:
             Unsupported: the table has no numeric feature.
@@ -103,13 +103,13 @@ def zero_shares(values: NDArray[np.float32], present: NDArray[np.bool_] | None, 
 
     Args:
         values: standardised values, shape (n_rows, n_features).
-        present: which cells have a value, same shape, or None if all have one.
-        transform: map to the own scale; under log2(x + 1), values below that of 0 are zeros.
+        present: which entries have a value, same shape, or None if all entries have one.
+        transform: conversion to the dataset's own scale; with log2(x + 1), values below that of x = 0 count as zeros.
 
     Returns:
-        Array of shape (n_features,), NaN for a feature without a present value.
+        Array of shape (n_features,), NaN for a feature whose values are all missing.
     """
-    zero = -transform.mean / transform.std  # 0, and log2(0 + 1) likewise
+    zero = -transform.mean / transform.std  # standardised 0; log2(0 + 1) is also 0
     tolerance = ROUNDING * (1.0 + np.abs(zero))
     is_zero = values <= (zero + tolerance).astype(np.float32)
     if not transform.log2p1:
@@ -134,7 +134,7 @@ def _zero_error(evaluation: Evaluation) -> float:
     counted = (np.nan_to_num(in_training) > 0.0) & ~np.isnan(real)
     if not counted.any():
         raise Undefined("no feature has a zero in the training rows")
-    # Without a present synthetic value, there is no zero.
+    # A feature without a synthetic value has no synthetic zero.
     return float(np.abs(np.nan_to_num(synthetic[counted]) - real[counted]).mean())
 
 
@@ -156,7 +156,7 @@ def _curve_error(evaluation: Evaluation) -> float:
     if np.ptp(x) == 0.0:
         raise Undefined("all features have the same mean in the real test rows, so there is no relation")
     curve = np.polynomial.Polynomial.fit(x, y, 2)
-    limited = np.clip(made_x, x.min(), x.max())  # a quadratic curve has no meaning outside the real means
+    limited = np.clip(made_x, x.min(), x.max())  # the curve has no meaning outside the real means
     return float(np.abs((made_y - curve(limited)) - (y - curve(x))).mean())
 
 

@@ -64,8 +64,8 @@ class Membership(Metric):
     If the table has donors, donors are attacked instead of rows; the score of a donor is the largest score of its rows.
     ``domias`` and ``discriminator`` need reference rows: real rows that are neither training rows nor attacked rows.
 
-    At most 10,000 training rows and 10,000 others are attacked (option ``max_rows``), and fewer if there are more than
-    250,000 synthetic rows (option ``max_pairs``); all synthetic rows are used.
+    At most 10,000 training rows and 10,000 other real rows are attacked (option ``max_rows``), and fewer if there are
+    more than 250,000 synthetic rows (option ``max_pairs``). All synthetic rows are used.
     """
 
     name: ClassVar[str] = "membership"
@@ -106,7 +106,7 @@ class Membership(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw."""
+        """Score one synthetic table."""
         try:
             everyone, n_synthetic = attacked_rows(evaluation, seed=context.seed), evaluation.synthetic.n_rows
             attacked = attacked_within(everyone, self.config.max_rows, 2 * n_synthetic, self.config.max_pairs)
@@ -162,7 +162,7 @@ class Membership(Metric):
         return ratios
 
     def _likeness(self, rows: Encoded, synthetic: Encoded, evaluation: Evaluation, context: MetricContext) -> Floats:
-        """Return for each row the log odds, according to a classifier, that the row is synthetic."""
+        """Return the log odds that a classifier assigns to each row of being synthetic."""
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         reference = encoded(evaluation, "reference")

@@ -20,7 +20,7 @@ WORD = 32  # columns coded in one number
 
 
 class Missing(Metric):
-    """Compares missing values of synthetic and real test rows, in the columns of the dataset with missing values.
+    """Compares missing values between synthetic and real test rows, in the columns that have missing values.
 
     - ``missing-rate-error``: mean over columns of the absolute difference of the shares of missing values
     - ``missing-pattern-distance``: total variation distance between the distributions of patterns; the pattern of a

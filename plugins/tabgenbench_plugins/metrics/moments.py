@@ -32,15 +32,15 @@ AT_GAPS = (
 
 
 class Moments(Metric):
-    """Errors of means and variances of single features, on the evaluation scale, where all features have equal weight.
+    """Errors of means and variances of single standardised features, which therefore have equal weight.
 
-    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows, the scores are averages
-    and sums over all features, including constant ones:
+    With mean m_j and standard deviation s_j (n - 1 in the denominator) of feature j over rows on the evaluation scale,
+    the scores are averages and sums over all features, including constant ones:
 
     - ``mean-error``: average of |m_j(synthetic) - m_j(test)|
     - ``sd-error``: average of |s_j(synthetic) - s_j(test)|, which is also defined for constant synthetic features
     - ``variance-ratio``: sum of s_j^2(synthetic) / sum of s_j^2(test)
-    - ``within-variance-ratio``: the same ratio for the pooled variance within conditions: squared residuals from each
+    - ``within-variance-ratio``: ratio of the pooled variances within conditions: sum of squared residuals from each
       condition's mean, divided by the number of rows minus the number of conditions; a row that is the only one of its
       condition is excluded
     """
@@ -127,14 +127,14 @@ class Moments(Metric):
 def _cells(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.bool_] | None:
     """Return a mask of the table entries that are used, or None if all are used.
 
-    Entries that are not missing are used; if all entries of a feature are missing, all are used.
+    Missing entries are not used. If all entries of a feature are missing, all entries of the feature are used.
     """
     present = present_cells(evaluation, side)
     return None if present is None else present | ~present.any(axis=0)
 
 
 def _counted(evaluation: Evaluation, of_features: Floats) -> Floats:
-    """Select one number per feature for the features with at least one value in the real test rows.
+    """Select the numbers of the features that have at least one value in the real test rows.
 
     Raises:
         Undefined: no feature has a value in the real test rows.

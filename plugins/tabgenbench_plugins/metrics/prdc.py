@@ -18,7 +18,7 @@ from tabgenbench_plugins.metrics.parts.thinning import RowLimit, thinned
 __all__ = ["PRDC"]
 
 CITATION = "Naeem et al., ICML 2020"
-EQUAL = 1e-7  # as a share of the rows' size: a smaller distance, or difference of distances, is rounding error
+EQUAL = 1e-7  # as a share of the spread of the rows: a smaller distance, or difference of distances, is rounding error
 
 
 class PRDC(Metric):
@@ -29,11 +29,12 @@ class PRDC(Metric):
 
     - ``precision``: share of synthetic rows inside the ball of a real test row
     - ``recall``: share of real test rows inside the ball of a synthetic row
-    - ``density``: number of balls of real test rows around a synthetic row, divided by k; 1 is expected by chance
+    - ``density``: number of balls of real test rows around a synthetic row, divided by k; 1 is expected if real and
+      synthetic rows have the same distribution
     - ``coverage``: share of real test rows with a synthetic row in their ball
 
     A row on the surface of a ball counts as outside, unless the row equals the centre. (A ball has radius 0 if k or
-    more other rows equal its row.)
+    more other rows equal its centre.)
     """
 
     name: ClassVar[str] = "prdc"

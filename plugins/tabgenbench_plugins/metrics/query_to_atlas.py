@@ -17,7 +17,7 @@ from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 __all__ = ["QueryToAtlas"]
 
 ATLAS = "k nearest neighbours in a reference as in Lotfollahi et al., Nature Biotechnology 40, 2022"
-UNKNOWN = "\tunknown"  # no label of a column has a tab
+UNKNOWN = "\tunknown"  # no label contains a tab
 ATLAS_DOI = f"{ATLAS}, doi 10.1038/s41587-021-01001-7; the threshold is ours"
 
 
@@ -41,8 +41,9 @@ def _spec(name: str, description: str, blind_to: str, *, headline: bool = False)
 class QueryToAtlas(Metric):
     """Predicts the type of each test cell from its nearest embedded training cells, or `unknown` for a distant cell.
 
-    Module `atlas_mapping` contains the rule for `unknown`, whose threshold is chosen on training cells alone. The
-    prediction for a test cell is correct if it is the cell's type or, for a type without training cells, `unknown`.
+    Module `atlas_mapping` contains the rule for `unknown`; the threshold is chosen on training cells alone. A
+    prediction is correct if it equals the type of the test cell. For a test cell of a type without training cells, the
+    correct prediction is `unknown`.
     """
 
     name: ClassVar[str] = "query-to-atlas"
@@ -129,7 +130,7 @@ class QueryToAtlas(Metric):
 
 
 def _f1(truth: np.ndarray, answers: np.ndarray, labels: list[str]) -> float:
-    """Return the F1 of the labels, mean over labels."""
+    """Return the mean F1 over the given labels."""
     from sklearn.metrics import f1_score
 
     if not np.isin(truth, labels).any():

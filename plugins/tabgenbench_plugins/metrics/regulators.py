@@ -119,8 +119,8 @@ class Regulators(Metric):
         """Score one synthetic table; save both cosines of each regulator as artifact ``regulators``.
 
         Raises:
-            Unsupported: no file of pairs is given, the file cannot be used, or a mixed table has fewer than two numeric
-                features.
+            Unsupported: no file of pairs is given, the file cannot be used, or a table with categorical features has
+                fewer than two numeric features.
         """
         check_numeric(evaluation, self.name)
         targets, n_left_out = self._targets(evaluation)
@@ -167,14 +167,16 @@ class Regulators(Metric):
 def read_pairs(path: str, content: str | None = None) -> list[tuple[str, str]]:
     """Read pairs of a regulator and a target from a TSV or CSV file.
 
-    The first two columns count. The columns are separated by tabs if the first line has one, otherwise by commas.
+    Only the first two columns are used. The columns are separated by tabs if the first line contains a tab, otherwise
+    by commas.
 
     Args:
         path: the file.
         content: first digits of the SHA-256 of the file, or None to read any content.
 
     Raises:
-        Unsupported: the file has no pairs, a line has fewer than two columns, or the content is another.
+        Unsupported: the file has no pairs, a line has fewer than two columns, or the SHA-256 of the file does not start
+            with ``content``.
     """
     data = Path(path).read_bytes()
     if content is not None and not hashlib.sha256(data).hexdigest().startswith(content):

@@ -96,8 +96,8 @@ def _spec(name: str, description: str, blind_to: str, citation: str) -> ScoreSpe
 class ScIB(Metric):
     """The ten scores of scIB for the first block of the embedded test cells, and means of these scores.
 
-    The labels of scIB are the cell types, and its batches are the batch column of the schema. Module `scib_scores` has
-    the definitions. Neighbour graphs are exact.
+    The cell types are the labels of scIB. The batch column of the schema has the batches. Module `scib_scores` has the
+    definitions. Neighbour graphs are exact, not approximate.
 
     Source: Luecken et al. 2022, as computed by the package scib-metrics; where the paper and the package differ, both
     values are given.
@@ -120,7 +120,8 @@ class ScIB(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Compute the scores of scIB for the embedding of one model.
 
-        The artifact ``scib`` has a line for each score and mean of the figure: ``group``, ``score`` and ``value``.
+        The artifact ``scib`` has a row for each score and mean of the figure, with columns ``group``, ``score`` and
+        ``value``.
 
         Raises:
             Unsupported: the test cells have one batch or one type.
@@ -154,6 +155,6 @@ class ScIB(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return the table of scores in the style of scIB."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.scib_figure").scib_figures(artifacts)
         return figures

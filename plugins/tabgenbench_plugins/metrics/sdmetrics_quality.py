@@ -31,14 +31,14 @@ BLIND_TO = (
 class SDMetricsQuality(Metric):
     """Quality report of the package ``sdmetrics``, as `evaluate_quality` of SDV shows it, against real test rows.
 
-    - ``sdmetrics-quality``: mean of the following two scores
+    - ``sdmetrics-quality``: mean of ``sdmetrics-shapes`` and ``sdmetrics-pair-trends``
     - ``sdmetrics-shapes``: "Column Shapes", mean over columns of 1 - Kolmogorov-Smirnov distance (numeric) or 1 - total
       variation distance (categorical)
     - ``sdmetrics-pair-trends``: "Column Pair Trends", the similarity of correlations or of contingency tables, averaged
       over the pairs of columns that the report includes
 
-    Rows are on the dataset's own scale, with conditions as columns, and missing values are left missing. Settings of
-    the report are its defaults, which depend on the version of the package.
+    Rows are on the dataset's own scale, with conditions as columns, and missing values stay missing. The report has its
+    default settings, which depend on the version of the package.
     """
 
     name: ClassVar[str] = "sdmetrics"
@@ -160,7 +160,7 @@ def _report(real: pd.DataFrame, synthetic: pd.DataFrame, metadata: dict[str, Any
 
     report = QualityReport()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of constant columns, which the report leaves out
+        warnings.simplefilter("ignore")  # warnings of constant columns, which the report excludes
         report.generate({TABLE: real}, {TABLE: synthetic}, {"tables": {TABLE: metadata}}, verbose=False)
         properties = report.get_properties().set_index("Property")["Score"]
     found = {"sdmetrics-quality": float(report.get_score())}

@@ -78,7 +78,8 @@ class TrainSyntheticTestReal(Metric):
       50 principal components of its training rows
 
     A score is the mean over targets and models, with equal weights. The best model is not selected, because the
-    selection would use the test rows. A class that does not occur in the synthetic rows is never predicted.
+    selection would use the test rows. A model trained on synthetic rows never predicts a class that does not occur in
+    these rows.
     """
 
     name: ClassVar[str] = "tstr"
@@ -101,7 +102,7 @@ class TrainSyntheticTestReal(Metric):
     config: Config
 
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
-        """Score one draw.
+        """Score one synthetic table.
 
         The artifact ``models`` contains the scores of each model for each target. The artifact ``classes`` contains the
         scores of each class, averaged over the models.

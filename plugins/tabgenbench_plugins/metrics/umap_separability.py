@@ -26,7 +26,7 @@ __all__ = ["UMAPSeparability"]
 class UMAPSeparability(Metric):
     """Separability of tissues and statuses, and mixing of real and synthetic rows, in a UMAP of all these rows.
 
-    Scores in a UMAP are not ranked, because UMAP contracts compact groups, so rows without noise look better separated
+    Scores in a UMAP do not rank generators. UMAP contracts compact groups, so rows without noise look better separated
     than real rows. A change of the seed of UMAP changes the scores by about .05. The ranked scores are those of
     ``pca-separability``. The figures show the artifact ``umap``.
 
@@ -60,14 +60,14 @@ class UMAPSeparability(Metric):
     def compute(self, evaluation: Evaluation, context: MetricContext) -> Result:
         """Score one synthetic table.
 
-        The artifact ``umap`` has one row for each plotted row, with the columns ``row`` (its position among the rows
-        used; a synthetic row was sampled for the conditions of the test row in the same position), ``origin`` (``real``
-        or ``synthetic``), ``x``, ``y``, and each condition as ``condition.NAME``, starting with the columns used as
-        tissue and status.
+        The artifact ``umap`` has one row for each plotted row. Its columns are ``row`` (the position among the rows
+        used), ``origin`` (``real`` or ``synthetic``), ``x``, ``y``, and each condition as ``condition.NAME``, starting
+        with the columns used as tissue and status. If there are as many synthetic rows as test rows, each synthetic row
+        was sampled for the conditions of the test row in the same position.
 
         Raises:
-            Unsupported: an option names a column that is not a condition, or a mixed table has fewer than two numeric
-                features.
+            Unsupported: an option names a column that is not a condition, or a table with categorical features has
+                fewer than two numeric features.
         """
         check_numeric(evaluation, self.name)
         full = evaluation
@@ -98,7 +98,7 @@ class UMAPSeparability(Metric):
     @classmethod
     def figures(cls, artifacts: Artifacts) -> Iterable[MetricFigure]:
         """Return a figure with the panels of all generators, and an enlarged figure of each generator."""
-        # By name, so that the drawing is not part of the key of the scores.
+        # Imported by name, so that changes of the drawing code do not change the cache key of the scores.
         figures: Iterable[MetricFigure] = import_module(f"{__package__}.parts.umap_figure").umap_figures(artifacts)
         return figures
 

@@ -16,8 +16,8 @@ from tabgenbench_plugins.metrics.parts.results import collect, undefined_result
 
 __all__ = ["Validity"]
 
-IN_RANGE = 1e-5  # training standard deviations beyond the range that are rounding error
-WHOLE = 1e-6  # share of a value's size by which a whole number may be off after rounding to float32
+IN_RANGE = 1e-5  # tolerance for rounding errors at the ends of the range, in training standard deviations
+WHOLE = 1e-6  # error of a whole number after rounding to float32, as a share of its size
 SEEN_IN = "Everything else, and which values leave the range"
 NO_NUMBER, NO_CATEGORY = (
     "the table has no numeric feature with a training value",
@@ -31,16 +31,16 @@ Bools = NDArray[np.bool_]
 class Validity(Metric):
     """Shares of invalid values (outside the training range, unseen category, not whole), and of rows with such a value.
 
-    Real test rows also contain values outside the ranges of the training rows, at a rate that is the reference for
-    synthetic rows. The scores that end in ``-error`` are the
-    absolute difference of a share between the synthetic rows and the real test rows:
+    Real test rows also contain values outside the ranges of the training rows. The rate of such values in real test
+    rows is the reference for synthetic rows. The scores that end in ``-error`` are the absolute difference of a share
+    between the synthetic rows and the real test rows:
 
     - ``out-of-range-error``: share of the values of numeric features and dates that are below the smallest or above the
       largest training value of the feature
     - ``unseen-categories-error``: share of the values of categorical features that no training row has
     - ``invalid-rows-error``: share of rows with at least one violation
 
-    The following score is a share of the synthetic rows, not a difference, because whole-number features are always
+    The score ``not-whole`` is a share in the synthetic rows, not a difference, because whole-number features are always
     whole in test rows:
 
     - ``not-whole``: share of the present values of whole-number features, dates included, that are not whole on the
@@ -133,7 +133,7 @@ class Validity(Metric):
 
 
 class _Violations:
-    """Number of violations and of values in a table for each kind of violation and each column.
+    """Number of violations (invalid values) and of values in a table, for each kind of violation and each column.
 
     A mask marks the rows with a violation.
     """
@@ -163,7 +163,7 @@ class _Violations:
         return float(self.invalid.mean())
 
     def text(self) -> str:
-        """Return the shares in words."""
+        """Return the shares of violations as a text."""
         parts = []
         for kind in (RANGE, CATEGORY, FRACTION):
             if any(found == kind for _, found, _, _ in self.counts):
@@ -171,7 +171,7 @@ class _Violations:
         return ", ".join([*parts, f"{self.invalid.mean():.2%} of rows with any violation"])
 
     def table(self) -> pd.DataFrame:
-        """Return one row for each column and kind."""
+        """Return a table with one row for each column and kind of violation."""
         rows = [(column, kind, wrong / max(values, 1), values) for column, kind, wrong, values in self.counts]
         return pd.DataFrame(rows, columns=["column", "violation", "share", "values"]).round({"share": 6})
 

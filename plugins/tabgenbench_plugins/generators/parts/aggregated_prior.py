@@ -1,10 +1,10 @@
 """A normal distribution of latent codes for each condition, in place of the prior N(0, I) of a VAE.
 
 If the condition is an input of the decoder, the latent codes of a condition's training rows need not follow N(0, I).
-The distribution of these latent codes is the aggregated posterior, the mean of q(z | x, c) over the rows of the
-condition (Tomczak & Welling, "VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120, show that it maximises the
-evidence lower bound). This module approximates the aggregated posterior by a normal distribution with the same mean
-and, up to shrinkage, the same covariance:
+The distribution of these latent codes is the aggregated posterior, the mean of the encoder's q(z | x, c) over the rows
+of the condition. Tomczak & Welling ("VAE with a VampPrior", AISTATS 2018, arXiv 1705.07120) show that the aggregated
+posterior as prior maximises the evidence lower bound. This module approximates the aggregated posterior by a normal
+distribution with the same mean and, up to shrinkage, the same covariance:
 
     z | c ~ N(m_c, w_c S_c + (1 - w_c) S_p + diag(v_c))
 
@@ -34,7 +34,7 @@ class AggregatedPrior:
 
     Attributes:
         means_KZ: m_c.
-        roots_KZZ: A_c with A_cᵀA_c the covariance of the condition.
+        roots_KZZ: a root A_c of each condition's covariance, which is A_cᵀA_c.
     """
 
     means_KZ: Floats

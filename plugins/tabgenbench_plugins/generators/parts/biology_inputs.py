@@ -54,7 +54,7 @@ class BiologyInputs:
 
     @property
     def categories(self) -> ConditionCodes:
-        """The columns that are categories."""
+        """The condition columns that are categories, not numbers."""
         kept = [j for j, column in enumerate(self.codes.columns) if column not in self.numbers]
         return ConditionCodes(tuple(self.codes.columns[j] for j in kept), tuple(self.codes.categories[j] for j in kept))
 
@@ -64,7 +64,7 @@ class BiologyInputs:
         return max(1, sum(self.categories.n_categories)) + len(self.numbers)
 
     def of(self, frame: pd.DataFrame) -> torch.Tensor:
-        """Return inputs, shape (N, I); categories that no training cell has and missing columns have inputs of 0.
+        """Return inputs, shape (N, I); a category that no training cell has, and a missing column, have inputs of 0.
 
         Raises:
             ConfigError: a value of a continuous column is not a number.
@@ -78,10 +78,11 @@ class BiologyInputs:
     def asked(
         self, conditions: pd.DataFrame, train: TrainingConditions, context: Context
     ) -> tuple[pd.DataFrame, torch.Tensor]:
-        """Return conditions that training cells have, to draw library sizes from, and the inputs of asked conditions.
+        """Return, for requested conditions, known conditions to draw library sizes from, and inputs of the network.
 
-        Categories follow `with_known_values`. Numbers are not changed in the inputs. In the conditions of library
-        sizes, they are replaced by the nearest ones of training cells with equal categories, or of all training cells.
+        `with_known_values` replaces categories that no training cell has. The inputs contain the requested numbers. In
+        the known conditions, each combination of numbers is replaced by the nearest one of training cells with equal
+        categories, or of all training cells if none has equal categories.
         """
         if not self.numbers:
             used = with_known_values(conditions, train, self.codes, context)
@@ -112,12 +113,12 @@ class BiologyInputs:
         return found
 
     def saved(self) -> dict[str, Any]:
-        """Return the rule, for JSON."""
+        """Return the rule as JSON data."""
         return {**codes_to(self.codes), "numbers": {name: list(pair) for name, pair in self.numbers.items()}}
 
     @classmethod
     def loaded(cls, saved: Mapping[str, Any]) -> BiologyInputs:
-        """Return the rule that `saved` described."""
+        """Restore the rule from the result of `saved`."""
         return cls(codes_from(saved), {name: (pair[0], pair[1]) for name, pair in saved["numbers"].items()})
 
 
@@ -157,7 +158,7 @@ class CovariateRows:
 
 
 def _left(values: torch.Tensor, group: NDArray[np.int64]) -> torch.Tensor:
-    """Return values minus their mean in the group of the cell."""
+    """Return values minus their mean over the cells of the same group."""
     sums = np.zeros((int(group.max()) + 1, values.shape[1]))
     np.add.at(sums, group, values.numpy())
     return values - torch.from_numpy(sums / np.bincount(group)[:, None].clip(1)).float()[group]

@@ -18,7 +18,7 @@ def total_correlation(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor, n
     """Return an estimate of KL(q(z) ‖ q(z_first) q(z_rest)) in nats, a scalar; q is the average of the posteriors.
 
     The posteriors are averaged over the rows of the batch, so the estimate is biased and at most log N (Chen et al.
-    2018, https://arxiv.org/abs/1802.04942, who use it for single latents).
+    2018, https://arxiv.org/abs/1802.04942, for single latents).
 
     Args:
         z: one draw from the posterior of each row, shape (N, Z).
@@ -39,12 +39,12 @@ def _log_densities(z: torch.Tensor, mu: torch.Tensor, logvar: torch.Tensor) -> t
 
 
 def squared_correlations(z_NZ: torch.Tensor, codes_NK: torch.Tensor, counts_N: torch.Tensor) -> torch.Tensor:
-    """Sum the squared correlation of latent and one-hot code over all pairs of them; a constant contributes 0.
+    """Sum the squared correlations of all pairs of a latent and a one-hot code; a constant contributes 0.
 
     Args:
         z_NZ: latents.
         codes_NK: codes.
-        counts_N: 1 for rows that count and 0 for others.
+        counts_N: 1 for rows to use and 0 for rows to ignore.
     """
     weights_N1 = counts_N[:, None] / counts_N.sum().clamp_min(1.0)
     z_NZ, codes_NK = (one - (weights_N1 * one).sum(dim=0) for one in (z_NZ, codes_NK))

@@ -52,7 +52,7 @@ class TrainingConditions:
 
         Args:
             values: training rows, shape (n_train, n_features).
-            present: which cells have a value, same shape; None if all have one.
+            present: which entries have a value, same shape as ``values``; None if no value is missing.
         """
         means = np.empty((len(self.labels), values.shape[1]), dtype=np.float32)
         for k in range(len(self.labels)):
@@ -115,9 +115,9 @@ def with_known_values(
 ) -> pd.DataFrame:
     """Replace unknown conditions by known ones, for a model whose one-hot codes cover only values of the training rows.
 
-    A requested condition with a value that no training row has is replaced by the most similar training condition. The
-    replacement is recorded as a fallback. A new combination of values that occur in training rows is kept, and a note
-    names the combination.
+    A requested condition with a value that no training row has is replaced by the most similar training condition, and
+    the replacement is recorded. A new combination of values that occur in training rows is kept, and a note names the
+    combination.
 
     Args:
         conditions: requested conditions, shape (n_rows, at least the condition columns).
@@ -149,7 +149,7 @@ def with_known_values(
 def permuted_rows(rows: NDArray[np.int64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Draw ``n`` of ``rows`` in random order, so that the numbers of uses of two rows differ by at most one.
 
-    Rows are drawn without replacement; when all rows are used, they are shuffled again.
+    Rows are drawn without replacement; when all rows are used, drawing starts again in a new random order.
     """
     shuffles = [rng.permutation(rows) for _ in range(-(-n // len(rows)))]
     return np.concatenate([np.zeros(0, dtype=np.int64), *shuffles])[:n]

@@ -27,7 +27,7 @@ def batch_columns(table: Table) -> pd.DataFrame:
 
 
 def n_codes(values: ConditionCodes) -> int:
-    """Return the number of one-hot codes of all columns; 1 if there are no columns."""
+    """Return the number of one-hot codes of all columns; without columns, there is one code, which is always 0."""
     return max(1, sum(values.n_categories))
 
 
@@ -107,7 +107,7 @@ class TrainingCells:
 
 @dataclass(frozen=True, eq=False)
 class CellPool:
-    """Batch and library size of each training cell, sorted by condition, from which those of sampled cells are drawn.
+    """Batch and library size of each training cell, sorted by condition; sampled cells get them from random cells.
 
     Attributes:
         conditions: conditions of the training cells, whose rows are sorted by condition.
@@ -131,7 +131,7 @@ class CellPool:
     def draw(self, conditions: pd.DataFrame, context: Context) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return batch and library size of a random training cell of the same condition for each requested row.
 
-        A condition without training cells uses cells of the most similar known condition, which is recorded in a note.
+        A condition without training cells uses cells of the most similar known condition, and a note names both.
 
         Args:
             conditions: condition columns with known values, shape (n_rows, n_columns).

@@ -2,13 +2,13 @@
 
     x_F = mean_F + (z_D * scale_D) V_DF + sqrt(psi_F) ε_F
 
-V are the leading right singular vectors of the centred training rows, scale the standard deviations of their scores, so
-each z has variance 1 over training rows. ε is standard normal noise, and psi the variance of what the components do not
-explain. Without the noise ε, features would vary too little and would correlate too much.
+V are the leading right singular vectors of the centred training rows. ``scale`` are the standard deviations of the rows
+along V, so each z has variance 1 over training rows. ε is standard normal noise, and psi is the variance that the
+components do not explain. Without the noise ε, features would vary too little and would correlate too much.
 
-psi depends on the condition: a feature may vary in one condition and not in another. Let S_k be the squared deviations
-of the n_k rows of condition k from their mean, after the components are subtracted. The variance psi_k of condition k
-lies between the condition's own variance and the pooled variance psi:
+psi depends on the condition: a feature may vary in one condition and not in another. Let S_k be the sum of squared
+deviations of the n_k rows of condition k from their mean, after the components are subtracted. The variance psi_k of
+condition k lies between the condition's own variance and the pooled variance psi:
 
     psi = Σ_k S_k / Σ_k (n_k - 1)        psi_k = (S_k + 10 psi) / (n_k - 1 + 10)
 """
@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 
 __all__ = ["Components"]
 
-PRIOR_ROWS = 10  # rows that the pooled variance of the noise counts as, beside those of a condition
+PRIOR_ROWS = 10  # the pooled variance has the weight of 10 rows
 
 Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """The components, D of them.
+    """D principal components, and the noise for the variance that they do not explain.
 
     Attributes:
         mean: shape (n_features,).
@@ -50,7 +50,7 @@ class Components:
 
         Args:
             values: training rows.
-            n_components: number of components, at most n_train - 1 and n_features are used.
+            n_components: number of components, limited to n_train - 1 and to n_features.
             group: number of the condition of each row, shape (n_train,).
         """
         from scipy.linalg import svd

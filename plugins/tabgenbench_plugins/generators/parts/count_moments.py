@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 __all__ = ["pooled_dispersion"]
 
-LEAST, MOST = 0.02, 100.0  # limits of the dispersion; the first is hardly distinguishable from Poisson
+LEAST, MOST = 0.02, 100.0  # limits of the dispersion; counts with 0.02 are almost Poisson
 
 
 def pooled_dispersion(counts_NF: Any, group_N: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -39,14 +39,15 @@ class ShrunkCovariance:
 
         Args:
             residuals_NF: rows minus their mean, or minus the mean of their condition.
-            degrees_of_freedom: N minus the number of subtracted means. The empirical covariance is divided by this
-                number instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known mean).
+            degrees_of_freedom: N minus the number of subtracted means. The sum of squares and products is divided by
+                this number instead of N, so that draws have the variance of the data (Ledoit & Wolf assume a known
+                mean).
         """
         shrinkage = ledoit_wolf_shrinkage(residuals_NF)
         factor = residuals_NF / np.float32(np.sqrt(degrees_of_freedom))
         mean_variance = float(np.einsum("rf,rf->", factor, factor, dtype=np.float64)) / factor.shape[1]
         if factor.shape[0] > factor.shape[1]:
-            # The R factor of a QR decomposition has the same AᵀA with fewer rows: fewer numbers to draw and store.
+            # The R factor of a QR decomposition has the same AᵀA and fewer rows, so fewer numbers are drawn and stored.
             factor = np.asarray(np.linalg.qr(factor, mode="r"))
         return cls(factor, shrinkage, mean_variance)
 
@@ -78,7 +79,7 @@ def ledoit_wolf_shrinkage(residuals_NF: NDArray[Any]) -> float:
     """
     n, n_features = residuals_NF.shape
     if n_features == 1:
-        return 0.0  # with a single variance there is no shrinkage
+        return 0.0  # with one feature, S equals m I
     row_squares = np.einsum("nf,nf->n", residuals_NF, residuals_NF, dtype=np.float64)
     mean_variance = row_squares.sum() / (n * n_features)
     squared_norm = _squared_norm_of_gram(residuals_NF) / n**2  # |S|²

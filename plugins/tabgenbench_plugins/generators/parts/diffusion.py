@@ -50,7 +50,7 @@ def sampling_times(n_steps: int, n_sampling: int) -> list[int]:
 
 
 def number_noised(x0_ND: torch.Tensor, noise_ND: torch.Tensor, signal_N1: torch.Tensor) -> torch.Tensor:
-    """Return x_t."""
+    """Return x_t, the numbers x_0 with noise."""
     return signal_N1.sqrt() * x0_ND + (1 - signal_N1).sqrt() * noise_ND
 
 
@@ -72,8 +72,8 @@ def number_step(
         x_ND: x_t.
         predicted_ND: the network's prediction of the noise in x_t.
         signal: ā_t and ā_s, scalars.
-        bounds: lowest and highest value of each number in training rows, shape (D,), to which x̂_0 is limited: near
-            t = T a small error of the noise is a large one of x̂_0.
+        bounds: lowest and highest value of each number in training rows, shape (D,), to which x̂_0 is limited, because
+            near t = T a small error of the predicted noise is a large error of x̂_0.
         noise_ND: standard normal noise.
     """
     now, then = signal
@@ -84,7 +84,7 @@ def number_step(
 
 
 def category_noised(x0_NV: torch.Tensor, signal_N1: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
-    """Return x_t, one-hot codes."""
+    """Sample x_t, as one-hot codes."""
     return category_draw(signal_N1 * x0_NV + (1 - signal_N1) / x0_NV.shape[1], draws)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 __all__ = ["ForestLeaves"]
 
-NO_CHILD = -1  # mark of scikit-learn: the node is a leaf
+NO_CHILD = -1  # scikit-learn marks a leaf by this number
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +67,7 @@ class ForestLeaves:
         """Draw ``n`` leaves with probabilities proportional to ``weight``, which need not sum to 1."""
         cumulative = np.cumsum(weight)
         found = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
-        last = int(np.flatnonzero(weight)[-1])  # rounding must not choose a leaf of weight 0
+        last = int(np.flatnonzero(weight)[-1])  # rounding must not choose a later leaf, which has weight 0
         return np.asarray(np.minimum(found, last), dtype=np.int64)
 
     def draw_rows(self, leaves: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int32]:

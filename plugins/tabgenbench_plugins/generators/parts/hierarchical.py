@@ -1,14 +1,15 @@
 """Covariance of each condition, shrunk towards the covariance pooled over conditions and reduced to leading factors.
 
-With residuals R_c (n_c rows) of condition c, all residuals P and ν = Σ (n_c - 1):
+With residuals R_c (n_c rows r_i) of condition c, all residuals P and ν = Σ (n_c - 1):
 
     S_c = R_cᵀR_c / (n_c - 1)      S_p = PᵀP / ν      Σ_c = w_c S_c + (1 - w_c) S_p
     w_c = 1 - V_c / |S_c - S_p|²,  limited to [0, 1], and 0 if n_c < 4
     V_c = n / (n - 1)³ · (Σ_i |r_i|⁴ - (n - 1)² / n · |S_c|²),  n = n_c
 
-V_c estimates E|S_c - E S_c|², the sampling error of the condition's own covariance, and |S_c - S_p|² its distance from
-the pooled one, in Frobenius norms. The weight w_c is an empirical-Bayes estimate and shrinks S_c towards S_p, as Ledoit
-& Wolf (2004, doi 10.1016/S0047-259X(03)00096-4) shrink towards a multiple of the identity.
+V_c estimates E|S_c - E S_c|², the sampling error of the condition's own covariance, and |S_c - S_p|² is its squared
+distance from the pooled covariance; | | is the Frobenius norm. The weight w_c is an empirical-Bayes estimate and
+shrinks S_c towards S_p, as Ledoit & Wolf (2004, doi 10.1016/S0047-259X(03)00096-4) shrink a covariance towards a
+multiple of the identity.
 
 A covariance is stored as a root M with MᵀM = Σ_c. Norms are computed from products of rows with rows, |RᵀR| = |RRᵀ|, or
 of features with features if there are fewer features than rows, so no array exceeds the training rows in size.
@@ -123,7 +124,7 @@ def own_weight(own_NF: Floats, pooled_NF: Floats, pooled_norm: float) -> float:
     n = len(own_NF)
     norm = _squared_product(own_NF, own_NF)
     distance = norm + pooled_norm - 2.0 * _squared_product(own_NF, pooled_NF)
-    if distance <= 1e-5 * pooled_norm:  # equal but for rounding, as in a table with one condition
+    if distance <= 1e-5 * pooled_norm:  # S_c and S_p are equal but for rounding, as in a table with one condition
         return 0.0
     fourth = float((np.einsum("nf,nf->n", own_NF, own_NF, dtype=np.float64) ** 2).sum())  # Σ|r|⁴ / (n - 1)²
     error = (n * fourth - norm) / (n - 1)

@@ -1,4 +1,4 @@
-"""Logistic regression of a label on latents, as arrays that a model is saved with.
+"""Logistic regression of a label on latents, stored as arrays that can be saved with a model.
 
 N cells   Z latents   K values of the label
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["LabelProbe"]
 
-MOST_CELLS = 20_000  # of the regression, drawn at random
+MOST_CELLS = 20_000  # most cells that the regression uses, drawn at random
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class LabelProbe:
         found = LogisticRegression(max_iter=1000).fit((z - mean) / scale, text)
         weights, offsets = found.coef_ / scale, found.intercept_
         offsets = offsets - weights @ mean
-        if len(values) == 2:  # one score, positive for the second value
+        if len(values) == 2:  # scikit-learn has one score, positive for the second value
             weights, offsets = np.vstack([0 * weights, weights]), np.append(0.0, offsets)
         return cls(values, weights, offsets)
 

@@ -1,9 +1,9 @@
 """Latent Gaussian scores and thresholds for categories, which give a Gaussian copula of numbers and categories.
 
-The values of a categorical column have no order, so a value is found by a sequence of yes-no decisions: whether it is
-the rarest value, if not, whether it is the second rarest, and so on. Each decision has a latent score z ~ N(0, 1) and a
-threshold. The values are numbered from the rarest. A row of condition k whose column has none of the values 1 to r - 1
-has value r where
+The values of a categorical column have no order, so a row's value is found by a sequence of yes-no decisions: first
+whether it is the rarest value; if not, whether it is the second rarest value; and so on. Each decision has a latent
+score z ~ N(0, 1) and a threshold. The values are numbered from the rarest. A row of condition k whose column has none
+of the values 1 to r - 1 has value r where
 
     z_r <= t[k, r],     t[k, r] = Φ⁻¹(share of value r among the rows of condition k that have none of 1 to r - 1)
 
@@ -45,7 +45,7 @@ __all__ = ["LatentCategories", "impute", "truncated_normal"]
 
 MAX_SCORES = 12  # per column; if it has more decisions, the first score makes several of them
 SWEEPS = 20  # estimates of the covariance, each from newly drawn scores
-LAST_SWEEPS = 3  # over all rows, if the others used a part of them
+LAST_SWEEPS = 3  # more sweeps over all rows, if the first sweeps used a part of the rows
 CELLS = 1_000_000  # most values of the rows that the sweeps use
 RIDGE = 1e-4  # least variance of a score that the other columns do not explain
 
@@ -114,7 +114,7 @@ class LatentCategories:
                 rank, start = np.zeros(len(rows), dtype=np.int64), 0
                 for thresholds in decisions:
                     outcome = np.searchsorted(thresholds[k], z_ML[rows, column])
-                    rank = np.where(rank == start, start + outcome, rank)  # a lower rank is decided already
+                    rank = np.where(rank == start, start + outcome, rank)  # rows with a lower rank are already decided
                     start, column = start + thresholds.shape[1] - 1, column + 1
                 codes_MC[rows, j] = order[rank]
         return self.codes.decode(codes_MC)
@@ -128,7 +128,7 @@ def _decisions(counts_KV: NDArray[np.int64]) -> tuple[Floats, ...]:
     for n_decided in (n_values - n_scores, *[1] * (n_scores - 1)):
         remaining = counts_KV[:, start:]
         shares = remaining.cumsum(axis=1)[:, : n_decided + 1] / np.maximum(1, remaining.sum(axis=1, keepdims=True))
-        shares[:, -1] = 1.0  # a later value, also where no row of the condition reaches the decision
+        shares[:, -1] = 1.0  # the last outcome is any later value, even if no row reaches the decision
         decisions.append(np.asarray(ndtri(shares)))
         start += n_decided
     return tuple(decisions)
@@ -171,8 +171,8 @@ def impute(
 def _estimate(x_NP: NDArray[np.float32], scores: list[int], degrees_of_freedom: int) -> ShrunkCovariance:
     """Estimate the covariance from the imputed values, for the next sweep of imputation.
 
-    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need, because without a limit each sweep
-    would shrink the covariance further.
+    The shrinkage is limited to P / N, about the shrinkage that Gaussian rows need. Without a limit, each sweep would
+    shrink the covariance further.
     """
     found = ShrunkCovariance.fit(_standardised(x_NP, scores), degrees_of_freedom)
     return replace(found, shrinkage=min(found.shrinkage, x_NP.shape[1] / len(x_NP)))
@@ -219,7 +219,7 @@ def _regression(covariance: ShrunkCovariance, column: int) -> tuple[NDArray[np.f
 
 
 def truncated_normal(lower: NDArray[Any], upper: NDArray[Any], rng: np.random.Generator) -> Floats:
-    """Sample N(0, 1) truncated to intervals, by the inverse of Φ in the tail with higher precision."""
+    """Sample N(0, 1) truncated to intervals, by the inverse of Φ in the lower tail, where Φ is most precise."""
     flip = lower + np.where(np.isfinite(upper), upper, 0.0) > 0
     low, high = np.where(flip, -upper, lower), np.where(flip, -lower, upper)
     p, q = ndtr(low), ndtr(high)

@@ -1,9 +1,9 @@
 """Residuals of training rows, and one sample of the latent scores of their categories.
 
 `impute` of module `latent` estimates the pooled covariance Σ of numeric residuals and latent scores. To estimate a
-covariance for each condition, complete rows are needed. A category tells only the interval of its latent score, and a
-missing number is not known at all. A Gibbs sampler with Σ draws each latent score and each missing number given the
-rest of its row:
+covariance for each condition, complete rows are needed. A category only determines the interval of its latent score,
+and a missing number is unknown. A Gibbs sampler with Σ draws each latent score and each missing number given the rest
+of its row:
 
     z_j | rest ~ N(-Σ_{l≠j} Ω_jl z_l / Ω_jj, 1 / Ω_jj), truncated to the interval,   Ω = Σ⁻¹
 
@@ -22,7 +22,7 @@ from tabgenbench_plugins.generators.parts.latent import LatentCategories, impute
 
 __all__ = ["completed_residuals"]
 
-SWEEPS = 10  # of the Gibbs sampler
+SWEEPS = 10  # sweeps of the Gibbs sampler
 RIDGE = 1e-4  # least variance of a hidden value that the other columns do not explain
 
 Floats = NDArray[np.float32]
@@ -53,7 +53,7 @@ def completed_residuals(
         return residuals
     lower, upper = latent.bounds(train.categories, group)
     hidden = list(range(train.n_features, train.n_features + latent.n_scores))
-    for gap in train.schema.numeric_gaps():  # a value is known where it is present, and has no bound at a gap
+    for gap in train.schema.numeric_gaps():  # a present value is known; a missing value has no bounds
         column, is_gap = train.features.index(gap.column), train.is_gap(gap.column)
         hidden.insert(0, column)
         lower = np.column_stack([np.where(is_gap, -np.inf, residuals[:, column]), lower])

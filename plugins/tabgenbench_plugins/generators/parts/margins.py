@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 __all__ = ["Margins", "quantiles_of_draws"]
 
 MIN_VALUES = 8  # fewest present training values of a feature in a condition for a map
-MAX_LEVELS = 1000  # most quantiles of a condition; with fewer rows, one for each row
+MAX_LEVELS = 1000  # most quantiles of a condition; with fewer rows, one quantile per row
 DRAWS = 1000  # rows drawn to estimate the quantiles of a model
 
 Floats = NDArray[np.float32]
@@ -62,8 +62,8 @@ class Margins:
             values: training rows, shape (N, F), on the scale on which the model samples.
             codes: the condition of each training row, shape (N,), for example `TrainingConditions.group`.
             quantiles: function of a condition's code and of levels, shape (Q,), that returns the model's quantiles,
-                shape (Q, F). For a model without a formula for them, use `quantiles_of_draws`.
-            present: which cells have a value, shape (N, F); None if all have one. A feature with fewer than
+                shape (Q, F). For a model without a formula for quantiles, use `quantiles_of_draws`.
+            present: which entries have a value, shape (N, F); None if no value is missing. A feature with fewer than
                 `MIN_VALUES` present values in a condition is not mapped there.
         """
         model, train = {}, {}
@@ -83,8 +83,8 @@ class Margins:
         """Transform sampled values to the marginal distributions of the training rows; the argument is not changed.
 
         Args:
-            values: sampled rows, shape (M, F). Missing values have no meaning, before and after.
-            codes: the condition of each row, shape (M,). Rows of conditions without a map are only limited.
+            values: sampled rows, shape (M, F). Entries that stand for missing values can have any value.
+            codes: the condition of each row, shape (M,). Rows of conditions without a map only get the lower limits.
         """
         mapped: Floats = np.array(values, dtype=np.float32)
         for k in np.unique(codes).tolist():
@@ -119,8 +119,8 @@ def quantiles_of_draws(draw: Callable[[int, int], NDArray[Any]], n_draws: int = 
     """Return a quantile function for `Margins.fit` of a model whose quantiles can only be estimated from samples.
 
     Args:
-        draw: function of a condition's code and a number of rows that returns sampled rows, shape (rows, F). It must
-            draw from a seeded random generator, such as `context.numpy` of the fit, so that equal seeds give equal
+        draw: function of a condition's code and a number of rows that returns sampled rows, shape (rows, F). ``draw``
+            must use a seeded random generator, such as `context.numpy` of the fit, so that equal seeds give equal
             margins.
         n_draws: number of rows drawn for each condition.
     """
@@ -153,7 +153,7 @@ def _present_quantiles(
 
 
 def _mapped(x: Floats, q: Floats, t: Floats) -> Floats:
-    """Map values of one feature from the model's to the training quantiles; unchanged if the model's are equal."""
+    """Map values of one feature from model to training quantiles; unchanged if all model quantiles are equal."""
     if q[0] == q[-1]:
         return x
     inside = np.interp(x, q, t)

@@ -51,7 +51,7 @@ def one_hot(codes_NC: torch.Tensor, n_categories: Sequence[int]) -> torch.Tensor
     """Return the one-hot codes of several columns side by side, shape (N, sum of n_categories), float32.
 
     Args:
-        codes_NC: integer codes, one column for each condition; without columns the result has none either.
+        codes_NC: integer codes, one column for each condition column; without columns, the result has no columns.
         n_categories: number of values of each column.
     """
     columns = [functional.one_hot(codes_NC[:, j], n).float() for j, n in enumerate(n_categories)]

@@ -19,7 +19,7 @@ from scipy.special import ndtr, ndtri
 
 __all__ = ["MAX_QUANTILES", "NormalScores"]
 
-MAX_QUANTILES = 1001  # kept for each feature; a feature with fewer training values is reproduced exactly
+MAX_QUANTILES = 1001  # of a feature; with fewer rows and no missing value, all values are kept
 Floats = NDArray[np.float32]
 
 
@@ -61,7 +61,7 @@ class NormalScores:
 
         Args:
             values: training rows, shape (n_train, n_features).
-            present: which cells have a value; None if all have one.
+            present: which entries have a value; None if no value is missing.
             rng: orders equal values, and draws the scores of missing values.
         """
         scores = np.zeros(values.shape, dtype=np.float32)

@@ -15,7 +15,7 @@ __all__ = ["Planted"]
 
 
 class Planted(Generator):
-    """Returns training rows of the requested condition with one fault; rows repeat only when all have been used.
+    """Returns training rows of the requested condition with one fault; no row repeats before all have been used.
 
     Without the fault, the result would be that of the control `real-resample`. Each subclass overrides the method that
     adds its fault. The random choices of a fault differ between splits and between planted failures, so the rows are

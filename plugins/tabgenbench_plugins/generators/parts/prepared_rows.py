@@ -2,8 +2,8 @@
 
     x_NF ── normal scores ── (principal components) ──► z_ND
 
-`normal_scores` and `components` contain the two steps. Categorical features are not transformed; a network gets their
-one-hot codes as further columns.
+Modules `normal_scores` and `components` contain the two steps. Categorical features are not transformed; a network gets
+their one-hot codes as further columns.
 
     N rows   F numeric features   D numbers of a row: F, or the number of principal components
 """
@@ -85,7 +85,7 @@ class PreparedRows:
         Args:
             z_ND: prepared rows.
             group: number of the condition of each row, shape (N,); -1 for a condition without training rows.
-            rng: draws the noise that principal components leave out.
+            rng: draws the noise for the variance that principal components do not explain.
         """
         return self.scores.values(z_ND if self.components is None else self.components.values(z_ND, group, rng))
 

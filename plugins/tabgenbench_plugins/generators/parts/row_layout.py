@@ -14,7 +14,7 @@ from tabgenbench_plugins.generators.parts.nn import one_hot
 
 __all__ = ["RowLayout", "gumbel_noise"]
 
-TEMPERATURE = 0.2  # of the Gumbel-softmax; the lower, the nearer its values are to one-hot codes
+TEMPERATURE = 0.2  # of the Gumbel-softmax; a lower one gives values nearer to one-hot codes
 
 
 @dataclass(frozen=True)

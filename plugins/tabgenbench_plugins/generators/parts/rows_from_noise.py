@@ -72,9 +72,9 @@ class NoiseOptions(Options):
 class RowsFromNoise(Generator):
     """Trains a network whose inputs are row, time and condition, and samples rows from noise.
 
-    All conditions share the network, so rare conditions need no fallback rule. The model can sample a new combination
-    of condition values if each value occurs in training rows. A condition with a value that no training row has is
-    replaced by the most similar condition of the training rows.
+    All conditions share the network, so a condition with few training rows needs no special rule. The model can sample
+    a new combination of condition values if each value occurs in training rows. A condition with a value that no
+    training row has is replaced by the most similar condition of the training rows.
     """
 
     makes = ("numeric", "categorical")
@@ -90,7 +90,7 @@ class RowsFromNoise(Generator):
     def _generate(self, c_NK: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Generate rows for condition codes, before the inverse transform, shape (N, Y).
 
-        The category of a feature is the largest of its entries.
+        A feature has the category whose entry is largest.
         """
 
     def estimate_memory(self, schema: Schema, n_rows: int, n_features: int) -> int | None:
@@ -192,7 +192,7 @@ class RowsFromNoise(Generator):
     def _group(self, conditions: pd.DataFrame) -> NDArray[np.int64]:
         """Return each row's position in the list of training conditions.
 
-        -1 for a new combination of condition values.
+        A new combination of condition values has position -1.
         """
         found = pd.Index(self._conditions.labels).get_indexer(condition_labels(conditions))
         return np.asarray(found, dtype=np.int64)

@@ -36,7 +36,7 @@ def package_state(seed: int) -> Iterator[None]:
     loggers = [(logging.getLogger(name), logging.getLogger(name).level) for name in LOGGERS]
     try:
         with torch.random.fork_rng(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the package, such as one about the number of its loaders
+            warnings.simplefilter("ignore")  # warnings of scvi-tools, such as one about data loaders
             for logger, _ in loggers:
                 logger.setLevel(logging.ERROR)
             random.seed(seed)
@@ -78,7 +78,7 @@ def annotated(cells: TrainingCells, label: int | None = None) -> Any:
 class PackageCodes:
     """Translation of this project's codes of covariates to those of the package.
 
-    With a wrong order or code, the decoder would use another combination of covariates without an error.
+    With a wrong order or code, the decoder would use a wrong combination of covariates without an error.
 
     Attributes:
         columns: position among the condition columns of each covariate of the decoder, in the decoder's order.
@@ -146,9 +146,10 @@ def train(model: Any, context: FitContext, *, epochs: range, batch_size: int, **
     Args:
         model: a model of the package.
         context: device and reports.
-        epochs: numbers of the epochs, from 0, of which ``epochs.stop`` are reported in total.
+        epochs: numbers of the epochs to train; the numbers of a second model follow those of the first.
         batch_size: cells per step; more if the last batch would have one cell, on which batch norm fails.
-        options: options of the package's training plan, and ``of``, the number of epochs of all models together.
+        options: options of the package's training plan, and ``of``, the number of epochs of all models together (by
+            default ``epochs.stop``).
     """
     from lightning.pytorch.callbacks import Callback
 

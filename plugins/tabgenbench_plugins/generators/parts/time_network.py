@@ -25,7 +25,7 @@ from tabgenbench_plugins.generators.parts.nn import linear
 __all__ = ["Recipe", "TimeNetwork", "train_network"]
 
 N_FREQUENCIES = 64
-REPORTS = 100  # losses in the record
+REPORTS = 100  # number of losses that a training reports
 
 
 class TimeNetwork(nn.Module):

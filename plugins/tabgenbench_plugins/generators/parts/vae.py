@@ -4,8 +4,8 @@ The docstring of module `cvae` contains the reference, a diagram and the loss.
 
     N rows   F features   K one-hot codes of the conditions   Z latent
 
-In a mixed table, F stands for the vector of `RowLayout`: numeric features and one-hot codes of the categories as input,
-means and logits as output.
+In a mixed table, F is the length of a vector of `RowLayout`: numeric features and one-hot codes of the categories as
+input, means and logits as output.
 
 Losses and residuals of many rows are computed in chunks, without gradients.
 """

@@ -1,4 +1,4 @@
-"""Gamma on validation rows, the criterion for early stopping of `wgan-gp`."""
+"""Gamma (agreement of correlations) on validation rows, the criterion for early stopping of `wgan-gp`."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ class ConditionalMLP:
         slope_NI = torch.mm(slopes[0][between], self.weights[0], out=joined[between])
         slope_NI[:, self.n_in :] = 0.0  # the penalty uses only the gradient w.r.t. features
         length_N1 = torch.linalg.vector_norm(slope_NI, dim=1, keepdim=True)
-        # From here on slope_NI (a view of joined[between]) is the gradient of the penalty w.r.t. the slope.
+        # From here on, slope_NI (a view of joined[between]) is the gradient of the penalty w.r.t. the slope.
         slope_NI *= (2 * weight / n) * (length_N1 - 1) / length_N1.clamp_min(TINY)
         for i in range(last + 1):
             scaled = slopes[i] * per_row
@@ -196,7 +196,7 @@ class ConditionalMLP:
             -1 / N for real rows, 1 / N for fake ones and 1 for intermediate ones, shape (3 N, 1).
         """
         n = len(c_NK)
-        if n not in self._buffers:  # allocated once for each batch size: new memory costs more than the arithmetic
+        if n not in self._buffers:  # allocated once for each batch size: new memory takes longer than the arithmetic
             per_row = self.values.new_ones(3 * n, 1)
             per_row[:n], per_row[n : 2 * n] = -1 / n, 1 / n
             self._buffers[n] = self.values.new_empty(3 * n, self.weights[0].shape[1]), per_row

@@ -46,7 +46,7 @@ def associations(
 
     Args:
         values: numeric features, shape (n, p).
-        present: which of their cells have a value, shape (n, p), or None if all have one.
+        present: which entries of ``values`` are not missing, shape (n, p), or None if no entry is missing.
         categories: codes from 0 of each categorical column, each of shape (n,).
     """
     upper = np.triu_indices(values.shape[1], 1)
@@ -101,7 +101,7 @@ def cramers_v_of_pairs(categories: Sequence[Codes]) -> Floats:
 def cramers_v(table: NDArray[np.integer]) -> float:
     """Return Cramér's V of a contingency table, without bias correction; 0 if a variable has one category.
 
-    V squared is chi squared divided by n (min(r, c) - 1), where r and c count the categories that occur.
+    V squared is chi squared divided by n (min(r, c) - 1), with n rows, and r and c categories that occur.
 
     >>> cramers_v(np.array([[30, 0], [0, 20]]))
     1.0

@@ -13,7 +13,7 @@ from tabgenbench_plugins.metrics.parts.neighbours import nearest
 
 __all__ = ["Mapping", "choose_threshold", "map_cells"]
 
-FEWEST_CELLS = 10  # of a type that is left out
+FEWEST_CELLS = 10  # number of cells of a type that is removed to choose the threshold
 SMALLEST_QUANTILE, N_THRESHOLDS = 0.5, 200
 
 
@@ -24,7 +24,7 @@ class Mapping:
     Attributes:
         types: most frequent type among the nearest reference cells, shape (n_query,).
         strangeness: mean distance to the nearest reference cells, divided by the median of this mean distance over the
-            reference cells of the type, shape (n_query,). A typical cell of the type has a value of about 1.
+            reference cells of the assigned type, shape (n_query,). A typical cell of a type has a value of about 1.
     """
 
     types: Labels
@@ -36,9 +36,9 @@ def map_cells(reference: Floats, types: Labels, query: Floats, *, k: int) -> Map
 
     Args:
         reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
-        types: their types, shape (n_reference,).
+        types: types of the reference cells, shape (n_reference,).
         query: coordinates of the query cells, shape (n_query, n_dimensions).
-        k: number of nearest cells.
+        k: number of nearest reference cells.
     """
     k = min(k, len(reference) - 1)
     names, codes = np.unique(types.astype(str), return_inverse=True)
@@ -55,17 +55,17 @@ def choose_threshold(reference: Floats, types: Labels, *, k: int, rng: np.random
     """Return the strangeness above which a cell is called unknown, chosen on reference cells alone.
 
     For each type, a fifth of the reference cells is mapped to the other reference cells, from which this type is
-    removed. The threshold maximises the mean over types of (share of the removed type's cells that are rejected + share
-    of the other cells that are accepted) / 2.
+    removed. The threshold maximises the mean over types of (share of the removed type's cells that are called unknown +
+    share of the other cells that are not) / 2.
 
     Args:
         reference: coordinates of the reference cells, shape (n_reference, n_dimensions).
-        types: their types, shape (n_reference,).
-        k: number of nearest cells.
+        types: types of the reference cells, shape (n_reference,).
+        k: number of nearest reference cells.
         rng: chooses the queried cells.
 
     Raises:
-        Undefined: fewer than two types have 10 cells.
+        Undefined: fewer than two types have 10 cells, or none of these types has a queried cell.
     """
     names, counts = np.unique(types.astype(str), return_counts=True)
     names = names[counts >= FEWEST_CELLS]

@@ -16,7 +16,7 @@ FEWEST_OTHERS = round(1 / FALSE_POSITIVES)
 def area(members: Floats, others: Floats) -> float:
     """Return the area under the ROC curve, the probability that a member has a higher score than a non-member.
 
-    Ties count half.
+    Pairs of equal scores count one half.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -35,7 +35,7 @@ def true_positives(members: Floats, others: Floats) -> float:
     if len(others) < FEWEST_OTHERS:
         raise Undefined(f"{len(others)} never-seen rows or donors are too few for a rate of 1 %; expected 100")
     truth = np.repeat([1, 0], [len(members), len(others)])
-    # scikit-learn would drop the points inside a straight part of the curve, of which one can be the best.
+    # By default, scikit-learn drops points on straight parts of the curve, where the best threshold can be.
     false, true, _ = roc_curve(truth, np.concatenate([members, others]), drop_intermediate=False)
     return float(true[false <= FALSE_POSITIVES].max())
 

@@ -15,7 +15,7 @@ from tabgenbench_plugins.correlation import Undefined
 __all__ = ["Attacked", "Group", "attacked_rows", "chosen_rows", "row_order"]
 
 ROUNDS = 10  # attempts to reach equal numbers of rows without dividing a donor
-FEWEST = 10  # rows of a side
+FEWEST = 10  # of training rows, and of hold-out rows
 Rows = NDArray[np.int64]
 
 
@@ -25,7 +25,7 @@ class Group:
 
     Attributes:
         rows: positions of the rows in the table.
-        units: a code for each row, equal for rows of one donor; without donors, one for each row.
+        units: a code for each row, equal for rows of one donor; if the table has no donors, all codes differ.
         conditions: a code of the condition of each row; equal conditions have equal codes among training and hold-out
             rows.
     """
@@ -35,7 +35,7 @@ class Group:
     conditions: Rows
 
     def take(self, chosen: Rows | slice) -> Group:
-        """Return some of the rows."""
+        """Return the chosen rows."""
         return Group(self.rows[chosen], self.units[chosen], self.conditions[chosen])
 
     def first(self, max_rows: int) -> Group:
@@ -52,7 +52,7 @@ class Attacked:
     Attributes:
         members: rows of ``evaluation.train``.
         others: rows of ``evaluation.test``.
-        labels: label of each code of a condition.
+        labels: label of the condition for each code in ``conditions``.
         notes: sentences on the rows that are not used.
     """
 
@@ -78,10 +78,11 @@ class Attacked:
 
 
 def attacked_rows(evaluation: Evaluation, *, seed: int) -> Attacked:
-    """Choose equally many training rows and hold-out rows in each condition: as many as the smaller of the two has.
+    """Choose equally many training rows and hold-out rows (test rows) in each condition.
 
-    If the table has donors, either all rows of a donor are used or none. For a fair comparison, all generators on a
-    split and all privacy metrics use the same attacked rows.
+    In each condition, all rows of the smaller of the two sets are used. If the table has donors, either all rows of a
+    donor are used or none; fewer rows are then used, and the numbers may remain unequal. For a fair comparison, all
+    generators on a split and all privacy metrics use the same attacked rows.
 
     Raises:
         Undefined: fewer than `FEWEST` training rows or fewer than `FEWEST` hold-out rows can be used.

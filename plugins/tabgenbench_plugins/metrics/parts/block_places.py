@@ -26,8 +26,8 @@ def block_places(evaluation: Evaluation, columns: Sequence[str], *, n_cells: int
 
     Args:
         evaluation: the cells with their embedding.
-        columns: columns of the batch, the type and the condition; empty for none.
-        n_cells: number of test cells at most, chosen at random.
+        columns: names of the columns of the batch, the type and the condition; an empty name if there is no column.
+        n_cells: largest number of test cells, chosen at random.
         seed: seed of the choice and of UMAP.
     """
     n = evaluation.test.n_rows

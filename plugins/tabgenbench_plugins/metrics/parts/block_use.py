@@ -22,8 +22,8 @@ class BlockUse:
 
     Attributes:
         accuracy: held-out accuracy with all blocks.
-        losses: loss of held-out accuracy by block, if the whole block is permuted; at least 0.
-        chance: by block, its number of dimensions divided by that of all blocks.
+        losses: for each block, loss of held-out accuracy if the whole block is permuted; at least 0.
+        chance: for each block, its number of dimensions divided by that of all blocks.
     """
 
     accuracy: float
@@ -32,23 +32,23 @@ class BlockUse:
 
     @property
     def shares(self) -> dict[str, float]:
-        """Loss of accuracy for each block divided by the sum over blocks; 0 if there is no loss."""
+        """Loss of accuracy for each block divided by the sum of losses over blocks; 0 if there is no loss."""
         total = max(sum(self.losses.values()), 1e-9)
         return {name: loss / total for name, loss in self.losses.items()}
 
 
 def block_use(known: Embedded, labels: Labels, asked: Embedded, truth: Labels, *, seed: int) -> BlockUse:
-    """Train a random forest on embedded cells.
+    """Return how much a random forest uses each block of the embedding.
 
-    Measure its loss of accuracy when whole blocks of held-out cells are permuted. The dimensions of a block are
-    permuted together, ten times. If single dimensions were permuted (as in Breiman, Machine Learning 45, 2001), other
-    dimensions with the same information would replace them.
+    The forest predicts labels of held-out cells. Its loss of accuracy is measured when the values of a block are
+    permuted between cells. The dimensions of a block are permuted together, ten times. If single dimensions were
+    permuted (as in Breiman, Machine Learning 45, 2001), other dimensions with the same information would replace them.
 
     Args:
         known: cells on which the forest is trained.
-        labels: their labels, shape (n_known,).
+        labels: labels of ``known``, shape (n_known,).
         asked: held-out cells.
-        truth: their labels, shape (n_asked,).
+        truth: labels of ``asked``, shape (n_asked,).
         seed: seed of the forest and of the permutations.
     """
     forest, z, rng = _forest(seed).fit(known.whole, labels), asked.whole, np.random.default_rng(seed)
@@ -70,9 +70,9 @@ def accuracy_alone(known: Floats, labels: Labels, asked: Floats, truth: Labels, 
 
     Args:
         known: coordinates of the training cells, shape (n_known, n_dimensions).
-        labels: their labels, shape (n_known,).
+        labels: labels of ``known``, shape (n_known,).
         asked: coordinates of the held-out cells, shape (n_asked, n_dimensions).
-        truth: their labels, shape (n_asked,).
+        truth: labels of ``asked``, shape (n_asked,).
         seed: seed of the forest.
     """
     from sklearn.linear_model import LogisticRegression

@@ -37,7 +37,7 @@ _WIDTH, _LONGEST = 8.0, 28
 
 
 def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
-    """Yield a bar chart of all models with two blocks, and one figure of cells for each embedding."""
+    """Yield a bar chart of all models with two or more blocks, and one figure of cells for each embedding."""
     rows = [row for row in artifacts.rows if SHARES in row.tables and row.tables[SHARES]["block"].nunique() > 1]
     if rows:
         yield MetricFigure(

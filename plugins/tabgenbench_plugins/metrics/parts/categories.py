@@ -32,7 +32,7 @@ def joint_codes(*columns: pd.Series) -> tuple[Codes, ...]:
         known = known.union(one.cat.categories.astype(object), sort=False)
     found = []
     for one in texts:
-        of_category = np.append(known.get_indexer(one.cat.categories), len(known))  # the last is for the code -1
+        of_category = np.append(known.get_indexer(one.cat.categories), len(known))  # last: code -1, missing
         found.append(of_category[one.cat.codes.to_numpy()].astype(np.int32))
     return tuple(found)
 

@@ -32,7 +32,7 @@ def best_resolution(weights: sparse.csr_matrix, types: Codes) -> Agreement:
 
 
 def k_means(embedding: Floats, types: Codes) -> Agreement:
-    """Return the agreement of types with k-means clusters (as many as types), the best of ten starts."""
+    """Return the agreement of types with k-means clusters: as many clusters as types, best of ten starts."""
     from sklearn.cluster import KMeans
 
     n_types = len(np.unique(types))
@@ -48,9 +48,9 @@ def _agreement(types: Codes, clusters: Codes) -> Agreement:
 def louvain(weights: sparse.csr_matrix, resolution: float) -> Codes:
     """Return the cluster of each node, by greedy maximisation of modularity (Blondel et al. 2008).
 
-    Each node is moved to the neighbouring cluster that increases the modularity most, until no move increases it. After
-    these moves, the clusters become the nodes of a smaller graph. Moving nodes and shrinking the graph are repeated
-    until no node moves.
+    Each node is moved to the neighbouring cluster that increases the modularity most, until no move increases the
+    modularity. After these moves, the clusters become the nodes of a smaller graph. Moving nodes and shrinking the
+    graph are repeated until no node moves.
 
     Args:
         weights: symmetric weights, shape (n_nodes, n_nodes).

@@ -15,7 +15,7 @@ Codes = NDArray[np.int64]
 
 
 def type_widths(embedding: Floats, types: Codes) -> Floats:
-    """Return the silhouette width of each cell among types, scaled to [0, 1], shape (n_cells,)."""
+    """Return the silhouette width of each cell, with types as clusters, scaled to [0, 1], shape (n_cells,)."""
     from sklearn.metrics import silhouette_samples
 
     widths: Floats = (silhouette_samples(embedding, types) + 1) / 2
@@ -36,10 +36,10 @@ def isolated_labels(widths: Floats, types: Codes, batches: Codes) -> float:
 
 
 def asw_batch(embedding: Floats, types: Codes, batches: Codes) -> float:
-    """Return 1 - |silhouette width of batches| within each type, mean over types (Luecken et al. 2022).
+    """Return the mean over types of 1 - |silhouette width of batches within the type| (Luecken et al. 2022).
 
     Raises:
-        Undefined: no type has two batches.
+        Undefined: no type has two batches and more cells than batches.
     """
     from sklearn.metrics import silhouette_samples
 
@@ -53,7 +53,7 @@ def bras(embedding: Floats, types: Codes, batches: Codes) -> float:
     batches instead of the distance to the nearest batch.
 
     Raises:
-        Undefined: no type has two batches.
+        Undefined: no type has two batches and more cells than batches.
     """
     return _mean_over_types(embedding, types, batches, _cosine_widths)
 

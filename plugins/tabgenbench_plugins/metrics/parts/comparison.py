@@ -24,10 +24,10 @@ class Comparison:
     """Difference of each feature between the two groups of a contrast; each array has shape (n_features,).
 
     Attributes:
-        usable: features that vary over the rows of the two groups and have two values in each group.
-        difference: mean of the first group minus mean of the second group on the evaluation scale; 0 if not usable.
-        effect: the difference as a number from -1 to 1: the correlation of the feature with the indicator of the first
-            group (point-biserial), or the rank-biserial correlation if ranks are compared; 0 if not usable.
+        usable: features that vary over the rows of the two groups and have at least two values in each group.
+        difference: mean of the first group minus mean of the second group, of standardised values; 0 if not usable.
+        effect: effect size from -1 to 1: the correlation of the feature with the indicator of the first group
+            (point-biserial), or the rank-biserial correlation if ranks are compared; 0 if not usable.
         p: two-sided p-value of the test; 1 if not usable.
     """
 
@@ -83,12 +83,12 @@ def compared_pairs(
 
     Args:
         evaluation: the rows.
-        cells_of: returns the cells of the rows with given conditions.
+        cells_of: divides rows with given conditions into cells (sets of rows).
         key: identifies ``cells_of`` in the cache.
         min_rows: smallest number of real test rows of each group.
         by_rank: whether to use the Mann-Whitney test and rank-biserial correlations instead of Welch's test and
             point-biserial correlations.
-        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one.
+        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one contrast.
 
     Returns:
         One pair per contrast; empty if no contrast has enough rows.
@@ -180,7 +180,7 @@ def size_ratio(real: Sequence[Floats], synthetic: Sequence[Floats]) -> float:
 
     Args:
         real: differences of the usable features of each contrast.
-        synthetic: the same in synthetic rows.
+        synthetic: the same differences in synthetic rows.
 
     Raises:
         Undefined: all real differences are 0.

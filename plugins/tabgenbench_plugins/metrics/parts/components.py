@@ -12,7 +12,7 @@ from tabgenbench_plugins.metrics.parts.pooled import SIDES, finite_values
 
 __all__ = ["Cloud", "principal_components"]
 
-EXACT = 2000  # if rows or features exceed it, the decomposition is randomised, with a fixed seed
+EXACT = 2000  # if both rows and features exceed it, the decomposition is randomised, with a fixed seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,16 +29,16 @@ class Cloud:
 
     @property
     def pooled(self) -> Floats:
-        """All rows, real ones first."""
+        """All rows, real test rows first."""
         return np.concatenate([self.real, self.synthetic])
 
 
 def principal_components(evaluation: Evaluation, n_components: int) -> Cloud:
     """Project real test rows and synthetic rows on the leading principal components of both together.
 
-    Components of only the real rows would hide synthetic noise outside the space of these components. In components of
-    only the real rows, synthetic rows with independent noise in every feature would look like rows with almost no
-    noise. The components are not whitened. Computed once for all metrics.
+    In components of only the real rows, synthetic rows with independent noise in every feature would look like rows
+    with almost no noise, because most of this noise is outside the space of these components. The components are not
+    whitened. The result is computed once for all metrics.
 
     Args:
         evaluation: the rows.

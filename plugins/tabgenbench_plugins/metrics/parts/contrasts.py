@@ -27,8 +27,8 @@ class Contrast:
 
     Attributes:
         name: such as ``liver: cancer - normal``.
-        first: cells of the group whose means count as positive.
-        second: cells of the other group.
+        first: cells of the first group, from whose mean the mean of the second group is subtracted.
+        second: cells of the second group.
     """
 
     name: str
@@ -40,8 +40,8 @@ def role_columns(evaluation: Evaluation, *, tissue: str | None, status: str | No
     """Return the condition columns used as tissue and status; the tissue is None if there is only one condition column.
 
     If an argument is None, the column named ``tissue`` or ``status`` is used. Without a column named ``status``, the
-    status is the first column with two values in the real test rows, or else the last column. Without a column named
-    ``tissue``, the tissue is the first other column.
+    status is the first column (other than the tissue) with two values in the real test rows, or else the last column.
+    Without a column named ``tissue``, the tissue is the first column other than the status.
 
     Raises:
         Unsupported: the dataset has no condition column, or a given column is not a condition.
@@ -94,7 +94,7 @@ def contrasts_of(cells: Cells, *, min_rows: int, mirrored: bool = False) -> list
     Args:
         cells: positions of the real test rows of each cell.
         min_rows: smallest number of rows of each group.
-        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one.
+        mirrored: whether a stratum of two levels has two contrasts, which differ in the sign, instead of one contrast.
     """
     found = []
     for stratum in sorted({stratum for stratum, _ in cells}):

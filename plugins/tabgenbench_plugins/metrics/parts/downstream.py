@@ -53,8 +53,8 @@ class Downstream:
     Attributes:
         evaluation: the rows, at most ``max_rows`` test rows and synthetic rows.
         train: the real training rows, at most ``max_rows``.
-        tasks: the targets.
-        notes: declined targets and rows that are not used.
+        tasks: the prediction tasks, one for each target.
+        notes: sentences on targets that cannot be predicted, and on rows that are not used.
         seed: seed of the models.
     """
 
@@ -74,7 +74,7 @@ class Downstream:
         """
         train, train_notes = training_rows(evaluation, options.max_rows, seed=context.seed)
         evaluation, notes = thinned(evaluation, options.max_rows, seed=context.seed)
-        tasks, declined = find_tasks(evaluation, options.targets, metric)  # of the drawn test rows: a class may be gone
+        tasks, declined = find_tasks(evaluation, options.targets, metric)  # drawn test rows may lack a class
         if notes:
             error = 0.5 / evaluation.test.n_rows**0.5
             notes = (*notes, f"standard error of a share of test rows, such as an accuracy: at most {error:.2g}")
@@ -97,7 +97,7 @@ class Downstream:
         """Return a model trained on real rows, synthetic rows, or both.
 
         Raises:
-            Undefined: no row of this origin has a value of the target.
+            Undefined: no row that the model would be trained on has a value of the target.
         """
 
         def train() -> Predictor:
@@ -129,7 +129,7 @@ def mean_scores(specs: Sequence[ScoreSpec], models: pd.DataFrame) -> tuple[dict[
     """Return the mean of each score over targets and models, and a reason for each score without a value.
 
     Args:
-        specs: the scores; the name of one of a numeric target contains ``r2``.
+        specs: the scores; names of scores of numeric targets contain ``r2``.
         models: one row for each target and model, with a column for each score; NaN where a score does not apply.
     """
     scores = {spec.name: float(models[spec.name].mean()) for spec in specs if spec.name in models}

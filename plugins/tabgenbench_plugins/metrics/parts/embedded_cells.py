@@ -36,7 +36,7 @@ class Embedded:
 
     @property
     def first(self) -> Floats:
-        """The block for integration."""
+        """The first block, which is used to score integration."""
         return next(iter(self.blocks.values()))
 
     @property

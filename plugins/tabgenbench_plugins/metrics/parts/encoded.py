@@ -2,9 +2,9 @@
 
 A numeric feature is encoded as one coordinate, on the evaluation scale (in standard deviations of the training rows). A
 categorical column is encoded as a block of indicators, which are 0 or 1. Two rows with different categories have the
-squared distance 2 in the column's block of indicators, which is the mean squared difference of two independent values
-of a standardised numeric feature. A missing numeric value is the median of the training rows, and the column that marks
-missing values is also a block of indicators.
+squared distance 2 in the column's block of indicators. The mean squared difference of two independent values of a
+standardised numeric feature is also 2. A missing numeric value is replaced by the median of the training rows, and the
+column that marks missing values is encoded as a block of indicators.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def correlation(real: Floats, synthetic: Floats) -> float:
 
 
 def sign_agreement(real: Floats, synthetic: Floats) -> float:
-    """Return the share of features with equal signs among those whose real value is not 0; NaN if there is none.
+    """Return the share of features with equal signs among the features whose real value is not 0; NaN if all are 0.
 
     A feature with a synthetic value of 0 counts one half.
     """
@@ -66,7 +66,7 @@ def top_signs(difference: Floats, order: tuple[Floats, ...], n: int) -> Signs:
 
     Args:
         difference: shape (n_features,).
-        order: keys of the order, the most important first, smaller values first; each of shape (n_features,). Keys are
+        order: sort keys, the most important key first, each of shape (n_features,); smaller values come first. Keys are
             compared to 9 digits, so that rounding errors do not decide. Ties keep the order of the features.
         n: largest number of features.
     """

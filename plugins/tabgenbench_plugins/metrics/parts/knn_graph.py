@@ -58,10 +58,9 @@ class KnnGraph:
     def connectivities(self) -> sparse.csr_matrix:
         """Return the symmetric weights of UMAP's graph (McInnes et al. 2018, section 3), shape (n_cells, n_cells).
 
-        The weight of an edge is exp(-(d - rho) / sigma). rho is the distance to the nearest other cell, and sigma is
-        chosen so that the weights of a cell sum to log2(k). The weights a and b of the two directions of an edge are
-        combined to a + b
-        - a b.
+        The weight of an edge of length d is exp(-(d - rho) / sigma), at most 1. Rho is the smallest positive distance
+        of the cell to a neighbour, and sigma is chosen so that the weights of a cell sum to log2(k). The weights a and
+        b of the two directions of an edge are combined to a + b - ab.
         """
         distances = self.distances[:, 1:]
         positive = np.where(distances > 0, distances, np.inf).min(axis=1)

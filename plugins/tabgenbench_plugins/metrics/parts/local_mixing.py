@@ -27,11 +27,12 @@ Codes = NDArray[np.int64]
 def lisi(graph: KnnGraph, codes: Codes) -> Floats:
     """Return the local inverse Simpson index of each cell, 1 to the number of labels (Korsunsky et al. 2019).
 
-    A neighbour has the probability p_j ~ exp(-b d_j), with b such that the entropy of p is the logarithm of a third of
-    the neighbours. The index is 1 / sum over labels of (sum of p_j of the label)^2.
+    The neighbour j at distance d_j has a probability p_j proportional to exp(-b d_j). The factor b is chosen so that
+    the entropy of p is the logarithm of a third of the number of neighbours. The index is 1 / sum over labels of (sum
+    of p_j of the label)^2.
 
     Args:
-        graph: neighbours of each cell, with the cell itself, which does not count.
+        graph: neighbours of each cell; the cell itself, the first neighbour, gets no probability.
         codes: label of each cell as a number from 0, shape (n_cells,).
     """
     n_labels, entropy = int(codes.max()) + 1, np.log(max(graph.indices.shape[1] // 3, 1))
@@ -64,8 +65,8 @@ def _probabilities(distances: Floats, entropy: float) -> Floats:
 def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
     """Return the mean over labels of the share of a label's cells in its largest strongly connected component.
 
-    The score is defined in Luecken et al. 2022. As in scib-metrics, components are strongly connected in the directed
-    graph of nearest neighbours.
+    The score is defined in Luecken et al. 2022. As in scib-metrics, components are those of the directed graph of
+    nearest neighbours.
     """
     edges = graph.adjacency(np.ones((len(codes), graph.indices.shape[1] - 1)))
     shares = []
@@ -79,10 +80,10 @@ def graph_connectivity(graph: KnnGraph, codes: Codes) -> float:
 def kbet(graph: KnnGraph, batches: Codes, labels: Codes) -> float:
     """Return the mean over labels of kBET's acceptance rate (Büttner et al. 2019, Luecken et al. 2022).
 
-    Within a label, neighbours are computed in a diffusion map of UMAP's graph. A cell is accepted if a chi-squared test
-    at level .05 does not distinguish the batches of its neighbours from the batches of all cells of the label. A label
-    whose graph consists of many small components counts as 0. A label with one batch or fewer than 10 cells is excluded
-    from the mean.
+    The neighbours of a cell among the cells with its label are found in a diffusion map of UMAP's graph. A cell is
+    accepted if a chi-squared test at level .05 does not distinguish the batches of its neighbours from the batches of
+    all cells of the label. A label whose graph consists of many small components counts as 0. A label with one batch or
+    fewer than 10 cells is excluded from the mean.
 
     Raises:
         Undefined: no label has two batches and 10 cells.
@@ -126,7 +127,7 @@ def _diffusion_map(weights: sparse.csr_matrix) -> Floats:
     scale = sparse.diags(1.0 / np.sqrt(np.asarray(kernel.sum(axis=0)).ravel()))
     transitions = scale @ kernel @ scale
     n = transitions.shape[0]
-    start = np.random.default_rng(0).uniform(0.5, 1.5, n)  # without it, the result depends on the process
+    start = np.random.default_rng(0).uniform(0.5, 1.5, n)  # without a fixed start, the result depends on the process
     values, vectors = eigsh(transitions, k=min(COMPONENTS, n - 1), which="LM", v0=start)
     steps = np.where(values > 1 - np.finfo(np.float32).eps, 1.0, values / np.maximum(1 - values, 1e-12))
     places: Floats = vectors * steps

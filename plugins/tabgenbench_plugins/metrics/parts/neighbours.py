@@ -47,7 +47,7 @@ def nearest(
     from sklearn.neighbors import NearestNeighbors
 
     n_candidates = min(k + exclude_self + SPARE, len(reference))
-    # Products of small numbers lose little precision. In float32, because wide tables fill the memory.
+    # Centred values are small, so that products lose little precision. float32 saves memory in wide tables.
     centre = reference.mean(axis=0, dtype=np.float64).astype(np.float32)
     search = NearestNeighbors(n_neighbors=n_candidates, algorithm="brute").fit(
         (reference - centre).astype(np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""A limit on the number of distances of a search for nearest rows: in a large table, fewer rows start a search."""
+"""Limit on the number of distances in a search for nearest rows: for a large table, fewer rows are compared."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["PairLimit", "attacked_within", "rows_within"]
 
 
 class PairLimit(Options):
-    """Option of metrics that search a table for the nearest row of many rows."""
+    """Option of metrics that find, for many rows, the nearest row of a table."""
 
     max_pairs: int = Field(
         5_000_000_000,
@@ -21,7 +21,7 @@ class PairLimit(Options):
 
 
 def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
-    """Return how many rows may start a search: ``max_rows``, or fewer so that the distances are at most ``max_pairs``.
+    """Return how many rows to compare: ``max_rows``, or fewer, so that the distances are at most ``max_pairs``.
 
     >>> rows_within(10_000, 100_000, 5_000_000_000), rows_within(10_000, 1_000_000, 5_000_000_000)
     (10000, 5000)
@@ -30,12 +30,12 @@ def rows_within(max_rows: int, distances_per_row: int, max_pairs: int) -> int:
 
 
 def attacked_within(attacked: Attacked, max_rows: int, distances_per_row: int, max_pairs: int) -> Attacked:
-    """Return attacked rows, with a note if ``max_pairs`` allows fewer of each side than ``max_rows``.
+    """Return the rows to attack, with a note if ``max_pairs`` allows fewer rows than ``max_rows``.
 
     Args:
         attacked: all rows that can be attacked.
-        max_rows: largest number of rows of each side.
-        distances_per_row: number of distances for a row of each side, of both sides together.
+        max_rows: largest number of training rows, and of hold-out rows.
+        distances_per_row: number of distances for one training row and one hold-out row together.
         max_pairs: largest number of distances.
     """
     n = rows_within(max_rows, distances_per_row, max_pairs)

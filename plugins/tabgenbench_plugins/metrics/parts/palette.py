@@ -46,7 +46,7 @@ _TISSUES = (  # tissues of RNAseqDB: each has the same look on every board
     "thyroid",
     "uterus",
 )
-# From a search: distant from the sixteen, from each other, and from the colours of real and synthetic rows.
+# From a search: distant from the sixteen colours, from each other, and from those of real and synthetic rows.
 _STATUS_COLOURS = ("#443311", "#33aa66", "#99aaff")
 _STATUS_MARKERS = ("o", "^", "s", "D")
 
@@ -62,8 +62,8 @@ class Look:
 def group_looks(names: Iterable[str]) -> dict[str, Look]:
     """Return a colour and marker for each name; the combinations are distinct for up to 64 names.
 
-    A tissue of RNAseqDB has the same colour and marker on every board. All other names are
-    sorted and get the remaining combinations in turn, so boards with the same names use the same colours and markers.
+    A tissue of RNAseqDB has the same colour and marker on every board. All other names are sorted and get the remaining
+    combinations in turn, so that boards with the same names use the same colours and markers.
 
     >>> looks = group_looks(["lung", "neuron", "liver", "astrocyte", "lung"])
     >>> list(looks)

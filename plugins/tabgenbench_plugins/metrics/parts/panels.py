@@ -26,7 +26,7 @@ def panels_of(n: int, title: str, *, height: float, labels: tuple[str, str]) -> 
     Args:
         n: number of panels.
         title: title of the figure.
-        height: height of a line of panels in inches.
+        height: height of a row of panels in inches.
         labels: labels of the horizontal and of the vertical axes.
     """
     n_columns = min(_MOST_COLUMNS, n)

@@ -29,9 +29,9 @@ def part_errors(
     The drawn rows are divided at random into five disjoint parts, and the scores are computed on each part. The
     variance of a mean of rows is inversely proportional to the number of rows, so the standard error is the standard
     deviation over parts, divided by the square root of the number of parts. The error is rough for two reasons: it has
-    4 degrees of freedom, and the variance of other scores is only about inversely proportional to the number of rows.
-    It is that for new rows, so it is too large if most rows are drawn. A side of which all rows are used is not
-    divided.
+    4 degrees of freedom, and the variance of scores that are not means of rows is only about inversely proportional to
+    the number of rows. The error applies to a sample from a large population, so it is too large if most rows are
+    drawn. If all test rows or all synthetic rows are used, these rows are not divided.
 
     Args:
         score: returns the scores of a part by name, given the positions of its test rows and of its synthetic rows.
@@ -43,7 +43,7 @@ def part_errors(
     sides = [(drawn.test.n_rows, full.test.n_rows), (drawn.synthetic.n_rows, full.synthetic.n_rows)]
     if all(n == n_full for n, n_full in sides):
         return ()
-    # Sides of equally many rows are divided alike, so that a test row stays with the row sampled for its conditions.
+    # Equally many test and synthetic rows are divided alike: a test row stays with the row sampled for its conditions.
     test, synthetic = (
         np.array_split(np.random.default_rng([seed, n]).permutation(n), PARTS) if n < n_full else [np.arange(n)] * PARTS
         for n, n_full in sides
@@ -59,7 +59,7 @@ def _error_text(values: Sequence[float]) -> str:
 
 
 def smaller_limit(limit: int, full: Evaluation, drawn: Evaluation) -> int:
-    """Return a required number of test rows for a part: a fifth, but at least 2, if the test rows are divided."""
+    """Return the required number of test rows of a part: a fifth of ``limit``, at least 2, if test rows are divided."""
     return max(2, limit // PARTS) if drawn.test.n_rows < full.test.n_rows else limit
 
 

@@ -30,7 +30,7 @@ SIDES: dict[RealOrSynthetic, str] = {"test": "real test", "synthetic": "syntheti
 
 
 def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.float32]:
-    """Return the values of real or synthetic rows on the evaluation scale, shape (n_rows, n_features).
+    """Return the values of real or synthetic rows on the standardised evaluation scale, shape (n_rows, n_features).
 
     Raises:
         Undefined: there is no row or no feature, or a value is not a finite number.
@@ -41,7 +41,7 @@ def finite_values(evaluation: Evaluation, side: RealOrSynthetic) -> NDArray[np.f
 
 
 def check_numeric(evaluation: Evaluation, metric: str, *, fewest: int = 2) -> None:
-    """Raise `Unsupported` if a mixed table has too few numeric features for a metric of numeric features.
+    """Raise `Unsupported` if a table with categorical features has too few numeric features for a metric.
 
     Raises:
         Unsupported: the table has categorical features, and fewer numeric features than ``fewest``.
@@ -96,9 +96,9 @@ def usable_features(evaluation: Evaluation) -> NDArray[np.bool_]:
 
 
 def pooled_units(evaluation: Evaluation) -> tuple[Columns, Columns]:
-    """Return the usable features of all real test rows and of all synthetic rows, ready for correlations.
+    """Return the features that vary in the real test rows, of real and of synthetic rows, ready for correlations.
 
-    The features are centred columns of length 1, or columns with a mask if the table has missing values.
+    The features are centred columns of Euclidean norm 1, or columns with a mask if the table has missing values.
 
     Raises:
         Undefined: there are too few rows or usable features, or every synthetic feature is constant.

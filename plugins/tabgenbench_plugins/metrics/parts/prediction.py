@@ -17,7 +17,7 @@ from tabgenbench_plugins.metrics.parts.encoded import encode, known_categories
 
 __all__ = ["Rows", "Task", "find_tasks", "training_rows"]
 
-MAX_CLASSES = 50  # the time of boosted trees grows with their number, and the test rows of each class become few
+MAX_CLASSES = 50  # with more, boosted trees take long, and each class has few test rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Rows:
     y: NDArray[Any]
 
     def together_with(self, other: Rows) -> Rows:
-        """Return the rows of both."""
+        """Return these rows, followed by the other rows."""
         return Rows(np.concatenate([self.x, other.x]), np.concatenate([self.y, other.y]))
 
 
@@ -44,7 +44,7 @@ class Task:
     Attributes:
         target: name of the predicted column.
         is_numeric: whether the target is a numeric feature.
-        numeric: positions of the numeric predictors in the features.
+        numeric: positions of the numeric predictors in ``features``.
         categories: the known categories of each categorical predictor.
         features: names of all numeric features.
     """
@@ -62,7 +62,7 @@ class Task:
 
     @cached_property
     def predictor_of_column(self) -> NDArray[np.int64]:
-        """Position in `predictors` of each column of `Rows.x`; the indicators of a category belong to one predictor."""
+        """Position in `predictors` of each column of `Rows.x`; indicators of one column share a position."""
         widths = [1] * len(self.numeric) + [len(known) + 1 for known in self.categories.values()]
         return np.repeat(np.arange(len(widths)), widths)
 
@@ -85,17 +85,17 @@ def find_tasks(evaluation: Evaluation, targets: Sequence[str], metric: str) -> t
     """Return the prediction tasks of a table, and a note for each target that cannot be predicted.
 
     The predicted columns are the conditions and the targets of the schema. The predictors of a condition are all
-    generated columns. Other conditions are not predictors, because conditions are inputs of the generator, so their
-    dependence on each other comes from real rows. The predictors of a generated target are all other columns, including
-    the conditions.
+    generated columns. Other conditions are not predictors, because conditions are inputs of the generator. Their
+    dependence on each other therefore comes from real rows. The predictors of a generated target are all other columns,
+    including the conditions.
 
     Args:
         evaluation: the rows.
-        targets: columns to predict in place of those of the schema; none for those of the schema.
+        targets: columns to predict; if empty, the conditions and the targets of the schema.
         metric: name of the metric, for messages.
 
     Raises:
-        Unsupported: there is no target, or every target is declined.
+        Unsupported: there is no target, or no target can be predicted.
     """
     schema = evaluation.test.schema
     names = list(dict.fromkeys(targets or (*schema.conditions, *schema.targets)))
@@ -134,7 +134,7 @@ def _task(evaluation: Evaluation, target: str) -> Task | str:
 
 
 def _obstacle(evaluation: Evaluation, task: Task) -> str:
-    """Return the reason why a target cannot be predicted, based on the real rows; an empty text if it can."""
+    """Return the reason why a target cannot be predicted, based on the real rows; an empty text if it can be."""
     for words, table in (("training", evaluation.train), ("test", evaluation.test)):
         present = ~table.is_gap(task.target)
         if task.is_numeric:

@@ -26,7 +26,7 @@ N_COMPONENTS = 50
 class Predictor:
     """A predictive model, trained on rows of a table.
 
-    The trained model does not depend on the order of the rows, because they are sorted by their content before
+    The trained model does not depend on the order of the rows, because the rows are sorted by their content before
     training. If the target has only one value in the training rows, that value is predicted.
     """
 
@@ -147,5 +147,5 @@ def _fit(model: Any, x: NDArray[np.float32], y: Any) -> None:
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a direction that is almost optimal predicts as well
+        warnings.simplefilter("ignore", ConvergenceWarning)  # almost converged coefficients predict equally well
         model.fit(x, y)

@@ -54,8 +54,8 @@ class PresentColumns:
     Attributes:
         values: shape (n_rows, n_features); missing values are not used.
         present: which entries of ``values`` are not missing, same shape.
-        floor: limit of the population standard deviation, up to which a column counts as constant, shape (n_features,)
-            or one number.
+        floor: largest population standard deviation of a column that counts as constant, shape (n_features,) or one
+            number.
     """
 
     values: NDArray[np.floating]
@@ -145,7 +145,7 @@ def varying(values: NDArray[np.floating], present: Bools | None) -> Bools:
 
 
 def mean_and_spread(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats, Floats]:
-    """Return mean and population standard deviation of each column without missing values.
+    """Return mean and population standard deviation of each column, ignoring missing values.
 
     Mean and standard deviation are 0 for a column without values. The standard deviation of a constant column is
     exactly 0.
@@ -182,8 +182,8 @@ def present_correlations(values: NDArray[np.floating], present: Bools | None, *,
 
     Args:
         values: shape (n, p).
-        present: which cells have a value, shape (n, p), or None if all have one.
-        floor: largest population standard deviation of a constant column, shape (p,) or one number.
+        present: which entries have a value, shape (n, p), or None if all entries have one.
+        floor: largest population standard deviation of a column that counts as constant, shape (p,) or one number.
     """
     p = values.shape[1]
     centre, _ = mean_and_spread(values, present)

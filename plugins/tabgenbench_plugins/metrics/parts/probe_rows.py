@@ -22,9 +22,9 @@ class ProbeRows:
 
     Attributes:
         known: embedded cells on which a classifier is trained.
-        labels: their labels, shape (n_known,).
+        labels: labels of ``known``, shape (n_known,).
         asked: held-out cells.
-        truth: their labels, shape (n_asked,).
+        truth: labels of ``asked``, shape (n_asked,).
         halves: whether ``known`` and ``asked`` are halves of the test cells.
     """
 
@@ -44,11 +44,11 @@ def probe_rows(evaluation: Evaluation, column: str, *, max_rows: int, seed: int)
     Args:
         evaluation: the cells with their embeddings.
         column: column of ``obs``.
-        max_rows: number of cells to use at most on each side; others are left out at random.
+        max_rows: largest number of cells for training, and for testing, chosen at random.
         seed: seed of the random choices.
 
     Raises:
-        Undefined: the test cells have one label, or there are fewer than 20 of them.
+        Undefined: there are fewer than 20 test cells, or the test cells or the half for training have only one label.
         Unsupported: there is no embedding with finite coordinates.
     """
     test, truth = embedded(evaluation.embedding), labels_of(evaluation.test, column)

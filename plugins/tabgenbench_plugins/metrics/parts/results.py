@@ -35,7 +35,7 @@ def check_values(values: NDArray[np.floating], words: str) -> None:
 
     Args:
         values: shape (n_rows, n_features).
-        words: what the rows are, for the reason, such as "real test".
+        words: kind of the rows, for the message, such as "real test".
     """
     if len(values) == 0:
         raise Undefined(f"there are no {words} rows")

@@ -27,7 +27,7 @@ Codes = NDArray[np.int64]
 def score_embedding(
     embedding: Floats, before: Floats, types: Codes, batches: Codes, graph: KnnGraph
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Return the scores by name, and the reasons of undefined ones.
+    """Return the scores by name, and the reasons of undefined scores by name.
 
     ``batch`` and ``bio`` are the means of five scores each, and ``total`` is .6 bio + .4 batch. ``total-package`` is
     computed with the three variants of scib-metrics in place of the original definitions.

@@ -1,9 +1,10 @@
 """Separability of tissues and statuses, and mixing of real and synthetic rows, in any space of coordinates.
 
-Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues cluster, (2) cancer and normal samples cluster
-within a tissue, (3) real and synthetic rows do not separate. The scores of this module measure the three criteria
-without rewarding a generator that collapses. Classifiers are trained on real test rows and applied to synthetic rows.
-Synthetic rows without noise do not mix with real rows.
+Tissue and status are two condition columns. Bong & Oh (JBE 28(3), 2023) judge a UMAP figure by eye: (1) tissues
+cluster, (2) cancer and normal samples cluster within a tissue, (3) real and synthetic rows do not separate. The scores
+of this module measure the three criteria without rewarding a generator that collapses (produces rows without noise).
+For (1) and (2), classifiers are trained on real test rows and applied to synthetic rows. For (3), synthetic rows
+without noise score low, because they do not mix with real rows.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Labels = NDArray[np.object_]
 
 @dataclass(frozen=True, eq=False)
 class Roles:
-    """Tissue and status labels of all rows; the status is None, with a reason, if no column is suitable.
+    """Tissue and status labels of all rows; if no column is suitable as the status, the status is None, with a reason.
 
     Attributes:
         tissue_column: name of the column used as the tissue.
@@ -97,15 +98,16 @@ def separability_errors(
     defined: Collection[str],
     seed: int,
 ) -> tuple[str, ...]:
-    """Return a note with rough standard errors of three scores if ``drawn`` has not all rows; coordinates are fixed.
+    """Return a note with rough standard errors of three scores if ``drawn`` is a subsample; coordinates are fixed.
 
-    The other scores have none: silhouettes and the score of statuses are too different on a fifth of the rows.
+    Silhouettes and the score of statuses have no standard error, because a fifth of the rows gives too different
+    values.
 
     Args:
         cloud: coordinates of the rows of ``drawn``.
         drawn: the rows that are used.
         full: all rows.
-        options: as for `score_separability`; required numbers of rows are divided if the test rows are.
+        options: as for `score_separability`; required numbers of rows are divided by 5 if the test rows are divided.
         prefix: start of the scores' names.
         defined: names of the scores that have a value.
         seed: seed of the division into parts.
@@ -175,7 +177,7 @@ def nearest_vote(known: Floats, codes: Codes, asked: Floats, n_neighbours: int) 
 
     Args:
         known: shape (n_known, d).
-        codes: small integers from 0, shape (n_known,).
+        codes: code of each known row, a small integer from 0, shape (n_known,).
         asked: shape (n_asked, d).
         n_neighbours: number of voting rows, limited by n_known.
     """
@@ -222,7 +224,7 @@ def _tissue(cloud: Cloud, roles: Roles, counted: list[str], options: Separabilit
 
 
 def _inside_tissues(cloud: Cloud, roles: Roles, options: SeparabilityOptions) -> dict[str, float | None]:
-    """Return the status score of each tissue, or None for a tissue with too few real test rows of two statuses."""
+    """Return the status score of each tissue, or None for a tissue without enough rows of two statuses."""
     (tissue, status), (tissue_synthetic, status_synthetic) = roles.real, roles.synthetic
     found: dict[str, float | None] = {}
     if status is None or status_synthetic is None:

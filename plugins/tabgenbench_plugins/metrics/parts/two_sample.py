@@ -46,7 +46,7 @@ def moments(values: NDArray[np.floating], present: Bools | None = None) -> Momen
 
     Args:
         values: shape (n_rows, n_features), n_rows >= 1.
-        present: which cells have a value, same shape, or None if all have one.
+        present: which entries have a value, same shape, or None if all entries have one.
     """
     mean, spread = mean_and_spread(values, present)
     count = np.full(values.shape[1], float(len(values))) if present is None else present.sum(axis=0).astype(np.float64)
@@ -109,7 +109,7 @@ def ranked(values: NDArray[np.floating], present: Bools | None = None) -> Ranks:
 
     Args:
         values: finite, shape (n_rows, n_features), n_rows >= 1.
-        present: which cells have a value, same shape, or None if all have one.
+        present: which entries have a value, same shape, or None if all entries have one.
     """
     ranks, ties = np.empty(values.shape), np.empty(values.shape[1])
     for start in range(0, values.shape[1], COLUMNS):
@@ -120,7 +120,7 @@ def ranked(values: NDArray[np.floating], present: Bools | None = None) -> Ranks:
 
 
 def _ranked(values: NDArray[np.floating], present: Bools | None) -> tuple[Floats, Floats]:
-    x = values if present is None else np.where(present, values, np.inf)  # gaps get the last ranks, which are not used
+    x = values if present is None else np.where(present, values, np.inf)  # missing: last ranks, which are not used
     n, p = x.shape
     order = np.argsort(x, axis=0, kind="stable")
     ordered = np.take_along_axis(x, order, axis=0)
@@ -146,8 +146,8 @@ def mann_whitney(ranks: Ranks, first: Bools) -> tuple[Floats, Floats]:
     """Return the rank-biserial correlation and the two-sided p-value of the Mann-Whitney test for each feature.
 
     The rank-biserial correlation is 2 U / (n_1 n_2) - 1: the share of pairs of rows in which the first group has the
-    larger value, minus the share in which it has the smaller. If a group has no value of a feature, the correlation is
-    0 and p = 1.
+    larger value, minus the share in which the first group has the smaller value. If a group has no value of a feature,
+    the correlation is 0 and p = 1.
 
     Args:
         ranks: ranks of the rows of both groups.

@@ -386,10 +386,10 @@ def _densest(points: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def _legends(panels: Sequence[_Panel], middles: Sequence[float], width: float) -> list[list[_Legend]]:
-    """Return rows of legends: small legends, each below its own panel, then the legend of the tissues.
+    """Return rows of legends: those of all panels except the first, each below its panel, then that of the first.
 
-    If ``middles`` is empty, or a panel is too narrow for its legend, the small legends are merged into one legend of
-    full width.
+    If ``middles`` is empty, or a panel is too narrow for its legend, the legends below panels are merged into one
+    legend of full width.
     """
     handles = [_handles(panel.looks) for panel in panels]
     if len(panels) == 1:

@@ -48,7 +48,7 @@ def umap_layout(
                 min_dist=min_dist,
                 n_epochs=n_epochs,
                 random_state=seed % 2**32,
-                n_jobs=1,  # implied by the seed; without it umap warns
+                n_jobs=1,  # a seed implies one thread; umap warns otherwise
             )
             .fit_transform(values)
         )
@@ -75,7 +75,7 @@ def _umap() -> Any:
 def _quiet() -> Iterator[None]:
     """Suppress warnings of umap about expected situations."""
     with warnings.catch_warnings():
-        # At import: tensorflow is missing. Only parametric UMAP needs it.
+        # At import, umap warns that tensorflow is missing, which only parametric UMAP needs.
         warnings.filterwarnings("ignore", category=ImportWarning)
         # For rows without noise or a disconnected graph, UMAP uses a random initialisation.
         warnings.filterwarnings("ignore", module=r"(umap|sklearn\.manifold|scipy)\..*")

@@ -53,9 +53,9 @@ class PresentResiduals:
 
     Attributes:
         values: residuals, 0 where ``present`` is false, shape (n_kept, n_features).
-        present: which entries have a residual: those with a value whose condition has at least two values of the
+        present: which entries have a residual: entries with a value, in a condition with at least two values of the
             feature.
-        total_spread: population standard deviation of the entries in ``present`` before subtraction, shape
+        total_spread: population standard deviation of all values of the included rows before subtraction, shape
             (n_features,).
         degrees_of_freedom: number of residuals minus number of means, shape (n_features,).
         n_left_out: number of rows that are the only one of their condition and therefore have no residual.
@@ -98,7 +98,7 @@ def present_residuals(
 
     Args:
         values: shape (n_rows, n_features).
-        present: which cells have a value, same shape.
+        present: which entries have a value, same shape.
         conditions: shape (n_rows, n_columns); without columns, all rows are one condition.
 
     Raises:

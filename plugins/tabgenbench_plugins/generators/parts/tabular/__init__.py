@@ -1,4 +1,4 @@
 """Shared code of the generators `ctgan` and `tvae`.
 
-The modules fit modes of continuous columns, encode rows, and train and sample the networks.
+The modules fit Gaussian mixtures to continuous columns, encode rows, and train and sample the networks.
 """

@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = ["TabularGenerator", "TabularOptions"]
 
-MAX_MODES = 10  # for each column, as in the package
+MAX_MODES = 10  # of each column, as in the package `ctgan`
 CODES_A_COLUMN = 32  # assumed values of a condition or categorical feature when only the schema is known
 
 
 class TabularOptions(Options):
-    """Options of both generators."""
+    """Options that `ctgan` and `tvae` share."""
 
     implementation: Literal["fast", "reference"] = Field(
         "fast",
@@ -58,10 +58,10 @@ class TabularOptions(Options):
 class TabularGenerator(Generator):
     """A model of mode-normalised continuous columns and discrete columns.
 
-    The first discrete column combines all condition columns. The condition of a generated row may differ from the
-    requested one, so generated rows are assigned to requests afterwards; see `match_rows`. A condition without training
-    rows is replaced by the most similar known condition. The modes of a feature are fitted without missing values; the
-    median, which stands for a missing value, is encoded like any other value.
+    The first discrete column combines all condition columns. A row may be generated with another condition than the
+    requested one, so `match_rows` assigns generated rows to requests afterwards. A condition without training rows is
+    replaced by the most similar known condition. The modes of a feature are fitted without missing values; the median,
+    which stands for a missing value, is encoded like any other value.
     """
 
     scale = "own"
@@ -110,7 +110,7 @@ class TabularGenerator(Generator):
     def generate(self, value: int | None, context: SampleContext) -> tuple[torch.Tensor, NDArray[np.float32] | None]:
         """Generate a batch of encoded rows.
 
-        Return the rows and the standard deviation of each scalar's noise; None in its place if the model adds no noise.
+        Return the rows and the standard deviation of each scalar's noise (None if the model adds no noise).
         """
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
@@ -162,7 +162,7 @@ class TabularGenerator(Generator):
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Sample rows and return, as far as possible, rows that were generated with the requested condition.
 
-        All other rows are recorded.
+        The record states how many returned rows were generated with another condition.
         """
         asked = self._conditions.asked(conditions, context)
         if self.config.implementation == "reference":
@@ -196,7 +196,8 @@ class TabularGenerator(Generator):
     def _likeness(self, k: int) -> NDArray[np.int64]:
         """Rank conditions by similarity, as `tabgenbench.nearest_known` does.
 
-        Conditions that share more column values come first; among equals, conditions with more training rows.
+        Conditions that share more column values are more similar; in a tie, the condition with more training rows is
+        more similar.
         """
         first_rows = np.unique(self._conditions.group, return_index=True)[1]
         known = self._conditions.frame.iloc[first_rows].astype(str).to_numpy()
@@ -221,7 +222,7 @@ class TabularGenerator(Generator):
         return Draw(np.hstack([values_NC.astype(np.float32), codes_NQ.astype(np.float32)]), labels)
 
     def weights_seed(self, context: FitContext) -> torch.Generator:
-        """Return a random generator on the CPU for the initial weights, which then do not depend on the device."""
+        """Return a random generator on the CPU, so that the initial weights do not depend on the device."""
         import torch
 
         return torch.Generator().manual_seed(int(context.numpy.integers(2**63)))

@@ -9,7 +9,7 @@ one-hot blocks of the same size lie together:
 
 Within "modes, size s", the first entries of all n blocks come first, then their second entries, and so on. So all
 one-hot blocks of one size are a view of the encoded rows with shape (N, s, n), without a copy, and one softmax over
-dimension 1 serves all of them. There is one operation for each block size (at most ten) and for each discrete column.
+dimension 1 computes all of them. There is one operation for each block size (at most ten) and for each discrete column.
 
     N rows   C scalars   D width of an encoded row   s entries of a block   n blocks of one size
     K values of all discrete columns
@@ -30,7 +30,7 @@ from tabgenbench_plugins.generators.parts.tabular.layout import Layout
 __all__ = ["Blocks", "Reconstruction"]
 
 TEMPERATURE = 0.2  # temperature of the Gumbel-softmax
-IGNORED = -1  # code of a column that the requested value does not belong to
+IGNORED = -1  # code of a column without a requested value
 TINY = torch.finfo(torch.float32).tiny  # replaces a uniform draw of 0, whose logarithm is infinite
 
 

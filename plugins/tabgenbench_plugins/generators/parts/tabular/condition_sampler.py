@@ -38,7 +38,7 @@ class ConditionSampler:
         self.rows = torch.cat([torch.argsort(codes_N, stable=True) for codes_N, _ in columns])
         self.starts_K = self.counts_K.cumsum(0) - self.counts_K
         weights = [torch.log1p(count.float()) if log_frequency else count.float() for count in counts]
-        # Each column has the total weight of the first one, whose weights stay as they are.
+        # Weights are scaled to equal totals, so that each column is drawn equally often.
         self.weights_K = torch.cat([weight * (weights[0].sum() / weight.sum()) for weight in weights])
 
     def values(self, n_steps: int, batch: int) -> torch.Tensor:

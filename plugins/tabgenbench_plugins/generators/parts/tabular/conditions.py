@@ -38,7 +38,7 @@ class DrawRows(Protocol):
     """Function that generates a batch for one condition, or for random conditions if the argument is None."""
 
     def __call__(self, value: int | None, /) -> Draw:
-        """Return the batch."""
+        """Return a batch of generated rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +58,10 @@ class Match:
     matched: NDArray[np.bool_]
 
     def gather(self, empty: Any) -> Any:
-        """Write the rows in the requested order into ``empty``, an array of n_asked rows, and return it."""
+        """Write the rows in the requested order into ``empty``, an array of n_asked rows, and return the array."""
         ends = np.cumsum(np.bincount(self.batch, minlength=len(self.draws)))
         by_batch = np.split(np.argsort(self.batch, kind="stable"), ends[:-1])
-        for draw, places in zip(self.draws, by_batch, strict=False):  # without draws, there is one empty part
+        for draw, places in zip(self.draws, by_batch, strict=False):  # no draws: one empty part
             empty[places] = draw.rows[self.row[places]]
         return empty
 
@@ -139,16 +139,16 @@ def match_rows(
 
     The first batches are generated with random conditions. If the model accepts a condition as input, batches with
     random conditions end when no row of a batch can be used. After these batches, further batches are generated for
-    each condition that still lacks rows. A request that has no row at the limit of batches gets a row of another
-    condition: if possible a row generated for the requested condition, else the unassigned row with the most similar
-    condition. Every generated row is used at most once.
+    each condition that still lacks rows. A request that has no row at the limit of batches gets an unassigned row with
+    another label: if the model accepts a condition as input, a row generated for the requested condition, else the row
+    with the most similar condition. Every generated row is used at most once.
 
     Args:
         asked: the requested conditions, shape (n_asked,).
         draw: generates a batch.
         max_batches: maximum number of batches, in addition to those that the requested rows would fill; the same limit
             applies to the batches of each condition.
-        can_condition: whether ``draw`` takes a value.
+        can_condition: whether the model accepts a condition as input of ``draw``.
         likeness: returns the similarity of a condition to each condition, shape (K,); larger is more similar.
     """
     pool = _Pool(asked)
@@ -199,7 +199,7 @@ def record_fallbacks(
         asked: the requested conditions.
         fell_back: which of the requested rows got a row with another label.
         labels: names of the conditions.
-        rule: how these rows were chosen instead.
+        rule: how the rows with another label were chosen.
         context: receives the record.
     """
     for k in np.unique(asked[fell_back]).tolist():

@@ -54,7 +54,7 @@ def n_trials(n_clusters: int) -> int:
 
 
 def _seeds(z_CN: Floats, n_clusters: int, uniform_CKT: Floats) -> Floats:
-    """Choose initial centres, shape (C, K): each the best of candidates drawn in proportion to squared distance."""
+    """Choose initial centres, shape (C, K), each the best of candidates drawn in proportion to squared distance."""
     n_columns, n_rows = z_CN.shape
     every = np.arange(n_columns)
     centres_CK = np.empty((n_columns, n_clusters))

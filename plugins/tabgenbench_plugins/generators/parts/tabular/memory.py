@@ -22,8 +22,8 @@ def device_bytes(device: str) -> int:
 def require_memory(name: str, needed: int, *, device: str, purpose: str) -> None:
     """Raise `Unsupported` if a training does not fit into the memory of a device.
 
-    The total memory counts, not the free memory, because a training that is declined is not tried again, and other
-    processes may free memory later.
+    The check uses the total memory, not the free memory: other processes may free memory later, but a declined training
+    is not tried again.
 
     Args:
         name: name of the generator.

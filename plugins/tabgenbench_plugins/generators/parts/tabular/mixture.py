@@ -13,10 +13,10 @@ other optima, but the likelihoods agree with those of scikit-learn.
 
     N rows   C columns   K modes a column
 
-Columns are standardised, so every step computes with numbers near 1; this does not change the result, because the
-priors scale with the column. The unnormalised log probability of a row in a mode (its score) is quadratic in x. All
-scores are one matrix product with [1, x, x²], the update needs only the moments Σ r [1, x, x²], and the lower bound
-follows from these moments without another pass over the rows.
+Columns are standardised, so every step computes with numbers near 1. Standardising does not change the result, because
+the priors scale with the column. The unnormalised log probability of a row in a mode (its score) is quadratic in x, so
+all scores are one matrix product with [1, x, x²]. With responsibilities r, the update needs only the moments Σ r [1, x,
+x²]. The lower bound follows from these moments without another pass over the rows.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ LOG_2 = math.log(2)
 MAX_ITERATIONS = 100
 TOLERANCE = 1e-3  # limit on the change of a column's lower bound, in nats
 CHUNK_ENTRIES = 2**18  # (column, mode, row) triples processed together: 2 MB, which fits into a core's cache
-LEAST_EXPONENT = -600.0  # exp of it is negligible; below -700 exp underflows and takes four times as long
-SMALLEST_VARIANCE = 1e-280  # below, 10^-6 / variance overflows and the column is treated as constant
+LEAST_EXPONENT = -600.0  # its exp is negligible; exp below -700 underflows and takes four times as long
+SMALLEST_VARIANCE = 1e-280  # a column of lower variance counts as constant, as 10^-6 / variance overflows
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,9 +56,9 @@ class Modes:
         stds: shape (C, K), float64, in the column's own units, above 0.
         weights: expected share of each mode, shape (C, K), rows sum to 1.
         valid: whether the weight of a mode is above the threshold, shape (C, K); other modes are not used.
-        log_weights: ln weight in the responsibilities, shape (C, K): the variational expectation of ln weight, plus
-            that of the mode's log precision minus its plug-in value. These log weights are defined up to a constant per
-            column.
+        log_weights: the log weights of the modes in the responsibilities, shape (C, K), up to a constant per column. A
+            log weight is the variational expectation of ln weight plus a correction for the uncertain precision of the
+            mode.
     """
 
     means: Floats
@@ -158,7 +158,7 @@ def fit_present_modes(
 def _centre_and_scale(x_CN: Floats) -> tuple[Floats, Floats]:
     """Return mean and standard deviation (n - 1) of each column, shape (C, 1); constant columns have scale 1."""
     low_C1, high_C1 = x_CN.min(axis=1, keepdims=True), x_CN.max(axis=1, keepdims=True)
-    centre_C1 = np.clip(x_CN.mean(axis=1, keepdims=True), low_C1, high_C1)  # rounding may move the mean of a constant
+    centre_C1 = np.clip(x_CN.mean(axis=1, keepdims=True), low_C1, high_C1)  # rounding may move a constant's mean
     variance_C1 = np.square(x_CN - centre_C1).sum(axis=1, keepdims=True) / (x_CN.shape[1] - 1)
     return centre_C1, np.sqrt(np.where(variance_C1 > SMALLEST_VARIANCE, variance_C1, 1.0))
 
@@ -170,8 +170,8 @@ class _Posterior:
     Attributes:
         count: rows in each mode, plus 1. The count is also the first parameter of the Beta posterior of the stick
             fraction, the precision of the mean, and the degrees of freedom of the precision.
-        rest: second parameter of that Beta posterior.
-        mean: of each mode.
+        rest: second parameter of the Beta posterior of the stick fraction.
+        mean: posterior mean of each mode's mean.
         variance: inverse of the expected precision of each mode.
     """
 

@@ -75,8 +75,9 @@ class Critic(nn.Module):
     Because nearly all computation of the critic is in its first layer, explicit formulas compute the gradients of this
     layer. Autograd differentiates the other layers, ``tail``:
 
-    - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values
-      a Wx + (1 - a) Wx̃ + b. This formula makes it unnecessary to compute the point itself and one more matrix product.
+    - A point between real and generated rows, a x + (1 - a) x̃ with one a for each pack, has the first-layer values a
+      Wx + (1 - a) Wx̃ + b (weights W, bias b). With this formula, neither the point itself nor another matrix product
+      is computed.
     - The gradient of the score w.r.t. the input is g = h W, where h is the gradient of the score w.r.t. the first-layer
       values. The leaky ReLU has no second derivative, so the penalty depends on W only through g and h. The penalty is
       differentiated w.r.t. g by hand; its gradient is c g with one factor c for each pack. In the product that gives
@@ -131,13 +132,13 @@ class Critic(nn.Module):
             mixed = mix_P1 * first[:n] + (1 - mix_P1) * first[n:]
         first = torch.cat([first, mixed]).requires_grad_()
         score = self.score(first, masks)
-        (slope,) = torch.autograd.grad(score[2 * n :].sum(), first, create_graph=True)  # each row is a pack
+        (slope,) = torch.autograd.grad(score[2 * n :].sum(), first, create_graph=True)  # a row here is a pack
         h_PH = slope[2 * n :]
         with torch.no_grad():
             g = torch.mm(h_PH, self.first.weight, out=x[2 * n :])
             norm_P1 = torch.linalg.vector_norm(g, dim=1, keepdim=True)
             penalty = weight * (norm_P1 - 1).square().mean()
-            # The gradient w.r.t. g is by_g * g; it is 0 where g is 0 and has no direction.
+            # The gradient w.r.t. g is by_g * g; by_g is 0 where g is 0 and has no direction.
             by_g = torch.where(norm_P1 > 0, 2 * weight / n * (norm_P1 - 1) / norm_P1, 0.0)
             by_h_PH = by_g * (g @ self.first.weight.T)
         wasserstein = score[n : 2 * n].mean() - score[:n].mean()

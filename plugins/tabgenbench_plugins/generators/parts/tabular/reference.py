@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import joblib  # type: ignore[import-untyped]  # it ships no types
+import joblib  # type: ignore[import-untyped]  # joblib has no types
 import numpy as np
 import pandas as pd
 import torch
@@ -17,7 +17,7 @@ from tabgenbench_plugins.generators.parts.tabular.conditions import Draw
 
 __all__ = ["PackageModel", "package_kind"]
 
-CONDITION = "condition"  # the first discrete column, the only one whose value the package can be asked for
+CONDITION = "condition"  # the first discrete column, the only one whose value can be requested
 OnEpoch = Callable[[pd.DataFrame], None]
 
 
@@ -66,13 +66,13 @@ class PackageModel:
     def __init__(self, kind: type, *, device: str, on_epoch: OnEpoch, **options: Any) -> None:
         reporting = type(kind.__name__, (_ReportsLosses, kind), {"on_epoch": staticmethod(on_epoch)})
         self._model: Any = reporting(enable_gpu=device != "cpu", **options)
-        self._model._device = torch.device(device)  # the package's method would use the first CUDA device for any other
+        self._model._device = torch.device(device)  # enable_gpu alone uses device cuda:0
         self._device, self._batch = device, int(options["batch_size"])
 
     def fit(
         self, values_NC: NDArray[np.float32], labels_N: Sequence[str] | None, codes_NQ: NDArray[np.int64], *, seed: int
     ) -> None:
-        """Train.
+        """Train the model.
 
         Args:
             values_NC: continuous columns.
@@ -112,7 +112,7 @@ class PackageModel:
 
     @contextlib.contextmanager
     def _in_bounds(self, seed: int) -> Iterator[None]:
-        """Run the package's transform in this process, and seed the GPU's random numbers; the package does not."""
+        """Run the package's transform in this process, and seed the GPU's random numbers; the package does neither."""
         with contextlib.ExitStack() as stack:
             stack.enter_context(joblib.parallel_config(backend="sequential"))
             if self._device != "cpu":

@@ -52,7 +52,8 @@ class ConditionalRows:
 
     def codes(self, values_N: torch.Tensor) -> torch.Tensor:
         """Return the one-hot codes of the requested values, shape (N, K)."""
-        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()  # one_hot waits
+        # torch's one_hot would wait for the device.
+        return values_N[:, None].eq(torch.arange(self.n_codes, device=values_N.device)).float()
 
     def logits(self, values_N: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
         """Return the generator's output for new noise and the requested values, shape (N, D)."""
@@ -201,7 +202,7 @@ class AutoencoderTraining:
     loss_factor: float
 
     def optimizer(self, decay: float) -> None:
-        """Create Adam for both networks."""
+        """Create one Adam optimiser for encoder and decoder."""
         parameters = [*self.encoder.parameters(), *self.decoder.parameters()]
         self.adam = torch.optim.Adam(parameters, lr=TVAE_LEARNING_RATE, weight_decay=decay, fused=True)
 
