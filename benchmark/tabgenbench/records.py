@@ -217,8 +217,7 @@ class ScoreSpec(_Record):
         misses: names of the planted failures that the score is known not to detect.
         citation: where the score comes from.
         ranked: whether boards mark a best value; False for scores that are too noisy.
-        headline: whether the score is among the few that a board shows first; if a metric has several such scores, a
-            board shows the first of them that has a value.
+        headline: whether the score is among the few that a board shows first.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,11 +1,11 @@
 """Comparison of the recorded scores of a cell (training) with its scores after it is trained again.
 
 On the same kind of machine, with equal versions and code, scores are equal to the last bit. On another kind of machine,
-rounding differs. Training amplifies rounding differences until a score changes about as much as with another seed. A
-score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over splits,
-whichever is larger. The standard deviation of a score is computed over the splits of the same generator, without the
-split that is trained again, because a made-up value in this split would make the tolerance wider. If the median of the
-other generators' standard deviations is larger, this median is used instead.
+rounding differs. Training amplifies rounding differences until a score changes up to about as much as with another
+seed. A score on another kind of machine may therefore differ by 2 % of its range or by four standard deviations over
+splits, whichever is larger. The standard deviation of a score is computed over the splits of the same generator,
+without the split that is trained again, because a made-up value in this split would make the tolerance wider. If the
+median of the other generators' standard deviations is larger, this median is used instead.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True, eq=False)
 class Attacked:
-    """Training rows (members) and hold-out rows (others), with equal numbers in each condition.
+    """Training rows (members) and hold-out rows (others), with equal numbers in each condition if donors allow it.
 
     Attributes:
         members: rows of ``evaluation.train``.
