@@ -17,8 +17,8 @@ of the blocks under the average posterior. corr²(z, s | b) is the squared corre
 (or the product of two centred posterior means), and a one-hot code of s minus its mean among the cells with equal b.
 The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
 (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
-(`parts.exponential_prior`), and the loss of score matching is added. At the end, the priors are trained alone on the
-latents of the training cells (`parts.prior_training`), also an addition of this project.
+(`parts.exponential_prior`), and the loss of score matching is added. At the end, decoder and priors are trained alone,
+with a fixed encoder (`parts.sampling_passes`), also an addition of this project.
 """
 
 from __future__ import annotations
@@ -73,8 +73,7 @@ PUBLISHED: dict[str, Any] = {
     "covariate_penalty": 0.0,
     "kl_warmup": 0.0,
     "mask": 0.0,
-    "gene_rate": 1.0,
-    "prior_epochs": 0,
+    "sampling_share": 0.0,
 }
 LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss, as reported
 
@@ -115,11 +114,6 @@ class InVAE(Generator):
             None, ge=2, description="cells per step; by default 256, and 128 below 2,000 training cells"
         )
         learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
-        gene_rate: float = Field(
-            10.0,
-            gt=0,
-            description="step size of the genes' dispersions and of the decoder's bias, as a multiple of learning_rate",
-        )
         weight_decay: float = Field(1e-4, ge=0, description="weight decay of Adam, on weight matrices")
         hidden: tuple[PositiveInt, ...] = Field(
             (128, 128), min_length=1, description="widths of the encoder's hidden layers; the decoder mirrors them"
@@ -139,10 +133,10 @@ class InVAE(Generator):
         covariate_penalty: float = Field(
             20.0, ge=0, description="weight of squared correlations of a block and the other block's covariates"
         )
-        prior_epochs: int = Field(
-            100,
+        sampling_share: float = Field(
+            0.25,
             ge=0,
-            description="passes over the latents of the training cells at the end, which train the priors alone",
+            description="passes at the end that train decoder and priors alone, for sampling, as a share of epochs",
         )
         langevin_steps: int = Field(
             300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
@@ -231,7 +225,10 @@ class InVAE(Generator):
 
         config, model, covariates = self.config, self._model, CovariateRows.of(cells, self._biology)
         order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
-        optimizer = self._optimizer()
+        decayed = [one for one in model.parameters() if one.ndim > 1]
+        others = [one for one in model.parameters() if one.ndim == 1]
+        groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others}]
+        optimizer = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
         batch_size, step = self._batch_size(len(cells)), 0
         warm = config.kl_warmup * config.epochs * len(minibatches(len(cells), batch_size, torch.Generator()))
         for epoch in range(1, config.epochs + 1):
@@ -248,17 +245,18 @@ class InVAE(Generator):
                 sums += torch.stack(terms).detach() * len(rows)
             self._report(sums / len(cells), epoch, context)
         model.eval()
-        self._train_priors(cells, covariates, context)
+        self._train_for_sampling(cells, covariates, context)
 
-    def _train_priors(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
-        """Train the priors alone, and compute the offset of each combination of condition values."""
+    def _train_for_sampling(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
+        """Train decoder and priors alone, and compute the offset of each combination of condition values."""
         import torch
 
-        from tabgenbench_plugins.generators.parts.prior_training import Latents, condition_offsets, train_priors
+        from tabgenbench_plugins.generators.parts.sampling_passes import Latents, condition_offsets, train_for_sampling
 
-        config, known = self.config, cells.conditions
+        config, known, model = self.config, cells.conditions, self._model
         self._offsets = np.zeros((len(known.labels), config.latent_invariant), dtype=np.float32)
-        if not config.prior_epochs:
+        passes = math.ceil(config.sampling_share * config.epochs)
+        if not passes:
             return
         step, found = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features))), []
         for at in range(0, len(cells), step):
@@ -266,29 +264,15 @@ class InVAE(Generator):
             batch = covariates.minibatch(cells.counts, rows, context.device)
             with torch.no_grad():
                 codes = torch.cat([batch.biology_NI, batch.batch_NS], dim=1)
-                found.append(self._model.network.posterior(batch.x_NF, codes))
+                found.append(model.network.posterior(batch.x_NF, codes))
         mu, logvar = (torch.cat(parts) for parts in zip(*found, strict=True))
-        latents = Latents(mu, logvar, (covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)))
+        latents = Latents.of(mu, logvar, (covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)))
         if not config.continuous:
-            offsets = condition_offsets(self._model, latents, known.group, len(known.labels))
-            latents = latents.without(offsets[torch.from_numpy(known.group).to(mu.device)])
+            offsets = condition_offsets(model, latents, known.group, len(known.labels))
+            latents = latents.moved(offsets[torch.from_numpy(known.group).to(mu.device)])
             self._offsets = offsets.cpu().numpy()
-        order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
-        size = self._batch_size(len(cells))
-        train_priors(self._model, latents, epochs=config.prior_epochs, batch_size=size, order=order)
-
-    def _optimizer(self) -> torch.optim.Adam:
-        import torch
-
-        config, model = self.config, self._model
-        genes = model.network.of_genes()
-        rest = [one for one in model.parameters() if not any(one is other for other in genes)]
-        groups: list[dict[str, Any]] = [
-            {"params": [one for one in rest if one.ndim > 1], "weight_decay": config.weight_decay},
-            {"params": [one for one in rest if one.ndim == 1]},
-            {"params": genes, "lr": config.learning_rate * config.gene_rate},
-        ]
-        return torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+        order, size = torch.Generator().manual_seed(int(context.numpy.integers(2**63))), self._batch_size(len(cells))
+        train_for_sampling(model, latents, cells.counts, passes=passes, batch_size=size, order=order)
 
     def _report(self, means: torch.Tensor, epoch: int, context: FitContext) -> None:
         losses = dict(zip(LOSSES, means.tolist(), strict=True))
