@@ -1,4 +1,4 @@
-"""Calibration of the scores on a dataset: planted failures (tables with a known fault) are run, tested and recorded."""
+"""Calibration of the scores on a dataset: which scores detect the known faults of planted failures."""
 
 from __future__ import annotations
 

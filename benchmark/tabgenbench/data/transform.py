@@ -162,7 +162,7 @@ class Transform:
             out[rows] = (log_normalised(counts[rows]) - self.mean) / self.std
 
     def _counts(self, table: Table) -> Table:
-        """Return the counts of log-normalised rows."""
+        """Convert log-normalised rows back to counts."""
         if not has_library(table) or self.library is None:
             raise DataError(f"table {table.source.name!r}: no feature {LIBRARY!r}, expected it to compute counts")
         mean, std = self.library

@@ -139,10 +139,10 @@ def _collect_problems(run: Run) -> None:
 
 
 class CellLoop:
-    """Checks the generators of a run, then trains and scores its cells; observers are called in the caller's thread.
+    """Checks whether the generators of a run can be trained, then trains and scores the cells of the run.
 
-    Each worker of the engine has one thread. If the engine runs tasks in the calling thread, tasks run in the thread
-    that calls `work`, so that Ctrl-C interrupts them.
+    Observers are called in the thread that calls `work`. Each worker of the engine has one thread. If the engine runs
+    tasks in the calling thread, tasks run in the thread that calls `work`, so that Ctrl-C interrupts them.
     """
 
     def __init__(self, run: Run, plugins: Plugins, engine: Engine) -> None:

@@ -48,7 +48,7 @@ def _most_recent(store: Store, known: Sequence[str]) -> str:
 
 
 def require_scores(store: Store, suite: SuiteRecord, board: Board) -> None:
-    """Raise `StoreError` if no score of a suite has a value, and no cell (training) or metric failed or was skipped."""
+    """Raise `StoreError` if no cell of a suite is scored yet; failed and skipped cells count as scored."""
     waiting = all(problem.status == "waiting" for dataset in board.datasets for problem in dataset.problems)
     scored = any(score.by_split for dataset in board.datasets for row in dataset.rows for score in row.scores)
     if waiting and not scored:

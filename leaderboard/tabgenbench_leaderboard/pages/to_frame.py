@@ -37,8 +37,8 @@ def headline_frame(board: Board) -> pd.DataFrame:
     The columns are ``dataset``, ``generator`` (its label on the board) and ``is_control``, then the columns of headline
     scores and of questions, then ``cells_ok``, ``fit_seconds``, ``sample_seconds`` (all draws of a cell) and
     ``peak_memory_bytes``. A score or question has its mean and, in a column such as ``gamma ±``, half of its 95 %
-    interval. A question also has ``<question> first rank`` and ``<question> last rank``, the ends of the rank interval.
-    A missing number is NaN.
+    interval. For a question, ``<question> first rank`` and ``<question> last rank`` are the best and the worst rank
+    that its values allow. A missing number is NaN.
     """
     titles = dict.fromkeys(dataset.columns[i].title for dataset in board.datasets for i in headline_columns(dataset))
     questions = dict.fromkeys(question.question for dataset in board.datasets for question in dataset.questions)

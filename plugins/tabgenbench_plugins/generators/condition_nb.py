@@ -57,7 +57,7 @@ class ConditionNB(Generator):
             raise Unsupported("condition-nb makes counts; the table is not one of counts with per_10k = true")
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Estimate the parameters of each gene and condition from sums over the stored counts."""
+        """Estimate the parameters of each gene and condition from sums over the non-zero counts."""
         self._template = train.take([])
         self._conditions = TrainingConditions.of(train)
         counts = sparse.csr_matrix(train.X)

@@ -61,7 +61,7 @@ def block_figures(artifacts: Artifacts) -> Iterator[MetricFigure]:
 
 
 def shares_figure(dataset: str, rows: Sequence[ArtifactRow]) -> Figure:
-    """Draw a bar chart with one row per generator and column, and one bar per block."""
+    """Draw horizontal bars: one group per generator and predicted column, and one bar per block of latents."""
     bars = [(row.label, role, table) for row in rows for role, table in row.tables[SHARES].groupby("role", sort=False)]
     blocks = list(dict.fromkeys(name for _, _, table in bars for name in table["block"]))
     figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(bars)), layout="constrained")
@@ -108,7 +108,7 @@ def cells_figure(dataset: str, row: ArtifactRow, looks: Mapping[str, Mapping[str
 
 
 def _points(axis: Axes, table: pd.DataFrame, role: str, looks: Mapping[str, Look]) -> None:
-    """Plot the cells in random order, so that no group covers the others."""
+    """Plot the biological cells in random order, so that no group covers the others."""
     order = np.random.default_rng(0).permutation(len(table))
     x, y = (table[name].astype(float).to_numpy()[order] for name in ("x", "y"))
     colours = [looks[label].colour for label in table[role].to_numpy()[order]]
