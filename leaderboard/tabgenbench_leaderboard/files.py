@@ -32,8 +32,8 @@ __all__ = ["FORMATS", "KNOWN_FORMATS", "Extras", "parse_formats", "read_board", 
 
 FORMATS = ("md", "csv", "html", "json")
 """The formats that are written by default."""
-KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws")
-"""All formats; ``draws`` has the same content as ``parquet``, as a CSV file."""
+KNOWN_FORMATS = (*FORMATS, "tex", "bib", "parquet", "draws", "png")
+"""All formats; ``draws`` has the same content as ``parquet``, as a CSV file; ``png`` is every figure as PNG."""
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,14 @@ def render_board(
             but the package pyarrow is not installed.
     """
     rendered: dict[str, bytes] = {}
-    if "md" in formats or "html" in formats:
-        drawn = draw_figures(board, artifacts, kept, enlarged="md" in formats)
+    if {"md", "html", "png"} & set(formats):
+        png = "png" in formats
+        drawn = draw_figures(board, artifacts, kept, enlarged="md" in formats or png, png=png)
         board = drawn.board
         for name in drawn.svg:
             rendered[f"figures/{name}.svg"] = drawn.svg[name].encode()
-            if "md" in formats:
-                rendered[f"figures/{name}.png"] = drawn.png[name]
+        for name in drawn.png:
+            rendered[f"figures/{name}.png"] = drawn.png[name]
     if "md" in formats:
         rendered["README.md"] = render_markdown(full_page(board, figures=drawn.names)).encode()
     if "csv" in formats:

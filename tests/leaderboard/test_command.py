@@ -62,7 +62,7 @@ def test_it_writes_a_folder_and_says_where(full_run: FakeRun, tmp_path: Path) ->
         "scores.csv",
     ]
     names = "README.md, scores.csv, costs.csv, comparisons.csv"
-    assert f"The full board is in {out}:\n  {names} and 4 files in figures\n" in result.stdout
+    assert f"The full board is in {out}:\n  {names} and 2 files in figures\n" in result.stdout
 
 
 def test_the_whole_board_is_printed_where_it_is_asked_for(full_run: FakeRun) -> None:
@@ -160,5 +160,5 @@ def test_the_web_board_is_a_folder_and_cannot_be_printed(full_run: FakeRun) -> N
     result = invoke("--store", full_run.store.root, "--format", "html")
     assert isinstance(result.exception, ConfigError)
     assert str(result.exception) == (
-        "--format: got html without --out, but it is a folder of pages; name a folder with --out"
+        "--format: got html without --out, but it is a folder of files; name it with --out"
     )

@@ -32,7 +32,6 @@ def written(full_run: FakeRun, tmp_path: Path) -> Path:
     dataset = board.datasets[0].model_copy(update={"figures": (note,)})
     folder = tmp_path / "board"
     (folder / "figures").mkdir(parents=True)
-    (folder / "figures" / "cells-umap.png").write_bytes(b"the old PNG")
     (folder / "figures" / "cells-umap.svg").write_text("<svg>the old one</svg>\n")
     write_board(board.model_copy(update={"datasets": (dataset,)}), folder, kept=folder / "figures")
     return folder
@@ -50,18 +49,25 @@ def test_a_board_is_written_again_with_the_same_bytes(written: Path, tmp_path: P
 
 def test_figures_of_metrics_are_kept_as_they_are(written: Path, tmp_path: Path) -> None:
     invoke("--from", written / "board.json", "--out", tmp_path / "again")
-    assert (tmp_path / "again" / "figures" / "cells-umap.png").read_bytes() == b"the old PNG"
     page = (tmp_path / "again" / "README.md").read_text()
-    assert "![A cloud.](figures/cells-umap.png)\n\nHow to read it." in page
+    assert "![A cloud.](figures/cells-umap.svg)\n\nHow to read it." in page
     assert (tmp_path / "again" / "figures" / "cells-umap.svg").read_text() == "<svg>the old one</svg>\n"
     assert '<img src="../figures/cells-umap.svg"' in (tmp_path / "again" / "web" / "dataset-cells.html").read_text()
+
+
+def test_png_files_of_metrics_are_kept_if_png_is_asked_for(written: Path, tmp_path: Path) -> None:
+    (written / "figures" / "cells-umap.png").write_bytes(b"the old PNG")
+    invoke("--from", written / "board.json", "--out", tmp_path / "again", "--format", "png")
+    figures = tmp_path / "again" / "figures"
+    assert (figures / "cells-umap.png").read_bytes() == b"the old PNG"
+    assert (figures / "cells-scores.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:
     (written / "figures" / "cells-umap.svg").unlink()
     invoke("--from", written / "board.json", "--out", tmp_path / "again")
     page = (tmp_path / "again" / "README.md").read_text()
-    assert "figures/cells-umap.png" not in page
+    assert "figures/cells-umap.svg" not in page
     assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
 
 

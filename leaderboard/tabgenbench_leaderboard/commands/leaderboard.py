@@ -49,7 +49,7 @@ FIRST_FILES = {
 @click.option(
     "--format",
     "formats",
-    metavar="md,csv,html,json,tex,bib,parquet",
+    metavar="md,csv,html,json,tex,bib,parquet,png",
     help="Formats to write to --out (default: the first four). Without --out: one format, printed instead of the "
     "headline.",
 )
@@ -70,7 +70,7 @@ def leaderboard(
     README.md, scores.csv, costs.csv, comparisons.csv, board.json, figures, and the web board, which is index.html with
     the folder web and opens from disk. Further formats are tex (table.tex, the headline tables for the LaTeX package
     booktabs), bib (references.bib, the citations of generators, scores and datasets), parquet (scores.parquet, one row
-    per score, cell and draw) and draws (the same rows as scores-by-draw.csv).
+    per score, cell and draw), draws (the same rows as scores-by-draw.csv) and png (every figure also as PNG).
 
     With --from, renders an existing board in the current layout. Figures of metrics cannot be drawn without the
     store; existing figures in the folder figures beside board.json are kept.
@@ -85,8 +85,8 @@ def leaderboard(
     chosen = parse_formats(formats) if formats is not None else FORMATS
     if out is None and formats is not None and len(chosen) > 1:
         raise ConfigError(f"--format: got {formats!r} without --out; name a folder with --out, or one format to print")
-    if out is None and formats is not None and chosen == ("html",):
-        raise ConfigError("--format: got html without --out, but it is a folder of pages; name a folder with --out")
+    if out is None and formats is not None and chosen[0] in ("html", "png"):
+        raise ConfigError(f"--format: got {chosen[0]} without --out, but it is a folder of files; name it with --out")
     if board_file is not None and suite is not None:
         raise ConfigError(f"--from: got the suite {suite!r} as well; give a suite of a store or a board.json")
     with without_collection():  # garbage collection would visit every object of a large board again and again

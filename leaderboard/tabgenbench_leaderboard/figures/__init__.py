@@ -1,1 +1,1 @@
-"""Drawing of the figures of a board and their conversion to PNG and SVG."""
+"""Drawing of the figures of a board and their conversion to SVG and PNG."""

@@ -1,4 +1,4 @@
-"""Planning and drawing of all figures of a board, each as PNG and SVG."""
+"""Planning and drawing of all figures of a board, each as SVG, and as PNG on request."""
 
 from __future__ import annotations
 
@@ -85,7 +85,12 @@ def plan_figures(board: Board, stored: StoredArtifacts) -> tuple[list[BoardFigur
 
 
 def draw_figures(
-    board: Board, stored: StoredArtifacts | None, kept: Path | None = None, *, enlarged: bool = True
+    board: Board,
+    stored: StoredArtifacts | None,
+    kept: Path | None = None,
+    *,
+    enlarged: bool = True,
+    png: bool = False,
 ) -> Drawn:
     """Draw all figures of a board; equal boards and artifacts give figures with equal bytes.
 
@@ -94,25 +99,28 @@ def draw_figures(
         stored: artifacts from which metrics draw their figures; None if no metric draws figures.
         kept: folder with existing figures of metrics, which are copied unchanged.
         enlarged: whether to also draw metrics' figures of single generators, which take most of the drawing time.
+        png: whether to draw each figure also as PNG, which takes longer than its SVG.
     """
     planned, left_out = plan_figures(board, stored or StoredArtifacts())
     figures = [one for one in planned if enlarged or one.note is None or not one.note.label]
     drawn = Drawn(board)
     notes: dict[str, list[FigureNote]] = {dataset.dataset: [] for dataset in board.datasets}
-    for one, files in zip(figures, draw_files([one.draw for one in figures]), strict=True):
+    for one, files in zip(figures, draw_files([one.draw for one in figures], png=png), strict=True):
         if files.error and one.note is None:
             raise RuntimeError(f"figure {one.name!r}: {files.error}")
         if files.error:
             left_out[one.dataset].append(failure_sentence(one.kind, files.error))
-        elif files.png:
-            drawn.png[one.name], drawn.svg[one.name] = files.png, files.svg
+        elif files.svg:
+            drawn.svg[one.name] = files.svg
+            if png:
+                drawn.png[one.name] = files.png
             if one.note is None:
                 drawn.names[one.dataset, one.kind] = one.name
             else:
                 notes[one.dataset].append(one.note)
     if kept is not None:
         for dataset in board.datasets:
-            _keep(drawn, dataset, kept, notes[dataset.dataset], left_out[dataset.dataset])
+            _keep(drawn, dataset, kept, notes[dataset.dataset], left_out[dataset.dataset], png=png)
     drawn.board = board.model_copy(
         update={
             "datasets": tuple(
@@ -129,14 +137,17 @@ def draw_figures(
     return drawn
 
 
-def _keep(drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str]) -> None:
+def _keep(
+    drawn: Drawn, dataset: DatasetBoard, kept: Path, notes: list[FigureNote], left_out: list[str], *, png: bool
+) -> None:
     """Copy figures of metrics that exist in a folder, because they cannot be drawn without the store."""
     left_out += dataset.figures_left_out
     for note in dataset.figures:
-        paths = [kept / f"{note.name}.{suffix}" for suffix in ("png", "svg")]
+        paths = [kept / f"{note.name}.{suffix}" for suffix in (("svg", "png") if png else ("svg",))]
         if all(path.is_file() for path in paths):
-            drawn.png[note.name] = paths[0].read_bytes()
-            drawn.svg[note.name] = paths[1].read_text(encoding="utf-8")
+            drawn.svg[note.name] = paths[0].read_text(encoding="utf-8")
+            if png:
+                drawn.png[note.name] = paths[1].read_bytes()
             notes.append(note)
         else:
             left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its files are missing.")

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tabgenbench.engines.environment import available_cores
@@ -26,14 +27,14 @@ _DRAWING: list[Callable[[], Figure | None]] = []  # the forked processes inherit
 
 
 class Files(NamedTuple):
-    """A drawn figure as PNG and SVG (empty if there is nothing to draw), or the error that drawing raised."""
+    """A drawn figure as SVG (empty if there is nothing to draw) and PNG, or the error that drawing raised."""
 
-    png: bytes = b""
     svg: str = ""
+    png: bytes = b""
     error: str = ""
 
 
-def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
+def draw_files(draws: Sequence[Callable[[], Figure | None]], *, png: bool = False) -> list[Files]:
     """Draw figures and return their files, in order; equal figures have equal bytes for any number of processes.
 
     All figures are drawn in this process if there are few figures or only one core, if the system is not Linux, or if
@@ -41,17 +42,18 @@ def draw_files(draws: Sequence[Callable[[], Figure | None]]) -> list[Files]:
 
     Args:
         draws: functions that return a figure, or None; they are called inside `tabgenbench.interfaces.drawing.drawing`.
+        png: whether to draw each figure also as PNG.
     """
     workers = min(available_cores(), len(draws))
     if workers < 2 or len(draws) < FEWEST or sys.platform != "linux" or threading.active_count() > 1:
-        return [_draw(draw) for draw in draws]
+        return [_draw(draw, png=png) for draw in draws]
     import tabgenbench_leaderboard.figures.files  # noqa: F401  imports matplotlib once, for all processes
 
     _DRAWING[:] = draws
     try:
         context = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(workers, context, initializer=_prepare_process) as pool:
-            return list(pool.map(_draw_place, range(len(draws))))
+            return list(pool.map(partial(_draw_place, png=png), range(len(draws))))
     finally:
         _DRAWING.clear()
 
@@ -68,11 +70,11 @@ def _prepare_process() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _draw_place(place: int) -> Files:
-    return _draw(_DRAWING[place])
+def _draw_place(place: int, *, png: bool) -> Files:
+    return _draw(_DRAWING[place], png=png)
 
 
-def _draw(draw: Callable[[], Figure | None]) -> Files:
+def _draw(draw: Callable[[], Figure | None], *, png: bool) -> Files:
     from tabgenbench.interfaces.drawing import drawing
     from tabgenbench_leaderboard.figures.files import png_bytes, svg_text
 
@@ -81,8 +83,10 @@ def _draw(draw: Callable[[], Figure | None]) -> Files:
             figure = draw()
             if figure is None:
                 return Files()
-            png = png_bytes(figure)
-            figure.set_layout_engine("none")  # keep the layout of the PNG for the SVG
-            return Files(png, svg_text(figure))
+            dots_per_inch = figure.dpi
+            svg = svg_text(figure)
+            figure.set_layout_engine("none")  # keep the layout of the SVG for the PNG
+            figure.set_dpi(dots_per_inch)
+            return Files(svg, png_bytes(figure) if png else b"")
     except Exception as error:  # a plugin may raise anything
         return Files(error=text_of(error))

@@ -26,7 +26,7 @@ _SPECIAL = re.compile(r"[\\*<>\[\]|~]|(?<!\w)_|_(?!\w)")
 
 
 def render_markdown(blocks: Sequence[Block]) -> str:
-    """Return a page as Markdown without foldable text; figures are links to PNG files in the folder ``figures``."""
+    """Return a page as Markdown without foldable text; figures are links to SVG files in the folder ``figures``."""
     return "\n\n".join(_block(block) for block in blocks if not isinstance(block, Details)) + "\n"
 
 
@@ -39,7 +39,7 @@ def _block(block: Heading | Paragraph | Bullets | Grid | Figure) -> str:
         case Bullets(items):
             return "\n".join(f"- {_inline(item)}" for item in items)
         case Figure(name, alt, caption):
-            return f"![{_inline(alt)}](figures/{name}.png)\n\n{_inline(caption)}"
+            return f"![{_inline(alt)}](figures/{name}.svg)\n\n{_inline(caption)}"
         case Grid():
             return _grid(block)
 

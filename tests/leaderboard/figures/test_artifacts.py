@@ -79,7 +79,7 @@ def test_a_board_shows_them_with_what_a_reader_needs(pictured: FakeRun) -> None:
     files = render(pictured)
     names = {name for name in files if name.startswith("figures/")}
     kinds = ("scores", "losses", "umap", "correlations", "umap-cvae", "umap-condition-mvn")
-    assert names == {f"figures/cells-{kind}.{suffix}" for kind in kinds for suffix in ("png", "svg")}
+    assert names == {f"figures/cells-{kind}.svg" for kind in kinds}
     page = files["README.md"].decode()
     assert page.count("figures/cells-umap") == 3
     assert "### Figures" in page
@@ -112,7 +112,7 @@ def test_labels_that_differ_in_signs_alone_get_figures_of_their_own(run: FakeRun
     for label in ("cvae:a=1", "cvae:a=-1"):
         run.cell(label, {"gamma": {"gamma": 0.5}})
         artifact(run, run.suite.rows[-1], UMAP, "umap", umap_lines(["lung"] * 9))
-    names = [name for name in render(run, ["md"]) if name.startswith("figures/cells-umap-") and name.endswith("png")]
+    names = [name for name in render(run, ["md"]) if name.startswith("figures/cells-umap-") and name.endswith("svg")]
     assert len(names) == len(set(names)) == 2
 
 
@@ -151,7 +151,7 @@ def test_figures_that_cannot_be_drawn_are_left_out_and_the_page_says_so(pictured
     artifact(pictured, first_row(pictured), UMAP, "umap", lines)
     files = render(pictured)
     assert not [name for name in files if name.startswith("figures/cells-umap")]
-    assert "figures/cells-correlations.png" in files
+    assert "figures/cells-correlations.svg" in files
     for page in ("README.md", "web/dataset-cells.html"):
         assert "are left out: drawing raised" in files[page].decode()
     assert f"- Figures of `{UMAP}` are left out: drawing raised" in files["README.md"].decode()
@@ -173,8 +173,8 @@ def test_a_board_is_rendered_where_a_metric_is_not_installed(
     pictured: FakeRun, find_metric: FindMetric, reason: str
 ) -> None:
     files = render(pictured, find_metric=find_metric)
-    kinds = {name.removeprefix("figures/cells-") for name in files if name.endswith(".png")}
-    assert kinds == {"scores.png", "losses.png"}
+    kinds = {name.removeprefix("figures/cells-") for name in files if name.startswith("figures/")}
+    assert kinds == {"scores.svg", "losses.svg"}
     page = files["README.md"].decode()
     for metric in (UMAP, PAIRS):
         assert f"- Figures of `{metric}` are left out: " in page

@@ -51,4 +51,4 @@ def test_the_page_shows_it_once_with_the_fewest_rows(run: FakeRun) -> None:
     text = page["README.md"].decode()
     assert text.count("### Learning curve") == 1
     assert text.index("## t:a=1,train_rows=25") < text.index("### Learning curve")
-    assert "figures/t-a-1-train-rows-25-learning.png" in page
+    assert "figures/t-a-1-train-rows-25-learning.svg" in page

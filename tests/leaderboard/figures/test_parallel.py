@@ -25,12 +25,13 @@ def raises() -> Figure:
 def test_processes_draw_the_same_bytes_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "available_cores", lambda: 2)
     draws = [*(lambda number=number: plot(number) for number in range(3)), lambda: None, raises]
-    found = draw_files(draws)
+    found = draw_files(draws, png=True)
     assert found[3] == Files()
     assert found[4] == Files(error="ValueError: nothing to see")
     assert len({one.png for one in found[:3]}) == 3
     monkeypatch.setattr(parallel, "available_cores", lambda: 1)
-    assert draw_files(draws) == found
+    assert draw_files(draws, png=True) == found
+    assert draw_files(draws) == [one._replace(png=b"") for one in found]
 
 
 SCRIPT = """

@@ -76,7 +76,7 @@ def test_the_same_records_give_the_same_bytes(full_run: FakeRun) -> None:
     assert first == second
     assert {"README.md", "scores.csv", "costs.csv", "board.json", "index.html"} <= set(first)
     assert {name for name in first if name.startswith("figures/")} == {
-        f"figures/cells-{kind}.{suffix}" for kind in ("scores", "losses") for suffix in ("png", "svg")
+        f"figures/cells-{kind}.svg" for kind in ("scores", "losses")
     }
 
 
@@ -114,13 +114,14 @@ def test_comparisons_have_p_values_of_both_kinds(full_run: FakeRun) -> None:
             assert line[name] == ("" if value is None else repr(value))
 
 
-def test_figures_are_svg_and_png(full_run: FakeRun) -> None:
-    files = render_board(board_of(full_run), ["md"])
+def test_figures_are_svg_and_png_if_asked_for(full_run: FakeRun) -> None:
+    files = render_board(board_of(full_run), ["md", "png"])
     root = ElementTree.fromstring(files["figures/cells-scores.svg"])
     text = " ".join(root.itertext())
     for word in ("gamma", "condition-mvn", "cvae:epochs=30", "best at 1", "seconds to fit"):
         assert word in text
     assert files["figures/cells-scores.png"].startswith(b"\x89PNG")
+    assert not [name for name in render_board(board_of(full_run), ["md"]) if name.endswith(".png")]
 
 
 def test_foreign_text_cannot_break_a_page() -> None:
@@ -146,7 +147,7 @@ def test_signs_of_mathematics_in_a_name_do_not_break_a_figure(run: FakeRun) -> N
         run.cell("cvae:note=$x_$", {"gamma": {"gamma": 0.5 + split / 10}}, dataset="a/b $c", split=split)
         run.cell("cvae", {"gamma": {"gamma": 0.5 + split / 10}}, dataset="a b $c", split=split)
     files = render_board(board_of(run), ["md"])
-    assert {"figures/a-b-c-1-scores.png", "figures/a-b-c-2-scores.png"} <= set(files)
+    assert {"figures/a-b-c-1-scores.svg", "figures/a-b-c-2-scores.svg"} <= set(files)
     assert all(".." not in name and name.count("/") <= 1 for name in files)
 
 
