@@ -18,7 +18,7 @@ of the blocks under the average posterior. corr²(z, s | b) is the squared corre
 The squared correlations in the loss are an addition of this project. The priors of both blocks are diagonal Gaussians
 (`parts.gaussian_prior`); with ``prior=exponential``, p(z_inv | b) is of a general exponential family
 (`parts.exponential_prior`), and the loss of score matching is added. At the end, decoder and priors are trained alone,
-with a fixed encoder (`parts.sampling_passes`), also an addition of this project.
+with a fixed encoder (`parts.last_epochs`), also an addition of this project.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ PUBLISHED: dict[str, Any] = {
     "covariate_penalty": 0.0,
     "kl_warmup": 0.0,
     "mask": 0.0,
-    "sampling_share": 0.0,
+    "fixed_encoder_share": 0.0,
 }
 LOSSES = ("reconstruction", "kl", "tc", "penalty", "prior")  # terms of the loss, as reported
 
@@ -113,7 +113,7 @@ class InVAE(Generator):
         batch_size: int | None = Field(
             None, ge=2, description="cells per step; by default 256, and 128 below 2,000 training cells"
         )
-        learning_rate: float = Field(1e-3, gt=0, description="step size of Adam")
+        learning_rate: float = Field(1e-3, gt=0, description="step size of Adam, except in the last epochs")
         weight_decay: float = Field(1e-4, ge=0, description="weight decay of Adam, on weight matrices")
         hidden: tuple[PositiveInt, ...] = Field(
             (128, 128), min_length=1, description="widths of the encoder's hidden layers; the decoder mirrors them"
@@ -133,10 +133,11 @@ class InVAE(Generator):
         covariate_penalty: float = Field(
             20.0, ge=0, description="weight of squared correlations of a block and the other block's covariates"
         )
-        sampling_share: float = Field(
+        fixed_encoder_share: float = Field(
             0.25,
             ge=0,
-            description="passes at the end that train decoder and priors alone, for sampling, as a share of epochs",
+            description="further epochs that train decoder and priors with a fixed encoder, as a share of epochs; 0 "
+            "also leaves out the offsets of combinations",
         )
         langevin_steps: int = Field(
             300, ge=2, description="steps of MALA, with which prior=exponential samples; half of them adapt the step"
@@ -243,46 +244,54 @@ class InVAE(Generator):
                 torch.stack([w * term for w, term in zip(weights, terms, strict=True)]).sum().backward()  # type: ignore[no-untyped-call]  # torch's
                 optimizer.step()
                 sums += torch.stack(terms).detach() * len(rows)
-            self._report(sums / len(cells), epoch, context)
+            self._report(dict(zip(LOSSES, (sums / len(cells)).tolist(), strict=True)), epoch, context)
         model.eval()
         self._train_for_sampling(cells, covariates, context)
+
+    def _last_epochs(self) -> int:
+        share = self.config.fixed_encoder_share
+        return max(1, round(share * self.config.epochs)) if share else 0
 
     def _train_for_sampling(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
         """Train decoder and priors alone, and compute the offset of each combination of condition values."""
         import torch
 
-        from tabgenbench_plugins.generators.parts.sampling_passes import Latents, condition_offsets, train_for_sampling
+        from tabgenbench_plugins.generators.parts.last_epochs import Latents, train_for_sampling
 
         config, known, model = self.config, cells.conditions, self._model
         self._offsets = np.zeros((len(known.labels), config.latent_invariant), dtype=np.float32)
-        passes = math.ceil(config.sampling_share * config.epochs)
-        if not passes:
+        if not self._last_epochs():
             return
         step, found = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features))), []
         for at in range(0, len(cells), step):
             rows = torch.arange(at, min(at + step, len(cells)))
             batch = covariates.minibatch(cells.counts, rows, context.device)
             with torch.no_grad():
-                codes = torch.cat([batch.biology_NI, batch.batch_NS], dim=1)
-                found.append(model.network.posterior(batch.x_NF, codes))
+                found.append(model.network.posterior(batch.x_NF, torch.cat([batch.biology_NI, batch.batch_NS], dim=1)))
         mu, logvar = (torch.cat(parts) for parts in zip(*found, strict=True))
-        latents = Latents.of(mu, logvar, (covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)))
-        if not config.continuous:
-            offsets = condition_offsets(model, latents, known.group, len(known.labels))
-            latents = latents.moved(offsets[torch.from_numpy(known.group).to(mu.device)])
-            self._offsets = offsets.cpu().numpy()
-        order, size = torch.Generator().manual_seed(int(context.numpy.integers(2**63))), self._batch_size(len(cells))
-        train_for_sampling(model, latents, cells.counts, passes=passes, batch_size=size, order=order)
+        codes = covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)
+        self._offsets = train_for_sampling(
+            model,
+            Latents(mu, logvar, codes, known.group, len(known.labels)),
+            cells.counts,
+            epochs=self._last_epochs(),
+            batch_size=self._batch_size(len(cells)),
+            offsets=not config.continuous,
+            order=torch.Generator().manual_seed(int(context.numpy.integers(2**63))),
+            report=lambda epoch, losses: self._report(losses, config.epochs + epoch, context),
+        )
 
-    def _report(self, means: torch.Tensor, epoch: int, context: FitContext) -> None:
-        losses = dict(zip(LOSSES, means.tolist(), strict=True))
+    def _report(self, losses: Mapping[str, float], epoch: int, context: FitContext) -> None:
         bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
         if bad is not None:
+            fix = f"lower learning_rate ({self.config.learning_rate})"
+            if epoch > self.config.epochs:
+                fix = f"set fixed_encoder_share=0 or lower it ({self.config.fixed_encoder_share})"
             raise ConfigError(
                 f"generator 'invae': the loss {bad!r} is {losses[bad]} at epoch {epoch}, expected a finite number; "
-                f"lower learning_rate ({self.config.learning_rate})"
+                f"{fix}"
             )
-        context.report(epoch, self.config.epochs, **losses)
+        context.report(epoch, self.config.epochs + self._last_epochs(), **losses)
 
     def sample(self, conditions: pd.DataFrame, context: SampleContext) -> Table:
         """Return sampled counts in CSR form."""
@@ -377,8 +386,9 @@ class InVAE(Generator):
         """Return predicted counts of the same cells under other conditions (a counterfactual of each cell).
 
         The invariant block of a cell is its posterior mean, given its covariates, plus the prior mean of the new
-        condition minus that of the old one. The spurious block and the library size of the cell do not change. The
-        result assumes that a change of condition moves all cells with the same old condition by the same vector.
+        condition minus that of the old one, with their offsets. The spurious block and the library size of the cell do
+        not change. The result assumes that a change of condition moves all cells with the same old condition by the
+        same vector.
 
         Args:
             table: cells with their conditions, with the genes of the training cells.
@@ -398,8 +408,9 @@ class InVAE(Generator):
         device = next(self._model.parameters()).device
         with torch.no_grad():
             before, after = (self._model.invariant_means(one.to(device)) for one in codes)
+        moved = torch.from_numpy(self._offset(new) - self._offset(old)).to(device)
         blocks = [torch.from_numpy(block).to(device) for block in self.blocks(table, hide=False)]
-        z_NZ = torch.cat([blocks[0] + after - before, blocks[1]], dim=1)
+        z_NZ = torch.cat([blocks[0] + after - before + moved, blocks[1]], dim=1)
         library = np.asarray(sparse.csr_matrix(table.X).sum(axis=1, dtype=np.float64)).reshape(-1)
         return self._template.like(self._all_counts(z_NZ, library, context.numpy), conditions)
 
@@ -440,7 +451,8 @@ class InVAE(Generator):
         made._template = template
         made._biology, made._batch = BiologyInputs.loaded(facts["biology"]), codes_from(facts["batch"])
         pool = [arrays.pop(f"pool.{name}") for name in ("batch", "library")]
-        made._offsets = arrays.pop("pool.offsets")
+        nothing = np.zeros((len(facts["conditions"]["labels"]), 1), dtype=np.float32)
+        made._offsets = arrays.pop("pool.offsets", nothing)
         probes = {name: arrays.pop(name) for name in list(arrays) if name.startswith("probe.")}
         made._probes = {
             name: LabelProbe.of_arrays(probes, f"probe.{i}", tuple(values))

@@ -54,10 +54,6 @@ class BlockVAE(nn.Module):
             self.to_logits.bias.copy_(log_means)
         self.log_theta_F = nn.Parameter(torch.ones(len(log_means), device=generator.device))
 
-    def of_genes(self) -> list[nn.Parameter]:
-        """Return the parameters with one entry per gene: dispersions, and the bias of the decoder."""
-        return [self.log_theta_F, self.to_logits.bias]
-
     def posterior(
         self, x_NF: torch.Tensor, c_NK: torch.Tensor, draws: torch.Generator | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,138 @@
+"""Last epochs of the training of `invae`: decoder and priors are trained alone, with a fixed encoder.
+
+In the other epochs, decoder and priors follow posteriors that still change, and that are computed with dropout and with
+hidden covariates. Sampled cells then differ from real cells more than necessary. In the last epochs, the posteriors are
+those of the finished encoder, given all covariates of a cell, and there is no dropout. Embeddings do not change.
+
+    loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
+
+The mean of a Gaussian prior is linear in the covariates, so it has no interaction of two condition columns. After half
+of the last epochs, each combination of condition values that training cells have gets an offset, its average residual:
+
+    offset_c = n_c / (n_c + 10) · mean of (mu - prior mean) over the n_c training cells of combination c
+
+The offset is added to sampled latents, and subtracted from the latents with which the priors are trained in the second
+half. A combination without training cells has no offset.
+
+    N cells   Z latents of both blocks   I latents of the invariant block   C combinations of condition values
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tabgenbench_plugins.generators.parts.block_vae import negative_log_likelihood
+from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
+from tabgenbench_plugins.generators.parts.nn import minibatches
+
+if TYPE_CHECKING:
+    from tabgenbench_plugins.generators.parts.two_blocks import TwoBlocks
+
+__all__ = ["Latents", "condition_offsets", "train_for_sampling"]
+
+TERMS = ("reconstruction", "kl", "prior")  # of the loss, as reported
+# First step sizes of Adam. The dispersions of all genes start at e, so they have a long way to go.
+RATES = {"priors": 0.01, "genes": 0.05, "decoder": 0.001}
+SHRINKAGE = 10  # cells; with as many, an offset is half of the average residual
+
+
+@dataclass(frozen=True, eq=False)
+class Latents:
+    """The posteriors of the training cells, given all covariates, on one device.
+
+    Attributes:
+        mu_NZ: posterior means.
+        logvar_NZ: logarithms of the posterior variances.
+        codes: codes of biology and of the batch, one row for each cell.
+        group: the combination of condition values of each cell, shape (N,).
+        n_groups: C.
+    """
+
+    mu_NZ: torch.Tensor
+    logvar_NZ: torch.Tensor
+    codes: tuple[torch.Tensor, torch.Tensor]
+    group: NDArray[np.int64]
+    n_groups: int
+
+
+def condition_offsets(model: TwoBlocks, latents: Latents) -> NDArray[np.float32]:
+    """Return the offset of each combination of condition values, shape (C, I); 0 for a prior without a linear mean."""
+    prior, n_latent = model.invariant_prior, model.design.latent_invariant
+    sums = np.zeros((latents.n_groups, n_latent))
+    if isinstance(prior, GaussianPrior) and prior.to_mean is not None:
+        with torch.no_grad():
+            residual = latents.mu_NZ[:, :n_latent] - model.invariant_means(latents.codes[0])
+        np.add.at(sums, latents.group, residual.double().cpu().numpy())  # on the CPU, where the order of sums is fixed
+    counts = np.bincount(latents.group, minlength=latents.n_groups)
+    return (sums / (counts + SHRINKAGE)[:, None]).astype(np.float32)
+
+
+def train_for_sampling(
+    model: TwoBlocks,
+    latents: Latents,
+    counts: Any,
+    *,
+    epochs: int,
+    batch_size: int,
+    offsets: bool,
+    order: torch.Generator,
+    report: Callable[[int, dict[str, float]], None],
+) -> NDArray[np.float32]:
+    """Train decoder, dispersions and priors with Adam, whose step sizes fall to 0; the encoder does not change.
+
+    The model is in evaluation mode, so the decoder's batch norm keeps its statistics.
+
+    Args:
+        model: the model.
+        latents: posteriors of the training cells.
+        counts: counts of the training cells, CSR.
+        epochs: passes over the cells.
+        batch_size: cells per step.
+        offsets: whether combinations of condition values get offsets.
+        order: random generator on the CPU, for the order of the cells and for samples of the posteriors.
+        report: called after each epoch, with its number and the mean of each term of the loss.
+
+    Returns:
+        The offset of each combination of condition values, shape (C, I).
+    """
+    model.eval()
+    device, n_cells = latents.mu_NZ.device, len(latents.mu_NZ)
+    draws = torch.Generator(device=device).manual_seed(int(torch.randint(2**62, (), generator=order)))
+    network = model.network
+    parameters = {
+        "priors": model.prior_parameters(),
+        "genes": [network.log_theta_F, network.to_logits.bias],
+        "decoder": [*network.decoder.parameters(), network.to_logits.weight],
+    }
+    groups = [{"params": parameters[name], "lr": rate} for name, rate in RATES.items()]
+    optimizer = torch.optim.Adam(groups, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    found = np.zeros((latents.n_groups, model.design.latent_invariant), dtype=np.float32)
+    offset_NZ = torch.zeros_like(latents.mu_NZ)
+    for epoch in range(1, epochs + 1):
+        sums = torch.zeros(len(TERMS), device=device)
+        for rows in minibatches(n_cells, batch_size, order):
+            at = rows.to(device)
+            x = torch.from_numpy(counts[rows.numpy()].toarray()).to(device)
+            mu, logvar, offset = latents.mu_NZ[at], latents.logvar_NZ[at], offset_NZ[at]
+            z = mu + (0.5 * logvar).exp() * torch.randn(mu.shape, generator=draws, device=device)
+            log_f, codes = network.log_proportions(z), (latents.codes[0][at], latents.codes[1][at])
+            kl, own = model.prior_terms(mu - offset, logvar, z - offset, codes)
+            terms = torch.stack([negative_log_likelihood(x, log_f, network.log_theta_F), kl, own])
+            optimizer.zero_grad()
+            terms.sum().backward()  # type: ignore[no-untyped-call]  # torch's
+            optimizer.step()
+            sums += terms.detach() * len(rows)
+        schedule.step()
+        report(epoch, dict(zip(TERMS, (sums / n_cells).tolist(), strict=True)))
+        if offsets and epoch == math.ceil(epochs / 2):
+            found = condition_offsets(model, latents)
+            offset_NZ[:, : found.shape[1]] = torch.from_numpy(found[latents.group]).to(device)
+    return found
