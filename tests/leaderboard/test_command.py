@@ -156,9 +156,10 @@ def test_a_terminal_without_the_signs_gets_ascii(full_run: FakeRun, monkeypatch:
     assert "gamma (higher)" in text
 
 
-def test_the_web_board_is_a_folder_and_cannot_be_printed(full_run: FakeRun) -> None:
-    result = invoke("--store", full_run.store.root, "--format", "html")
+@pytest.mark.parametrize("name", ["html", "png"])
+def test_a_folder_of_files_cannot_be_printed(full_run: FakeRun, name: str) -> None:
+    result = invoke("--store", full_run.store.root, "--format", name)
     assert isinstance(result.exception, ConfigError)
     assert str(result.exception) == (
-        "--format: got html without --out, but it is a folder of files; name it with --out"
+        f"--format: got {name} without --out, but it is a folder of files; name it with --out"
     )

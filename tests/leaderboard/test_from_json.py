@@ -63,12 +63,25 @@ def test_png_files_of_metrics_are_kept_if_png_is_asked_for(written: Path, tmp_pa
     assert (figures / "cells-scores.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_png_of_an_earlier_figure_is_not_needed_and_not_left_behind(written: Path) -> None:
+    for name in ("cells-umap.png", "cells-scores.png"):
+        (written / "figures" / name).write_bytes(b"an earlier PNG")
+    invoke("--from", written / "board.json", "--out", written)
+    assert not list((written / "figures").glob("*.png"))
+    invoke("--from", written / "board.json", "--out", written, "--format", "md,png")
+    assert "figures/cells-umap.svg" in (written / "README.md").read_text()
+    assert [path.name for path in sorted((written / "figures").glob("*.png"))] == [
+        "cells-losses.png",
+        "cells-scores.png",
+    ]
+
+
 def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:
     (written / "figures" / "cells-umap.svg").unlink()
     invoke("--from", written / "board.json", "--out", tmp_path / "again")
     page = (tmp_path / "again" / "README.md").read_text()
     assert "figures/cells-umap.svg" not in page
-    assert "The figure `cells-umap` of `umap-separability` is left out: its files are missing." in page
+    assert "The figure `cells-umap` of `umap-separability` is left out: its file is missing." in page
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])

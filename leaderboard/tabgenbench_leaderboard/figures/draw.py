@@ -143,14 +143,14 @@ def _keep(
     """Copy figures of metrics that exist in a folder, because they cannot be drawn without the store."""
     left_out += dataset.figures_left_out
     for note in dataset.figures:
-        paths = [kept / f"{note.name}.{suffix}" for suffix in (("svg", "png") if png else ("svg",))]
-        if all(path.is_file() for path in paths):
-            drawn.svg[note.name] = paths[0].read_text(encoding="utf-8")
-            if png:
-                drawn.png[note.name] = paths[1].read_bytes()
-            notes.append(note)
-        else:
-            left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its files are missing.")
+        paths = {suffix: kept / f"{note.name}.{suffix}" for suffix in ("svg", "png")}
+        if not paths["svg"].is_file():
+            left_out.append(f"The figure `{note.name}` of `{note.metric}` is left out: its file is missing.")
+            continue
+        drawn.svg[note.name] = paths["svg"].read_text(encoding="utf-8")
+        notes.append(note)
+        if png and paths["png"].is_file():
+            drawn.png[note.name] = paths["png"].read_bytes()
 
 
 def _scores(dataset: DatasetBoard) -> Figure | None:

@@ -24,7 +24,7 @@ _ROLES = {PAPER: "paper", INK: "ink", SOFT: "soft", LINE: "line", MODEL: "model"
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Lay out a figure and return it as PNG, with equal bytes for equal figures; must be called inside `drawing`."""
+    """Return a figure as PNG, with equal bytes for equal figures; must be called inside `drawing`."""
     canvas: Any = FigureCanvasAgg(figure)  # matplotlib has no type annotations for this class
     canvas.draw()  # draw once: `savefig` would draw everything a second time for the layout
     # A figure has few colours: a palette reduces the file to a third, which matters for boards in repositories.
