@@ -118,9 +118,11 @@ class ForestFlow(Generator):
         per_column = SPLIT_SECONDS * 2.0 ** (self.config.depth - DEPTH) + ROW_SECONDS * noisy_rows
         seconds = ensembles * self.config.trees * (n_columns + n_conditions) * per_column
         if seconds > 3600 * self.config.max_hours:
+            hours = seconds / 3600
+            text = f"{hours:,.0f}" if hours >= 10 else f"{hours:.2g}"
             raise Unsupported(
                 f"generator 'forest-flow': {self.config.levels} levels x {n_columns:,} columns = {ensembles:,} "
-                f"ensembles on {noisy_rows:,} noisy rows take an estimated {seconds / 3600:,.0f} hours, more than "
+                f"ensembles on {noisy_rows:,} noisy rows take an estimated {text} hours, more than "
                 f"max_hours={self.config.max_hours:g}; set components=20 for a wide table, fewer levels or duplicates, "
                 "or a larger max_hours"
             )
