@@ -204,6 +204,18 @@ def test_equal_splits_are_the_same_whoever_wrote_them(make_table: MakeTable, tmp
         assert same_split(*folders)
 
 
+def test_splits_without_numeric_features_are_compared(make_table: MakeTable, tmp_path: Path) -> None:
+    table = make_table()
+    table = replace(table, X=table.dense()[:, :0], features=())
+    folders = [tmp_path / name for name in "ab"]
+    for folder in folders:
+        folder.mkdir()
+        written(folder, table)
+    with h5py.File(folders[0] / "train.h5ad", "r+") as handle:
+        handle.attrs["written-by"] = "another version"
+    assert same_split(*folders)
+
+
 def test_splits_of_other_values_are_told_apart(make_table: MakeTable, tmp_path: Path) -> None:
     table = make_table()
     folders = [tmp_path / name for name in "abcde"]

@@ -23,6 +23,8 @@ def test_a_table_that_takes_longer_than_a_day_is_refused_unless_allowed() -> Non
     size = (Schema(conditions=("tissue",)), 808, 969)
     with pytest.raises(Unsupported, match=r"50 levels x 969 columns = 48,450 ensembles .* estimated 997 hours"):
         ForestFlow().estimate_memory(*size)
+    with pytest.raises(Unsupported, match=r"take an estimated 0\.29 hours, more than max_hours=0\.1;"):
+        ForestFlow(ForestFlow.Config(max_hours=0.1)).estimate_memory(Schema(conditions=("sex",)), 1000, 15)
     assert ForestFlow(ForestFlow.Config(components=20)).estimate_memory(*size)
     assert ForestFlow(ForestFlow.Config(max_hours=2000)).estimate_memory(*size)
     assert ForestFlow().estimate_memory(Schema(), 1004, 9)
