@@ -2,7 +2,8 @@
 
 In the other epochs, decoder and priors follow posteriors that still change, and that are computed with dropout and with
 hidden covariates. Sampled cells then differ from real cells more than necessary. In the last epochs, the posteriors are
-those of the finished encoder, given all covariates of a cell, and there is no dropout. Embeddings do not change.
+those of the finished encoder, given all covariates of a cell, and there is no dropout.
+The decoder's batch norm keeps its statistics. Embeddings do not change.
 
     loss = -log p(x | z, L) + KL(q(z | x, b, s) ‖ p(z | b, s)) + loss of score matching,   z ~ q(z | x, b, s)
 
@@ -86,8 +87,6 @@ def train_for_sampling(
     report: Callable[[int, dict[str, float]], None],
 ) -> NDArray[np.float32]:
     """Train decoder, dispersions and priors with Adam, whose step sizes fall to 0; the encoder does not change.
-
-    The model is in evaluation mode, so the decoder's batch norm keeps its statistics.
 
     Args:
         model: the model.
