@@ -1,4 +1,4 @@
-"""The tables ``scores.csv``, ``costs.csv`` and ``comparisons.csv``, with floats in full precision."""
+"""The tables ``scores.csv`` and ``costs.csv``, with full precision, and ``comparisons.csv``, with nine digits."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ def comparisons_csv(board: Board) -> str:
             found.title,
             found.model,
             found.against,
-            *map(_float, (found.difference, found.ci_low, found.ci_high)),
+            *map(_rounded, (found.difference, found.ci_low, found.ci_high)),
             str(found.n),
-            *map(_float, (found.p, found.p_adjusted)),
+            *map(_rounded, (found.p, found.p_adjusted)),
             found.verdict,
         )
         for dataset in board.datasets
@@ -115,6 +115,11 @@ def _csv(fields: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def _float(value: float | None) -> str:
     return "" if value is None else repr(float(value))
+
+
+def _rounded(value: float | None) -> str:
+    """Return a number that is computed from other numbers of the board, with nine significant digits."""
+    return "" if value is None else f"{value:.9g}"
 
 
 def _int(value: int | None) -> str:

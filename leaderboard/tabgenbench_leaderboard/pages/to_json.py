@@ -1,4 +1,4 @@
-"""The file ``board.json``: the values of a board, from which `derive_board` computes its comparisons."""
+"""JSON in lines, and the file ``board.json``: the values of a board, from which `derive_board` computes the rest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tabgenbench_leaderboard.board.model import Board
 
-__all__ = ["board_json"]
+__all__ = ["board_json", "json_lines"]
 
 _LEVELS = 6
 """Number of outer levels of nesting with one item per line, down to the scores and loss curves of a row."""
@@ -16,14 +16,16 @@ _LEVELS = 6
 def board_json(board: Board) -> str:
     """Return a board as JSON without its comparisons, which are computed when the file is read."""
     text = board.model_dump_json(exclude={"datasets": {"__all__": {"comparisons"}}})
-    return _lines(json.loads(text), _LEVELS) + "\n"
+    return json_lines(json.loads(text), _LEVELS) + "\n"
 
 
-def _lines(value: Any, levels: int) -> str:
+def json_lines(value: Any, levels: int) -> str:
     """Return JSON with one item per line on the outer levels, and without spaces on deeper levels."""
     if levels == 0 or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, dict):
-        items = [f"{json.dumps(key, ensure_ascii=False)}: {_lines(item, levels - 1)}" for key, item in value.items()]
+        items = [
+            f"{json.dumps(key, ensure_ascii=False)}: {json_lines(item, levels - 1)}" for key, item in value.items()
+        ]
         return "{\n" + ",\n".join(items) + "\n}"
-    return "[\n" + ",\n".join(_lines(item, levels - 1) for item in value) + "\n]"
+    return "[\n" + ",\n".join(json_lines(item, levels - 1) for item in value) + "\n]"

@@ -17,6 +17,7 @@ from tabgenbench.formatting import place_text
 from tabgenbench.records import SuiteRecord
 from tabgenbench.registry.keys import code_hash
 from tabgenbench.store.store import Store
+from tabgenbench_leaderboard.pages.to_json import json_lines
 from tabgenbench_leaderboard.publish.findings import Finding
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Manifest",
     "check_manifest",
     "make_manifest",
+    "manifest_json",
     "program_hash",
     "read_manifest",
     "tool_versions",
@@ -133,6 +135,11 @@ def make_manifest(folder: Path, store: Store, suite: SuiteRecord, missing: tuple
         missing=missing,
         files=_files(folder),
     )
+
+
+def manifest_json(manifest: Manifest) -> str:
+    """Return a manifest as JSON with one line per file, so that a board of many cells has a short manifest."""
+    return json_lines(manifest.model_dump(mode="json"), 2) + "\n"
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -18,7 +18,7 @@ from tabgenbench_leaderboard.publish.board_files import board_files
 from tabgenbench_leaderboard.publish.checks import Checked, check_records
 from tabgenbench_leaderboard.publish.copy_records import copy_records, records_of
 from tabgenbench_leaderboard.publish.findings import Finding
-from tabgenbench_leaderboard.publish.manifest import MANIFEST, make_manifest
+from tabgenbench_leaderboard.publish.manifest import MANIFEST, make_manifest, manifest_json
 from tabgenbench_leaderboard.publish.scrub import Scrubber, find_names
 from tabgenbench_leaderboard.report import Leaderboard
 
@@ -103,7 +103,7 @@ def publish_board(
         published = find_suite(records, suite.name)
         missing = tuple(sorted({str(one) for one in check_records(records, published).missing}))
         manifest = make_manifest(draft, records, published, missing)
-        (draft / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (draft / MANIFEST).write_text(manifest_json(manifest), encoding="utf-8")
         is_new = _replace(folder, draft, force=force)
         return Published(folder, view.board, checked, len(manifest.files) + 1, is_new)
     except OSError as error:

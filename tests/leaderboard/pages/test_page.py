@@ -111,7 +111,7 @@ def test_comparisons_have_p_values_of_both_kinds(full_run: FakeRun) -> None:
         assert (line["n"], line["verdict"]) == (str(one.n), one.verdict)
         for name in ("difference", "ci_low", "ci_high", "p", "p_adjusted"):
             value = getattr(one, name)
-            assert line[name] == ("" if value is None else repr(value))
+            assert line[name] == ("" if value is None else f"{value:.9g}")
 
 
 def test_figures_are_svg_and_png_if_asked_for(full_run: FakeRun) -> None:
