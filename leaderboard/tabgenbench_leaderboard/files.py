@@ -175,8 +175,6 @@ def write_board(
 ) -> list[Path]:
     """Write a board to a folder, and replace each existing file atomically.
 
-    A PNG of an earlier version of a figure is deleted if the figure is written as SVG alone.
-
     Args:
         board: the board.
         out: folder to write.
@@ -195,10 +193,6 @@ def write_board(
     try:
         for name, content in rendered.items():
             _replace(out / name, content)
-        for name in rendered:
-            old = Path(name).with_suffix(".png")
-            if name.endswith(".svg") and str(old) not in rendered:
-                (out / old).unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
             f"--out: cannot write to {out} ({error.strerror}); name a folder that you may write to"

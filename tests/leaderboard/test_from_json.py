@@ -63,17 +63,13 @@ def test_png_files_of_metrics_are_kept_if_png_is_asked_for(written: Path, tmp_pa
     assert (figures / "cells-scores.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_png_of_an_earlier_figure_is_not_needed_and_not_left_behind(written: Path) -> None:
-    for name in ("cells-umap.png", "cells-scores.png"):
-        (written / "figures" / name).write_bytes(b"an earlier PNG")
-    invoke("--from", written / "board.json", "--out", written)
-    assert not list((written / "figures").glob("*.png"))
+def test_a_board_without_png_files_is_rendered_and_the_page_says_which_png_is_missing(written: Path) -> None:
     invoke("--from", written / "board.json", "--out", written, "--format", "md,png")
-    assert "figures/cells-umap.svg" in (written / "README.md").read_text()
-    assert [path.name for path in sorted((written / "figures").glob("*.png"))] == [
-        "cells-losses.png",
-        "cells-scores.png",
-    ]
+    page = (written / "README.md").read_text()
+    assert "figures/cells-umap.svg" in page
+    assert "The figure `cells-umap` of `umap-separability` has no PNG: its PNG file is missing." in page
+    names = sorted(path.name for path in (written / "figures").glob("*.png"))
+    assert names == ["cells-losses.png", "cells-scores.png"]
 
 
 def test_a_figure_whose_files_are_gone_is_left_out_and_the_page_says_so(written: Path, tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def main() -> int:
             context = FitContext(device="cpu", seed=seed)
             model.fit(train, None, context)
             seconds = time.perf_counter() - start
-            print(f"seed {seed}, {run or 'recipe=separated'}: fit {seconds:.0f} s; {context.curve[-1].losses}")
+            losses = context.curve[asked.epochs - 1].losses  # of the last epoch that trains the whole model
+            print(f"seed {seed}, {run or 'recipe=separated'}: fit {seconds:.0f} s; {losses}")
             for name, value in block_test(model, train, test, seed).items():
                 print(f"    {name:28s} {value:.3f}", flush=True)
     return 0

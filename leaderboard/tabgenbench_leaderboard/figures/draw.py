@@ -151,6 +151,8 @@ def _keep(
         notes.append(note)
         if png and paths["png"].is_file():
             drawn.png[note.name] = paths["png"].read_bytes()
+        elif png:
+            left_out.append(f"The figure `{note.name}` of `{note.metric}` has no PNG: its PNG file is missing.")
 
 
 def _scores(dataset: DatasetBoard) -> Figure | None:

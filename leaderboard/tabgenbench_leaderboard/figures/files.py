@@ -81,10 +81,11 @@ def _chosen(colours: NDArray[np.float32], counts: NDArray[np.int64]) -> list[int
 
 def svg_text(figure: Figure) -> str:
     """Return a figure as SVG without a date, so that equal figures give equal text; must be called inside `drawing`."""
-    buffer = io.StringIO()
+    buffer, dots_per_inch = io.StringIO(), figure.dpi
     figure.set_dpi(RASTER_DOTS_PER_INCH)
     canvas: Any = FigureCanvasSVG(figure)
     canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
+    figure.set_dpi(dots_per_inch)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 

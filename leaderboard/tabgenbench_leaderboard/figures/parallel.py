@@ -83,12 +83,10 @@ def _draw(draw: Callable[[], Figure | None], *, png: bool) -> Files:
             figure = draw()
             if figure is None:
                 return Files()
-            dots_per_inch = figure.dpi
             svg = svg_text(figure)
             if not png:
                 return Files(svg)
             figure.set_layout_engine("none")  # keep the layout of the SVG for the PNG
-            figure.set_dpi(dots_per_inch)
             return Files(svg, png_bytes(figure))
     except Exception as error:  # a plugin may raise anything
         return Files(error=text_of(error))

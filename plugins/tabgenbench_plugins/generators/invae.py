@@ -24,7 +24,7 @@ with a fixed encoder (`parts.last_epochs`), also an addition of this project.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -189,13 +189,13 @@ class InVAE(Generator):
         return self.config.batch_size or (256 if n_rows >= SMALL else 128)
 
     def fit(self, train: Table, validation: Table | None, context: FitContext) -> None:
-        """Minimise the loss with Adam; report each term of the loss after each epoch.
+        """Minimise the loss with Adam; report each term of the loss after each epoch (see `parts.last_epochs`, too).
 
         Validation cells are not used.
         """
         import torch
 
-        from tabgenbench_plugins.generators.parts.biology_inputs import BiologyInputs
+        from tabgenbench_plugins.generators.parts.biology_inputs import BiologyInputs, CovariateRows
         from tabgenbench_plugins.generators.parts.cell_covariates import CellPool, TrainingCells
 
         self.supports(train.schema, train.n_rows, train.n_features)
@@ -206,7 +206,9 @@ class InVAE(Generator):
         # Weights are drawn on the CPU so that every device starts from the same weights.
         generator = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         self._model = self._network(cells.log_means(), generator).to(context.device)
-        self._train(cells, context)
+        covariates = CovariateRows.of(cells, self._biology)
+        self._train(cells, covariates, context)
+        self._train_for_sampling(cells, covariates, context)
         columns = self._biology.categories.columns
         z_inv = self.blocks(train, hide=True)[0] if columns else np.zeros((0, 1), dtype=np.float32)
         self._probes = {name: LabelProbe.fit(z_inv, train.obs[name].to_numpy()) for name in columns}
@@ -218,13 +220,12 @@ class InVAE(Generator):
         sizes = self._biology.size, n_codes(self._batch)
         return TwoBlocks(Design.of(self.config), sizes, log_means=log_means, generator=generator)
 
-    def _train(self, cells: TrainingCells, context: FitContext) -> None:
+    def _train(self, cells: TrainingCells, covariates: CovariateRows, context: FitContext) -> None:
         import torch
 
-        from tabgenbench_plugins.generators.parts.biology_inputs import CovariateRows
         from tabgenbench_plugins.generators.parts.nn import minibatches
 
-        config, model, covariates = self.config, self._model, CovariateRows.of(cells, self._biology)
+        config, model = self.config, self._model
         order = torch.Generator().manual_seed(int(context.numpy.integers(2**63)))
         decayed = [one for one in model.parameters() if one.ndim > 1]
         others = [one for one in model.parameters() if one.ndim == 1]
@@ -246,7 +247,6 @@ class InVAE(Generator):
                 sums += torch.stack(terms).detach() * len(rows)
             self._report(dict(zip(LOSSES, (sums / len(cells)).tolist(), strict=True)), epoch, context)
         model.eval()
-        self._train_for_sampling(cells, covariates, context)
 
     def _last_epochs(self) -> int:
         share = self.config.fixed_encoder_share
@@ -258,28 +258,34 @@ class InVAE(Generator):
 
         from tabgenbench_plugins.generators.parts.last_epochs import Latents, train_for_sampling
 
-        config, known, model = self.config, cells.conditions, self._model
+        config, known = self.config, cells.conditions
         self._offsets = np.zeros((len(known.labels), config.latent_invariant), dtype=np.float32)
         if not self._last_epochs():
             return
-        step, found = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features))), []
-        for at in range(0, len(cells), step):
-            rows = torch.arange(at, min(at + step, len(cells)))
-            batch = covariates.minibatch(cells.counts, rows, context.device)
+        found = []
+        for rows in self._chunks(len(cells)):
+            batch = covariates.minibatch(cells.counts, torch.arange(rows.start, rows.stop), context.device)
             with torch.no_grad():
-                found.append(model.network.posterior(batch.x_NF, torch.cat([batch.biology_NI, batch.batch_NS], dim=1)))
+                codes_NK = torch.cat([batch.biology_NI, batch.batch_NS], dim=1)
+                found.append(self._model.network.posterior(batch.x_NF, codes_NK))
         mu, logvar = (torch.cat(parts) for parts in zip(*found, strict=True))
         codes = covariates.biology_NI.to(mu.device), covariates.batch_NS.to(mu.device)
         self._offsets = train_for_sampling(
-            model,
+            self._model,
             Latents(mu, logvar, codes, known.group, len(known.labels)),
             cells.counts,
             epochs=self._last_epochs(),
             batch_size=self._batch_size(len(cells)),
-            offsets=not config.continuous,
+            offsets=self._model.has_linear_mean and not config.continuous,
             order=torch.Generator().manual_seed(int(context.numpy.integers(2**63))),
             report=lambda epoch, losses: self._report(losses, config.epochs + epoch, context),
         )
+
+    def _chunks(self, n_rows: int) -> Iterator[slice]:
+        """Yield the rows whose counts are dense at once."""
+        step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
+        for start in range(0, n_rows, step):
+            yield slice(start, min(start + step, n_rows))
 
     def _report(self, losses: Mapping[str, float], epoch: int, context: FitContext) -> None:
         bad = next((name for name, value in losses.items() if not math.isfinite(value)), None)
@@ -314,18 +320,14 @@ class InVAE(Generator):
 
     def _offset(self, conditions: pd.DataFrame) -> NDArray[np.float32]:
         """Return the offset of each row's combination of condition values, which is 0 if no training cell has it."""
-        if not conditions.shape[1]:
-            return self._offsets[np.zeros(len(conditions), dtype=np.int64)]
         at = pd.Index(self._pool.conditions.labels).get_indexer(condition_labels(conditions))
         offsets: NDArray[np.float32] = np.vstack([self._offsets, np.zeros_like(self._offsets[:1])])[at]
         return offsets
 
     def _all_counts(self, z_NZ: torch.Tensor, library: NDArray[np.float64], rng: np.random.Generator) -> Any:
         """Sample the counts of all cells, as a CSR matrix."""
-        step = max(1, min(CHUNK, BLOCK_VALUES // max(1, self._template.n_features)))
         blocks = [sparse.csr_matrix((0, self._template.n_features), dtype=np.float32)]
-        for at in range(0, len(z_NZ), step):
-            rows = slice(at, at + step)
+        for rows in self._chunks(len(z_NZ)):
             blocks.append(self._counts(z_NZ[rows], library[rows], rng))
         return sparse.vstack(blocks, format="csr")
 
@@ -361,12 +363,11 @@ class InVAE(Generator):
         if not hide:
             parts = self._biology.of(table.conditions).numpy(), known_one_hot(batch_columns(table), self._batch)
             codes = np.concatenate(parts, axis=1)
-        step = max(1, min(CHUNK, BLOCK_VALUES // max(1, table.n_features)))
         device = next(self._model.parameters()).device
         found = [np.zeros((0, self._model.n_latent), dtype=np.float32)]
-        for at in range(0, table.n_rows, step):
-            x = torch.from_numpy(table.take(np.arange(at, min(at + step, table.n_rows))).dense()).to(device)
-            found.append(self._model.means(x, torch.from_numpy(codes[at : at + step]).to(device)))
+        for rows in self._chunks(table.n_rows):
+            x = torch.from_numpy(table.take(np.arange(rows.start, rows.stop)).dense()).to(device)
+            found.append(self._model.means(x, torch.from_numpy(codes[rows]).to(device)))
         z = np.concatenate(found)
         return z[:, : self.config.latent_invariant], z[:, self.config.latent_invariant :]
 
@@ -401,7 +402,7 @@ class InVAE(Generator):
         """
         import torch
 
-        if self.config.prior != "factorised" or self.config.prior_mean != "linear":
+        if not self._model.has_linear_mean:
             raise Unsupported("invae: shift() needs learned prior means: prior=factorised and prior_mean=linear")
         old, new = (self._known(frame, table.n_rows) for frame in (table.conditions, conditions))
         codes = [self._biology.of(frame) for frame in (old, new)]
@@ -451,8 +452,7 @@ class InVAE(Generator):
         made._template = template
         made._biology, made._batch = BiologyInputs.loaded(facts["biology"]), codes_from(facts["batch"])
         pool = [arrays.pop(f"pool.{name}") for name in ("batch", "library")]
-        nothing = np.zeros((len(facts["conditions"]["labels"]), 1), dtype=np.float32)
-        made._offsets = arrays.pop("pool.offsets", nothing)
+        made._offsets = arrays.pop("pool.offsets")
         probes = {name: arrays.pop(name) for name in list(arrays) if name.startswith("probe.")}
         made._probes = {
             name: LabelProbe.of_arrays(probes, f"probe.{i}", tuple(values))

@@ -117,7 +117,7 @@ def test_a_generator_of_a_merged_suite_is_run_again_by_one_command_on_its_own_da
     )
     page = render(several)["web/generator-ctgan.html"].decode()
     assert "tabgenbench run s -d a -g ctgan" in page
-    assert "tabgenbench run s -g cvae;" not in page
+    assert page.count("tabgenbench run s ") == 1
 
 
 def test_pages_are_well_formed_and_every_local_link_leads_to_a_file_or_an_id(full_run: FakeRun) -> None:

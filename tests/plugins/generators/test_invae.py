@@ -290,6 +290,25 @@ def test_embeddings_and_labels_do_not_depend_on_the_last_epochs(cells: Table) ->
     assert (sampled(with_them, cells.conditions)[0].X != sampled(without, cells.conditions)[0].X).nnz > 0
 
 
+def test_offsets_move_sampled_and_shifted_cells_of_known_combinations(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = make_cells(without=("b", "yes"))
+    made = fitted(cells, epochs=6)
+    asked = pd.DataFrame({"kind": ["a", "a", "b", "b"], "treatment": ["no", "yes", "no", "yes"]})
+    base = cells.take(np.flatnonzero((cells.obs["kind"] == "a") & (cells.obs["treatment"] == "no"))[:4])
+    decoded: list[np.ndarray] = []
+    monkeypatch.setattr(made, "_all_counts", lambda z, *_: decoded.append(z.numpy().copy()) or base.X)
+    for scale in (0.0, 1.0):
+        made._offsets = scale * np.arange(9, dtype=np.float32).reshape(3, 3)  # of (a, no), (a, yes) and (b, no)
+        made.sample(asked, SampleContext(device="cpu", seed=2))
+        made.shift(base, asked, SampleContext(device="cpu", seed=2))
+    sampled_by, shifted_by = decoded[2] - decoded[0], decoded[3] - decoded[1]
+    own = np.vstack([np.arange(9).reshape(3, 3), np.zeros((1, 3))])  # the last combination has no training cell
+    assert sampled_by[:, :3] == pytest.approx(own, abs=1e-4)
+    assert shifted_by[:, :3] == pytest.approx(own - own[0], abs=1e-4)
+    assert not sampled_by[:, 3:].any()
+    assert not shifted_by[:, 3:].any()
+
+
 def test_the_last_epochs_are_reported(cells: Table) -> None:
     generator = InVAE(make_options(InVAE.Config, {**SMALL, "epochs": 8}, where="invae"))
     context = FitContext(device="cpu", seed=1)

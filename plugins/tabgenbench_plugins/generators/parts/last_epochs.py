@@ -30,7 +30,6 @@ import torch
 from numpy.typing import NDArray
 
 from tabgenbench_plugins.generators.parts.block_vae import negative_log_likelihood
-from tabgenbench_plugins.generators.parts.gaussian_prior import GaussianPrior
 from tabgenbench_plugins.generators.parts.nn import minibatches
 
 if TYPE_CHECKING:
@@ -64,13 +63,12 @@ class Latents:
 
 
 def condition_offsets(model: TwoBlocks, latents: Latents) -> NDArray[np.float32]:
-    """Return the offset of each combination of condition values, shape (C, I); 0 for a prior without a linear mean."""
-    prior, n_latent = model.invariant_prior, model.design.latent_invariant
+    """Return the offset of each combination of condition values, shape (C, I), for a prior with a linear mean."""
+    n_latent = model.design.latent_invariant
     sums = np.zeros((latents.n_groups, n_latent))
-    if isinstance(prior, GaussianPrior) and prior.to_mean is not None:
-        with torch.no_grad():
-            residual = latents.mu_NZ[:, :n_latent] - model.invariant_means(latents.codes[0])
-        np.add.at(sums, latents.group, residual.double().cpu().numpy())  # on the CPU, where the order of sums is fixed
+    with torch.no_grad():
+        residual = latents.mu_NZ[:, :n_latent] - model.invariant_means(latents.codes[0])
+    np.add.at(sums, latents.group, residual.double().cpu().numpy())  # on the CPU, where the order of sums is fixed
     counts = np.bincount(latents.group, minlength=latents.n_groups)
     return (sums / (counts + SHRINKAGE)[:, None]).astype(np.float32)
 

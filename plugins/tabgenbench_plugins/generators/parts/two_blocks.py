@@ -155,6 +155,11 @@ class TwoBlocks(nn.Module):
             sums.append(0.5 * (given + hidden))
         return sums[0] + sums[1]
 
+    @property
+    def has_linear_mean(self) -> bool:
+        """Whether the mean of the invariant block's prior is linear in the codes of biology."""
+        return isinstance(self.invariant_prior, GaussianPrior) and self.invariant_prior.to_mean is not None
+
     def invariant_means(self, biology_NI: torch.Tensor) -> torch.Tensor:
         """Return the mean of the invariant block's prior, shape (N, latent_invariant).
 

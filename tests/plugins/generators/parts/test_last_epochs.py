@@ -53,7 +53,7 @@ def trained(model: TwoBlocks, latents: Latents) -> np.ndarray:
         make_counts(),
         epochs=300,
         batch_size=100,
-        offsets=True,
+        offsets=model.has_linear_mean,
         order=order,
         report=lambda _, terms: losses.append(sum(terms.values())),
     )
@@ -101,5 +101,8 @@ def test_an_offset_is_the_shrunk_mean_of_the_residuals() -> None:
     rows = torch.from_numpy(latents.group == 3)
     assert offsets[3] == pytest.approx((residual[rows].sum(dim=0) / (200 + 10)).numpy(), abs=1e-4)
     assert not offsets[4].any()  # without cells
-    assert not condition_offsets(make_model("exponential"), latents).any()
-    assert not condition_offsets(make_model("factorised", "zero"), latents).any()
+
+
+@pytest.mark.parametrize(("prior", "prior_mean"), [("exponential", "linear"), ("factorised", "zero")])
+def test_a_prior_without_a_linear_mean_has_no_offsets(prior: str, prior_mean: str) -> None:
+    assert not trained(make_model(prior, prior_mean), make_latents(INTERACTING)).any()
